@@ -1,0 +1,1 @@
+#include "analyzers/accounting.h"

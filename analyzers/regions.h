@@ -1,0 +1,27 @@
+/**
+ * @file
+ * Mappings that deserve a look, with the reason.
+ */
+#ifndef HC_ANALYZERS_REGIONS_H
+#define HC_ANALYZERS_REGIONS_H
+
+#include "analyzers/classify.h"
+
+struct hc_region_mark {
+	const struct hc_mapping *mapping;
+	char *reason; /**< "98 % of it is chunks of 528 bytes"; "64 MiB of anonymous memory that no known owner explains" */
+	uint64_t chunk_size;      /**< when one chunk size holds most of it, else 0 */
+	enum hc_class_id class;   /**< when one content class holds most of it, else HC_NUM_CLASSES */
+};
+
+struct hc_regions {
+	struct hc_region_mark *marks; /**< by address */
+	size_t num_marks;
+};
+
+/** @param heap NULL: only what mappings alone tell */
+struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
+				struct hc_regions *ret);
+void hc_regions_deinit(struct hc_regions *regions);
+
+#endif

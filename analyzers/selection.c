@@ -1,0 +1,1 @@
+#include "analyzers/selection.h"

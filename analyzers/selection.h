@@ -1,0 +1,83 @@
+/**
+ * @file
+ * Selection: which chunks a verb works on. Parsed once, the same options for every verb.
+ *
+ * A selection is a conjunction: a chunk is in it when it passes every filter that was set. --class and --match
+ * look into the chunk's bytes and come last. Parsing never prints; a bad value is an error with
+ * @ref HC_ERROR_ARGUMENT whose message names the option and what it takes.
+ */
+#ifndef HC_ANALYZERS_SELECTION_H
+#define HC_ANALYZERS_SELECTION_H
+
+#include "core/heap.h"
+
+struct hc_classifier;
+struct hc_pattern;
+
+struct hc_selection {
+	uint32_t states;     /**< bit per hc_state; default: HC_IN_USE only */
+	uint32_t reaches;    /**< bit per hc_reach; 0: no filter */
+	bool has_size;
+	uint64_t min_usable, max_usable; /**< bytes, inclusive */
+	bool has_request;
+	uint64_t request;    /**< bytes: chunks that malloc(request) may have returned */
+	bool has_arena;
+	uint32_t arena;      /**< index, or HC_ARENA_MMAP */
+	bool has_range;
+	uint64_t start, end; /**< user addresses in [start, end) */
+	uint64_t classes;    /**< bit per class of classify.h; 0: no filter */
+	struct hc_pattern *match; /**< search.h; NULL: no filter; owned */
+	uint64_t limit;      /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
+};
+
+/** The default: every chunk in use. */
+void hc_selection_init(struct hc_selection *selection);
+void hc_selection_deinit(struct hc_selection *selection);
+
+/** Comma-separated names of hc_state. Replaces the default. */
+struct hc_error *hc_selection_parse_states(struct hc_selection *selection, const char *text);
+/** Comma-separated names of hc_reach. */
+struct hc_error *hc_selection_parse_reach(struct hc_selection *selection, const char *text);
+/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers with optional K, M, G (1024). "MIN" alone is exact. */
+struct hc_error *hc_selection_parse_size(struct hc_selection *selection, const char *text);
+struct hc_error *hc_selection_parse_request(struct hc_selection *selection, const char *text);
+/** "0", "1", … or "mmap". */
+struct hc_error *hc_selection_parse_arena(struct hc_selection *selection, const char *text);
+/** "START" (the chunk that holds it) or "START-END", hexadecimal. */
+struct hc_error *hc_selection_parse_address(struct hc_selection *selection, const char *text);
+/** A class name of classify.h; may be given several times. */
+struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text);
+/** A PCRE2 pattern. */
+struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const char *text);
+
+/** A byte count with optional K, M, G, T suffix (1024), for every option that takes one. */
+struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);
+/** An address: hexadecimal, with or without 0x. */
+struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret);
+
+/** --leaked: definite and indirect. */
+#define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
+
+/** Whether hc_reachability_run() must come first. */
+static inline bool hc_selection_needs_reach(const struct hc_selection *selection)
+{
+	return selection->reaches != 0;
+}
+
+/** Whether a match costs a look at the chunk's bytes. */
+static inline bool hc_selection_needs_content(const struct hc_selection *selection)
+{
+	return selection->classes || selection->match;
+}
+
+/** Per-thread scratch for content filters; create one per worker. NULL is fine without them. */
+struct hc_selection_scratch;
+struct hc_error *hc_selection_scratch_create(const struct hc_selection *selection,
+					     struct hc_selection_scratch **ret);
+void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
+
+/** Whether a chunk is selected. Safe from several threads, each with its own scratch. */
+bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
+		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch);
+
+#endif

@@ -1,0 +1,60 @@
+/**
+ * @file
+ * The verdict: leak, growth that is still referenced, memory that malloc keeps after a peak, or none of these; and
+ * the suspects, largest first.
+ */
+#ifndef HC_ANALYZERS_VERDICT_H
+#define HC_ANALYZERS_VERDICT_H
+
+#include "analyzers/accounting.h"
+#include "analyzers/arenas.h"
+#include "analyzers/leaks.h"
+
+enum hc_verdict_kind {
+	HC_VERDICT_LEAK,      /**< lost chunks are a large share, or many */
+	HC_VERDICT_GROWTH,    /**< most is in use and reachable, and few kinds of chunk hold it */
+	HC_VERDICT_RETENTION, /**< most of the heap is free */
+	HC_VERDICT_OUTSIDE,   /**< most anonymous memory is not malloc's */
+	HC_VERDICT_NOTHING,   /**< no single cause stands out */
+	HC_VERDICT_NO_HEAP,   /**< no heap that can be read */
+};
+
+const char *hc_verdict_name(enum hc_verdict_kind kind);
+
+/** One suspect: a group of lost chunks, or reachable chunks of one size and class. */
+struct hc_suspect {
+	const struct hc_leak_group *group; /**< NULL for reachable chunks */
+	size_t group_number;               /**< from 1, for `leaks --group` */
+	uint64_t size;                     /**< chunk size */
+	struct hc_count count;             /**< everything that the suspect holds */
+	double share;                      /**< of the anonymous bytes, 0 to 1 */
+	enum hc_class_id class;
+	struct hc_count class_count;
+	uint64_t sample;                   /**< user address of the chunk whose bytes are shown; 0: none */
+	/** The text that most chunks of the suspect's content share, when one does. */
+	char *repeats;                     /**< "channelid=4099", or NULL */
+	uint64_t repeats_chunks;
+};
+
+#define HC_MAX_SUSPECTS 10
+
+struct hc_verdict {
+	enum hc_verdict_kind kind;
+	struct hc_accounting accounting;
+	struct hc_arena_table arenas;
+	struct hc_leaks leaks;
+	struct hc_reach_stats reach;
+	struct hc_suspect suspects[HC_MAX_SUSPECTS];
+	size_t num_suspects;
+	uint64_t trimmable;   /**< bytes that malloc_trim could give back */
+	uint64_t free_bytes;  /**< all free chunks, tcache and top included */
+	uint64_t reachable_bytes, possible_bytes, lost_bytes; /**< chunk sizes, mmapped ones included */
+	uint64_t reachable_chunks, possible_chunks;
+};
+
+/** @param heap NULL: only the accounting of mappings. Runs reachability on it. */
+struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
+				struct hc_verdict *ret);
+void hc_verdict_deinit(struct hc_verdict *verdict);
+
+#endif

@@ -1,0 +1,1 @@
+#include "analyzers/what.h"

@@ -1,0 +1,49 @@
+/**
+ * @file
+ * The contract of an allocator back end. A new allocator is a new folder beside core/glibc/ and one line in the
+ * table of allocator.c; no analyzer and no verb changes.
+ *
+ * hc_heap_open() asks the back ends in table order. For each it calls
+ *
+ *   recognise(process, heap, recognised)
+ *     Decide, from memory alone and without symbols, whether this allocator made the heap. Fill heap->allocator's
+ *     constants: alignment, min_chunk, first_large, evidence. Must not fail on foreign or damaged memory: what
+ *     does not validate is "not recognised". May keep private state in heap->allocator_state.
+ *
+ *   walk(process, heap)
+ *     Called once, after a positive recognise(). Add the arenas, every span with its start bits, the free chunks
+ *     with their lists, the specials (top, the allocator's own chunks) and the pins (chunks that the C library
+ *     holds in ways that pointer search can't see, such as a dtv). Whatever is damaged is left out, reported
+ *     with hc_heap_add_inconsistency() or process->diag, and heap->partial is set: a walk that returns an error
+ *     is reserved for lack of memory. Then hc_heap_seal() is called for it, and walk must afterwards assign
+ *     mapping kinds in assign().
+ *
+ *   assign(process, heap)
+ *     Called after the seal: name the heap's mappings with hc_mappings_assign().
+ *
+ * Guarantees to the back end: process is complete (memory, mappings, modules, threads); several cores may be open
+ * at once, so no file-scope state; the calls come from one thread, but may use hc_parallel_for() themselves.
+ */
+#ifndef HC_CORE_ALLOCATOR_H
+#define HC_CORE_ALLOCATOR_H
+
+#include "core/heap.h"
+
+struct hc_allocator {
+	const char *name; /**< "glibc malloc" */
+	struct hc_error *(*recognise)(struct hc_process *process, struct hc_heap *heap,
+				      void **state_ret, bool *recognised);
+	struct hc_error *(*walk)(struct hc_process *process, struct hc_heap *heap, void *state);
+	struct hc_error *(*assign)(struct hc_process *process, struct hc_heap *heap, void *state);
+	void (*destroy)(void *state); /**< NULL state is fine */
+};
+
+extern const struct hc_allocator hc_allocator_glibc;
+
+/**
+ * Allocators that this release can't read but can name, by file name in NT_FILE: "jemalloc", "tcmalloc",
+ * "mimalloc". @return the name and the path that showed it, or NULL
+ */
+const char *hc_allocator_foreign(const struct hc_process *process, const char **path_ret);
+
+#endif

@@ -1,0 +1,291 @@
+/**
+ * @file
+ * The heap model: every chunk of the process, whatever the allocator.
+ *
+ * Cores with hundreds of millions of chunks are the normal case, so there is no struct per chunk. A *span* is an
+ * address range tiled by back-to-back chunks. It is divided into *units*, one per possible chunk address (the
+ * allocator's alignment: 16 bytes, 8 on some 32-bit machines), and keeps four bits a unit, in planes of 64 units
+ * (@ref hc_block), so that one cache line answers every question about a chunk:
+ *
+ *   - start: a chunk's user address is this unit;
+ *   - free:  that chunk is not in use;
+ *   - a, b:  for a chunk in use, its reachability (hc_reach); for a free one, the list it is on (hc_free_list).
+ *
+ * That is 1/32 of the heap (16-byte units), and only pages of the planes that are touched cost memory. The size
+ * of a chunk is the distance to the next start bit; the chunk that holds an interior pointer is the previous
+ * start bit.
+ *
+ * Chunk address means the address that malloc returned ("user address"), never the header. Sizes are bytes:
+ * *chunk size* includes the header, *usable size* is malloc_usable_size(3).
+ *
+ * An allocator back end (allocator.h) fills the model through the "Building" calls; analyzers only read, except
+ * that reachability.h writes reach. Reading is safe from several threads.
+ */
+#ifndef HC_CORE_HEAP_H
+#define HC_CORE_HEAP_H
+
+#include "core/process.h"
+
+/** Where a chunk is in its life. The order is that of reports. */
+enum hc_state {
+	HC_IN_USE,
+	HC_TCACHE,
+	HC_FASTBIN,
+	HC_UNSORTED,
+	HC_SMALLBIN,
+	HC_LARGEBIN,
+	HC_TOP,
+	HC_OVERHEAD, /**< the allocator's own: tcache structs, fenceposts… */
+	HC_NUM_STATES
+};
+
+/** "in-use", "tcache", …: the names of --state. */
+const char *hc_state_name(enum hc_state state);
+
+/** Reachability of a chunk in use; meaningful once @ref hc_heap::reach_known. */
+enum hc_reach {
+	HC_DEFINITE,  /**< no chain leads to it and no other lost chunk points to it */
+	HC_INDIRECT,  /**< only lost chunks point to it */
+	HC_REACHABLE, /**< a chain of pointers to starts leads to it from a root */
+	HC_POSSIBLE,  /**< every chain has a pointer into the interior */
+	HC_NUM_REACH
+};
+
+/** "definite", "indirect", "reachable", "possible": the names of --reach. */
+const char *hc_reach_name(enum hc_reach reach);
+
+/**
+ * What planes a and b say of a free chunk. Chunks that are few (the top of each arena, the allocator's own)
+ * share a code with fastbins and are told apart by a side table, hc_heap::specials.
+ */
+enum hc_free_list {
+	HC_LIST_FASTBIN_OR_SPECIAL = 0,
+	HC_LIST_TCACHE = 1,
+	HC_LIST_UNSORTED = 2,
+	HC_LIST_BIN = 3, /**< small or large: the size decides, hc_heap::first_large */
+};
+
+#define HC_UNITS_PER_BLOCK 64
+
+/** Sixty-four units. Bit i of each plane is unit i. a is the low and b the high bit of a code. */
+struct hc_block {
+	uint64_t start, free, a, b;
+};
+
+enum hc_span_kind {
+	HC_SPAN_MAIN,        /**< a stretch of the main arena */
+	HC_SPAN_THREAD_HEAP, /**< one heap of a thread arena */
+	HC_SPAN_MMAP,        /**< one mmapped chunk: num_units is 1 */
+};
+
+#define HC_ARENA_MMAP UINT32_MAX
+
+/** A range tiled by chunks. */
+struct hc_span {
+	uint64_t start, end; /**< first header byte to the end of the last chunk, addresses */
+	uint64_t base;       /**< user address of the first chunk: unit 0 */
+	uint64_t num_units;  /**< units at which a chunk may start */
+	struct hc_block *blocks;
+	uint64_t num_blocks;
+	enum hc_span_kind kind;
+	uint32_t arena;      /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
+	uint8_t unit_shift;  /**< log2 of bytes in a unit */
+	uint8_t header;      /**< bytes from a chunk's start to its user address */
+	uint8_t trailer;     /**< usable size = chunk size minus this */
+	uint64_t num_chunks; /**< start bits set */
+	const uint8_t *data; /**< bytes at @ref start when they lie in one piece, else NULL */
+};
+
+/** An arena. Index 0 is the main arena; the others follow in ring order. */
+struct hc_arena {
+	uint64_t address;      /**< of the allocator's own struct; 0 when it was not found */
+	bool main;
+	bool noncontiguous;
+	uint64_t system;       /**< bytes obtained from the system, as the allocator counts them */
+	uint64_t max_system;
+	uint64_t top;          /**< user address of the top chunk; 0 when there is none */
+	int64_t attached_threads; /**< -1 when this release does not count them */
+	uint32_t num_heaps;    /**< mapped heaps (thread arenas) or stretches (main arena) */
+	uint64_t outside;      /**< bytes of the allocator's structs that lie in its heaps but before the
+				    first chunk: heap headers, the arena itself. Counted as overhead */
+};
+
+/** A chunk that is few of its kind. */
+struct hc_special {
+	uint64_t address;    /**< user address */
+	enum hc_state state; /**< HC_TOP or HC_OVERHEAD */
+	const char *what;    /**< "tcache", "fencepost", "top": static text */
+};
+
+/** A chunk in use that the C library holds in a way that pointer search can't see, or that has a name. */
+struct hc_pin {
+	uint64_t address; /**< user address */
+	char *what;       /**< "dtv of thread 4711" */
+};
+
+/** Something that a sound heap does not have. */
+struct hc_inconsistency {
+	uint64_t address; /**< of the field or chunk at fault */
+	char *what;       /**< in words */
+};
+
+/** How the model came to be: for `info`. */
+struct hc_heap_evidence {
+	char *layout;     /**< "glibc 2.27-2.42 malloc_state (C)" */
+	char *version;    /**< "2.36", or NULL when nothing tells */
+	char *version_source; /**< "GLIBC_2.36 is the highest version in libc's .dynstr"; or NULL */
+	char *how;        /**< "127 self-linked bins, ring of 7 arenas closed, mp_ reconciled" */
+	unsigned confidence; /**< percent */
+};
+
+struct hc_heap {
+	const struct hc_process *process; /**< not owned */
+	const struct hc_allocator *allocator;
+	unsigned word_size, alignment;  /**< bytes */
+	uint64_t min_chunk;             /**< smallest chunk size */
+	uint64_t first_large;           /**< smallest chunk size of a large bin */
+
+	struct hc_span *spans;          /**< by address, disjoint */
+	size_t num_spans;
+	uint64_t lowest, highest;       /**< user addresses lie in [lowest, highest) */
+	struct hc_span_index *index;    /**< private: address → span */
+
+	struct hc_arena *arenas;
+	size_t num_arenas;
+	struct hc_special *specials;    /**< by address */
+	size_t num_specials;
+	struct hc_pin *pins;            /**< by address */
+	size_t num_pins;
+	struct hc_inconsistency *inconsistencies; /**< at most HC_MAX_INCONSISTENCIES are kept */
+	size_t num_inconsistencies;
+	uint64_t inconsistencies_total;
+	struct hc_heap_evidence evidence;
+	/** arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown. */
+	uint32_t *thread_arena;
+
+	uint64_t mmapped_count, mmapped_bytes; /**< as the allocator counts them (live mmapped chunks) */
+	bool mmapped_known;             /**< the two above were read */
+	bool partial;                   /**< parts of the heap are missing or could not be walked */
+	bool reach_known;               /**< hc_reachability_run() is done */
+};
+
+#define HC_MAX_INCONSISTENCIES 1000
+
+/**
+ * Recognise the allocator of a process, walk its heap, assign heap kinds in process->mappings.
+ *
+ * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that names what the process uses instead, as far as
+ *         NT_FILE shows it ("jemalloc (libjemalloc.so.2)"), or says that there is no heap
+ */
+struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret);
+void hc_heap_close(struct hc_heap *heap);
+
+/** @name Reading */
+/**@{*/
+
+/** One chunk, by value. */
+struct hc_chunk {
+	uint64_t address;  /**< user address */
+	uint64_t size;     /**< chunk size, bytes */
+	uint64_t usable;   /**< bytes */
+	const struct hc_span *span;
+	uint64_t unit;
+	enum hc_state state;
+	enum hc_reach reach; /**< of a chunk in use, when known */
+};
+
+/** The span whose [start, end) holds @p address, or NULL. */
+const struct hc_span *hc_heap_span(const struct hc_heap *heap, uint64_t address);
+
+/**
+ * The chunk whose bytes [header, end of usable) hold @p address.
+ * @return false when the address is in no chunk
+ */
+bool hc_heap_chunk_at(const struct hc_heap *heap, uint64_t address, struct hc_chunk *ret);
+
+/** Fill in the chunk that starts at @p unit; its start bit must be set. */
+void hc_span_chunk(const struct hc_heap *heap, const struct hc_span *span, uint64_t unit,
+		   struct hc_chunk *ret);
+
+/** Next unit at or after @p unit with a start bit, or span->num_units. */
+uint64_t hc_span_next_start(const struct hc_span *span, uint64_t unit);
+/** Last unit at or before @p unit with a start bit, or UINT64_MAX. */
+uint64_t hc_span_prev_start(const struct hc_span *span, uint64_t unit);
+
+/**
+ * A part of a span that one worker handles: chunks that start in [from, to) units. Slices of one heap are
+ * disjoint, cover it, and lie in address order.
+ */
+struct hc_slice {
+	const struct hc_span *span;
+	uint64_t from, to;
+};
+
+/** Cut the heap into slices of about @p bytes. @param[out] ret array, freed by the caller */
+struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
+				size_t *num_ret);
+
+/** Walk chunks in address order, of a slice or of the whole heap. */
+struct hc_chunk_iter {
+	const struct hc_heap *heap;
+	struct hc_slice slice;
+	size_t span;        /**< index of the current span; whole heap only */
+	bool whole;
+	uint64_t block;     /**< index of the current block */
+	uint64_t bits;      /**< its start bits not yet visited */
+	size_t special;     /**< cursor into heap->specials */
+};
+
+void hc_chunk_iter_heap(struct hc_chunk_iter *iter, const struct hc_heap *heap);
+void hc_chunk_iter_slice(struct hc_chunk_iter *iter, const struct hc_heap *heap,
+			 struct hc_slice slice);
+bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret);
+
+/**
+ * The usable bytes of a chunk that are there, from its start. Shorter than chunk->usable when the core is cut
+ * short or the bytes lie in several pieces (rare: then read with hc_memory_view() piece by piece).
+ */
+struct hc_bytes hc_chunk_bytes(const struct hc_heap *heap, const struct hc_chunk *chunk);
+
+/** Least and most bytes that a caller of malloc may have asked for to get this chunk. */
+void hc_chunk_request(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t *min_ret,
+		      uint64_t *max_ret);
+
+/** Chunk size that malloc(request) gives at least. */
+uint64_t hc_heap_request_size(const struct hc_heap *heap, uint64_t request);
+
+const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address);
+const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
+/**@}*/
+
+/** @name Building: for allocator back ends only */
+/**@{*/
+
+/**
+ * Add a span with all planes clear. Spans may come in any order; hc_heap_seal() sorts them. The pointer is valid
+ * until the next call.
+ *
+ * @param base      user address of the first chunk
+ * @param num_units units from base up to which a chunk may start
+ */
+struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
+				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
+				  uint8_t trailer, struct hc_span **ret);
+
+/** Remember a chunk as HC_TOP or HC_OVERHEAD; its start bit must be set by the time of the seal. */
+struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enum hc_state state,
+				     const char *what);
+/** @param what owned by the heap from here on, also on failure */
+struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *what);
+struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, uint64_t address,
+					   const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Set the list of a free chunk, marking it free. false when no chunk starts at @p address. */
+bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list);
+
+/** Sort spans, check that they don't overlap, build the index. Reading starts here. */
+struct hc_error *hc_heap_seal(struct hc_heap *heap);
+/**@}*/
+
+#endif
