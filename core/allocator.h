@@ -5,21 +5,24 @@
  *
  * hc_heap_open() asks the back ends in table order. For each it calls
  *
- *   recognise(process, heap, recognised)
- *     Decide, from memory alone and without symbols, whether this allocator made the heap. Fill heap->allocator's
- *     constants: alignment, min_chunk, first_large, evidence. Must not fail on foreign or damaged memory: what
- *     does not validate is "not recognised". May keep private state in heap->allocator_state.
+ *   recognise(process, heap, &state, &recognised)
+ *     Decide, from memory alone and without symbols, whether this allocator made the heap. Fill the constants of
+ *     the heap: word_size, alignment, min_chunk, first_large, evidence. Must not fail on foreign or damaged memory:
+ *     what does not validate is "not recognised". May keep private state, which later calls get.
  *
- *   walk(process, heap)
- *     Called once, after a positive recognise(). Add the arenas, every span with its start bits, the free chunks
- *     with their lists, the specials (top, the allocator's own chunks) and the pins (chunks that the C library
- *     holds in ways that pointer search can't see, such as a dtv). Whatever is damaged is left out, reported
- *     with hc_heap_add_inconsistency() or process->diag, and heap->partial is set: a walk that returns an error
- *     is reserved for lack of memory. Then hc_heap_seal() is called for it, and walk must afterwards assign
- *     mapping kinds in assign().
+ *   walk(process, heap, state)
+ *     Called once, after a positive recognise(). Add the arenas and every span with its start bits; set the free
+ *     bit (with HC_LIST_BIN) of chunks that boundary tags show to be free. Whatever is damaged is left out,
+ *     reported with hc_heap_add_inconsistency() or process->diag, and heap->partial is set: an error is reserved
+ *     for lack of memory. hc_heap_open() then seals the spans.
  *
- *   assign(process, heap)
- *     Called after the seal: name the heap's mappings with hc_mappings_assign().
+ *   lists(process, heap, state)
+ *     Called after the seal, when addresses can be looked up. Put free chunks on their lists with
+ *     hc_heap_set_free(), name the specials (top, the allocator's own chunks) and the pins (chunks that the C
+ *     library holds in ways that pointer search can't see, such as a dtv), find the arena of each thread.
+ *
+ *   assign(process, heap, state)
+ *     Called last: name the heap's mappings with hc_mappings_assign().
  *
  * Guarantees to the back end: process is complete (memory, mappings, modules, threads); several cores may be open
  * at once, so no file-scope state; the calls come from one thread, but may use hc_parallel_for() themselves.
@@ -34,6 +37,7 @@ struct hc_allocator {
 	struct hc_error *(*recognise)(struct hc_process *process, struct hc_heap *heap,
 				      void **state_ret, bool *recognised);
 	struct hc_error *(*walk)(struct hc_process *process, struct hc_heap *heap, void *state);
+	struct hc_error *(*lists)(struct hc_process *process, struct hc_heap *heap, void *state);
 	struct hc_error *(*assign)(struct hc_process *process, struct hc_heap *heap, void *state);
 	void (*destroy)(void *state); /**< NULL state is fine */
 };

@@ -18,6 +18,9 @@
  * Chunk address means the address that malloc returned ("user address"), never the header. Sizes are bytes:
  * *chunk size* includes the header, *usable size* is malloc_usable_size(3).
  *
+ * Units are counted from the user address of a span's first chunk, so that bit and address relate in the same way
+ * on machines where headers and user addresses are aligned differently (i386).
+ *
  * An allocator back end (allocator.h) fills the model through the "Building" calls; analyzers only read, except
  * that reachability.h writes reach. Reading is safe from several threads.
  */
@@ -123,6 +126,20 @@ struct hc_pin {
 	char *what;       /**< "dtv of thread 4711" */
 };
 
+/**
+ * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB, the size of a glibc thread heap; a
+ * slot names the spans that touch its granule, usually one.
+ */
+struct hc_span_index {
+	struct hc_span_slot {
+		uint64_t granule;     /**< address >> HC_GRANULE_SHIFT */
+		uint32_t first, last; /**< spans[first … last) touch it; first == last: slot is empty */
+	} *slots;
+	uint32_t mask;                /**< number of slots minus 1; slots is never full */
+};
+
+#define HC_GRANULE_SHIFT 26
+
 /** Something that a sound heap does not have. */
 struct hc_inconsistency {
 	uint64_t address; /**< of the field or chunk at fault */
@@ -147,8 +164,8 @@ struct hc_heap {
 
 	struct hc_span *spans;          /**< by address, disjoint */
 	size_t num_spans;
-	uint64_t lowest, highest;       /**< user addresses lie in [lowest, highest) */
-	struct hc_span_index *index;    /**< private: address → span */
+	uint64_t lowest, highest;       /**< every span lies in [lowest, highest) */
+	struct hc_span_index index;
 
 	struct hc_arena *arenas;
 	size_t num_arenas;
@@ -194,8 +211,36 @@ struct hc_chunk {
 	enum hc_reach reach; /**< of a chunk in use, when known */
 };
 
-/** The span whose [start, end) holds @p address, or NULL. */
-const struct hc_span *hc_heap_span(const struct hc_heap *heap, uint64_t address);
+static inline uint32_t hc_span_slot_of(const struct hc_span_index *index, uint64_t granule)
+{
+	/* Fibonacci hashing: the high bits of a product with 2^64/phi are well mixed. */
+	return (uint32_t)(granule * UINT64_C(0x9e3779b97f4a7c15) >> 40) & index->mask;
+}
+
+/** The span whose [start, end) holds @p address, or NULL. Inline: the marking loop asks for every word. */
+static inline const struct hc_span *hc_heap_span(const struct hc_heap *heap, uint64_t address)
+{
+	if (address - heap->lowest >= heap->highest - heap->lowest)
+		return NULL;
+	uint64_t granule = address >> HC_GRANULE_SHIFT;
+	uint32_t slot = hc_span_slot_of(&heap->index, granule);
+	const struct hc_span_slot *slots = heap->index.slots;
+	while (slots[slot].granule != granule) {
+		if (slots[slot].first == slots[slot].last)
+			return NULL;
+		slot = (slot + 1) & heap->index.mask;
+	}
+	uint32_t low = slots[slot].first, high = slots[slot].last;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (heap->spans[middle].start <= address)
+			low = middle;
+		else
+			high = middle;
+	}
+	const struct hc_span *span = &heap->spans[low];
+	return address - span->start < span->end - span->start ? span : NULL;
+}
 
 /**
  * The chunk whose bytes [header, end of usable) hold @p address.
@@ -231,9 +276,7 @@ struct hc_chunk_iter {
 	struct hc_slice slice;
 	size_t span;        /**< index of the current span; whole heap only */
 	bool whole;
-	uint64_t block;     /**< index of the current block */
-	uint64_t bits;      /**< its start bits not yet visited */
-	size_t special;     /**< cursor into heap->specials */
+	uint64_t next;      /**< unit of the next chunk, or slice.to */
 };
 
 void hc_chunk_iter_heap(struct hc_chunk_iter *iter, const struct hc_heap *heap);
@@ -272,7 +315,7 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, 
 				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
 				  uint8_t trailer, struct hc_span **ret);
 
-/** Remember a chunk as HC_TOP or HC_OVERHEAD; its start bit must be set by the time of the seal. */
+/** Remember a chunk as HC_TOP or HC_OVERHEAD. One whose start bit is not set is ignored by readers. */
 struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enum hc_state state,
 				     const char *what);
 /** @param what owned by the heap from here on, also on failure */
@@ -281,11 +324,17 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, uint64_t addres
 					   const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Set the list of a free chunk, marking it free. false when no chunk starts at @p address. */
-bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list);
+/** Set or clear the start bit of the chunk with this user address, which must be a unit of @p span. */
+void hc_span_set_start(struct hc_span *span, uint64_t unit);
 
-/** Sort spans, check that they don't overlap, build the index. Reading starts here. */
+/**
+ * Sort spans, drop those that overlap an earlier one (with an inconsistency), build the index. Called by
+ * hc_heap_open() between a back end's walk() and lists().
+ */
 struct hc_error *hc_heap_seal(struct hc_heap *heap);
+
+/** After the seal: mark a chunk free, on this list. false when no chunk starts at @p address. */
+bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list);
 /**@}*/
 
 #endif

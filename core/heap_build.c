@@ -1,1 +1,320 @@
-#include "core/heap.h"
+/**
+ * @file
+ * The heap model, writing side: what allocator back ends call, and the life of a heap.
+ */
+#include <stdarg.h>
+
+#include "core/allocator.h"
+#include "core/cleanup.h"
+
+/** Grow @p *array so that one more item fits; doubling keeps appends linear. */
+static struct hc_error *reserve_one(void *array, size_t num, size_t item_size)
+{
+	if (num & (num - 1))
+		return NULL; /* the capacity is the next power of two */
+	size_t capacity = num ? num * 2 : 1, bytes;
+	if (__builtin_mul_overflow(capacity, item_size, &bytes))
+		return &hc_enomem;
+	void *grown = realloc(*(void **)array, bytes);
+	if (!grown)
+		return &hc_enomem;
+	*(void **)array = grown;
+	return NULL;
+}
+
+struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
+				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
+				  uint8_t trailer, struct hc_span **ret)
+{
+	struct hc_error *err = reserve_one(&heap->spans, heap->num_spans, sizeof(*heap->spans));
+	if (err)
+		return err;
+	uint64_t num_blocks = num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
+	struct hc_block *blocks = calloc(num_blocks ? num_blocks : 1, sizeof(*blocks));
+	if (!blocks)
+		return &hc_enomem;
+	struct hc_bytes view = hc_memory_view(&heap->process->memory, start, end - start);
+	struct hc_span *span = &heap->spans[heap->num_spans++];
+	*span = (struct hc_span){
+		.start = start,
+		.end = end,
+		.base = base,
+		.num_units = num_units,
+		.blocks = blocks,
+		.num_blocks = num_blocks,
+		.kind = kind,
+		.arena = arena,
+		.unit_shift = __builtin_ctz(heap->alignment),
+		.header = base - start,
+		.trailer = trailer,
+		.data = view.size == end - start ? view.data : NULL,
+	};
+	*ret = span;
+	return NULL;
+}
+
+void hc_span_set_start(struct hc_span *span, uint64_t unit)
+{
+	span->blocks[unit / HC_UNITS_PER_BLOCK].start |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+}
+
+struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enum hc_state state,
+				     const char *what)
+{
+	struct hc_error *err =
+		reserve_one(&heap->specials, heap->num_specials, sizeof(*heap->specials));
+	if (err)
+		return err;
+	heap->specials[heap->num_specials++] = (struct hc_special){address, state, what};
+	return NULL;
+}
+
+struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *what)
+{
+	hc_cleanup_free char *owned = what;
+	struct hc_error *err = reserve_one(&heap->pins, heap->num_pins, sizeof(*heap->pins));
+	if (err)
+		return err;
+	heap->pins[heap->num_pins++] = (struct hc_pin){address, hc_steal(owned)};
+	return NULL;
+}
+
+struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, uint64_t address,
+					   const char *format, ...)
+{
+	if (heap->inconsistencies_total++ >= HC_MAX_INCONSISTENCIES)
+		return NULL;
+	struct hc_error *err = reserve_one(&heap->inconsistencies, heap->num_inconsistencies,
+					   sizeof(*heap->inconsistencies));
+	if (err)
+		return err;
+	char *what;
+	va_list ap;
+	va_start(ap, format);
+	int length = vasprintf(&what, format, ap);
+	va_end(ap);
+	if (length < 0)
+		return &hc_enomem;
+	heap->inconsistencies[heap->num_inconsistencies++] =
+		(struct hc_inconsistency){address, what};
+	return NULL;
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+	uint64_t x = ((const struct hc_span *)a)->start, y = ((const struct hc_span *)b)->start;
+	return (x > y) - (x < y);
+}
+
+static void count_chunks(struct hc_span *span)
+{
+	span->num_chunks = 0;
+	for (uint64_t i = 0; i < span->num_blocks; i++)
+		span->num_chunks += __builtin_popcountll(span->blocks[i].start);
+}
+
+/** Sort; where two spans overlap, the later one is wrong: drop it. */
+static struct hc_error *sort_spans(struct hc_heap *heap)
+{
+	if (heap->num_spans)
+		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
+	size_t kept = 0;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		struct hc_span *span = &heap->spans[i];
+		if (kept && span->start < heap->spans[kept - 1].end) {
+			free(span->blocks);
+			heap->partial = true;
+			struct hc_error *err = hc_heap_add_inconsistency(
+				heap, span->start,
+				"a stretch of chunks overlaps the one before it and was left out");
+			if (err) {
+				memmove(&heap->spans[kept], span + 1,
+					(heap->num_spans - i - 1) * sizeof(*span));
+				heap->num_spans -= i + 1 - kept;
+				return err;
+			}
+			continue;
+		}
+		count_chunks(span);
+		heap->spans[kept++] = *span;
+	}
+	heap->num_spans = kept;
+	return NULL;
+}
+
+static void index_add(struct hc_span_index *index, uint64_t granule, uint32_t span)
+{
+	uint32_t slot = hc_span_slot_of(index, granule);
+	while (index->slots[slot].first != index->slots[slot].last &&
+	       index->slots[slot].granule != granule)
+		slot = (slot + 1) & index->mask;
+	struct hc_span_slot *found = &index->slots[slot];
+	if (found->first == found->last) {
+		found->granule = granule;
+		found->first = span;
+	}
+	found->last = span + 1;
+}
+
+static struct hc_error *build_index(struct hc_heap *heap)
+{
+	uint64_t granules = 0;
+	for (size_t i = 0; i < heap->num_spans; i++)
+		granules += ((heap->spans[i].end - 1) >> HC_GRANULE_SHIFT) -
+			    (heap->spans[i].start >> HC_GRANULE_SHIFT) + 1;
+	uint64_t slots = 2;
+	while (slots < 2 * granules)
+		slots *= 2;
+	if (slots > UINT32_MAX || heap->num_spans > UINT32_MAX)
+		return hc_error_create(HC_ERROR_LIMIT, "the heap has too many spans to index");
+	heap->index.slots = calloc(slots, sizeof(*heap->index.slots));
+	if (!heap->index.slots)
+		return &hc_enomem;
+	heap->index.mask = slots - 1;
+	/* No real granule has this number, so that an empty slot never matches. */
+	for (uint64_t i = 0; i < slots; i++)
+		heap->index.slots[i].granule = UINT64_MAX;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+		for (uint64_t g = span->start >> HC_GRANULE_SHIFT;
+		     g <= (span->end - 1) >> HC_GRANULE_SHIFT; g++)
+			index_add(&heap->index, g, i);
+	}
+	return NULL;
+}
+
+struct hc_error *hc_heap_seal(struct hc_heap *heap)
+{
+	struct hc_error *err = sort_spans(heap);
+	if (err)
+		return err;
+	heap->lowest = heap->num_spans ? heap->spans[0].start : 0;
+	heap->highest = heap->num_spans ? heap->spans[heap->num_spans - 1].end : 0;
+	return build_index(heap);
+}
+
+bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list)
+{
+	const struct hc_span *span = hc_heap_span(heap, address);
+	if (!span || address < span->base)
+		return false;
+	uint64_t offset = address - span->base, unit = offset >> span->unit_shift;
+	if (offset & ((UINT64_C(1) << span->unit_shift) - 1) || unit >= span->num_units)
+		return false;
+	struct hc_block *block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
+	uint64_t bit = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+	if (!(block->start & bit))
+		return false;
+	block->free |= bit;
+	block->a = list & 1 ? block->a | bit : block->a & ~bit;
+	block->b = list & 2 ? block->b | bit : block->b & ~bit;
+	return true;
+}
+
+static int compare_specials(const void *a, const void *b)
+{
+	uint64_t x = ((const struct hc_special *)a)->address,
+		 y = ((const struct hc_special *)b)->address;
+	return (x > y) - (x < y);
+}
+
+static int compare_pins(const void *a, const void *b)
+{
+	uint64_t x = ((const struct hc_pin *)a)->address, y = ((const struct hc_pin *)b)->address;
+	return (x > y) - (x < y);
+}
+
+/** Specials are free chunks without a list; keep only those that a chunk starts at. */
+static void finish_specials(struct hc_heap *heap)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < heap->num_specials; i++) {
+		if (hc_heap_set_free(heap, heap->specials[i].address, HC_LIST_FASTBIN_OR_SPECIAL))
+			heap->specials[kept++] = heap->specials[i];
+	}
+	heap->num_specials = kept;
+	if (kept)
+		qsort(heap->specials, kept, sizeof(*heap->specials), compare_specials);
+	if (heap->num_pins)
+		qsort(heap->pins, heap->num_pins, sizeof(*heap->pins), compare_pins);
+}
+
+/** Back ends in the order in which they are asked. */
+static const struct hc_allocator *const allocators[] = {
+	&hc_allocator_glibc,
+};
+
+static struct hc_error *no_allocator(const struct hc_process *process)
+{
+	const char *path, *name = hc_allocator_foreign(process, &path);
+	if (name)
+		return hc_error_create(HC_ERROR_NO_ALLOCATOR,
+				       "the program allocates with %s (%s), whose heap this version "
+				       "can't read; analyze, maps, info, dump and grep --maps work",
+				       name, path);
+	return hc_error_create(HC_ERROR_NO_ALLOCATOR,
+			       "no glibc malloc heap found in the core; analyze, maps, info, dump and "
+			       "grep --maps work");
+}
+
+static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap, void **state,
+			     bool *recognised)
+{
+	struct hc_error *err;
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !*recognised; i++) {
+		heap->allocator = allocators[i];
+		if ((err = allocators[i]->recognise(process, heap, state, recognised)))
+			return err;
+	}
+	if (!*recognised)
+		return no_allocator(process);
+	const struct hc_allocator *allocator = heap->allocator;
+	if ((err = allocator->walk(process, heap, *state)) || (err = hc_heap_seal(heap)) ||
+	    (err = allocator->lists(process, heap, *state)))
+		return err;
+	finish_specials(heap);
+	return allocator->assign(process, heap, *state);
+}
+
+struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
+{
+	struct hc_heap *heap = calloc(1, sizeof(*heap));
+	if (!heap)
+		return &hc_enomem;
+	heap->process = process;
+	void *state = NULL;
+	bool recognised = false;
+	struct hc_error *err = fill(process, heap, &state, &recognised);
+	if (recognised)
+		heap->allocator->destroy(state);
+	if (err) {
+		hc_heap_close(heap);
+		return err;
+	}
+	*ret = heap;
+	return NULL;
+}
+
+void hc_heap_close(struct hc_heap *heap)
+{
+	if (!heap)
+		return;
+	for (size_t i = 0; i < heap->num_spans; i++)
+		free(heap->spans[i].blocks);
+	for (size_t i = 0; i < heap->num_pins; i++)
+		free(heap->pins[i].what);
+	for (size_t i = 0; i < heap->num_inconsistencies; i++)
+		free(heap->inconsistencies[i].what);
+	free(heap->spans);
+	free(heap->index.slots);
+	free(heap->arenas);
+	free(heap->specials);
+	free(heap->pins);
+	free(heap->inconsistencies);
+	free(heap->thread_arena);
+	free(heap->evidence.layout);
+	free(heap->evidence.version);
+	free(heap->evidence.version_source);
+	free(heap->evidence.how);
+	free(heap);
+}
