@@ -69,7 +69,7 @@ struct hc_reach_stats {
 	uint64_t cycles;            /**< lost cycles in which one chunk was chosen */
 };
 
-/** Mark the heap with process->jobs threads. Idempotent: a second call only fills the statistics again. */
+/** Mark the heap with process->jobs threads. A second call does the work again, with the same result. */
 struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
 				     struct hc_reach_stats *ret);
 

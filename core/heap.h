@@ -102,6 +102,7 @@ struct hc_span {
 /** An arena. Index 0 is the main arena; the others follow in ring order. */
 struct hc_arena {
 	uint64_t address;      /**< of the allocator's own struct; 0 when it was not found */
+	uint64_t struct_size;  /**< bytes of that struct: bookkeeping, whose pointers hold nothing alive */
 	bool main;
 	bool noncontiguous;
 	uint64_t system;       /**< bytes obtained from the system, as the allocator counts them */
