@@ -306,15 +306,15 @@ const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
 /**@{*/
 
 /**
- * Add a span with all planes clear. Spans may come in any order; hc_heap_seal() sorts them. The pointer is valid
- * until the next call.
+ * Add a span. Spans may come in any order; hc_heap_seal() sorts them. The pointer is valid until the next call.
  *
  * @param base      user address of the first chunk
  * @param num_units units from base up to which a chunk may start
+ * @param blocks    its planes, from calloc(), owned by the heap from here on, also on failure; NULL: clear ones
  */
 struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
 				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
-				  uint8_t trailer, struct hc_span **ret);
+				  uint8_t trailer, struct hc_block *blocks, struct hc_span **ret);
 
 /** Remember a chunk as HC_TOP or HC_OVERHEAD. One whose start bit is not set is ignored by readers. */
 struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enum hc_state state,

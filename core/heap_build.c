@@ -24,15 +24,17 @@ static struct hc_error *reserve_one(void *array, size_t num, size_t item_size)
 
 struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
 				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
-				  uint8_t trailer, struct hc_span **ret)
+				  uint8_t trailer, struct hc_block *blocks, struct hc_span **ret)
 {
+	hc_cleanup_free struct hc_block *owned = blocks;
+	uint64_t num_blocks = num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
+	if (!owned)
+		owned = calloc(num_blocks ? num_blocks : 1, sizeof(*owned));
+	if (!owned)
+		return &hc_enomem;
 	struct hc_error *err = reserve_one(&heap->spans, heap->num_spans, sizeof(*heap->spans));
 	if (err)
 		return err;
-	uint64_t num_blocks = num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
-	struct hc_block *blocks = calloc(num_blocks ? num_blocks : 1, sizeof(*blocks));
-	if (!blocks)
-		return &hc_enomem;
 	struct hc_bytes view = hc_memory_view(&heap->process->memory, start, end - start);
 	struct hc_span *span = &heap->spans[heap->num_spans++];
 	*span = (struct hc_span){
@@ -40,7 +42,7 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, 
 		.end = end,
 		.base = base,
 		.num_units = num_units,
-		.blocks = blocks,
+		.blocks = hc_steal(owned),
 		.num_blocks = num_blocks,
 		.kind = kind,
 		.arena = arena,

@@ -1,1 +1,354 @@
-#include "core/heap.h"
+/**
+ * @file
+ * Find malloc's own structures without symbols, and choose their layouts.
+ *
+ * An empty bin is a list head that points to itself: two equal words at address a that hold a - 2W. Bin 127 is
+ * never used by any release, so it is always such a pair, and it is the last one of its arena. Every self-linked
+ * pair is therefore tried as "bin 127 of an arena": bins[0] lies 126 pairs before it, and everything else is placed
+ * relative to bins[0]. The layout that is right is the one under which the `next` pointers of the arenas form a
+ * closed ring that comes back to exactly the struct that we started from; pairs that are something else (list
+ * heads of C++ programs) are named by no ring.
+ *
+ * main_arena lies in libc's data, or in that of a static program, so these few pages are searched first and all
+ * other writable memory only when they do not have it (cores without NT_FILE). Thread arenas are reached through the
+ * ring; what tells them from main_arena is the heap_info in front of them, which points back.
+ *
+ * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each known layout.
+ */
+#include "core/cleanup.h"
+#include "core/glibc/glibc.h"
+
+#define NEIGHBOURHOOD 0x4000
+
+/** Bytes of a self-linked pair's distance from bins[0] when the pair is bin 127. */
+static uint64_t last_bin_offset(unsigned word)
+{
+	return (uint64_t)(GLIBC_NUM_BINS - 2) * 2 * word;
+}
+
+static bool read_u32(const struct glibc *g, uint64_t address, uint64_t *ret)
+{
+	uint32_t v;
+	if (!hc_memory_u32(g->memory, address, &v))
+		return false;
+	*ret = v;
+	return true;
+}
+
+/** heap_info in front of a thread arena: it starts a page and points back to the arena. */
+static uint64_t first_heap(const struct glibc *g, uint64_t arena, unsigned *size_ret)
+{
+	const unsigned *size = g->params.word_size == 8 ? glibc_heap_info_sizes_64 :
+							  glibc_heap_info_sizes_32;
+	for (; *size; size++) {
+		uint64_t base = arena - *size, ar_ptr;
+		if (base & (glibc_page_size(g) - 1) || !glibc_word(g, base, &ar_ptr))
+			continue;
+		if (ar_ptr == arena) {
+			*size_ret = *size;
+			return base;
+		}
+	}
+	return 0;
+}
+
+/**
+ * Read the arena at @p address under a layout; false when its fields can't be an arena's. A top chunk in memory that
+ * the core lacks does not speak against it.
+ */
+static bool read_arena(const struct glibc *g, const struct glibc_state_layout *layout,
+		       uint64_t address, struct glibc_arena *ret)
+{
+	struct glibc_arena arena = {.address = address, .attached = -1};
+	uint64_t flags, mutex, top, system, max_system, attached = 0;
+	if (!read_u32(g, address, &mutex) || !read_u32(g, address + 4, &flags) ||
+	    !glibc_word(g, address + glibc_top_offset(layout), &top) ||
+	    !glibc_word(g, address + glibc_system_offset(layout), &system) ||
+	    !glibc_word(g, address + glibc_system_offset(layout) + layout->word_size, &max_system))
+		return false;
+	if (mutex > 2 || flags > 7 || max_system < system ||
+	    system > g->process->core->machine->user_end)
+		return false;
+	if (layout->attached_threads) {
+		if (!glibc_word(g, address + glibc_attached_offset(layout), &attached) ||
+		    attached >= 65536)
+			return false;
+		arena.attached = attached;
+	}
+	arena.flags = flags;
+	arena.system = system;
+	arena.max_system = max_system;
+	/* An arena that was never used has its own bin 1 as top. */
+	if (top != address + layout->bins - g->params.header && top != 0) {
+		uint64_t size;
+		if (!glibc_aligned(g, top + g->params.header))
+			return false;
+		arena.top = top;
+		if (glibc_word(g, top + layout->word_size, &size)) {
+			if (!(size & GLIBC_PREV_INUSE) || size & GLIBC_IS_MMAPPED)
+				size = 0;
+			arena.top_size = size & ~(uint64_t)GLIBC_SIZE_BITS;
+		}
+		if (!system)
+			return false;
+	} else if (system) {
+		return false;
+	}
+	*ret = arena;
+	return true;
+}
+
+struct ring {
+	struct glibc_arena *arenas;
+	size_t num;
+	bool closed; /**< came back to the start; else it led into missing memory */
+};
+
+/** Follow `next` from @p start; false when some member can't be an arena. */
+static bool follow_ring(const struct glibc *g, const struct glibc_state_layout *layout,
+			uint64_t start, struct ring *ret)
+{
+	hc_cleanup_free struct glibc_arena *arenas = NULL;
+	struct ring ring = {0};
+	uint64_t address = start;
+	do {
+		if ((ring.num & (ring.num - 1)) == 0) {
+			size_t capacity = ring.num ? ring.num * 2 : 1;
+			void *grown = realloc(arenas, capacity * sizeof(*arenas));
+			if (!grown)
+				return false;
+			arenas = grown;
+		}
+		uint64_t probe;
+		if (ring.num && !glibc_word(g, address, &probe))
+			break; /* the core ends here: keep what was found */
+		struct glibc_arena *arena = &arenas[ring.num];
+		if (!read_arena(g, layout, address, arena))
+			return false;
+		ring.num++;
+		if (!glibc_word(g, address + glibc_next_offset(layout), &address))
+			return false;
+		ring.closed = address == start;
+	} while (!ring.closed && ring.num < GLIBC_MAX_ARENAS);
+	if (ring.num == GLIBC_MAX_ARENAS)
+		return false;
+	ring.arenas = hc_steal(arenas);
+	*ret = ring;
+	return true;
+}
+
+/** Tell main from thread arenas; false unless exactly one member has no heap_info in front of it. */
+static bool sort_ring(struct glibc *g, struct ring *ring)
+{
+	size_t mains = 0, main = 0;
+	for (size_t i = 0; i < ring->num; i++) {
+		struct glibc_arena *arena = &ring->arenas[i];
+		unsigned size;
+		arena->heap = first_heap(g, arena->address, &size);
+		if (arena->heap) {
+			g->heap_info_size = size;
+		} else {
+			arena->main = true;
+			main = i;
+			mains++;
+		}
+	}
+	if (mains != 1)
+		return false;
+	/* Rotate so that main comes first; ring order stays. */
+	struct glibc_arena *sorted = calloc(ring->num, sizeof(*sorted));
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < ring->num; i++)
+		sorted[i] = ring->arenas[(main + i) % ring->num];
+	free(ring->arenas);
+	ring->arenas = sorted;
+	return true;
+}
+
+/** Try a self-linked pair as bin 127 of some arena. */
+static bool try_pair(struct glibc *g, uint64_t pair)
+{
+	unsigned word = g->params.word_size;
+	uint64_t bins = pair - last_bin_offset(word);
+	struct ring open_ring = {0};
+	const struct glibc_state_layout *open_layout = NULL;
+	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
+		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
+		struct ring ring;
+		if (layout->word_size != word || !follow_ring(g, layout, bins - layout->bins, &ring))
+			continue;
+		if (!sort_ring(g, &ring)) {
+			free(ring.arenas);
+			continue;
+		}
+		if (ring.closed || !open_layout) {
+			free(open_ring.arenas);
+			open_ring = ring;
+			open_layout = layout;
+			if (ring.closed)
+				break;
+		} else {
+			free(ring.arenas);
+		}
+	}
+	if (!open_layout)
+		return false;
+	g->arenas = open_ring.arenas;
+	g->num_arenas = open_ring.num;
+	g->ring_closed = open_ring.closed;
+	g->state = open_layout;
+	return true;
+}
+
+/** Search [start, end) for self-linked pairs and try each. */
+static bool search_range(struct glibc *g, uint64_t start, uint64_t end)
+{
+	unsigned word = g->params.word_size;
+	start = (start + word - 1) & ~(uint64_t)(word - 1);
+	while (start < end) {
+		struct hc_bytes view = hc_memory_view(g->memory, start, end - start);
+		if (!view.data) {
+			const struct hc_extent *next = hc_memory_find_next(g->memory, start);
+			if (!next || next->start >= end)
+				return false;
+			start = (next->start + word - 1) & ~(uint64_t)(word - 1);
+			continue;
+		}
+		for (size_t i = 0; i + 2 * word <= view.size; i += word) {
+			uint64_t self = start + i - g->params.header;
+			if (hc_load_word(view.data + i, word) == self &&
+			    hc_load_word(view.data + i + word, word) == self && try_pair(g, start + i))
+				return true;
+		}
+		start += view.size < word ? word : view.size & ~(uint64_t)(word - 1);
+	}
+	return false;
+}
+
+static bool is_module_data(const struct hc_mapping *mapping)
+{
+	return mapping->kind == HC_MAPPING_DATA || mapping->kind == HC_MAPPING_BSS;
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+	const struct hc_mapping *x = *(const struct hc_mapping *const *)a,
+				*y = *(const struct hc_mapping *const *)b;
+	uint64_t p = x->end - x->start, q = y->end - y->start;
+	return p != q ? (p > q) - (p < q) : (x->start > y->start) - (x->start < y->start);
+}
+
+/** Module data first, then every other writable mapping, the smallest first. */
+static struct hc_error *search_arenas(struct glibc *g, bool *found)
+{
+	const struct hc_mappings *mappings = &g->process->mappings;
+	hc_cleanup_free const struct hc_mapping **others =
+		calloc(mappings->num ? mappings->num : 1, sizeof(*others));
+	if (!others)
+		return &hc_enomem;
+	size_t num = 0;
+	*found = false;
+	for (size_t i = 0; i < mappings->num; i++) {
+		const struct hc_mapping *mapping = &mappings->items[i];
+		if (!(mapping->flags & 2 /* PF_W */))
+			continue;
+		if (!is_module_data(mapping)) {
+			others[num++] = mapping;
+			continue;
+		}
+		if ((*found = search_range(g, mapping->start, mapping->end)))
+			return NULL;
+	}
+	qsort(others, num, sizeof(*others), compare_sizes);
+	for (size_t i = 0; i < num && !*found; i++)
+		*found = search_range(g, others[i]->start, others[i]->end);
+	return NULL;
+}
+
+/**
+ * How well the bytes at @p address read as mp_ under a layout; 0: not at all. Most of its fields are counters with
+ * relations between them; the start-up values that almost nobody tunes decide between layouts that share them.
+ */
+static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *layout,
+			  uint64_t address, struct glibc_par *ret)
+{
+	uint64_t arena_test, n, n_max, max_n, no_dyn, mem, max_mem, base, bins = 0, count = 0, hp = 0;
+	if (!glibc_word(g, address + layout->arena_test, &arena_test) ||
+	    !read_u32(g, address + layout->n_mmaps, &n) ||
+	    !read_u32(g, address + layout->n_mmaps_max, &n_max) ||
+	    !read_u32(g, address + layout->max_n_mmaps, &max_n) ||
+	    !read_u32(g, address + layout->no_dyn_threshold, &no_dyn) ||
+	    !glibc_word(g, address + layout->mmapped_mem, &mem) ||
+	    !glibc_word(g, address + layout->max_mmapped_mem, &max_mem) ||
+	    !glibc_word(g, address + layout->sbrk_base, &base))
+		return 0;
+	uint64_t page_mask = glibc_page_size(g) - 1;
+	if (n > max_n || n_max > 1 << 30 || no_dyn > 1 || mem > max_mem || mem & page_mask ||
+	    max_mem & page_mask || (n == 0) != (mem == 0) || arena_test > 1 << 20)
+		return 0;
+	if (layout->tcache_bins && (!glibc_word(g, address + layout->tcache_bins, &bins) ||
+				    !glibc_word(g, address + layout->tcache_count, &count)))
+		return 0;
+	if (layout->hp_pagesize && !glibc_word(g, address + layout->hp_pagesize, &hp))
+		return 0;
+	if (bins > 64 || count > UINT16_MAX || hp & (hp - 1) || (hp && hp < page_mask))
+		return 0;
+
+	const struct glibc_arena *main = &g->arenas[0];
+	unsigned weight = 0;
+	if (base && base + main->system == main->top + main->top_size)
+		weight += 8;
+	else if (base && hc_memory_find(g->memory, base))
+		weight += 2;
+	weight += arena_test == (g->params.word_size == 8 ? 8 : 2) ? 2 : 0;
+	weight += n_max == 65536 ? 3 : 0;
+	weight += bins == 64 ? 3 : 0;
+	weight += count == 7 || count == 16 ? 1 : 0;
+	*ret = (struct glibc_par){layout, address, n, mem, base, hp, count};
+	return weight;
+}
+
+/** Least weight at which mp_ is believed: the brk relation alone, or the untuned start-up values. */
+#define MIN_PAR_WEIGHT 5
+
+static void find_par(struct glibc *g)
+{
+	unsigned word = g->params.word_size, best = MIN_PAR_WEIGHT - 1;
+	uint64_t main = g->arenas[0].address;
+	uint64_t from = main > NEIGHBOURHOOD ? main - NEIGHBOURHOOD : 0;
+	for (uint64_t at = from & ~(uint64_t)(word - 1); at < main + NEIGHBOURHOOD; at += word) {
+		for (size_t i = 0; i < glibc_num_par_layouts; i++) {
+			struct glibc_par par;
+			if (glibc_par_layouts[i].word_size != word)
+				continue;
+			unsigned weight = weigh_par(g, &glibc_par_layouts[i], at, &par);
+			if (weight > best) {
+				best = weight;
+				g->par = par;
+			}
+		}
+	}
+}
+
+/** i386 changed MALLOC_ALIGNMENT from 8 to 16 in 2.26, with the number of fastbins (or with their removal). */
+static unsigned alignment_of(const struct glibc_state_layout *layout)
+{
+	return layout->word_size == 8 || layout->num_fastbins != 10 ? 16 : 8;
+}
+
+struct hc_error *glibc_discover(struct glibc *g, bool *found)
+{
+	g->params = glibc_params(g->memory->word_size, 8);
+	struct hc_error *err = search_arenas(g, found);
+	if (err || !*found)
+		return err;
+	g->params = glibc_params(g->memory->word_size, alignment_of(g->state));
+	find_par(g);
+	/* Nothing was ever allocated: there are arenas, but no heap. */
+	bool used = g->par.n_mmaps != 0;
+	for (size_t i = 0; i < g->num_arenas; i++)
+		used |= g->arenas[i].top != 0;
+	*found = used;
+	return NULL;
+}

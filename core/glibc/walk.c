@@ -1,1 +1,476 @@
-#include "core/heap.h"
+/**
+ * @file
+ * From the first header of a stretch to its end, chunk by chunk.
+ *
+ * A chunk's size field leads to the next header. One header costs one cache miss and the next address depends on it,
+ * so one walker can't be faster than memory latency allows. A long stretch is therefore cut into pieces that are
+ * walked at once: a walker that does not know where a chunk starts in its piece guesses the first place from which a
+ * chain of sane headers leads on. By construction a chain that meets a true header stays on true headers, and a
+ * false chain fails or merges within a few steps. The pieces are joined from left to right: the true chain enters a
+ * piece, is followed until it meets a start bit that the piece's walker has set, and whatever that walker had set
+ * before is cleared. So the result is exactly that of a single walk, whatever was guessed. If they never meet, the
+ * joiner has walked the piece itself.
+ *
+ * Where the chain breaks (a header that can't be one), the stretch is searched for the next place from which a
+ * chain of sane headers leads on, and a new span begins there. Pairs of fenceposts, which sysmalloc leaves where
+ * foreign memory follows, end a span too, but are no damage.
+ */
+#include "core/glibc/glibc.h"
+#include "core/cleanup.h"
+#include "core/parallel.h"
+
+/** Stretches shorter than this are walked by one thread; pieces are at least this long. Bytes. */
+#define MIN_PIECE (UINT64_C(8) << 20)
+/** Headers that must follow a guessed one before it is believed. */
+#define TRIAL_LENGTH 64
+
+/** Bytes that are walked, in one piece of memory. Offsets count from the first header. */
+struct chain {
+	const uint8_t *data;
+	uint64_t size;         /**< bytes; a chunk may end here, but not beyond */
+	struct hc_block *blocks;
+	unsigned word, header, unit_shift;
+	uint64_t min_chunk;
+	uint64_t bad_bits;     /**< bits that no size field of this stretch has */
+};
+
+/** Size of the chunk at @p offset, or 0 when the header can't be one. */
+static inline uint64_t chunk_size(const struct chain *chain, uint64_t offset, uint64_t *field_ret)
+{
+	uint64_t left = chain->size - offset;
+	if (left < chain->min_chunk)
+		return 0;
+	uint64_t field = hc_load_word(chain->data + offset + chain->word, chain->word);
+	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
+	*field_ret = field;
+	return size >= chain->min_chunk && size <= left && !(field & chain->bad_bits) ? size : 0;
+}
+
+static inline void set_start(const struct chain *chain, uint64_t unit)
+{
+	chain->blocks[unit / HC_UNITS_PER_BLOCK].start |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+}
+
+/** Boundary tag says free: on some bin, until a list says which. */
+static inline void set_free(const struct chain *chain, uint64_t unit)
+{
+	struct hc_block *block = &chain->blocks[unit / HC_UNITS_PER_BLOCK];
+	uint64_t bit = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+	block->free |= bit;
+	block->a |= bit;
+	block->b |= bit;
+}
+
+#define NO_UNIT UINT64_MAX
+
+/**
+ * Walk from @p offset until a header at or after @p stop, or one that can't be one.
+ *
+ * @param previous unit of the chunk before @p offset, or NO_UNIT
+ * @param[out] last_ret unit of the last chunk whose header was accepted, or @p previous
+ * @return offset of the first header that was not accepted
+ */
+static uint64_t walk_chain(const struct chain *chain, uint64_t offset, uint64_t stop,
+			   uint64_t previous, uint64_t *last_ret)
+{
+	while (offset < stop) {
+		uint64_t field, size = chunk_size(chain, offset, &field);
+		if (!size)
+			break;
+		uint64_t unit = offset >> chain->unit_shift;
+		if (!(field & GLIBC_PREV_INUSE) && previous != NO_UNIT)
+			set_free(chain, previous);
+		set_start(chain, unit);
+		previous = unit;
+		offset += size;
+	}
+	*last_ret = previous;
+	return offset;
+}
+
+/** Whether a chain of sane headers leads on from @p offset, or straight to the end. */
+static bool leads_on(const struct chain *chain, uint64_t offset)
+{
+	uint64_t field;
+	for (unsigned i = 0; i < TRIAL_LENGTH; i++) {
+		uint64_t size = chunk_size(chain, offset, &field);
+		if (!size) {
+			/* A fencepost ends a sound chain, too. */
+			return i && chain->size - offset >= chain->header &&
+			       (hc_load_word(chain->data + offset + chain->word, chain->word) &
+				~(uint64_t)GLIBC_PREV_INUSE) == chain->header;
+		}
+		offset += size;
+		if (offset == chain->size)
+			return true;
+	}
+	return true;
+}
+
+/** First offset in [from, to) from which a chain leads on, or @p to. */
+static uint64_t find_chain(const struct chain *chain, uint64_t from, uint64_t to)
+{
+	for (uint64_t at = from; at < to; at += UINT64_C(1) << chain->unit_shift) {
+		uint64_t field;
+		if (chunk_size(chain, at, &field) && field & GLIBC_PREV_INUSE && leads_on(chain, at))
+			return at;
+	}
+	return to;
+}
+
+/** One piece of a chain that is walked in parallel. */
+struct piece {
+	uint64_t from, to; /**< offsets */
+	uint64_t end;      /**< first header not accepted */
+	uint64_t last;     /**< unit of the last chunk, or NO_UNIT */
+};
+
+struct piecewise {
+	const struct chain *chain;
+	struct piece *pieces;
+};
+
+static struct hc_error *walk_piece(void *ctx, unsigned worker, size_t task)
+{
+	(void)worker;
+	struct piecewise *work = ctx;
+	struct piece *piece = &work->pieces[task];
+	uint64_t first = task ? find_chain(work->chain, piece->from, piece->to) : 0;
+	piece->end = walk_chain(work->chain, first, piece->to, NO_UNIT, &piece->last);
+	return NULL;
+}
+
+static void clear_units(const struct chain *chain, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		struct hc_block *block = &chain->blocks[from / HC_UNITS_PER_BLOCK];
+		uint64_t bits = UINT64_MAX << from % HC_UNITS_PER_BLOCK;
+		uint64_t next = (from / HC_UNITS_PER_BLOCK + 1) * HC_UNITS_PER_BLOCK;
+		if (next > to)
+			bits &= UINT64_MAX >> (next - to);
+		block->start &= ~bits;
+		block->free &= ~bits;
+		block->a &= ~bits;
+		block->b &= ~bits;
+		from = next;
+	}
+}
+
+static bool starts_at(const struct chain *chain, uint64_t unit)
+{
+	return chain->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK & 1;
+}
+
+/**
+ * Let the true chain, which stands at @p offset, enter a piece.
+ *
+ * @return offset of the first header not accepted: at or after piece->to, or where the chain breaks
+ */
+static uint64_t join_piece(const struct chain *chain, const struct piece *piece, uint64_t offset,
+			   uint64_t *previous)
+{
+	unsigned shift = chain->unit_shift;
+	uint64_t guessed_from = piece->from >> shift;
+	while (offset < piece->to) {
+		uint64_t unit = offset >> shift, field;
+		bool met = starts_at(chain, unit);
+		uint64_t size = chunk_size(chain, offset, &field);
+		/* What was guessed up to here is not on the chain. */
+		clear_units(chain, guessed_from, unit);
+		if (!size) {
+			clear_units(chain, unit, piece->to >> shift);
+			return offset;
+		}
+		if (!(field & GLIBC_PREV_INUSE) && *previous != NO_UNIT)
+			set_free(chain, *previous);
+		if (met) {
+			*previous = piece->last;
+			return piece->end;
+		}
+		set_start(chain, unit);
+		*previous = unit;
+		offset += size;
+		guessed_from = unit + 1;
+	}
+	clear_units(chain, guessed_from, piece->to >> shift);
+	return offset;
+}
+
+/** walk_chain() over the whole chain, with several threads when it is long. */
+static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uint64_t *end_ret,
+				   uint64_t *last_ret)
+{
+	uint64_t num = chain->size / MIN_PIECE;
+	if (num > 8 * (uint64_t)jobs)
+		num = 8 * (uint64_t)jobs;
+	if (jobs == 1 || num < 2) {
+		*end_ret = walk_chain(chain, 0, chain->size, NO_UNIT, last_ret);
+		return NULL;
+	}
+	hc_cleanup_free struct piece *pieces = calloc(num, sizeof(*pieces));
+	if (!pieces)
+		return &hc_enomem;
+	/* Whole blocks, so that no two walkers write to one word. */
+	uint64_t block = (uint64_t)HC_UNITS_PER_BLOCK << chain->unit_shift;
+	uint64_t length = chain->size / num / block * block;
+	for (uint64_t i = 0; i < num; i++) {
+		pieces[i].from = i * length;
+		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
+	}
+	struct piecewise work = {chain, pieces};
+	struct hc_error *err = hc_parallel_for(jobs, num, walk_piece, &work);
+	if (err)
+		return err;
+	uint64_t offset = pieces[0].end, previous = pieces[0].last;
+	for (uint64_t i = 1; i < num; i++) {
+		/* Where the chain broke, later pieces are not on it. */
+		if (offset < pieces[i].from)
+			clear_units(chain, pieces[i].from >> chain->unit_shift,
+				    pieces[i].to >> chain->unit_shift);
+		else
+			offset = join_piece(chain, &pieces[i], offset, &previous);
+	}
+	*end_ret = offset;
+	*last_ret = previous;
+	return NULL;
+}
+
+/** What a stretch looks like where no chunk's header was accepted. */
+enum interruption {
+	REACHED_END,
+	FENCEPOSTS, /**< a header-sized filler and a header-sized fencepost: foreign memory follows */
+	TERMINATOR, /**< filler and a header of size 0: the end of a thread heap that has a successor */
+	MISSING,    /**< the core's bytes end here */
+	DAMAGED,
+};
+
+struct walker {
+	struct glibc *g;
+	const struct glibc_stretch *stretch;
+	struct chain chain;
+	uint64_t start;   /**< address of chain.data */
+	bool more_follows;/**< chain.size is where the bytes end, not where the stretch does */
+};
+
+static uint64_t field_at(const struct walker *w, uint64_t offset)
+{
+	return offset + 2 * w->chain.word <= w->chain.size ?
+		       hc_load_word(w->chain.data + offset + w->chain.word, w->chain.word) :
+		       0;
+}
+
+static enum interruption what_is_at(const struct walker *w, uint64_t offset)
+{
+	unsigned header = w->chain.header;
+	uint64_t left = w->chain.size - offset;
+	if (!left)
+		return w->more_follows ? MISSING : REACHED_END;
+	if (left >= 2 * header && (field_at(w, offset) & ~UINT64_C(1)) == header) {
+		uint64_t second = field_at(w, offset + header);
+		if (second == (header | GLIBC_PREV_INUSE))
+			return FENCEPOSTS;
+		if (second == GLIBC_PREV_INUSE && left == 2 * header)
+			return TERMINATOR;
+	}
+	if (left == header && field_at(w, offset) == GLIBC_PREV_INUSE)
+		return TERMINATOR;
+	if (w->more_follows) {
+		/* The chunk here may be sound and merely reach beyond the bytes that the core has. */
+		uint64_t size = field_at(w, offset) & ~(uint64_t)GLIBC_SIZE_BITS;
+		if (left < 2 * w->chain.word ||
+		    (size > left && size <= w->stretch->end - (w->start + offset) &&
+		     !(field_at(w, offset) & w->chain.bad_bits)))
+			return MISSING;
+	}
+	return DAMAGED;
+}
+
+/** Add the first @p bytes of the chain, with the planes of the walk, as a span. */
+static struct hc_error *add_span(struct walker *w, uint64_t bytes, struct hc_block **blocks)
+{
+	struct hc_span *span;
+	return hc_heap_add_span(w->g->heap, w->stretch->kind, w->stretch->arena, w->start,
+				w->start + bytes, w->start + w->chain.header,
+				bytes >> w->chain.unit_shift, w->chain.word, hc_steal(*blocks),
+				&span);
+}
+
+/**
+ * The filler of a terminated heap may be an ordinary-looking chunk of two headers; what gives it away is that it
+ * lacks the bit which every chunk in use in a thread arena has.
+ */
+static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
+{
+	uint64_t offset = unit << w->chain.unit_shift, field = field_at(w, offset);
+	return w->stretch->kind == HC_SPAN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
+	       end - offset == 2 * w->chain.header;
+}
+
+/** Close the span at a fencepost or terminator: make it a chunk of the allocator's own. */
+static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint64_t last,
+					 uint64_t bytes, struct hc_block **blocks)
+{
+	uint64_t fence = offset;
+	if (last != NO_UNIT && is_filler(w, last, offset))
+		fence = last << w->chain.unit_shift;
+	else if (offset + w->chain.header == bytes)
+		return add_span(w, offset, blocks); /* a bare terminator is not worth a chunk */
+	set_start(&w->chain, fence >> w->chain.unit_shift);
+	if (!(field_at(w, offset) & GLIBC_PREV_INUSE) && fence == offset && last != NO_UNIT)
+		set_free(&w->chain, last);
+	struct hc_error *err = add_span(w, bytes, blocks);
+	if (err)
+		return err;
+	return hc_heap_add_special(w->g->heap, w->start + fence + w->chain.header, HC_OVERHEAD,
+				   "fencepost");
+}
+
+static struct hc_error *report_damage(struct walker *w, uint64_t offset, uint64_t resume)
+{
+	struct hc_heap *heap = w->g->heap;
+	heap->partial = true;
+	uint64_t at = w->start + offset;
+	if (resume == w->chain.size)
+		return hc_heap_add_inconsistency(
+			heap, at,
+			"the chunk header here has the impossible size field 0x%jx; no chain of "
+			"chunks resumes in the %ju bytes that follow, which were left out",
+			(uintmax_t)field_at(w, offset), (uintmax_t)(w->chain.size - offset));
+	return hc_heap_add_inconsistency(heap, at,
+					 "the chunk header here has the impossible size field 0x%jx; "
+					 "the chain of chunks resumes %ju bytes further on",
+					 (uintmax_t)field_at(w, offset), (uintmax_t)(resume - offset));
+}
+
+/**
+ * Walk the chain that starts at w->start and add its span.
+ *
+ * @param[out] resume_ret offset at which to go on: of the next chain, of a header whose chunk is not all there, or
+ *                        chain.size
+ */
+static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum interruption *why_ret)
+{
+	uint64_t units = w->chain.size >> w->chain.unit_shift;
+	hc_cleanup_free struct hc_block *blocks =
+		calloc(units / HC_UNITS_PER_BLOCK + 1, sizeof(*blocks));
+	if (!blocks)
+		return &hc_enomem;
+	w->chain.blocks = blocks;
+	uint64_t end, last;
+	struct hc_error *err = walk_whole(&w->chain, w->g->process->jobs, &end, &last);
+	if (err)
+		return err;
+	uint64_t fences = 2 * w->chain.header, step = UINT64_C(1) << w->chain.unit_shift;
+	*why_ret = what_is_at(w, end);
+	switch (*why_ret) {
+	case FENCEPOSTS:
+		*resume_ret = find_chain(&w->chain, end + fences, w->chain.size);
+		return close_with_fence(w, end, last, end + fences, &blocks);
+	case TERMINATOR:
+		*resume_ret = w->chain.size;
+		return close_with_fence(w, end, last, w->chain.size, &blocks);
+	case DAMAGED:
+		*resume_ret = find_chain(&w->chain, end + step, w->chain.size);
+		if ((err = report_damage(w, end, *resume_ret)))
+			return err;
+		break;
+	case REACHED_END:
+	case MISSING:
+		*resume_ret = end;
+		break;
+	}
+	return end ? add_span(w, end, &blocks) : NULL;
+}
+
+static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
+{
+	const struct glibc_params *params = &w->g->params;
+	w->start = start;
+	w->more_follows = view.size < w->stretch->end - start;
+	w->chain = (struct chain){
+		.data = view.data,
+		.size = view.size & ~(uint64_t)(params->alignment - 1),
+		.word = params->word_size,
+		.header = params->header,
+		.unit_shift = __builtin_ctz(params->alignment),
+		.min_chunk = params->min_chunk,
+		.bad_bits = GLIBC_IS_MMAPPED | ((params->alignment - 1) & ~GLIBC_SIZE_BITS),
+	};
+	if (w->stretch->kind == HC_SPAN_MAIN)
+		w->chain.bad_bits |= GLIBC_NON_MAIN_ARENA;
+}
+
+/**
+ * A chunk at @p start whose bytes do not all lie in one piece: a span of its own.
+ *
+ * @param[out] end_ret its end, or @p start when its header can't be one
+ */
+static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t *end_ret)
+{
+	const struct glibc_stretch *stretch = w->stretch;
+	uint64_t field;
+	*end_ret = start;
+	if (!glibc_word(w->g, start + w->chain.word, &field))
+		return NULL;
+	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
+	if (size < w->chain.min_chunk || size > stretch->end - start || field & w->chain.bad_bits)
+		return NULL;
+	struct hc_span *span;
+	struct hc_error *err = hc_heap_add_span(w->g->heap, stretch->kind, stretch->arena, start,
+						start + size, start + w->chain.header, 1,
+						w->chain.word, NULL, &span);
+	if (err)
+		return err;
+	hc_span_set_start(span, 0);
+	uint64_t next;
+	if (glibc_word(w->g, start + size + w->chain.word, &next) && !(next & GLIBC_PREV_INUSE)) {
+		struct chain chain = {.blocks = span->blocks};
+		set_free(&chain, 0);
+	}
+	*end_ret = start + size;
+	return NULL;
+}
+
+static uint64_t first_header_at(const struct glibc *g, uint64_t address)
+{
+	uint64_t mask = g->params.alignment - 1;
+	return ((address + g->params.header + mask) & ~mask) - g->params.header;
+}
+
+struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
+{
+	struct walker w = {.g = g, .stretch = stretch};
+	uint64_t at = stretch->first;
+	bool on_chain = true; /* at is a header, not just some address */
+	while (at < stretch->end && stretch->end - at >= g->params.min_chunk) {
+		struct hc_error *err;
+		struct hc_bytes view = hc_memory_view(g->memory, at, stretch->end - at);
+		if (view.size < 2 * g->params.header) {
+			const struct hc_extent *next = hc_memory_find_next(g->memory, at + view.size);
+			g->heap->partial = true;
+			if (!next || next->start >= stretch->end)
+				return NULL;
+			at = first_header_at(g, next->start > at ? next->start : at + view.size);
+			on_chain = false;
+			continue;
+		}
+		init_chain(&w, at, view);
+		if (!on_chain) {
+			uint64_t found = find_chain(&w.chain, 0, w.chain.size);
+			on_chain = found < w.chain.size;
+			at += found;
+			continue;
+		}
+		uint64_t resume, end;
+		enum interruption why;
+		if ((err = walk_span(&w, &resume, &why)))
+			return err;
+		at += resume;
+		if (why != MISSING)
+			continue;
+		if ((err = add_straddler(&w, at, &end)))
+			return err;
+		at = end > at ? end : w.start + w.chain.size;
+	}
+	return NULL;
+}

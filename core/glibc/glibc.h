@@ -1,0 +1,125 @@
+/**
+ * @file
+ * The glibc malloc back end: what its parts share.
+ *
+ *     discover.c  find main_arena, the ring of arenas, mp_; choose the layouts
+ *     walk.c      from the first header of a stretch to its end, chunk by chunk
+ *     heaps.c     where the stretches are: the main heap, the heaps of thread arenas
+ *     mmapped.c   chunks that are mappings of their own
+ *     tcache.c    per-thread caches, safe-linking
+ *     bins.c      fastbins and the unsorted list
+ *     tls.c       thread → arena, and chunks that only libc's TLS points to
+ *     version.c   the release, for people; no decision depends on it
+ *
+ * "Chunk" in this folder means what malloc.c means, the address of the header (prev_size); "mem" is the user
+ * address, which is what the heap model calls the chunk's address.
+ */
+#ifndef HC_CORE_GLIBC_GLIBC_H
+#define HC_CORE_GLIBC_GLIBC_H
+
+#include "core/allocator.h"
+#include "core/glibc/layout.h"
+
+/** An arena as it was read. */
+struct glibc_arena {
+	uint64_t address;    /**< of struct malloc_state */
+	bool main;
+	uint32_t flags;
+	uint64_t heap;       /**< heap_info of the first heap; 0 for the main arena */
+	uint64_t top;        /**< chunk; 0 when the arena was never used */
+	uint64_t top_size;   /**< bytes; 0 when it can't be read */
+	uint64_t system, max_system;
+	int64_t attached;
+};
+
+/** mp_, as far as it matters. */
+struct glibc_par {
+	const struct glibc_par_layout *layout; /**< NULL: not found */
+	uint64_t address;
+	uint64_t n_mmaps, mmapped_mem, sbrk_base, hp_pagesize;
+	uint64_t tcache_count; /**< 0 when the release has none */
+};
+
+struct glibc {
+	struct hc_process *process;
+	const struct hc_memory *memory;
+	struct hc_heap *heap;
+	struct glibc_params params;
+	const struct glibc_state_layout *state;
+	unsigned heap_info_size; /**< bytes; 0 while no thread arena was seen */
+	struct glibc_par par;
+	struct glibc_arena *arenas; /**< main first, then in ring order */
+	size_t num_arenas;
+	bool ring_closed;
+	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
+	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
+};
+
+/** Most arenas that are followed; glibc's own limit is 8 per processor. */
+#define GLIBC_MAX_ARENAS 65536
+
+/* discover.c */
+struct hc_error *glibc_discover(struct glibc *g, bool *found);
+
+/* walk.c */
+
+/** A stretch to be walked. */
+struct glibc_stretch {
+	enum hc_span_kind kind;
+	uint32_t arena;
+	uint64_t first; /**< header of the first chunk */
+	uint64_t end;   /**< where the last chunk ends, or an upper bound */
+	uint64_t top;   /**< chunk, when the top chunk is expected in here; else 0 */
+};
+
+/**
+ * Walk a stretch and add what is found as spans: one where all is well, more where the heap is interrupted by
+ * foreign memory, missing bytes or a damaged header. After an interruption the walk resumes at the next header
+ * from which a chain leads on; it does not depend on free lists.
+ */
+struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch);
+
+/* heaps.c */
+struct hc_error *glibc_walk_arenas(struct glibc *g);
+struct hc_error *glibc_assign_arenas(struct glibc *g);
+
+/* mmapped.c */
+struct hc_error *glibc_find_mmapped(struct glibc *g);
+struct hc_error *glibc_assign_mmapped(struct glibc *g);
+
+/* tcache.c */
+struct hc_error *glibc_mark_tcaches(struct glibc *g);
+/** The pointer in a link field, which is mangled with the field's own address since 2.32. */
+static inline uint64_t glibc_link(const struct glibc *g, uint64_t field, uint64_t stored)
+{
+	return g->mangled ? stored ^ field >> 12 : stored;
+}
+
+/* bins.c */
+struct hc_error *glibc_mark_fastbins(struct glibc *g);
+struct hc_error *glibc_mark_unsorted(struct glibc *g);
+
+/* tls.c */
+struct hc_error *glibc_assign_threads(struct glibc *g);
+
+/* version.c */
+struct hc_error *glibc_describe(struct glibc *g);
+
+/** Word at @p address; false when missing. */
+static inline bool glibc_word(const struct glibc *g, uint64_t address, uint64_t *ret)
+{
+	return hc_memory_word(g->memory, address, ret);
+}
+
+/** Whether an address can be a user address. */
+static inline bool glibc_aligned(const struct glibc *g, uint64_t mem)
+{
+	return !(mem & (g->params.alignment - 1));
+}
+
+static inline uint64_t glibc_page_size(const struct glibc *g)
+{
+	return UINT64_C(1) << g->process->core->machine->page_shift;
+}
+
+#endif
