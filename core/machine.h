@@ -9,6 +9,7 @@
 #ifndef HC_CORE_MACHINE_H
 #define HC_CORE_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct hc_machine {
@@ -25,6 +26,11 @@ struct hc_machine {
 	uint8_t pc, sp;         /**< indices into it */
 	int8_t tp;              /**< index of the thread pointer, or -1: in another note */
 	uint8_t red_zone;       /**< bytes below sp that a leaf function may use */
+	uint32_t tls_note;      /**< NT_* of the "LINUX" note with the thread pointer; 0: none */
+	uint8_t tls_selector;   /**< index of the register that selects an entry of that note, when
+				     it is a table of segment descriptors; else 0 */
+	bool tls_above_tp;      /**< static TLS lies above the thread pointer and libc's thread
+				     struct below it (variant I); else the other way round */
 	uint16_t prpsinfo_size, prpsinfo_pid, prpsinfo_fname, prpsinfo_psargs; /**< byte offsets */
 	const char *const *reg_names; /**< @ref num_regs names, or NULL */
 };

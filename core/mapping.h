@@ -12,6 +12,7 @@
 #define HC_CORE_MAPPING_H
 
 #include "core/core.h"
+#include "core/memory.h"
 #include "core/snapshot.h"
 
 enum hc_mapping_kind {
@@ -47,7 +48,7 @@ struct hc_mapping {
 	bool anonymous;       /**< private and not backed by a file: counts in the accounting */
 	bool shared;          /**< known only from a snapshot or a path */
 	enum hc_mapping_kind kind;
-	const char *path;     /**< file, or NULL; owned by the core or the snapshot */
+	const char *path;     /**< file, or NULL; owned by the core, the snapshot or a module */
 	uint64_t offset;      /**< bytes into it */
 	char *note;           /**< "thread 1234 (handler)", "arena 3": who it belongs to; or NULL */
 	uint64_t present;     /**< bytes whose contents can be read */
@@ -59,12 +60,25 @@ struct hc_mappings {
 	struct hc_mapping *items;
 	size_t num;
 	size_t num_vmas;
+	const struct hc_memory *memory; /**< says which bytes are present; NULL: none are */
 };
 
-/** One row per PT_LOAD, split where NT_FILE says so. Kinds are what paths and flags alone tell. */
-struct hc_error *hc_mappings_from_core(const struct hc_core *core, struct hc_mappings *ret);
+/**
+ * One row per PT_LOAD, split where NT_FILE says so. Kinds are what paths and flags alone tell. Core and memory
+ * must outlive the table.
+ *
+ * @param memory the core's bytes; hc_mapping::present is counted in it, now and after each split
+ */
+struct hc_error *hc_mappings_from_core(const struct hc_core *core, const struct hc_memory *memory,
+				       struct hc_mappings *ret);
 
-/** One row per line. Kinds are what names and flags alone tell. The snapshot must outlive the table. */
+/** Count hc_mapping::present of every row again, after bytes were added to the memory. */
+void hc_mappings_count_present(struct hc_mappings *mappings);
+
+/**
+ * One row per line. Kinds are what names and flags alone tell; a guess from sizes and neighbours (thread
+ * arenas, thread stacks) carries a note that says "probably". The snapshot must outlive the table.
+ */
 struct hc_error *hc_mappings_from_snapshot(const struct hc_snapshot *snapshot,
 					   struct hc_mappings *ret);
 
@@ -83,6 +97,10 @@ struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t
 /**
  * Say what [start, end) is for. Rows that reach beyond are split; parts of the range that no row covers are
  * ignored. Later assignments overrule earlier ones.
+ *
+ * Costs a bisection, and a move of the rows above when rows are split: tens of thousands of calls are cheap in
+ * ascending order of address, since what lies above is then still in one piece. Pointers to rows are invalid
+ * afterwards.
  *
  * @param note copied; may be NULL
  */

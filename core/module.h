@@ -3,7 +3,8 @@
  * Modules: the executable and its libraries.
  *
  * A module is what NT_FILE shows mapped from one file with an ELF header at its lowest page; where there is
- * no NT_FILE, the ELF headers found through AT_PHDR, AT_SYSINFO_EHDR and the start of readable extents serve.
+ * no NT_FILE, the ELF headers at the start of segments serve, named by AT_EXECFN and DT_SONAME. A file that is
+ * mapped executable, but whose header the core lacks, is a module too: name and addresses are all that is known.
  * Its build-id is read from the core. The file itself is optional: it is looked for at --exe (for the
  * executable), below --sysroot, and at its own path, and is taken only when its build-id is the core's (a
  * module without a build-id is taken when its program headers are byte-identical). A file that was taken lends
@@ -22,14 +23,14 @@ enum hc_file_status {
 	HC_FILE_MATCHED,      /**< found, build-id equal */
 	HC_FILE_NOT_FOUND,
 	HC_FILE_MISMATCH,     /**< found, but it is another build */
-	HC_FILE_UNVERIFIED,   /**< found, but the core has no build-id to compare; not used */
+	HC_FILE_UNVERIFIED,   /**< found, but the core has nothing to compare it with; not used */
 };
 
 struct hc_module {
 	char *path;            /**< as mapped, without " (deleted)" */
 	bool executable;       /**< the program itself, not a library */
 	uint64_t start, end;   /**< addresses, first to last page incl. bss */
-	uint64_t bias;         /**< load address minus link address */
+	uint64_t bias;         /**< load address minus link address; 0 when no ELF header was read */
 	uint64_t data_start, data_end; /**< writable PT_LOADs, bss included; equal when none */
 	uint64_t bss_start;    /**< first address that the file does not back */
 	uint8_t build_id[64];
@@ -67,6 +68,7 @@ const struct hc_module *hc_modules_libc(const struct hc_modules *modules);
 
 /**
  * Symbol at or before an address, through libdwfl: "name" and the offset into it. false without symbols.
+ * The first call reads symbol tables and may take a while. Not safe from several threads.
  *
  * @param[out] name_ret lives as long as the modules
  */

@@ -46,10 +46,20 @@ struct hc_prstatus {
 	int32_t signal; /**< pr_cursig: the signal that ended the process, on its thread */
 	unsigned num_regs;
 	uint64_t regs[HC_MAX_REGS];
+	uint64_t tp; /**< thread pointer; 0 when the machine keeps it in another note */
 };
 
 struct hc_error *hc_note_prstatus(const struct hc_note *note, const struct hc_machine *machine,
 				  struct hc_prstatus *ret);
+
+/**
+ * The thread pointer out of the machine's own note (NT_386_TLS, NT_ARM_TLS), which follows the NT_PRSTATUS
+ * of its thread.
+ *
+ * @return false when @p note is not that note or holds none
+ */
+bool hc_note_thread_pointer(const struct hc_note *note, const struct hc_machine *machine,
+			    const struct hc_prstatus *prstatus, uint64_t *ret);
 
 /** NT_PRPSINFO: the process. */
 struct hc_prpsinfo {

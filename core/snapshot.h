@@ -33,7 +33,7 @@ struct hc_snapshot {
 /** Whether the first bytes of a file look like a maps or smaps snapshot. */
 bool hc_snapshot_recognise(struct hc_bytes file);
 
-/** @param name for messages */
+/** @param name goes before each message, unless NULL */
 struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret);
 struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret);
 void hc_snapshot_deinit(struct hc_snapshot *snapshot);

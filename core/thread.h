@@ -25,6 +25,7 @@ struct hc_thread {
 	uint64_t regs[HC_MAX_REGS];
 	uint64_t pc, sp;
 	uint64_t tp;                    /**< thread pointer; 0 when unknown */
+	bool exact;                     /**< stack and block come from struct pthread, not from the VMA */
 	uint64_t guard_start;           /**< == stack_start when there is no guard */
 	uint64_t stack_start, stack_end;/**< usable stack, without guard; equal when unknown */
 	uint64_t live_start;            /**< sp minus the red zone: [live_start, stack_end) is live */
