@@ -239,36 +239,107 @@ static void mappings_find_vdso(struct hc_mappings *mappings, const struct hc_cor
 
 /* From a core. */
 
-/** Split one segment at the borders of NT_FILE's entries. @p file is the first that ends above its
- * start. */
-static struct hc_error *append_segment(struct hc_mappings *mappings,
-				       const struct hc_segment *segment, const struct hc_core *core,
-				       size_t *file)
+/** What builds the rows of a core: segments and NT_FILE, both by address, merged. */
+struct core_rows {
+	struct hc_mappings *mappings;
+	const struct hc_core *core;
+	size_t file; /**< the first entry of NT_FILE that ends above the last row */
+};
+
+/** The entry of NT_FILE that ends above @p address first, if it starts below @p end. */
+static const struct hc_note_file *next_file(struct core_rows *rows, uint64_t address, uint64_t end)
+{
+	const struct hc_core *core = rows->core;
+
+	while (rows->file < core->num_files && core->files[rows->file].end <= address)
+		rows->file++;
+	return rows->file < core->num_files && core->files[rows->file].start < end
+		       ? &core->files[rows->file]
+		       : NULL;
+}
+
+static struct hc_error *append_file_row(struct core_rows *rows, const struct hc_note_file *file,
+					uint64_t start, uint64_t end, uint32_t flags)
+{
+	struct hc_mapping row = {
+		.start = start,
+		.end = file->end < end ? file->end : end,
+		.flags = flags,
+		.path = file->path,
+		.offset = file->offset + (start - file->start),
+		.resident = HC_UNKNOWN_BYTES,
+	};
+
+	mapping_classify(&row);
+	return mappings_append(rows->mappings, row);
+}
+
+/** Files that lie in no segment: gdb leaves out what it takes for unmodified read-only file pages.
+ */
+static struct hc_error *append_gap(struct core_rows *rows, uint64_t start, uint64_t end)
+{
+	const struct hc_note_file *file;
+
+	while (start < end && (file = next_file(rows, start, end))) {
+		if (file->start > start)
+			start = file->start;
+		struct hc_error *err = append_file_row(rows, file, start, end, PF_R);
+		if (err)
+			return err;
+		start = file->end;
+	}
+	return NULL;
+}
+
+/** Bytes of a row that gdb's PROT_NONE is recognised by. */
+#define HC_MAX_ZERO_CHECK (1u << 20)
+
+/**
+ * gdb dumps PROT_NONE mappings too, as readable and full of zeros. Read-only anonymous memory that
+ * holds nothing is as good as reserved, whichever it was.
+ */
+static bool gcore_row_is_reserved(const struct core_rows *rows, const struct hc_mapping *row)
+{
+	if (!rows->core->from_gcore || row->path || row->flags != PF_R)
+		return false;
+	struct hc_bytes view =
+		hc_memory_view(rows->mappings->memory, row->start, row->end - row->start);
+	size_t size = view.size < HC_MAX_ZERO_CHECK ? view.size : HC_MAX_ZERO_CHECK;
+	return size && !view.data[0] && !memcmp(view.data, view.data + 1, size - 1);
+}
+
+/** A segment, or the part of one between two entries of NT_FILE. */
+static struct hc_error *append_plain_row(struct core_rows *rows, uint64_t start, uint64_t end,
+					 uint32_t flags)
+{
+	struct hc_mapping row = {
+		.start = start,
+		.end = end,
+		.flags = flags,
+		.resident = HC_UNKNOWN_BYTES,
+	};
+
+	if (gcore_row_is_reserved(rows, &row))
+		row.flags = 0;
+	mapping_classify(&row);
+	return mappings_append(rows->mappings, row);
+}
+
+/** Split one segment at the borders of NT_FILE's entries. */
+static struct hc_error *append_segment(struct core_rows *rows, const struct hc_segment *segment)
 {
 	uint64_t end = segment->start + segment->mem_size;
 
 	for (uint64_t at = segment->start; at < end;) {
-		while (*file < core->num_files && core->files[*file].end <= at)
-			(*file)++;
-		struct hc_mapping row = {.start = at,
-					 .end = end,
-					 .flags = segment->flags,
-					 .resident = HC_UNKNOWN_BYTES};
-		if (*file < core->num_files && core->files[*file].start < end) {
-			const struct hc_note_file *f = &core->files[*file];
-			if (f->start > at) {
-				row.end = f->start;
-			} else {
-				row.end = f->end < end ? f->end : end;
-				row.path = f->path;
-				row.offset = f->offset + (at - f->start);
-			}
-		}
-		mapping_classify(&row);
-		struct hc_error *err = mappings_append(mappings, row);
+		const struct hc_note_file *file = next_file(rows, at, end);
+		struct hc_error *err;
+		if (file && file->start <= at)
+			err = append_file_row(rows, file, at, end, segment->flags);
+		else
+			err = append_plain_row(rows, at, file ? file->start : end, segment->flags);
 		if (err)
 			return err;
-		at = row.end;
+		at = rows->mappings->items[rows->mappings->num - 1].end;
 	}
 	return NULL;
 }
@@ -277,14 +348,19 @@ struct hc_error *hc_mappings_from_core(const struct hc_core *core, const struct 
 				       struct hc_mappings *ret)
 {
 	hc_cleanup(hc_mappings_deinit) struct hc_mappings mappings = {.memory = memory};
+	struct core_rows rows = {.mappings = &mappings, .core = core};
 	struct hc_error *err;
-	size_t file = 0;
+	uint64_t end = 0;
 
 	for (size_t i = 0; i < core->num_segments; i++) {
-		if ((err = append_segment(&mappings, &core->segments[i], core, &file)))
+		const struct hc_segment *segment = &core->segments[i];
+		if ((err = append_gap(&rows, end, segment->start)) ||
+		    (err = append_segment(&rows, segment)))
 			return err;
+		end = segment->start + segment->mem_size;
 	}
-	if ((err = mappings_classify_programs(&mappings)))
+	if ((err = append_gap(&rows, end, UINT64_MAX)) ||
+	    (err = mappings_classify_programs(&mappings)))
 		return err;
 	mappings_find_vdso(&mappings, core);
 	*ret = mappings;
@@ -402,7 +478,10 @@ static struct hc_error *guess_heaps(struct hc_mappings *mappings, uint64_t heap_
 	return NULL;
 }
 
-/** A guard and the row above it that are together a round number of 64 KiB, as stack sizes are. */
+/**
+ * A guard and the row above it, one or both of which are a round number of 64 KiB, as stack sizes
+ * are. (Before glibc 2.27 the guard was a part of the size, since then it is extra.)
+ */
 static struct hc_error *guess_stacks(struct hc_mappings *mappings)
 {
 	const uint64_t max_guard = 1 << 20, unit = 64 << 10, max_stack = 1 << 30;
@@ -413,7 +492,7 @@ static struct hc_error *guess_stacks(struct hc_mappings *mappings)
 		uint64_t start = guard->start, border = stack->start, end = stack->end;
 		if (guard->kind != HC_MAPPING_RESERVED || !mapping_unexplained(stack) ||
 		    !rows_touch(guard, stack) || border - start > max_guard ||
-		    (end - start) % unit || end - start > max_stack)
+		    ((end - start) % unit && (end - border) % unit) || end - start > max_stack)
 			continue;
 		struct hc_error *err;
 		if ((err = hc_mappings_assign(mappings, start, border, HC_MAPPING_STACK_GUARD,
@@ -495,6 +574,11 @@ static struct hc_error *annotate_row(struct hc_mapping *row, const struct hc_vma
 	/* Names only from the VMA that is most of the row. */
 	if (overlap <= (row->end - row->start) / 2)
 		return NULL;
+	if (!vma->flags && !row->path && row->kind == HC_MAPPING_ANON) {
+		/* gdb dumps PROT_NONE as readable */
+		row->flags = 0;
+		mapping_classify(row);
+	}
 	if (!row->path && vma->name[0] && vma->name[0] != '[')
 		row->path = vma->name;
 	if (vma->shared && !row->shared) {

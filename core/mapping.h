@@ -64,7 +64,8 @@ struct hc_mappings {
 };
 
 /**
- * One row per PT_LOAD, split where NT_FILE says so. Kinds are what paths and flags alone tell. Core and memory
+ * One row per PT_LOAD, split where NT_FILE says so, and one for each file that lies in no PT_LOAD (read-only to all
+ * that is known). Kinds are what paths and flags alone tell. Core and memory
  * must outlive the table.
  *
  * @param memory the core's bytes; hc_mapping::present is counted in it, now and after each split

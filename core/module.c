@@ -216,7 +216,9 @@ static bool image_is_loaded(const struct loader *loader, const struct image *ima
 			continue;
 		const struct hc_mapping *row =
 			hc_mappings_find(loader->mappings, bias + phdr->vaddr);
-		return row && row->flags & PF_X;
+		/* gdb leaves unmodified code out of the core: such a row is known from NT_FILE
+		 * only, which has no flags. */
+		return row && (row->flags & PF_X || (row->path && !row->present));
 	}
 	return false;
 }
@@ -472,6 +474,18 @@ static struct hc_error *module_claim_rows(const struct loader *loader,
 	return NULL;
 }
 
+/** Whether a link address lies in an executable PT_LOAD. */
+static bool image_is_code(const struct image *image, uint64_t vaddr)
+{
+	for (unsigned i = 0; i < image->num_phdrs; i++) {
+		const struct module_phdr *phdr = &image->phdrs[i];
+		if (phdr->type == PT_LOAD && phdr->flags & PF_X && vaddr >= phdr->vaddr &&
+		    vaddr - phdr->vaddr < phdr->mem_size)
+			return true;
+	}
+	return false;
+}
+
 /** Text, data and bss. The bss that shares a page with data stays data: it is backed by the file.
  */
 static struct hc_error *module_assign_kinds(const struct loader *loader,
@@ -490,9 +504,13 @@ static struct hc_error *module_assign_kinds(const struct loader *loader,
 	    (err = hc_mappings_assign(mappings, bss_start, bss_end, HC_MAPPING_BSS, NULL)))
 		return err;
 
+	bool known = memory_image(loader, module->start, &image);
 	struct hc_mapping *row = hc_mappings_find(mappings, module->start);
 	for (; row && row < mappings->items + mappings->num && row->start < module->end; row++) {
-		if (row->kind == HC_MAPPING_FILE)
+		if (known && row->path && !row->present &&
+		    image_is_code(&image, row->start - module->bias))
+			row->flags |= PF_X;
+		if (row->kind == HC_MAPPING_FILE || row->kind == HC_MAPPING_RODATA)
 			row->kind = load_kind(row->flags);
 	}
 	return NULL;

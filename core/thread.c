@@ -401,7 +401,8 @@ struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_mem
 	}
 	if ((err = threads_find_cached(&searcher, &threads)))
 		return err;
-	qsort(threads.cached, threads.num_cached, sizeof(*threads.cached), compare_ranges);
+	if (threads.num_cached)
+		qsort(threads.cached, threads.num_cached, sizeof(*threads.cached), compare_ranges);
 	*ret = threads;
 	threads = (struct hc_threads){};
 	return NULL;
