@@ -1,1 +1,258 @@
+/**
+ * @file
+ * The verdict.
+ *
+ * Four things can make a process large: chunks that are lost, chunks that are free, chunks that are in use and
+ * reachable, and memory that is not malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny
+ * (MIN_BYTES) is no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
+ * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
+ */
 #include "analyzers/verdict.h"
+#include "core/cleanup.h"
+
+#define MIN_BYTES (UINT64_C(64) << 10)
+#define MIN_SHARE 0.10   /**< of the chunks in use, for lost ones */
+#define MIN_FREE 0.50    /**< of the heap, for retention */
+#define MIN_OUTSIDE 0.50 /**< of the anonymous bytes, for memory that is not malloc's */
+#define MIN_GROWTH 0.25  /**< of the anonymous bytes, held by one size of reachable chunk */
+#define LEAK_WEIGHT 4
+/** Suspects below this share of the anonymous bytes are not worth a sentence, but the first always is. */
+#define MIN_SUSPECT 0.01
+/** Chunks of one size that are looked at to tell what they hold. */
+#define CLASS_SAMPLES 4096
+
+const char *hc_verdict_name(enum hc_verdict_kind kind)
+{
+	static const char *const names[] = {
+		[HC_VERDICT_LEAK] = "leak",           [HC_VERDICT_GROWTH] = "growth",
+		[HC_VERDICT_RETENTION] = "retention", [HC_VERDICT_OUTSIDE] = "outside",
+		[HC_VERDICT_NOTHING] = "nothing",     [HC_VERDICT_NO_HEAP] = "no-heap",
+	};
+	return names[kind];
+}
+
+static void sum_up(struct hc_verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->arenas.num_rows; i++) {
+		const struct hc_arena_row *row = &verdict->arenas.rows[i];
+		verdict->trimmable += row->trimmable;
+		for (int state = HC_TCACHE; state <= HC_TOP; state++)
+			verdict->free_bytes += row->states[state].bytes;
+	}
+	verdict->reachable_bytes = verdict->reach.kinds[HC_REACHABLE].bytes;
+	verdict->reachable_chunks = verdict->reach.kinds[HC_REACHABLE].chunks;
+	verdict->possible_bytes = verdict->reach.kinds[HC_POSSIBLE].bytes;
+	verdict->possible_chunks = verdict->reach.kinds[HC_POSSIBLE].chunks;
+	verdict->lost_bytes = verdict->reach.kinds[HC_DEFINITE].bytes +
+			      verdict->reach.kinds[HC_INDIRECT].bytes;
+}
+
+static double share_of(uint64_t bytes, uint64_t total)
+{
+	return total ? (double)bytes / total : 0;
+}
+
+static struct hc_suspect *add_suspect(struct hc_verdict *verdict, uint64_t bytes)
+{
+	double share = share_of(bytes, verdict->accounting.total);
+	if (verdict->num_suspects == HC_MAX_SUSPECTS ||
+	    (verdict->num_suspects && share < MIN_SUSPECT))
+		return NULL;
+	struct hc_suspect *suspect = &verdict->suspects[verdict->num_suspects++];
+	*suspect = (struct hc_suspect){.share = share, .class = HC_CLASS_OTHER};
+	return suspect;
+}
+
+static void suspect_groups(struct hc_verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->leaks.num_groups; i++) {
+		const struct hc_leak_group *group = &verdict->leaks.groups[i];
+		uint64_t bytes = group->roots.bytes + group->below.bytes;
+		struct hc_suspect *suspect = add_suspect(verdict, bytes);
+		if (!suspect)
+			return;
+		suspect->group = group;
+		suspect->group_number = i + 1;
+		suspect->size = group->root_size;
+		suspect->count.chunks = group->roots.chunks + group->below.chunks;
+		suspect->count.bytes = bytes;
+		suspect->class = group->content;
+		suspect->class_count = group->content_count;
+		suspect->sample = group->sample_content ? group->sample_content : group->sample_root;
+	}
+}
+
+/** What most chunks of one size hold, from the first CLASS_SAMPLES of them. */
+static struct hc_error *classify_size(const struct hc_process *process, const struct hc_heap *heap,
+				      struct hc_suspect *suspect)
+{
+	struct hc_classifier *classifier = NULL;
+	struct hc_classifier_scratch *scratch = NULL;
+	struct hc_count counts[HC_NUM_CLASSES] = {0};
+	uint64_t samples[HC_NUM_CLASSES] = {0}, seen = 0;
+	struct hc_error *err = hc_classifier_create(process, heap, &classifier);
+	if (!err)
+		err = hc_classifier_scratch_create(classifier, &scratch);
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	hc_chunk_iter_heap(&iter, heap);
+	while (!err && seen < CLASS_SAMPLES && hc_chunk_iter_next(&iter, &chunk)) {
+		if (chunk.state != HC_IN_USE || chunk.size != suspect->size ||
+		    (chunk.reach != HC_REACHABLE && chunk.reach != HC_POSSIBLE))
+			continue;
+		enum hc_class_id class =
+			hc_classify(classifier, scratch, hc_chunk_bytes(heap, &chunk));
+		if (!counts[class].chunks++)
+			samples[class] = chunk.address;
+		seen++;
+	}
+	hc_classifier_scratch_destroy(scratch);
+	hc_classifier_destroy(classifier);
+	if (err)
+		return err;
+	enum hc_class_id best = HC_CLASS_OTHER;
+	for (int i = 0; i < HC_NUM_CLASSES; i++)
+		best = counts[i].chunks > counts[best].chunks ? i : best;
+	suspect->class = best;
+	suspect->sample = samples[best];
+	/* A share of the sample, put in proportion to all of them. */
+	suspect->class_count.chunks =
+		seen ? (uint64_t)(share_of(counts[best].chunks, seen) * suspect->count.chunks + 0.5) : 0;
+	suspect->class_count.bytes = suspect->class_count.chunks * suspect->size;
+	return NULL;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct hc_histogram_row *x = a, *y = b;
+	if (x->in_use.bytes != y->in_use.bytes)
+		return x->in_use.bytes < y->in_use.bytes ? 1 : -1;
+	return (x->min_size > y->min_size) - (x->min_size < y->min_size);
+}
+
+/** Sizes of which reachable chunks hold the most. */
+static struct hc_error *suspect_sizes(const struct hc_process *process, const struct hc_heap *heap,
+				      struct hc_verdict *verdict)
+{
+	struct hc_selection selection;
+	struct hc_histogram histogram;
+	hc_selection_init(&selection);
+	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
+	struct hc_error *err = hc_histogram_run(heap, &selection, false, &histogram);
+	hc_selection_deinit(&selection);
+	if (err)
+		return err;
+	qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), compare_rows);
+	for (size_t i = 0; i < histogram.num_rows && !err; i++) {
+		const struct hc_histogram_row *row = &histogram.rows[i];
+		struct hc_suspect *suspect = add_suspect(verdict, row->in_use.bytes);
+		if (!suspect)
+			break;
+		suspect->size = row->min_size;
+		suspect->count = row->in_use;
+		err = classify_size(process, heap, suspect);
+	}
+	hc_histogram_deinit(&histogram);
+	return err;
+}
+
+/** Bytes held by the reachable size that holds most. */
+static uint64_t largest_reachable(const struct hc_verdict *verdict)
+{
+	uint64_t largest = 0;
+	for (size_t i = 0; i < verdict->num_suspects; i++) {
+		const struct hc_suspect *suspect = &verdict->suspects[i];
+		if (!suspect->group && suspect->count.bytes > largest)
+			largest = suspect->count.bytes;
+	}
+	return largest;
+}
+
+static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
+{
+	const struct hc_accounting *accounting = &verdict->accounting;
+	uint64_t in_use = verdict->lost_bytes + verdict->reachable_bytes + verdict->possible_bytes;
+	uint64_t outside = accounting->parts[HC_PART_OTHER];
+	uint64_t reachable = verdict->reachable_bytes + verdict->possible_bytes;
+	struct {
+		enum hc_verdict_kind kind;
+		bool applies;
+		uint64_t bytes;
+	} causes[] = {
+		{HC_VERDICT_LEAK, share_of(verdict->lost_bytes, in_use) >= MIN_SHARE,
+		 verdict->lost_bytes * LEAK_WEIGHT},
+		{HC_VERDICT_RETENTION,
+		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE,
+		 verdict->free_bytes},
+		{HC_VERDICT_GROWTH,
+		 share_of(largest_reachable(verdict), accounting->total) >= MIN_GROWTH, reachable},
+		{HC_VERDICT_OUTSIDE, share_of(outside, accounting->total) >= MIN_OUTSIDE, outside},
+	};
+	enum hc_verdict_kind kind = HC_VERDICT_NOTHING;
+	uint64_t most = 0;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+		uint64_t least = causes[i].kind == HC_VERDICT_LEAK ? MIN_BYTES * LEAK_WEIGHT :
+								     MIN_BYTES;
+		if (causes[i].applies && causes[i].bytes >= least && causes[i].bytes > most) {
+			kind = causes[i].kind;
+			most = causes[i].bytes;
+		}
+	}
+	return kind;
+}
+
+static int compare_suspects(const void *a, const void *b)
+{
+	const struct hc_suspect *x = a, *y = b;
+	if (x->count.bytes != y->count.bytes)
+		return x->count.bytes < y->count.bytes ? 1 : -1;
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+static struct hc_error *judge(const struct hc_process *process, struct hc_heap *heap,
+			      struct hc_verdict *verdict)
+{
+	struct hc_error *err;
+	if ((err = hc_reachability_run(process, heap, &verdict->reach)) ||
+	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
+	    (err = hc_leaks_run(process, heap, NULL, &verdict->leaks)))
+		return err;
+	sum_up(verdict);
+	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
+							  verdict->possible_bytes) >= MIN_SHARE;
+	if (leak)
+		suspect_groups(verdict);
+	/* Where much is lost, what is in use on purpose need not be suspected. */
+	if (!leak && (err = suspect_sizes(process, heap, verdict)))
+		return err;
+	if (!leak)
+		suspect_groups(verdict);
+	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
+	      compare_suspects);
+	verdict->kind = decide(verdict);
+	return NULL;
+}
+
+struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
+				struct hc_verdict *ret)
+{
+	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
+	struct hc_error *err = hc_accounting_run(process, heap, &verdict.accounting);
+	if (!err && heap)
+		err = judge(process, heap, &verdict);
+	if (err) {
+		hc_verdict_deinit(&verdict);
+		return err;
+	}
+	*ret = verdict;
+	return NULL;
+}
+
+void hc_verdict_deinit(struct hc_verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->num_suspects; i++)
+		free(verdict->suspects[i].repeats);
+	hc_arenas_deinit(&verdict->arenas);
+	hc_leaks_deinit(&verdict->leaks);
+	*verdict = (struct hc_verdict){0};
+}
