@@ -102,6 +102,7 @@ struct ring {
 	struct glibc_arena *arenas;
 	size_t num;
 	bool closed; /**< came back to the start; else it led into missing memory */
+	bool used;   /**< some member has a top chunk */
 };
 
 /** Follow `next` from @p start; false when some member can't be an arena. */
@@ -126,11 +127,13 @@ static bool follow_ring(const struct glibc *g, const struct glibc_state_layout *
 		if (!read_arena(g, layout, address, arena))
 			return false;
 		ring.num++;
-		if (!glibc_word(g, address + glibc_next_offset(layout), &address))
+		ring.used |= arena->top != 0;
+		if (!glibc_word(g, address + glibc_next_offset(layout), &address) || !address)
 			return false;
 		ring.closed = address == start;
 	} while (!ring.closed && ring.num < GLIBC_MAX_ARENAS);
-	if (ring.num == GLIBC_MAX_ARENAS)
+	/* Zeroes pass for an arena that was never used, so a ring of such proves nothing. */
+	if (ring.num == GLIBC_MAX_ARENAS || !ring.used)
 		return false;
 	ring.arenas = hc_steal(arenas);
 	*ret = ring;
@@ -345,10 +348,5 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 		return err;
 	g->params = glibc_params(g->memory->word_size, alignment_of(g->state));
 	find_par(g);
-	/* Nothing was ever allocated: there are arenas, but no heap. */
-	bool used = g->par.n_mmaps != 0;
-	for (size_t i = 0; i < g->num_arenas; i++)
-		used |= g->arenas[i].top != 0;
-	*found = used;
 	return NULL;
 }
