@@ -166,6 +166,7 @@ struct hc_error *glibc_walk_arenas(struct glibc *g)
 		const struct glibc_arena *arena = &g->arenas[i];
 		heap->arenas[i] = (struct hc_arena){
 			.address = arena->address,
+			.struct_size = g->state->size,
 			.main = arena->main,
 			.noncontiguous = arena->flags & GLIBC_NONCONTIGUOUS,
 			.system = arena->system,

@@ -117,7 +117,8 @@ static inline void fake_span(struct fake *fake, uint64_t start, enum hc_span_kin
 	assert_null(hc_heap_add_span(fake->heap, kind, kind == HC_SPAN_MMAP ? HC_ARENA_MMAP : 0,
 				     start, start + size, start + header,
 				     kind == HC_SPAN_MMAP ? 1 : (size - header) / 16 + 1,
-				     kind == HC_SPAN_MMAP ? header : fake->heap->word_size, &span));
+				     kind == HC_SPAN_MMAP ? header : fake->heap->word_size,
+				     NULL, &span));
 	uint64_t offset = 0;
 
 	for (size_t i = 0; i < num; i++) {
