@@ -2,9 +2,11 @@
  * @file
  * Content classes: what the bytes of a chunk look like.
  *
- * A chunk has exactly one class: the first of hc_classes, in table order, that accepts it. Textual classes are
- * PCRE2 patterns anchored at, or near, the start of the chunk; structural ones (pointers only, all zero, random…)
- * are functions over the bytes. Only the first HC_CLASSIFY_WINDOW bytes of a chunk are looked at, except for "all
+ * A chunk has exactly one class: the first of hc_classes, in table order, that accepts it. Textual classes look at
+ * the runs of text that begin in the first 64 bytes of the chunk (structure.h), since text often stands behind a
+ * struct or a length; most of them are PCRE2 patterns. Structural ones (pointers only, all zero, random…) are
+ * functions over the bytes. Precision goes before recall: a class that analyze names as what a leak holds must be
+ * right. Only the first HC_CLASSIFY_WINDOW bytes of a chunk are looked at, except for "all
  * zero", which looks at all.
  *
  * The bytes that malloc's free lists overwrote (the first two words of a chunk that was free before) may be stale;
@@ -86,7 +88,7 @@ struct hc_class_table {
 	bool has_leaked;
 };
 
-/** Count the classes of a selection, with process->jobs threads. */
+/** Count the classes of a selection (prepared; NULL: all in use), with process->jobs threads. */
 struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
 				 const struct hc_selection *selection, struct hc_class_table *ret);
 

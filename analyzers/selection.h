@@ -5,6 +5,9 @@
  * A selection is a conjunction: a chunk is in it when it passes every filter that was set. --class and --match
  * look into the chunk's bytes and come last. Parsing never prints; a bad value is an error with
  * @ref HC_ERROR_ARGUMENT whose message names the option and what it takes.
+ *
+ * The order of calls: hc_selection_init(), the parse functions, then, once the heap is open,
+ * hc_selection_prepare(); from there on the selection is read-only and may be shared by threads.
  */
 #ifndef HC_ANALYZERS_SELECTION_H
 #define HC_ANALYZERS_SELECTION_H
@@ -25,7 +28,10 @@ struct hc_selection {
 	uint32_t arena;      /**< index, or HC_ARENA_MMAP */
 	bool has_range;
 	uint64_t start, end; /**< user addresses in [start, end) */
+	bool has_holder;
+	uint64_t holder;     /**< address: the one chunk whose bytes, header included, hold it */
 	uint64_t classes;    /**< bit per class of classify.h; 0: no filter */
+	struct hc_classifier *classifier; /**< for @ref classes, from hc_selection_prepare(); owned */
 	struct hc_pattern *match; /**< search.h; NULL: no filter; owned */
 	uint64_t limit;      /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
 };
@@ -43,7 +49,7 @@ struct hc_error *hc_selection_parse_size(struct hc_selection *selection, const c
 struct hc_error *hc_selection_parse_request(struct hc_selection *selection, const char *text);
 /** "0", "1", … or "mmap". */
 struct hc_error *hc_selection_parse_arena(struct hc_selection *selection, const char *text);
-/** "START" (the chunk that holds it) or "START-END", hexadecimal. */
+/** "START" (the chunk that holds it) or "START-END" (user addresses, END exclusive), hexadecimal. */
 struct hc_error *hc_selection_parse_address(struct hc_selection *selection, const char *text);
 /** A class name of classify.h; may be given several times. */
 struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text);
@@ -54,6 +60,14 @@ struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const 
 struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);
 /** An address: hexadecimal, with or without 0x. */
 struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret);
+
+/**
+ * Make what the content filters need of the process, once, after all options and before any scratch. Without
+ * --class there is nothing to do, and a selection that is used without a process needs no such call.
+ */
+struct hc_error *hc_selection_prepare(struct hc_selection *selection,
+				      const struct hc_process *process,
+				      const struct hc_heap *heap);
 
 /** --leaked: definite and indirect. */
 #define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
@@ -70,13 +84,19 @@ static inline bool hc_selection_needs_content(const struct hc_selection *selecti
 	return selection->classes || selection->match;
 }
 
-/** Per-thread scratch for content filters; create one per worker. NULL is fine without them. */
+/**
+ * Per-thread scratch for content filters; create one per worker. Without content filters (or for a NULL
+ * selection) it is NULL, which hc_selection_has() and the destroy function take.
+ */
 struct hc_selection_scratch;
 struct hc_error *hc_selection_scratch_create(const struct hc_selection *selection,
 					     struct hc_selection_scratch **ret);
 void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
 
-/** Whether a chunk is selected. Safe from several threads, each with its own scratch. */
+/**
+ * Whether a chunk is selected. A subject on which --match hits PCRE2's limit does not match. With a filter by
+ * reach, chunks that are not in use are never selected. Safe from several threads, each with its own scratch.
+ */
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
 		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch);
 

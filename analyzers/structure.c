@@ -1,1 +1,488 @@
-#include "analyzers/classify.h"
+/**
+ * @file
+ * Structural tests on bytes.
+ */
+#include "analyzers/structure.h"
+
+bool hc_ranges_hold(const struct hc_ranges *ranges, uint64_t address)
+{
+	size_t low = 0, high = ranges->num;
+
+	if (!high || address < ranges->items[0].start || address >= ranges->items[high - 1].end)
+		return false;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (address >= ranges->items[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return address >= ranges->items[low].start;
+}
+
+bool hc_is_zero(struct hc_bytes bytes)
+{
+	/* The first byte is 0 and every other equals the one before it. */
+	return bytes.size && bytes.data[0] == 0 && (bytes.size < 8 || hc_load64(bytes.data) == 0) &&
+	       memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0;
+}
+
+/* --- Text --- */
+
+static inline bool is_ascii_text(uint8_t byte)
+{
+	return (byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+static inline bool is_continuation(uint8_t byte)
+{
+	return (byte & 0xc0) == 0x80;
+}
+
+/** Size of the UTF-8 character (beyond ASCII) at @p pos, or 0. Overlong forms and surrogates are
+ * none. */
+static size_t utf8_size(const uint8_t *pos, const uint8_t *end)
+{
+	size_t left = end - pos;
+
+	if (pos[0] >= 0xc2 && pos[0] <= 0xdf)
+		return left >= 2 && is_continuation(pos[1]) ? 2 : 0;
+	if (pos[0] >= 0xe0 && pos[0] <= 0xef) {
+		if (left < 3 || !is_continuation(pos[1]) || !is_continuation(pos[2]))
+			return 0;
+		if ((pos[0] == 0xe0 && pos[1] < 0xa0) || (pos[0] == 0xed && pos[1] > 0x9f))
+			return 0;
+		return 3;
+	}
+	if (pos[0] >= 0xf0 && pos[0] <= 0xf4) {
+		if (left < 4 || !is_continuation(pos[1]) || !is_continuation(pos[2]) ||
+		    !is_continuation(pos[3]))
+			return 0;
+		if ((pos[0] == 0xf0 && pos[1] < 0x90) || (pos[0] == 0xf4 && pos[1] > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+/** The run that starts at @p start, maybe empty. */
+static struct hc_text_run scan_run(struct hc_bytes window, size_t start)
+{
+	const uint8_t *end = window.data + window.size;
+	const uint8_t *pos = window.data + start;
+	struct hc_text_run run = {.start = start};
+
+	while (pos < end) {
+		if (is_ascii_text(*pos)) {
+			pos++;
+			continue;
+		}
+
+		size_t size = *pos >= 0x80 ? utf8_size(pos, end) : 0;
+		if (!size)
+			break;
+		run.utf8 = true;
+		pos += size;
+	}
+	run.size = pos - (window.data + start);
+	/* A character that the window cuts in two is the window's doing. */
+	run.ended = pos == end || *pos == 0 || (run.utf8 && end - pos < 4 && *pos >= 0xc2);
+	return run;
+}
+
+/** Bit per byte of the first HC_TEXT_MAX_OFFSET: may be part of text. */
+static uint64_t text_mask(struct hc_bytes window)
+{
+	size_t size = window.size < HC_TEXT_MAX_OFFSET ? window.size : HC_TEXT_MAX_OFFSET;
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		uint8_t byte = window.data[i];
+
+		mask |= (uint64_t)(is_ascii_text(byte) | (byte >= 0x80)) << i;
+	}
+	return mask;
+}
+
+size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret)
+{
+	uint64_t all = text_mask(window);
+	uint64_t beyond = window.size > HC_TEXT_MAX_OFFSET ? UINT64_MAX : 0;
+	uint64_t mask = all;
+	size_t num = 0;
+
+	/* Keep the starts of enough in a row; what lies beyond the mask may be text. */
+	for (unsigned i = 1; i < HC_TEXT_MIN_SIZE; i++)
+		mask &= all >> i | beyond << (64 - i);
+	for (size_t pos = 0; mask && num < HC_MAX_TEXT_RUNS;) {
+		pos = __builtin_ctzll(mask);
+
+		struct hc_text_run run = scan_run(window, pos);
+		if (run.size >= HC_TEXT_MIN_SIZE)
+			ret[num++] = run;
+		pos += run.size ? run.size : 1;
+		if (pos >= 64)
+			break;
+		mask &= UINT64_MAX << pos;
+	}
+	return num;
+}
+
+static bool sds_counts(const uint8_t *text, size_t before, size_t size)
+{
+	switch (text[-1] & 7) {
+	case 0:
+		return text[-1] >> 3 == size;
+	case 1:
+		return before >= 3 && text[-3] == size;
+	case 2:
+		return before >= 5 && (text[-5] | text[-4] << 8) == size;
+	case 3:
+		return before >= 9 && hc_load32(text - 9) == size;
+	default:
+		return false;
+	}
+}
+
+bool hc_run_is_counted(struct hc_bytes window, const struct hc_text_run *run)
+{
+	if (run->start && sds_counts(window.data + run->start, run->start, run->size))
+		return true;
+	for (size_t i = 0; i + 4 <= run->start; i += 4) {
+		if (hc_load32(window.data + i) == run->size)
+			return true;
+	}
+	/* An allocator's size in front of the block: what was asked for, rounded up. */
+	return run->start >= 8 && run->start % 8 == 0 &&
+	       hc_load64(window.data + run->start - 8) == ((run->size + 8) & ~UINT64_C(7));
+}
+
+static bool all_word_characters(const uint8_t *pos, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		uint8_t lower = pos[i] | 0x20;
+
+		if (!(lower >= 'a' && lower <= 'z') && !(pos[i] >= '0' && pos[i] <= '9') &&
+		    pos[i] != '_' && pos[i] != '-' && pos[i] != '.' && pos[i] != '/' &&
+		    pos[i] != ':')
+			return false;
+	}
+	return true;
+}
+
+static bool all_letters(const uint8_t *pos, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if ((pos[i] | 0x20) < 'a' || (pos[i] | 0x20) > 'z')
+			return false;
+	}
+	return true;
+}
+
+/** Whether a run that begins the chunk, and may be too short to be beyond doubt, is no address and
+ * a word. */
+static bool short_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
+			      const struct hc_ranges *ranges, unsigned word_size)
+{
+	const uint8_t *text = window.data;
+
+	if (window.size >= word_size && run->size < 2 * word_size &&
+	    hc_ranges_hold(ranges, hc_load_word(window.data, word_size)))
+		return false;
+	if (run->size >= 8)
+		return true;
+	if (run->utf8)
+		return false;
+	return run->size > 4 ? all_word_characters(text, run->size) : all_letters(text, run->size);
+}
+
+/** Unused bytes behind a string that malloc may have rounded up to, plus some for the program. */
+#define MAX_SLACK 40
+/** A text of this many bytes is what a chunk is for, whatever stale bytes follow. */
+#define LONG_TEXT 64
+
+/** Whether what follows the terminating NUL at @p end looks like slack. */
+static bool rest_is_slack(struct hc_bytes window, size_t end)
+{
+	size_t rest = window.size - end, texts = 0;
+
+	if (rest < MAX_SLACK || end >= LONG_TEXT || end >= rest)
+		return true;
+	if (hc_is_zero((struct hc_bytes){window.data + end, rest}))
+		return true;
+	for (size_t i = end; i < end + MAX_SLACK; i++)
+		texts += is_ascii_text(window.data[i]);
+	return texts >= MAX_SLACK * 3 / 4;
+}
+
+bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
+		    const struct hc_ranges *ranges, unsigned word_size)
+{
+	if (!run->ended)
+		return false;
+	if (run->start == 0)
+		return short_run_is_text(window, run, ranges, word_size) &&
+		       rest_is_slack(window, run->size);
+	if (hc_run_is_counted(window, run))
+		return true;
+	return run->size >= 16 && run->size >= window.size / 2;
+}
+
+/* --- JSON --- */
+
+struct json {
+	const uint8_t *pos, *end;
+	uint64_t objects; /**< bit per level: an object, else an array */
+	unsigned depth;
+	unsigned members, strings, values;
+	bool cut; /**< the text ended in the middle */
+};
+
+#define JSON_MAX_DEPTH 64
+
+static void json_skip_space(struct json *json)
+{
+	while (json->pos < json->end && (*json->pos == ' ' || *json->pos == '\n' ||
+					 *json->pos == '\r' || *json->pos == '\t'))
+		json->pos++;
+}
+
+/** Step over a string, the opening quote under the cursor. */
+static bool json_string(struct json *json)
+{
+	for (json->pos++; json->pos < json->end; json->pos++) {
+		if (*json->pos == '"') {
+			json->pos++;
+			json->strings++;
+			return true;
+		}
+		if (*json->pos < 0x20)
+			return false;
+		if (*json->pos == '\\' && ++json->pos < json->end &&
+		    !memchr("\"\\/bfnrtu", *json->pos, 9))
+			return false;
+	}
+	json->cut = true;
+	return true;
+}
+
+/** Step over a number or a name. */
+static bool json_scalar(struct json *json)
+{
+	static const char *const names[] = {"true", "false", "null"};
+	const uint8_t *start = json->pos;
+	size_t left = json->end - start;
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t size = strlen(names[i]);
+
+		if (size > left)
+			size = left;
+		if (memcmp(start, names[i], size) == 0) {
+			json->pos += size;
+			return true;
+		}
+	}
+	while (json->pos < json->end && memchr("+-.0123456789eE", *json->pos, 15))
+		json->pos++;
+	return json->pos > start && (*start == '-' || (*start >= '0' && *start <= '9'));
+}
+
+/** Step over a member's name and colon. */
+static bool json_name(struct json *json)
+{
+	json_skip_space(json);
+	if (json->pos == json->end) {
+		json->cut = true;
+		return true;
+	}
+	if (*json->pos != '"' || !json_string(json))
+		return false;
+	json_skip_space(json);
+	if (json->pos == json->end) {
+		json->cut = true;
+		return true;
+	}
+	json->members++;
+	return *json->pos++ == ':';
+}
+
+/** Enter an object or array. */
+static bool json_open(struct json *json, bool object)
+{
+	if (json->depth == JSON_MAX_DEPTH) {
+		json->cut = true;
+		return true;
+	}
+	json->pos++;
+	json->objects &= ~(UINT64_C(1) << json->depth);
+	json->objects |= (uint64_t)object << json->depth;
+	json->depth++;
+	json_skip_space(json);
+	if (object && json->pos < json->end && *json->pos != '}')
+		return json_name(json);
+	return true;
+}
+
+/** Step over a value; of an object or array only the opening, up to its first value. */
+static bool json_value(struct json *json, bool *opened_ret)
+{
+	*opened_ret = false;
+	json->values++;
+	switch (*json->pos) {
+	case '{':
+	case '[':
+		*opened_ret = true;
+		return json_open(json, *json->pos == '{');
+	case '"':
+		return json_string(json);
+	default:
+		return json_scalar(json);
+	}
+}
+
+/** Step over what follows a value: a comma with the next name, or closing brackets. */
+static bool json_after_value(struct json *json, bool *more_ret)
+{
+	*more_ret = false;
+	while (json->depth) {
+		bool object = json->objects >> (json->depth - 1) & 1;
+
+		json_skip_space(json);
+		if (json->pos == json->end) {
+			json->cut = true;
+			return true;
+		}
+		if (*json->pos == ',') {
+			json->pos++;
+			*more_ret = true;
+			return object ? json_name(json) : true;
+		}
+		if (*json->pos != (object ? '}' : ']'))
+			return false;
+		json->pos++;
+		json->depth--;
+	}
+	return true;
+}
+
+/** Step over everything; false: no JSON. */
+static bool json_scan(struct json *json)
+{
+	bool more = true;
+
+	while (more && !json->cut) {
+		bool opened;
+
+		json_skip_space(json);
+		if (json->pos == json->end) {
+			json->cut = true;
+			break;
+		}
+		if (!json_value(json, &opened))
+			return false;
+		json_skip_space(json);
+		/* A container that is not closed at once goes on with its first value. */
+		if (opened && !json->cut && json->pos < json->end && *json->pos != ']' &&
+		    *json->pos != '}')
+			continue;
+		if (!json->cut && !json_after_value(json, &more))
+			return false;
+	}
+	return true;
+}
+
+bool hc_is_json(struct hc_bytes text)
+{
+	struct json json = {.pos = text.data, .end = text.data + text.size};
+
+	json_skip_space(&json);
+	if (json.pos == json.end || (*json.pos != '{' && *json.pos != '['))
+		return false;
+
+	bool array = *json.pos == '[';
+	if (!json_scan(&json))
+		return false;
+	/* What follows a whole value may be white space and then another one. */
+	if (!json.cut && json.pos<json.end && * json.pos> ' ')
+		return false;
+	return json.members || (array && (json.strings || json.values > 2));
+}
+
+/* --- Binary --- */
+
+bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size)
+{
+	size_t num = window.size / word_size;
+	size_t pointers = 0, others = 0;
+
+	for (size_t i = 0; i < num; i++) {
+		uint64_t word = hc_load_word(window.data + i * word_size, word_size);
+
+		if (!word)
+			continue;
+		if (hc_ranges_hold(ranges, word))
+			pointers++;
+		else if (++others > num / 8)
+			return false;
+	}
+	return pointers && others <= pointers / 7;
+}
+
+#define SMALL_INT 65536
+
+/** Whether all units are small, but for @p stale bytes at the end. */
+static bool units_are_small(struct hc_bytes window, unsigned size, size_t stale)
+{
+	size_t end = window.size - stale;
+	bool any = false;
+
+	for (size_t i = 0; i + size <= end; i += size) {
+		int64_t value = size == 8 ? (int64_t)hc_load64(window.data + i)
+					  : (int32_t)hc_load32(window.data + i);
+
+		if (value <= -SMALL_INT || value >= SMALL_INT)
+			return false;
+		any |= value != 0;
+	}
+	return any;
+}
+
+bool hc_is_small_ints(struct hc_bytes window)
+{
+	/* Slack can only be told from content when there is enough of the latter. */
+	size_t stale = window.size >= 128 ? 16 : 0;
+
+	return units_are_small(window, 4, stale) || units_are_small(window, 8, stale);
+}
+
+#define RANDOM_LIMIT 380
+
+bool hc_is_random(struct hc_bytes window)
+{
+	uint32_t counts[2][256] = {};
+	uint64_t squares = 0;
+
+	if (window.size >= 256) {
+		window.data += 64;
+		window.size -= 64;
+	}
+	/* Zeros are what most binary data has most of: turn it down without counting all. */
+	if (window.size < HC_RANDOM_MIN_SIZE)
+		return false;
+	for (size_t i = 0; i < HC_RANDOM_MIN_SIZE; i++)
+		counts[0][0] += window.data[i] == 0;
+	if (counts[0][0] > 8)
+		return false;
+	counts[0][0] = 0;
+
+	for (size_t i = 0; i < window.size; i++)
+		counts[i & 1][window.data[i]]++;
+	for (size_t i = 0; i < 256; i++) {
+		uint64_t count = counts[0][i] + counts[1][i];
+		squares += count * count;
+	}
+	/* Σ(c - n/256)² / (n/256) = 256/n·Σc² - n */
+	return squares * 256 < (RANDOM_LIMIT + window.size) * window.size;
+}

@@ -1,0 +1,93 @@
+/**
+ * @file
+ * What bytes look like without a pattern: runs of text, JSON, words that are pointers, small numbers, noise.
+ *
+ * These are the structural halves of the classes in classify.h. Nothing here allocates; everything is linear in the
+ * bytes given. Callers pass a window, not a whole chunk, except where said.
+ */
+#ifndef HC_ANALYZERS_STRUCTURE_H
+#define HC_ANALYZERS_STRUCTURE_H
+
+#include "core/bytes.h"
+
+/** Text may begin this many bytes into a chunk: behind a struct, a length prefix, a string header. */
+#define HC_TEXT_MAX_OFFSET 64
+/** Shortest run of text that is looked at, bytes. */
+#define HC_TEXT_MIN_SIZE 4
+#define HC_MAX_TEXT_RUNS 8
+
+/** A run of text: printable ASCII, tab, CR, LF, and whole UTF-8 characters. */
+struct hc_text_run {
+	size_t start, size; /**< bytes, in the window */
+	bool utf8;          /**< has a character beyond ASCII */
+	bool ended;         /**< a NUL follows, or it reaches the end of the window */
+};
+
+/** Address ranges, sorted and disjoint. */
+struct hc_ranges {
+	struct hc_range {
+		uint64_t start, end;
+	} *items;
+	size_t num;
+};
+
+/** Whether @p address is in a range. */
+bool hc_ranges_hold(const struct hc_ranges *ranges, uint64_t address);
+
+/** Whether all bytes are 0; an empty view is not. For whole chunks. */
+bool hc_is_zero(struct hc_bytes bytes);
+
+/**
+ * Find the runs of text that start in the first HC_TEXT_MAX_OFFSET bytes and are at least HC_TEXT_MIN_SIZE long.
+ *
+ * @param[out] ret room for HC_MAX_TEXT_RUNS
+ * @return their number
+ */
+size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret);
+
+/**
+ * Whether something before the run says how long it is: a 32- or 64-bit field of that value (std::string's
+ * representation, CPython's str and bytes, many buffers), the header of an sds string of Redis, or the size of the
+ * block in the word before it (SQLite's allocator and others that wrap malloc).
+ */
+bool hc_run_is_counted(struct hc_bytes window, const struct hc_text_run *run);
+
+/**
+ * Whether a run is what a chunk holds, rather than the look of a number or one field of a struct.
+ *
+ * The run must be ended, and what follows the NUL must look like the slack of a chunk: few bytes, zeros, stale
+ * text, or no more than the text itself. Very short runs must be words. Runs that don't begin the chunk must be
+ * counted or make up half of it.
+ *
+ * @param ranges mapped memory: a short run that is an address of it is a pointer
+ */
+bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
+		    const struct hc_ranges *ranges, unsigned word_size);
+
+/**
+ * Whether text is a JSON object or array, or the beginning of one, with at least one member, one string or two
+ * elements. Nesting beyond 64 levels ends the look.
+ */
+bool hc_is_json(struct hc_bytes text);
+
+/**
+ * Whether words are pointers: at least one word is an address in @p ranges, and of the words that are not NULL
+ * at most one in eight is none.
+ */
+bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size);
+
+/** Whether all 64-bit or all 32-bit units are below 2^16 in magnitude; the last two words may be stale slack. */
+bool hc_is_small_ints(struct hc_bytes window);
+
+/** Fewer bytes than this can't be told from a struct. */
+#define HC_RANDOM_MIN_SIZE 64
+
+/**
+ * Whether bytes are spread like noise: Pearson's chi-squared against the uniform distribution of 256 values (255
+ * degrees of freedom: mean 255, standard deviation 22.6) is below 380. Noise is missed once in millions; text has
+ * values beyond 900 at 64 bytes and grows with length, and two zero bytes in each word, as pointers have, are
+ * enough to exceed it. Of windows of 256 bytes and more the first 64 are left out: headers.
+ */
+bool hc_is_random(struct hc_bytes window);
+
+#endif
