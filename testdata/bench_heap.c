@@ -1,0 +1,104 @@
+/*
+ * Heaps to measure by, up to tens of millions of chunks.
+ *
+ * usage: bench_heap [abort|pause] LAYOUT CHUNKS
+ *
+ *   linked  chunks of 32 bytes; each points to the next in address order
+ *   tree    chunks of 32 bytes; a binary tree whose nodes lie in random order: node i's children, 2i+1 and 2i+2,
+ *           are anywhere in memory
+ *   mixed   chunks of 32 to 1,040 bytes, small ones being more frequent. Each points to the two that a random
+ *           tree puts below it and is otherwise filled with pointers to random chunks, with numbers and with text
+ *
+ * All chunks are reachable from one global. Prints "chunks N", "end". The order is pseudo-random with a fixed
+ * seed: the same heap every time. The scratch table of addresses is mmapped and given back before the end.
+ */
+#include <malloc.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "manifest.h"
+
+static void **root;
+
+static uint64_t next_random(void)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15ul;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static void shuffle(void ***order, size_t n)
+{
+	for (size_t i = n - 1; i > 0; i--) {
+		size_t j = next_random() % (i + 1);
+		void **p = order[i];
+		order[i] = order[j];
+		order[j] = p;
+	}
+}
+
+static void link_list(void ***order, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		order[i][0] = i + 1 < n ? order[i + 1] : NULL;
+}
+
+static void link_tree(void ***order, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		order[i][0] = 2 * i + 1 < n ? order[2 * i + 1] : NULL;
+		order[i][1] = 2 * i + 2 < n ? order[2 * i + 2] : NULL;
+	}
+}
+
+/* A third pointers, a third small numbers, a third text. */
+static void fill(void ***order, size_t n, void **p, size_t words)
+{
+	for (size_t i = 2; i < words; i++) {
+		uint64_t r = next_random();
+		if (r % 3 == 0)
+			p[i] = order[r / 3 % n];
+		else if (r % 3 == 1)
+			p[i] = (void *)(r % 1000);
+		else
+			memcpy(&p[i], "user:42;", 8);
+	}
+}
+
+static size_t mixed_size(void)
+{
+	uint64_t r = next_random();
+
+	return r % 8 < 5 ? 16 + r / 8 % 10 * 16 : 200 + r / 8 % 824;
+}
+
+int main(int argc, char **argv)
+{
+	const char *layout = argc > 2 ? argv[2] : "tree";
+	size_t n = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000000;
+	int mixed = strcmp(layout, "mixed") == 0;
+	void ***order = mmap(NULL, n * sizeof(*order), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+
+	if (order == MAP_FAILED)
+		return 1;
+	for (size_t i = 0; i < n; i++) {
+		size_t size = mixed ? mixed_size() : 24;
+		order[i] = memset(malloc(size), 0, size);
+	}
+	if (strcmp(layout, "linked") == 0) {
+		link_list(order, n);
+	} else {
+		shuffle(order, n);
+		link_tree(order, n);
+	}
+	for (size_t i = 0; mixed && i < n; i++)
+		fill(order, n, order[i], malloc_usable_size(order[i]) / sizeof(void *));
+	root = order[0];
+	munmap(order, n * sizeof(*order));
+	say("chunks %zu", n);
+	stop_here(argc > 1 ? argv[1] : "pause");
+}

@@ -1,0 +1,82 @@
+"""A second, independent reader of cores: program headers and NT_FILE, with nothing shared with heapcore."""
+import pathlib
+import struct
+
+PT_LOAD, PT_NOTE = 1, 4
+PF_X, PF_W, PF_R = 1, 2, 4
+NT_FILE = 0x46494C45
+NT_AUXV = 6
+AT_SYSINFO_EHDR = 33
+
+
+class Segment:
+    def __init__(self, fields):
+        self.type, self.flags, self.offset, self.start, _, self.filesz, self.memsz, _ = fields
+        self.end = self.start + self.memsz
+
+
+class Core:
+    def __init__(self, path):
+        self.path = path
+        self.data = pathlib.Path(path).read_bytes()
+        assert self.data[:6] == b"\x7fELF\x02\x01"
+        phoff, = struct.unpack_from("<Q", self.data, 32)
+        self.phentsize, self.phnum = struct.unpack_from("<HH", self.data, 54)
+        self.phoff = phoff
+        segments = [Segment(struct.unpack_from("<IIQQQQQQ", self.data, phoff + i * self.phentsize))
+                    for i in range(self.phnum)]
+        self.loads = [s for s in segments if s.type == PT_LOAD]
+        self.notes = {}
+        self.note_segment = next(s for s in segments if s.type == PT_NOTE)
+        self._read_notes()
+        self.files = list(self._read_files())
+
+    def _read_notes(self):
+        pos, end = self.note_segment.offset, self.note_segment.offset + self.note_segment.filesz
+        self.note_offsets = []
+        while pos + 12 <= end:
+            namesz, descsz, kind = struct.unpack_from("<III", self.data, pos)
+            desc = pos + 12 + (namesz + 3 & ~3)
+            self.note_offsets.append((pos, kind, desc, descsz))
+            self.notes.setdefault(kind, self.data[desc:desc + descsz])
+            pos = desc + (descsz + 3 & ~3)
+
+    def _read_files(self):
+        desc = self.notes.get(NT_FILE)
+        if desc is None:
+            return
+        count, page = struct.unpack_from("<QQ", desc)
+        names = desc[16 + 24 * count:].split(b"\0")
+        for i in range(count):
+            start, end, offset = struct.unpack_from("<QQQ", desc, 16 + 24 * i)
+            yield start, end, offset * page, names[i].decode()
+
+    def auxv(self, wanted):
+        for key, value in struct.iter_unpack("<QQ", self.notes[NT_AUXV]):
+            if key == wanted:
+                return value
+        return None
+
+    def anonymous_bytes(self):
+        """
+        Bytes of writable mappings that are not in NT_FILE. Anonymous memory that is only readable does not
+        occur in the test programs, and gcore calls PROT_NONE ranges readable, so those are left out.
+        """
+        total = 0
+        for load in self.loads:
+            if load.flags & PF_W:
+                total += load.memsz - sum(max(0, min(load.end, end) - max(load.start, start))
+                                          for start, end, _, _ in self.files)
+        return total
+
+
+def anonymous_bytes_of_maps(text):
+    """The same, of /proc/PID/maps: private, no file, not PROT_NONE, and not the kernel's own pages."""
+    total = 0
+    for line in text.splitlines():
+        fields = line.split(maxsplit=5)
+        start, end = (int(x, 16) for x in fields[0].split("-"))
+        name = fields[5] if len(fields) > 5 else ""
+        if fields[1][3] == "p" and fields[1][:3] != "---" and fields[4] == "0" and not name.startswith(("[v",)):
+            total += end - start
+    return total

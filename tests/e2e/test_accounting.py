@@ -1,0 +1,56 @@
+"""Every anonymous byte is accounted for, and the parts add up."""
+import pytest
+
+import corefile
+
+PROGRAMS = [("mixed.c",), ("growth.c",), ("threads_tcache.c",), ("retention.c",), ("leak_shapes.cc",),
+            ("worker_calloc.c",), ("no_heap.c",)]
+
+
+@pytest.fixture(params=PROGRAMS, ids=[p[0] for p in PROGRAMS])
+def core(request, dump, how):
+    return dump(*request.param, how=how)
+
+
+def accounting(heapcore, core):
+    return heapcore("analyze", core, "--format", "json").json["accounting"]
+
+
+def test_parts_add_up_to_the_anonymous_bytes(heapcore, core):
+    found = accounting(heapcore, core)
+    assert found["total"] == corefile.Core(core).anonymous_bytes()
+    if core.maps:
+        assert found["total"] == corefile.anonymous_bytes_of_maps(core.maps)
+    assert sum(part["bytes"] for part in found["parts"]) == found["total"]
+
+
+def test_parts_equal_the_chunks(heapcore, core):
+    """The parts that consist of chunks are the sums of `chunks`, reckoned here."""
+    rows = heapcore("chunks", core, "--format", "csv", "--state",
+                    "in-use,tcache,fastbin,unsorted,smallbin,largebin,top", status=None)
+    if rows.status == 2:
+        pytest.skip("no heap")
+    parts = {part["part"]: part for part in accounting(heapcore, core)["parts"]}
+    for state in ("in-use", "tcache", "fastbin", "unsorted", "smallbin", "largebin", "top"):
+        chunks = [int(r["chunk_size"]) for r in rows.rows() if r["state"] == state and r["arena"] != "mmap"]
+        assert (parts[state]["chunks"], parts[state]["bytes"]) == (len(chunks), sum(chunks)), state
+    mmapped = [r for r in rows.rows() if r["state"] == "in-use" and r["arena"] == "mmap"]
+    assert parts["mmapped"]["chunks"] == len(mmapped)
+    assert parts["mmapped"]["bytes"] >= sum(int(r["chunk_size"]) for r in mmapped)
+
+
+def test_nothing_is_left_over(heapcore, core):
+    """In a clean core of a plain program there is no heap memory that can't be walked, and nothing missing."""
+    found = accounting(heapcore, core)
+    parts = {part["part"]: part["bytes"] for part in found["parts"]}
+    assert parts["unwalked"] == 0
+    assert found["missing"] == 0
+
+
+def test_maps_cover_the_same_bytes(heapcore, core):
+    """`maps` lists the anonymous bytes that the accounting starts from."""
+    rows = heapcore("maps", core, "--format", "json").json["mappings"]
+    total = sum(int(r["end"], 16) - int(r["start"], 16) for r in rows if r["anonymous"])
+    assert total == accounting(heapcore, core)["total"]
+    spans = sorted((int(r["start"], 16), int(r["end"], 16)) for r in rows)
+    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:]))

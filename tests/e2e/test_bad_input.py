@@ -1,0 +1,270 @@
+"""What is no core, not the whole core, or not a core of ours: one line, the right status, never a crash."""
+import os
+import random
+import shutil
+import struct
+
+import pytest
+
+import conftest
+import corefile
+
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "dump"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify"]
+
+
+def arguments(verb, core, tmp_path):
+    return {"what": [verb, core, "0x1000"], "grep": [verb, core, "x"],
+            "dump": [verb, core, "0x1000", "0x2000", "-o", tmp_path / "dumped"]}.get(verb, [verb, core])
+
+
+def refused(heapcore, *args, cwd=None):
+    """Exit 2 and exactly one line on stderr, nothing on stdout. Returns the line."""
+    result = heapcore(*args, status=2)
+    assert result.out == b"", result
+    lines = result.err.decode().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("heapcore: "), result
+    return lines[0]
+
+
+@pytest.fixture
+def small(dump):
+    return dump("mixed.c")
+
+
+def patched(core, path, *changes):
+    """A copy of a core with (offset, bytes) written over it."""
+    shutil.copyfile(core, path)
+    with open(path, "r+b") as file:
+        for offset, data in changes:
+            file.seek(offset)
+            file.write(data)
+    return path
+
+
+@pytest.mark.parametrize("verb", VERBS)
+class TestNoCore:
+    def test_missing(self, heapcore, verb, tmp_path):
+        line = refused(heapcore, *arguments(verb, "/nonexistent/core", tmp_path))
+        assert "/nonexistent/core" in line and "No such file" in line
+
+    def test_directory(self, heapcore, verb, tmp_path):
+        assert "directory" in refused(heapcore, *arguments(verb, tmp_path, tmp_path)).lower()
+
+    def test_empty(self, heapcore, verb, tmp_path):
+        (tmp_path / "empty").touch()
+        assert "empty" in refused(heapcore, *arguments(verb, tmp_path / "empty", tmp_path))
+
+    def test_device(self, heapcore, verb, tmp_path):
+        refused(heapcore, *arguments(verb, "/dev/null", tmp_path))
+
+    def test_text(self, heapcore, verb, tmp_path):
+        (tmp_path / "text").write_text("dear diary\n" * 100)
+        refused(heapcore, *arguments(verb, tmp_path / "text", tmp_path))
+
+    def test_executable(self, heapcore, verb, tmp_path):
+        assert "core" in refused(heapcore, *arguments(verb, "/bin/sh", tmp_path))
+
+    def test_other_machine(self, heapcore, verb, tmp_path, small):
+        other = patched(small, tmp_path / "other", (18, struct.pack("<H", 21)))  # EM_PPC64
+        assert "ppc64" in refused(heapcore, *arguments(verb, other, tmp_path)).lower().replace("powerpc", "ppc")
+
+    def test_big_endian(self, heapcore, verb, tmp_path, small):
+        refused(heapcore, *arguments(verb, patched(small, tmp_path / "big", (5, b"\2")), tmp_path))
+
+    def test_unreadable(self, heapcore, verb, tmp_path, small):
+        if os.geteuid() == 0:
+            pytest.skip("root may read everything")
+        shutil.copyfile(small, tmp_path / "secret")
+        os.chmod(tmp_path / "secret", 0)
+        assert "Permission denied" in refused(heapcore, *arguments(verb, tmp_path / "secret", tmp_path))
+
+
+class TestNoHeap:
+    def test_malloc_never_called(self, heapcore, dump, how):
+        core = dump("no_heap.c", how=how)
+        for verb in ("analyze", "info", "maps"):
+            assert heapcore(verb, core).out
+        for verb in ("histogram", "chunks", "leaks", "classify"):
+            refused(heapcore, verb, core)
+
+    def test_analyze_says_so(self, heapcore, dump):
+        document = heapcore("analyze", dump("no_heap.c"), "--format", "json").json
+        assert document["verdict"] == "no-heap"
+
+
+class TestForeignAllocator:
+    @pytest.fixture
+    def core(self, dump, how):
+        library = next((os.path.join(folder, name) for folder, _, names in os.walk("/usr/lib")
+                        for name in names if name == "libjemalloc.so.2"), None)
+        if not library:
+            pytest.skip("libjemalloc.so.2 is not installed")
+        return dump("growth.c", "500", how=how, env={"LD_PRELOAD": library}, name="-jemalloc")
+
+    @pytest.mark.parametrize("verb", HEAP_VERBS)
+    def test_heap_verbs_name_it(self, heapcore, core, verb, tmp_path):
+        assert "jemalloc" in refused(heapcore, *arguments(verb, core, tmp_path))
+
+    def test_analyze_still_accounts(self, heapcore, core):
+        result = heapcore("analyze", core)
+        assert "jemalloc" in result.text
+        document = heapcore("analyze", core, "--format", "json").json
+        assert document["accounting"]["total"] == corefile.Core(core).anonymous_bytes()
+        assert sum(p["bytes"] for p in document["accounting"]["parts"]) == document["accounting"]["total"]
+
+    def test_what_needs_no_heap_works(self, heapcore, core, tmp_path):
+        assert "jemalloc" in heapcore("maps", core).text
+        assert heapcore("info", core).out
+        found = heapcore("grep", core, "--maps", "-c", r"session:\d+:state")
+        assert found.out
+        load = next(s for s in corefile.Core(core).loads if s.flags & corefile.PF_W)
+        heapcore("dump", core, hex(load.start), hex(load.start + 100), "-o", tmp_path / "bytes")
+        assert (tmp_path / "bytes").read_bytes() == corefile.Core(core).data[load.offset:load.offset + 100]
+
+
+def cuts(core):
+    """Offsets at which to cut: everywhere in the headers and notes, at segment borders, and at random."""
+    file = corefile.Core(core)
+    size = len(file.data)
+    notes = file.note_segment.offset
+    offsets = {1, 4, 15, 16, 63, 64, 65, 100, file.phoff + file.phentsize * file.phnum, notes, notes + 1}
+    offsets |= {position + delta for position, *_ in file.note_offsets for delta in (0, 5, 12, 20, 40)}
+    offsets |= {file.phoff + file.phentsize * i + 7 for i in range(0, file.phnum, 5)}
+    for load in file.loads:
+        if load.filesz:
+            offsets |= {load.offset, load.offset + 1, load.offset + load.filesz // 2}
+    rng = random.Random(20)
+    offsets |= {rng.randrange(size) for _ in range(20)}
+    offsets |= {size * 995 // 1000, size - 4096, size - 1}
+    return sorted(o for o in offsets if 0 < o < size)
+
+
+class TestCutShort:
+    def test_anywhere(self, heapcore, small, tmp_path):
+        """Analyzed and called partial, or refused with one line."""
+        path = tmp_path / "cut"
+        shutil.copyfile(small, path)
+        analyzed = 0
+        for offset in reversed(cuts(small)):
+            os.truncate(path, offset)
+            result = heapcore("analyze", path, "--format", "json", status=None)
+            if result.status == 0:
+                assert result.json["partial"] is True, f"cut at {offset}"
+                assert result.err.startswith(b"heapcore: "), f"cut at {offset}: nothing on stderr"
+                analyzed += 1
+            else:
+                assert result.status == 2 and result.out == b"", result
+                assert len(result.err.splitlines()) == 1, result
+        assert analyzed >= 10, "cores that lack some memory must be analyzed"
+
+    @pytest.mark.parametrize("verb", HEAP_VERBS)
+    @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+    def test_other_verbs(self, heapcore, small, tmp_path, verb, part):
+        path = tmp_path / "cut"
+        shutil.copyfile(small, path)
+        os.truncate(path, int(os.path.getsize(path) * part))
+        result = heapcore(*arguments(verb, path, tmp_path), status=None)
+        assert result.err.startswith(b"heapcore: "), result
+
+    def test_half_a_percent(self, heapcore, dump, tmp_path):
+        """Nearly everything is there: nearly everything is found."""
+        whole = dump("growth.c")
+        path = tmp_path / "cut"
+        shutil.copyfile(whole, path)
+        os.truncate(path, os.path.getsize(path) * 995 // 1000)
+        before = len(heapcore("chunks", whole, "--format", "csv").rows())
+        after = heapcore("chunks", path, "--format", "csv")
+        assert len(after.rows()) >= before * 0.99
+        text = heapcore("analyze", path).text
+        assert "partial" in text or "incomplete" in text or "cut short" in text
+
+
+class TestDamaged:
+    """Bytes changed where a reader would trust them. Any outcome but a crash, a hang or silence."""
+
+    def check(self, heapcore, path):
+        for verb in ("analyze", "info", "maps", "arenas", "leaks", "classify"):
+            result = heapcore(verb, path, "--format", "json", status=None)
+            if result.status == 2:
+                assert result.out == b"" and result.err.startswith(b"heapcore: "), result
+            else:
+                assert result.json["schema"] == f"heapcore.{verb}/1"
+
+    def test_program_headers(self, heapcore, small, tmp_path):
+        file = corefile.Core(small)
+        rng = random.Random(1)
+        for _ in range(12):
+            entry = file.phoff + file.phentsize * rng.randrange(file.phnum)
+            field = rng.choice([8, 16, 32, 40])
+            value = rng.choice([2**64 - 1, 2**63, 0, 1, len(file.data), 2**40, 0xFFFFFFFFFFFFF000])
+            self.check(heapcore, patched(small, tmp_path / "bad", (entry + field, struct.pack("<Q", value))))
+
+    def test_header(self, heapcore, small, tmp_path):
+        for offset, data in [(32, struct.pack("<Q", 2**64 - 8)), (54, b"\0\0"), (54, b"\1\0"), (56, b"\xff\xff"),
+                             (56, b"\0\0"), (40, struct.pack("<Q", 2**64 - 8)), (16, b"\2\0")]:
+            self.check(heapcore, patched(small, tmp_path / "bad", (offset, data)))
+
+    def test_notes(self, heapcore, small, tmp_path):
+        file = corefile.Core(small)
+        for position, kind, desc, size in file.note_offsets:
+            for offset, data in [(position, b"\xff\xff\xff\xff"), (position + 4, b"\xff\xff\xff\x7f"),
+                                 (position + 4, b"\0\0\0\0"), (desc, b"\xff" * min(size, 16))]:
+                self.check(heapcore, patched(small, tmp_path / "bad", (offset, data)))
+
+    def test_arena(self, heapcore, small, tmp_path):
+        """Noise over the libraries' data, where arenas and tcache pointers live."""
+        file = corefile.Core(small)
+        rng = random.Random(2)
+        data = [s for s in file.loads if s.flags & corefile.PF_W and s.filesz and
+                any(start <= s.start < end for start, end, _, _ in file.files)]
+        for load in data:
+            for _ in range(4):
+                at = load.offset + rng.randrange(load.filesz // 8) * 8
+                noise = rng.choice([rng.randbytes(8), b"\xff" * 8, rng.randbytes(256)])
+                self.check(heapcore, patched(small, tmp_path / "bad", (at, noise)))
+
+    def test_chunk_headers(self, heapcore, small, tmp_path):
+        """One smashed header costs the chunks around it, not the heap."""
+        file = corefile.Core(small)
+        rows = heapcore("chunks", small, "--format", "csv").rows()
+        rng = random.Random(3)
+        for row in rng.sample([r for r in rows if r["arena"] == "0"], 6):
+            address = int(row["address"], 16) - 8
+            load = next(s for s in file.loads if s.start <= address < s.end)
+            for value in (0, 2**64 - 1, 0x41414141_41414141, 0x21, rng.randrange(1 << 20)):
+                path = patched(small, tmp_path / "bad",
+                               (load.offset + address - load.start, struct.pack("<Q", value)))
+                self.check(heapcore, path)
+                left = heapcore("chunks", path, "--format", "csv", status=0).rows()
+                known = {r["address"] for r in rows}
+                kept = sum(r["address"] in known for r in left)
+                assert kept >= 0.8 * len(rows), (row, hex(value))
+
+    def test_heap_noise(self, heapcore, small, tmp_path):
+        file = corefile.Core(small)
+        first = min(int(r["address"], 16) for r in heapcore("chunks", small, "--format", "csv").rows())
+        heap = next(s for s in file.loads if s.start <= first < s.end)
+        rng = random.Random(4)
+        for size in (8, 64, 4096, 100000):
+            for _ in range(3):
+                at = heap.offset + rng.randrange(max(1, heap.filesz - size))
+                self.check(heapcore, patched(small, tmp_path / "bad", (at, rng.randbytes(size))))
+
+
+class TestUsage:
+    @pytest.mark.parametrize("args", [
+        ["--size", "banana"], ["--state", "asleep"], ["--reach", "sometimes"], ["--arena", "x"],
+        ["--request", "-1"], ["--address", "zz"], ["--class", "nonsense"], ["--match", "("], ["--format", "yaml"],
+        ["--limit", "many"], ["--jobs", "0x"], ["--no-such-option"], ["--size"],
+    ])
+    def test_bad_options(self, heapcore, small, args):
+        result = heapcore("chunks", small, *args, status=2)
+        assert result.out == b"" and result.err.startswith(b"heapcore: "), result
+
+    def test_bad_pattern(self, heapcore, small):
+        refused(heapcore, "grep", small, "(")
+
+    def test_address_that_is_not_mapped(self, heapcore, small):
+        result = heapcore("what", small, "0x10", status=None)
+        assert result.out or result.err
