@@ -1,4 +1,245 @@
-int main(void)
+/**
+ * @file
+ * heapcore: a post-mortem heap analyzer for Linux core dumps.
+ *
+ * Finds the verb, parses its options, runs it, and turns errors into messages and exit statuses: 0 done, 1 the
+ * answer is no, 2 nothing could be analyzed.
+ */
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/verb.h"
+#include "core/cleanup.h"
+
+#define EXIT_TROUBLE 2
+
+/** In the order of the help. */
+static const struct hc_verb *const verbs[] = {
+	&hc_verb_info,      &hc_verb_arenas,   &hc_verb_chunks,
+	&hc_verb_histogram, &hc_verb_classify, &hc_verb_grep,
+	&hc_verb_dump,
+};
+
+#define NUM_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const struct hc_verb *find_verb(const char *name)
 {
-	return 2;
+	for (size_t i = 0; i < NUM_VERBS; i++) {
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	}
+	return NULL;
+}
+
+/** Edit distance (Levenshtein) of two short words; more than any verb is long for longer ones. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { MAX = 16 };
+	unsigned row[MAX + 1];
+	size_t len = strlen(b);
+
+	if (len > MAX || strlen(a) > MAX)
+		return MAX;
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			unsigned above = row[j];
+			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[len];
+}
+
+/** The verb that @p word was meant to be, or NULL. */
+static const char *nearest_verb(const char *word)
+{
+	const char *nearest = NULL;
+	unsigned least = 3; /* two slips of the finger are plausible, three are another word */
+
+	for (size_t i = 0; i < NUM_VERBS; i++) {
+		unsigned d = distance(word, verbs[i]->name);
+		if (strlen(word) >= 2 && !strncmp(word, verbs[i]->name, strlen(word)))
+			d = 0;
+		if (d < least && d < strlen(word)) {
+			least = d;
+			nearest = verbs[i]->name;
+		}
+	}
+	return nearest;
+}
+
+static int unknown_verb(const char *word)
+{
+	hc_cleanup_free char *message = NULL;
+	const char *nearest = nearest_verb(word);
+	int len;
+
+	if (access(word, F_OK) == 0)
+		len = asprintf(&message, "'%s' is a file, not a verb; try 'heapcore analyze %s'",
+			       word, word);
+	else if (nearest)
+		len = asprintf(&message, "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
+			       word, nearest);
+	else
+		len = asprintf(&message, "unknown verb '%s'; try 'heapcore --help'", word);
+	if (len < 0)
+		message = NULL;
+	hc_print_message(NULL, message ? message : "unknown verb");
+	return EXIT_TROUBLE;
+}
+
+static void print_help(void)
+{
+	printf("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
+	       "Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
+	       "what grew, what malloc keeps, and what is in it.\n\n"
+	       "Verbs:\n");
+	for (size_t i = 0; i < NUM_VERBS; i++)
+		printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	printf("\n'heapcore VERB --help' shows the options of a verb.\n\n"
+	       "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
+	       "--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
+	       "Begin with:\n"
+	       "  gcore PID                    take a core of a live process\n"
+	       "  heapcore analyze core.PID    where the memory is, and what to look at next\n");
+}
+
+/** Close stdout and see whether everything arrived. */
+static int close_stdout(void)
+{
+	struct hc_output out;
+	struct hc_error *err = hc_output_open(NULL, false, HC_COLOR_NEVER, &out);
+
+	if (!err)
+		err = hc_output_finish(&out);
+	if (!err)
+		return 0;
+	hc_print_message(NULL, err->message);
+	hc_error_destroy(err);
+	return EXIT_TROUBLE;
+}
+
+static int usage_error(const struct hc_verb *verb, struct hc_error *err)
+{
+	hc_print_message(NULL, err->message);
+	fprintf(stderr, "Try 'heapcore %s --help'.\n", verb->name);
+	hc_error_destroy(err);
+	return EXIT_TROUBLE;
+}
+
+/** Run a verb on a parsed command line. */
+static int run(const struct hc_options *options)
+{
+	hc_cleanup(hc_session_deinit) struct hc_session session;
+	struct hc_error *err = hc_session_init(&session, options);
+
+	if (!err)
+		err = options->verb->run(&session);
+	hc_session_phase(&session, NULL);
+	hc_progress_destroy(hc_steal(session.progress));
+	if (!err)
+		err = hc_output_finish(&session.out);
+	if (!err) {
+		if (options->verbose)
+			hc_session_print_costs(&session);
+		return session.status;
+	}
+	/* An argument is at fault, not the core. */
+	const char *path = err->code == HC_ERROR_ARGUMENT ? NULL : options->core;
+	hc_print_message(path, err->message);
+	hc_error_destroy(err);
+	return EXIT_TROUBLE;
+}
+
+static int run_verb(const struct hc_verb *verb, int argc, char **argv)
+{
+	hc_cleanup(hc_options_deinit) struct hc_options options;
+	struct hc_error *err = hc_options_parse(verb, argc, argv, &options);
+
+	if (err)
+		return usage_error(verb, err);
+	if (!options.help)
+		return run(&options);
+	hc_options_help(verb, stdout);
+	return close_stdout();
+}
+
+/** `heapcore help [VERB]`, and the options that stand in place of a verb. */
+static int help(const char *word)
+{
+	const struct hc_verb *verb = word ? find_verb(word) : NULL;
+
+	if (word && !verb)
+		return unknown_verb(word);
+	if (verb)
+		hc_options_help(verb, stdout);
+	else
+		print_help();
+	return close_stdout();
+}
+
+/** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */
+static void on_bus_error(int signum)
+{
+	static const char message[] =
+		"heapcore: the core changed while it was being read (file cut short, or its disk failed)\n";
+	ssize_t written = write(STDERR_FILENO, message, sizeof(message) - 1);
+
+	(void)signum;
+	(void)written;
+	_exit(EXIT_TROUBLE);
+}
+
+/**
+ * Make sure that descriptors 0 to 2 are taken. Else the core or an output file would be opened as one of them, and
+ * messages would end up in it. Read-only, so that writing to a closed stdout is still an error.
+ */
+static void reserve_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction action = {.sa_handler = on_bus_error};
+
+	reserve_standard_files();
+	setlocale(LC_CTYPE, "");
+	sigaction(SIGBUS, &action, NULL);
+
+	if (argc < 2) {
+		fputs("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n"
+		      "Try 'heapcore --help', or 'heapcore analyze CORE'.\n",
+		      stderr);
+		return EXIT_TROUBLE;
+	}
+	const char *word = argv[1];
+	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+		printf("heapcore %s\n", HC_VERSION);
+		return close_stdout();
+	}
+	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+		return help(NULL);
+	if (!strcmp(word, "help"))
+		return help(argc > 2 ? argv[2] : NULL);
+	const struct hc_verb *verb = find_verb(word);
+	return verb ? run_verb(verb, argc - 1, argv + 1) : unknown_verb(word);
 }

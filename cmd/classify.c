@@ -1,0 +1,195 @@
+/**
+ * @file
+ * heapcore classify: what kinds of content the chunks hold.
+ */
+#include <stdlib.h>
+
+#include "cmd/render/table.h"
+#include "cmd/render/text.h"
+#include "cmd/render/units.h"
+#include "cmd/sample.h"
+#include "cmd/verb.h"
+#include "core/cleanup.h"
+
+struct own {
+	bool with_leaks;
+};
+
+enum own_id {
+	OWN_WITH_LEAKS
+};
+
+static const struct hc_option own_options[] = {
+	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
+	{0},
+};
+
+static struct hc_error *set(void *ctx, int id, const char *value)
+{
+	struct own *own = ctx;
+
+	(void)value;
+	own->with_leaks |= id == OWN_WITH_LEAKS;
+	return NULL;
+}
+
+enum column {
+	CLASS,
+	TITLE,
+	CHUNKS,
+	BYTES,
+	SHARE,
+	LEAKED_CHUNKS,
+	LEAKED_BYTES,
+	ADDRESS,
+	SAMPLE_TEXT,
+	SAMPLE,
+	NUM_COLUMNS
+};
+
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[CLASS] = {"class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[TITLE] = {"title", "CLASS", HC_COLUMN_TEXT, HC_COLUMN_NO_CSV},
+	[CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
+	[BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
+	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
+	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_COLUMN_COUNT},
+	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_COLUMN_BYTES},
+	[ADDRESS] = {"sample_address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
+	[SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
+	[SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+};
+
+/** Class indices, most bytes first. */
+static void order_classes(const struct hc_class_table *classes, enum hc_class_id order[])
+{
+	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
+		unsigned at = i;
+		while (at && classes->classes[order[at - 1]].all.bytes < classes->classes[i].all.bytes) {
+			order[at] = order[at - 1];
+			at--;
+		}
+		order[at] = i;
+	}
+}
+
+static void add_row(struct hc_session *session, const struct hc_sampler *sampler,
+		    struct hc_table *table, const struct hc_class_table *classes,
+		    enum hc_class_id class)
+{
+	const struct hc_class_count *count = &classes->classes[class];
+	hc_cleanup_free char *text = hc_sampler_text(sampler, count->sample, session->out.width);
+	hc_cleanup_free char *sample = hc_sampler_text(sampler, count->sample, 0);
+
+	hc_table_add_row(table);
+	hc_table_text(table, CLASS, hc_classes[class].name);
+	hc_table_text(table, TITLE, hc_classes[class].title);
+	hc_table_number(table, CHUNKS, count->all.chunks);
+	hc_table_number(table, BYTES, count->all.bytes);
+	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
+	hc_table_number(table, LEAKED_CHUNKS, count->leaked.chunks);
+	hc_table_number(table, LEAKED_BYTES, count->leaked.bytes);
+	if (count->sample)
+		hc_table_number(table, ADDRESS, count->sample);
+	hc_table_text(table, SAMPLE_TEXT, text);
+	hc_table_text(table, SAMPLE, sample);
+}
+
+static struct hc_error *fill_table(struct hc_session *session, struct hc_table *table,
+				   const struct hc_class_table *classes)
+{
+	hc_cleanup_sampler struct hc_sampler sampler;
+	enum hc_class_id order[HC_NUM_CLASSES];
+	struct hc_error *err = hc_sampler_init(&sampler, session);
+
+	if (err)
+		return err;
+	order_classes(classes, order);
+	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
+		if (classes->classes[order[i]].all.chunks)
+			add_row(session, &sampler, table, classes, order[i]);
+	}
+	if (!classes->has_leaked) {
+		hc_table_hide(table, LEAKED_CHUNKS);
+		hc_table_hide(table, LEAKED_BYTES);
+	}
+	return NULL;
+}
+
+static struct hc_error *write_text(struct hc_session *session, const struct hc_class_table *classes,
+				   const struct hc_table *table)
+{
+	hc_session_write_partial(session);
+	hc_text_paragraph(&session->out, "", 0, true, "%s chunk%s, %s, by content.",
+			  hc_unit_count(classes->total.chunks).text,
+			  hc_plural(classes->total.chunks),
+			  hc_unit_bytes(classes->total.bytes).text);
+	fputc('\n', session->out.file);
+	return hc_table_write_text(table, &session->out, 0);
+}
+
+static struct hc_error *write_json(struct hc_session *session, const struct hc_class_table *classes,
+				   const struct hc_table *table)
+{
+	hc_cleanup_json json_t *document = hc_session_json(session);
+	json_t *rows;
+	struct hc_error *err = hc_table_json(table, &rows);
+
+	if (err)
+		return err;
+	json_object_set_new(document, "total", hc_json_count(&classes->total));
+	json_object_set_new(document, "classes", rows);
+	return hc_json_write(&session->out, document);
+}
+
+static struct hc_error *run(struct hc_session *session)
+{
+	const struct own *own = session->options->own;
+	struct hc_class_table classes = {0};
+	hc_cleanup_table struct hc_table table;
+
+	hc_table_init(&table, columns, NUM_COLUMNS);
+	if (!hc_session_shows_class(session))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "classify shows classes, which --content none forbids");
+	struct hc_error *err =
+		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
+	if (err)
+		return err;
+	hc_session_phase(session, "classifying chunks");
+	err = hc_classify_run(session->process, session->heap, &session->options->selection,
+			      &classes);
+	hc_session_phase(session, NULL);
+	if (!err)
+		err = fill_table(session, &table, &classes);
+	if (err)
+		return err;
+
+	switch (session->options->format) {
+	case HC_FORMAT_JSON:
+		return write_json(session, &classes, &table);
+	case HC_FORMAT_CSV:
+		return hc_table_write_csv(&table, &session->out);
+	default:
+		return write_text(session, &classes, &table);
+	}
+}
+
+const struct hc_verb hc_verb_classify = {
+	.name = "classify",
+	.arguments = "CORE",
+	.summary = "what kinds of content the chunks hold",
+	.description = "Counts chunks by what their bytes look like: HTTP requests, JSON, SQL, Redis "
+		       "commands, text, pointers, zeros and more. A chunk has one class.",
+	.examples = "  heapcore classify core.1234\n"
+		    "  heapcore classify core.1234 --leaked\n"
+		    "  heapcore classify core.1234 --request 20\n",
+	.min_args = 1,
+	.max_args = 1,
+	.formats = HC_FORMATS_ALL,
+	.selection = true,
+	.options = own_options,
+	.set = set,
+	.own_size = sizeof(struct own),
+	.run = run,
+};

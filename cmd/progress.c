@@ -1,0 +1,107 @@
+/**
+ * @file
+ * Progress on a terminal; see progress.h.
+ *
+ * A thread of its own wakes up a few times a second, so that no inner loop has to think about it.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/progress.h"
+
+#define DELAY_SECONDS 1
+#define TICK_NANOSECONDS 250000000
+
+struct hc_progress {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	const char *phase; /**< NULL: none */
+	struct timespec start;
+	bool shown;        /**< the line is on the screen */
+	bool stop;
+};
+
+static void erase(struct hc_progress *progress)
+{
+	if (progress->shown)
+		fputs("\r\033[K", stderr);
+	progress->shown = false;
+}
+
+static void *show(void *arg)
+{
+	struct hc_progress *progress = arg;
+	struct timespec now;
+
+	pthread_mutex_lock(&progress->lock);
+	while (!progress->stop) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		long seconds = now.tv_sec - progress->start.tv_sec;
+		if (progress->phase && seconds >= DELAY_SECONDS) {
+			fprintf(stderr, "\r\033[K%s, %ld s", progress->phase, seconds);
+			progress->shown = true;
+		}
+		now.tv_nsec += TICK_NANOSECONDS;
+		if (now.tv_nsec >= 1000000000) {
+			now.tv_nsec -= 1000000000;
+			now.tv_sec++;
+		}
+		pthread_cond_timedwait(&progress->changed, &progress->lock, &now);
+	}
+	pthread_mutex_unlock(&progress->lock);
+	return NULL;
+}
+
+struct hc_progress *hc_progress_create(void)
+{
+	pthread_condattr_t attr;
+
+	if (!isatty(STDERR_FILENO))
+		return NULL;
+	struct hc_progress *progress = calloc(1, sizeof(*progress));
+	if (!progress)
+		return NULL;
+	clock_gettime(CLOCK_MONOTONIC, &progress->start);
+	pthread_mutex_init(&progress->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&progress->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&progress->thread, NULL, show, progress)) {
+		pthread_cond_destroy(&progress->changed);
+		pthread_mutex_destroy(&progress->lock);
+		free(progress);
+		return NULL;
+	}
+	return progress;
+}
+
+void hc_progress_set(struct hc_progress *progress, const char *phase)
+{
+	if (!progress)
+		return;
+	pthread_mutex_lock(&progress->lock);
+	erase(progress);
+	progress->phase = phase;
+	pthread_mutex_unlock(&progress->lock);
+}
+
+void hc_progress_destroy(struct hc_progress *progress)
+{
+	if (!progress)
+		return;
+	pthread_mutex_lock(&progress->lock);
+	progress->stop = true;
+	pthread_cond_signal(&progress->changed);
+	pthread_mutex_unlock(&progress->lock);
+	pthread_join(progress->thread, NULL);
+	erase(progress);
+	pthread_cond_destroy(&progress->changed);
+	pthread_mutex_destroy(&progress->lock);
+	free(progress);
+}

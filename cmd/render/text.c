@@ -1,0 +1,96 @@
+/**
+ * @file
+ * Running text for people; see text.h.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/render/text.h"
+#include "core/cleanup.h"
+
+#define FIELD_INDENT 16
+
+/** Columns of a UTF-8 text, every character counted as one. */
+static unsigned columns_of(const char *text, size_t len)
+{
+	unsigned columns = 0;
+
+	for (size_t i = 0; i < len; i++)
+		columns += (text[i] & 0xc0) != 0x80;
+	return columns;
+}
+
+static void paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
+		      const char *text)
+{
+	unsigned column = columns_of(first, strlen(first));
+	bool line_start = true;
+
+	fputs(first, out->file);
+	if (emphasis && out->color)
+		fputs("\033[1m", out->file);
+	while (*text) {
+		size_t len = strcspn(text, " ");
+		unsigned width = columns_of(text, len);
+		if (!line_start && column + 1 + width > out->width) {
+			fprintf(out->file, "\n%*s", indent, "");
+			column = indent;
+			line_start = true;
+		}
+		if (!line_start) {
+			fputc(' ', out->file);
+			column++;
+		}
+		fwrite(text, 1, len, out->file);
+		column += width;
+		line_start = false;
+		text += len + (text[len] == ' ');
+	}
+	if (emphasis && out->color)
+		fputs("\033[0m", out->file);
+	fputc('\n', out->file);
+}
+
+void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
+		       const char *format, ...)
+{
+	hc_cleanup_free char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	paragraph(out, first, indent, emphasis, text ? text : "(no memory)");
+}
+
+void hc_text_field(struct hc_output *out, const char *label, const char *format, ...)
+{
+	hc_cleanup_free char *text = NULL;
+	char first[64];
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	snprintf(first, sizeof(first), "%-*s", FIELD_INDENT, label);
+	paragraph(out, first, FIELD_INDENT, false, text ? text : "(no memory)");
+}
+
+void hc_text_heading(struct hc_output *out, const char *title)
+{
+	fprintf(out->file, "\n%s%s%s\n", out->color ? "\033[1m" : "", title,
+		out->color ? "\033[0m" : "");
+}
+
+const char *hc_text_times(const struct hc_output *out)
+{
+	return out->utf8 ? "×" : "x";
+}
+
+const char *hc_plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}

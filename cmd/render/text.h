@@ -1,0 +1,33 @@
+/**
+ * @file
+ * Running text for people: emphasis, wrapped sentences, labelled lines.
+ */
+#ifndef HC_CMD_RENDER_TEXT_H
+#define HC_CMD_RENDER_TEXT_H
+
+#include "cmd/render/output.h"
+
+/**
+ * Print a paragraph, broken between words to the width of the output.
+ *
+ * @param first    text before the first line: the number of a suspect, a label
+ * @param indent   columns before every other line
+ * @param emphasis bold, where colour is on
+ */
+void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
+		       const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/** Print "  label   value": the label padded to a common width, the value wrapped below itself. */
+void hc_text_field(struct hc_output *out, const char *label, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Print a heading, with a blank line before it. */
+void hc_text_heading(struct hc_output *out, const char *title);
+
+/** "×" where the locale has it, else "x". */
+const char *hc_text_times(const struct hc_output *out);
+
+/** "" for 1, else "s". */
+const char *hc_plural(uint64_t count);
+
+#endif
