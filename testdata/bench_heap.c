@@ -18,7 +18,7 @@
 
 #include "manifest.h"
 
-static void **root;
+static void **volatile root;
 
 static uint64_t next_random(void)
 {

@@ -23,8 +23,8 @@ struct document {
 	char text[100];
 };
 
-static struct document *documents;
-static void *kept[64];
+static struct document *volatile documents;
+static void *volatile kept[64];
 static unsigned num_kept;
 static pthread_barrier_t done;
 

@@ -25,11 +25,11 @@
 #define STACK_SIZE (1ul << 20)
 
 /* Where reachable chunks hang. An array, so that a shape's root is a slot of .bss. */
-static void *roots[64];
+static void *volatile roots[64]; /* volatile: stores that nobody reads must stay */
 static unsigned num_roots;
-static void *data_root = &data_root; /* in .data */
+static void *volatile data_root = (void *)&data_root; /* in .data */
 static __thread void *tls_of_main;
-static __thread void *tls_of_holder;
+static __thread void *volatile tls_of_holder;
 
 /* XORed addresses for the threads that hold a pointer in a special place. */
 static uintptr_t hidden_register, hidden_stack, hidden_tls, hidden_dead_frame, hidden_dead_stack;

@@ -17,7 +17,7 @@
 #define NUM 40000
 #define EVERY 4000
 
-static void *survivors[NUM / EVERY];
+static void *volatile survivors[NUM / EVERY];
 
 static size_t size_of(unsigned i)
 {

@@ -13,7 +13,7 @@
 
 #include "manifest.h"
 
-static void *latest;
+static void *volatile latest; /* volatile: the last store must stay */
 static unsigned rounds;
 static pthread_barrier_t done;
 

@@ -23,11 +23,11 @@ class Arena:
         total = {e.get("type"): (int(e.get("count")), int(e.get("size"))) for e in element.findall("total")}
         self.system = int(element.find("system[@type='current']").get("size"))
         fast, (count, rest) = total["fast"][1], total["rest"]
-        # Binned chunks are added up with their header's flag bits. A binned chunk is never next to another
-        # free one, so its PREV_INUSE, which counts 1, is set; "rest" counts top as well, but by its true size.
-        # In an arena without a top that malloc_info() could count there are no binned chunks either.
-        binned = max(count - 1, 0)
-        self.free = fast + (rest - binned if rest % 16 else rest)
+        # Binned chunks are added up with their header's flag bits (until some release mends that). A binned
+        # chunk is never next to another free one, so its PREV_INUSE, which counts 1, is set, and no other bit
+        # is. "rest" counts top as well, but by its true size. Sizes of bins that are odd show the flag.
+        flagged = any(int(e.get("to")) % 16 for e in element.iter() if e.tag in ("size", "unsorted"))
+        self.free = fast + (rest - (count - 1) if flagged else rest)
         assert self.free % 16 == 0, (fast, count, rest)
 
 
