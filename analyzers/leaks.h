@@ -2,10 +2,12 @@
  * @file
  * Leaks: lost chunks, grouped so that a person can act on them.
  *
- * A *group* is the set of definite chunks (root objects) of one chunk size whose bytes have the same content class
- * and whose lost trees look alike, together with everything below them. A lost tree hangs below exactly one root object: an indirect chunk that
- * several roots reach is counted with the one at the lowest address. Groups are ordered by the bytes that they and
- * everything below them hold.
+ * A *group* is the set of definite chunks (root objects) of one chunk size that look alike, together with everything
+ * below them. They look alike when their own bytes are of the same textual class, or of none, and so are most bytes
+ * of the textual chunks in their trees; structural classes (pointers, small integers, zero…) change with the state of
+ * an object and don't tell groups apart. A lost tree hangs below exactly one root object: an indirect chunk that several roots
+ * reach is counted with the one at the lowest address. Groups are ordered by the bytes that they and everything below
+ * them hold.
  *
  * The classes of the chunks *below* matter more than that of the root object, which usually is a struct: the
  * "content" of a group is the class with the most bytes among all its chunks, "other" and structural ones last.
@@ -29,32 +31,41 @@ struct hc_leak_row {
 
 struct hc_leak_group {
 	uint64_t root_size;     /**< chunk size of the root objects */
-	enum hc_class_id root_class;
+	enum hc_class_id root_class;    /**< of most root objects */
 	struct hc_count roots;
 	struct hc_count below;
 	enum hc_class_id content;       /**< the class that attributes the group */
 	struct hc_count content_count;  /**< chunks of it, roots and below */
 	uint64_t roots_with_content;    /**< root objects that hold such a chunk, or are one */
-	uint64_t sample_root;           /**< user address of a root object */
-	uint64_t sample_content;        /**< user address of a chunk of @ref content below it, or itself */
+	uint64_t sample_root;           /**< user address of the root object with the lowest address */
+	/** A chunk of @ref content: below @ref sample_root or itself, or in the first tree that has one. */
+	uint64_t sample_content;
 	struct hc_leak_row *rows;       /**< most bytes first */
 	size_t num_rows;
-	uint64_t min_arena_count, num_arenas; /**< arenas that hold root objects */
+	uint64_t num_arenas;    /**< arenas that hold root objects; all mmapped chunks together count as one */
 };
 
 struct hc_leaks {
 	struct hc_leak_group *groups;   /**< most bytes first; number 1 is groups[0] */
 	size_t num_groups;
-	struct hc_count definite, indirect;
-	struct hc_count possible;       /**< not in the groups */
+	struct hc_count definite, indirect; /**< roots of all groups, chunks below them */
+	struct hc_count possible;       /**< possible chunks of the selection; not in the groups */
+	struct hc_leak_index *index;    /**< private: what hc_leaks_each() needs */
 };
 
-/** @param selection chunks that are no root objects in it don't open a group; NULL: all */
+/**
+ * Find the groups. Chunks are classified with process->jobs threads.
+ *
+ * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
+ */
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
 			      const struct hc_selection *selection, struct hc_leaks *ret);
 void hc_leaks_deinit(struct hc_leaks *leaks);
 
-/** Call @p fn for each chunk of group @p number (from 1), roots first, in address order. */
+/**
+ * Call @p fn for each chunk of group @p number (from 1): first all root objects, then all chunks below them, both in
+ * address order, until it returns false. @ref HC_ERROR_ARGUMENT when there is no such group.
+ */
 typedef bool (*hc_leak_chunk_fn)(void *ctx, const struct hc_chunk *chunk, bool indirect);
 struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc_heap *heap,
 			       const struct hc_leaks *leaks, size_t number, hc_leak_chunk_fn fn,

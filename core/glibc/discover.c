@@ -287,8 +287,10 @@ static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *
 	    !glibc_word(g, address + layout->sbrk_base, &base))
 		return 0;
 	uint64_t page_mask = glibc_page_size(g) - 1;
-	if (n > max_n || n_max > 1 << 30 || no_dyn > 1 || mem > max_mem || mem & page_mask ||
-	    max_mem & page_mask || (n == 0) != (mem == 0) || arena_test > 1 << 20)
+	/* Whole pages, except that mremap in 2.43 and 2.44 counts a header too many each time. */
+	uint64_t sum_mask = g->params.header - 1;
+	if (n > max_n || n_max > 1 << 30 || no_dyn > 1 || mem > max_mem || mem & sum_mask ||
+	    max_mem & sum_mask || (n == 0) != (mem == 0) || arena_test > 1 << 20)
 		return 0;
 	if (layout->tcache_bins && (!glibc_word(g, address + layout->tcache_bins, &bins) ||
 				    !glibc_word(g, address + layout->tcache_count, &count)))
