@@ -33,10 +33,14 @@ struct hc_what {
 	struct hc_chunk chunk;
 	uint64_t request_min, request_max;/**< bytes */
 	const char *special;              /**< what hc_special or hc_pin say, or NULL */
-	enum hc_class_id class;
-	struct hc_bytes sample;
-	struct hc_bytes bytes;            /**< of the chunk, or at the address */
-	struct hc_referrer *referrers;    /**< by address, at most @p max_referrers */
+	enum hc_class_id class;           /**< of the chunk; HC_NUM_CLASSES outside of one */
+	struct hc_bytes sample;           /**< the part of @ref bytes that stands for it */
+	struct hc_bytes bytes;            /**< of the chunk, or the first few at the address */
+	/**
+	 * Who points into the chunk (other than itself), or to the address when it is in none: registers and
+	 * pins, then by address. At most @p max_referrers; chunks that are free hold nothing.
+	 */
+	struct hc_referrer *referrers;
 	size_t num_referrers;
 	uint64_t total_referrers;
 	/** Chunks it points to, by offset, at most HC_WHAT_MAX_TARGETS. */
