@@ -15,6 +15,8 @@
  *
  * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each known layout.
  */
+#include <elf.h>
+
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
 
@@ -170,42 +172,29 @@ static bool sort_ring(struct glibc *g, struct ring *ring)
 }
 
 /** Try a self-linked pair as bin 127 of some arena. */
-static bool try_pair(struct glibc *g, uint64_t pair)
+static bool try_pair(struct glibc *g, uint64_t pair, bool open_rings)
 {
 	unsigned word = g->params.word_size;
 	uint64_t bins = pair - last_bin_offset(word);
-	struct ring open_ring = {0};
-	const struct glibc_state_layout *open_layout = NULL;
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		struct ring ring;
 		if (layout->word_size != word || !follow_ring(g, layout, bins - layout->bins, &ring))
 			continue;
-		if (!sort_ring(g, &ring)) {
-			free(ring.arenas);
-			continue;
+		if ((ring.closed || open_rings) && sort_ring(g, &ring)) {
+			g->arenas = ring.arenas;
+			g->num_arenas = ring.num;
+			g->ring_closed = ring.closed;
+			g->state = layout;
+			return true;
 		}
-		if (ring.closed || !open_layout) {
-			free(open_ring.arenas);
-			open_ring = ring;
-			open_layout = layout;
-			if (ring.closed)
-				break;
-		} else {
-			free(ring.arenas);
-		}
+		free(ring.arenas);
 	}
-	if (!open_layout)
-		return false;
-	g->arenas = open_ring.arenas;
-	g->num_arenas = open_ring.num;
-	g->ring_closed = open_ring.closed;
-	g->state = open_layout;
-	return true;
+	return false;
 }
 
 /** Search [start, end) for self-linked pairs and try each. */
-static bool search_range(struct glibc *g, uint64_t start, uint64_t end)
+static bool search_range(struct glibc *g, uint64_t start, uint64_t end, bool open_rings)
 {
 	unsigned word = g->params.word_size;
 	start = (start + word - 1) & ~(uint64_t)(word - 1);
@@ -221,7 +210,7 @@ static bool search_range(struct glibc *g, uint64_t start, uint64_t end)
 		for (size_t i = 0; i + 2 * word <= view.size; i += word) {
 			uint64_t self = start + i - g->params.header;
 			if (hc_load_word(view.data + i, word) == self &&
-			    hc_load_word(view.data + i + word, word) == self && try_pair(g, start + i))
+			    hc_load_word(view.data + i + word, word) == self && try_pair(g, start + i, open_rings))
 				return true;
 		}
 		start += view.size < word ? word : view.size & ~(uint64_t)(word - 1);
@@ -243,29 +232,41 @@ static int compare_sizes(const void *a, const void *b)
 }
 
 /** Module data first, then every other writable mapping, the smallest first. */
+static bool search_mappings(struct glibc *g, const struct hc_mapping *const *mappings, size_t num,
+			    bool open_rings)
+{
+	for (size_t i = 0; i < num; i++) {
+		if (search_range(g, mappings[i]->start, mappings[i]->end, open_rings))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * Closed rings are looked for everywhere first; only then may a ring lead into memory that the core lacks, since
+ * that is easily imitated.
+ */
 static struct hc_error *search_arenas(struct glibc *g, bool *found)
 {
 	const struct hc_mappings *mappings = &g->process->mappings;
-	hc_cleanup_free const struct hc_mapping **others =
-		calloc(mappings->num ? mappings->num : 1, sizeof(*others));
-	if (!others)
+	hc_cleanup_free const struct hc_mapping **rows =
+		calloc(mappings->num ? mappings->num : 1, sizeof(*rows));
+	if (!rows)
 		return &hc_enomem;
-	size_t num = 0;
-	*found = false;
+	size_t num_data = 0, num = 0;
 	for (size_t i = 0; i < mappings->num; i++) {
-		const struct hc_mapping *mapping = &mappings->items[i];
-		if (!(mapping->flags & 2 /* PF_W */))
-			continue;
-		if (!is_module_data(mapping)) {
-			others[num++] = mapping;
-			continue;
-		}
-		if ((*found = search_range(g, mapping->start, mapping->end)))
-			return NULL;
+		if (mappings->items[i].flags & PF_W && is_module_data(&mappings->items[i]))
+			rows[num_data++] = &mappings->items[i];
 	}
-	qsort(others, num, sizeof(*others), compare_sizes);
-	for (size_t i = 0; i < num && !*found; i++)
-		*found = search_range(g, others[i]->start, others[i]->end);
+	num = num_data;
+	for (size_t i = 0; i < mappings->num; i++) {
+		if (mappings->items[i].flags & PF_W && !is_module_data(&mappings->items[i]))
+			rows[num++] = &mappings->items[i];
+	}
+	qsort(rows + num_data, num - num_data, sizeof(*rows), compare_sizes);
+	*found = search_mappings(g, rows, num_data, false) ||
+		 search_mappings(g, rows + num_data, num - num_data, false) ||
+		 search_mappings(g, rows, num, true);
 	return NULL;
 }
 

@@ -32,7 +32,10 @@ struct chain {
 	unsigned word, header, unit_shift;
 	uint64_t min_chunk;
 	uint64_t bad_bits;     /**< bits that no size field of this stretch has */
+	uint64_t top;          /**< offset of the top chunk, whose end need not be aligned; NO_TOP */
 };
+
+#define NO_TOP UINT64_MAX
 
 /** Size of the chunk at @p offset, or 0 when the header can't be one. */
 static inline uint64_t chunk_size(const struct chain *chain, uint64_t offset, uint64_t *field_ret)
@@ -43,7 +46,9 @@ static inline uint64_t chunk_size(const struct chain *chain, uint64_t offset, ui
 	uint64_t field = hc_load_word(chain->data + offset + chain->word, chain->word);
 	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
 	*field_ret = field;
-	return size >= chain->min_chunk && size <= left && !(field & chain->bad_bits) ? size : 0;
+	if (size < chain->min_chunk || size > left)
+		return 0;
+	return !(field & chain->bad_bits) || offset == chain->top ? size : 0;
 }
 
 static inline void set_start(const struct chain *chain, uint64_t unit)
@@ -263,16 +268,18 @@ static enum interruption what_is_at(const struct walker *w, uint64_t offset)
 {
 	unsigned header = w->chain.header;
 	uint64_t left = w->chain.size - offset;
+	/* On i386 a heap's end is not aligned as chunks are; less than a unit may be left over. */
+	uint64_t unit = UINT64_C(1) << w->chain.unit_shift;
 	if (!left)
 		return w->more_follows ? MISSING : REACHED_END;
 	if (left >= 2 * header && (field_at(w, offset) & ~UINT64_C(1)) == header) {
 		uint64_t second = field_at(w, offset + header);
 		if (second == (header | GLIBC_PREV_INUSE))
 			return FENCEPOSTS;
-		if (second == GLIBC_PREV_INUSE && left == 2 * header)
+		if (second == GLIBC_PREV_INUSE && left < 2 * header + unit)
 			return TERMINATOR;
 	}
-	if (left == header && field_at(w, offset) == GLIBC_PREV_INUSE)
+	if (left >= header && left < header + unit && field_at(w, offset) == GLIBC_PREV_INUSE)
 		return TERMINATOR;
 	if (w->more_follows) {
 		/* The chunk here may be sound and merely reach beyond the bytes that the core has. */
@@ -313,7 +320,7 @@ static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint
 	uint64_t fence = offset;
 	if (last != NO_UNIT && is_filler(w, last, offset))
 		fence = last << w->chain.unit_shift;
-	else if (offset + w->chain.header == bytes)
+	else if (field_at(w, offset) == GLIBC_PREV_INUSE)
 		return add_span(w, offset, blocks); /* a bare terminator is not worth a chunk */
 	set_start(&w->chain, fence >> w->chain.unit_shift);
 	if (!(field_at(w, offset) & GLIBC_PREV_INUSE) && fence == offset && last != NO_UNIT)
@@ -389,13 +396,15 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 	w->more_follows = view.size < w->stretch->end - start;
 	w->chain = (struct chain){
 		.data = view.data,
-		.size = view.size & ~(uint64_t)(params->alignment - 1),
+		.size = view.size,
 		.word = params->word_size,
 		.header = params->header,
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,
 		.bad_bits = GLIBC_IS_MMAPPED | ((params->alignment - 1) & ~GLIBC_SIZE_BITS),
 	};
+	uint64_t top = w->stretch->top;
+	w->chain.top = top >= start && top - start < view.size ? top - start : NO_TOP;
 	if (w->stretch->kind == HC_SPAN_MAIN)
 		w->chain.bad_bits |= GLIBC_NON_MAIN_ARENA;
 }
