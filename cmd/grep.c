@@ -76,6 +76,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 #define CONTEXT_BEFORE 24
 #define CONTEXT_WHOLE  160
 
+/** Columns of a distinct text: a match may be as long as a chunk. */
+#define MAX_TEXT 1024
+
 /** What the callback needs. */
 struct grep {
 	struct hc_session *session;
@@ -213,7 +216,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[ERROR] = {"error", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
 	[TEXT] = {"text", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TEXT_SHORT] = {"", "TEXT", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
+	[TEXT_SHORT] = {"", "TEXT", HC_COLUMN_TEXT,
+		HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 };
 
 static void fill_texts(struct grep *grep, struct hc_table *table,
@@ -222,8 +226,9 @@ static void fill_texts(struct grep *grep, struct hc_table *table,
 	for (size_t i = 0; i < result->num_texts; i++) {
 		const struct hc_search_text *row = &result->texts[i];
 		struct hc_bytes bytes = {row->text, row->size};
-		hc_cleanup_free char *text = hc_escape(bytes, 0, 0);
-		hc_cleanup_free char *quoted = hc_escape(bytes, 0, grep->escape | HC_ESCAPE_QUOTE);
+		bool full = grep->session->options->content == HC_CONTENT_FULL;
+		hc_cleanup_free char *text = hc_escape(bytes, full ? 0 : MAX_TEXT, 0);
+		hc_cleanup_free char *quoted = hc_escape(bytes, MAX_TEXT, grep->escape | HC_ESCAPE_QUOTE);
 
 		hc_table_add_row(table);
 		hc_table_number(table, MATCHES, row->matches);
@@ -239,7 +244,8 @@ static void fill_texts(struct grep *grep, struct hc_table *table,
 static json_t *summary_json(const struct grep *grep, const struct hc_search_result *result)
 {
 	json_t *ret = json_pack(
-		"{so so so so so so sb}", "matches", hc_json_number(result->matches),
+		"{so so so so so so sb}", "matches",
+		hc_json_number(grep->limited ? grep->shown : result->matches),
 		grep->own->mappings ? "mappings" : "chunks", hc_json_number(result->chunks), "bytes",
 		hc_json_number(result->bytes), "searched_bytes",
 		hc_json_number(result->searched_bytes), "searched",

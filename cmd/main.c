@@ -18,9 +18,9 @@
 
 /** In the order of the help. */
 static const struct hc_verb *const verbs[] = {
-	&hc_verb_info,      &hc_verb_arenas,   &hc_verb_chunks,
-	&hc_verb_histogram, &hc_verb_classify, &hc_verb_grep,
-	&hc_verb_dump,
+	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,     &hc_verb_arenas,
+	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram, &hc_verb_classify,
+	&hc_verb_grep,    &hc_verb_what,   &hc_verb_dump,
 };
 
 #define NUM_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -116,6 +116,14 @@ static void print_help(void)
 	       "  heapcore analyze core.PID    where the memory is, and what to look at next\n");
 }
 
+/** Print an error and give it up. */
+static int report(const char *path, struct hc_error *err)
+{
+	hc_print_message(path, err->message);
+	hc_error_destroy(err);
+	return EXIT_TROUBLE;
+}
+
 /** Close stdout and see whether everything arrived. */
 static int close_stdout(void)
 {
@@ -124,43 +132,37 @@ static int close_stdout(void)
 
 	if (!err)
 		err = hc_output_finish(&out);
-	if (!err)
-		return 0;
-	hc_print_message(NULL, err->message);
-	hc_error_destroy(err);
-	return EXIT_TROUBLE;
+	return err ? report(NULL, err) : 0;
 }
 
 static int usage_error(const struct hc_verb *verb, struct hc_error *err)
 {
-	hc_print_message(NULL, err->message);
+	int status = report(NULL, err);
+
 	fprintf(stderr, "Try 'heapcore %s --help'.\n", verb->name);
-	hc_error_destroy(err);
-	return EXIT_TROUBLE;
+	return status;
 }
 
 /** Run a verb on a parsed command line. */
-static int run(const struct hc_options *options)
+static int run(struct hc_options *options)
 {
 	hc_cleanup(hc_session_deinit) struct hc_session session;
 	struct hc_error *err = hc_session_init(&session, options);
 
-	if (!err)
-		err = options->verb->run(&session);
+	if (err)
+		return report(NULL, err);
+	err = options->verb->run(&session);
 	hc_session_phase(&session, NULL);
 	hc_progress_destroy(hc_steal(session.progress));
-	if (!err)
-		err = hc_output_finish(&session.out);
-	if (!err) {
-		if (options->verbose)
-			hc_session_print_costs(&session);
-		return session.status;
-	}
-	/* An argument is at fault, not the core. */
-	const char *path = err->code == HC_ERROR_ARGUMENT ? NULL : options->core;
-	hc_print_message(path, err->message);
-	hc_error_destroy(err);
-	return EXIT_TROUBLE;
+	if (err)
+		/* Where an argument is at fault, the core is not. */
+		return report(err->code == HC_ERROR_ARGUMENT ? NULL : options->core, err);
+	err = hc_output_finish(&session.out);
+	if (err)
+		return report(NULL, err);
+	if (options->verbose)
+		hc_session_print_costs(&session);
+	return session.status;
 }
 
 static int run_verb(const struct hc_verb *verb, int argc, char **argv)

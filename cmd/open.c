@@ -34,7 +34,7 @@ void hc_print_message(const char *path, const char *message)
 	fputc('\n', stderr);
 }
 
-struct hc_error *hc_session_init(struct hc_session *session, const struct hc_options *options)
+struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options)
 {
 	*session = (struct hc_session){.options = options};
 	const char *path = options->verb->own_output ? NULL : options->output;
@@ -96,6 +96,9 @@ static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 					       &session->process);
 	if (!err && need >= HC_NEED_HEAP_IF_ANY)
 		err = open_heap(session, need);
+	if (!err && session->heap)
+		err = hc_selection_prepare(&session->options->selection, session->process,
+					   session->heap);
 	if (!err && need == HC_NEED_REACH) {
 		hc_session_phase(session, "following pointers");
 		err = hc_reachability_run(session->process, session->heap, &session->reach);

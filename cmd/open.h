@@ -25,7 +25,7 @@ enum hc_need {
 #define HC_MAX_PHASES 16
 
 struct hc_session {
-	const struct hc_options *options;
+	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
 	struct hc_process *process;
 	struct hc_heap *heap;       /**< NULL when there is none */
@@ -45,7 +45,7 @@ struct hc_session {
 };
 
 /** Prepare; opens the output unless the verb does. */
-struct hc_error *hc_session_init(struct hc_session *session, const struct hc_options *options);
+struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options);
 void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);

@@ -123,14 +123,16 @@ static bool is_right(const struct hc_column *column)
 }
 
 /** What a cell looks like in text, bars aside. To be freed by the caller. */
-static char *cell_text(const struct hc_column *column, const struct hc_cell *cell)
+static char *cell_text(const struct hc_column *column, const struct hc_cell *cell, bool utf8)
 {
 	if (!cell->known)
 		return strdup("-");
 	switch (column->kind) {
 	case HC_COLUMN_TEXT:
 	case HC_COLUMN_LIST:
-		return strdup(cell->text);
+		if (column->flags & HC_COLUMN_ESCAPED)
+			return strdup(cell->text);
+		return hc_escape_string(cell->text, utf8 ? HC_ESCAPE_UTF8 : 0);
 	case HC_COLUMN_COUNT:
 		return strdup(hc_unit_count(cell->number).text);
 	case HC_COLUMN_BYTES:
@@ -199,7 +201,7 @@ static unsigned spare_room(const struct hc_table *table, const struct hc_output 
 		size_t width = strlen(table->columns[c].title);
 		for (size_t r = 0; r < table->num_rows; r++) {
 			hc_cleanup_free char *text =
-				cell_text(&table->columns[c], cell_at(table, r, c));
+				cell_text(&table->columns[c], cell_at(table, r, c), out->utf8);
 			if (text && columns_of(text) > width)
 				width = columns_of(text);
 		}
@@ -254,7 +256,7 @@ static inline void unref_table(struct libscols_table **table)
 static char *short_text(const struct hc_column *column, const struct hc_cell *cell, size_t room,
 			bool utf8)
 {
-	hc_cleanup_free char *text = cell_text(column, cell);
+	hc_cleanup_free char *text = cell_text(column, cell, utf8);
 
 	if (!text)
 		return NULL;
@@ -305,7 +307,7 @@ static bool add_line(struct libscols_table *scols, const struct hc_table *table,
 			     : column->flags & HC_COLUMN_SHRINK
 				     ? short_text(column, cell, room > MIN_SHRUNK ? room : MIN_SHRUNK,
 						  utf8)
-				     : cell_text(column, cell);
+				     : cell_text(column, cell, utf8);
 		if (!text || scols_line_refer_data(line, to++, text)) {
 			free(text);
 			return false;
@@ -341,6 +343,8 @@ struct hc_error *hc_table_write_text(const struct hc_table *table, struct hc_out
 	if (!table->num_rows)
 		return NULL;
 	scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
+	/* Every text is escaped already. */
+	scols_table_enable_noencoding(scols, 1);
 	/* Wide enough for every column: what had to be shortened is short already. */
 	scols_table_set_termwidth(scols, MAX_LINE);
 	unsigned room = spare_room(table, out, indent);

@@ -32,6 +32,7 @@ enum {
 	HC_COLUMN_SHRINK = 4,    /**< shorten this one when a line is too long; at most one, without a bar */
 	HC_COLUMN_LEFT = 8,      /**< align a number to the left */
 	HC_COLUMN_NO_CSV = 16,
+	HC_COLUMN_ESCAPED = 32,  /**< its text went through escape.h already */
 };
 
 struct hc_column {

@@ -78,8 +78,8 @@ class TestJson:
     def test_schema_file(self, heapcore, core, verb):
         if not jsonschema:
             pytest.skip("python3-jsonschema is not installed")
-        schema = json.loads((SCHEMAS / f"{verb}.json").read_text())
-        jsonschema.Draft7Validator.check_schema(schema)
+        schema = json.loads((SCHEMAS / f"heapcore.{verb}.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
         args = [hex(first_chunk(heapcore, core)[0])] if verb == "what" else []
         jsonschema.validate(heapcore(verb, core, *args, "--format", "json").json, schema)
 
@@ -96,8 +96,8 @@ class TestJson:
     def test_stream_schema_files(self, heapcore, core, verb):
         if not jsonschema:
             pytest.skip("python3-jsonschema is not installed")
-        schema = json.loads((SCHEMAS / f"{verb}.json").read_text())
-        validator = jsonschema.Draft7Validator(schema)
+        schema = json.loads((SCHEMAS / f"heapcore.{verb}.json").read_text())
+        validator = jsonschema.Draft202012Validator(schema)
         for line in heapcore(verb, core, *(["string"] if verb == "grep" else []), "--format", "json").jsonl[:2000]:
             validator.validate(line)
 

@@ -1,0 +1,609 @@
+/**
+ * @file
+ * heapcore analyze: the verdict, and what to look at next.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "analyzers/verdict.h"
+#include "cmd/render/escape.h"
+#include "cmd/render/table.h"
+#include "cmd/render/text.h"
+#include "cmd/render/units.h"
+#include "cmd/sample.h"
+#include "cmd/verb.h"
+#include "core/cleanup.h"
+
+struct own {
+	bool has_limit;
+	uint64_t fail_above; /**< bytes */
+};
+
+enum own_id {
+	OWN_FAIL
+};
+
+static const struct hc_option own_options[] = {
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{0},
+};
+
+static struct hc_error *set(void *ctx, int id, const char *value)
+{
+	struct own *own = ctx;
+
+	(void)id;
+	own->has_limit = true;
+	return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
+}
+
+/** What the parts of this file work on. */
+struct view {
+	struct hc_session *session;
+	struct hc_output *out;
+	struct hc_verdict verdict;
+	struct hc_sampler sampler;
+	char *quoted; /**< the core's path, for a shell */
+};
+
+/** @name The first line: whose core this is */
+/**@{*/
+
+static const char *process_name(const struct hc_process *process)
+{
+	return process->core->has_prpsinfo ? process->core->prpsinfo.name : NULL;
+}
+
+static void write_identity(struct view *view)
+{
+	const struct hc_process *process = view->session->process;
+	const struct hc_core *core = process->core;
+	const struct hc_heap *heap = view->session->heap;
+	const char *base = strrchr(core->path, '/');
+	const char *name = process_name(process);
+	FILE *file = view->out->file;
+
+	hc_escape_print(file, base ? base + 1 : core->path, HC_ESCAPE_UTF8);
+	fputs(": ", file);
+	hc_escape_print(file, name ? name : "name unknown", 0);
+	if (core->has_prpsinfo)
+		fprintf(file, ", pid %d", core->prpsinfo.pid);
+	fprintf(file, ", %s", core->machine->name);
+	if (heap)
+		fprintf(file, ", glibc %s",
+			heap->evidence.version ? heap->evidence.version : "(release unknown)");
+	fprintf(file, ", %zu thread%s", process->threads.num, hc_plural(process->threads.num));
+	if (!hc_session_partial(view->session))
+		fputs(", complete\n", file);
+	else if (core->bytes_available < core->bytes_promised)
+		fprintf(file, ", partial: %s of the memory is there\n",
+			hc_unit_share(hc_share(core->bytes_available, core->bytes_promised)).text);
+	else
+		fputs(", partial\n", file);
+}
+/**@}*/
+
+/** @name The verdict in a sentence */
+/**@{*/
+
+static void write_verdict(struct view *view)
+{
+	const struct hc_verdict *verdict = &view->verdict;
+	struct hc_unit total = hc_unit_bytes(verdict->accounting.total);
+	struct hc_output *out = view->out;
+
+	fputc('\n', out->file);
+	switch (verdict->kind) {
+	case HC_VERDICT_LEAK:
+		hc_text_paragraph(out, "", 0, true,
+				  "Leak. %s of %s anonymous memory is in chunks that nothing points "
+				  "to any more.",
+				  hc_unit_bytes(verdict->lost_bytes).text, total.text);
+		break;
+	case HC_VERDICT_GROWTH:
+		hc_text_paragraph(out, "", 0, true,
+				  "Growth. %s of %s anonymous memory is in chunks that the program "
+				  "still points to; few kinds of chunk hold most of it.",
+				  hc_unit_bytes(verdict->reachable_bytes + verdict->possible_bytes).text,
+				  total.text);
+		break;
+	case HC_VERDICT_RETENTION:
+		hc_text_paragraph(out, "", 0, true,
+				  "Retention. %s of %s anonymous memory was freed by the program and "
+				  "is kept by malloc; nothing much is lost.",
+				  hc_unit_bytes(verdict->free_bytes).text, total.text);
+		break;
+	case HC_VERDICT_OUTSIDE:
+		hc_text_paragraph(out, "", 0, true,
+				  "Outside of malloc. Most of %s anonymous memory is not in malloc's "
+				  "chunks.",
+				  total.text);
+		break;
+	case HC_VERDICT_NOTHING:
+		hc_text_paragraph(out, "", 0, true,
+				  "Nothing stands out. No single cause holds much of %s anonymous "
+				  "memory.",
+				  total.text);
+		break;
+	case HC_VERDICT_NO_HEAP:
+		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.", view->session->no_heap
+									     ? view->session->no_heap
+									     : "none was found");
+		break;
+	}
+}
+/**@}*/
+
+/** @name Where the bytes are */
+/**@{*/
+
+enum column {
+	PART,
+	BYTES,
+	SHARE,
+	REMARK,
+	NUM_COLUMNS
+};
+
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[PART] = {"part", "", HC_COLUMN_TEXT},
+	[BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
+	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
+	[REMARK] = {"", "", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
+};
+
+static void add_line(struct view *view, struct hc_table *table, const char *part, uint64_t bytes,
+		     const char *remark)
+{
+	if (!bytes)
+		return;
+	hc_table_add_row(table);
+	hc_table_text(table, PART, part);
+	hc_table_number(table, BYTES, bytes);
+	hc_table_share(table, SHARE, hc_share(bytes, view->verdict.accounting.total));
+	hc_table_text(table, REMARK, remark ? remark : "");
+}
+
+/**
+ * Chunks in use, by reachability. "Reachable" takes what the others leave of the accounting's bytes, so that the
+ * lines add up: the pages that an mmapped chunk doesn't fill are part of it.
+ */
+static void add_in_use(struct view *view, struct hc_table *table)
+{
+	const struct hc_verdict *verdict = &view->verdict;
+	const uint64_t *parts = verdict->accounting.parts;
+	uint64_t in_use = parts[HC_PART_IN_USE] + parts[HC_PART_MMAPPED];
+	uint64_t others = verdict->possible_bytes + verdict->lost_bytes;
+	hc_cleanup_free char *lost = NULL, *reachable = NULL, *possible = NULL;
+
+	if (asprintf(&reachable, "%s chunk%s", hc_unit_count(verdict->reachable_chunks).text,
+		     hc_plural(verdict->reachable_chunks)) < 0)
+		reachable = NULL;
+	if (asprintf(&possible, "%s chunk%s, by interior pointers only",
+		     hc_unit_count(verdict->possible_chunks).text,
+		     hc_plural(verdict->possible_chunks)) < 0)
+		possible = NULL;
+	if (asprintf(&lost, "%s root object%s, %s chunk%s below",
+		     hc_unit_count(verdict->leaks.definite.chunks).text,
+		     hc_plural(verdict->leaks.definite.chunks),
+		     hc_unit_count(verdict->leaks.indirect.chunks).text,
+		     hc_plural(verdict->leaks.indirect.chunks)) < 0)
+		lost = NULL;
+	add_line(view, table, "in use, reachable", in_use > others ? in_use - others : 0, reachable);
+	add_line(view, table, "in use, possibly lost", verdict->possible_bytes, possible);
+	add_line(view, table, "in use, unreachable", verdict->lost_bytes, lost);
+}
+
+static struct hc_error *write_accounting(struct view *view)
+{
+	const struct hc_accounting *accounting = &view->verdict.accounting;
+	const uint64_t *parts = accounting->parts;
+	hc_cleanup_free char *trim = NULL;
+	hc_cleanup_table struct hc_table table;
+	uint64_t free_bytes = 0;
+
+	hc_table_init(&table, columns, NUM_COLUMNS);
+	for (enum hc_part part = HC_PART_TCACHE; part <= HC_PART_TOP; part++)
+		free_bytes += parts[part];
+	if (asprintf(&trim, "malloc_trim could return %s of it",
+		     hc_unit_bytes(view->verdict.trimmable).text) < 0)
+		trim = NULL;
+	if (view->session->heap)
+		add_in_use(view, &table);
+	add_line(view, &table, "free", free_bytes, trim);
+	add_line(view, &table, "malloc's own", parts[HC_PART_OVERHEAD], NULL);
+	add_line(view, &table, "heap, not readable", parts[HC_PART_UNWALKED],
+		 "damaged, missing, or not malloc's");
+	add_line(view, &table, "stacks", parts[HC_PART_STACK], NULL);
+	add_line(view, &table, "thread-local storage", parts[HC_PART_TLS], NULL);
+	add_line(view, &table, "program's variables", parts[HC_PART_MODULE], NULL);
+	add_line(view, &table, "other", parts[HC_PART_OTHER], NULL);
+	add_line(view, &table, "total", accounting->total, NULL);
+	fputc('\n', view->out->file);
+	return hc_table_write_text(&table, view->out, 2);
+}
+/**@}*/
+
+/** @name The suspects */
+/**@{*/
+
+/** A line below a suspect: "   label:  text", as much of it as fits. */
+static void write_detail(struct view *view, const char *label, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define DETAIL_INDENT 12
+
+static void write_detail(struct view *view, const char *label, const char *format, ...)
+{
+	hc_cleanup_free char *text = NULL;
+	char first[32];
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	snprintf(first, sizeof(first), "   %-*s", DETAIL_INDENT - 3, label);
+	hc_text_paragraph(view->out, first, DETAIL_INDENT, false, "%s", text ? text : "");
+}
+
+/** What hangs below the root objects of a group: ", each with 3 chunks below it". */
+static char *describe_below(const struct hc_leak_group *group)
+{
+	uint64_t roots = group->roots.chunks, below = group->below.chunks;
+	bool even = roots && below % roots == 0;
+	uint64_t shown = even ? below / roots : below;
+	char *ret;
+
+	if (!below)
+		return strdup("");
+	if (asprintf(&ret, ", %swith %s chunk%s below%s", even && roots > 1 ? "each " : "",
+		     hc_unit_count(shown).text, hc_plural(shown), even ? " it" : " them") < 0)
+		return NULL;
+	return ret;
+}
+
+/** The sentence that names a suspect. To be freed by the caller. */
+static char *describe(const struct view *view, const struct hc_suspect *suspect)
+{
+	const struct hc_leak_group *group = suspect->group;
+	hc_cleanup_free char *below = group ? describe_below(group) : NULL;
+	uint64_t count = group ? group->roots.chunks : suspect->count.chunks;
+	char *ret;
+
+	if (asprintf(&ret, "%s %s %s-byte %s%s %s%s: %s, %s", hc_unit_count(count).text,
+		     hc_text_times(view->out), hc_unit_count(suspect->size).text,
+		     group ? "object" : "chunk", hc_plural(count),
+		     group ? "lost" : "in use and still referenced", below ? below : "",
+		     hc_unit_bytes(suspect->count.bytes).text, hc_unit_share(suspect->share).text) < 0)
+		return NULL;
+	return ret;
+}
+
+/** The command that shows more of a suspect. To be freed by the caller. */
+static char *more_command(const struct view *view, const struct hc_suspect *suspect)
+{
+	struct hc_chunk chunk;
+	char *ret;
+
+	if (suspect->group)
+		return asprintf(&ret, "heapcore leaks %s --group %zu", view->quoted,
+				suspect->group_number) < 0
+			       ? NULL
+			       : ret;
+	/* --size takes usable bytes, which differ from the chunk size by what the allocator keeps of it. */
+	if (!suspect->sample ||
+	    !hc_heap_chunk_at(view->session->heap, suspect->sample, &chunk))
+		return NULL;
+	const char *class = hc_class_name(view->session, suspect->class);
+	return asprintf(&ret, "heapcore chunks %s --size %" PRIu64 "%s%s", view->quoted,
+			chunk.usable, class ? " --class " : "", class ? class : "") < 0
+		       ? NULL
+		       : ret;
+}
+
+static void write_content(struct view *view, const struct hc_suspect *suspect)
+{
+	const char *title = hc_class_title(view->session, suspect->class);
+
+	if (!title)
+		return;
+	const struct hc_leak_group *group = suspect->group;
+	uint64_t with = group ? group->roots_with_content : suspect->class_count.chunks;
+	uint64_t all = group ? group->roots.chunks : suspect->count.chunks;
+	if (with >= all)
+		write_detail(view, "content:", "%s%s", title, all > 1 ? " in all of them" : "");
+	else
+		write_detail(view, "content:", "%s in %s of them", title, hc_unit_count(with).text);
+}
+
+static void write_suspect(struct view *view, size_t i)
+{
+	const struct hc_suspect *suspect = &view->verdict.suspects[i];
+	unsigned width = view->out->width;
+	char first[16];
+
+	snprintf(first, sizeof(first), "%-3zu", i + 1);
+	hc_cleanup_free char *text = describe(view, suspect);
+	fputc('\n', view->out->file);
+	hc_text_paragraph(view->out, first, 3, false, "%s", text ? text : "");
+	write_content(view, suspect);
+	if (suspect->repeats && hc_session_shows_bytes(view->session)) {
+		hc_cleanup_free char *repeats = hc_escape_string(suspect->repeats, 0);
+		write_detail(view, "repeats:", "%s in %s", repeats ? repeats : "",
+			     hc_unit_count(suspect->repeats_chunks).text);
+	}
+	struct hc_unit address = hc_unit_address(suspect->sample);
+	unsigned used = DETAIL_INDENT + strlen(address.text) + 2;
+	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample,
+						       width > used + 8 ? width - used : 8);
+	if (sample)
+		/* Not a paragraph: a sample keeps its blanks and fits the line. */
+		fprintf(view->out->file, "   %-*s%s  %s\n", DETAIL_INDENT - 3, "sample:", address.text,
+			sample);
+	hc_cleanup_free char *more = more_command(view, suspect);
+	if (more)
+		write_detail(view, "more:", "%s", more);
+}
+/**@}*/
+
+/** @name What to do next */
+/**@{*/
+
+/** Below this share of the anonymous memory a suspect is not worth a second look. */
+#define SMALL_SHARE 0.01
+
+static void next_leak(struct view *view)
+{
+	const struct hc_verdict *verdict = &view->verdict;
+	size_t large = 0;
+
+	while (large < verdict->num_suspects && verdict->suspects[large].share >= SMALL_SHARE)
+		large++;
+	if (large == 1 && verdict->suspects[0].group)
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "find who should free group %zu; nothing else is larger than 1 %%.",
+				  verdict->suspects[0].group_number);
+	else if (verdict->num_suspects)
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "find who should free the objects above, largest first; "
+				  "heapcore leaks %s lists all groups.",
+				  view->quoted);
+	else
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "heapcore leaks %s lists what is lost.", view->quoted);
+}
+
+static void next_retention(struct view *view)
+{
+	const struct hc_verdict *verdict = &view->verdict;
+	size_t arenas = view->session->heap->num_arenas;
+
+	hc_text_paragraph(view->out, "Next: ", 6, false,
+			  "malloc_trim(0) would give back %s of %s that is free.",
+			  hc_unit_bytes(verdict->trimmable).text,
+			  hc_unit_bytes(verdict->free_bytes).text);
+	if (verdict->trimmable < verdict->free_bytes / 2)
+		hc_text_paragraph(view->out, "      ", 6, false,
+				  "Live chunks pin the rest: they lie between the free ones.");
+	if (arenas > 2)
+		hc_text_paragraph(view->out, "      ", 6, false,
+				  "%zu arenas each keep memory of their own: MALLOC_ARENA_MAX=2 in "
+				  "the environment, or mallopt(M_ARENA_MAX), limits them.",
+				  arenas);
+	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2)
+		hc_text_paragraph(view->out, "      ", 6, false,
+				  "Most of it is at the top of the heap: a lower M_TRIM_THRESHOLD "
+				  "gives it back by itself.");
+	hc_text_paragraph(view->out, "      ", 6, false,
+			  "heapcore arenas %s shows where it is.", view->quoted);
+}
+
+static void write_next(struct view *view)
+{
+	fputc('\n', view->out->file);
+	switch (view->verdict.kind) {
+	case HC_VERDICT_LEAK:
+		next_leak(view);
+		break;
+	case HC_VERDICT_GROWTH:
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "see what the largest chunks hold and who keeps them: "
+				  "heapcore classify %s, heapcore what %s ADDRESS.",
+				  view->quoted, view->quoted);
+		break;
+	case HC_VERDICT_RETENTION:
+		next_retention(view);
+		break;
+	case HC_VERDICT_OUTSIDE:
+	case HC_VERDICT_NO_HEAP:
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "heapcore maps %s names every mapping, the largest first.",
+				  view->quoted);
+		break;
+	case HC_VERDICT_NOTHING:
+		hc_text_paragraph(view->out, "Next: ", 6, false,
+				  "heapcore histogram %s shows which sizes there are, heapcore "
+				  "classify %s what is in them.",
+				  view->quoted, view->quoted);
+		break;
+	}
+}
+/**@}*/
+
+static struct hc_error *write_text(struct view *view)
+{
+	hc_session_write_partial(view->session);
+	write_identity(view);
+	write_verdict(view);
+	struct hc_error *err = write_accounting(view);
+	if (err)
+		return err;
+	for (size_t i = 0; i < view->verdict.num_suspects; i++)
+		write_suspect(view, i);
+	write_next(view);
+	return NULL;
+}
+
+/** @name JSON */
+/**@{*/
+
+static json_t *parts_json(const struct hc_accounting *accounting)
+{
+	json_t *ret = json_array();
+
+	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++)
+		json_array_append_new(ret, json_pack("{ss so so}", "part", hc_part_name(part), "chunks",
+						     hc_json_number(accounting->chunks[part]),
+						     "bytes",
+						     hc_json_number(accounting->parts[part])));
+	return ret;
+}
+
+static json_t *accounting_json(const struct hc_accounting *accounting)
+{
+	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
+
+	return json_pack("{so so so so so so}", "total", hc_json_number(accounting->total), "parts",
+			 parts_json(accounting), "missing", hc_json_number(accounting->missing),
+			 "reserved", hc_json_number(accounting->reserved), "file_backed",
+			 hc_json_number(accounting->file_backed), "resident",
+			 resident ? hc_json_number(accounting->resident) : json_null());
+}
+
+static json_t *reach_json(const struct hc_verdict *verdict)
+{
+	struct hc_count reachable = {verdict->reachable_chunks, verdict->reachable_bytes};
+	struct hc_count possible = {verdict->possible_chunks, verdict->possible_bytes};
+
+	return json_pack("{so so so so}", "reachable", hc_json_count(&reachable), "possible",
+			 hc_json_count(&possible), "indirect",
+			 hc_json_count(&verdict->leaks.indirect), "definite",
+			 hc_json_count(&verdict->leaks.definite));
+}
+
+static json_t *suspect_json(const struct view *view, const struct hc_suspect *suspect)
+{
+	const struct hc_leak_group *group = suspect->group;
+	bool classes = hc_session_shows_class(view->session);
+	bool bytes = hc_session_shows_bytes(view->session);
+	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample, 0);
+	hc_cleanup_free char *more = more_command(view, suspect);
+	hc_cleanup_free char *text = describe(view, suspect);
+	json_t *ret = json_pack(
+		"{so so so so so so}", "text", hc_json_text(text), "leaked", json_boolean(group),
+		"size", hc_json_number(suspect->size), "chunks",
+		hc_json_number(suspect->count.chunks), "bytes", hc_json_number(suspect->count.bytes),
+		"share", hc_json_share(suspect->share));
+
+	json_object_set_new(ret, "group",
+			    group ? hc_json_number(suspect->group_number) : json_null());
+	json_object_set_new(ret, "roots", group ? hc_json_count(&group->roots) : json_null());
+	json_object_set_new(ret, "below", group ? hc_json_count(&group->below) : json_null());
+	json_object_set_new(ret, "roots_with_content",
+			    group && classes ? hc_json_number(group->roots_with_content)
+					     : json_null());
+	json_object_set_new(ret, "class", hc_json_text(hc_class_name(view->session, suspect->class)));
+	json_object_set_new(ret, "class_count",
+			    classes ? hc_json_count(&suspect->class_count) : json_null());
+	json_object_set_new(ret, "repeats", hc_json_text(bytes ? suspect->repeats : NULL));
+	json_object_set_new(ret, "repeats_chunks",
+			    bytes && suspect->repeats ? hc_json_number(suspect->repeats_chunks)
+						      : json_null());
+	json_object_set_new(ret, "sample_address",
+			    suspect->sample ? hc_json_address(suspect->sample) : json_null());
+	json_object_set_new(ret, "sample", hc_json_text(sample));
+	json_object_set_new(ret, "more", hc_json_text(more));
+	return ret;
+}
+
+static json_t *process_json(const struct hc_session *session)
+{
+	const struct hc_process *process = session->process;
+	const struct hc_core *core = process->core;
+	const struct hc_heap *heap = session->heap;
+
+	return json_pack("{so so ss so so so so}", "name", hc_json_text(process_name(process)), "pid",
+			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
+			 "machine", core->machine->name, "glibc",
+			 hc_json_text(heap ? heap->evidence.version : NULL), "threads",
+			 hc_json_number(process->threads.num), "dumped_bytes",
+			 hc_json_number(core->bytes_promised), "available_bytes",
+			 hc_json_number(core->bytes_available));
+}
+
+static struct hc_error *write_json(struct view *view)
+{
+	const struct hc_verdict *verdict = &view->verdict;
+	hc_cleanup_json json_t *document = hc_session_json(view->session);
+	bool heap = view->session->heap;
+	json_t *suspects = json_array();
+
+	for (size_t i = 0; i < verdict->num_suspects; i++)
+		json_array_append_new(suspects, suspect_json(view, &verdict->suspects[i]));
+	json_object_set_new(document, "process", process_json(view->session));
+	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
+	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
+	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
+	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
+	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
+	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
+	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
+	json_object_set_new(document, "arenas",
+			    hc_json_number(heap ? view->session->heap->num_arenas : 0));
+	json_object_set_new(document, "suspects", suspects);
+	return hc_json_write(view->out, document);
+}
+/**@}*/
+
+static void view_deinit(struct view *view)
+{
+	hc_verdict_deinit(&view->verdict);
+	hc_sampler_deinit(&view->sampler);
+	free(view->quoted);
+}
+
+static struct hc_error *run(struct hc_session *session)
+{
+	const struct own *own = session->options->own;
+	hc_cleanup(view_deinit) struct view view = {session, &session->out};
+
+	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
+	if (err)
+		return err;
+	hc_session_phase(session, "following pointers");
+	err = hc_verdict_run(session->process, session->heap, &view.verdict);
+	if (!err && session->heap)
+		err = hc_sampler_init(&view.sampler, session);
+	hc_session_phase(session, NULL);
+	if (err)
+		return err;
+
+	session->reach = view.verdict.reach;
+	view.quoted = hc_shell_quote(session->options->core);
+	if (!view.quoted)
+		return &hc_enomem;
+	if (own->has_limit && view.verdict.lost_bytes > own->fail_above)
+		session->status = 1;
+	return session->options->format == HC_FORMAT_JSON ? write_json(&view) : write_text(&view);
+}
+
+const struct hc_verb hc_verb_analyze = {
+	.name = "analyze",
+	.arguments = "CORE",
+	.summary = "where the memory is, what is suspicious, what to do next",
+	.description =
+		"Accounts for every anonymous byte of the core, says whether memory was leaked, is still "
+		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+	.examples = "  heapcore analyze core.1234\n"
+		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
+		    "  heapcore analyze core.1234 --format json --content class\n",
+	.min_args = 1,
+	.max_args = 1,
+	.formats = HC_FORMATS_TREE,
+	.options = own_options,
+	.set = set,
+	.own_size = sizeof(struct own),
+	.run = run,
+};
