@@ -145,7 +145,7 @@ static const struct class_pattern class_patterns[] = {
 	 NULL, "&", 0, true},
 	{HC_CLASS_MARKUP,
 	 "\\A\\s*+(?:<\\?xml\\s|<!(?i:DOCTYPE)\\s|<!--|<[A-Za-z][A-Za-z0-9:._-]{0,63}+"
-	 "(?:\\s[^<>]{0,2048})?(?:(?<=/)>|>[\\s\\S]*?(?:</[A-Za-z]|/>)))",
+	 "(?:\\s[^<>]{0,2048})?(?:/>|(?<=/)>|>[\\s\\S]*?(?:</[A-Za-z]|/>)))",
 	 "<" SPACES, "<", 0, false},
 	{HC_CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, false},
 	{HC_CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, false},
