@@ -38,7 +38,7 @@ struct holding {
 
 static unsigned percent(unsigned hits)
 {
-	return hits * 100 / SAMPLES;
+	return (hits * 100 + SAMPLES / 2) / SAMPLES;
 }
 
 static bool is_large(const struct survey *survey, uint64_t bytes)
@@ -95,12 +95,16 @@ static struct hc_error *mark_unexplained(struct survey *survey, const struct hc_
 	return add_mark(survey, &mark);
 }
 
-/** The chunk in use at one of the evenly spread addresses. */
+/**
+ * The chunk in use at one of SAMPLES addresses: one in each of as many equal parts of the mapping, and in each part at
+ * another place, so that chunks that repeat at the same distance as the parts don't all look alike.
+ */
 static bool sample_chunk(const struct survey *survey, const struct hc_mapping *mapping, unsigned i,
 			 struct hc_chunk *ret)
 {
-	uint64_t size = mapping->end - mapping->start;
-	uint64_t address = mapping->start + size / SAMPLES * i + size % SAMPLES * i / SAMPLES;
+	uint64_t part = (mapping->end - mapping->start) / SAMPLES;
+	uint64_t scatter = (i + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+	uint64_t address = mapping->start + part * i + scatter % part;
 
 	return hc_heap_chunk_at(survey->heap, address, ret) && ret->state == HC_IN_USE;
 }

@@ -4,7 +4,7 @@
  *
  * A mapping is looked at when it is anonymous and large: 64 MiB, or 5 % of the anonymous bytes and 1 MiB. It is marked
  * when nobody explains it, or when it is a heap and one chunk size or one content class holds at least half of it. What
- * holds a heap is estimated from evenly spread addresses in it (each hits a chunk with a probability that is its share
+ * holds a heap is estimated from addresses spread over it (each hits a chunk with a probability that is its share
  * of the bytes), so that this costs milliseconds whatever the size.
  */
 #ifndef HC_ANALYZERS_REGIONS_H
