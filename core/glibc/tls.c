@@ -12,6 +12,8 @@
 /** Bytes around the thread pointer that are looked at: static TLS lies below it (x86) or above (aarch64). */
 #define WINDOW_BELOW 0x2000
 #define WINDOW_ABOVE 0x1000
+/** Bytes below the end of a cached stack in which its thread block is looked for: more than a struct pthread has. */
+#define CACHED_SEARCH 0x2000
 
 static uint32_t arena_index(const struct glibc *g, uint64_t address)
 {
@@ -30,11 +32,11 @@ static uint32_t arena_at(const struct glibc *g, const struct hc_thread *thread, 
 }
 
 /** The dtv of a thread: a chunk whose start nobody holds, since the pointer skips its first entry. */
-static struct hc_error *pin_dtv(struct glibc *g, const struct hc_thread *thread)
+static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 {
 	uint64_t dtv;
 	unsigned word = g->params.word_size;
-	if (!glibc_word(g, thread->tp + word, &dtv))
+	if (!glibc_word(g, tp + word, &dtv))
 		return NULL;
 	struct hc_chunk chunk;
 	uint64_t mem = dtv - 2 * word;
@@ -42,9 +44,24 @@ static struct hc_error *pin_dtv(struct glibc *g, const struct hc_thread *thread)
 	    chunk.state != HC_IN_USE)
 		return NULL;
 	char *what;
-	if (asprintf(&what, "dtv of thread %d", thread->lwp) < 0)
+	if ((lwp ? asprintf(&what, "dtv of thread %d", lwp) :
+		   asprintf(&what, "dtv of an exited thread, kept with its stack")) < 0)
 		return &hc_enomem;
 	return hc_heap_add_pin(g->heap, mem, what);
+}
+
+/** A stack that libc keeps for the next thread still has its dtv. Its thread block is the highest that says "self". */
+static struct hc_error *pin_cached_dtv(struct glibc *g, const struct hc_stack_range *stack)
+{
+	unsigned word = g->params.word_size;
+	uint64_t tp = stack->end & ~UINT64_C(15), value;
+	for (unsigned i = 0; i < CACHED_SEARCH && tp > stack->start; i += 16) {
+		tp -= 16;
+		if (glibc_word(g, tp, &value) && value == tp &&
+		    glibc_word(g, tp + 2 * word, &value) && value == tp)
+			return pin_dtv(g, tp, 0);
+	}
+	return NULL;
 }
 
 struct hc_error *glibc_assign_threads(struct glibc *g)
@@ -60,11 +77,16 @@ struct hc_error *glibc_assign_threads(struct glibc *g)
 		result[i] = HC_ARENA_MMAP;
 		if (!threads->items[i].tp)
 			continue;
-		struct hc_error *err = pin_dtv(g, &threads->items[i]);
+		struct hc_error *err = pin_dtv(g, threads->items[i].tp, threads->items[i].lwp);
 		if (err)
 			return err;
 		for (unsigned slot = 0; slot < slots; slot++)
 			votes[slot] += arena_at(g, &threads->items[i], slot) != HC_ARENA_MMAP;
+	}
+	for (size_t i = 0; i < threads->num_cached; i++) {
+		struct hc_error *err = pin_cached_dtv(g, &threads->cached[i]);
+		if (err)
+			return err;
 	}
 	for (unsigned slot = 0; slot < slots; slot++)
 		best = votes[slot] > votes[best] ? slot : best;
