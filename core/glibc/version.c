@@ -21,7 +21,8 @@ static char *copy_version(const uint8_t *text, size_t size)
 static char *from_banner(struct hc_bytes view)
 {
 	static const char banner[] = "GNU C Library", release[] = "release version ";
-	const uint8_t *at = memmem(view.data, view.size, banner, sizeof(banner) - 1);
+	const uint8_t *at =
+		view.data ? memmem(view.data, view.size, banner, sizeof(banner) - 1) : NULL;
 	if (!at)
 		return NULL;
 	size_t left = view.size - (at - view.data);
