@@ -273,9 +273,15 @@ void hc_literals_extract(const char *text, const struct hc_pattern_options *opti
 		lower_letters(ret);
 }
 
-/** Bytes compared at once; the compiler makes the machine's vectors of it. */
-typedef uint8_t bytes_vec __attribute__((vector_size(32)));
-typedef uint64_t words_vec __attribute__((vector_size(32)));
+/**
+ * Bytes compared at once; the compiler makes the machine's vectors of it. Sixteen is what every
+ * 64-bit machine has.
+ */
+typedef uint8_t bytes_vec __attribute__((vector_size(16)));
+typedef uint64_t words_vec __attribute__((vector_size(16)));
+
+/** Places that one step of the search looks at. */
+#define STEP 64
 
 /** One byte of a literal: matches b when (b | mask) == want. */
 struct probe {
@@ -302,18 +308,23 @@ static bool literal_at(const struct hc_literal *literal, bool ignore_case, const
 	return true;
 }
 
-/** Whether any of 32 places has the first and the last byte of a literal. */
-static bool any_candidate(const uint8_t *first_pos, const uint8_t *last_pos, struct probe first,
-			  struct probe last)
+/** Whether any of STEP places has the first and the last byte of a literal. */
+static inline bool any_candidate(const uint8_t *first_pos, const uint8_t *last_pos,
+				 struct probe first, struct probe last)
 {
-	bytes_vec a, b;
+	bytes_vec any = {};
 
-	memcpy(&a, first_pos, sizeof(a));
-	memcpy(&b, last_pos, sizeof(b));
+	for (size_t i = 0; i < STEP; i += sizeof(bytes_vec)) {
+		bytes_vec a, b;
 
-	words_vec both = (words_vec)((a | first.mask) == first.want) &
-			 (words_vec)((b | last.mask) == last.want);
-	return both[0] | both[1] | both[2] | both[3];
+		memcpy(&a, first_pos + i, sizeof(a));
+		memcpy(&b, last_pos + i, sizeof(b));
+		any |= (bytes_vec)((a | first.mask) == first.want) &
+		       (bytes_vec)((b | last.mask) == last.want);
+	}
+
+	words_vec words = (words_vec)any;
+	return words[0] | words[1];
 }
 
 size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struct hc_bytes bytes,
@@ -332,8 +343,8 @@ size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struc
 	while (pos < end) {
 		size_t stop = end;
 
-		if (end - pos >= sizeof(bytes_vec)) {
-			stop = pos + sizeof(bytes_vec);
+		if (end - pos >= STEP) {
+			stop = pos + STEP;
 			if (!any_candidate(bytes.data + pos, bytes.data + pos + span, first,
 					   last)) {
 				pos = stop;

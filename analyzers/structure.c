@@ -35,6 +35,35 @@ static inline bool is_ascii_text(uint8_t byte)
 	return (byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
+/** Sixteen bytes at once; the compiler makes the machine's vectors of it. */
+typedef uint8_t bytes_vec __attribute__((vector_size(16)));
+typedef uint64_t words_vec __attribute__((vector_size(16)));
+
+/** 0xff in each byte that is ASCII text. */
+static inline bytes_vec ascii_text(const uint8_t *pos)
+{
+	bytes_vec bytes;
+
+	memcpy(&bytes, pos, sizeof(bytes));
+	return (bytes_vec)(bytes - 0x20 < 0x5f) | (bytes_vec)(bytes == '\n') |
+	       (bytes_vec)(bytes == '\r') | (bytes_vec)(bytes == '\t');
+}
+
+/** Past the ASCII text at @p pos. */
+static const uint8_t *skip_ascii_text(const uint8_t *pos, const uint8_t *end)
+{
+	while (end - pos >= sizeof(bytes_vec)) {
+		words_vec words = (words_vec)ascii_text(pos);
+
+		if ((words[0] & words[1]) != UINT64_MAX)
+			break;
+		pos += sizeof(bytes_vec);
+	}
+	while (pos < end && is_ascii_text(*pos))
+		pos++;
+	return pos;
+}
+
 static inline bool is_continuation(uint8_t byte)
 {
 	return (byte & 0xc0) == 0x80;
@@ -73,13 +102,10 @@ static struct hc_text_run scan_run(struct hc_bytes window, size_t start)
 	const uint8_t *pos = window.data + start;
 	struct hc_text_run run = {.start = start};
 
-	while (pos < end) {
-		if (is_ascii_text(*pos)) {
-			pos++;
-			continue;
-		}
+	for (;;) {
+		pos = skip_ascii_text(pos, end);
 
-		size_t size = *pos >= 0x80 ? utf8_size(pos, end) : 0;
+		size_t size = pos < end && *pos >= 0x80 ? utf8_size(pos, end) : 0;
 		if (!size)
 			break;
 		run.utf8 = true;
@@ -91,18 +117,40 @@ static struct hc_text_run scan_run(struct hc_bytes window, size_t start)
 	return run;
 }
 
-/** Bit per byte of the first HC_TEXT_MAX_OFFSET: may be part of text. */
+/** The top bits of eight bytes as the bits of one. */
+static inline uint64_t gather_bits(uint64_t word)
+{
+	return (word >> 7 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/** Bit per byte of sixteen: may be part of text, ASCII or beyond. */
+static inline uint64_t text_bits(const uint8_t *pos)
+{
+	bytes_vec bytes;
+
+	memcpy(&bytes, pos, sizeof(bytes));
+	words_vec words = (words_vec)(ascii_text(pos) | bytes);
+	return gather_bits(words[0]) | gather_bits(words[1]) << 8;
+}
+
+/** The same of the first HC_TEXT_MAX_OFFSET, or of as many as there are. */
 static uint64_t text_mask(struct hc_bytes window)
 {
 	size_t size = window.size < HC_TEXT_MAX_OFFSET ? window.size : HC_TEXT_MAX_OFFSET;
 	uint64_t mask = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < size; i++) {
-		uint8_t byte = window.data[i];
+	if (size < sizeof(bytes_vec)) {
+		uint8_t padded[sizeof(bytes_vec)] = {}; /* NUL is no text */
 
-		mask |= (uint64_t)(is_ascii_text(byte) | (byte >= 0x80)) << i;
+		memcpy(padded, window.data, size);
+		return text_bits(padded);
 	}
-	return mask;
+	for (; i + sizeof(bytes_vec) <= size; i += sizeof(bytes_vec))
+		mask |= text_bits(window.data + i) << i;
+	/* The last bytes, some of them for the second time. */
+	i = size - sizeof(bytes_vec);
+	return mask | text_bits(window.data + i) << i;
 }
 
 size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret)
@@ -459,23 +507,29 @@ bool hc_is_small_ints(struct hc_bytes window)
 
 #define RANDOM_LIMIT 380
 
+/** Zeros are what most binary data has most of: noise has a quarter of one in 64 bytes. */
+static bool has_many_zeros(struct hc_bytes window)
+{
+	unsigned zeros = 0;
+
+	for (size_t i = 0; i < HC_RANDOM_MIN_SIZE; i++)
+		zeros += window.data[i] == 0;
+	return zeros > 8;
+}
+
 bool hc_is_random(struct hc_bytes window)
 {
-	uint32_t counts[2][256] = {};
-	uint64_t squares = 0;
-
+	if (window.size < HC_RANDOM_MIN_SIZE)
+		return false;
 	if (window.size >= 256) {
 		window.data += 64;
 		window.size -= 64;
 	}
-	/* Zeros are what most binary data has most of: turn it down without counting all. */
-	if (window.size < HC_RANDOM_MIN_SIZE)
+	if (has_many_zeros(window))
 		return false;
-	for (size_t i = 0; i < HC_RANDOM_MIN_SIZE; i++)
-		counts[0][0] += window.data[i] == 0;
-	if (counts[0][0] > 8)
-		return false;
-	counts[0][0] = 0;
+
+	uint32_t counts[2][256] = {};
+	uint64_t squares = 0;
 
 	for (size_t i = 0; i < window.size; i++)
 		counts[i & 1][window.data[i]]++;
