@@ -80,8 +80,9 @@ enum hc_class_id hc_class_find(const char *name)
 	"SETEX|PSETEX|SETNX|GETSET|GETEX|INCRBY|INCRBYFLOAT|DECRBY|PEXPIRE|EXPIREAT|PEXPIREAT|"    \
 	"PTTL|XADD|XREAD|XRANGE|PFADD|PFCOUNT|EVALSHA)"
 
-/** Statements, in upper and in lower case. Mixed case is more often prose ("Select one from the
- * list"). */
+/**
+ * Statements, in upper and in lower case. Mixed case is more often prose ("Select one from the list").
+ */
 #define SQL_UPPER                                                                                  \
 	"\\A\\s*+(?:SELECT\\s[\\s\\S]{1,2000}?\\sFROM\\s+[A-Za-z_\"`(%\\[]|"                       \
 	"(?:INSERT|REPLACE)\\s+(?:OR\\s+[A-Z]+\\s+)?INTO\\s+\\S|"                                  \
@@ -110,7 +111,7 @@ enum hc_class_id hc_class_find(const char *name)
 	":)"                                                                                       \
 	"(?![^:]*\\.(?:c|cc|cpp|cxx|h|hpp|S|py|pl|pm|rb|js|ts|java|go|rs|lua|sh|so)(?:\\.[0-9]+)*" \
 	":)"                                                                                       \
-	"[A-Za-z_{][A-Za-z0-9_.{}@+#$-]{0,63}+"                                                    \
+	"[A-Za-z_][A-Za-z0-9_.{}@+#$-]{0,63}+"                                                    \
 	"(?::(?![/.~])[A-Za-z0-9_.{}@+#$/|*-]{1,128}+)++\\z"
 
 /** One pattern of a class. The subject is one run of text: \A and \z are its ends. */
@@ -149,7 +150,7 @@ static const struct class_pattern class_patterns[] = {
 	 "<" SPACES, "<", 0, false},
 	{HC_CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, false},
 	{HC_CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, false},
-	{HC_CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_{", ":", 256, true},
+	{HC_CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, true},
 };
 
 #define NUM_PATTERNS (sizeof(class_patterns) / sizeof(class_patterns[0]))
@@ -287,8 +288,7 @@ struct recognised {
 	size_t start, size;
 };
 
-/** Match one pattern with a run of text. @param[out] start_ret where the recognised text starts in
- * it */
+/** @param[out] start_ret where in the run the recognised text starts */
 static bool pattern_matches(const struct hc_classifier *classifier,
 			    struct hc_classifier_scratch *scratch, size_t i, struct hc_bytes text,
 			    size_t *start_ret)

@@ -29,8 +29,7 @@
 
 #define TASK_BYTES (1u << 20)
 #define TASKS_PER_JOB 16
-/** What a task may buffer: matches, and bytes of its table of texts (a text for every smallest
- * chunk fits). */
+/** What a task may buffer: matches, and bytes of its table of texts (one for every small chunk). */
 #define TASK_MAX_HITS (64u << 10)
 #define TASK_TEXT_BYTES (4u << 20)
 
@@ -294,8 +293,7 @@ static bool match_subject(struct sink *sink, struct worker *worker, size_t from,
 
 /* --- Tasks --- */
 
-/** The contiguous bytes of a slice, as far as they are there; empty when they are not in one piece.
- */
+/** The bytes of a slice; empty when they are not all there, in one piece. */
 static struct hc_bytes slice_bytes(const struct hc_slice *slice, uint64_t *address_ret)
 {
 	const struct hc_span *span = slice->span;
@@ -437,8 +435,7 @@ static void replay_hits(struct search *search, const struct finding *finding)
 	}
 }
 
-/** Whether a window must be run again because the last match reaches into it, past one of its own.
- */
+/** Whether the last match of the window before reaches into this one, past one of its own. */
 static bool window_collides(const struct search *search, const struct finding *finding, size_t task)
 {
 	return search->windows && search->windows[task].continues &&

@@ -69,8 +69,7 @@ static inline bool is_continuation(uint8_t byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/** Size of the UTF-8 character (beyond ASCII) at @p pos, or 0. Overlong forms and surrogates are
- * none. */
+/** Size of the UTF-8 character beyond ASCII at @p pos, or 0. No overlong forms, no surrogates. */
 static size_t utf8_size(const uint8_t *pos, const uint8_t *end)
 {
 	size_t left = end - pos;
@@ -228,16 +227,24 @@ static bool all_letters(const uint8_t *pos, size_t size)
 	return true;
 }
 
-/** Whether a run that begins the chunk, and may be too short to be beyond doubt, is no address and
- * a word. */
-static bool short_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
-			      const struct hc_ranges *ranges, unsigned word_size)
-{
-	const uint8_t *text = window.data;
+/** A pointer and the word after it may both look like text; longer runs are no numbers. */
+#define MAX_POINTER_WORDS 2
 
-	if (window.size >= word_size && run->size < 2 * word_size &&
-	    hc_ranges_hold(ranges, hc_load_word(window.data, word_size)))
-		return false;
+/** Whether a short run begins in a word that is an address. */
+static bool run_is_pointer(struct hc_bytes window, const struct hc_text_run *run,
+			   const struct hc_ranges *ranges, unsigned word_size)
+{
+	size_t word = run->start - run->start % word_size;
+
+	return run->size < MAX_POINTER_WORDS * word_size && window.size - word >= word_size &&
+	       hc_ranges_hold(ranges, hc_load_word(window.data + word, word_size));
+}
+
+/** Whether a run that nothing but its looks speaks for is long enough, or a word. */
+static bool looks_like_text(struct hc_bytes window, const struct hc_text_run *run)
+{
+	const uint8_t *text = window.data + run->start;
+
 	if (run->size >= 8)
 		return true;
 	if (run->utf8)
@@ -250,12 +257,13 @@ static bool short_run_is_text(struct hc_bytes window, const struct hc_text_run *
 /** A text of this many bytes is what a chunk is for, whatever stale bytes follow. */
 #define LONG_TEXT 64
 
-/** Whether what follows the terminating NUL at @p end looks like slack. */
-static bool rest_is_slack(struct hc_bytes window, size_t end)
+/** Whether what follows the NUL that ends a run looks like slack. */
+static bool rest_is_slack(struct hc_bytes window, const struct hc_text_run *run)
 {
+	size_t end = run->start + run->size;
 	size_t rest = window.size - end, texts = 0;
 
-	if (rest < MAX_SLACK || end >= LONG_TEXT || end >= rest)
+	if (rest < MAX_SLACK || run->size >= LONG_TEXT || run->size >= rest)
 		return true;
 	if (hc_is_zero((struct hc_bytes){window.data + end, rest}))
 		return true;
@@ -267,13 +275,12 @@ static bool rest_is_slack(struct hc_bytes window, size_t end)
 bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 		    const struct hc_ranges *ranges, unsigned word_size)
 {
-	if (!run->ended)
+	if (!run->ended || run_is_pointer(window, run, ranges, word_size))
 		return false;
 	if (run->start == 0)
-		return short_run_is_text(window, run, ranges, word_size) &&
-		       rest_is_slack(window, run->size);
+		return looks_like_text(window, run) && rest_is_slack(window, run);
 	if (hc_run_is_counted(window, run))
-		return true;
+		return (!run->utf8 || run->size >= 8) && rest_is_slack(window, run);
 	return run->size >= 16 && run->size >= window.size / 2;
 }
 

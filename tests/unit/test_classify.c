@@ -154,6 +154,7 @@ static const struct example examples[] = {
 	{HC_CLASS_TEXT, "{ return 0; }"},
 	{HC_CLASS_TEXT, "[section]"},
 	{HC_CLASS_TEXT, "<module>"},
+	{HC_CLASS_TEXT, "{name}:{message}"},
 	{HC_CLASS_TEXT, "<built-in function len>"},
 	{HC_CLASS_TEXT, "std::map<K, V>"},
 };
@@ -196,6 +197,14 @@ static void test_headers(void **state)
 	memcpy(chunk + 8, &(uint64_t){100}, 8);
 	strcpy((char *)chunk + 40, request);
 	assert_int_equal(class_of(*state, chunk, 128, request), HC_CLASS_HTTP_REQUEST);
+
+	/* A pointer with printable bytes behind a number that happens to be its length is none. */
+	memset(chunk, 0, sizeof(chunk));
+	chunk[0] = 4;
+	memcpy(chunk + 8, &(uint64_t){UINT64_C(0x20202020)}, 8);
+	assert_int_equal(class_of(*state, chunk, 24, NULL), HC_CLASS_TEXT);
+	memcpy(chunk + 8, &(uint64_t){FAKE_ROOTS + 0x424}, 8);
+	assert_int_equal(class_of(*state, chunk, 24, NULL), HC_CLASS_OTHER);
 
 	/* The same struct with a short name in it is no text. */
 	memset(chunk, 0xee, sizeof(chunk));
