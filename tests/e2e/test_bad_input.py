@@ -67,7 +67,7 @@ class TestNoCore:
 
     def test_other_machine(self, heapcore, verb, tmp_path, small):
         other = patched(small, tmp_path / "other", (18, struct.pack("<H", 21)))  # EM_PPC64
-        assert "ppc64" in refused(heapcore, *arguments(verb, other, tmp_path)).lower().replace("powerpc", "ppc")
+        assert "powerpc" in refused(heapcore, *arguments(verb, other, tmp_path)).lower()
 
     def test_big_endian(self, heapcore, verb, tmp_path, small):
         refused(heapcore, *arguments(verb, patched(small, tmp_path / "big", (5, b"\2")), tmp_path))

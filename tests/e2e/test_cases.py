@@ -79,9 +79,8 @@ class TestRejectedRequests:
         """grep -c and grep -o | sort | uniq -c, each in one command."""
         counts = heapcore("grep", server_core, "-c", "--leaked", "application/x-www-form-urlencoded").text
         assert re.search(rf"\b{number(LEAKED + EMPTY)}\b", counts), counts
-        top = heapcore("grep", server_core, "--leaked", "--top", "5", r"^POST [\s\S]*channelid=(\d*)").text
-        lines = [re.split(r"\s{2,}|\t", x.strip()) for x in top.splitlines()]
-        assert any(re.search(number(LEAKED), x) and "4099" in x for x in top.splitlines()), (top, lines)
+        top = heapcore("grep", server_core, "--leaked", "--top=5", r"^POST [\s\S]*channelid=(\d*)").text
+        assert any(re.search(number(LEAKED), x) and "4099" in x for x in top.splitlines()), top
 
     def test_classify(self, heapcore, server_core):
         classes = {c["class"]: c for c in heapcore("classify", server_core, "--leaked", "--format", "json").json["classes"]}

@@ -47,7 +47,7 @@ RUNS = {
     "grep.json": ["grep", "channelid=[0-9]+", "--format", "json"],
     "grep-count.txt": ["grep", "-c", "channelid=[0-9]+"],
     "grep-only.txt": ["grep", "-o", "order:[0-9]+:pending"],
-    "grep-top.txt": ["grep", "--top", "5", "channelid=([0-9]+)"],
+    "grep-top.txt": ["grep", "--top=5", "channelid=([0-9]+)"],
 }
 
 
