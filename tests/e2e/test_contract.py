@@ -260,10 +260,14 @@ class TestOutput:
         heapcore("histogram", core, "-o", tmp_path / "out.json", status=2)
 
     def test_content_none(self, heapcore, dump):
-        """--content none: nothing of the heap's own bytes."""
+        """--content none: nothing of the heap's own bytes; class: no more than what kind they are."""
         core = dump("growth.c")
         for verb in ("analyze", "leaks", "classify"):
             for form in ("text", "json"):
+                out = heapcore(verb, core, "--content", "class", "--format", form).out
+                assert b'"user"' not in out and b"\\\"user" not in out and b"session:" not in out
+                if verb == "classify":
+                    continue  # shows nothing else
                 out = heapcore(verb, core, "--content", "none", "--format", form).out
                 assert b'"user"' not in out and b"\\\"user" not in out and b"session:" not in out
 
