@@ -120,6 +120,7 @@ static void *worker(void *arg)
 
 int main(int argc, char **argv)
 {
+	pthread_attr_t attr;
 	pthread_t thread;
 
 	lose_orders();
@@ -128,7 +129,9 @@ int main(int argc, char **argv)
 	fill_lists();
 	scrub();
 	pthread_barrier_init(&done, NULL, 2);
-	pthread_create(&thread, NULL, worker, NULL);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	pthread_create(&thread, &attr, worker, NULL);
 	pthread_barrier_wait(&done);
 	usleep(20000);
 	stop_here(argc > 1 ? argv[1] : "pause");

@@ -69,6 +69,11 @@ class Core:
                                           for start, end, _, _ in self.files)
         return total
 
+    def anonymous_bytes_missing(self):
+        """Of these, bytes that are not in the file. A mapping of these programs is dumped whole or not at all."""
+        return sum(load.memsz - load.filesz for load in self.loads if load.flags & PF_W and
+                   not any(start <= load.start < end for start, end, _, _ in self.files))
+
 
 def anonymous_bytes_of_maps(text):
     """The same, of /proc/PID/maps: private, no file, not PROT_NONE, and not the kernel's own pages."""
