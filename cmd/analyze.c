@@ -20,9 +20,7 @@ struct own {
 	uint64_t fail_above; /**< bytes */
 };
 
-enum own_id {
-	OWN_FAIL
-};
+enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
@@ -37,6 +35,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	own->has_limit = true;
 	return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
 }
+
+/** Below this share of the anonymous memory a suspect is not worth a second look. */
+#define SMALL_SHARE 0.01
 
 /** What the parts of this file work on. */
 struct view {
@@ -55,32 +56,43 @@ static const char *process_name(const struct hc_process *process)
 	return process->core->has_prpsinfo ? process->core->prpsinfo.name : NULL;
 }
 
+/** "complete", or how much is there. */
+static struct hc_unit completeness(const struct view *view)
+{
+	const struct hc_core *core = view->session->process->core;
+	struct hc_unit ret;
+
+	if (!hc_session_partial(view->session))
+		strcpy(ret.text, "complete");
+	else if (core->bytes_available < core->bytes_promised)
+		snprintf(ret.text, sizeof(ret.text), "partial (%.8s is there)",
+			 hc_unit_share(hc_share(core->bytes_available, core->bytes_promised)).text);
+	else
+		strcpy(ret.text, "partial");
+	return ret;
+}
+
 static void write_identity(struct view *view)
 {
 	const struct hc_process *process = view->session->process;
 	const struct hc_core *core = process->core;
 	const struct hc_heap *heap = view->session->heap;
 	const char *base = strrchr(core->path, '/');
-	const char *name = process_name(process);
-	FILE *file = view->out->file;
+	const char *version = heap ? heap->evidence.version : NULL;
+	hc_cleanup_free char *file = hc_escape_string(base ? base + 1 : core->path, 0);
+	hc_cleanup_free char *name =
+		hc_escape_string(process_name(process) ? process_name(process) : "name unknown", 0);
+	hc_cleanup_free char *pid = NULL;
 
-	hc_escape_print(file, base ? base + 1 : core->path, HC_ESCAPE_UTF8);
-	fputs(": ", file);
-	hc_escape_print(file, name ? name : "name unknown", 0);
-	if (core->has_prpsinfo)
-		fprintf(file, ", pid %d", core->prpsinfo.pid);
-	fprintf(file, ", %s", core->machine->name);
-	if (heap)
-		fprintf(file, ", glibc %s",
-			heap->evidence.version ? heap->evidence.version : "(release unknown)");
-	fprintf(file, ", %zu thread%s", process->threads.num, hc_plural(process->threads.num));
-	if (!hc_session_partial(view->session))
-		fputs(", complete\n", file);
-	else if (core->bytes_available < core->bytes_promised)
-		fprintf(file, ", partial: %s of the memory is there\n",
-			hc_unit_share(hc_share(core->bytes_available, core->bytes_promised)).text);
-	else
-		fputs(", partial\n", file);
+	if (core->has_prpsinfo && asprintf(&pid, ", pid %d", core->prpsinfo.pid) < 0)
+		pid = NULL;
+	hc_text_paragraph(view->out, "", 2, false, "%s: %s%s, %s%s%s, %zu thread%s, %s",
+			  file ? file : "", name ? name : "", pid ? pid : "", core->machine->name,
+			  !heap     ? ""
+			  : version ? ", glibc "
+				    : ", glibc (release unknown)",
+			  version ? version : "", process->threads.num,
+			  hc_plural(process->threads.num), completeness(view).text);
 }
 /**@}*/
 
@@ -96,29 +108,33 @@ static void write_verdict(struct view *view)
 	fputc('\n', out->file);
 	switch (verdict->kind) {
 	case HC_VERDICT_LEAK:
-		hc_text_paragraph(out, "", 0, true,
-				  "Leak. %s of %s anonymous memory is in chunks that nothing points "
-				  "to any more.",
-				  hc_unit_bytes(verdict->lost_bytes).text, total.text);
+		hc_text_paragraph(
+			out, "", 0, true,
+			"Leak. %s of %s anonymous memory is in chunks that nothing points "
+			"to any more.",
+			hc_unit_bytes(verdict->lost_bytes).text, total.text);
 		break;
 	case HC_VERDICT_GROWTH:
-		hc_text_paragraph(out, "", 0, true,
-				  "Growth. %s of %s anonymous memory is in chunks that the program "
-				  "still points to; few kinds of chunk hold most of it.",
-				  hc_unit_bytes(verdict->reachable_bytes + verdict->possible_bytes).text,
-				  total.text);
+		hc_text_paragraph(
+			out, "", 0, true,
+			"Growth. %s of %s anonymous memory is in chunks that the program "
+			"still points to; few kinds of chunk hold most of it.",
+			hc_unit_bytes(verdict->reachable_bytes + verdict->possible_bytes).text,
+			total.text);
 		break;
 	case HC_VERDICT_RETENTION:
-		hc_text_paragraph(out, "", 0, true,
-				  "Retention. %s of %s anonymous memory was freed by the program and "
-				  "is kept by malloc; nothing much is lost.",
-				  hc_unit_bytes(verdict->free_bytes).text, total.text);
+		hc_text_paragraph(
+			out, "", 0, true,
+			"Retention. %s of %s anonymous memory was freed by the program and "
+			"is kept by malloc; nothing much is lost.",
+			hc_unit_bytes(verdict->free_bytes).text, total.text);
 		break;
 	case HC_VERDICT_OUTSIDE:
-		hc_text_paragraph(out, "", 0, true,
-				  "Outside of malloc. Most of %s anonymous memory is not in malloc's "
-				  "chunks.",
-				  total.text);
+		hc_text_paragraph(
+			out, "", 0, true,
+			"Outside of malloc. Most of %s anonymous memory is not in malloc's "
+			"chunks.",
+			total.text);
 		break;
 	case HC_VERDICT_NOTHING:
 		hc_text_paragraph(out, "", 0, true,
@@ -127,9 +143,9 @@ static void write_verdict(struct view *view)
 				  total.text);
 		break;
 	case HC_VERDICT_NO_HEAP:
-		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.", view->session->no_heap
-									     ? view->session->no_heap
-									     : "none was found");
+		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.",
+				  view->session->no_heap ? view->session->no_heap
+							 : "none was found");
 		break;
 	}
 }
@@ -138,13 +154,7 @@ static void write_verdict(struct view *view)
 /** @name Where the bytes are */
 /**@{*/
 
-enum column {
-	PART,
-	BYTES,
-	SHARE,
-	REMARK,
-	NUM_COLUMNS
-};
+enum column { PART, BYTES, SHARE, REMARK, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[PART] = {"part", "", HC_COLUMN_TEXT},
@@ -166,8 +176,8 @@ static void add_line(struct view *view, struct hc_table *table, const char *part
 }
 
 /**
- * Chunks in use, by reachability. "Reachable" takes what the others leave of the accounting's bytes, so that the
- * lines add up: the pages that an mmapped chunk doesn't fill are part of it.
+ * Chunks in use, by reachability. "Reachable" takes what the others leave of the accounting's
+ * bytes, so that the lines add up: the pages that an mmapped chunk doesn't fill are part of it.
  */
 static void add_in_use(struct view *view, struct hc_table *table)
 {
@@ -190,7 +200,8 @@ static void add_in_use(struct view *view, struct hc_table *table)
 		     hc_unit_count(verdict->leaks.indirect.chunks).text,
 		     hc_plural(verdict->leaks.indirect.chunks)) < 0)
 		lost = NULL;
-	add_line(view, table, "in use, reachable", in_use > others ? in_use - others : 0, reachable);
+	add_line(view, table, "in use, reachable", in_use > others ? in_use - others : 0,
+		 reachable);
 	add_line(view, table, "in use, possibly lost", verdict->possible_bytes, possible);
 	add_line(view, table, "in use, unreachable", verdict->lost_bytes, lost);
 }
@@ -206,8 +217,8 @@ static struct hc_error *write_accounting(struct view *view)
 	hc_table_init(&table, columns, NUM_COLUMNS);
 	for (enum hc_part part = HC_PART_TCACHE; part <= HC_PART_TOP; part++)
 		free_bytes += parts[part];
-	if (asprintf(&trim, "malloc_trim could return %s of it",
-		     hc_unit_bytes(view->verdict.trimmable).text) < 0)
+	if (view->verdict.trimmable && asprintf(&trim, "malloc_trim could return %s of it",
+						hc_unit_bytes(view->verdict.trimmable).text) < 0)
 		trim = NULL;
 	if (view->session->heap)
 		add_in_use(view, &table);
@@ -276,7 +287,8 @@ static char *describe(const struct view *view, const struct hc_suspect *suspect)
 		     hc_text_times(view->out), hc_unit_count(suspect->size).text,
 		     group ? "object" : "chunk", hc_plural(count),
 		     group ? "lost" : "in use and still referenced", below ? below : "",
-		     hc_unit_bytes(suspect->count.bytes).text, hc_unit_share(suspect->share).text) < 0)
+		     hc_unit_bytes(suspect->count.bytes).text,
+		     hc_unit_share(suspect->share).text) < 0)
 		return NULL;
 	return ret;
 }
@@ -292,9 +304,9 @@ static char *more_command(const struct view *view, const struct hc_suspect *susp
 				suspect->group_number) < 0
 			       ? NULL
 			       : ret;
-	/* --size takes usable bytes, which differ from the chunk size by what the allocator keeps of it. */
-	if (!suspect->sample ||
-	    !hc_heap_chunk_at(view->session->heap, suspect->sample, &chunk))
+	/* --size takes usable bytes, which differ from the chunk size by what the allocator keeps
+	 * of it. */
+	if (!suspect->sample || !hc_heap_chunk_at(view->session->heap, suspect->sample, &chunk))
 		return NULL;
 	const char *class = hc_class_name(view->session, suspect->class);
 	return asprintf(&ret, "heapcore chunks %s --size %" PRIu64 "%s%s", view->quoted,
@@ -340,19 +352,22 @@ static void write_suspect(struct view *view, size_t i)
 						       width > used + 8 ? width - used : 8);
 	if (sample)
 		/* Not a paragraph: a sample keeps its blanks and fits the line. */
-		fprintf(view->out->file, "   %-*s%s  %s\n", DETAIL_INDENT - 3, "sample:", address.text,
-			sample);
+		fprintf(view->out->file, "   %-*s%s  %s\n", DETAIL_INDENT - 3,
+			"sample:", address.text, sample);
 	hc_cleanup_free char *more = more_command(view, suspect);
 	if (more)
-		write_detail(view, "more:", "%s", more);
+		fprintf(view->out->file, "   %-*s%s\n", DETAIL_INDENT - 3, "more:", more);
 }
 /**@}*/
 
 /** @name What to do next */
 /**@{*/
 
-/** Below this share of the anonymous memory a suspect is not worth a second look. */
-#define SMALL_SHARE 0.01
+/** A command to type: on a line of its own and never broken, so that it can be copied. */
+static void write_command(struct view *view, const char *verb, const char *more)
+{
+	fprintf(view->out->file, "      heapcore %s %s%s\n", verb, view->quoted, more);
+}
 
 static void next_leak(struct view *view)
 {
@@ -361,18 +376,25 @@ static void next_leak(struct view *view)
 
 	while (large < verdict->num_suspects && verdict->suspects[large].share >= SMALL_SHARE)
 		large++;
-	if (large == 1 && verdict->suspects[0].group)
+	if (large == 1 && verdict->suspects[0].group) {
 		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "find who should free group %zu; nothing else is larger than 1 %%.",
+				  "find out who should free group %zu; nothing else is larger than "
+				  "1 %%.",
 				  verdict->suspects[0].group_number);
-	else if (verdict->num_suspects)
-		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "find who should free the objects above, largest first; "
-				  "heapcore leaks %s lists all groups.",
-				  view->quoted);
-	else
-		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "heapcore leaks %s lists what is lost.", view->quoted);
+		return;
+	}
+	hc_text_paragraph(
+		view->out, "Next: ", 6, false,
+		"find out who should free the lost objects, the largest first. All groups:");
+	write_command(view, "leaks", "");
+}
+
+static void next_growth(struct view *view)
+{
+	hc_text_paragraph(view->out, "Next: ", 6, false,
+			  "see what the largest chunks hold, and who keeps them:");
+	write_command(view, "classify", "");
+	write_command(view, "what", " ADDRESS");
 }
 
 static void next_retention(struct view *view)
@@ -396,8 +418,8 @@ static void next_retention(struct view *view)
 		hc_text_paragraph(view->out, "      ", 6, false,
 				  "Most of it is at the top of the heap: a lower M_TRIM_THRESHOLD "
 				  "gives it back by itself.");
-	hc_text_paragraph(view->out, "      ", 6, false,
-			  "heapcore arenas %s shows where it is.", view->quoted);
+	hc_text_paragraph(view->out, "      ", 6, false, "Where it is:");
+	write_command(view, "arenas", "");
 }
 
 static void write_next(struct view *view)
@@ -408,10 +430,7 @@ static void write_next(struct view *view)
 		next_leak(view);
 		break;
 	case HC_VERDICT_GROWTH:
-		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "see what the largest chunks hold and who keeps them: "
-				  "heapcore classify %s, heapcore what %s ADDRESS.",
-				  view->quoted, view->quoted);
+		next_growth(view);
 		break;
 	case HC_VERDICT_RETENTION:
 		next_retention(view);
@@ -419,14 +438,14 @@ static void write_next(struct view *view)
 	case HC_VERDICT_OUTSIDE:
 	case HC_VERDICT_NO_HEAP:
 		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "heapcore maps %s names every mapping, the largest first.",
-				  view->quoted);
+				  "see what every mapping is for, the largest first:");
+		write_command(view, "maps", "");
 		break;
 	case HC_VERDICT_NOTHING:
 		hc_text_paragraph(view->out, "Next: ", 6, false,
-				  "heapcore histogram %s shows which sizes there are, heapcore "
-				  "classify %s what is in them.",
-				  view->quoted, view->quoted);
+				  "see which sizes of chunks there are, and what is in them:");
+		write_command(view, "histogram", "");
+		write_command(view, "classify", "");
 		break;
 	}
 }
@@ -440,8 +459,12 @@ static struct hc_error *write_text(struct view *view)
 	struct hc_error *err = write_accounting(view);
 	if (err)
 		return err;
-	for (size_t i = 0; i < view->verdict.num_suspects; i++)
-		write_suspect(view, i);
+	for (size_t i = 0; i < view->verdict.num_suspects; i++) {
+		const struct hc_suspect *suspect = &view->verdict.suspects[i];
+		/* Every loss is worth a line; what is referenced and small is not. */
+		if (suspect->group || suspect->share >= SMALL_SHARE)
+			write_suspect(view, i);
+	}
 	write_next(view);
 	return NULL;
 }
@@ -454,10 +477,10 @@ static json_t *parts_json(const struct hc_accounting *accounting)
 	json_t *ret = json_array();
 
 	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++)
-		json_array_append_new(ret, json_pack("{ss so so}", "part", hc_part_name(part), "chunks",
-						     hc_json_number(accounting->chunks[part]),
-						     "bytes",
-						     hc_json_number(accounting->parts[part])));
+		json_array_append_new(ret,
+				      json_pack("{ss so so}", "part", hc_part_name(part), "chunks",
+						hc_json_number(accounting->chunks[part]), "bytes",
+						hc_json_number(accounting->parts[part])));
 	return ret;
 }
 
@@ -491,11 +514,11 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample, 0);
 	hc_cleanup_free char *more = more_command(view, suspect);
 	hc_cleanup_free char *text = describe(view, suspect);
-	json_t *ret = json_pack(
-		"{so so so so so so}", "text", hc_json_text(text), "leaked", json_boolean(group),
-		"size", hc_json_number(suspect->size), "chunks",
-		hc_json_number(suspect->count.chunks), "bytes", hc_json_number(suspect->count.bytes),
-		"share", hc_json_share(suspect->share));
+	json_t *ret = json_pack("{so so so so so so}", "text", hc_json_text(text), "leaked",
+				json_boolean(group), "size", hc_json_number(suspect->size),
+				"chunks", hc_json_number(suspect->count.chunks), "bytes",
+				hc_json_number(suspect->count.bytes), "share",
+				hc_json_share(suspect->share));
 
 	json_object_set_new(ret, "group",
 			    group ? hc_json_number(suspect->group_number) : json_null());
@@ -504,7 +527,8 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 	json_object_set_new(ret, "roots_with_content",
 			    group && classes ? hc_json_number(group->roots_with_content)
 					     : json_null());
-	json_object_set_new(ret, "class", hc_json_text(hc_class_name(view->session, suspect->class)));
+	json_object_set_new(ret, "class",
+			    hc_json_text(hc_class_name(view->session, suspect->class)));
 	json_object_set_new(ret, "class_count",
 			    classes ? hc_json_count(&suspect->class_count) : json_null());
 	json_object_set_new(ret, "repeats", hc_json_text(bytes ? suspect->repeats : NULL));
@@ -524,8 +548,8 @@ static json_t *process_json(const struct hc_session *session)
 	const struct hc_core *core = process->core;
 	const struct hc_heap *heap = session->heap;
 
-	return json_pack("{so so ss so so so so}", "name", hc_json_text(process_name(process)), "pid",
-			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
+	return json_pack("{so so ss so so so so}", "name", hc_json_text(process_name(process)),
+			 "pid", core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
 			 "machine", core->machine->name, "glibc",
 			 hc_json_text(heap ? heap->evidence.version : NULL), "threads",
 			 hc_json_number(process->threads.num), "dumped_bytes",
@@ -594,7 +618,8 @@ const struct hc_verb hc_verb_analyze = {
 	.arguments = "CORE",
 	.summary = "where the memory is, what is suspicious, what to do next",
 	.description =
-		"Accounts for every anonymous byte of the core, says whether memory was leaked, is still "
+		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
+		"still "
 		"referenced, or was freed and kept by malloc, and names the largest suspects.",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"

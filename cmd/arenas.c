@@ -102,8 +102,9 @@ static void add_row(struct hc_table *table, const struct hc_arena_row *row)
 	set_state(table, &states[HC_SMALLBIN], SMALLBIN, SMALLBIN_CHUNKS);
 	set_state(table, &states[HC_LARGEBIN], LARGEBIN, LARGEBIN_CHUNKS);
 	set_state(table, &states[HC_OVERHEAD], OVERHEAD, OVERHEAD_CHUNKS);
-	hc_table_number(table, BINS, states[HC_UNSORTED].bytes + states[HC_SMALLBIN].bytes +
-					     states[HC_LARGEBIN].bytes);
+	hc_table_number(table, BINS,
+			states[HC_UNSORTED].bytes + states[HC_SMALLBIN].bytes +
+				states[HC_LARGEBIN].bytes);
 	hc_table_number(table, TOP, states[HC_TOP].bytes);
 	hc_table_share(table, FRAGMENTATION, row->fragmentation);
 	hc_table_number(table, TRIMMABLE, row->trimmable);
@@ -174,7 +175,8 @@ const struct hc_verb hc_verb_arenas = {
 	.arguments = "CORE",
 	.summary = "per arena: got from the system, in use, free, fragmentation",
 	.description =
-		"Shows for each arena what it got from the system, what is in use, what lies free on "
+		"Shows for each arena what it got from the system, what is in use, what lies free "
+		"on "
 		"which list, how fragmented that is, and how much malloc_trim could give back.",
 	.examples = "  heapcore arenas core.1234\n"
 		    "  heapcore arenas core.1234 --format json | jq '.arenas[].trimmable_bytes'\n",

@@ -2,8 +2,9 @@
  * @file
  * heapcore chunks: the chunks themselves, in address order.
  *
- * There may be hundreds of millions of rows, so each is written as it is found: no table is kept, columns have
- * fixed widths, and lines are put together without printf(), which would take most of the time.
+ * There may be hundreds of millions of rows, so each is written as it is found: no table is kept,
+ * columns have fixed widths, and lines are put together without printf(), which would take most of
+ * the time.
  */
 #include <inttypes.h>
 
@@ -119,7 +120,8 @@ static struct hc_error *write_head(struct hc_session *session, bool reach)
 		return hc_json_write_line(&session->out, head);
 	}
 	case HC_FORMAT_CSV:
-		fprintf(file, "address,chunk_size,usable_size,state,arena%s\n", reach ? ",reach" : "");
+		fprintf(file, "address,chunk_size,usable_size,state,arena%s\n",
+			reach ? ",reach" : "");
 		return NULL;
 	default:
 		hc_session_write_partial(session);
@@ -136,10 +138,9 @@ static struct hc_error *write_foot(struct hc_session *session, const struct hc_c
 
 	switch (session->options->format) {
 	case HC_FORMAT_JSON: {
-		hc_cleanup_json json_t *foot =
-			json_pack("{s{so so sb}}", "summary", "chunks",
-				  hc_json_number(count->chunks), "bytes",
-				  hc_json_number(count->bytes), "limited", limited);
+		hc_cleanup_json json_t *foot = json_pack(
+			"{s{so so sb}}", "summary", "chunks", hc_json_number(count->chunks),
+			"bytes", hc_json_number(count->bytes), "limited", limited);
 		return hc_json_write_line(&session->out, foot);
 	}
 	case HC_FORMAT_CSV:
@@ -210,7 +211,8 @@ const struct hc_verb hc_verb_chunks = {
 	.arguments = "CORE",
 	.summary = "the chunks themselves",
 	.description =
-		"Lists chunks by address: chunk size, usable size, state, arena and, with --reach or "
+		"Lists chunks by address: chunk size, usable size, state, arena and, with --reach "
+		"or "
 		"--leaked, reachability. JSON is JSON Lines: a head, a line per chunk, a summary.",
 	.examples = "  heapcore chunks core.1234 --request 512 --limit 10\n"
 		    "  heapcore chunks core.1234 --leaked --format csv -o lost.csv\n"

@@ -15,9 +15,7 @@ struct own {
 	bool with_leaks;
 };
 
-enum own_id {
-	OWN_WITH_LEAKS
-};
+enum own_id { OWN_WITH_LEAKS };
 
 static const struct hc_option own_options[] = {
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
@@ -57,7 +55,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_COLUMN_BYTES},
 	[ADDRESS] = {"sample_address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
 	[SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-		HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+			 HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 	[SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
@@ -66,7 +64,8 @@ static void order_classes(const struct hc_class_table *classes, enum hc_class_id
 {
 	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
 		unsigned at = i;
-		while (at && classes->classes[order[at - 1]].all.bytes < classes->classes[i].all.bytes) {
+		while (at &&
+		       classes->classes[order[at - 1]].all.bytes < classes->classes[i].all.bytes) {
 			order[at] = order[at - 1];
 			at--;
 		}
@@ -103,7 +102,8 @@ static struct hc_error *fill_table(struct hc_session *session, struct hc_table *
 	enum hc_class_id order[HC_NUM_CLASSES];
 	struct hc_error *err = hc_sampler_init(&sampler, session);
 
-	if (err)
+	/* --content none leaves the total. */
+	if (err || !hc_session_shows_class(session))
 		return err;
 	order_classes(classes, order);
 	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
@@ -125,7 +125,8 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_c
 			  hc_unit_count(classes->total.chunks).text,
 			  hc_plural(classes->total.chunks),
 			  hc_unit_bytes(classes->total.bytes).text);
-	fputc('\n', session->out.file);
+	fputs(hc_session_shows_class(session) ? "\n" : "--content none hides what they hold.\n",
+	      session->out.file);
 	return hc_table_write_text(table, &session->out, 0);
 }
 
@@ -150,9 +151,6 @@ static struct hc_error *run(struct hc_session *session)
 	hc_cleanup_table struct hc_table table;
 
 	hc_table_init(&table, columns, NUM_COLUMNS);
-	if (!hc_session_shows_class(session))
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "classify shows classes, which --content none forbids");
 	struct hc_error *err =
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
@@ -180,8 +178,9 @@ const struct hc_verb hc_verb_classify = {
 	.name = "classify",
 	.arguments = "CORE",
 	.summary = "what kinds of content the chunks hold",
-	.description = "Counts chunks by what their bytes look like: HTTP requests, JSON, SQL, Redis "
-		       "commands, text, pointers, zeros and more. A chunk has one class.",
+	.description =
+		"Counts chunks by what their bytes look like: HTTP requests, JSON, SQL, Redis "
+		"commands, text, pointers, zeros and more. A chunk has one class.",
 	.examples = "  heapcore classify core.1234\n"
 		    "  heapcore classify core.1234 --leaked\n"
 		    "  heapcore classify core.1234 --request 20\n",

@@ -2,9 +2,10 @@
  * @file
  * heapcore dump: bytes of the process, to a file.
  *
- * Either a range of addresses, or one mapping, or the chunks of a selection: back to back in one file, or one file
- * each. Bytes that the core lacks are holes. A hole is left out and reported, so that nobody takes it for data, or
- * filled with zeros when the user asks for it. What is written is private to its owner.
+ * Either a range of addresses, or one mapping, or the chunks of a selection: back to back in one
+ * file, or one file each. Bytes that the core lacks are holes. A hole is left out and reported, so
+ * that nobody takes it for data, or filled with zeros when the user asks for it. What is written is
+ * private to its owner.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +24,7 @@ struct own {
 	bool zero_fill;
 };
 
-enum own_id {
-	OWN_SPLIT,
-	OWN_ZERO_FILL
-};
+enum own_id { OWN_SPLIT, OWN_ZERO_FILL };
 
 static const struct hc_option own_options[] = {
 	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address"},
@@ -163,7 +161,8 @@ static struct hc_error *make_directory(const char *path)
 }
 
 /** START END, or START for the mapping that holds it. */
-static struct hc_error *parse_range(const struct hc_options *options, uint64_t *start, uint64_t *end)
+static struct hc_error *parse_range(const struct hc_options *options, uint64_t *start,
+				    uint64_t *end)
 {
 	struct hc_error *err = hc_parse_address("START", options->args[0], start);
 
@@ -175,7 +174,8 @@ static struct hc_error *parse_range(const struct hc_options *options, uint64_t *
 	return err;
 }
 
-static struct hc_error *find_mapping(const struct hc_session *session, uint64_t *start, uint64_t *end)
+static struct hc_error *find_mapping(const struct hc_session *session, uint64_t *start,
+				     uint64_t *end)
 {
 	const struct hc_mapping *mapping = hc_mappings_find(&session->process->mappings, *start);
 
@@ -199,9 +199,9 @@ static struct hc_error *check_range(const struct dump *dump, uint64_t start, uin
 		mapped += from < to ? to - from : 0;
 	}
 	if (!mapped)
-		return hc_error_create(HC_ERROR_MISSING, "nothing is mapped from 0x%" PRIx64
-							 " to 0x%" PRIx64,
-				       start, end);
+		return hc_error_create(HC_ERROR_MISSING,
+				       "nothing is mapped from 0x%" PRIx64 " to 0x%" PRIx64, start,
+				       end);
 	if (dump->own->zero_fill && mapped < end - start)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--zero-fill: %s of the range is not mapped at all; give a "
@@ -239,9 +239,9 @@ static struct hc_error *write_summary(const struct dump *dump)
 		json_t *holes = json_array();
 		for (size_t i = 0; i < dump->num_holes; i++)
 			json_array_append_new(
-				holes, json_pack("{so so}", "start",
-						 hc_json_address(dump->holes[i].start), "end",
-						 hc_json_address(dump->holes[i].end)));
+				holes,
+				json_pack("{so so}", "start", hc_json_address(dump->holes[i].start),
+					  "end", hc_json_address(dump->holes[i].end)));
 		json_object_set_new(document, "file", hc_json_text(options->output));
 		json_object_set_new(document, "directory", hc_json_text(dump->own->split));
 		json_object_set_new(document, "bytes", hc_json_number(dump->written));
@@ -282,7 +282,8 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
 	if (to_stdout && options->format == HC_FORMAT_JSON)
-		return hc_error_create(HC_ERROR_ARGUMENT, "JSON output needs -o FILE for the bytes");
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "JSON output needs -o FILE for the bytes");
 	return NULL;
 }
 
@@ -348,10 +349,11 @@ const struct hc_verb hc_verb_dump = {
 	.name = "dump",
 	.arguments = "CORE [START [END]]",
 	.summary = "bytes to a file: a range, a mapping, or chosen chunks",
-	.description =
-		"Writes the bytes from START up to END, or of the mapping that holds START, or of the "
-		"chosen chunks. Addresses are hexadecimal. Bytes that the core lacks are left out and "
-		"reported.",
+	.description = "Writes the bytes from START up to END, or of the mapping that holds START, "
+		       "or of the "
+		       "chosen chunks. Addresses are hexadecimal. Bytes that the core lacks are "
+		       "left out and "
+		       "reported.",
 	.examples = "  heapcore dump core.1234 0x55d0c2a0 0x55d0d2a0 -o piece.bin\n"
 		    "  heapcore dump core.1234 --class json --split json-chunks\n"
 		    "  heapcore dump core.1234 --address 0x55d0c2a0 | xxd\n",

@@ -2,8 +2,8 @@
  * @file
  * heapcore grep: text and bytes in chunks or mappings.
  *
- * Matches are written as they are found, in address order. With --content none or class the matched bytes, which
- * are the heap's, don't show: only addresses and counts do.
+ * Matches are written as they are found, in address order. With --content none or class the matched
+ * bytes, which are the heap's, don't show: only addresses and counts do.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,14 +22,7 @@ struct own {
 	uint64_t top; /**< 0: no */
 };
 
-enum own_id {
-	OWN_COUNT,
-	OWN_ONLY,
-	OWN_IGNORE_CASE,
-	OWN_FIXED,
-	OWN_TOP,
-	OWN_MAPS
-};
+enum own_id { OWN_COUNT, OWN_ONLY, OWN_IGNORE_CASE, OWN_FIXED, OWN_TOP, OWN_MAPS };
 
 static const struct hc_option own_options[] = {
 	{OWN_COUNT, 'c', "count", NULL, "count matches, and the chunks and bytes that hold them"},
@@ -74,7 +67,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 
 /** Bytes of a line that are shown around a match: before it, and in all. */
 #define CONTEXT_BEFORE 24
-#define CONTEXT_WHOLE  160
+#define CONTEXT_WHOLE 160
 
 /** Columns of a distinct text: a match may be as long as a chunk. */
 #define MAX_TEXT 1024
@@ -202,14 +195,7 @@ static bool show_hit(void *ctx, const struct hc_search_hit *hit)
 	return !ferror(session->out.file);
 }
 
-enum column {
-	MATCHES,
-	ERROR,
-	SHARE,
-	TEXT,
-	TEXT_SHORT,
-	NUM_COLUMNS
-};
+enum column { MATCHES, ERROR, SHARE, TEXT, TEXT_SHORT, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[MATCHES] = {"matches", "MATCHES", HC_COLUMN_COUNT},
@@ -217,7 +203,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
 	[TEXT] = {"text", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 	[TEXT_SHORT] = {"", "TEXT", HC_COLUMN_TEXT,
-		HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+			HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 };
 
 static void fill_texts(struct grep *grep, struct hc_table *table,
@@ -228,7 +214,8 @@ static void fill_texts(struct grep *grep, struct hc_table *table,
 		struct hc_bytes bytes = {row->text, row->size};
 		bool full = grep->session->options->content == HC_CONTENT_FULL;
 		hc_cleanup_free char *text = hc_escape(bytes, full ? 0 : MAX_TEXT, 0);
-		hc_cleanup_free char *quoted = hc_escape(bytes, MAX_TEXT, grep->escape | HC_ESCAPE_QUOTE);
+		hc_cleanup_free char *quoted =
+			hc_escape(bytes, MAX_TEXT, grep->escape | HC_ESCAPE_QUOTE);
 
 		hc_table_add_row(table);
 		hc_table_number(table, MATCHES, row->matches);
@@ -243,14 +230,14 @@ static void fill_texts(struct grep *grep, struct hc_table *table,
 
 static json_t *summary_json(const struct grep *grep, const struct hc_search_result *result)
 {
-	json_t *ret = json_pack(
-		"{so so so so so so sb}", "matches",
-		hc_json_number(grep->limited ? grep->shown : result->matches),
-		grep->own->mappings ? "mappings" : "chunks", hc_json_number(result->chunks), "bytes",
-		hc_json_number(result->bytes), "searched_bytes",
-		hc_json_number(result->searched_bytes), "searched",
-		hc_json_number(result->searched_chunks), "given_up",
-		hc_json_number(result->limited), "limited", grep->limited);
+	json_t *ret =
+		json_pack("{so so so so so so sb}", "matches",
+			  hc_json_number(grep->limited ? grep->shown : result->matches),
+			  grep->own->mappings ? "mappings" : "chunks",
+			  hc_json_number(result->chunks), "bytes", hc_json_number(result->bytes),
+			  "searched_bytes", hc_json_number(result->searched_bytes), "searched",
+			  hc_json_number(result->searched_chunks), "given_up",
+			  hc_json_number(result->limited), "limited", grep->limited);
 
 	if (grep->own->top) {
 		json_object_set_new(ret, "distinct", hc_json_number(result->distinct));
@@ -400,10 +387,11 @@ const struct hc_verb hc_verb_grep = {
 	.name = "grep",
 	.arguments = "CORE PATTERN",
 	.summary = "text and bytes in chunks or mappings",
-	.description =
-		"Searches the selected chunks for a Perl-compatible regular expression. Prints address, "
-		"chunk size and the line around each match. Bytes that are not printable show as \\xNN. "
-		"-o is grep's -o here; the output file is --output.",
+	.description = "Searches the selected chunks for a Perl-compatible regular expression. "
+		       "Prints address, "
+		       "chunk size and the line around each match. Bytes that are not printable "
+		       "show as \\xNN. "
+		       "-o is grep's -o here; the output file is --output.",
 	.examples = "  heapcore grep core.1234 'HTTP/1\\.[01]' --limit 5\n"
 		    "  heapcore grep core.1234 -c 'application/x-www-form-urlencoded'\n"
 		    "  heapcore grep core.1234 --top 'channelid=\\d*'\n"

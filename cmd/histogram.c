@@ -10,11 +10,7 @@
 #include "cmd/verb.h"
 #include "core/cleanup.h"
 
-enum sort {
-	SORT_BYTES,
-	SORT_COUNT,
-	SORT_SIZE
-};
+enum sort { SORT_BYTES, SORT_COUNT, SORT_SIZE };
 
 struct own {
 	bool log2;
@@ -23,12 +19,7 @@ struct own {
 	uint64_t top;
 };
 
-enum own_id {
-	OWN_LOG2,
-	OWN_SORT,
-	OWN_TOP,
-	OWN_WITH_LEAKS
-};
+enum own_id { OWN_LOG2, OWN_SORT, OWN_TOP, OWN_WITH_LEAKS };
 
 static const struct hc_option own_options[] = {
 	{OWN_LOG2, 0, "log2", NULL, "powers of two instead of exact sizes"},
@@ -40,7 +31,7 @@ static const struct hc_option own_options[] = {
 
 /** --top was not given: it depends on the format. */
 #define TOP_DEFAULT UINT64_MAX
-#define TOP_TEXT    20
+#define TOP_TEXT 20
 
 static const struct own own_defaults = {.top = TOP_DEFAULT};
 
@@ -61,7 +52,8 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 			own->sort = SORT_SIZE;
 		else
 			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--sort takes bytes, count or size, not '%s'", value);
+					       "--sort takes bytes, count or size, not '%s'",
+					       value);
 		return NULL;
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
@@ -125,7 +117,8 @@ static void sort_rows(struct hc_histogram *histogram, enum sort sort)
 		      sort == SORT_BYTES ? by_bytes : by_count);
 }
 
-static void fill_table(struct hc_table *table, const struct hc_histogram *histogram, size_t num_rows)
+static void fill_table(struct hc_table *table, const struct hc_histogram *histogram,
+		       size_t num_rows)
 {
 	uint64_t total = histogram->in_use.bytes + histogram->free.bytes;
 	uint64_t most = 0;
@@ -164,10 +157,10 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_h
 	struct hc_output *out = &session->out;
 	hc_cleanup_free char *leaked = NULL;
 
-	if (histogram->has_leaked &&
-	    asprintf(&leaked, ", %s chunk%s leaked (%s)", hc_unit_count(histogram->leaked.chunks).text,
-		     hc_plural(histogram->leaked.chunks),
-		     hc_unit_bytes(histogram->leaked.bytes).text) < 0)
+	if (histogram->has_leaked && asprintf(&leaked, ", %s chunk%s leaked (%s)",
+					      hc_unit_count(histogram->leaked.chunks).text,
+					      hc_plural(histogram->leaked.chunks),
+					      hc_unit_bytes(histogram->leaked.bytes).text) < 0)
 		return &hc_enomem;
 	hc_session_write_partial(session);
 	hc_text_paragraph(out, "", 0, true, "%s chunk%s in use (%s), %s free (%s)%s.",
@@ -176,7 +169,8 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_h
 			  hc_unit_bytes(histogram->in_use.bytes).text,
 			  hc_unit_count(histogram->free.chunks).text,
 			  hc_unit_bytes(histogram->free.bytes).text, leaked ? leaked : "");
-	fprintf(out->file, "Sizes are chunk sizes: header included. SHARE: in use and free together.\n\n");
+	fprintf(out->file,
+		"Sizes are chunk sizes: header included. SHARE: in use and free together.\n\n");
 	struct hc_error *err = hc_table_write_text(table, out, 0);
 	if (!err && table->num_rows < histogram->num_rows)
 		fprintf(out->file, "%zu more sizes; --top 0 shows all\n",
@@ -196,7 +190,8 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_h
 	json_object_set_new(document, "in_use", hc_json_count(&histogram->in_use));
 	json_object_set_new(document, "free", hc_json_count(&histogram->free));
 	json_object_set_new(document, "leaked",
-			    histogram->has_leaked ? hc_json_count(&histogram->leaked) : json_null());
+			    histogram->has_leaked ? hc_json_count(&histogram->leaked)
+						  : json_null());
 	json_object_set_new(document, "sizes", hc_json_number(histogram->num_rows));
 	json_object_set_new(document, "rows", rows);
 	return hc_json_write(&session->out, document);
@@ -232,11 +227,10 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 
 	sort_rows(&histogram, own->sort);
-	uint64_t top = own->top != TOP_DEFAULT                ? own->top
+	uint64_t top = own->top != TOP_DEFAULT             ? own->top
 		       : options->format == HC_FORMAT_TEXT ? TOP_TEXT
-							      : 0;
-	fill_table(&table, &histogram,
-		   top && top < histogram.num_rows ? top : histogram.num_rows);
+							   : 0;
+	fill_table(&table, &histogram, top && top < histogram.num_rows ? top : histogram.num_rows);
 	switch (options->format) {
 	case HC_FORMAT_JSON:
 		return write_json(session, &histogram, &table);
@@ -251,9 +245,10 @@ const struct hc_verb hc_verb_histogram = {
 	.name = "histogram",
 	.arguments = "CORE",
 	.summary = "chunk sizes, and how many there are of each",
-	.description =
-		"Counts chunks by size: in use, free and, with --with-leaks, --leaked or --reach, lost. "
-		"Counts chunks of every state unless --state or a reachability option says otherwise.",
+	.description = "Counts chunks by size: in use, free and, with --with-leaks, --leaked or "
+		       "--reach, lost. "
+		       "Counts chunks of every state unless --state or a reachability option says "
+		       "otherwise.",
 	.examples = "  heapcore histogram core.1234\n"
 		    "  heapcore histogram core.1234 --log2 --sort size\n"
 		    "  heapcore histogram core.1234 --with-leaks --top 5\n",

@@ -3,6 +3,7 @@
  * heapcore info: what core this is, whose, and what is missing from it.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "cmd/render/escape.h"
@@ -94,17 +95,19 @@ static const char *origin(const struct hc_core *core)
 	return core->from_gcore ? "gcore (gdb), from a live process" : "the kernel";
 }
 
-/** "SIGSEGV (Segmentation fault) at 0x10", or NULL when no signal is known. To be freed by the caller. */
+/** "SIGSEGV (Segmentation fault) at 0x10", or NULL when no signal is known. To be freed by the
+ * caller. */
 static char *describe_signal(const struct hc_core *core)
 {
-	int signo = core->has_siginfo ? core->siginfo.signo
+	int signo = core->has_siginfo   ? core->siginfo.signo
 		    : core->num_threads ? core->threads[0].signal
 					: 0;
 	const char *name = sigabbrev_np(signo);
 	hc_cleanup_free char *detail = NULL;
 	char *ret;
 
-	if (!signo)
+	/* gdb stops the process to take its core: that is no end. */
+	if (!signo || (core->from_gcore && (signo == SIGSTOP || signo == SIGTRAP)))
 		return NULL;
 	if (core->has_siginfo && core->siginfo.has_fault_address) {
 		if (asprintf(&detail, " at 0x%" PRIx64, core->siginfo.fault_address) < 0)
@@ -154,7 +157,8 @@ static void write_heap(struct hc_session *session)
 	hc_text_field(out, "glibc", "%s%s%s", evidence->version ? evidence->version : "unknown",
 		      evidence->version_source ? ": " : "",
 		      evidence->version_source ? evidence->version_source : "");
-	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout, evidence->confidence);
+	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
+		      evidence->confidence);
 	hc_text_field(out, "evidence", "%s", evidence->how);
 	hc_text_field(out, "arenas", "%zu", heap->num_arenas);
 	if (heap->inconsistencies_total)
@@ -226,10 +230,9 @@ static json_t *heap_json(const struct hc_heap *heap)
 	json_t *damage = json_array();
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		json_array_append_new(
-			damage,
-			json_pack("{so so}", "address",
-				  hc_json_address(heap->inconsistencies[i].address), "what",
-				  hc_json_text(heap->inconsistencies[i].what)));
+			damage, json_pack("{so so}", "address",
+					  hc_json_address(heap->inconsistencies[i].address), "what",
+					  hc_json_text(heap->inconsistencies[i].what)));
 	return json_pack("{ss so so so so si so so so}", "allocator", heap->allocator->name,
 			 "version", hc_json_text(evidence->version), "version_source",
 			 hc_json_text(evidence->version_source), "layout",
@@ -284,18 +287,17 @@ static struct hc_error *run(struct hc_session *session)
 	for (size_t i = 0; i < session->process->modules.num; i++)
 		add_module(&modules, &session->process->modules.items[i]);
 	count_missing(&session->process->mappings, &missing);
-	return session->options->format == HC_FORMAT_JSON
-		       ? write_json(session, &modules, &missing)
-		       : write_text(session, &modules, &missing);
+	return session->options->format == HC_FORMAT_JSON ? write_json(session, &modules, &missing)
+							  : write_text(session, &modules, &missing);
 }
 
 const struct hc_verb hc_verb_info = {
 	.name = "info",
 	.arguments = "CORE",
 	.summary = "process, signal, glibc and how it is known, what is missing",
-	.description =
-		"Shows whose core this is, how it ended, which glibc it ran and how that is known, its "
-		"modules and whether their files were found, and what the core lacks.",
+	.description = "Shows whose core this is, how it ended, which glibc it ran and how that is "
+		       "known, its "
+		       "modules and whether their files were found, and what the core lacks.",
 	.examples = "  heapcore info core.1234\n"
 		    "  heapcore info core.1234 --sysroot /srv/image --format json\n",
 	.min_args = 1,

@@ -20,11 +20,7 @@ struct own {
 	uint64_t fail_above; /**< bytes */
 };
 
-enum own_id {
-	OWN_GROUP,
-	OWN_TOP,
-	OWN_FAIL
-};
+enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
@@ -161,14 +157,14 @@ static const struct hc_column row_columns[NUM_ROW_COLUMNS] = {
 	[ROW_BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
 	[ROW_ADDRESS] = {"sample_address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
 	[ROW_SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-		HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+			     HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 	[ROW_SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
 static void add_row(const struct view *view, struct hc_table *table, const struct hc_leak_row *row)
 {
-	hc_cleanup_free char *text = hc_sampler_text(&view->sampler, row->sample,
-						     view->session->out.width);
+	hc_cleanup_free char *text =
+		hc_sampler_text(&view->sampler, row->sample, view->session->out.width);
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, row->sample, 0);
 
 	hc_table_add_row(table);
@@ -202,7 +198,7 @@ static const struct hc_column chunk_columns[NUM_CHUNK_COLUMNS] = {
 	[CHUNK_USABLE] = {"usable_size", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[CHUNK_ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
 	[CHUNK_SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-		HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+			       HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 	[CHUNK_SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
@@ -220,8 +216,8 @@ static bool add_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
 
 	if (list->table->num_rows >= list->limit)
 		return false;
-	hc_cleanup_free char *text = hc_sampler_text(&view->sampler, chunk->address,
-						     view->session->out.width);
+	hc_cleanup_free char *text =
+		hc_sampler_text(&view->sampler, chunk->address, view->session->out.width);
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, chunk->address, 0);
 	hc_table_add_row(list->table);
 	hc_table_number(list->table, CHUNK_ADDRESS, chunk->address);
@@ -240,15 +236,14 @@ static void write_totals(struct view *view)
 	struct hc_output *out = &view->session->out;
 
 	hc_session_write_partial(view->session);
-	hc_text_paragraph(out, "", 0, true,
-			  "%s lost: %s chunk%s that nothing points to (%s), and %s that only they "
-			  "lead to (%s).",
-			  hc_unit_bytes(lost_bytes(leaks)).text,
-			  hc_unit_count(leaks->definite.chunks).text,
-			  hc_plural(leaks->definite.chunks),
-			  hc_unit_bytes(leaks->definite.bytes).text,
-			  hc_unit_count(leaks->indirect.chunks).text,
-			  hc_unit_bytes(leaks->indirect.bytes).text);
+	hc_text_paragraph(
+		out, "", 0, true,
+		"%s lost: %s chunk%s that nothing points to (%s), and %s that only they "
+		"lead to (%s).",
+		hc_unit_bytes(lost_bytes(leaks)).text, hc_unit_count(leaks->definite.chunks).text,
+		hc_plural(leaks->definite.chunks), hc_unit_bytes(leaks->definite.bytes).text,
+		hc_unit_count(leaks->indirect.chunks).text,
+		hc_unit_bytes(leaks->indirect.bytes).text);
 	if (leaks->possible.chunks)
 		hc_text_paragraph(out, "", 0, false,
 				  "Possibly lost, and in no group: %s chunk%s (%s) that only "
@@ -274,9 +269,8 @@ static void write_samples(struct view *view, size_t num)
 	for (size_t i = 0; i < num; i++) {
 		uint64_t address = view->leaks.groups[i].sample_content;
 		int used = fprintf(out->file, "%5zu  %s  ", i + 1, hc_unit_address(address).text);
-		hc_cleanup_free char *text =
-			hc_sampler_text(&view->sampler, address,
-					out->width > used + 10 ? out->width - used : 10);
+		hc_cleanup_free char *text = hc_sampler_text(
+			&view->sampler, address, out->width > used + 10 ? out->width - used : 10);
 		fprintf(out->file, "%s\n", text ? text : "-");
 	}
 }
@@ -296,8 +290,9 @@ static struct hc_error *write_overview(struct view *view, const struct hc_table 
 		fprintf(out->file, "%zu more groups; --top 0 shows all\n",
 			view->leaks.num_groups - groups->num_rows);
 	write_samples(view, groups->num_rows);
-	fprintf(out->file, "\nROOTS are chunks that nothing points to, BELOW what only they lead to.\n"
-			   "More: --group N\n");
+	fprintf(out->file,
+		"\nROOTS are chunks that nothing points to, BELOW what only they lead to.\n"
+		"More: --group N\n");
 	return NULL;
 }
 
@@ -395,22 +390,21 @@ static struct hc_error *show_group(struct view *view)
 	const struct hc_options *options = view->session->options;
 	hc_cleanup_table struct hc_table rows, chunks;
 
-	if (view->own->group > view->leaks.num_groups)
-		return hc_error_create(HC_ERROR_ARGUMENT, "--group %" PRIu64 ": there %s %zu group%s",
-				       view->own->group,
-				       view->leaks.num_groups == 1 ? "is" : "are",
-				       view->leaks.num_groups, hc_plural(view->leaks.num_groups));
-	const struct hc_leak_group *group = &view->leaks.groups[view->own->group - 1];
 	hc_table_init(&rows, row_columns, NUM_ROW_COLUMNS);
 	hc_table_init(&chunks, chunk_columns, NUM_CHUNK_COLUMNS);
+	if (view->own->group > view->leaks.num_groups)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--group %" PRIu64 ": there %s %zu group%s",
+				       view->own->group, view->leaks.num_groups == 1 ? "is" : "are",
+				       view->leaks.num_groups, hc_plural(view->leaks.num_groups));
+	const struct hc_leak_group *group = &view->leaks.groups[view->own->group - 1];
 	for (size_t i = 0; i < group->num_rows; i++)
 		add_row(view, &rows, &group->rows[i]);
 	if (options->format == HC_FORMAT_CSV)
 		return hc_table_write_csv(&rows, &view->session->out);
 
-	struct chunk_list list = {view, &chunks,
-				  options->selection.limit ? options->selection.limit
-							   : DEFAULT_LIMIT};
+	struct chunk_list list = {
+		view, &chunks, options->selection.limit ? options->selection.limit : DEFAULT_LIMIT};
 	struct hc_error *err = hc_leaks_each(view->session->process, view->session->heap,
 					     &view->leaks, view->own->group, add_chunk, &list);
 	if (err)
@@ -450,9 +444,9 @@ const struct hc_verb hc_verb_leaks = {
 	.name = "leaks",
 	.arguments = "CORE",
 	.summary = "what nothing points to, grouped under its root objects",
-	.description =
-		"Finds chunks in use that no pointer leads to any more, and groups them by the size, "
-		"the content and the shape of the objects on top.",
+	.description = "Finds chunks in use that no pointer leads to any more, and groups them by "
+		       "the size, "
+		       "the content and the shape of the objects on top.",
 	.examples = "  heapcore leaks core.1234\n"
 		    "  heapcore leaks core.1234 --group 1 --limit 100\n"
 		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n",

@@ -2,8 +2,8 @@
  * @file
  * heapcore: a post-mortem heap analyzer for Linux core dumps.
  *
- * Finds the verb, parses its options, runs it, and turns errors into messages and exit statuses: 0 done, 1 the
- * answer is no, 2 nothing could be analyzed.
+ * Finds the verb, parses its options, runs it, and turns errors into messages and exit statuses: 0
+ * done, 1 the answer is no, 2 nothing could be analyzed.
  */
 #include <fcntl.h>
 #include <locale.h>
@@ -18,7 +18,7 @@
 
 /** In the order of the help. */
 static const struct hc_verb *const verbs[] = {
-	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,     &hc_verb_arenas,
+	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,      &hc_verb_arenas,
 	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram, &hc_verb_classify,
 	&hc_verb_grep,    &hc_verb_what,   &hc_verb_dump,
 };
@@ -90,8 +90,9 @@ static int unknown_verb(const char *word)
 		len = asprintf(&message, "'%s' is a file, not a verb; try 'heapcore analyze %s'",
 			       word, word);
 	else if (nearest)
-		len = asprintf(&message, "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
-			       word, nearest);
+		len = asprintf(&message,
+			       "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'", word,
+			       nearest);
 	else
 		len = asprintf(&message, "unknown verb '%s'; try 'heapcore --help'", word);
 	if (len < 0)
@@ -195,8 +196,8 @@ static int help(const char *word)
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */
 static void on_bus_error(int signum)
 {
-	static const char message[] =
-		"heapcore: the core changed while it was being read (file cut short, or its disk failed)\n";
+	static const char message[] = "heapcore: the core changed while it was being read (file "
+				      "cut short, or its disk failed)\n";
 	ssize_t written = write(STDERR_FILENO, message, sizeof(message) - 1);
 
 	(void)signum;
@@ -205,8 +206,9 @@ static void on_bus_error(int signum)
 }
 
 /**
- * Make sure that descriptors 0 to 2 are taken. Else the core or an output file would be opened as one of them, and
- * messages would end up in it. Read-only, so that writing to a closed stdout is still an error.
+ * Make sure that descriptors 0 to 2 are taken. Else the core or an output file would be opened as
+ * one of them, and messages would end up in it. Read-only, so that writing to a closed stdout is
+ * still an error.
  */
 static void reserve_standard_files(void)
 {

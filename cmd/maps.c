@@ -2,9 +2,9 @@
  * @file
  * heapcore maps: every mapping and what it is for.
  *
- * Takes a core, or a saved /proc/PID/maps or smaps in its place. Text folds the many small mappings of each file
- * into one row and shows the largest first, which is what somebody with `pmap -x` open is looking for; CSV and
- * JSON have every mapping by address.
+ * Takes a core, or a saved /proc/PID/maps or smaps in its place. Text folds the many small mappings
+ * of each file into one row and shows the largest first, which is what somebody with `pmap -x` open
+ * is looking for; CSV and JSON have every mapping by address.
  */
 #include <elf.h>
 #include <errno.h>
@@ -25,10 +25,7 @@ struct own {
 	uint64_t top;
 };
 
-enum own_id {
-	OWN_ALL,
-	OWN_TOP
-};
+enum own_id { OWN_ALL, OWN_TOP };
 
 static const struct hc_option own_options[] = {
 	{OWN_ALL, 'a', "all", NULL, "every mapping by address, as /proc/PID/maps has them"},
@@ -67,7 +64,7 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
-	bool has_contents;           /**< a core: "present" means something */
+	bool has_contents; /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
 	size_t num_rows;
@@ -113,7 +110,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 /** @name Opening */
 /**@{*/
 
-/** Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says why. */
+/** Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
+ * why. */
 static bool is_snapshot(const char *path)
 {
 	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -254,8 +252,8 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, RESIDENT, row->resident);
 	if (!folded)
 		hc_table_format(table, PERMS, "%c%c%c%c", mapping->flags & PF_R ? 'r' : '-',
-				mapping->flags & PF_W ? 'w' : '-', mapping->flags & PF_X ? 'x' : '-',
-				mapping->shared ? 's' : 'p');
+				mapping->flags & PF_W ? 'w' : '-',
+				mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p');
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE,
@@ -474,9 +472,9 @@ const struct hc_verb hc_verb_maps = {
 	.name = "maps",
 	.arguments = "CORE|MAPS|SMAPS",
 	.summary = "every mapping and what it is for",
-	.description =
-		"Shows what each mapping is for: heap, arena, stack, library and so on, the largest "
-		"first. Reads a core, or a saved /proc/PID/maps or /proc/PID/smaps.",
+	.description = "Shows what each mapping is for: heap, arena, stack, library and so on, the "
+		       "largest "
+		       "first. Reads a core, or a saved /proc/PID/maps or /proc/PID/smaps.",
 	.examples = "  heapcore maps core.1234\n"
 		    "  heapcore maps core.1234 --smaps smaps.1234\n"
 		    "  cp /proc/1234/smaps saved && heapcore maps saved\n",

@@ -84,7 +84,8 @@ static struct hc_error *open_heap(struct hc_session *session, enum hc_need need)
 	struct hc_error *err = hc_heap_open(session->process, &session->heap);
 	if (!err || err->code != HC_ERROR_NO_ALLOCATOR || need != HC_NEED_HEAP_IF_ANY)
 		return err;
-	session->no_heap = strdup(err->message);
+	/* Only what is wrong: what to do instead, which follows, is being done. */
+	session->no_heap = strndup(err->message, strcspn(err->message, ";"));
 	hc_error_destroy(err);
 	return session->no_heap ? NULL : &hc_enomem;
 }
@@ -173,7 +174,8 @@ void hc_session_print_costs(struct hc_session *session)
 
 	hc_session_phase(session, NULL);
 	for (unsigned i = 0; i < session->num_phases; i++)
-		fprintf(stderr, "%s: %.3f s\n", session->phases[i].name, session->phases[i].seconds);
+		fprintf(stderr, "%s: %.3f s\n", session->phases[i].name,
+			session->phases[i].seconds);
 	if (session->heap && session->heap->reach_known)
 		print_reach_costs(&session->reach);
 	getrusage(RUSAGE_SELF, &usage);

@@ -3,8 +3,8 @@
  * A session: one run of one verb on one core.
  *
  * Opens what the verb needs (process, heap, reachability), prints the remarks that come up as
- * "heapcore: CORE: what is wrong; what was done about it", shows the current phase on a terminal while work takes
- * long, and measures it for --verbose.
+ * "heapcore: CORE: what is wrong; what was done about it", shows the current phase on a terminal
+ * while work takes long, and measures it for --verbose.
  */
 #ifndef HC_CMD_OPEN_H
 #define HC_CMD_OPEN_H
@@ -17,9 +17,10 @@
 
 enum hc_need {
 	HC_NEED_PROCESS,     /**< no heap */
-	HC_NEED_HEAP_IF_ANY, /**< a process without a heap that can be read is fine: session->no_heap says why */
+	HC_NEED_HEAP_IF_ANY, /**< a process without a heap that can be read is fine:
+				session->no_heap says why */
 	HC_NEED_HEAP,
-	HC_NEED_REACH,       /**< and which chunks are reachable */
+	HC_NEED_REACH, /**< and which chunks are reachable */
 };
 
 #define HC_MAX_PHASES 16
@@ -28,11 +29,11 @@ struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
 	struct hc_process *process;
-	struct hc_heap *heap;       /**< NULL when there is none */
-	char *no_heap;              /**< why @ref heap is NULL, or NULL */
-	struct hc_reach_stats reach;/**< once heap->reach_known */
-	bool partial;               /**< set by a verb that reads something other than a core */
-	int status;                 /**< exit status, unless an error is returned */
+	struct hc_heap *heap;        /**< NULL when there is none */
+	char *no_heap;               /**< why @ref heap is NULL, or NULL */
+	struct hc_reach_stats reach; /**< once heap->reach_known */
+	bool partial;                /**< set by a verb that reads something other than a core */
+	int status;                  /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase {
@@ -40,7 +41,7 @@ struct hc_session {
 		double seconds;
 	} phases[HC_MAX_PHASES];
 	unsigned num_phases;
-	double phase_start;         /**< seconds; 0: between phases */
+	double phase_start; /**< seconds; 0: between phases */
 	size_t remarks_shown;
 };
 
@@ -50,7 +51,8 @@ void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 
-/** Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap" */
+/** Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
+ */
 void hc_session_phase(struct hc_session *session, const char *name);
 
 /** Whether the answer may lack something. */
@@ -59,7 +61,8 @@ bool hc_session_partial(const struct hc_session *session);
 /** In text: "PARTIAL: why" at the top, when it is. */
 void hc_session_write_partial(struct hc_session *session);
 
-/** {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory. */
+/** {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+ */
 json_t *hc_session_json(const struct hc_session *session);
 
 /** What --verbose shows, on stderr. */

@@ -67,7 +67,8 @@ static const struct hc_option selection_options[] = {
 	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G"},
 	{SELECT_REQUEST, 0, "request", "N", "chunks that malloc(N) would give"},
 	{SELECT_ARENA, 0, "arena", "N", "arena number, 0 is the main arena; or mmap"},
-	{SELECT_ADDRESS, 0, "address", "START[-END]", "chunks that begin in a range, or hold START"},
+	{SELECT_ADDRESS, 0, "address", "START[-END]",
+	 "chunks that begin in a range, or hold START"},
 	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated"},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
@@ -108,7 +109,8 @@ struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *
 	errno = 0;
 	unsigned long long value = strtoull(text, &end, 10);
 	if (errno || *end || *text < '0' || *text > '9')
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s takes a number, not '%s'", option, text);
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s takes a number, not '%s'", option,
+				       text);
 	*ret = value;
 	return NULL;
 }
@@ -205,13 +207,10 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 /** Most options that one verb can have. */
 #define MAX_OPTIONS 64
 
-enum owner {
-	OWNER_VERB,
-	OWNER_SELECTION,
-	OWNER_COMMON
-};
+enum owner { OWNER_VERB, OWNER_SELECTION, OWNER_COMMON };
 
-/** The options of one verb, in the form that getopt_long() takes. val is the index, plus LONG_BASE. */
+/** The options of one verb, in the form that getopt_long() takes. val is the index, plus LONG_BASE.
+ */
 struct parser {
 	struct option longs[MAX_OPTIONS + 1];
 	const struct hc_option *options[MAX_OPTIONS];
@@ -255,7 +254,8 @@ static void build_parser(const struct hc_verb *verb, struct parser *parser)
 	add_options(parser, common_options, OWNER_COMMON);
 }
 
-/** Index of the option that getopt_long() returned: by its number, or the first with that letter. */
+/** Index of the option that getopt_long() returned: by its number, or the first with that letter.
+ */
 static unsigned option_index(const struct parser *parser, int c)
 {
 	if (c >= LONG_BASE)
@@ -314,10 +314,11 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (options->help)
 		return NULL;
 	if (num < verb->min_args)
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s needs %s", verb->name, verb->arguments);
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s needs %s", verb->name,
+				       verb->arguments);
 	if (num > verb->max_args)
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s: unexpected argument '%s'", verb->name,
-				       argv[optind + verb->max_args]);
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s: unexpected argument '%s'",
+				       verb->name, argv[optind + verb->max_args]);
 	if (!(verb->formats & 1u << options->format))
 		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no %s output", verb->name,
 				       format_names[options->format]);
@@ -357,8 +358,8 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 		unsigned i = option_index(&parser, c);
 		if (c == '?' || c == ':' || i == parser.num)
 			return bad_option(c, argv);
-		const char *value = is_optional(parser.options[i]) ? optional_value(argc, argv)
-								   : optarg;
+		const char *value =
+			is_optional(parser.options[i]) ? optional_value(argc, argv) : optarg;
 		err = set_option(ret, &parser, i, value);
 	}
 	return err;
@@ -370,7 +371,7 @@ void hc_options_deinit(struct hc_options *options)
 	free(options->own);
 }
 
-#define HELP_WIDTH  80
+#define HELP_WIDTH 80
 #define HELP_INDENT 26
 
 /** Print text from @p column on, broken between words, indented by HELP_INDENT. */
@@ -403,10 +404,12 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 		bool letter = options->letter &&
 			      parser->options[option_index(parser, options->letter)] == options;
 		bool optional = is_optional(options);
-		int len = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s",
-				   letter ? '-' : ' ', letter ? options->letter : ' ',
-				   letter ? ", " : "  ", options->name,
-				   !options->value ? "" : optional ? "[=" : " ",
+		int len = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s", letter ? '-' : ' ',
+				   letter ? options->letter : ' ', letter ? ", " : "  ",
+				   options->name,
+				   !options->value ? ""
+				   : optional      ? "[="
+						   : " ",
 				   options->value ? options->value + optional : "");
 		if (len >= HELP_INDENT)
 			fprintf(file, "%s\n%*s", left, HELP_INDENT, "");

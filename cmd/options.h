@@ -2,9 +2,10 @@
  * @file
  * Command lines.
  *
- * Every option is a row in a table: the common ones and those of the selection here, a verb's own beside the verb
- * (verb.h). Parsing and --help both read the tables, so that neither can know an option that the other doesn't.
- * Options may stand before or after the positional arguments. Where a verb gives a letter a meaning of its own
+ * Every option is a row in a table: the common ones and those of the selection here, a verb's own
+ * beside the verb (verb.h). Parsing and --help both read the tables, so that neither can know an
+ * option that the other doesn't. Options may stand before or after the positional arguments. Where
+ * a verb gives a letter a meaning of its own
  * (`grep -o`), the common option keeps its long name.
  */
 #ifndef HC_CMD_OPTIONS_H
@@ -15,26 +16,21 @@
 
 /** One option. A table of them ends with a row without a name. */
 struct hc_option {
-	int id;           /**< unique within its table */
-	char letter;      /**< '\0': none */
-	const char *name; /**< long name */
-	const char *value;/**< placeholder of its value; "[N]": optional; NULL: takes none */
-	const char *help; /**< what it does, without a full stop */
+	int id;            /**< unique within its table */
+	char letter;       /**< '\0': none */
+	const char *name;  /**< long name */
+	const char *value; /**< placeholder of its value; "[N]": optional; NULL: takes none */
+	const char *help;  /**< what it does, without a full stop */
 };
 
-enum hc_format {
-	HC_FORMAT_TEXT,
-	HC_FORMAT_JSON,
-	HC_FORMAT_CSV,
-	HC_NUM_FORMATS
-};
+enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_NUM_FORMATS };
 
 /** How much of the heap's own bytes may show in the output. */
 enum hc_content {
-	HC_CONTENT_NONE,  /**< nothing, not even what kind of bytes they are */
-	HC_CONTENT_CLASS, /**< content classes */
-	HC_CONTENT_SAMPLE,/**< and short samples */
-	HC_CONTENT_FULL,  /**< and whole chunks */
+	HC_CONTENT_NONE,   /**< nothing, not even what kind of bytes they are */
+	HC_CONTENT_CLASS,  /**< content classes */
+	HC_CONTENT_SAMPLE, /**< and short samples */
+	HC_CONTENT_FULL,   /**< and whole chunks */
 };
 
 struct hc_verb;
@@ -42,20 +38,20 @@ struct hc_verb;
 /** A parsed command line. Strings point into argv. */
 struct hc_options {
 	const struct hc_verb *verb;
-	const char *core;          /**< first positional argument */
-	char **args;               /**< the others */
+	const char *core; /**< first positional argument */
+	char **args;      /**< the others */
 	int num_args;
 	struct hc_process_options process;
 	enum hc_format format;
-	const char *output;        /**< NULL: stdout */
+	const char *output; /**< NULL: stdout */
 	bool force;
 	enum hc_content content;
 	enum hc_color_mode color;
 	bool quiet, verbose, help;
 	struct hc_selection selection;
-	bool selection_given;      /**< any selection option */
-	bool states_given;         /**< --state */
-	void *own;                 /**< the verb's struct, filled by its set() */
+	bool selection_given; /**< any selection option */
+	bool states_given;    /**< --state */
+	void *own;            /**< the verb's struct, filled by its set() */
 };
 
 /**

@@ -22,7 +22,7 @@ struct hc_progress {
 	pthread_cond_t changed;
 	const char *phase; /**< NULL: none */
 	struct timespec start;
-	bool shown;        /**< the line is on the screen */
+	bool shown; /**< the line is on the screen */
 	bool stop;
 };
 

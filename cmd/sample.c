@@ -10,8 +10,8 @@
 struct hc_error *hc_sampler_init(struct hc_sampler *sampler, const struct hc_session *session)
 {
 	*sampler = (struct hc_sampler){.session = session};
-	struct hc_error *err = hc_classifier_create(session->process, session->heap,
-						    &sampler->classifier);
+	struct hc_error *err =
+		hc_classifier_create(session->process, session->heap, &sampler->classifier);
 	if (err)
 		return err;
 	return hc_classifier_scratch_create(sampler->classifier, &sampler->scratch);

@@ -2,8 +2,8 @@
  * @file
  * What a verb is: a row that main.c dispatches on, written beside the verb's code.
  *
- * run() reads top to bottom: open, analyze, render. It prints results to session->out only, returns errors instead
- * of printing them, and sets session->status to 1 when the answer is "no".
+ * run() reads top to bottom: open, analyze, render. It prints results to session->out only, returns
+ * errors instead of printing them, and sets session->status to 1 when the answer is "no".
  */
 #ifndef HC_CMD_VERB_H
 #define HC_CMD_VERB_H
@@ -13,23 +13,23 @@
 
 struct hc_verb {
 	const char *name;
-	const char *arguments;   /**< "CORE ADDRESS" */
-	const char *summary;     /**< one line, for the list of verbs */
-	const char *description; /**< one or two sentences, for its own help */
-	const char *examples;    /**< lines, each with two blanks before it */
-	int min_args, max_args;  /**< positional arguments, CORE included */
-	unsigned formats;        /**< bit per hc_format */
-	bool selection;          /**< takes the selection options */
-	bool own_output;         /**< opens --output itself */
+	const char *arguments;           /**< "CORE ADDRESS" */
+	const char *summary;             /**< one line, for the list of verbs */
+	const char *description;         /**< one or two sentences, for its own help */
+	const char *examples;            /**< lines, each with two blanks before it */
+	int min_args, max_args;          /**< positional arguments, CORE included */
+	unsigned formats;                /**< bit per hc_format */
+	bool selection;                  /**< takes the selection options */
+	bool own_output;                 /**< opens --output itself */
 	const struct hc_option *options; /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
 	struct hc_error *(*set)(void *own, int id, const char *value);
-	size_t own_size;         /**< bytes of the struct that set() fills */
-	const void *own_defaults;/**< its initial contents; NULL: all zero */
+	size_t own_size;          /**< bytes of the struct that set() fills */
+	const void *own_defaults; /**< its initial contents; NULL: all zero */
 	struct hc_error *(*run)(struct hc_session *session);
 };
 
-#define HC_FORMATS_ALL  (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
+#define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)
 
 extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb_arenas,

@@ -19,12 +19,11 @@ struct own {
 	uint64_t referrers;
 };
 
-enum own_id {
-	OWN_REFERRERS
-};
+enum own_id { OWN_REFERRERS };
 
 static const struct hc_option own_options[] = {
-	{OWN_REFERRERS, 0, "referrers", "N", "show at most N places that point to it (default: 20)"},
+	{OWN_REFERRERS, 0, "referrers", "N",
+	 "show at most N places that point to it (default: 20)"},
 	{0},
 };
 
@@ -40,7 +39,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 
 /** Bytes in the hexadecimal view, unless --content full shows all. */
 #define HEX_BYTES 256
-#define HEX_LINE  16
+#define HEX_LINE 16
 
 /** What reachability means, in a sentence. */
 static const char *reach_meaning(enum hc_reach reach)
@@ -225,13 +224,15 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	const struct hc_chunk *chunk = &what->chunk;
 	bool in_use = chunk->state == HC_IN_USE;
 
-	hc_text_field(out, "chunk", "0x%" PRIx64 ", %s bytes with header, %s usable", chunk->address,
-		      hc_unit_count(chunk->size).text, hc_unit_count(chunk->usable).text);
+	hc_text_field(out, "chunk", "0x%" PRIx64 ", %s bytes with header, %s usable",
+		      chunk->address, hc_unit_count(chunk->size).text,
+		      hc_unit_count(chunk->usable).text);
 	if (what->address < chunk->address)
 		hc_text_field(out, "offset", "in its header, %" PRIu64 " bytes before it",
 			      chunk->address - what->address);
 	else
-		hc_text_field(out, "offset", "%s", hc_unit_count(what->address - chunk->address).text);
+		hc_text_field(out, "offset", "%s",
+			      hc_unit_count(what->address - chunk->address).text);
 	if (in_use)
 		hc_text_field(out, "request", "malloc of %s to %s bytes",
 			      hc_unit_count(what->request_min).text,
@@ -385,7 +386,8 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_w
 	json_object_set_new(document, "total_referrers", hc_json_number(what->total_referrers));
 	json_object_set_new(document, "address", hc_json_address(what->address));
 	json_object_set_new(document, "mapping", mapping_json(what->mapping));
-	json_object_set_new(document, "module", hc_json_text(what->module ? what->module->path : NULL));
+	json_object_set_new(document, "module",
+			    hc_json_text(what->module ? what->module->path : NULL));
 	json_object_set_new(document, "symbol", hc_json_text(what->symbol));
 	json_object_set_new(document, "symbol_offset",
 			    what->symbol ? hc_json_number(what->symbol_offset) : json_null());
@@ -439,9 +441,9 @@ const struct hc_verb hc_verb_what = {
 	.name = "what",
 	.arguments = "CORE ADDRESS",
 	.summary = "everything known about one address",
-	.description =
-		"Shows what lies at an address: mapping, module and symbol, thread, chunk, reachability, "
-		"content, who points to it and what it points to. ADDRESS is hexadecimal.",
+	.description = "Shows what lies at an address: mapping, module and symbol, thread, chunk, "
+		       "reachability, "
+		       "content, who points to it and what it points to. ADDRESS is hexadecimal.",
 	.examples = "  heapcore what core.1234 0x55d0c2a0\n"
 		    "  heapcore what core.1234 0x55d0c2a0 --content full\n",
 	.min_args = 2,

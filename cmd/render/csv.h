@@ -1,6 +1,7 @@
 /**
  * @file
- * CSV as RFC 4180 has it, with plain newlines: a field with a comma, a quote or a line break is quoted.
+ * CSV as RFC 4180 has it, with plain newlines: a field with a comma, a quote or a line break is
+ * quoted.
  */
 #ifndef HC_CMD_RENDER_CSV_H
 #define HC_CMD_RENDER_CSV_H

@@ -14,7 +14,8 @@
 /** Longest escaped form of one byte or character: a UTF-8 character, or \xNN. */
 #define MAX_PIECE 8
 
-/** Length in bytes of a displayable multibyte character at @p p, and its columns; 0 when there is none. */
+/** Length in bytes of a displayable multibyte character at @p p, and its columns; 0 when there is
+ * none. */
 static size_t displayable(const uint8_t *p, size_t left, unsigned *columns_ret)
 {
 	mbstate_t state = {0};
@@ -46,12 +47,12 @@ static void escape_one(const uint8_t *p, size_t left, unsigned flags, char *buf,
 			return;
 		}
 	}
-	char simple = c == '\n'                                 ? 'n'
-		      : c == '\r'                               ? 'r'
-		      : c == '\t'                               ? 't'
-		      : c == '\\'                               ? '\\'
+	char simple = c == '\n'                               ? 'n'
+		      : c == '\r'                             ? 'r'
+		      : c == '\t'                             ? 't'
+		      : c == '\\'                             ? '\\'
 		      : c == '"' && (flags & HC_ESCAPE_QUOTE) ? '"'
-								: '\0';
+							      : '\0';
 	if (simple) {
 		buf[0] = '\\';
 		buf[1] = simple;
@@ -91,7 +92,8 @@ char *hc_escape(struct hc_bytes bytes, size_t max, unsigned flags)
 		size_t taken, written;
 		unsigned wide;
 
-		escape_one(bytes.data + pos, bytes.size - pos, flags, piece, &taken, &written, &wide);
+		escape_one(bytes.data + pos, bytes.size - pos, flags, piece, &taken, &written,
+			   &wide);
 		if (columns + wide > room) {
 			whole = false;
 			break;

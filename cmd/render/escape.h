@@ -2,11 +2,12 @@
  * @file
  * Foreign bytes made safe to show.
  *
- * What lies in a heap may hold terminal control sequences, and a path in a core may be anything. Nothing of either
- * reaches a terminal or a JSON string without passing through here. Printable ASCII stays; backslash, newline,
- * carriage return and tab become \\, \n, \r and \t; every other byte becomes \xNN. The form is reversible. With
- * @ref HC_ESCAPE_UTF8, well-formed UTF-8 characters that take room on the screen stay too: this leaves out
- * controls, and the invisible characters that change the direction of text.
+ * What lies in a heap may hold terminal control sequences, and a path in a core may be anything.
+ * Nothing of either reaches a terminal or a JSON string without passing through here. Printable
+ * ASCII stays; backslash, newline, carriage return and tab become \\, \n, \r and \t; every other
+ * byte becomes \xNN. The form is reversible. With
+ * @ref HC_ESCAPE_UTF8, well-formed UTF-8 characters that take room on the screen stay too: this
+ * leaves out controls, and the invisible characters that change the direction of text.
  */
 #ifndef HC_CMD_RENDER_ESCAPE_H
 #define HC_CMD_RENDER_ESCAPE_H
@@ -23,8 +24,8 @@ enum {
 /**
  * Escape bytes.
  *
- * @param max columns that the result may take, marks included; what does not fit is replaced by "…" ("..."
- *            without @ref HC_ESCAPE_UTF8). 0: no bound.
+ * @param max columns that the result may take, marks included; what does not fit is replaced by "…"
+ * ("..." without @ref HC_ESCAPE_UTF8). 0: no bound.
  * @return text to be freed by the caller, NULL without memory
  */
 char *hc_escape(struct hc_bytes bytes, size_t max, unsigned flags);
@@ -35,12 +36,13 @@ char *hc_escape_string(const char *text, unsigned flags);
 /** Print a C string, escaped. */
 void hc_escape_print(FILE *file, const char *text, unsigned flags);
 
-/** Hexadecimal words of a chunk with no text in it: "0x55d0c2a0 0x0 0x2a …"; at most @p max columns. */
+/** Hexadecimal words of a chunk with no text in it: "0x55d0c2a0 0x0 0x2a …"; at most @p max
+ * columns. */
 char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, size_t max, unsigned flags);
 
 /**
- * A word that a POSIX shell reads back as @p text: as it is when harmless, else in single quotes. For commands
- * that the reader is told to type.
+ * A word that a POSIX shell reads back as @p text: as it is when harmless, else in single quotes.
+ * For commands that the reader is told to type.
  */
 char *hc_shell_quote(const char *text);
 

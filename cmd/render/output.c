@@ -15,8 +15,8 @@
 #include "core/cleanup.h"
 
 #define DEFAULT_WIDTH 80
-#define MIN_WIDTH     40
-#define MAX_WIDTH     500
+#define MIN_WIDTH 40
+#define MAX_WIDTH 500
 
 static unsigned screen_width(int fd, bool terminal)
 {
@@ -37,9 +37,9 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 	const char *term = getenv("TERM");
 
 	out->terminal = isatty(fd);
-	out->color = color == HC_COLOR_ALWAYS ||
-		     (color == HC_COLOR_AUTO && out->terminal && !getenv("NO_COLOR") && term &&
-		      strcmp(term, "dumb"));
+	out->color =
+		color == HC_COLOR_ALWAYS || (color == HC_COLOR_AUTO && out->terminal &&
+					     !getenv("NO_COLOR") && term && strcmp(term, "dumb"));
 	out->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	out->width = screen_width(fd, out->terminal);
 }
@@ -50,7 +50,8 @@ struct hc_error *hc_output_create(const char *path, FILE **ret)
 
 	if (fd < 0 && errno == EEXIST)
 		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "%s exists; it was left alone (--force replaces a file)", path);
+				       "%s exists; it was left alone (--force replaces a file)",
+				       path);
 	if (fd < 0)
 		return hc_error_os(errno, "cannot create %s", path);
 	*ret = fdopen(fd, "w");

@@ -44,8 +44,8 @@ void hc_table_add_row(struct hc_table *table)
 		return;
 	if (table->num_rows == table->capacity) {
 		size_t capacity = table->capacity ? table->capacity * 2 : 16;
-		struct hc_cell *cells = reallocarray(table->cells, capacity * table->num_columns,
-						     sizeof(*cells));
+		struct hc_cell *cells =
+			reallocarray(table->cells, capacity * table->num_columns, sizeof(*cells));
 		if (!cells) {
 			table->no_memory = true;
 			return;
@@ -198,7 +198,8 @@ static unsigned spare_room(const struct hc_table *table, const struct hc_output 
 		if (!in_text(table, c) || table->columns[c].kind == HC_COLUMN_BAR ||
 		    (table->columns[c].flags & HC_COLUMN_SHRINK))
 			continue;
-		size_t width = strlen(table->columns[c].title);
+		/* libsmartcols gives an empty column one blank. */
+		size_t width = *table->columns[c].title ? strlen(table->columns[c].title) : 1;
 		for (size_t r = 0; r < table->num_rows; r++) {
 			hc_cleanup_free char *text =
 				cell_text(&table->columns[c], cell_at(table, r, c), out->utf8);
@@ -210,7 +211,8 @@ static unsigned spare_room(const struct hc_table *table, const struct hc_output 
 	return used < out->width ? out->width - used : 0;
 }
 
-/** The length in bytes of a character, or of an escape sequence of escape.h, which must not be cut in two. */
+/** The length in bytes of a character, or of an escape sequence of escape.h, which must not be cut
+ * in two. */
 static size_t piece_size(const char *text)
 {
 	size_t size = 1;
@@ -305,8 +307,8 @@ static bool add_line(struct libscols_table *scols, const struct hc_table *table,
 			continue;
 		char *text = column->kind == HC_COLUMN_BAR ? bar_text(cell->share, bar, utf8)
 			     : column->flags & HC_COLUMN_SHRINK
-				     ? short_text(column, cell, room > MIN_SHRUNK ? room : MIN_SHRUNK,
-						  utf8)
+				     ? short_text(column, cell,
+						  room > MIN_SHRUNK ? room : MIN_SHRUNK, utf8)
 				     : cell_text(column, cell, utf8);
 		if (!text || scols_line_refer_data(line, to++, text)) {
 			free(text);
@@ -474,9 +476,9 @@ struct hc_error *hc_table_json(const struct hc_table *table, json_t **ret)
 		for (size_t c = 0; c < table->num_columns; c++) {
 			if (!in_data(table, c))
 				continue;
-			if (json_object_set_new(row, table->columns[c].name,
-						cell_json(&table->columns[c],
-							  cell_at(table, r, c))))
+			if (json_object_set_new(
+				    row, table->columns[c].name,
+				    cell_json(&table->columns[c], cell_at(table, r, c))))
 				return &hc_enomem;
 		}
 	}

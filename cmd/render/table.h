@@ -2,9 +2,10 @@
  * @file
  * One table model that prints as text, CSV and JSON, so that no verb formats by hand.
  *
- * A verb describes its columns once and fills rows with plain values; how a byte count looks in each format is
- * decided here. Text goes through libsmartcols, which aligns and shortens. A table holds its rows in memory: verbs
- * whose rows are as many as the chunks of a heap stream instead (chunks.c, grep.c).
+ * A verb describes its columns once and fills rows with plain values; how a byte count looks in
+ * each format is decided here. Text goes through libsmartcols, which aligns and shortens. A table
+ * holds its rows in memory: verbs whose rows are as many as the chunks of a heap stream instead
+ * (chunks.c, grep.c).
  *
  * Filling never fails: when memory runs out the table remembers, and printing reports it.
  */
@@ -29,10 +30,11 @@ enum hc_column_kind {
 enum {
 	HC_COLUMN_TEXT_ONLY = 1, /**< not in JSON or CSV, because another column says the same */
 	HC_COLUMN_DATA_ONLY = 2, /**< not in text */
-	HC_COLUMN_SHRINK = 4,    /**< shorten this one when a line is too long; at most one, without a bar */
-	HC_COLUMN_LEFT = 8,      /**< align a number to the left */
+	HC_COLUMN_SHRINK =
+		4, /**< shorten this one when a line is too long; at most one, without a bar */
+	HC_COLUMN_LEFT = 8, /**< align a number to the left */
 	HC_COLUMN_NO_CSV = 16,
-	HC_COLUMN_ESCAPED = 32,  /**< its text went through escape.h already */
+	HC_COLUMN_ESCAPED = 32, /**< its text went through escape.h already */
 };
 
 struct hc_column {
@@ -54,7 +56,7 @@ struct hc_table {
 	size_t num_columns;
 	struct hc_cell *cells; /**< row by row */
 	size_t num_rows, capacity;
-	unsigned hidden;       /**< bit per column: left out everywhere */
+	unsigned hidden; /**< bit per column: left out everywhere */
 	bool no_memory;
 };
 
@@ -66,7 +68,8 @@ void hc_table_deinit(struct hc_table *table);
 /** Leave a column out of every format. */
 void hc_table_hide(struct hc_table *table, unsigned column);
 
-/** Begin a row; its cells are unknown ("-" in text, empty in CSV, null in JSON) until they are set. */
+/** Begin a row; its cells are unknown ("-" in text, empty in CSV, null in JSON) until they are set.
+ */
 void hc_table_add_row(struct hc_table *table);
 
 /** Set a cell of the last row. */

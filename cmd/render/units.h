@@ -2,8 +2,8 @@
  * @file
  * Numbers for people: binary units, thousands separators, shares.
  *
- * Each call returns its text by value, so that several can stand in one printf() call. JSON and CSV never use
- * these: programs get plain integers.
+ * Each call returns its text by value, so that several can stand in one printf() call. JSON and CSV
+ * never use these: programs get plain integers.
  */
 #ifndef HC_CMD_RENDER_UNITS_H
 #define HC_CMD_RENDER_UNITS_H
