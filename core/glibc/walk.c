@@ -11,9 +11,13 @@
  * before is cleared. So the result is exactly that of a single walk, whatever was guessed. If they never meet, the
  * joiner has walked the piece itself.
  *
- * Where the chain breaks (a header that can't be one), the stretch is searched for the next place from which a
- * chain of sane headers leads on, and a new span begins there. Pairs of fenceposts, which sysmalloc leaves where
- * foreign memory follows, end a span too, but are no damage.
+ * Where the chain breaks (a header that can't be one), the break is mended: the next place from which a chain of
+ * sane headers leads on is found by looking, and the chunk with the broken header is taken to reach up to there. That
+ * depends on nothing but the headers themselves, so it gives the same answer in every piece. A break costs the bytes
+ * between the broken header and the next sane one, and nothing else.
+ *
+ * Pairs of fenceposts, which sysmalloc leaves where foreign memory follows (somebody else's sbrk), end a span; the
+ * next one begins at the next chain. They are no damage.
  */
 #include "core/glibc/glibc.h"
 #include "core/cleanup.h"
@@ -21,8 +25,16 @@
 
 /** Stretches shorter than this are walked by one thread; pieces are at least this long. Bytes. */
 #define MIN_PIECE (UINT64_C(8) << 20)
-/** Headers that must follow a guessed one before it is believed. */
-#define TRIAL_LENGTH 64
+/** Sane headers in a row before a guess at a chain is believed. A wrong guess costs only time. */
+#define GUESS_LENGTH 64
+/**
+ * The same where a break is mended. Fewer, since there may be more damage near; more would lose all sound chunks
+ * between two breaks that lie closer together.
+ */
+#define MEND_LENGTH 4
+/** Headers in a row inside a guessed chunk that prove the guess wrong, and bytes of it that are searched for them. */
+#define HIDING_LENGTH 16
+#define HIDING_WINDOW (UINT64_C(64) << 10)
 
 /** Bytes that are walked, in one piece of memory. Offsets count from the first header. */
 struct chain {
@@ -33,9 +45,11 @@ struct chain {
 	uint64_t min_chunk;
 	uint64_t bad_bits;     /**< bits that no size field of this stretch has */
 	uint64_t top;          /**< offset of the top chunk, whose end need not be aligned; NO_TOP */
+	uint64_t reach;        /**< bytes to the end of the stretch; more than size when bytes are missing */
 };
 
 #define NO_TOP UINT64_MAX
+#define NO_OFFSET UINT64_MAX
 
 /** Size of the chunk at @p offset, or 0 when the header can't be one. */
 static inline uint64_t chunk_size(const struct chain *chain, uint64_t offset, uint64_t *field_ret)
@@ -93,18 +107,25 @@ static uint64_t walk_chain(const struct chain *chain, uint64_t offset, uint64_t 
 	return offset;
 }
 
-/** Whether a chain of sane headers leads on from @p offset, or straight to the end. */
-static bool leads_on(const struct chain *chain, uint64_t offset)
+/**
+ * Whether @p length sane headers follow each other from @p offset on, or lead straight to the end. Where a header says
+ * that the chunk before it is free, that chunk's footer must agree.
+ */
+static bool leads_on(const struct chain *chain, uint64_t offset, unsigned length)
 {
-	uint64_t field;
-	for (unsigned i = 0; i < TRIAL_LENGTH; i++) {
-		uint64_t size = chunk_size(chain, offset, &field);
-		if (!size) {
+	uint64_t field, size = 0;
+	for (unsigned i = 0; i < length; i++) {
+		uint64_t next = chunk_size(chain, offset, &field);
+		if (!next) {
 			/* A fencepost ends a sound chain, too. */
 			return i && chain->size - offset >= chain->header &&
 			       (hc_load_word(chain->data + offset + chain->word, chain->word) &
 				~(uint64_t)GLIBC_PREV_INUSE) == chain->header;
 		}
+		if (i && !(field & GLIBC_PREV_INUSE) &&
+		    hc_load_word(chain->data + offset, chain->word) != size)
+			return false;
+		size = next;
 		offset += size;
 		if (offset == chain->size)
 			return true;
@@ -112,23 +133,172 @@ static bool leads_on(const struct chain *chain, uint64_t offset)
 	return true;
 }
 
-/** First offset in [from, to) from which a chain leads on, or @p to. */
-static uint64_t find_chain(const struct chain *chain, uint64_t from, uint64_t to)
+/**
+ * Whether the chunk that a guessed header at @p offset describes would hold a long chain of sane headers. Then the
+ * header is none: three letters and a zero make a size of megabytes that may well end at a true header.
+ */
+static bool hides_chain(const struct chain *chain, uint64_t offset)
+{
+	uint64_t field, size = chunk_size(chain, offset, &field), step = UINT64_C(1) << chain->unit_shift;
+	uint64_t end = offset + size, window = size < HIDING_WINDOW ? end : offset + HIDING_WINDOW;
+	for (uint64_t at = offset + step; at < window; at += step) {
+		uint64_t next = at;
+		unsigned length = 0;
+		while (length < HIDING_LENGTH && next < end &&
+		       (size = chunk_size(chain, next, &field))) {
+			next += size;
+			length++;
+		}
+		if (length == HIDING_LENGTH && next < end)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * First offset in [from, to) from which a chain leads on, or @p to.
+ *
+ * @param broken where the chain broke, or NO_OFFSET when this is a first guess. A header whose chunk before is free
+ *               is believed only when that chunk is the broken one: its footer, the prev_size field here, then says
+ *               how long it is.
+ */
+static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t from, uint64_t to)
 {
 	for (uint64_t at = from; at < to; at += UINT64_C(1) << chain->unit_shift) {
 		uint64_t field;
-		if (chunk_size(chain, at, &field) && field & GLIBC_PREV_INUSE && leads_on(chain, at))
+		if (!chunk_size(chain, at, &field))
+			continue;
+		if (!(field & GLIBC_PREV_INUSE) &&
+		    (broken == NO_OFFSET ||
+		     hc_load_word(chain->data + at, chain->word) != at - broken))
+			continue;
+		if (broken == NO_OFFSET ? leads_on(chain, at, GUESS_LENGTH) :
+					  leads_on(chain, at, MEND_LENGTH) && !hides_chain(chain, at))
 			return at;
 	}
 	return to;
 }
 
+/** What a stretch looks like where no chunk's header was accepted. */
+enum interruption {
+	REACHED_END,
+	FENCEPOSTS, /**< a header-sized filler and a header-sized fencepost: foreign memory follows */
+	TERMINATOR, /**< filler and a header of size 0: the end of a thread heap that has a successor */
+	MISSING,    /**< the core's bytes end here */
+	DAMAGED,
+};
+
+static uint64_t field_at(const struct chain *chain, uint64_t offset)
+{
+	return offset + 2 * chain->word <= chain->size ?
+		       hc_load_word(chain->data + offset + chain->word, chain->word) :
+		       0;
+}
+
+static enum interruption what_is_at(const struct chain *chain, uint64_t offset)
+{
+	unsigned header = chain->header;
+	uint64_t left = chain->size - offset;
+	bool more_follows = chain->reach > chain->size;
+	/* On i386 a heap's end is not aligned as chunks are; less than a unit may be left over. */
+	uint64_t unit = UINT64_C(1) << chain->unit_shift;
+	if (!left)
+		return more_follows ? MISSING : REACHED_END;
+	if (left >= 2 * header && (field_at(chain, offset) & ~UINT64_C(1)) == header) {
+		uint64_t second = field_at(chain, offset + header);
+		if (second == (header | GLIBC_PREV_INUSE))
+			return FENCEPOSTS;
+		if (second == GLIBC_PREV_INUSE && left < 2 * header + unit)
+			return TERMINATOR;
+	}
+	if (left >= header && left < header + unit && field_at(chain, offset) == GLIBC_PREV_INUSE)
+		return TERMINATOR;
+	if (more_follows) {
+		/* The chunk here may be sound and merely reach beyond the bytes that the core has. */
+		uint64_t size = field_at(chain, offset) & ~(uint64_t)GLIBC_SIZE_BITS;
+		if (left < 2 * chain->word ||
+		    (size > left && size <= chain->reach - offset &&
+		     !(field_at(chain, offset) & chain->bad_bits)))
+			return MISSING;
+	}
+	return DAMAGED;
+}
+
+/** A broken header and where the chain resumes; chain.size when nowhere. Offsets. */
+struct damage {
+	uint64_t offset, resume;
+	uint64_t previous; /**< unit of the chunk before, or NO_UNIT */
+};
+
+struct damages {
+	struct damage *items;
+	size_t num;
+};
+
+static struct hc_error *add_damage(struct damages *damages, struct damage damage)
+{
+	if ((damages->num & (damages->num - 1)) == 0) {
+		size_t capacity = damages->num ? damages->num * 2 : 1;
+		void *grown = realloc(damages->items, capacity * sizeof(*damages->items));
+		if (!grown)
+			return &hc_enomem;
+		damages->items = grown;
+	}
+	damages->items[damages->num++] = damage;
+	return NULL;
+}
+
+/**
+ * Mend the break at @p *offset: the chunk there reaches up to the next chain.
+ *
+ * @return whether the walk can go on, at the new @p *offset
+ */
+static struct hc_error *mend(const struct chain *chain, uint64_t *offset, uint64_t *previous,
+			     struct damages *damages, bool *goes_on)
+{
+	uint64_t broken = *offset, step = UINT64_C(1) << chain->unit_shift;
+	*goes_on = false;
+	if (what_is_at(chain, broken) != DAMAGED)
+		return NULL;
+	/* Behind a broken top there is only what was freed long ago: all of it is top. */
+	uint64_t resume = broken == chain->top ?
+				  chain->size :
+				  find_chain(chain, broken, broken + step, chain->size);
+	struct hc_error *err = add_damage(damages, (struct damage){broken, resume, *previous});
+	if (err || (resume == chain->size && broken != chain->top))
+		return err;
+	set_start(chain, broken >> chain->unit_shift);
+	*previous = broken >> chain->unit_shift;
+	*offset = resume;
+	*goes_on = true;
+	return NULL;
+}
+
 /** One piece of a chain that is walked in parallel. */
 struct piece {
 	uint64_t from, to; /**< offsets */
-	uint64_t end;      /**< first header not accepted */
+	uint64_t end;      /**< first header not accepted, or at or behind @ref to */
 	uint64_t last;     /**< unit of the last chunk, or NO_UNIT */
+	struct damages damages;
 };
+
+/** Walk from a header at @p offset to the end of the piece, mending what breaks. */
+static struct hc_error *walk_and_mend(const struct chain *chain, struct piece *piece, uint64_t offset)
+{
+	piece->last = NO_UNIT;
+	for (bool goes_on = true; goes_on;) {
+		offset = walk_chain(chain, offset, piece->to, piece->last, &piece->last);
+		piece->end = offset;
+		if (offset >= piece->to)
+			break;
+		struct hc_error *err =
+			mend(chain, &offset, &piece->last, &piece->damages, &goes_on);
+		if (err)
+			return err;
+		piece->end = offset;
+	}
+	return NULL;
+}
 
 struct piecewise {
 	const struct chain *chain;
@@ -140,9 +310,8 @@ static struct hc_error *walk_piece(void *ctx, unsigned worker, size_t task)
 	(void)worker;
 	struct piecewise *work = ctx;
 	struct piece *piece = &work->pieces[task];
-	uint64_t first = task ? find_chain(work->chain, piece->from, piece->to) : 0;
-	piece->end = walk_chain(work->chain, first, piece->to, NO_UNIT, &piece->last);
-	return NULL;
+	uint64_t first = task ? find_chain(work->chain, NO_OFFSET, piece->from, piece->to) : 0;
+	return walk_and_mend(work->chain, piece, first);
 }
 
 static void clear_units(const struct chain *chain, uint64_t from, uint64_t to)
@@ -166,52 +335,83 @@ static bool starts_at(const struct chain *chain, uint64_t unit)
 	return chain->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK & 1;
 }
 
-/**
- * Let the true chain, which stands at @p offset, enter a piece.
- *
- * @return offset of the first header not accepted: at or after piece->to, or where the chain breaks
- */
-static uint64_t join_piece(const struct chain *chain, const struct piece *piece, uint64_t offset,
-			   uint64_t *previous)
+/** Take over what the piece's own walker found from @p offset on. */
+static struct hc_error *take_over(const struct piece *piece, uint64_t *offset, uint64_t *previous,
+				  struct damages *damages)
 {
-	unsigned shift = chain->unit_shift;
-	uint64_t guessed_from = piece->from >> shift;
-	while (offset < piece->to) {
-		uint64_t unit = offset >> shift, field;
-		bool met = starts_at(chain, unit);
-		uint64_t size = chunk_size(chain, offset, &field);
-		/* What was guessed up to here is not on the chain. */
-		clear_units(chain, guessed_from, unit);
-		if (!size) {
-			clear_units(chain, unit, piece->to >> shift);
-			return offset;
-		}
-		if (!(field & GLIBC_PREV_INUSE) && *previous != NO_UNIT)
-			set_free(chain, *previous);
-		if (met) {
-			*previous = piece->last;
-			return piece->end;
-		}
-		set_start(chain, unit);
-		*previous = unit;
-		offset += size;
-		guessed_from = unit + 1;
+	for (size_t i = 0; i < piece->damages.num; i++) {
+		struct hc_error *err = NULL;
+		if (piece->damages.items[i].offset >= *offset)
+			err = add_damage(damages, piece->damages.items[i]);
+		if (err)
+			return err;
 	}
-	clear_units(chain, guessed_from, piece->to >> shift);
-	return offset;
+	*offset = piece->end;
+	*previous = piece->last;
+	return NULL;
 }
 
-/** walk_chain() over the whole chain, with several threads when it is long. */
+/**
+ * Let the true chain, which stands at @p *offset, enter a piece. Leaves it at or behind piece->to, or where the chain
+ * ends.
+ */
+static struct hc_error *join_piece(const struct chain *chain, const struct piece *piece,
+				   uint64_t *offset, uint64_t *previous, struct damages *damages)
+{
+	unsigned shift = chain->unit_shift;
+	uint64_t guessed_from = piece->from >> shift; /* units whose bits may be false */
+	bool goes_on = true;
+	while (*offset < piece->to && goes_on) {
+		uint64_t unit = *offset >> shift, field;
+		bool met = starts_at(chain, unit);
+		uint64_t size = chunk_size(chain, *offset, &field);
+		clear_units(chain, guessed_from, unit);
+		if (size && !(field & GLIBC_PREV_INUSE) && *previous != NO_UNIT)
+			set_free(chain, *previous);
+		if (met)
+			return take_over(piece, offset, previous, damages);
+		guessed_from = unit + 1;
+		if (size) {
+			set_start(chain, unit);
+			*previous = unit;
+			*offset += size;
+			continue;
+		}
+		clear_units(chain, unit, unit + 1);
+		struct hc_error *err = mend(chain, offset, previous, damages, &goes_on);
+		if (err)
+			return err;
+	}
+	clear_units(chain, guessed_from, (piece->to + (UINT64_C(1) << shift) - 1) >> shift);
+	return NULL;
+}
+
+static struct hc_error *join_pieces(const struct chain *chain, const struct piece *pieces, size_t num,
+				    uint64_t *end_ret, uint64_t *last_ret, struct damages *damages)
+{
+	uint64_t offset = 0, previous = NO_UNIT;
+	struct hc_error *err = take_over(&pieces[0], &offset, &previous, damages);
+	for (size_t i = 1; i < num && !err; i++) {
+		if (offset >= pieces[i].from)
+			err = join_piece(chain, &pieces[i], &offset, &previous, damages);
+		else /* the chain has ended before this piece */
+			clear_units(chain, pieces[i].from >> chain->unit_shift,
+				    pieces[i].to >> chain->unit_shift);
+	}
+	*end_ret = offset;
+	*last_ret = previous;
+	return err;
+}
+
+/** Walk the whole chain, with several threads when it is long. */
 static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uint64_t *end_ret,
-				   uint64_t *last_ret)
+				   uint64_t *last_ret, struct damages *damages)
 {
 	uint64_t num = chain->size / MIN_PIECE;
 	if (num > 8 * (uint64_t)jobs)
 		num = 8 * (uint64_t)jobs;
-	if (jobs == 1 || num < 2) {
-		*end_ret = walk_chain(chain, 0, chain->size, NO_UNIT, last_ret);
-		return NULL;
-	}
+	if (jobs == 1 || num < 2)
+		num = 1;
 	hc_cleanup_free struct piece *pieces = calloc(num, sizeof(*pieces));
 	if (!pieces)
 		return &hc_enomem;
@@ -224,82 +424,32 @@ static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uin
 	}
 	struct piecewise work = {chain, pieces};
 	struct hc_error *err = hc_parallel_for(jobs, num, walk_piece, &work);
-	if (err)
-		return err;
-	uint64_t offset = pieces[0].end, previous = pieces[0].last;
-	for (uint64_t i = 1; i < num; i++) {
-		/* Where the chain broke, later pieces are not on it. */
-		if (offset < pieces[i].from)
-			clear_units(chain, pieces[i].from >> chain->unit_shift,
-				    pieces[i].to >> chain->unit_shift);
-		else
-			offset = join_piece(chain, &pieces[i], offset, &previous);
-	}
-	*end_ret = offset;
-	*last_ret = previous;
-	return NULL;
+	if (!err)
+		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
+	for (uint64_t i = 0; i < num; i++)
+		free(pieces[i].damages.items);
+	return err;
 }
-
-/** What a stretch looks like where no chunk's header was accepted. */
-enum interruption {
-	REACHED_END,
-	FENCEPOSTS, /**< a header-sized filler and a header-sized fencepost: foreign memory follows */
-	TERMINATOR, /**< filler and a header of size 0: the end of a thread heap that has a successor */
-	MISSING,    /**< the core's bytes end here */
-	DAMAGED,
-};
 
 struct walker {
 	struct glibc *g;
 	const struct glibc_stretch *stretch;
 	struct chain chain;
-	uint64_t start;   /**< address of chain.data */
-	bool more_follows;/**< chain.size is where the bytes end, not where the stretch does */
+	uint64_t start; /**< address of chain.data */
+	unsigned jobs;
 };
-
-static uint64_t field_at(const struct walker *w, uint64_t offset)
-{
-	return offset + 2 * w->chain.word <= w->chain.size ?
-		       hc_load_word(w->chain.data + offset + w->chain.word, w->chain.word) :
-		       0;
-}
-
-static enum interruption what_is_at(const struct walker *w, uint64_t offset)
-{
-	unsigned header = w->chain.header;
-	uint64_t left = w->chain.size - offset;
-	/* On i386 a heap's end is not aligned as chunks are; less than a unit may be left over. */
-	uint64_t unit = UINT64_C(1) << w->chain.unit_shift;
-	if (!left)
-		return w->more_follows ? MISSING : REACHED_END;
-	if (left >= 2 * header && (field_at(w, offset) & ~UINT64_C(1)) == header) {
-		uint64_t second = field_at(w, offset + header);
-		if (second == (header | GLIBC_PREV_INUSE))
-			return FENCEPOSTS;
-		if (second == GLIBC_PREV_INUSE && left < 2 * header + unit)
-			return TERMINATOR;
-	}
-	if (left >= header && left < header + unit && field_at(w, offset) == GLIBC_PREV_INUSE)
-		return TERMINATOR;
-	if (w->more_follows) {
-		/* The chunk here may be sound and merely reach beyond the bytes that the core has. */
-		uint64_t size = field_at(w, offset) & ~(uint64_t)GLIBC_SIZE_BITS;
-		if (left < 2 * w->chain.word ||
-		    (size > left && size <= w->stretch->end - (w->start + offset) &&
-		     !(field_at(w, offset) & w->chain.bad_bits)))
-			return MISSING;
-	}
-	return DAMAGED;
-}
 
 /** Add the first @p bytes of the chain, with the planes of the walk, as a span. */
 static struct hc_error *add_span(struct walker *w, uint64_t bytes, struct hc_block **blocks)
 {
+	uint64_t units = bytes >> w->chain.unit_shift;
 	struct hc_span *span;
+	/* The planes were made for all that might have come; a heap with many interruptions needs less. */
+	struct hc_block *owned = hc_steal(*blocks);
+	void *shrunk = realloc(owned, (units / HC_UNITS_PER_BLOCK + 1) * sizeof(*owned));
 	return hc_heap_add_span(w->g->heap, w->stretch->kind, w->stretch->arena, w->start,
-				w->start + bytes, w->start + w->chain.header,
-				bytes >> w->chain.unit_shift, w->chain.word, hc_steal(*blocks),
-				&span);
+				w->start + bytes, w->start + w->chain.header, units, w->chain.word,
+				shrunk ? shrunk : owned, &span);
 }
 
 /**
@@ -308,7 +458,7 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes, struct hc_blo
  */
 static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
 {
-	uint64_t offset = unit << w->chain.unit_shift, field = field_at(w, offset);
+	uint64_t offset = unit << w->chain.unit_shift, field = field_at(&w->chain, offset);
 	return w->stretch->kind == HC_SPAN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
 	       end - offset == 2 * w->chain.header;
 }
@@ -320,10 +470,10 @@ static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint
 	uint64_t fence = offset;
 	if (last != NO_UNIT && is_filler(w, last, offset))
 		fence = last << w->chain.unit_shift;
-	else if (field_at(w, offset) == GLIBC_PREV_INUSE)
+	else if (field_at(&w->chain, offset) == GLIBC_PREV_INUSE)
 		return add_span(w, offset, blocks); /* a bare terminator is not worth a chunk */
 	set_start(&w->chain, fence >> w->chain.unit_shift);
-	if (!(field_at(w, offset) & GLIBC_PREV_INUSE) && fence == offset && last != NO_UNIT)
+	if (!(field_at(&w->chain, offset) & GLIBC_PREV_INUSE) && fence == offset && last != NO_UNIT)
 		set_free(&w->chain, last);
 	struct hc_error *err = add_span(w, bytes, blocks);
 	if (err)
@@ -332,21 +482,36 @@ static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint
 				   "fencepost");
 }
 
-static struct hc_error *report_damage(struct walker *w, uint64_t offset, uint64_t resume)
+static struct hc_error *report_damage(struct walker *w, const struct damage *damage)
 {
-	struct hc_heap *heap = w->g->heap;
-	heap->partial = true;
-	uint64_t at = w->start + offset;
-	if (resume == w->chain.size)
+	uint64_t at = w->start + damage->offset, field = field_at(&w->chain, damage->offset);
+	w->g->heap->partial |= damage->resume == w->chain.size;
+	if (damage->offset == w->chain.top)
 		return hc_heap_add_inconsistency(
-			heap, at,
+			w->g->heap, at, "the top chunk has the impossible size field 0x%jx",
+			(uintmax_t)field);
+	if (damage->resume == w->chain.size)
+		return hc_heap_add_inconsistency(
+			w->g->heap, at,
 			"the chunk header here has the impossible size field 0x%jx; no chain of "
 			"chunks resumes in the %ju bytes that follow, which were left out",
-			(uintmax_t)field_at(w, offset), (uintmax_t)(w->chain.size - offset));
-	return hc_heap_add_inconsistency(heap, at,
-					 "the chunk header here has the impossible size field 0x%jx; "
-					 "the chain of chunks resumes %ju bytes further on",
-					 (uintmax_t)field_at(w, offset), (uintmax_t)(resume - offset));
+			(uintmax_t)field, (uintmax_t)(w->chain.size - damage->offset));
+	return hc_heap_add_inconsistency(
+		w->g->heap, at,
+		"the chunk header here has the impossible size field 0x%jx; the chain of chunks "
+		"resumes %ju bytes further on, so that is taken for its size",
+		(uintmax_t)field, (uintmax_t)(damage->resume - damage->offset));
+}
+
+/** Walk the chain and report its damage. */
+static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uint64_t *last_ret)
+{
+	struct damages damages = {0};
+	struct hc_error *err = walk_whole(&w->chain, w->jobs, end_ret, last_ret, &damages);
+	for (size_t i = 0; i < damages.num && !err; i++)
+		err = report_damage(w, &damages.items[i]);
+	free(damages.items);
+	return err;
 }
 
 /**
@@ -363,23 +528,20 @@ static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum i
 	if (!blocks)
 		return &hc_enomem;
 	w->chain.blocks = blocks;
-	uint64_t end, last;
-	struct hc_error *err = walk_whole(&w->chain, w->g->process->jobs, &end, &last);
+	uint64_t end = 0, last = NO_UNIT, fences = 2 * w->chain.header;
+	struct hc_error *err = walk_and_report(w, &end, &last);
 	if (err)
 		return err;
-	uint64_t fences = 2 * w->chain.header, step = UINT64_C(1) << w->chain.unit_shift;
-	*why_ret = what_is_at(w, end);
+	*why_ret = what_is_at(&w->chain, end);
 	switch (*why_ret) {
 	case FENCEPOSTS:
-		*resume_ret = find_chain(&w->chain, end + fences, w->chain.size);
+		*resume_ret = find_chain(&w->chain, NO_OFFSET, end + fences, w->chain.size);
 		return close_with_fence(w, end, last, end + fences, &blocks);
 	case TERMINATOR:
 		*resume_ret = w->chain.size;
 		return close_with_fence(w, end, last, w->chain.size, &blocks);
-	case DAMAGED:
-		*resume_ret = find_chain(&w->chain, end + step, w->chain.size);
-		if ((err = report_damage(w, end, *resume_ret)))
-			return err;
+	case DAMAGED: /* and nothing follows */
+		*resume_ret = w->chain.size;
 		break;
 	case REACHED_END:
 	case MISSING:
@@ -393,7 +555,6 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 {
 	const struct glibc_params *params = &w->g->params;
 	w->start = start;
-	w->more_follows = view.size < w->stretch->end - start;
 	w->chain = (struct chain){
 		.data = view.data,
 		.size = view.size,
@@ -401,6 +562,7 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 		.header = params->header,
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,
+		.reach = w->stretch->end - start,
 		.bad_bits = GLIBC_IS_MMAPPED | ((params->alignment - 1) & ~GLIBC_SIZE_BITS),
 	};
 	uint64_t top = w->stretch->top;
@@ -448,7 +610,7 @@ static uint64_t first_header_at(const struct glibc *g, uint64_t address)
 
 struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
 {
-	struct walker w = {.g = g, .stretch = stretch};
+	struct walker w = {.g = g, .stretch = stretch, .jobs = g->process->jobs};
 	uint64_t at = stretch->first;
 	bool on_chain = true; /* at is a header, not just some address */
 	while (at < stretch->end && stretch->end - at >= g->params.min_chunk) {
@@ -465,16 +627,18 @@ struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch
 		}
 		init_chain(&w, at, view);
 		if (!on_chain) {
-			uint64_t found = find_chain(&w.chain, 0, w.chain.size);
+			uint64_t found = find_chain(&w.chain, NO_OFFSET, 0, w.chain.size);
 			on_chain = found < w.chain.size;
 			at += found;
 			continue;
 		}
-		uint64_t resume, end;
+		uint64_t resume = 0, end;
 		enum interruption why;
 		if ((err = walk_span(&w, &resume, &why)))
 			return err;
 		at += resume;
+		/* What was walked ahead behind a fence is walked again: only once by all threads. */
+		w.jobs = why == FENCEPOSTS ? 1 : w.jobs;
 		if (why != MISSING)
 			continue;
 		if ((err = add_straddler(&w, at, &end)))
