@@ -131,13 +131,46 @@ static const char *skip_group(const char *pos)
 	return pos;
 }
 
-/** Read a literal character, escaped or not, that may be optional. */
-static const char *read_literal(struct branch *branch, const char *pos)
+static int hex_digit(char c)
 {
-	if (*pos == '\\')
-		pos++;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
-	uint8_t byte = *pos++;
+static bool is_ascii_punct(char c)
+{
+	return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') &&
+	       !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/** Past an escape that stands for one byte, or NULL. */
+static const char *escaped_byte(const char *pos, uint8_t *ret)
+{
+	static const char names[] = "nrtfea", bytes[] = "\n\r\t\f\033\a";
+	const char *name;
+
+	pos++;
+	if (is_ascii_punct(*pos)) {
+		*ret = *pos;
+		return pos + 1;
+	}
+	if (*pos == 'x' && hex_digit(pos[1]) >= 0 && hex_digit(pos[2]) >= 0) {
+		*ret = hex_digit(pos[1]) << 4 | hex_digit(pos[2]);
+		return pos + 3;
+	}
+	name = *pos ? strchr(names, *pos) : NULL;
+	if (!name)
+		return NULL;
+	*ret = bytes[name - names];
+	return pos + 1;
+}
+
+/** Take in a literal byte whose text ends at @p pos, unless what follows there makes it optional.
+ */
+static const char *take_literal(struct branch *branch, uint8_t byte, const char *pos)
+{
 	if (*pos == '*' || *pos == '?' || maybe_repeat(pos)) {
 		end_run(branch);
 		return skip_quantifier(pos);
@@ -150,10 +183,18 @@ static const char *read_literal(struct branch *branch, const char *pos)
 	return pos;
 }
 
-static bool is_ascii_punct(char c)
+/** Read an escape; NULL: it is unknown what this is. */
+static const char *read_escape(struct branch *branch, const char *pos)
 {
-	return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') &&
-	       !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	uint8_t byte;
+	const char *end = escaped_byte(pos, &byte);
+
+	if (end)
+		return take_literal(branch, byte, end);
+	if (!pos[1] || !strchr("dDwWsShHvVRbBAZzGK", pos[1]))
+		return NULL;
+	end_run(branch);
+	return skip_quantifier(pos + 2);
 }
 
 /** Read one item of a branch; NULL: it is unknown what this is. */
@@ -177,16 +218,11 @@ static const char *read_item(struct branch *branch, const char *pos)
 	case ')':
 		return NULL;
 	case '{':
-		return maybe_repeat(pos) ? NULL : read_literal(branch, pos);
+		return maybe_repeat(pos) ? NULL : take_literal(branch, *pos, pos + 1);
 	case '\\':
-		if (is_ascii_punct(pos[1]))
-			return read_literal(branch, pos);
-		if (!pos[1] || !strchr("dDwWsShHvVRbBAZzGK", pos[1]))
-			return NULL;
-		pos += 2;
-		break;
+		return read_escape(branch, pos);
 	default:
-		return read_literal(branch, pos);
+		return take_literal(branch, *pos, pos + 1);
 	}
 	if (!pos)
 		return NULL;
