@@ -81,7 +81,8 @@ enum hc_class_id hc_class_find(const char *name)
 	"PTTL|XADD|XREAD|XRANGE|PFADD|PFCOUNT|EVALSHA)"
 
 /**
- * Statements, in upper and in lower case. Mixed case is more often prose ("Select one from the list").
+ * Statements, in upper and in lower case. Mixed case is more often prose ("Select one from the
+ * list").
  */
 #define SQL_UPPER                                                                                  \
 	"\\A\\s*+(?:SELECT\\s[\\s\\S]{1,2000}?\\sFROM\\s+[A-Za-z_\"`(%\\[]|"                       \
@@ -111,8 +112,15 @@ enum hc_class_id hc_class_find(const char *name)
 	":)"                                                                                       \
 	"(?![^:]*\\.(?:c|cc|cpp|cxx|h|hpp|S|py|pl|pm|rb|js|ts|java|go|rs|lua|sh|so)(?:\\.[0-9]+)*" \
 	":)"                                                                                       \
-	"[A-Za-z_][A-Za-z0-9_.{}@+#$-]{0,63}+"                                                    \
+	"[A-Za-z_][A-Za-z0-9_.{}@+#$-]{0,63}+"                                                     \
 	"(?::(?![/.~])[A-Za-z0-9_.{}@+#$/|*-]{1,128}+)++\\z"
+
+/** What a run of text is to its chunk, from the least. */
+enum place {
+	ANYWHERE, /**< it only is there: what it says must be proof enough */
+	FIELD,    /**< a string in a struct (hc_run_is_field()) */
+	WHOLE,    /**< what the chunk holds (hc_run_is_text()) */
+};
 
 /** One pattern of a class. The subject is one run of text: \A and \z are its ends. */
 struct class_pattern {
@@ -121,7 +129,7 @@ struct class_pattern {
 	const char *first;   /**< bytes that it may begin with; NULL: any */
 	const char *literal; /**< what the run must hold; NULL: nothing */
 	size_t max_size;     /**< longer runs don't match; 0: no bound */
-	bool whole;          /**< the run must be what the chunk holds (hc_run_is_text()) */
+	enum place place;    /**< the least that the run must be */
 };
 
 /** By class, in the order of precedence. JSON, text and UTF-8 are functions and come in between. */
@@ -129,28 +137,28 @@ static const struct class_pattern class_patterns[] = {
 	{HC_CLASS_HTTP_REQUEST,
 	 "\\A[^\\r\\n]{0,8}?(?<![A-Za-z])([A-Z]{3,16} [^\\x00-\\x20\\x7f]{1,4000} HTTP/1\\.[01])"
 	 "(?=[\\r\\n]|\\z)",
-	 NULL, " HTTP/1.", 0, false},
+	 NULL, " HTTP/1.", 0, ANYWHERE},
 	{HC_CLASS_HTTP_RESPONSE, "\\AHTTP/1\\.[01] [1-5][0-9]{2}(?:[ \\r\\n]|\\z)", "H", "HTTP/1.",
-	 0, false},
+	 0, ANYWHERE},
 	{HC_CLASS_REDIS_COMMAND,
 	 "\\A\\*[1-9][0-9]{0,6}\\r\\n\\$[0-9]{1,9}\\r\\n[A-Za-z_.|-]{2,24}(?:\\r|\\z)", "*",
-	 "\r\n$", 0, false},
+	 "\r\n$", 0, ANYWHERE},
 	{HC_CLASS_REDIS_COMMAND,
 	 "\\A(?:" REDIS_DISTINCT " [!-~]{1,512}+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|" REDIS_PLAIN
 	 " (?!/)(?:(?![!-~]*://)[!-~]+:[!-~]+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|[!-~]{1,512}+"
 	 "(?: [ -~]{0,2048})?\\r\\n))",
-	 LETTERS_UPPER, " ", 0, true},
+	 LETTERS_UPPER, " ", 0, WHOLE},
 	{HC_CLASS_FORM_DATA,
 	 "\\A" FORM_NAME "=" FORM_VALUE "(?:&" FORM_NAME "=" FORM_VALUE ")++(?:&[^=&\\s]{0,64})?"
 	 "(?:[\\r\\n]|\\z)",
-	 NULL, "&", 0, true},
+	 NULL, "&", 0, WHOLE},
 	{HC_CLASS_MARKUP,
 	 "\\A\\s*+(?:<\\?xml\\s|<!(?i:DOCTYPE)\\s|<!--|<[A-Za-z][A-Za-z0-9:._-]{0,63}+"
 	 "(?:\\s[^<>]{0,2048})?(?:/>|(?<=/)>|>[\\s\\S]*?(?:</[A-Za-z]|/>)))",
-	 "<" SPACES, "<", 0, false},
-	{HC_CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, false},
-	{HC_CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, false},
-	{HC_CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, true},
+	 "<" SPACES, "<", 0, ANYWHERE},
+	{HC_CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, ANYWHERE},
+	{HC_CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, ANYWHERE},
+	{HC_CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, FIELD},
 };
 
 #define NUM_PATTERNS (sizeof(class_patterns) / sizeof(class_patterns[0]))
@@ -316,7 +324,7 @@ static bool pattern_matches(const struct hc_classifier *classifier,
 /** The class that the patterns and JSON give a run, before @p worst; else @p worst. */
 static enum hc_class_id match_run(const struct hc_classifier *classifier,
 				  struct hc_classifier_scratch *scratch, struct hc_bytes text,
-				  bool whole, enum hc_class_id worst, size_t *start_ret)
+				  enum place place, enum hc_class_id worst, size_t *start_ret)
 {
 	uint32_t bits = classifier->first[text.data[0]];
 	bool json_tried = !memchr("{[" SPACES, text.data[0], 6);
@@ -333,7 +341,7 @@ static enum hc_class_id match_run(const struct hc_classifier *classifier,
 		}
 		if (pattern->class >= worst)
 			return worst;
-		if ((!pattern->whole || whole) &&
+		if (place >= pattern->place &&
 		    pattern_matches(classifier, scratch, i, text, start_ret))
 			return pattern->class;
 	}
@@ -358,6 +366,16 @@ static void strip_sds_length(struct hc_bytes window, struct hc_text_run *run)
 	}
 }
 
+static enum place place_of_run(const struct hc_classifier *classifier, struct hc_bytes window,
+			       const struct hc_text_run *run)
+{
+	if (hc_run_is_text(window, run, &classifier->mapped, classifier->word_size))
+		return WHOLE;
+	if (hc_run_is_field(window, run, &classifier->mapped, classifier->word_size))
+		return FIELD;
+	return ANYWHERE;
+}
+
 /** The best class that the runs of text give a window; HC_CLASS_OTHER when there is none. */
 static struct recognised recognise_text(const struct hc_classifier *classifier,
 					struct hc_classifier_scratch *scratch,
@@ -369,21 +387,22 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 
 	for (size_t i = 0; i < num; i++) {
 		struct hc_text_run *run = &runs[i];
-		bool whole =
-			hc_run_is_text(window, run, &classifier->mapped, classifier->word_size);
+		enum place place = place_of_run(classifier, window, run);
 		enum hc_class_id worst = best.class;
 		size_t start;
 
+		/* What lies behind a text is slack, not a field. */
+		if (place == FIELD && best.class != HC_CLASS_OTHER)
+			place = ANYWHERE;
 		if (run->ended)
 			strip_sds_length(window, run);
-		if (whole && worst > (run->utf8 ? HC_CLASS_UTF8 : HC_CLASS_TEXT))
+		if (place == WHOLE && worst > HC_CLASS_UTF8)
 			worst = run->utf8 ? HC_CLASS_UTF8 : HC_CLASS_TEXT;
 
 		struct hc_bytes text = {window.data + run->start, run->size};
-		enum hc_class_id class = match_run(classifier, scratch, text, whole, worst, &start);
-		if (class < best.class) {
+		enum hc_class_id class = match_run(classifier, scratch, text, place, worst, &start);
+		if (class < best.class)
 			best = (struct recognised){class, run->start + start, run->size - start};
-		}
 	}
 	return best;
 }

@@ -65,6 +65,13 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 		    const struct hc_ranges *ranges, unsigned word_size);
 
 /**
+ * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, ended, with a zero before it.
+ * That alone is no proof; what it says must be.
+ */
+bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
+		     const struct hc_ranges *ranges, unsigned word_size);
+
+/**
  * Whether text is a JSON object or array, or the beginning of one, with at least one member, one string or two
  * elements. Nesting beyond 64 levels ends the look.
  */

@@ -198,6 +198,20 @@ static void test_headers(void **state)
 	strcpy((char *)chunk + 40, request);
 	assert_int_equal(class_of(*state, chunk, 128, request), HC_CLASS_HTTP_REQUEST);
 
+	/* A key in a field of a struct; other text in one says nothing about the struct. */
+	memset(chunk, 0, sizeof(chunk));
+	strcpy((char *)chunk, "GET");
+	memcpy(chunk + 32, &(double){2.5}, 8);
+	strcpy((char *)chunk + 48, "user:1234");
+	assert_int_equal(class_of(*state, chunk, 120, "user:1234"), HC_CLASS_KEY);
+	strcpy((char *)chunk + 48, "user 1234");
+	assert_int_equal(class_of(*state, chunk, 120, NULL), HC_CLASS_OTHER);
+
+	/* A key that an earlier string of the chunk's memory left behind. */
+	strcpy((char *)chunk, "a sentence");
+	strcpy((char *)chunk + 16, "user:1234");
+	assert_int_equal(class_of(*state, chunk, 40, "a sentence"), HC_CLASS_TEXT);
+
 	/* A pointer with printable bytes behind a number that happens to be its length is none. */
 	memset(chunk, 0, sizeof(chunk));
 	chunk[0] = 4;
