@@ -135,18 +135,16 @@ static uint8_t textual(enum hc_class_id class)
 	return hc_classes[class].textual ? class : STRUCTURAL;
 }
 
-/** The class that says most about some chunks: textual before structural before other, then by bytes. */
+/** The class that says most about some chunks: a textual one if there is any, then the one with most bytes. */
 static enum hc_class_id best_class(const struct hc_count classes[HC_NUM_CLASSES])
 {
 	enum hc_class_id best = HC_CLASS_OTHER;
 
 	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-		bool better = classes[i].bytes > classes[best].bytes;
-
-		if (!classes[i].chunks || i == HC_CLASS_OTHER)
+		if (!classes[i].chunks || hc_classes[i].textual < hc_classes[best].textual)
 			continue;
-		if (best == HC_CLASS_OTHER || hc_classes[i].textual > hc_classes[best].textual ||
-		    (hc_classes[i].textual == hc_classes[best].textual && better))
+		if (hc_classes[i].textual > hc_classes[best].textual ||
+		    classes[i].bytes > classes[best].bytes)
 			best = i;
 	}
 	return best;

@@ -10,7 +10,8 @@
  * them hold.
  *
  * The classes of the chunks *below* matter more than that of the root object, which usually is a struct: the
- * "content" of a group is the class with the most bytes among all its chunks, "other" and structural ones last.
+ * "content" of a group is the textual class with the most bytes among all its chunks, or, where there is no text, the
+ * structural one (or "other") with the most.
  *
  * Needs hc_reachability_run() first.
  */

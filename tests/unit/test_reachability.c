@@ -215,6 +215,74 @@ static void test_arena_is_no_root(void **state)
 	fake_deinit(&fake);
 }
 
+/** Pages that the linker wrote before it made them read-only are roots; constants are not. */
+static void test_relro(void **state)
+{
+	struct fake fake;
+	struct hc_module module = {
+		.start = 0x30000000,
+		.end = 0x30004000,
+		.data_start = 0x30001800,
+		.data_end = 0x30004000,
+	};
+	uint64_t c[3], sizes[3] = { 32, 32, 32 };
+
+	(void)state;
+	fake_init(&fake, 8, 1, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, NUM(c), c);
+	fake_area(&fake, 0x30000000, 4096, HC_MAPPING_RODATA, PF_R);
+	fake_area(&fake, 0x30001000, 4096, HC_MAPPING_RODATA, PF_R);
+	fake.process.modules.items = &module;
+	fake.process.modules.num = 1;
+	fake_seal(&fake);
+	fake_store(&fake, 0x30000000, c[0]);
+	fake_store(&fake, 0x300017f8, c[1]);
+	fake_store(&fake, 0x30001800, c[2]);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, c[0]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[1]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[2]), HC_REACHABLE);
+	assert_int_equal(stats.root_bytes, 4096 + 0x800);
+	fake_deinit(&fake);
+}
+
+/** Bytes that the core lacks, in roots and in the middle of a chunk. */
+static void test_missing_bytes(void **state)
+{
+	enum { SIZE = 5 * 4096 };
+	struct fake fake;
+	static uint8_t heap[SIZE];
+	uint64_t small[2], sizes[2] = { 32, 32 }, big = HEAP + 16;
+	struct hc_span *span;
+
+	(void)state;
+	memset(heap, 0, sizeof(heap));
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, sizes, 2, small);
+	/* One chunk of five pages; the third is missing. */
+	assert_null(hc_memory_add(&fake.process.memory, HEAP,
+				  (struct hc_bytes){ heap, 2 * 4096 }, true));
+	assert_null(hc_memory_add(&fake.process.memory, HEAP + 3 * 4096,
+				  (struct hc_bytes){ heap + 3 * 4096, 2 * 4096 }, true));
+	assert_null(hc_heap_add_span(fake.heap, HC_SPAN_MAIN, 0, HEAP, HEAP + SIZE, big,
+				     (SIZE - 16) / 16 + 1, 8, NULL, &span));
+	hc_span_set_start(span, 0);
+	fake_seal(&fake);
+	fake.mappings[0].end += 8192; /* two pages of the root range are missing, too */
+	fake_root(&fake, 0, big);
+	memcpy(heap + 4096, &small[0], 8);
+	memcpy(heap + 4 * 4096 + 8, &small[1], 8);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, small[0]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, small[1]), HC_REACHABLE);
+	assert_int_equal(stats.root_bytes, 3 * 4096);
+	assert_int_equal(stats.root_bytes_missing, 2 * 4096);
+	assert_int_equal(stats.words_seen, 4096 / 8 + (4 * 4096 - 16) / 8 + 3 + 2);
+	fake_deinit(&fake);
+}
+
 /** @name Against the definition, on random graphs */
 /**@{*/
 
@@ -452,6 +520,67 @@ static void test_wide_tables(void **state)
 	free(leaves);
 	free(leaf_sizes);
 }
+/**
+ * A chain of tables, each with one pointer to the next and many to leaves, all of which are pushed before the first is
+ * looked at: more than a stack holds, for whichever worker follows the chain.
+ */
+static void make_chain(struct fake *fake, unsigned jobs, bool same_leaves, bool closed)
+{
+	enum { TABLES = 80, FAN = 2047 };
+	static uint64_t sizes[TABLES], tables[TABLES], leaf_sizes[TABLES * FAN], leaves[TABLES * FAN];
+
+	for (size_t i = 0; i < TABLES; i++)
+		sizes[i] = FAN * 8 + 24;
+	for (size_t i = 0; i < TABLES * FAN; i++)
+		leaf_sizes[i] = 32;
+	fake_init(fake, 8, jobs, 4096);
+	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
+	fake_span(fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLES * FAN, leaves);
+	fake_seal(fake);
+	for (size_t t = 0; t < TABLES; t++) {
+		for (size_t i = 0; i < FAN; i++)
+			fake_store(fake, tables[t] + i * 8, leaves[(same_leaves ? 0 : t * FAN) + i]);
+		if (closed || t + 1 < TABLES)
+			fake_store(fake, tables[t] + FAN * 8, tables[(t + 1) % TABLES]);
+	}
+	/* Leaves that lead on, far from each other. */
+	for (size_t i = 0; i < TABLES * FAN / 2; i++)
+		fake_store(fake, leaves[i] + 8, leaves[TABLES * FAN - 1 - i]);
+	if (!closed)
+		fake_root(fake, 0, tables[0]);
+}
+
+static void test_stacks_that_overflow(void **state)
+{
+	(void)state;
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+		struct hc_reach_stats stats;
+
+		make_chain(&fake, jobs_tried[j], false, false);
+		stats = run(&fake);
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 80 + 80 * 2047);
+		assert_int_equal(stats.pointers_seen, 80 + 80 * 2047 + 40 * 2047);
+		fake_deinit(&fake);
+
+		make_chain(&fake, jobs_tried[j], true, false);
+		stats = run(&fake);
+		/* The leaves of the first table, and those that they lead to. */
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 80 + 2 * 2047);
+		assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 80 * 2047 / 2 - 2047);
+		assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 80 * 2047 / 2 - 2047);
+		assert_int_equal(stats.pointers_seen, 80 + 80 * 2047 + 40 * 2047);
+		fake_deinit(&fake);
+
+		/* All lost, in one cycle. */
+		make_chain(&fake, jobs_tried[j], false, true);
+		stats = run(&fake);
+		assert_int_equal(stats.cycles, 1);
+		assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 1);
+		assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 80 + 80 * 2047 - 1);
+		fake_deinit(&fake);
+	}
+}
 /**@}*/
 
 static void test_heuristics(void **state)
@@ -525,9 +654,12 @@ int main(void)
 		cmocka_unit_test(test_cycles),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_arena_is_no_root),
+		cmocka_unit_test(test_relro),
+		cmocka_unit_test(test_missing_bytes),
 		cmocka_unit_test(test_random_graphs),
 		cmocka_unit_test(test_long_list_with_back_pointers),
 		cmocka_unit_test(test_wide_tables),
+		cmocka_unit_test(test_stacks_that_overflow),
 		cmocka_unit_test(test_heuristics),
 		cmocka_unit_test(test_base_class),
 	};
