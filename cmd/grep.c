@@ -38,6 +38,16 @@ static const struct hc_option own_options[] = {
 
 #define DEFAULT_TOP 10
 
+/** As everywhere, 0 is all. */
+static struct hc_error *parse_top(const char *value, uint64_t *ret)
+{
+	struct hc_error *err = hc_parse_count("--top", value, ret);
+
+	if (!err && !*ret)
+		*ret = UINT64_MAX;
+	return err;
+}
+
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
@@ -57,7 +67,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return NULL;
 	case OWN_TOP:
 		own->top = DEFAULT_TOP;
-		return value ? hc_parse_count("--top", value, &own->top) : NULL;
+		return value ? parse_top(value, &own->top) : NULL;
 	case OWN_MAPS:
 		own->mappings = true;
 		return NULL;

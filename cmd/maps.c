@@ -236,8 +236,16 @@ static struct hc_error *build_rows(struct view *view, bool fold)
 	return NULL;
 }
 
-static void add_row(const struct view *view, struct hc_table *table, const struct row *row,
-		    bool fold)
+/** What a mapping is for, without "executable/library": the name beside it tells. */
+static const char *short_title(const struct hc_mapping *mapping)
+{
+	const char *title = hc_mapping_kind_title(mapping->kind);
+	const char *blank = strchr(title, ' ');
+
+	return is_module_page(mapping) && blank ? blank + 1 : title;
+}
+
+static void add_row(const struct view *view, struct hc_table *table, const struct row *row)
 {
 	const struct hc_mapping *mapping = row->first;
 	bool folded = row->num > 1;
@@ -256,15 +264,14 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 				mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p');
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
-	hc_table_text(table, TITLE,
-		      folded ? "executable/library" : hc_mapping_kind_title(mapping->kind));
+	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));
 	hc_table_text(table, MARK, row->mark ? "*" : "");
 	hc_table_text(table, PATH, mapping->path);
 	hc_table_text(table, NOTE, mapping->note);
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_text(table, REASON, mark_reason(view, row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
-	const char *base = mapping->path && fold ? strrchr(mapping->path, '/') : NULL;
+	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
 		      mapping->note   ? mapping->note
 		      : base          ? base + 1
@@ -272,10 +279,10 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 				      : "");
 }
 
-static void fill_table(const struct view *view, struct hc_table *table, size_t num, bool fold)
+static void fill_table(const struct view *view, struct hc_table *table, size_t num)
 {
 	for (size_t i = 0; i < num; i++)
-		add_row(view, table, &view->rows[i], fold);
+		add_row(view, table, &view->rows[i]);
 	if (!view->has_resident)
 		hc_table_hide(table, RESIDENT);
 	if (!view->has_contents)
@@ -300,7 +307,7 @@ enum kind_column {
 
 static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
 	[KIND_NAME] = {"kind", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[KIND_TITLE] = {"title", "KIND", HC_COLUMN_TEXT},
+	[KIND_TITLE] = {"title", "KIND", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
 	[KIND_NUM] = {"mappings", "MAPPINGS", HC_COLUMN_COUNT},
 	[KIND_SIZE] = {"size", "SIZE", HC_COLUMN_BYTES},
 	[KIND_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
@@ -440,7 +447,7 @@ static struct hc_error *render(struct view *view)
 		return err;
 	fill_kinds(view, &kinds);
 	fill_table(view, &table,
-		   fold && own->top && own->top < view->num_rows ? own->top : view->num_rows, fold);
+		   fold && own->top && own->top < view->num_rows ? own->top : view->num_rows);
 	switch (options->format) {
 	case HC_FORMAT_JSON:
 		return write_json(view, &kinds, &table);

@@ -54,10 +54,28 @@ void hc_session_deinit(struct hc_session *session)
 	free(session->no_heap);
 }
 
+/** Anonymous memory that this program has now, bytes; 0 when the kernel doesn't tell. */
+static uint64_t anonymous_memory(void)
+{
+	hc_cleanup_fclose FILE *file = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "RssAnon: %lu", &kib) == 1)
+			break;
+	}
+	return kib * UINT64_C(1024);
+}
+
 void hc_session_phase(struct hc_session *session, const char *name)
 {
-	if (session->phase_start)
+	if (session->phase_start) {
 		session->phases[session->num_phases - 1].seconds = now() - session->phase_start;
+		uint64_t anonymous = session->options->verbose ? anonymous_memory() : 0;
+		if (anonymous > session->peak_anonymous)
+			session->peak_anonymous = anonymous;
+	}
 	session->phase_start = 0;
 	hc_progress_set(session->progress, name);
 	if (!name || session->num_phases == HC_MAX_PHASES)
@@ -180,6 +198,8 @@ void hc_session_print_costs(struct hc_session *session)
 		print_reach_costs(&session->reach);
 	getrusage(RUSAGE_SELF, &usage);
 	/* ru_maxrss is in KiB and counts the mapped core's pages too. */
+	fprintf(stderr, "anonymous memory at the end of a phase, at most: %s\n",
+		hc_unit_bytes(session->peak_anonymous).text);
 	fprintf(stderr, "peak memory, the mapped core's pages included: %s\n",
 		hc_unit_bytes(usage.ru_maxrss * UINT64_C(1024)).text);
 }

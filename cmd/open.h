@@ -41,7 +41,8 @@ struct hc_session {
 		double seconds;
 	} phases[HC_MAX_PHASES];
 	unsigned num_phases;
-	double phase_start; /**< seconds; 0: between phases */
+	double phase_start;      /**< seconds; 0: between phases */
+	uint64_t peak_anonymous; /**< bytes, the most at the end of a phase */
 	size_t remarks_shown;
 };
 

@@ -1,11 +1,13 @@
 """The command line: help, options, files, streams, what may show, and what fits on a screen."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -109,7 +111,7 @@ class TestOptions:
 
     @pytest.mark.parametrize("args,rows", [(["--top", "session"], 10), (["--top", "3", "session:\\d+"], 3),
                                            (["--top=4", "session:\\d+"], 4), (["session:\\d+", "--top", "5"], 5),
-                                           (["session:\\d+", "--top"], 10)])
+                                           (["session:\\d+", "--top"], 10), (["--top", "0", "session:\\d+"], 20000)])
     def test_top_with_and_without_a_number(self, heapcore, core, args, rows):
         lines = heapcore("grep", core, *args, "--format", "csv").rows()
         assert len(lines) == (1 if args[-1] == "session" else rows)
@@ -118,6 +120,7 @@ class TestOptions:
         err = heapcore("leaks", core, "-v").err.decode()
         assert re.search(r"^following pointers: \d+\.\d+ s$", err, re.M)
         assert re.search(r"^pointers: [\d,]+ words seen, [\d,]+ pointers followed", err, re.M)
+        assert re.search(r"^anonymous memory.*: [\d.]+ [KM]iB$", err, re.M)
         assert re.search(r"^peak memory.*: [\d.]+ [KMG]iB$", err, re.M)
 
 
@@ -274,6 +277,17 @@ class TestFiles:
         assert process.stderr.read() == b""
         assert process.wait() == -signal.SIGPIPE
 
+    def test_core_is_cut_short_meanwhile(self, heapcore, core, tmp_path):
+        """grep waits for its reader; then the bytes that it was about to print are gone."""
+        shutil.copyfile(core, tmp_path / "core")
+        process = subprocess.Popen([heapcore.path, "grep", tmp_path / "core", r"session:\d+:state"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        os.truncate(tmp_path / "core", 0)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert err.startswith(b"heapcore: the core changed") and err.count(b"\n") == 1
+
     def test_closed_standard_files_are_not_written_to(self, heapcore, core, tmp_path):
         """Without 0, 1 and 2, messages must not end up in the output file."""
         subprocess.run(["sh", "-c", 'exec "$0" histogram "$1" -v -o "$2" <&- >&- 2>&-', heapcore.path, core,
@@ -372,6 +386,24 @@ class TestDocuments:
     def test_variants_are_in_the_schema(self, heapcore, dump, args):
         verb, *rest = args
         validate(heapcore(verb, dump("leak_shapes.cc"), *rest, "--format", "json").json, verb)
+
+    def test_smaps_beside_a_core(self, heapcore, tmp_path):
+        """Resident bytes of each mapping, and all of it in 80 columns."""
+        with conftest.running(["sleep", "60"]) as process:
+            status = pathlib.Path(f"/proc/{process.pid}/status")
+            for _ in range(500):
+                if re.search(r"Name:\tsleep\n(.*\n)*State:\tS", status.read_text()):
+                    break
+                time.sleep(0.01)
+            shutil.copyfile(f"/proc/{process.pid}/smaps", tmp_path / "smaps")
+            conftest.gcore(process.pid, tmp_path / "core")
+        document = heapcore("maps", tmp_path / "core", "--smaps", tmp_path / "smaps", "--format", "json").json
+        validate(document, "maps")
+        heap = next(m for m in document["mappings"] if m["kind"] == "main-heap")
+        assert 0 < heap["resident"] <= heap["size"]
+        for options in ([], ["--all"]):
+            text = heapcore("maps", tmp_path / "core", "--smaps", tmp_path / "smaps", *options).text
+            assert "RESIDENT" in text and max(map(len, text.splitlines())) <= 80, text
 
     def test_snapshot_is_in_the_schema(self, heapcore, core, tmp_path):
         shutil.copyfile("/proc/self/smaps", tmp_path / "smaps")
