@@ -2,9 +2,9 @@
  * @file
  * Interior pointers that mean the whole block.
  *
- * The four patterns are those that Memcheck documents for --leak-check-heuristics. It knows the size that the
- * program asked for; a core only has the chunk, so that where a pattern is about the block's size, any request that
- * malloc could have answered with this chunk will do.
+ * The four patterns are those that Memcheck documents for --leak-check-heuristics. It knows the
+ * size that the program asked for; a core only has the chunk, so that where a pattern is about the
+ * block's size, any request that malloc could have answered with this chunk will do.
  */
 #include "analyzers/reachability.h"
 

@@ -2,11 +2,12 @@
  * @file
  * Leak groups.
  *
- * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes, four bits a unit. The
- * second goes through the definite chunks in address order and visits what hangs below each and was not visited
- * before; this is what "counted with the one at the lowest address" means, and it is sequential for that reason. The
- * chunks of one tree are added up in a small table; at its end the tree's look is known and the table is added to that
- * of its group. So memory grows with groups and their rows, not with chunks.
+ * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes,
+ * four bits a unit. The second goes through the definite chunks in address order and visits what
+ * hangs below each and was not visited before; this is what "counted with the one at the lowest
+ * address" means, and it is sequential for that reason. The chunks of one tree are added up in a
+ * small table; at its end the tree's look is known and the table is added to that of its group. So
+ * memory grows with groups and their rows, not with chunks.
  */
 #include "analyzers/leaks.h"
 
@@ -35,14 +36,14 @@ struct hc_leak_index {
 
 struct row {
 	uint32_t group;
-	uint32_t slot;      /* where the table points to it */
+	uint32_t slot; /* where the table points to it */
 	struct hc_leak_row row;
 };
 
 struct table {
 	struct row *rows;
 	size_t num, capacity;
-	uint32_t *slots;    /* index of a row plus one, or 0; a power of two, at most half full */
+	uint32_t *slots; /* index of a row plus one, or 0; a power of two, at most half full */
 	size_t num_slots;
 };
 
@@ -54,7 +55,8 @@ static void table_deinit(struct table *table)
 
 static uint32_t hash_row(uint32_t group, const struct hc_leak_row *row)
 {
-	uint64_t key = row->size ^ (uint64_t)group << 40 ^ (uint64_t)row->class << 1 ^ row->indirect;
+	uint64_t key =
+		row->size ^ (uint64_t)group << 40 ^ (uint64_t)row->class << 1 ^ row->indirect;
 
 	return key * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
@@ -86,8 +88,10 @@ static struct hc_error *table_grow(struct table *table)
 	return NULL;
 }
 
-/** Add counts to the row of @p row's size, class and depth; its sample is used when the row is new. */
-static struct hc_error *table_add(struct table *table, uint32_t group, const struct hc_leak_row *row)
+/** Add counts to the row of @p row's size, class and depth; its sample is used when the row is new.
+ */
+static struct hc_error *table_add(struct table *table, uint32_t group,
+				  const struct hc_leak_row *row)
 {
 	if (table->num == table->capacity) {
 		struct hc_error *err = table_grow(table);
@@ -107,7 +111,7 @@ static struct hc_error *table_add(struct table *table, uint32_t group, const str
 			return NULL;
 		}
 	}
-	table->rows[table->num] = (struct row){ group, slot, *row };
+	table->rows[table->num] = (struct row){group, slot, *row};
 	table->slots[slot] = ++table->num;
 	return NULL;
 }
@@ -135,7 +139,10 @@ static uint8_t textual(enum hc_class_id class)
 	return hc_classes[class].textual ? class : STRUCTURAL;
 }
 
-/** The class that says most about some chunks: a textual one if there is any, then the one with most bytes. */
+/**
+ * The class that says most about some chunks: a textual one if there is any, then the one with most
+ * bytes.
+ */
 static enum hc_class_id best_class(const struct hc_count classes[HC_NUM_CLASSES])
 {
 	enum hc_class_id best = HC_CLASS_OTHER;
@@ -209,8 +216,8 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 		}
 		return;
 	}
-	enum hc_class_id class = hc_classify(job->classifier, worker->scratch,
-					     hc_chunk_bytes(index->heap, &chunk));
+	enum hc_class_id class =
+		hc_classify(job->classifier, worker->scratch, hc_chunk_bytes(index->heap, &chunk));
 
 	for (unsigned i = 0; i < CLASS_BITS; i++)
 		if (class >> i & 1)
@@ -251,7 +258,7 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 				      struct hc_count *possible_ret)
 {
 	struct hc_classifier *classifier;
-	struct hc_count possible = { 0 };
+	struct hc_count possible = {0};
 	hc_cleanup_free struct classify_worker *workers = calloc(process->jobs, sizeof(*workers));
 	struct hc_error *err;
 
@@ -260,7 +267,7 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 	err = hc_classifier_create(process, index->heap, &classifier);
 	if (err)
 		return err;
-	struct classify_job job = { index, classifier, workers };
+	struct classify_job job = {index, classifier, workers};
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
@@ -296,7 +303,7 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 		.size = chunk.size,
 		.class = class,
 		.indirect = chunk.address != tree->root.address,
-		.count = { 1, chunk.size },
+		.count = {1, chunk.size},
 		.sample = chunk.address,
 	};
 
@@ -334,7 +341,7 @@ static struct hc_error *visit_trees(const struct hc_leak_index *index, struct hc
 				    struct hc_selection_scratch *scratch, tree_fn fn, void *ctx)
 {
 	const struct hc_tracer *tracer = index->tracer;
-	struct tree tree = { .index = index };
+	struct tree tree = {.index = index};
 	struct hc_error *err = NULL;
 
 	for (size_t s = 0; !err && s < tracer->num_stretches; s++) {
@@ -357,7 +364,7 @@ static struct hc_error *visit_trees(const struct hc_leak_index *index, struct hc
 static struct hc_error *run_trees(const struct hc_leak_index *index, tree_fn fn, void *ctx)
 {
 	struct hc_selection_scratch *scratch = NULL;
-	struct hc_plane visited = { 0 };
+	struct hc_plane visited = {0};
 	struct hc_error *err = hc_plane_init(index->tracer, &visited);
 
 	if (!err && index->selection)
@@ -379,24 +386,24 @@ struct draft {
 	struct hc_leak_group group;
 	uint64_t root_classes[HC_NUM_CLASSES]; /* root objects of each class */
 	struct hc_count classes[HC_NUM_CLASSES];
-	uint64_t roots_with[HC_NUM_CLASSES];   /* root objects whose trees have such a chunk */
+	uint64_t roots_with[HC_NUM_CLASSES]; /* root objects whose trees have such a chunk */
 	uint64_t samples[HC_NUM_CLASSES];
-	uint8_t *arenas;                       /* a bit each, mmap the last */
+	uint8_t *arenas; /* a bit each, mmap the last */
 };
 
 struct drafts {
 	const struct hc_heap *heap;
 	struct draft *items;
 	size_t num, capacity;
-	uint32_t *slots;   /* index plus one, by look; twice the capacity */
+	uint32_t *slots; /* index plus one, by look; twice the capacity */
 	struct table rows;
 };
 
 static size_t draft_slot(const struct drafts *drafts, const struct look *look)
 {
 	size_t mask = drafts->capacity * 2 - 1;
-	uint64_t key = look->root_size ^ (uint64_t)look->root_class << 48 ^
-		       (uint64_t)look->content << 56;
+	uint64_t key =
+		look->root_size ^ (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56;
 	size_t slot = (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
 
 	for (; drafts->slots[slot]; slot = (slot + 1) & mask) {
@@ -444,7 +451,7 @@ static struct hc_error *find_draft(struct drafts *drafts, const struct look *loo
 
 		if (!arenas)
 			return &hc_enomem;
-		drafts->items[drafts->num] = (struct draft){ .look = *look, .arenas = arenas };
+		drafts->items[drafts->num] = (struct draft){.look = *look, .arenas = arenas};
 		drafts->slots[slot] = ++drafts->num;
 	}
 	*ret = drafts->slots[slot] - 1;
@@ -453,8 +460,8 @@ static struct hc_error *find_draft(struct drafts *drafts, const struct look *loo
 
 static void add_root(struct draft *draft, const struct hc_heap *heap, const struct tree *tree)
 {
-	size_t arena = tree->root.span->arena < heap->num_arenas ? tree->root.span->arena :
-								   heap->num_arenas;
+	size_t arena = tree->root.span->arena < heap->num_arenas ? tree->root.span->arena
+								 : heap->num_arenas;
 
 	if (!draft->group.roots.chunks)
 		draft->group.sample_root = tree->root.address;
@@ -571,7 +578,8 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 	if (!leaks->groups)
 		return &hc_enomem;
 	if (drafts->rows.num)
-		qsort(drafts->rows.rows, drafts->rows.num, sizeof(*drafts->rows.rows), compare_rows);
+		qsort(drafts->rows.rows, drafts->rows.num, sizeof(*drafts->rows.rows),
+		      compare_rows);
 	for (size_t i = 0; !err && i < drafts->num; i++) {
 		struct hc_leak_group *group = &leaks->groups[leaks->num_groups++];
 
@@ -589,7 +597,7 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 
 static struct hc_error *find_groups(struct hc_leaks *leaks)
 {
-	struct drafts drafts = { .heap = leaks->index->heap };
+	struct drafts drafts = {.heap = leaks->index->heap};
 	struct hc_error *err = run_trees(leaks->index, add_tree, &drafts);
 
 	if (!err)
@@ -625,7 +633,7 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
 			      const struct hc_selection *selection, struct hc_leaks *ret)
 {
-	struct hc_leaks leaks = { 0 };
+	struct hc_leaks leaks = {0};
 	struct hc_error *err = create_index(process, heap, selection, &leaks.index);
 
 	if (!err)
@@ -651,15 +659,15 @@ void hc_leaks_deinit(struct hc_leaks *leaks)
 		hc_tracer_destroy(leaks->index->tracer);
 		free(leaks->index);
 	}
-	*leaks = (struct hc_leaks){ 0 };
+	*leaks = (struct hc_leaks){0};
 }
 
 /** @name The chunks of one group */
 /**@{*/
 
 /**
- * A first round over the trees finds the roots of the group, since a tree's look is known at its end only. A second
- * one marks what is below them.
+ * A first round over the trees finds the roots of the group, since a tree's look is known at its
+ * end only. A second one marks what is below them.
  */
 struct members {
 	const struct hc_leak_index *index;
@@ -747,7 +755,7 @@ struct hc_error *hc_leaks_each(const struct hc_process *process __attribute__((u
 	struct hc_tracer *tracer = leaks->index->tracer;
 	struct members members = {
 		.index = leaks->index,
-		.look = { group->root_size, textual(group->root_class), textual(group->content) },
+		.look = {group->root_size, textual(group->root_class), textual(group->content)},
 	};
 	struct hc_error *err;
 

@@ -2,22 +2,26 @@
  * @file
  * Lost chunks: which are definite, which indirect.
  *
- * 1. One sweep over the words of all lost chunks (HC_PASS_POINTED) has set plane a of each that another one points
- *    to. Those that stayed without are definite: the tops of what was dropped.
- * 2. Everything that the definite ones lead to is visited. Usually that is all, and the work is done.
- * 3. What is left is pointed to, but by no chunk that hangs below a definite one: cycles, and what hangs below
- *    cycles. In each strongly connected component that no other component points to, exactly one chunk must be
- *    made definite. Finding components would need an index per chunk; two rounds of visiting do not:
+ * 1. One sweep over the words of all lost chunks (HC_PASS_POINTED) has set plane a of each that
+ * another one points to. Those that stayed without are definite: the tops of what was dropped.
+ * 2. Everything that the definite ones lead to is visited. Usually that is all, and the work is
+ * done.
+ * 3. What is left is pointed to, but by no chunk that hangs below a definite one: cycles, and what
+ * hangs below cycles. In each strongly connected component that no other component points to,
+ * exactly one chunk must be made definite. Finding components would need an index per chunk; two
+ * rounds of visiting do not:
  *
- *    - Forward: go through the chunks in address order; one that is not visited yet becomes a leader, and all that it
- *      leads to is visited. A source component can only be entered from within, so it has exactly one leader. But
- *      others have one too, if they come before the source that leads to them.
- *    - Backward: forget the visits, go through the leaders from last to first, and drop those that a later one has
- *      visited. A leader that is not in a source component is led to by the leader of one, which came later (or the
- *      first one would have been visited already) and is kept, since nothing but its own component leads to it.
+ *    - Forward: go through the chunks in address order; one that is not visited yet becomes a
+ * leader, and all that it leads to is visited. A source component can only be entered from within,
+ * so it has exactly one leader. But others have one too, if they come before the source that leads
+ * to them.
+ *    - Backward: forget the visits, go through the leaders from last to first, and drop those that
+ * a later one has visited. A leader that is not in a source component is led to by the leader of
+ * one, which came later (or the first one would have been visited already) and is kept, since
+ * nothing but its own component leads to it.
  *
- *    This is the argument that finds a "mother vertex", once per source. It is exact and stores no edge: two
- *    planes of one bit a unit are all that it needs.
+ *    This is the argument that finds a "mother vertex", once per source. It is exact and stores no
+ * edge: two planes of one bit a unit are all that it needs.
  */
 #include "analyzers/trace.h"
 
@@ -27,7 +31,7 @@
 struct search {
 	struct hc_tracer *tracer;
 	struct hc_plane visited, leaders;
-	bool found;   /* atomic: some chunk is left for step 3 */
+	bool found; /* atomic: some chunk is left for step 3 */
 };
 
 static struct hc_block *block_of(const struct search *search, const struct hc_stretch *stretch,
@@ -125,7 +129,8 @@ static uint64_t choose_backward(struct search *search)
 		const struct hc_stretch *stretch = &tracer->stretches[s];
 
 		for (uint64_t i = stretch->to; i-- > stretch->from;) {
-			uint64_t bits = search->leaders.words[tracer->first_word[stretch->span] + i];
+			uint64_t bits =
+				search->leaders.words[tracer->first_word[stretch->span] + i];
 
 			for (; bits; bits &= ~(UINT64_C(1) << (63 - __builtin_clzll(bits)))) {
 				uint64_t bit = UINT64_C(1) << (63 - __builtin_clzll(bits));
@@ -169,7 +174,7 @@ static struct hc_error *choose(struct search *search, uint64_t *cycles_ret)
 
 struct hc_error *hc_lost_sort(struct hc_tracer *tracer, uint64_t *cycles_ret)
 {
-	struct search search = { .tracer = tracer };
+	struct search search = {.tracer = tracer};
 	struct hc_error *err;
 
 	*cycles_ret = 0;

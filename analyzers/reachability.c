@@ -2,13 +2,14 @@
  * @file
  * Reachability: mark what the program can still reach, then sort what is left.
  *
- * The question is Memcheck's, asked of a dead process: which chunks can no code get at any more? Pointers are found
- * conservatively, as in Boehm's collector: every aligned word whose value lies in a chunk is one. That errs towards
- * "reachable", as it must, since nothing distinguishes an integer from a pointer in a core.
+ * The question is Memcheck's, asked of a dead process: which chunks can no code get at any more?
+ * Pointers are found conservatively, as in Boehm's collector: every aligned word whose value lies
+ * in a chunk is one. That errs towards "reachable", as it must, since nothing distinguishes an
+ * integer from a pointer in a core.
  *
- * The heap model has two bits for each chunk in use, and the four answers are their four values. They are computed in
- * place, in this order; b says "a root leads to it", a says "only through an interior pointer" or, for a lost one,
- * "another lost chunk points to it":
+ * The heap model has two bits for each chunk in use, and the four answers are their four values.
+ * They are computed in place, in this order; b says "a root leads to it", a says "only through an
+ * interior pointer" or, for a lost one, "another lost chunk points to it":
  *
  *       b a                after 1             after 2      after 3
  *       0 0  definite      not seen            lost         lost, nothing points to it
@@ -16,22 +17,24 @@
  *       1 0  reachable     reachable           reachable    reachable
  *       1 1  possible      both                possible     possible
  *
- * 1. Exact marking. From the words of all roots (roots.c), from registers and pins, every chunk that is pointed to
- *    exactly gets b, and its own words are searched in turn. An interior pointer only sets a: whether the chunk is
- *    reachable by a better way is known at the end only.
- * 2. Possible marking. Chunks with both bits are reachable: a is cleared. Chunks with a alone are held by an interior
- *    pointer at best; from them, any pointer to a chunk without b sets both bits.
- * 3. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are pointed to, and
- *    lost.c chooses one of each cycle.
+ * 1. Exact marking. From the words of all roots (roots.c), from registers and pins, every chunk
+ * that is pointed to exactly gets b, and its own words are searched in turn. An interior pointer
+ * only sets a: whether the chunk is reachable by a better way is known at the end only.
+ * 2. Possible marking. Chunks with both bits are reachable: a is cleared. Chunks with a alone are
+ * held by an interior pointer at best; from them, any pointer to a chunk without b sets both bits.
+ * 3. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
+ * pointed to, and lost.c chooses one of each cycle.
  *
- * In the end every word of every root and of every chunk in use has been looked at exactly once (step 3 apart from
- * lost.c's visits), whatever the number of workers: the statistics are exact and reproducible. So are the answers:
- * each step computes a closure, which does not depend on the order of the work. Planes of free chunks hold list codes
- * and are never touched. No edge is stored: see trace.c for how the heap is walked and what bounds the memory.
+ * In the end every word of every root and of every chunk in use has been looked at exactly once
+ * (step 3 apart from lost.c's visits), whatever the number of workers: the statistics are exact and
+ * reproducible. So are the answers: each step computes a closure, which does not depend on the
+ * order of the work. Planes of free chunks hold list codes and are never touched. No edge is
+ * stored: see trace.c for how the heap is walked and what bounds the memory.
  *
- * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is not seen, so that
- * its chunk counts as lost; tagged in the low bits makes it interior, hence "possible". A stale word makes a lost chunk
- * look reachable. Roots that the core lacks are counted in the statistics, since they can make live chunks lost.
+ * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is
+ * not seen, so that its chunk counts as lost; tagged in the low bits makes it interior, hence
+ * "possible". A stale word makes a lost chunk look reachable. Roots that the core lacks are counted
+ * in the statistics, since they can make live chunks lost.
  */
 #include "analyzers/reachability.h"
 
@@ -46,7 +49,7 @@
 
 struct sweep {
 	struct hc_tracer *tracer;
-	bool interior;  /* atomic: some chunk has a without b */
+	bool interior; /* atomic: some chunk has a without b */
 	struct hc_reach_stats *per_worker;
 };
 
@@ -103,15 +106,16 @@ static void count_block(struct hc_reach_stats *stats, const struct hc_span *span
 	for (uint64_t bits = hc_block_in_use(block); bits; bits &= bits - 1) {
 		unsigned bit = __builtin_ctzll(bits);
 		uint64_t unit = first_unit + bit, later = block->start >> bit >> 1;
-		uint64_t next = later ? unit + 1 + __builtin_ctzll(later) :
-					hc_span_next_start(span, unit + 1);
+		uint64_t next = later ? unit + 1 + __builtin_ctzll(later)
+				      : hc_span_next_start(span, unit + 1);
 		unsigned kind = (block->b >> bit & 1) << 1 | (block->a >> bit & 1);
 
 		stats->kinds[kind].chunks++;
 		stats->kinds[kind].bytes +=
-			next < span->num_units ?
-				(next - unit) << span->unit_shift :
-				span->end - (span->base + (unit << span->unit_shift)) + span->header;
+			next < span->num_units
+				? (next - unit) << span->unit_shift
+				: span->end - (span->base + (unit << span->unit_shift)) +
+					  span->header;
 	}
 }
 
@@ -222,7 +226,7 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	hc_cleanup_free struct hc_root *roots = NULL;
 	hc_cleanup_free uint64_t *values = NULL;
 	hc_cleanup(hc_tracer_destroyp) struct hc_tracer *tracer = NULL;
-	struct hc_reach_stats stats = { 0 };
+	struct hc_reach_stats stats = {0};
 	size_t num_roots, num_values;
 	struct hc_error *err;
 
@@ -230,7 +234,7 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	    (err = collect_values(process, heap, &values, &num_values)) ||
 	    (err = hc_tracer_create(process, heap, process->jobs, &tracer)))
 		return err;
-	struct sweep sweep = { .tracer = tracer };
+	struct sweep sweep = {.tracer = tracer};
 
 	if ((err = mark(&sweep, roots, num_roots, values, num_values)))
 		return err;

@@ -11,10 +11,10 @@
 
 #include "core/cleanup.h"
 
-#define LARGE_BYTES   (UINT64_C(64) << 20)
+#define LARGE_BYTES (UINT64_C(64) << 20)
 #define LARGE_PERCENT 5
-#define LEAST_BYTES   (UINT64_C(1) << 20)
-#define MOST_PERCENT  50
+#define LEAST_BYTES (UINT64_C(1) << 20)
+#define MOST_PERCENT 50
 
 enum { SAMPLES = 4096 };
 
@@ -30,7 +30,7 @@ struct survey {
 
 /** What holds a heap, in samples of SAMPLES. */
 struct holding {
-	uint64_t size;        /* the chunk size that holds most, if it holds half */
+	uint64_t size; /* the chunk size that holds most, if it holds half */
 	unsigned size_hits;
 	enum hc_class_id class;
 	unsigned class_hits;
@@ -96,8 +96,9 @@ static struct hc_error *mark_unexplained(struct survey *survey, const struct hc_
 }
 
 /**
- * The chunk in use at one of SAMPLES addresses: one in each of as many equal parts of the mapping, and in each part at
- * another place, so that chunks that repeat at the same distance as the parts don't all look alike.
+ * The chunk in use at one of SAMPLES addresses: one in each of as many equal parts of the mapping,
+ * and in each part at another place, so that chunks that repeat at the same distance as the parts
+ * don't all look alike.
  */
 static bool sample_chunk(const struct survey *survey, const struct hc_mapping *mapping, unsigned i,
 			 struct hc_chunk *ret)
@@ -109,7 +110,10 @@ static bool sample_chunk(const struct survey *survey, const struct hc_mapping *m
 	return hc_heap_chunk_at(survey->heap, address, ret) && ret->state == HC_IN_USE;
 }
 
-/** Sizes are many: a majority vote (Boyer, Moore 1981) finds the only one that may hold half; then it is counted. */
+/**
+ * Sizes are many: a majority vote (Boyer, Moore 1981) finds the only one that may hold half; then
+ * it is counted.
+ */
 static void survey_sizes(const struct survey *survey, const struct hc_mapping *mapping,
 			 struct holding *holding)
 {
@@ -131,7 +135,7 @@ static void survey_sizes(const struct survey *survey, const struct hc_mapping *m
 static void survey_classes(const struct survey *survey, const struct hc_mapping *mapping,
 			   struct holding *holding)
 {
-	unsigned hits[HC_NUM_CLASSES] = { 0 };
+	unsigned hits[HC_NUM_CLASSES] = {0};
 	enum hc_class_id class = HC_CLASS_OTHER;
 	uint64_t last = 0;
 	struct hc_chunk chunk;
@@ -173,7 +177,7 @@ static char *describe(const struct holding *holding, bool by_size, bool by_class
 
 static struct hc_error *mark_heap(struct survey *survey, const struct hc_mapping *mapping)
 {
-	struct holding holding = { 0 };
+	struct holding holding = {0};
 
 	survey_sizes(survey, mapping, &holding);
 	survey_classes(survey, mapping, &holding);
@@ -232,7 +236,7 @@ static struct hc_error *mark_all(struct survey *survey)
 struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
 				struct hc_regions *ret)
 {
-	struct survey survey = { .process = process, .heap = heap };
+	struct survey survey = {.process = process, .heap = heap};
 	struct hc_error *err = mark_all(&survey);
 
 	if (err) {
@@ -248,5 +252,5 @@ void hc_regions_deinit(struct hc_regions *regions)
 	for (size_t i = 0; i < regions->num_marks; i++)
 		free(regions->marks[i].reason);
 	free(regions->marks);
-	*regions = (struct hc_regions){ 0 };
+	*regions = (struct hc_regions){0};
 }

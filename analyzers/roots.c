@@ -2,16 +2,19 @@
  * @file
  * Root ranges: the memory that a program can reach without following a pointer.
  *
- * Everything readable that the program may have written and that is no chunk: rather one range too many, which hides
- * a leak, than one too few, which calls live memory lost. Left out are
+ * Everything readable that the program may have written and that is no chunk: rather one range too
+ * many, which hides a leak, than one too few, which calls live memory lost. Left out are
  *
- *   - what the allocator keeps for itself: arenas, heap headers, pages behind top. Its lists point to the *headers*
- *     of free chunks, which are the last usable word of the chunk before, and would make that one "possible";
- *   - stacks below the stack pointer, and stacks of threads that have exited: what they hold is stale;
+ *   - what the allocator keeps for itself: arenas, heap headers, pages behind top. Its lists point
+ * to the *headers* of free chunks, which are the last usable word of the chunk before, and would
+ * make that one "possible";
+ *   - stacks below the stack pointer, and stacks of threads that have exited: what they hold is
+ * stale;
  *   - pages that were never writable: text, constants, file data mapped read-only.
  *
- * Relocated constants (RELRO) are read-only in the core but were written by the dynamic linker, which keeps pointers
- * to allocated memory there: they count as data. So does anonymous memory that is read-only now.
+ * Relocated constants (RELRO) are read-only in the core but were written by the dynamic linker,
+ * which keeps pointers to allocated memory there: they count as data. So does anonymous memory that
+ * is read-only now.
  */
 #include "analyzers/reachability.h"
 
@@ -67,7 +70,8 @@ static int compare_holes(const void *a, const void *b)
 }
 
 /** Spans and the arena structs outside of them. */
-static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **ret, size_t *num_ret)
+static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **ret,
+				      size_t *num_ret)
 {
 	size_t num = 0;
 	struct hole *holes = calloc(heap->num_spans + heap->num_arenas + 1, sizeof(*holes));
@@ -75,13 +79,13 @@ static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **
 	if (!holes)
 		return &hc_enomem;
 	for (size_t i = 0; i < heap->num_spans; i++)
-		holes[num++] = (struct hole){ heap->spans[i].start, heap->spans[i].end };
+		holes[num++] = (struct hole){heap->spans[i].start, heap->spans[i].end};
 	for (size_t i = 0; i < heap->num_arenas; i++) {
 		const struct hc_arena *arena = &heap->arenas[i];
 
 		if (arena->address && arena->struct_size)
-			holes[num++] = (struct hole){ arena->address,
-						      arena->address + arena->struct_size };
+			holes[num++] =
+				(struct hole){arena->address, arena->address + arena->struct_size};
 	}
 	qsort(holes, num, sizeof(*holes), compare_holes);
 	*ret = holes;
@@ -89,7 +93,8 @@ static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **
 	return NULL;
 }
 
-/** Append what is left of a range without the holes. @param next first hole that may matter; steps on */
+/** Append what is left of a range without the holes. @param next first hole that may matter; steps
+ * on */
 static struct hc_error *append_around(struct root_list *list, struct hc_root root,
 				      const struct hole *holes, size_t num_holes, size_t *next)
 {
@@ -137,7 +142,10 @@ static const struct hc_thread *block_owner(const struct hc_process *process,
 	return NULL;
 }
 
-/** The live part. A thread that runs on another stack (sigaltstack, coroutine) may use all of its own later. */
+/**
+ * The live part. A thread that runs on another stack (sigaltstack, coroutine) may use all of its
+ * own later.
+ */
 static void trim_stack(struct hc_root *root)
 {
 	const struct hc_thread *thread = root->thread;
@@ -217,7 +225,7 @@ struct hc_error *hc_roots_collect(const struct hc_process *process, const struct
 				  struct hc_root **ret, size_t *num_ret)
 {
 	hc_cleanup_free struct hole *holes = NULL;
-	struct root_list list = { 0 };
+	struct root_list list = {0};
 	size_t num_holes, next = 0;
 	struct hc_error *err = collect_holes(heap, &holes, &num_holes);
 

@@ -2,26 +2,28 @@
  * @file
  * Tracing engine: bounded stacks, prefetching, work sharing.
  *
- * Where the time goes. Following a pointer costs two cache misses: the block of the chunk's bits and the chunk's
- * own bytes. A plain depth-first search waits for each. So a candidate (a word that lies in some span) is pushed on
- * a stack at once, and what is popped from the stack first waits in a small ring while both lines are fetched; only
- * what leaves the ring is looked at (Cher, Hosking, Vitek: "Software prefetching for mark-sweep garbage collection:
- * hardware analysis and software redesign", ASPLOS 2004). A dozen misses are then under way at any time.
+ * Where the time goes. Following a pointer costs two cache misses: the block of the chunk's bits
+ * and the chunk's own bytes. A plain depth-first search waits for each. So a candidate (a word that
+ * lies in some span) is pushed on a stack at once, and what is popped from the stack first waits in
+ * a small ring while both lines are fetched; only what leaves the ring is looked at (Cher, Hosking,
+ * Vitek: "Software prefetching for mark-sweep garbage collection: hardware analysis and software
+ * redesign", ASPLOS 2004). A dozen misses are then under way at any time.
  *
- * An entry is 8 bytes: a span and an offset into it, and one bit: clear for a *candidate* that nobody has looked up
- * yet, set for a *scan*, "search the words of this chunk from this offset on". A large chunk is searched in pieces:
- * before the words of a piece are pushed, the scan of the rest is, so that a huge pointer table neither floods the
- * stack nor occupies one worker only.
+ * An entry is 8 bytes: a span and an offset into it, and one bit: clear for a *candidate* that
+ * nobody has looked up yet, set for a *scan*, "search the words of this chunk from this offset on".
+ * A large chunk is searched in pieces: before the words of a piece are pushed, the scan of the rest
+ * is, so that a huge pointer table neither floods the stack nor occupies one worker only.
  *
- * Bounded memory. The stack has a fixed size. When it is full, its candidates are looked up on the spot: most are
- * marked already (think of the `prev` of a list) and vanish, the others become scans. If that does not make room,
- * scans become bits in the plane "pending", which is swept when the stacks have run empty, as in Boehm's collector.
- * Each word is still looked at exactly once, so that the statistics don't depend on any of this.
+ * Bounded memory. The stack has a fixed size. When it is full, its candidates are looked up on the
+ * spot: most are marked already (think of the `prev` of a list) and vanish, the others become
+ * scans. If that does not make room, scans become bits in the plane "pending", which is swept when
+ * the stacks have run empty, as in Boehm's collector. Each word is still looked at exactly once, so
+ * that the statistics don't depend on any of this.
  *
- * Parallel. Every worker has its own stack. One that has run dry takes seeds; when there are none it waits at a
- * pool, and the others, seeing that somebody is hungry, put the older half of their stack there: old entries have
- * the larger subgraphs below them. When all wait, the pass is done. Who marks a chunk first is decided by an atomic
- * OR on its bit; it is the only one who scans it.
+ * Parallel. Every worker has its own stack. One that has run dry takes seeds; when there are none
+ * it waits at a pool, and the others, seeing that somebody is hungry, put the older half of their
+ * stack there: old entries have the larger subgraphs below them. When all wait, the pass is done.
+ * Who marks a chunk first is decided by an atomic OR on its bit; it is the only one who scans it.
  */
 #include "analyzers/trace.h"
 
@@ -36,18 +38,18 @@
 enum {
 	STACK_ENTRIES = 1 << 16,
 	POOL_ENTRIES = 1 << 16,
-	RING_ENTRIES = 16,      /* a power of two: cache misses under way */
-	PIECE_WORDS = 2048,     /* words that are searched before the stack is drained again */
-	SHARE_DEPTH = 32,       /* a stack that is shorter is not worth sharing */
-	STRETCH_WORDS = 4096,   /* plane words of a sweep task: 4 MiB of a heap with 16-byte units */
+	RING_ENTRIES = 16,    /* a power of two: cache misses under way */
+	PIECE_WORDS = 2048,   /* words that are searched before the stack is drained again */
+	SHARE_DEPTH = 32,     /* a stack that is shorter is not worth sharing */
+	STRETCH_WORDS = 4096, /* plane words of a sweep task: 4 MiB of a heap with 16-byte units */
 	ROOT_TASK_BYTES = 1 << 20,
-	LARGE_SHIFT = 16,       /* chunks above 64 KiB are worth remembering */
+	LARGE_SHIFT = 16, /* chunks above 64 KiB are worth remembering */
 	LARGE_ENTRIES = 256,
 };
 
 #define OFFSET_BITS 43
-#define SPAN_BITS   20
-#define SCAN        (UINT64_C(1) << 63)
+#define SPAN_BITS 20
+#define SCAN (UINT64_C(1) << 63)
 #define OFFSET_MASK ((UINT64_C(1) << OFFSET_BITS) - 1)
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -66,15 +68,15 @@ struct large {
 struct worker {
 	struct hc_trace_shared *shared;
 	const struct hc_heap *heap;
-	uint64_t lowest, extent;          /* of all spans */
-	uint64_t last_base, last_extent;  /* of the span that the last candidate was in */
-	uint64_t last_entry;              /* its index, shifted into place */
+	uint64_t lowest, extent;         /* of all spans */
+	uint64_t last_base, last_extent; /* of the span that the last candidate was in */
+	uint64_t last_entry;             /* its index, shifted into place */
 	uint64_t *stack;
 	size_t depth;
 	uint64_t ring[RING_ENTRIES];
 	unsigned ring_head, ring_len;
-	size_t task;                      /* seeds: the current task … */
-	uint64_t task_pos, task_end;      /* … and what is left of it */
+	size_t task;                 /* seeds: the current task … */
+	uint64_t task_pos, task_end; /* … and what is left of it */
 	struct large large[LARGE_ENTRIES];
 	struct hc_trace_stats stats;
 } __attribute__((aligned(64)));
@@ -90,7 +92,7 @@ struct hc_trace_shared {
 	bool pending_sweep;
 	struct hc_plane *plane;
 	size_t num_tasks;
-	size_t next_task;                 /* atomic */
+	size_t next_task; /* atomic */
 	hc_visit_fn visit;
 	void *visit_ctx;
 
@@ -102,7 +104,7 @@ struct hc_trace_shared {
 
 	/* What did not fit the stacks. */
 	struct hc_plane pending;
-	bool spilled;                     /* atomic */
+	bool spilled; /* atomic */
 
 	/* The pool. */
 	pthread_mutex_t lock;
@@ -110,7 +112,7 @@ struct hc_trace_shared {
 	uint64_t *pool;
 	size_t pooled;
 	unsigned active, waiting;
-	unsigned hungry;                  /* atomic copy of waiting */
+	unsigned hungry; /* atomic copy of waiting */
 	bool done;
 };
 
@@ -133,8 +135,9 @@ static inline uint64_t span_unit(const struct hc_span *span, uint64_t offset)
 }
 
 /**
- * Find the chunk around an offset whose block does not tell. The start bits before and after a large chunk are far
- * away, and pools of many megabytes with pointers into them are common, so large ones are remembered.
+ * Find the chunk around an offset whose block does not tell. The start bits before and after a
+ * large chunk are far away, and pools of many megabytes with pointers into them are common, so
+ * large ones are remembered.
  *
  * @return false when no chunk starts at or before it
  */
@@ -154,11 +157,10 @@ static __attribute__((noinline)) bool find_chunk(struct worker *w, size_t span_i
 		uint64_t next = hc_span_next_start(span, unit + 1);
 
 		*start_ret = unit << span->unit_shift;
-		*next_ret = next < span->num_units ?
-				    next << span->unit_shift :
-				    span->end - span->base + span->header;
+		*next_ret = next < span->num_units ? next << span->unit_shift
+						   : span->end - span->base + span->header;
 		if (*next_ret - *start_ret > UINT64_C(1) << LARGE_SHIFT)
-			*large = (struct large){ span_index + 1, *start_ret, *next_ret };
+			*large = (struct large){span_index + 1, *start_ret, *next_ret};
 		return true;
 	}
 	*start_ret = large->start;
@@ -180,8 +182,8 @@ static inline uint64_t search_end(struct worker *w, size_t span_index, const str
 				  uint64_t offset)
 {
 	uint64_t unit = span_unit(span, offset), start, next;
-	uint64_t later = span->blocks[unit / HC_UNITS_PER_BLOCK].start >>
-			 unit % HC_UNITS_PER_BLOCK >> 1;
+	uint64_t later =
+		span->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK >> 1;
 
 	if (later)
 		return usable_end(span, (unit + 1 + __builtin_ctzll(later)) << span->unit_shift);
@@ -226,8 +228,8 @@ static ALWAYS_INLINE bool claim(struct worker *w, const enum hc_pass pass, size_
 			set_bit(&block->a, mask);
 		return false;
 	case HC_PASS_VISIT: {
-		uint64_t *word = hc_plane_word(w->shared->tracer, w->shared->plane, span_index,
-					       unit);
+		uint64_t *word =
+			hc_plane_word(w->shared->tracer, w->shared->plane, span_index, unit);
 		bool first = !has_bit(word, mask) && set_bit(word, mask);
 
 		if (first && w->shared->visit)
@@ -238,7 +240,10 @@ static ALWAYS_INLINE bool claim(struct worker *w, const enum hc_pass pass, size_
 	return false;
 }
 
-/** Where a word that is no pointer to the start of a chunk leads: the chunk's start, if it is one in use. */
+/**
+ * Where a word that is no pointer to the start of a chunk leads: the chunk's start, if it is one in
+ * use.
+ */
 static __attribute__((noinline)) bool look_inside(struct worker *w, size_t span_index,
 						  uint64_t offset, uint64_t *start_ret,
 						  bool *interior_ret)
@@ -252,7 +257,8 @@ static __attribute__((noinline)) bool look_inside(struct worker *w, size_t span_
 	uint64_t unit = start >> span->unit_shift;
 
 	if (!(hc_block_in_use(&span->blocks[unit / HC_UNITS_PER_BLOCK]) >>
-	      unit % HC_UNITS_PER_BLOCK & 1))
+		      unit % HC_UNITS_PER_BLOCK &
+	      1))
 		return false;
 	const struct hc_chunk chunk = {
 		.address = span->base + start,
@@ -368,8 +374,8 @@ static void push_others(struct worker *w, const uint8_t *data, size_t num_words,
 			w->stack[w->depth++] = entry;
 			continue;
 		}
-		if (value == self || look_inside(w, entry_span(entry), entry & OFFSET_MASK,
-						 &start, &interior))
+		if (value == self ||
+		    look_inside(w, entry_span(entry), entry & OFFSET_MASK, &start, &interior))
 			w->stats.pointers++;
 	}
 	w->stats.words += num_words;
@@ -380,7 +386,7 @@ static inline struct hc_bytes bytes_at(const struct worker *w, const struct hc_s
 				       uint64_t address, uint64_t size)
 {
 	if (span->data)
-		return (struct hc_bytes){ span->data + (address - span->start), size };
+		return (struct hc_bytes){span->data + (address - span->start), size};
 	return hc_memory_view(&w->shared->tracer->process->memory, address, size);
 }
 
@@ -405,8 +411,8 @@ static ALWAYS_INLINE void scan(struct worker *w, const enum hc_pass pass, size_t
 
 		if (!bytes.data) {
 			/* Missing: go on where the core has bytes again. */
-			const struct hc_extent *extent = hc_memory_find_next(
-				&w->shared->tracer->process->memory, address);
+			const struct hc_extent *extent =
+				hc_memory_find_next(&w->shared->tracer->process->memory, address);
 
 			if (!extent || extent->start - address >= left)
 				return;
@@ -800,7 +806,7 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 
 struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer)
 {
-	struct hc_trace_stats sum = { 0 };
+	struct hc_trace_stats sum = {0};
 
 	for (unsigned i = 0; i < tracer->shared->jobs; i++) {
 		const struct hc_trace_stats *stats = &tracer->shared->workers[i].stats;
@@ -859,7 +865,7 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 			uint64_t left = roots[i].end - pos;
 			uint64_t size = left < ROOT_TASK_BYTES ? left : ROOT_TASK_BYTES;
 
-			tasks[shared->num_root_tasks++] = (struct root_task){ pos, pos + size };
+			tasks[shared->num_root_tasks++] = (struct root_task){pos, pos + size};
 			pos += size;
 		}
 	}
@@ -896,7 +902,7 @@ static struct hc_error *lay_out(struct hc_tracer *tracer)
 			uint64_t to = from + STRETCH_WORDS < words ? from + STRETCH_WORDS : words;
 
 			tracer->stretches[tracer->num_stretches++] =
-				(struct hc_stretch){ i, from, to };
+				(struct hc_stretch){i, from, to};
 		}
 	}
 	return NULL;
@@ -930,13 +936,15 @@ static struct hc_error *create_workers(struct hc_trace_shared *shared)
 static struct hc_error *check_limits(const struct hc_heap *heap)
 {
 	if (heap->num_spans > UINT64_C(1) << SPAN_BITS)
-		return hc_error_create(HC_ERROR_LIMIT,
-				       "the heap has %zu separate parts; reachability can handle %llu",
-				       heap->num_spans, 1ULL << SPAN_BITS);
+		return hc_error_create(
+			HC_ERROR_LIMIT,
+			"the heap has %zu separate parts; reachability can handle %llu",
+			heap->num_spans, 1ULL << SPAN_BITS);
 	for (size_t i = 0; i < heap->num_spans; i++)
 		if (heap->spans[i].end - heap->spans[i].base > OFFSET_MASK)
-			return hc_error_at(HC_ERROR_LIMIT, heap->spans[i].start,
-					   "a part of the heap is larger than reachability can handle");
+			return hc_error_at(
+				HC_ERROR_LIMIT, heap->spans[i].start,
+				"a part of the heap is larger than reachability can handle");
 	return NULL;
 }
 

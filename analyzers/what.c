@@ -2,8 +2,9 @@
  * @file
  * What is known about one address.
  *
- * Who points to it is found in one pass over everything that may hold a pointer: roots and spans. Words are compared
- * with the range of the chunk first; only for a match is it asked whether the place belongs to a chunk in use.
+ * Who points to it is found in one pass over everything that may hold a pointer: roots and spans.
+ * Words are compared with the range of the chunk first; only for a match is it asked whether the
+ * place belongs to a chunk in use.
  */
 #include "analyzers/what.h"
 
@@ -34,13 +35,13 @@ struct found {
 struct hunt {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
-	struct hc_chunk target;   /* when in_chunk */
+	struct hc_chunk target; /* when in_chunk */
 	bool in_chunk;
-	uint64_t start, size;     /* pointers into [start, start + size) count */
-	size_t max;               /* referrers kept */
+	uint64_t start, size; /* pointers into [start, start + size) count */
+	size_t max;           /* referrers kept */
 	struct place *places;
 	size_t num_places;
-	struct found *found;      /* of each place; index num_places: registers and pins */
+	struct found *found; /* of each place; index num_places: registers and pins */
 };
 
 /** Keep a referrer, unless there are enough before it. */
@@ -71,7 +72,7 @@ static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 static struct hc_error *consider(const struct hunt *hunt, const struct place *place,
 				 struct found *found, uint64_t address, uint64_t value)
 {
-	struct hc_referrer referrer = { .address = address, .value = value };
+	struct hc_referrer referrer = {.address = address, .value = value};
 
 	if (place->root) {
 		referrer.root = place->root->kind;
@@ -89,7 +90,8 @@ static struct hc_error *consider(const struct hunt *hunt, const struct place *pl
 	return keep(hunt, found, &referrer);
 }
 
-static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((unused)), size_t task)
+static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((unused)),
+				     size_t task)
 {
 	const struct hunt *hunt = ctx;
 	const struct place *place = &hunt->places[task];
@@ -101,7 +103,8 @@ static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((u
 		struct hc_bytes bytes = hc_memory_view(memory, pos, place->end - pos);
 
 		if (bytes.size < word) {
-			const struct hc_extent *extent = hc_memory_find_next(memory, pos + bytes.size);
+			const struct hc_extent *extent =
+				hc_memory_find_next(memory, pos + bytes.size);
 
 			if (!extent || extent->start >= place->end)
 				break;
@@ -164,13 +167,14 @@ static void cut(struct hunt *hunt, uint64_t start, uint64_t end, const struct hc
 	while (start < end) {
 		uint64_t size = end - start < TASK_BYTES ? end - start : TASK_BYTES;
 
-		hunt->places[hunt->num_places++] = (struct place){ start, start + size, root };
+		hunt->places[hunt->num_places++] = (struct place){start, start + size, root};
 		start += size;
 	}
 }
 
 /** Cut roots and spans into tasks. */
-static struct hc_error *find_places(struct hunt *hunt, const struct hc_root *roots, size_t num_roots)
+static struct hc_error *find_places(struct hunt *hunt, const struct hc_root *roots,
+				    size_t num_roots)
 {
 	const struct hc_heap *heap = hunt->heap;
 	size_t num = 0;
@@ -204,7 +208,9 @@ static void gather_from(const struct found *found, struct hc_what *what)
 	what->total_referrers += found->total;
 }
 
-/** Put the finds of all places together. Each kept its lowest, so the lowest of all are among them. */
+/**
+ * Put the finds of all places together. Each kept its lowest, so the lowest of all are among them.
+ */
 static struct hc_error *gather(struct hunt *hunt, struct hc_what *what)
 {
 	size_t num = 0, values = hunt->found[hunt->num_places].num;
@@ -226,7 +232,10 @@ static struct hc_error *gather(struct hunt *hunt, struct hc_what *what)
 static struct hc_error *find_referrers(const struct hc_process *process, const struct hc_heap *heap,
 				       size_t max, struct hc_what *what)
 {
-	/* Without a heap, every mapping that may hold a pointer is a root; with one, spans are searched too. */
+	/*
+	 * Without a heap, every mapping that may hold a pointer is a root; with one, spans are
+	 * searched too.
+	 */
 	static const struct hc_heap no_heap;
 	hc_cleanup_free struct hc_root *roots = NULL;
 	struct hunt hunt = {
@@ -276,8 +285,8 @@ static void describe_place(struct hc_process *process, struct hc_what *what)
 	what->mapping = hc_mappings_find(&process->mappings, what->address);
 	what->thread = owner(process, what->address);
 	what->module = hc_modules_find(&process->modules, what->address);
-	if (what->module &&
-	    !hc_modules_symbol(&process->modules, what->address, &what->symbol, &what->symbol_offset))
+	if (what->module && !hc_modules_symbol(&process->modules, what->address, &what->symbol,
+					       &what->symbol_offset))
 		what->symbol = NULL;
 }
 
@@ -342,7 +351,7 @@ static struct hc_error *describe_chunk(const struct hc_process *process, const s
 struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
 			     uint64_t address, size_t max_referrers, struct hc_what *ret)
 {
-	struct hc_what what = { .address = address, .class = HC_NUM_CLASSES };
+	struct hc_what what = {.address = address, .class = HC_NUM_CLASSES};
 	struct hc_error *err = NULL;
 
 	describe_place(process, &what);
@@ -365,5 +374,5 @@ void hc_what_deinit(struct hc_what *what)
 {
 	free(what->referrers);
 	free(what->targets);
-	*what = (struct hc_what){ 0 };
+	*what = (struct hc_what){0};
 }
