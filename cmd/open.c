@@ -26,11 +26,11 @@ void hc_print_message(const char *path, const char *message)
 {
 	fputs("heapcore: ", stderr);
 	if (path) {
-		hc_escape_print(stderr, path, HC_ESCAPE_UTF8);
+		hc_escape_print(stderr, path, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
 		fputs(": ", stderr);
 	}
 	/* Messages quote paths and text from the core. */
-	hc_escape_print(stderr, message, HC_ESCAPE_UTF8);
+	hc_escape_print(stderr, message, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
 	fputc('\n', stderr);
 }
 
@@ -159,7 +159,8 @@ void hc_session_write_partial(struct hc_session *session)
 			break;
 		}
 	}
-	hc_cleanup_free char *text = hc_escape_string(why, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+	hc_cleanup_free char *text =
+		hc_escape_string(why, HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0));
 	hc_text_paragraph(&session->out, "PARTIAL: ", 9, false, "%s", text ? text : why);
 	fputc('\n', session->out.file);
 }

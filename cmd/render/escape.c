@@ -47,12 +47,12 @@ static void escape_one(const uint8_t *p, size_t left, unsigned flags, char *buf,
 			return;
 		}
 	}
-	char simple = c == '\n'                               ? 'n'
-		      : c == '\r'                             ? 'r'
-		      : c == '\t'                             ? 't'
-		      : c == '\\'                             ? '\\'
-		      : c == '"' && (flags & HC_ESCAPE_QUOTE) ? '"'
-							      : '\0';
+	char simple = c == '\n'                                 ? 'n'
+		      : c == '\r'                               ? 'r'
+		      : c == '\t'                               ? 't'
+		      : c == '\\' && !(flags & HC_ESCAPE_PLAIN) ? '\\'
+		      : c == '"' && (flags & HC_ESCAPE_QUOTE)   ? '"'
+								: '\0';
 	if (simple) {
 		buf[0] = '\\';
 		buf[1] = simple;

@@ -19,6 +19,7 @@
 enum {
 	HC_ESCAPE_UTF8 = 1,  /**< keep UTF-8; only where the reader's locale has it */
 	HC_ESCAPE_QUOTE = 2, /**< put in double quotes, and escape those inside */
+	HC_ESCAPE_PLAIN = 4, /**< leave backslashes alone: for names and messages, not for bytes */
 };
 
 /**

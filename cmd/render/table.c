@@ -132,7 +132,7 @@ static char *cell_text(const struct hc_column *column, const struct hc_cell *cel
 	case HC_COLUMN_LIST:
 		if (column->flags & HC_COLUMN_ESCAPED)
 			return strdup(cell->text);
-		return hc_escape_string(cell->text, utf8 ? HC_ESCAPE_UTF8 : 0);
+		return hc_escape_string(cell->text, HC_ESCAPE_PLAIN | (utf8 ? HC_ESCAPE_UTF8 : 0));
 	case HC_COLUMN_COUNT:
 		return strdup(hc_unit_count(cell->number).text);
 	case HC_COLUMN_BYTES:
