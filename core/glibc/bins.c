@@ -12,6 +12,9 @@
 static struct hc_error *broken_list(struct glibc *g, uint32_t arena, const char *list, uint64_t at,
 				    const char *what)
 {
+	uint64_t word;
+	if (g->heap->partial && !glibc_word(g, at, &word))
+		return NULL; /* the list goes on in memory that the core lacks */
 	return hc_heap_add_inconsistency(g->heap, at, "the %s of arena %u leads here, %s", list, arena,
 					 what);
 }

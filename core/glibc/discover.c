@@ -13,6 +13,10 @@
  * other writable memory only when they do not have it (cores without NT_FILE). Thread arenas are reached through the
  * ring; what tells them from main_arena is the heap_info in front of them, which points back.
  *
+ * Where the ring is broken, or libc's data is missing altogether, the headers of thread heaps still name their arenas;
+ * and where there is no arena either, a mapping that begins with a chain of chunks is the main heap (heaps.c). The main
+ * arena is then a row without an address.
+ *
  * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each known layout.
  */
 #include <elf.h>
@@ -171,11 +175,27 @@ static bool sort_ring(struct glibc *g, struct ring *ring)
 	return true;
 }
 
+/** Whether bins[] at @p bins belong to a thread arena under any layout: it would have a heap_info in front. */
+static bool in_thread_arena(const struct glibc *g, uint64_t bins)
+{
+	unsigned size;
+	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
+		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
+		if (layout->word_size == g->params.word_size &&
+		    first_heap(g, bins - layout->bins, &size))
+			return true;
+	}
+	return false;
+}
+
 /** Try a self-linked pair as bin 127 of some arena. */
 static bool try_pair(struct glibc *g, uint64_t pair, bool open_rings)
 {
 	unsigned word = g->params.word_size;
 	uint64_t bins = pair - last_bin_offset(word);
+	/* A ring that is not closed must start at the main arena: a thread arena's start can't be verified. */
+	if (open_rings && in_thread_arena(g, bins))
+		return false;
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		struct ring ring;
@@ -337,6 +357,105 @@ static void find_par(struct glibc *g)
 	}
 }
 
+/** The layout under which the arena at @p address has its bin 127 in the right place, or NULL. */
+static const struct glibc_state_layout *layout_of(const struct glibc *g, uint64_t address,
+						  struct glibc_arena *ret)
+{
+	unsigned word = g->params.word_size;
+	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
+		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
+		uint64_t pair = address + layout->bins + last_bin_offset(word), fd, bk;
+		if (layout->word_size == word && glibc_word(g, pair, &fd) &&
+		    glibc_word(g, pair + word, &bk) && fd == pair - g->params.header && bk == fd &&
+		    read_arena(g, layout, address, ret))
+			return layout;
+	}
+	return NULL;
+}
+
+static bool have_arena(const struct glibc *g, uint64_t address)
+{
+	for (size_t i = 0; i < g->num_arenas; i++) {
+		if (g->arenas[i].address == address)
+			return true;
+	}
+	return false;
+}
+
+static struct hc_error *add_arena(struct glibc *g, const struct glibc_arena *arena)
+{
+	void *grown = reallocarray(g->arenas, g->num_arenas + 1, sizeof(*g->arenas));
+	if (!grown)
+		return &hc_enomem;
+	g->arenas = grown;
+	g->arenas[g->num_arenas++] = *arena;
+	return NULL;
+}
+
+/** The arena whose first heap begins at @p base, when the headers there say that one does. */
+static struct hc_error *consider_heap(struct glibc *g, uint64_t base)
+{
+	struct glibc_heap_info info;
+	struct glibc_arena arena;
+	unsigned size = 0;
+	if (!glibc_read_heap_info(g, base, &info) || first_heap(g, info.arena, &size) != base ||
+	    have_arena(g, info.arena) || g->num_arenas == GLIBC_MAX_ARENAS)
+		return NULL;
+	const struct glibc_state_layout *layout = layout_of(g, info.arena, &arena);
+	if (!layout || (g->state && g->state != layout))
+		return NULL;
+	g->state = layout;
+	g->heap_info_size = size;
+	arena.heap = base;
+	return add_arena(g, &arena);
+}
+
+/** Thread arenas that no ring leads to, by the headers of their heaps. */
+static struct hc_error *add_arenas_of_heaps(struct glibc *g)
+{
+	uint64_t start, end, heap_max = g->params.heap_max;
+	for (size_t i = 0; glibc_next_run(g, &i, &start, &end);) {
+		for (uint64_t at = (start + heap_max - 1) & ~(heap_max - 1); at < end; at += heap_max) {
+			struct hc_error *err = consider_heap(g, at);
+			if (err)
+				return err;
+		}
+	}
+	return NULL;
+}
+
+/** For a core without any arena: chains of chunks need a word size, nothing else. */
+static const struct glibc_state_layout unknown_layouts[] = {
+	{.releases = "unknown", .word_size = 4, .num_fastbins = 0},
+	{.releases = "unknown", .word_size = 8, .num_fastbins = 0},
+};
+
+/** libc's data is missing: whatever the heaps themselves tell. */
+static struct hc_error *discover_without_main(struct glibc *g, bool *found)
+{
+	const struct glibc_arena missing = {.main = true, .attached = -1};
+	struct hc_error *err = add_arena(g, &missing);
+	if (!err)
+		err = add_arenas_of_heaps(g);
+	if (err)
+		return err;
+	uint64_t start, end;
+	*found = g->num_arenas > 1;
+	if (!g->state)
+		g->state = &unknown_layouts[g->params.word_size == 8];
+	g->params = glibc_params(g->memory->word_size, 16);
+	for (size_t i = 0; !*found && glibc_next_run(g, &i, &start, &end);)
+		*found = glibc_main_heap_at(g, start, end);
+	if (*found) {
+		g->heap->partial = true;
+		hc_diagnostics_add(&g->process->diag, true,
+				   "malloc's main arena is not in the core or destroyed; chunks are found "
+				   "by their headers alone, and free ones on tcache and fastbin lists of "
+				   "unknown arenas may count as in use");
+	}
+	return NULL;
+}
+
 /** i386 changed MALLOC_ALIGNMENT from 8 to 16 in 2.26, with the number of fastbins (or with their removal). */
 static unsigned alignment_of(const struct glibc_state_layout *layout)
 {
@@ -347,9 +466,11 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 {
 	g->params = glibc_params(g->memory->word_size, 8);
 	struct hc_error *err = search_arenas(g, found);
-	if (err || !*found)
+	if (err)
 		return err;
+	if (!*found)
+		return discover_without_main(g, found);
 	g->params = glibc_params(g->memory->word_size, alignment_of(g->state));
 	find_par(g);
-	return NULL;
+	return g->ring_closed ? NULL : add_arenas_of_heaps(g);
 }

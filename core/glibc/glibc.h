@@ -79,8 +79,36 @@ struct glibc_stretch {
  */
 struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch);
 
+/**
+ * Follow main-arena headers from @p first on, at most @p most of them, without marking anything.
+ *
+ * @param[out] end_ret where the next header would be, or the end of the pair of fenceposts that is there
+ * @return how many sane headers there were
+ */
+uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint64_t most,
+		     uint64_t *end_ret);
+
 /* heaps.c */
 struct hc_error *glibc_walk_arenas(struct glibc *g);
+
+/**
+ * Step through runs of neighbouring anonymous mappings that nobody has explained so far.
+ *
+ * @param[in,out] i row to begin with; 0 at first
+ */
+bool glibc_next_run(const struct glibc *g, size_t *i, uint64_t *start, uint64_t *end);
+
+/** Whether a chain of chunks begins at @p start, as the main heap does where no arena tells its place. */
+bool glibc_main_heap_at(const struct glibc *g, uint64_t start, uint64_t end);
+
+/** What begins a mapping of a thread arena. */
+struct glibc_heap_info {
+	uint64_t base;
+	uint64_t arena, prev, size, mprotect_size;
+};
+
+/** Read the heap_info at @p base; false when it can't be one. */
+bool glibc_read_heap_info(const struct glibc *g, uint64_t base, struct glibc_heap_info *ret);
 struct hc_error *glibc_assign_arenas(struct glibc *g);
 
 /* mmapped.c */

@@ -111,13 +111,6 @@ static struct hc_error *scan(const struct glibc *g, uint64_t start, uint64_t end
 	return NULL;
 }
 
-/** Whether a mapping may hold mmapped chunks, as far as others have said what it is. */
-static bool may_hold(const struct hc_mapping *mapping)
-{
-	return mapping->kind == HC_MAPPING_ANON && mapping->anonymous && !mapping->shared &&
-	       (mapping->flags & 6) == 6; /* PF_R, PF_W */
-}
-
 /** Cut the spans and thread heaps that were found so far out of [start, end) and scan what is left. */
 static struct hc_error *scan_around_heaps(const struct glibc *g, uint64_t start, uint64_t end,
 					  struct mmapped_list *list)
@@ -175,21 +168,14 @@ static void reconcile(struct glibc *g, const struct mmapped_list *list)
 
 struct hc_error *glibc_find_mmapped(struct glibc *g)
 {
-	const struct hc_mappings *mappings = &g->process->mappings;
 	struct hc_heap *heap = g->heap;
 	struct mmapped_list list = {0};
 	if (heap->num_spans)
 		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
 	struct hc_error *err = NULL;
-	for (size_t i = 0; i < mappings->num && !err; i++) {
-		if (!may_hold(&mappings->items[i]))
-			continue;
-		uint64_t start = mappings->items[i].start;
-		while (i + 1 < mappings->num && mappings->items[i + 1].start == mappings->items[i].end &&
-		       may_hold(&mappings->items[i + 1]))
-			i++;
-		err = scan_around_heaps(g, start, mappings->items[i].end, &list);
-	}
+	uint64_t start, end;
+	for (size_t i = 0; !err && glibc_next_run(g, &i, &start, &end);)
+		err = scan_around_heaps(g, start, end, &list);
 	if (!err)
 		err = add_chunks(g, &list);
 	if (!err && g->par.layout) {

@@ -66,18 +66,22 @@ static bool validate(const struct glibc *g, struct tcache *tcache, bool *empty_r
 	if (layout->counts_down && g->par.tcache_count > tcache->full)
 		tcache->full = g->par.tcache_count;
 	*empty_ret = true;
+	bool all_dangle = true;
 	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
 		uint64_t head = list_head(tcache, bin);
 		/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
 		bool closed = layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
-		if (closed ? head != 0 && !fits_bin(g, layout, bin, head) :
-			     (list_length(tcache, bin) == 0) != (head == 0))
+		if (!closed && (list_length(tcache, bin) == 0) != (head == 0))
 			return false;
-		if (head && !fits_bin(g, layout, bin, head))
-			return false;
-		*empty_ret &= head == 0;
+		if (!head)
+			continue;
+		*empty_ret = false;
+		if (fits_bin(g, layout, bin, head))
+			all_dangle = false;
+		else if (!g->heap->partial || !glibc_aligned(g, head))
+			return false; /* in a sound heap no list dangles */
 	}
-	return true;
+	return *empty_ret || !all_dangle;
 }
 
 static bool first_of_span(const struct hc_chunk *chunk)
@@ -241,6 +245,8 @@ static struct hc_error *mark_list(struct glibc *g, const struct tcache *tcache, 
 	uint64_t mem = list_head(tcache, bin), length = list_length(tcache, bin);
 	for (uint64_t i = 0; i < length; i++) {
 		uint64_t stored;
+		if (g->heap->partial && !glibc_word(g, mem, &stored))
+			return NULL; /* the list goes on in memory that the core lacks */
 		if (!fits_bin(g, tcache->layout, bin, mem) ||
 		    !hc_heap_set_free(g->heap, mem, HC_LIST_TCACHE) || !glibc_word(g, mem, &stored))
 			return hc_heap_add_inconsistency(

@@ -602,6 +602,23 @@ static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t
 	return NULL;
 }
 
+uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint64_t most,
+		     uint64_t *end_ret)
+{
+	struct glibc_stretch stretch = {.kind = HC_SPAN_MAIN, .first = first, .end = limit};
+	struct walker w = {.g = (struct glibc *)g, .stretch = &stretch};
+	init_chain(&w, first, hc_memory_view(g->memory, first, limit - first));
+	uint64_t offset = 0, num = 0, size, field;
+	while (num < most && offset < w.chain.size && (size = chunk_size(&w.chain, offset, &field))) {
+		offset += size;
+		num++;
+	}
+	if (offset < w.chain.size && what_is_at(&w.chain, offset) == FENCEPOSTS)
+		offset += 2 * w.chain.header;
+	*end_ret = first + offset;
+	return num;
+}
+
 static uint64_t first_header_at(const struct glibc *g, uint64_t address)
 {
 	uint64_t mask = g->params.alignment - 1;
