@@ -3,7 +3,7 @@
  * The verdict.
  *
  * Four things can make a process large: chunks that are lost, chunks that are free, chunks that are in use and
- * reachable, and memory that is not malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny
+ * reachable (growth: nobody prunes what still is referenced), and memory that is not malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny
  * (MIN_BYTES) is no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
  * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
  */
@@ -14,7 +14,9 @@
 #define MIN_SHARE 0.10   /**< of the chunks in use, for lost ones */
 #define MIN_FREE 0.50    /**< of the heap, for retention */
 #define MIN_OUTSIDE 0.50 /**< of the anonymous bytes, for memory that is not malloc's */
-#define MIN_GROWTH 0.25  /**< of the anonymous bytes, held by one size of reachable chunk */
+#define MIN_GROWTH 0.50  /**< of the anonymous bytes, held by reachable chunks */
+/** A small process whose chunks are in use is as it should be; growth begins here. Bytes. */
+#define MIN_GROWTH_BYTES (UINT64_C(1) << 20)
 #define LEAK_WEIGHT 4
 /** Suspects below this share of the anonymous bytes are not worth a sentence, but the first always is. */
 #define MIN_SUSPECT 0.01
@@ -156,18 +158,6 @@ static struct hc_error *suspect_sizes(const struct hc_process *process, const st
 	return err;
 }
 
-/** Bytes held by the reachable size that holds most. */
-static uint64_t largest_reachable(const struct hc_verdict *verdict)
-{
-	uint64_t largest = 0;
-	for (size_t i = 0; i < verdict->num_suspects; i++) {
-		const struct hc_suspect *suspect = &verdict->suspects[i];
-		if (!suspect->group && suspect->count.bytes > largest)
-			largest = suspect->count.bytes;
-	}
-	return largest;
-}
-
 static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 {
 	const struct hc_accounting *accounting = &verdict->accounting;
@@ -185,7 +175,8 @@ static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE,
 		 verdict->free_bytes},
 		{HC_VERDICT_GROWTH,
-		 share_of(largest_reachable(verdict), accounting->total) >= MIN_GROWTH, reachable},
+		 share_of(reachable, accounting->total) >= MIN_GROWTH && reachable >= MIN_GROWTH_BYTES,
+		 reachable},
 		{HC_VERDICT_OUTSIDE, share_of(outside, accounting->total) >= MIN_OUTSIDE, outside},
 	};
 	enum hc_verdict_kind kind = HC_VERDICT_NOTHING;
