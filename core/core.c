@@ -185,6 +185,18 @@ static struct hc_error *refuse_kind(mode_t mode)
 	return hc_error_create(HC_ERROR_FORMAT, "is a %s, not a core; give a regular file", kind);
 }
 
+/** Files below /proc have no size, though they are not empty. */
+static struct hc_error *refuse_empty(int fd)
+{
+	uint8_t head[64];
+	ssize_t size = read(fd, head, sizeof(head));
+
+	if (size > 0)
+		return refuse_foreign((struct hc_bytes){.data = head, .size = size});
+	return hc_error_create(HC_ERROR_FORMAT,
+			       "is empty; was the disk full when the core was written?");
+}
+
 static struct hc_error *map_file(const char *path, struct hc_bytes *ret)
 {
 	/* O_NONBLOCK: a FIFO without a writer must be refused, not waited for. */
@@ -197,10 +209,8 @@ static struct hc_error *map_file(const char *path, struct hc_bytes *ret)
 		return hc_error_os(errno, "can't be examined");
 	if (!S_ISREG(st.st_mode))
 		return refuse_kind(st.st_mode);
-	if (st.st_size == 0) {
-		return hc_error_create(HC_ERROR_FORMAT,
-				       "is empty; was the disk full when the core was written?");
-	}
+	if (st.st_size == 0)
+		return refuse_empty(fd);
 	/* The default read-ahead suits both the forward walk of a heap and a jump to one chunk. */
 	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
@@ -458,7 +468,7 @@ static void core_separate_segments(struct hc_core *core, struct hc_diagnostics *
 	}
 	core->num_segments = kept;
 	if (overlapping) {
-		hc_diagnostics_add(diag, true, "%zu segments overlap others; clipped them",
+		hc_diagnostics_add(diag, true, "segments overlap (%zu of them); clipped them",
 				   overlapping);
 	}
 }
@@ -522,7 +532,9 @@ static struct hc_error *core_read(struct hc_core *core, struct hc_diagnostics *d
 		return err;
 	if (!core->bytes_available && !core->num_threads) {
 		return hc_error_create(HC_ERROR_FORMAT,
-				       "holds neither memory nor threads; nothing can be analyzed");
+				       core->bytes_promised || diag->partial
+					       ? "is cut short: neither memory nor threads are left"
+					       : "holds neither memory nor threads");
 	}
 	remark_truncation(core, diag);
 	return NULL;

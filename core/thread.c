@@ -12,8 +12,8 @@
  * of tcbhead_t) that x86's libc needs. The struct lies at the same distance from the page-aligned
  * end of every block, because static TLS is the same for all. So one look per page is enough, once
  * one thread has shown the distance; without such a thread only the last page of a mapping is
- * searched. Only readable rows directly above a guard, or above unmapped addresses, are looked at,
- * and at most HC_MAX_CACHED_SEARCH bytes of each.
+ * searched. All pages of a row are looked at only where it stands directly above a guard, and at
+ * most HC_MAX_CACHED_SEARCH bytes of it.
  */
 #include "core/thread.h"
 
@@ -32,6 +32,9 @@
 
 /** Farthest that the static TLS of one thread reaches from the thread pointer. */
 #define HC_MAX_STATIC_TLS (16u << 20)
+
+/** Rows of the table that one stack has at most. */
+#define HC_MAX_STACK_ROWS 64
 
 /** Modules in a dtv that are looked at. */
 #define HC_MAX_DTV 512
@@ -55,6 +58,21 @@ struct searcher {
 
 /* struct pthread */
 
+/** No stack has a file in it. It may have rows of several permissions: Java makes guards of its
+ * own. */
+static bool range_is_anonymous(const struct hc_mappings *mappings, uint64_t start, uint64_t last)
+{
+	const struct hc_mapping *row = hc_mappings_find(mappings, last);
+
+	if (!row)
+		return false;
+	for (unsigned i = 0; row >= mappings->items && row->end > start; row--, i++) {
+		if (row->path || i == HC_MAX_STACK_ROWS)
+			return false;
+	}
+	return true;
+}
+
 static bool stack_block_valid(const struct searcher *searcher, const struct stack_block *block,
 			      uint64_t tp)
 {
@@ -65,7 +83,8 @@ static bool stack_block_valid(const struct searcher *searcher, const struct stac
 		return false;
 	return block->start + block->guard < tp && tp <= end &&
 	       /* the struct is at the block's end; only static TLS can stand between */
-	       end - tp < HC_MAX_STATIC_TLS && hc_mappings_find(searcher->mappings, tp - 1) != NULL;
+	       end - tp < HC_MAX_STATIC_TLS &&
+	       range_is_anonymous(searcher->mappings, block->start, tp - 1);
 }
 
 /** The three words that describe the stack of the thread at @p tp. */
@@ -306,36 +325,47 @@ static uint64_t pthread_distance(const struct searcher *searcher, const struct h
 	return 0;
 }
 
-/** The next address below @p limit where a struct pthread may be, searching [start, end) downwards.
+/**
+ * The highest block in [start, end).
+ *
+ * @param distance look at this distance from the end of each page; 0: everywhere
  */
 static bool find_cached(const struct searcher *searcher, uint64_t distance, uint64_t start,
 			uint64_t end, struct stack_block *ret)
 {
-	uint64_t page = searcher->page_mask + 1;
-	uint64_t step = distance ? page : HC_PTHREAD_ALIGN;
-	uint64_t low = end - start > page && !distance ? end - page : start;
+	uint64_t step = distance ? searcher->page_mask + 1 : HC_PTHREAD_ALIGN;
+	uint64_t first = distance ? distance : step;
 
-	if (distance >= end - low)
+	if (end - start < first)
 		return false;
-	for (uint64_t tp = end - (distance ? distance : step); tp >= low; tp -= step) {
+	for (uint64_t tp = end - first; tp >= start; tp -= step) {
 		if (is_thread_block(searcher, tp, ret) && ret->start + ret->size <= end)
 			return true;
-		if (tp - low < step)
+		if (tp - start < step)
 			break;
 	}
 	return false;
 }
 
-/** Whether the row at @p index may begin with a stack: libc's guard is below it, or nothing. */
-static bool may_begin_stack(const struct hc_mappings *mappings, size_t index)
+static bool may_hold_stack(const struct hc_mapping *row)
 {
-	const struct hc_mapping *row = &mappings->items[index];
+	return row->kind == HC_MAPPING_ANON && row->flags & PF_W && row->present;
+}
 
-	if (row->kind != HC_MAPPING_ANON || !(row->flags & PF_W) || !row->present)
-		return false;
-	return !index || row[-1].end != row->start || row[-1].kind == HC_MAPPING_RESERVED ||
-	       /* glibc 2.42 makes guards without a mapping of their own */
-	       row[-1].kind == HC_MAPPING_TLS || row[-1].kind == HC_MAPPING_STACK_CACHED;
+/** Where to search from: the front of a row that begins with a stack, else the end of the row's
+ * last block. */
+static uint64_t search_start(const struct searcher *searcher, size_t index, uint64_t distance)
+{
+	const struct hc_mapping *row = &searcher->mappings->items[index];
+	uint64_t size = row->end - row->start, last = HC_PTHREAD_SEARCH;
+	bool follows = index && row[-1].end == row->start &&
+		       (row[-1].kind == HC_MAPPING_RESERVED ||
+			/* glibc 2.42 makes guards without a mapping of their own */
+			row[-1].kind == HC_MAPPING_TLS);
+
+	if (distance && follows)
+		last = HC_MAX_CACHED_SEARCH;
+	return size > last ? row->end - last : row->start;
 }
 
 static struct hc_error *threads_find_cached(const struct searcher *searcher,
@@ -347,20 +377,16 @@ static struct hc_error *threads_find_cached(const struct searcher *searcher,
 	if (searcher->core->machine->tls_above_tp)
 		return NULL;
 	for (size_t i = 0; i < searcher->mappings->num; i++) {
-		if (!may_begin_stack(searcher->mappings, i))
+		if (!may_hold_stack(&searcher->mappings->items[i]))
 			continue;
-		uint64_t start = searcher->mappings->items[i].start;
+		uint64_t start = search_start(searcher, i, distance);
 		uint64_t end = searcher->mappings->items[i].end;
-		if (end - start > HC_MAX_CACHED_SEARCH)
-			end = start + HC_MAX_CACHED_SEARCH;
 		struct stack_block block;
-		while (find_cached(searcher, distance, start, end, &block)) {
+		while (start < end && find_cached(searcher, distance, start, end, &block)) {
 			struct hc_error *err = threads_add_cached(threads, searcher, &block);
 			if (err)
 				return err;
 			end = block.start;
-			if (end <= start)
-				break;
 		}
 	}
 	return NULL;

@@ -19,8 +19,11 @@ static void must(bool condition)
 
 void fake_bytes_add(struct fake_bytes *bytes, const void *data, size_t size)
 {
-	bytes->data = realloc(bytes->data, bytes->size + size + 1);
-	must(bytes->data);
+	if (bytes->size + size >= bytes->room) {
+		bytes->room = 2 * (bytes->size + size) + 64;
+		bytes->data = realloc(bytes->data, bytes->room);
+		must(bytes->data);
+	}
 	if (size)
 		memcpy(bytes->data + bytes->size, data, size);
 	bytes->size += size;
@@ -70,9 +73,11 @@ static void add_note(struct fake_bytes *area, const char *name, uint32_t type, c
 void fake_core_segment(struct fake_core *fake, uint64_t start, uint64_t mem_size, uint32_t flags,
 		       const void *bytes, size_t file_size)
 {
-	fake->segments =
-		reallocarray(fake->segments, fake->num_segments + 1, sizeof(*fake->segments));
-	must(fake->segments);
+	if (!(fake->num_segments & (fake->num_segments - 1))) {
+		size_t room = fake->num_segments ? 2 * fake->num_segments : 1;
+		fake->segments = reallocarray(fake->segments, room, sizeof(*fake->segments));
+		must(fake->segments);
+	}
 	struct fake_segment *segment = &fake->segments[fake->num_segments++];
 	*segment = (struct fake_segment){.start = start, .mem_size = mem_size, .flags = flags};
 	fake_bytes_add(&segment->bytes, bytes, file_size);

@@ -23,7 +23,7 @@
 /** A growing run of bytes. */
 struct fake_bytes {
 	uint8_t *data;
-	size_t size;
+	size_t size, room;
 };
 
 void fake_bytes_add(struct fake_bytes *bytes, const void *data, size_t size);

@@ -255,6 +255,7 @@ static void test_refuse_paths(void **state)
 
 	refuse_path("/nonexistent/core", HC_ERROR_OS, "No such file or directory");
 	refuse_path("/", HC_ERROR_FORMAT, "is a directory");
+	refuse_path("/proc/self/maps", HC_ERROR_FORMAT, "only 'heapcore maps' reads those");
 	refuse_path("/dev/null", HC_ERROR_FORMAT, "is a device");
 	refuse_path("/proc/self/exe", HC_ERROR_FORMAT, "is an executable or library, not a core");
 	assert_non_null(mkdtemp(directory));
