@@ -334,7 +334,7 @@ static void write_suspect(struct view *view, size_t i)
 {
 	const struct hc_suspect *suspect = &view->verdict.suspects[i];
 	unsigned width = view->out->width;
-	char first[16];
+	char first[24];
 
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
 	hc_cleanup_free char *text = describe(view, suspect);
