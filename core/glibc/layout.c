@@ -38,17 +38,22 @@ const size_t glibc_num_state_layouts = NUM(glibc_state_layouts);
 const unsigned glibc_heap_info_sizes_64[] = {48, 32, 0};
 const unsigned glibc_heap_info_sizes_32[] = {24, 16, 0};
 
+/* libc_malloc_debug.so.0, which MALLOC_CHECK_ needs since 2.34, has an mp_ of its own that ends with sbrk_base. */
 const struct glibc_par_layout glibc_par_layouts[] = {
 	/* releases, word, arena_test, hp_pagesize, n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold,
 	   mmapped_mem, max_mmapped_mem, sbrk_base, tcache_bins, tcache_count, size (of the smallest) */
 	{"2.43 and later", 8, 24, 56, 68, 72, 76, 80, 88, 96, 104, 112, 128, 136},
 	{"2.35-2.42", 8, 24, 48, 60, 64, 68, 72, 80, 88, 96, 104, 120, 136},
+	{"2.43 and later, libc_malloc_debug", 8, 24, 56, 68, 72, 76, 80, 88, 96, 104, 0, 0, 112},
+	{"2.35-2.42, libc_malloc_debug", 8, 24, 48, 60, 64, 68, 72, 80, 88, 96, 0, 0, 104},
 	{"2.26-2.34", 8, 24, 0, 40, 44, 48, 52, 56, 64, 72, 80, 96, 112},
 	{"2.24-2.25", 8, 24, 0, 40, 44, 48, 52, 56, 64, 72, 0, 0, 80},
 	{"2.15-2.23", 8, 24, 0, 40, 44, 48, 52, 56, 64, 80, 0, 0, 88},
 	{"2.10-2.14", 8, 24, 0, 40, 44, 48, 52, 64, 72, 88, 0, 0, 96},
 	{"2.43 and later", 4, 12, 28, 36, 40, 44, 48, 52, 56, 60, 64, 72, 76},
 	{"2.35-2.42", 4, 12, 24, 32, 36, 40, 44, 48, 52, 56, 60, 68, 76},
+	{"2.43 and later, libc_malloc_debug", 4, 12, 28, 36, 40, 44, 48, 52, 56, 60, 0, 0, 64},
+	{"2.35-2.42, libc_malloc_debug", 4, 12, 24, 32, 36, 40, 44, 48, 52, 56, 0, 0, 60},
 	{"2.26-2.34", 4, 12, 0, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64},
 	{"2.24-2.25", 4, 12, 0, 20, 24, 28, 32, 36, 40, 44, 0, 0, 48},
 	{"2.15-2.23", 4, 12, 0, 20, 24, 28, 32, 36, 40, 48, 0, 0, 52},
