@@ -83,6 +83,22 @@ require_with_apt() {
     fi
 }
 
+# Programs of another machine can be built and run with these. They are wanted, not needed: nothing is removed for
+# their sake, and who calls this goes on without them. The compiler's package that carries a release in its name can be
+# installed beside gcc-multilib, the one without can't.
+require_foreign_programs() {
+    local missing=() release package
+    if [ "$(uname -m)" != x86_64 ] || ! command -v apt-get >/dev/null; then
+        return 0
+    fi
+    release=$(gcc -dumpversion)
+    for package in "gcc-${release%%.*}-aarch64-linux-gnu" qemu-user-static; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] || apt_install --no-remove "${missing[@]}" >&2
+}
+
 # No other package manager is driven; its user is told what to ask it for.
 require_by_hand() {
     local manager=$1 column=$2 group probe needed=0

@@ -1,0 +1,169 @@
+"""The C libraries of other Debian suites, unpacked side by side in a cache.
+
+The archive is the one that this machine's own apt uses; its packages are trusted through Debian's keyring alone, so
+a third party's archive of the same name would be refused. What was fetched once stays in the cache and is never
+asked for again: delete the folder to get newer packages.
+"""
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "heapcore-matrix"
+ARCHITECTURES = ["amd64", "i386", "arm64"]
+# The oldest suite; programs that are linked with its library run under every later one.
+OLDEST = "bullseye"
+LIBGCC = "libgcc-10-dev"
+
+
+class Unavailable(Exception):
+    """A suite's library can't be had here; the text says why."""
+
+
+def archives():
+    """Debian archives that apt is set up to use."""
+    if not shutil.which("apt-get"):
+        raise Unavailable("there is no apt-get here")
+    if not KEYRING.exists():
+        raise Unavailable(f"{KEYRING} is missing: this is not Debian, or debian-archive-keyring is not installed")
+    out = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    found = [uri for uri in dict.fromkeys(out.split()) if re.search(r"/debian/?$", uri)]
+    if not found:
+        raise Unavailable("apt's sources name no Debian archive")
+    return found
+
+
+def wanted(suite, arch):
+    names = ["libc6", "libc6-dev"]
+    if suite == OLDEST:
+        names += ["linux-libc-dev", LIBGCC]
+    return [f"{name}:{arch}" for name in names]
+
+
+def apt(folder, *arguments):
+    options = {
+        "Dir::State::Lists": folder / "lists",
+        "Dir::State::status": "/dev/null",
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Cache": folder / "cache",
+        "APT::Architectures": ",".join(ARCHITECTURES),
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+    }
+    command = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items()), *arguments]
+    return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=600)
+
+
+def download(uri, suite, folder):
+    """Fetch the packages of one suite, for all architectures, into folder."""
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "sources.list").write_text(
+        f"deb [signed-by={KEYRING} arch={','.join(ARCHITECTURES)}] {uri} {suite} main\n")
+    update = apt(folder, "update")
+    if update.returncode:
+        raise Unavailable(f"apt-get update of {suite} failed: {update.stdout.strip()[-300:]}")
+    failed = []
+    for arch in ARCHITECTURES:
+        # A suite without its own version of a package is no reason to miss the others.
+        got = apt(folder, "download", *(f"{name}/{suite}" for name in wanted(suite, arch)))
+        if got.returncode:
+            failed.append(got.stdout.strip()[-300:])
+    if len(failed) == len(ARCHITECTURES):
+        raise Unavailable(f"apt-get download from {suite} failed: {failed[0]}")
+
+
+def unpack(folder, suite):
+    """Unpack what was downloaded, and move each architecture's tree into the cache."""
+    for arch in ARCHITECTURES:
+        debs = sorted(folder.glob(f"*_{arch}.deb"))
+        if not any(deb.name.startswith("libc6_") for deb in debs):
+            continue
+        root = folder / f"root-{arch}"
+        for deb in debs:
+            subprocess.run(["dpkg-deb", "-x", deb, root], check=True)
+        for waste in ("usr/share", "usr/lib/locale"):
+            shutil.rmtree(root / waste, ignore_errors=True)
+        version = next(deb for deb in debs if deb.name.startswith("libc6_")).name.split("_")[1]
+        (root / "version").write_text(version + "\n")
+        target = CACHE / f"{suite}-{arch}"
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(root, target)
+
+
+def fetch(suite):
+    """Bring a suite into the cache."""
+    problem = None
+    for uri in archives():
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{suite}-") as folder:
+            try:
+                download(uri, suite, pathlib.Path(folder))
+                unpack(pathlib.Path(folder), suite)
+                return
+            except (Unavailable, subprocess.SubprocessError) as error:
+                problem = error
+    raise Unavailable(str(problem))
+
+
+@contextlib.contextmanager
+def locked(name):
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Libc:
+    """An unpacked C library: where its files are, and which release it is."""
+
+    def __init__(self, suite, arch, root):
+        self.suite, self.arch, self.root = suite, arch, root
+        self.package = (root / "version").read_text().strip()
+        self.release = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", self.package).groups())
+
+    def file(self, name, parts=("lib", "usr/lib")):
+        """A file of the library, wherever this suite keeps it; None when it has no such file."""
+        triplet = {"amd64": "x86_64", "i386": "i386", "arm64": "aarch64"}[self.arch] + "-linux-gnu"
+        for part in parts:
+            for path in (self.root / part / triplet / name, self.root / part / name):
+                if path.exists():
+                    return path
+        return None
+
+    @property
+    def loader(self):
+        name = {"amd64": "ld-linux-x86-64.so.2", "i386": "ld-linux.so.2", "arm64": "ld-linux-aarch64.so.1"}
+        return self.file(name[self.arch])
+
+    @property
+    def libraries(self):
+        return self.file("libc.so.6").parent
+
+
+_problems = {}
+
+
+def libc(suite, arch):
+    """The library of a suite, fetched when it is not there yet; Unavailable when it can't be had."""
+    root = CACHE / f"{suite}-{arch}"
+    if suite in _problems:
+        raise Unavailable(_problems[suite])
+    with locked(suite):
+        if not (root / "version").exists():
+            try:
+                fetch(suite)
+            except (Unavailable, subprocess.SubprocessError, OSError) as error:
+                _problems[suite] = str(error)
+                raise Unavailable(str(error)) from error
+    if not (root / "version").exists():
+        raise Unavailable(f"{suite} has no libc6 for {arch}")
+    return Libc(suite, arch, root)
