@@ -26,6 +26,7 @@ class Core:
         segments = [Segment(struct.unpack_from("<IIQQQQQQ", self.data, phoff + i * self.phentsize))
                     for i in range(self.phnum)]
         self.loads = [s for s in segments if s.type == PT_LOAD]
+        self.end = max(s.offset + s.filesz for s in segments)  # of what matters in the file
         self.notes = {}
         self.note_segment = next(s for s in segments if s.type == PT_NOTE)
         self._read_notes()

@@ -1,4 +1,5 @@
 """What is no core, not the whole core, or not a core of ours: one line, the right status, never a crash."""
+import itertools
 import os
 import random
 import shutil
@@ -127,7 +128,7 @@ def cuts(core):
     """Offsets at which to cut: everywhere in the headers and notes, at segment borders, and at random."""
     file = corefile.Core(core)
     size = len(file.data)
-    end = max(s.offset + s.filesz for s in file.loads)
+    end = file.end
     notes = file.note_segment.offset
     offsets = {1, 4, 15, 16, 63, 64, 65, 100, file.phoff + file.phentsize * file.phnum, notes, notes + 1}
     offsets |= {position + delta for position, *_ in file.note_offsets for delta in (0, 5, 12, 20, 40)}
@@ -147,7 +148,7 @@ class TestCutShort:
         path = tmp_path / "cut"
         shutil.copyfile(small, path)
         # Behind the last segment gcore writes section headers, which nobody needs.
-        end = max(s.offset + s.filesz for s in corefile.Core(small).loads)
+        end = corefile.Core(small).end
         analyzed = 0
         for offset in reversed(cuts(small)):
             os.truncate(path, offset)
@@ -186,8 +187,10 @@ class TestCutShort:
 class TestDamaged:
     """Bytes changed where a reader would trust them. Any outcome but a crash, a hang or silence."""
 
+    others = itertools.cycle(["info", "maps", "arenas", "leaks", "classify"])
+
     def check(self, heapcore, path):
-        for verb in ("analyze", "info", "maps", "arenas", "leaks", "classify"):
+        for verb in ("analyze", next(self.others)):
             result = heapcore(verb, path, "--format", "json", status=None)
             if result.status == 2:
                 assert result.out == b"" and result.err.startswith(b"heapcore: "), result
