@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts in this folder: which packages are needed, how they come, and the builds.
 # To be sourced by bash with "set -euo pipefail".
 
