@@ -228,6 +228,8 @@ int main(int argc, char **argv)
 	reserve_standard_files();
 	setlocale(LC_CTYPE, "");
 	sigaction(SIGBUS, &action, NULL);
+	/* A limit on file sizes is an error of write(2), not a silent end. */
+	signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2) {
 		fputs("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n"

@@ -108,9 +108,38 @@ static struct hc_error *open_heap(struct hc_session *session, enum hc_need need)
 	return session->no_heap ? NULL : &hc_enomem;
 }
 
+static const char reading[] = "reading the core", unpacking[] = "unpacking the core";
+
+/** Called while a compressed core is unpacked: a phase of its own, with its share done. */
+static void show_unpacking(void *ctx, uint64_t done, uint64_t total)
+{
+	struct hc_session *session = ctx;
+	const char *phase = session->phases[session->num_phases - 1].name;
+
+	if (done == total)
+		hc_session_phase(session, reading);
+	else if (phase != unpacking)
+		hc_session_phase(session, unpacking);
+	if (done != total)
+		hc_progress_set_share(session->progress, (double)done / total);
+}
+
+/** Where to unpack: --tmpdir, or $TMPDIR as other programs take it, or core's own choice. */
+static void prepare_unpacking(struct hc_session *session)
+{
+	struct hc_decompress_options *decompress = &session->options->process.decompress;
+	const char *tmpdir = getenv("TMPDIR");
+
+	if (!decompress->tmpdir && tmpdir && *tmpdir)
+		decompress->tmpdir = tmpdir;
+	decompress->progress = show_unpacking;
+	decompress->ctx = session;
+}
+
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
-	hc_session_phase(session, "reading the core");
+	prepare_unpacking(session);
+	hc_session_phase(session, reading);
 	struct hc_error *err = hc_process_open(session->options->core, &session->options->process,
 					       &session->process);
 	if (!err && need >= HC_NEED_HEAP_IF_ANY)

@@ -16,6 +16,7 @@ enum common_id {
 	COMMON_SYSROOT,
 	COMMON_DEBUG_DIR,
 	COMMON_SMAPS,
+	COMMON_TMPDIR,
 	COMMON_FORMAT,
 	COMMON_OUTPUT,
 	COMMON_FORCE,
@@ -33,6 +34,8 @@ static const struct hc_option common_options[] = {
 	{COMMON_DEBUG_DIR, 0, "debug-dir", "DIR", "look for separate debug files in DIR"},
 	{COMMON_SMAPS, 0, "smaps", "FILE",
 	 "saved /proc/PID/smaps of the same process: resident bytes, names"},
+	{COMMON_TMPDIR, 0, "tmpdir", "DIR",
+	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)"},
 	{COMMON_FORMAT, 0, "format", "FORMAT", "text, json or csv (default: text)"},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read"},
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
@@ -143,6 +146,9 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return NULL;
 	case COMMON_SMAPS:
 		options->process.smaps = value;
+		return NULL;
+	case COMMON_TMPDIR:
+		options->process.decompress.tmpdir = value;
 		return NULL;
 	case COMMON_FORMAT:
 		return parse_word("--format", value, format_names, &options->format);

@@ -21,6 +21,7 @@ struct hc_progress {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	const char *phase; /**< NULL: none */
+	double share;      /**< done of the phase; negative: unknown */
 	struct timespec start;
 	bool shown; /**< the line is on the screen */
 	bool stop;
@@ -33,6 +34,21 @@ static void erase(struct hc_progress *progress)
 	progress->shown = false;
 }
 
+#define BAR_WIDTH 24
+
+static void draw(struct hc_progress *progress, long seconds)
+{
+	static const char full[] = "########################", empty[] = "........................";
+	int filled = progress->share * BAR_WIDTH;
+
+	fprintf(stderr, "\r\033[K%s", progress->phase);
+	if (progress->share >= 0)
+		fprintf(stderr, " [%.*s%.*s] %.0f %%", filled, full, BAR_WIDTH - filled, empty,
+			progress->share * 100);
+	fprintf(stderr, ", %ld s", seconds);
+	progress->shown = true;
+}
+
 static void *show(void *arg)
 {
 	struct hc_progress *progress = arg;
@@ -42,10 +58,8 @@ static void *show(void *arg)
 	while (!progress->stop) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		long seconds = now.tv_sec - progress->start.tv_sec;
-		if (progress->phase && seconds >= DELAY_SECONDS) {
-			fprintf(stderr, "\r\033[K%s, %ld s", progress->phase, seconds);
-			progress->shown = true;
-		}
+		if (progress->phase && seconds >= DELAY_SECONDS)
+			draw(progress, seconds);
 		now.tv_nsec += TICK_NANOSECONDS;
 		if (now.tv_nsec >= 1000000000) {
 			now.tv_nsec -= 1000000000;
@@ -88,6 +102,16 @@ void hc_progress_set(struct hc_progress *progress, const char *phase)
 	pthread_mutex_lock(&progress->lock);
 	erase(progress);
 	progress->phase = phase;
+	progress->share = -1;
+	pthread_mutex_unlock(&progress->lock);
+}
+
+void hc_progress_set_share(struct hc_progress *progress, double share)
+{
+	if (!progress)
+		return;
+	pthread_mutex_lock(&progress->lock);
+	progress->share = share < 0 ? 0 : share > 1 ? 1 : share;
 	pthread_mutex_unlock(&progress->lock);
 }
 

@@ -17,4 +17,7 @@ void hc_progress_destroy(struct hc_progress *progress);
  * static text */
 void hc_progress_set(struct hc_progress *progress, const char *phase);
 
+/** How much of the current phase is done, 0 to 1: shown as a bar until the next phase begins. */
+void hc_progress_set_share(struct hc_progress *progress, double share);
+
 #endif

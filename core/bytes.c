@@ -5,6 +5,24 @@
 #include "core/bytes.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+struct hc_amount hc_amount(uint64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	struct hc_amount ret;
+	double value = bytes / 1024.0;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		snprintf(ret.text, sizeof(ret.text), "%u bytes", (unsigned)bytes);
+		return ret;
+	}
+	for (; value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		value /= 1024;
+	snprintf(ret.text, sizeof(ret.text), "%.1f %s", value, units[unit]);
+	return ret;
+}
 
 void hc_cursor_init(struct hc_cursor *cursor, struct hc_bytes bytes, uint64_t file_offset,
 		    const char *what)

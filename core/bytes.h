@@ -39,6 +39,13 @@ static inline uint64_t hc_load_word(const void *p, unsigned word_size)
 	return word_size == 8 ? hc_load64(p) : hc_load32(p);
 }
 
+/** A number of bytes in words, for messages: "1.5 MiB". */
+struct hc_amount {
+	char text[24];
+};
+
+struct hc_amount hc_amount(uint64_t bytes);
+
 /** A position in foreign bytes. Invariant: pos <= end. */
 struct hc_cursor {
 	const uint8_t *pos;

@@ -82,35 +82,8 @@ static struct phdr phdr_get(const struct phdr_table *table, size_t index)
 
 /* What is no core. */
 
-/** A compressed file: the magic of each format that systemd-coredump and friends write. */
-static const char *compression_tool(struct hc_bytes file)
-{
-	static const struct {
-		uint8_t magic[4], size;
-		const char *tool;
-	} formats[] = {
-		{{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd -d"}, {{0x04, 0x22, 0x4d, 0x18}, 4, "lz4 -d"},
-		{{0xfd, '7', 'z', 'X'}, 4, "xz -d"},      {{0x1f, 0x8b}, 2, "gzip -d"},
-		{{'B', 'Z', 'h'}, 3, "bzip2 -d"},
-	};
-
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (file.size >= formats[i].size &&
-		    !memcmp(file.data, formats[i].magic, formats[i].size))
-			return formats[i].tool;
-	}
-	return NULL;
-}
-
 static struct hc_error *refuse_foreign(struct hc_bytes file)
 {
-	const char *tool = compression_tool(file);
-
-	if (tool) {
-		return hc_error_create(HC_ERROR_FORMAT,
-				       "is compressed; unpack it with '%s' and give the result",
-				       tool);
-	}
 	if (hc_snapshot_recognise(file)) {
 		return hc_error_create(HC_ERROR_FORMAT, "is a saved maps or smaps file, not a "
 							"core; only 'heapcore maps' reads those");
@@ -197,7 +170,7 @@ static struct hc_error *refuse_empty(int fd)
 			       "is empty; was the disk full when the core was written?");
 }
 
-static struct hc_error *map_file(const char *path, struct hc_bytes *ret)
+static struct hc_error *open_file(const char *path, int *fd_ret, uint64_t *size_ret)
 {
 	/* O_NONBLOCK: a FIFO without a writer must be refused, not waited for. */
 	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -211,11 +184,19 @@ static struct hc_error *map_file(const char *path, struct hc_bytes *ret)
 		return refuse_kind(st.st_mode);
 	if (st.st_size == 0)
 		return refuse_empty(fd);
+	*size_ret = st.st_size;
+	*fd_ret = fd;
+	fd = -1;
+	return NULL;
+}
+
+static struct hc_error *map_file(int fd, uint64_t size, struct hc_bytes *ret)
+{
 	/* The default read-ahead suits both the forward walk of a heap and a jump to one chunk. */
-	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return hc_error_os(errno, "can't be mapped");
-	*ret = (struct hc_bytes){.data = data, .size = st.st_size};
+	*ret = (struct hc_bytes){.data = data, .size = size};
 	return NULL;
 }
 
@@ -506,15 +487,13 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 
 static void remark_truncation(const struct hc_core *core, struct hc_diagnostics *diag)
 {
-	const double mib = 1024 * 1024;
-
 	if (core->bytes_available == core->bytes_promised)
 		return;
 	hc_diagnostics_add(diag, true,
-			   "the file is cut short: %.1f of %.1f MiB of memory are beyond its end; "
+			   "the file is cut short: %s of %s of memory are beyond its end; "
 			   "they count as missing",
-			   (core->bytes_promised - core->bytes_available) / mib,
-			   core->bytes_promised / mib);
+			   hc_amount(core->bytes_promised - core->bytes_available).text,
+			   hc_amount(core->bytes_promised).text);
 }
 
 static struct hc_error *core_read(struct hc_core *core, struct hc_diagnostics *diag)
@@ -545,15 +524,91 @@ static void core_closep(struct hc_core **core)
 	hc_core_close(*core);
 }
 
-struct hc_error *hc_core_open(const char *path, struct hc_diagnostics *diag, struct hc_core **ret)
+/* Compressed cores. */
+
+/** Say of an error that it is about what was unpacked. */
+static struct hc_error *of_content(struct hc_error *err)
 {
+	if (!err || err->code != HC_ERROR_FORMAT)
+		return err;
+	struct hc_error *named = hc_error_create(err->code, "its content %s", err->message);
+	hc_error_destroy(err);
+	return named;
+}
+
+/** Whether the first bytes of a compressed file's content begin a core, and where that would end. */
+static struct hc_error *examine_content(void *ctx, struct hc_bytes head, uint64_t *size_ret)
+{
+	hc_cleanup(hc_diagnostics_deinit) struct hc_diagnostics unused = {};
+	struct hc_core core = {.file = head};
+	struct phdr_table table;
+	uint64_t size = 0;
+
+	(void)ctx;
+	struct hc_error *err = core_identify(head, &core.machine);
+	if (err || (err = phdr_table_init(&core, &unused, &table)))
+		return of_content(err);
+	for (size_t i = 0; i < table.num; i++) {
+		struct phdr phdr = phdr_get(&table, i);
+		uint64_t end;
+		if (__builtin_add_overflow(phdr.offset, phdr.file_size, &end))
+			continue; /* as damaged headers have it; the limit holds anyway */
+		if (end > size)
+			size = end;
+	}
+	*size_ret = size;
+	return NULL;
+}
+
+/** Replace the descriptor of a compressed file by that of its content. */
+static struct hc_error *unpack_file(const struct hc_compression *compression,
+				    const struct hc_decompress_options *options,
+				    struct hc_diagnostics *diag, int *fd, uint64_t *size)
+{
+	int content;
+	struct hc_error *err = hc_decompress(*fd, *size, compression, options, examine_content, NULL,
+					     diag, &content);
+	if (err)
+		return err;
+	close(*fd);
+	*fd = content;
+	struct stat st;
+	if (fstat(content, &st))
+		return hc_error_os(errno, "can't be examined");
+	*size = st.st_size;
+	return NULL;
+}
+
+static const struct hc_compression *compression_of(int fd)
+{
+	uint8_t head[HC_DECOMPRESS_MAGIC_SIZE];
+	ssize_t size = pread(fd, head, sizeof(head), 0);
+
+	return size <= 0 ? NULL
+			 : hc_decompress_recognise((struct hc_bytes){.data = head, .size = size});
+}
+
+struct hc_error *hc_core_open(const char *path, const struct hc_decompress_options *options,
+			      struct hc_diagnostics *diag, struct hc_core **ret)
+{
+	static const struct hc_decompress_options defaults;
 	hc_cleanup(core_closep) struct hc_core *core = calloc(1, sizeof(*core));
+	hc_cleanup_close int fd = -1;
+	uint64_t size;
+
 	if (!core || !(core->path = strdup(path)))
 		return &hc_enomem;
-
-	struct hc_error *err = map_file(path, &core->file);
-	if (err || (err = core_read(core, diag)))
+	struct hc_error *err = open_file(path, &fd, &size);
+	if (err)
 		return err;
+	const struct hc_compression *compression = compression_of(fd);
+	if (compression && (err = unpack_file(compression, options ? options : &defaults, diag, &fd,
+					      &size)))
+		return err;
+	if ((err = map_file(fd, size, &core->file)))
+		return err;
+	if ((err = core_read(core, diag)))
+		return compression ? of_content(err) : err;
 	*ret = hc_steal(core);
 	return NULL;
 }

@@ -5,15 +5,17 @@
  * The file is mapped read-only and never copied; every view below points into that mapping and lives as
  * long as the core. A file that was cut short is not an error as long as its headers can be read:
  * segments keep the size that the program headers promise, and @ref hc_segment::available says how much
- * of it is there. This unit knows the file; what lies at an address is memory.h's business.
+ * of it is there. A compressed file is unpacked first (decompress.h), and the mapping is of what came out. This
+ * unit knows the file; what lies at an address is memory.h's business.
  *
  * Handles ELF64 and ELF32 little-endian, e_phnum up to and beyond 65,534 (PN_XNUM: the count is in
- * sh_info of section 0). Does not handle compressed files (see issue list) or big-endian ones.
+ * sh_info of section 0). Does not handle big-endian ones.
  */
 #ifndef HC_CORE_CORE_H
 #define HC_CORE_CORE_H
 
 #include "core/bytes.h"
+#include "core/decompress.h"
 #include "core/machine.h"
 #include "core/notes.h"
 
@@ -55,9 +57,11 @@ struct hc_core {
  * anything that is no core: missing file, directory, empty file, text, ELF of another type, a machine
  * without a row in machine.h.
  *
+ * @param options what to do with compressed files; NULL: the defaults
  * @param diag remarks: truncation, broken notes
  */
-struct hc_error *hc_core_open(const char *path, struct hc_diagnostics *diag, struct hc_core **ret);
+struct hc_error *hc_core_open(const char *path, const struct hc_decompress_options *options,
+			      struct hc_diagnostics *diag, struct hc_core **ret);
 void hc_core_close(struct hc_core *core);
 
 /** Value of an AT_* entry; false when unknown. */

@@ -58,7 +58,7 @@ static struct hc_error *process_load(struct hc_process *process, const char *pat
 	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
 	if (process->jobs > HC_MAX_JOBS)
 		process->jobs = HC_MAX_JOBS;
-	if ((err = hc_core_open(path, &process->diag, &process->core)) ||
+	if ((err = hc_core_open(path, &options->decompress, &process->diag, &process->core)) ||
 	    (err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||

@@ -17,6 +17,7 @@
 
 struct hc_process_options {
 	struct hc_module_options modules;
+	struct hc_decompress_options decompress;
 	const char *smaps; /**< snapshot of the same process, or NULL */
 	unsigned jobs;     /**< threads to work with; 0: as many as there are processors */
 };

@@ -16,6 +16,7 @@ build   cmd:ninja           ninja-build       ninja-build           ninja       
 build   cmd:pkg-config      pkg-config        pkgconf-pkg-config    pkg-config       pkgconf       pkgconf
 build   pc:libelf           libelf-dev        elfutils-libelf-devel libelf-devel     libelf        elfutils-dev
 build   pc:libdw            libdw-dev         elfutils-devel        libdw-devel      elfutils      elfutils-dev
+build   pc:libarchive   libarchive-dev    libarchive-devel      libarchive-devel libarchive    libarchive-dev
 build   pc:libpcre2-8       libpcre2-dev      pcre2-devel           pcre2-devel      pcre2         pcre2-dev
 build   pc:smartcols        libsmartcols-dev  libsmartcols-devel    libsmartcols-devel util-linux-libs util-linux-dev
 build   pc:jansson          libjansson-dev    jansson-devel         libjansson-devel jansson       jansson-dev
@@ -28,6 +29,9 @@ test    py:jsonschema       python3-jsonschema python3-jsonschema   python3-json
 test    cmd:perl            perl              perl                  perl             perl          perl
 test    cmd:sqlite3         sqlite3           sqlite                sqlite3          sqlite        sqlite
 test    cmd:xz              xz-utils          xz                    xz               xz            xz
+test    cmd:zstd            zstd              zstd                  zstd             zstd          zstd
+test    cmd:lz4             lz4               lz4                   lz4              lz4           lz4
+test    cmd:gzip            gzip              gzip                  gzip             gzip          gzip
 test    lib:libjemalloc.so.2 libjemalloc2     jemalloc              libjemalloc2     jemalloc      jemalloc
 bench   cmd:hyperfine       hyperfine         hyperfine             hyperfine        hyperfine     hyperfine
 TABLE

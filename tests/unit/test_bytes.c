@@ -56,9 +56,21 @@ static void test_empty(void **state)
 	assert_fails(hc_cursor_u32(&cursor, &value), HC_ERROR_FORMAT, "nothing");
 }
 
+static void test_amount(void **state)
+{
+	(void)state;
+	assert_string_equal(hc_amount(0).text, "0 bytes");
+	assert_string_equal(hc_amount(1023).text, "1023 bytes");
+	assert_string_equal(hc_amount(1024).text, "1.0 KiB");
+	assert_string_equal(hc_amount(UINT64_C(3) << 19).text, "1.5 MiB");
+	assert_string_equal(hc_amount(UINT64_C(5) << 30).text, "5.0 GiB");
+	assert_string_equal(hc_amount(UINT64_MAX).text, "16777216.0 TiB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_amount),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_empty),
