@@ -142,7 +142,8 @@ static uint64_t text_mask(struct hc_bytes window)
 	if (size < sizeof(bytes_vec)) {
 		uint8_t padded[sizeof(bytes_vec)] = {}; /* NUL is no text */
 
-		memcpy(padded, window.data, size);
+		if (size)
+			memcpy(padded, window.data, size);
 		return text_bits(padded);
 	}
 	for (; i + sizeof(bytes_vec) <= size; i += sizeof(bytes_vec))
