@@ -198,18 +198,17 @@ void hc_chunk_request(const struct hc_heap *heap, const struct hc_chunk *chunk, 
 		      uint64_t *max_ret)
 {
 	*max_ret = chunk->usable;
-	if (chunk->size <= heap->min_chunk) {
-		*min_ret = 0;
-		return;
+	uint64_t slack;
+	if (chunk->span->kind == HC_SPAN_MMAP) {
+		/* Rounded up to whole pages. */
+		slack = (UINT64_C(1) << heap->process->core->machine->page_shift) + heap->alignment - 1;
+	} else {
+		/* A remainder that is too small to be a chunk is handed out, too. */
+		uint64_t remainder = heap->min_chunk - heap->alignment;
+		slack = remainder + heap->alignment - 1;
+		if (chunk->size <= heap->min_chunk + remainder)
+			slack = chunk->usable; /* every small request gets the smallest chunk */
 	}
-	/*
-	 * A request is rounded up to the alignment. malloc also hands out a remainder that is too small to be
-	 * a chunk, and an mmapped chunk is rounded up to whole pages.
-	 */
-	uint64_t slack = chunk->span->kind == HC_SPAN_MMAP ?
-				 (UINT64_C(1) << heap->process->core->machine->page_shift) +
-					 heap->alignment - 1 :
-				 heap->min_chunk - 1;
 	*min_ret = chunk->usable > slack ? chunk->usable - slack : 0;
 }
 

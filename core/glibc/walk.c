@@ -134,10 +134,11 @@ static bool leads_on(const struct chain *chain, uint64_t offset, unsigned length
 }
 
 /**
- * Whether the chunk that a guessed header at @p offset describes would hold a long chain of sane headers. Then the
- * header is none: three letters and a zero make a size of megabytes that may well end at a true header.
+ * A long chain of sane headers inside the chunk that the header at @p offset describes; NO_OFFSET without one. Where
+ * there is one, that header is false: three letters and a zero make a size of megabytes that may well end at a true
+ * header.
  */
-static bool hides_chain(const struct chain *chain, uint64_t offset)
+static uint64_t hidden_chain(const struct chain *chain, uint64_t offset)
 {
 	uint64_t field, size = chunk_size(chain, offset, &field), step = UINT64_C(1) << chain->unit_shift;
 	uint64_t end = offset + size, window = size < HIDING_WINDOW ? end : offset + HIDING_WINDOW;
@@ -150,9 +151,9 @@ static bool hides_chain(const struct chain *chain, uint64_t offset)
 			length++;
 		}
 		if (length == HIDING_LENGTH && next < end)
-			return true;
+			return at;
 	}
-	return false;
+	return NO_OFFSET;
 }
 
 /**
@@ -173,7 +174,8 @@ static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t 
 		     hc_load_word(chain->data + at, chain->word) != at - broken))
 			continue;
 		if (broken == NO_OFFSET ? leads_on(chain, at, GUESS_LENGTH) :
-					  leads_on(chain, at, MEND_LENGTH) && !hides_chain(chain, at))
+					  leads_on(chain, at, MEND_LENGTH) &&
+						  hidden_chain(chain, at) == NO_OFFSET)
 			return at;
 	}
 	return to;
@@ -227,7 +229,6 @@ static enum interruption what_is_at(const struct chain *chain, uint64_t offset)
 /** A broken header and where the chain resumes; chain.size when nowhere. Offsets. */
 struct damage {
 	uint64_t offset, resume;
-	uint64_t previous; /**< unit of the chunk before, or NO_UNIT */
 };
 
 struct damages {
@@ -249,22 +250,27 @@ static struct hc_error *add_damage(struct damages *damages, struct damage damage
 }
 
 /**
- * Mend the break at @p *offset: the chunk there reaches up to the next chain.
+ * Mend the break at @p *offset: the chunk there reaches up to the next chain. Unless the chunk before it led the walk
+ * astray with a size that is sane but false; then that one is mended.
  *
- * @return whether the walk can go on, at the new @p *offset
+ * @param[out] goes_on whether the walk can go on, at the new @p *offset
  */
 static struct hc_error *mend(const struct chain *chain, uint64_t *offset, uint64_t *previous,
 			     struct damages *damages, bool *goes_on)
 {
-	uint64_t broken = *offset, step = UINT64_C(1) << chain->unit_shift;
+	uint64_t broken = *offset, step = UINT64_C(1) << chain->unit_shift, resume = NO_OFFSET;
 	*goes_on = false;
 	if (what_is_at(chain, broken) != DAMAGED)
 		return NULL;
-	/* Behind a broken top there is only what was freed long ago: all of it is top. */
-	uint64_t resume = broken == chain->top ?
-				  chain->size :
-				  find_chain(chain, broken, broken + step, chain->size);
-	struct hc_error *err = add_damage(damages, (struct damage){broken, resume, *previous});
+	if (*previous != NO_UNIT)
+		resume = hidden_chain(chain, *previous << chain->unit_shift);
+	if (resume != NO_OFFSET)
+		broken = *previous << chain->unit_shift;
+	else if (broken == chain->top) /* behind a broken top there is only what was freed long ago */
+		resume = chain->size;
+	else
+		resume = find_chain(chain, broken, broken + step, chain->size);
+	struct hc_error *err = add_damage(damages, (struct damage){broken, resume});
 	if (err || (resume == chain->size && broken != chain->top))
 		return err;
 	set_start(chain, broken >> chain->unit_shift);
