@@ -297,8 +297,9 @@ static struct hc_error *search_arenas(struct glibc *g, bool *found)
 static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *layout,
 			  uint64_t address, struct glibc_par *ret)
 {
-	uint64_t arena_test, n, n_max, max_n, no_dyn, mem, max_mem, base, bins = 0, count = 0, hp = 0;
-	if (!glibc_word(g, address + layout->arena_test, &arena_test) ||
+	uint64_t n, n_max, max_n, no_dyn, mem, max_mem, base;
+	uint64_t arena_test = 0, bins = 0, count = 0, hp = 0;
+	if ((layout->arena_test && !glibc_word(g, address + layout->arena_test, &arena_test)) ||
 	    !read_u32(g, address + layout->n_mmaps, &n) ||
 	    !read_u32(g, address + layout->n_mmaps_max, &n_max) ||
 	    !read_u32(g, address + layout->max_n_mmaps, &max_n) ||
@@ -311,14 +312,15 @@ static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *
 	/* Whole pages, except that mremap in 2.43 and 2.44 counts a header too many each time. */
 	uint64_t sum_mask = g->params.header - 1;
 	if (n > max_n || n_max > 1 << 30 || no_dyn > 1 || mem > max_mem || mem & sum_mask ||
-	    max_mem & sum_mask || (n == 0) != (mem == 0) || arena_test > 1 << 20)
+	    max_mem & sum_mask || (n == 0) != (mem == 0) || arena_test > GLIBC_MAX_ARENAS)
 		return 0;
 	if (layout->tcache_bins && (!glibc_word(g, address + layout->tcache_bins, &bins) ||
 				    !glibc_word(g, address + layout->tcache_count, &count)))
 		return 0;
 	if (layout->hp_pagesize && !glibc_word(g, address + layout->hp_pagesize, &hp))
 		return 0;
-	if (bins > 64 || count > UINT16_MAX || hp & (hp - 1) || (hp && hp < page_mask))
+	/* Where there are tcaches there is at least one bin, whatever is tuned. */
+	if (bins > 64 || (layout->tcache_bins && !bins) || count > UINT16_MAX || hp & (hp - 1) || (hp && hp < page_mask))
 		return 0;
 
 	const struct glibc_arena *main = &g->arenas[0];

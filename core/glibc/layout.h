@@ -83,7 +83,7 @@ static inline unsigned glibc_system_offset(const struct glibc_state_layout *layo
 extern const unsigned glibc_heap_info_sizes_64[];
 extern const unsigned glibc_heap_info_sizes_32[];
 
-/** struct malloc_par, the one object mp_. Offsets; 0 in a field after the first five: the release lacks it. */
+/** struct malloc_par, the one object mp_. Offsets; 0: the release lacks the member. */
 struct glibc_par_layout {
 	const char *releases;
 	unsigned word_size;

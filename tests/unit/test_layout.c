@@ -1,11 +1,11 @@
 /**
  * @file
- * The tables of core/glibc/layout.c, checked against the structures themselves: every release's members are written
- * down here in their order, and the compiler says where they lie. A wrong number in a table is named with the member
- * that it misplaces.
+ * The tables of core/glibc/layout.c, checked against the structures themselves: every release's
+ * members are written down here in their order, and the compiler says where they lie. A wrong
+ * number in a table is named with the member that it misplaces.
  *
- * Words are integers of the target's width, so that one build checks both widths; no structure here has a member
- * that is aligned to more than its word.
+ * Words are integers of the target's width, so that one build checks both widths; no structure here
+ * has a member that is aligned to more than its word.
  */
 #include "unit.h"
 
@@ -15,7 +15,8 @@
 
 #define NUM(array) (sizeof(array) / sizeof((array)[0]))
 
-/* --- malloc_state -------------------------------------------------------------------------------------------- */
+/* --- malloc_state
+ * -------------------------------------------------------------------------------------------- */
 
 /* What has been the same since 2.10; the front and the tail are what releases differ in. */
 #define STATE(name, word, front, tail)                                                             \
@@ -63,7 +64,8 @@ struct state_truth {
 	bool next_free, attached;
 };
 
-#define TAIL(type, word) ((offsetof(struct type, system_mem) - offsetof(struct type, next)) / (word))
+#define TAIL(type, word)                                                                           \
+	((offsetof(struct type, system_mem) - offsetof(struct type, next)) / (word))
 #define STATE_TRUTH(releases, type, word, fast, num_fast)                                          \
 	{                                                                                          \
 		releases, word, fast, num_fast, offsetof(struct type, top),                        \
@@ -94,7 +96,8 @@ static void expect(const char *table, const char *releases, unsigned word, const
 		   unsigned long found, unsigned long true_value)
 {
 	if (found != true_value)
-		fail_msg("%s of glibc %s, %u bits: the table says %lu for %s, but the members in front of it "
+		fail_msg("%s of glibc %s, %u bits: the table says %lu for %s, but the members in "
+			 "front of it "
 			 "make it %lu",
 			 table, releases, 8 * word, found, what, true_value);
 }
@@ -103,7 +106,8 @@ static void expect(const char *table, const char *releases, unsigned word, const
 static void expect_rows(const char *table, size_t found, size_t listed)
 {
 	if (found != listed)
-		fail_msg("the table of %s has %zu rows, but the members of %zu are listed in this test: a new row "
+		fail_msg("the table of %s has %zu rows, but the members of %zu are listed in this "
+			 "test: a new row "
 			 "needs its member list here",
 			 table, found, listed);
 }
@@ -112,8 +116,9 @@ static void expect_same_row(const char *table, const char *found, unsigned found
 			    const char *listed, unsigned listed_word)
 {
 	if (strcmp(found, listed) != 0 || found_word != listed_word)
-		fail_msg("the table of %s has \"%s\", %u bits, where this test lists \"%s\", %u bits", table,
-			 found, 8 * found_word, listed, 8 * listed_word);
+		fail_msg("the table of %s has \"%s\", %u bits, where this test lists \"%s\", %u "
+			 "bits",
+			 table, found, 8 * found_word, listed, 8 * listed_word);
 }
 
 static void test_states(void **state)
@@ -149,18 +154,21 @@ static void test_states(void **state)
 	}
 }
 
-/** sizeof as compiled from each release's source, so that a member missing from the lists above shows. */
+/** sizeof as compiled from each release's source, so that a member missing from the lists above
+ * shows. */
 static void test_state_sizes(void **state)
 {
 	(void)state;
-	static const unsigned sizes[] = {2112, 2200, 2192, 2184, 2176, 1068, 1116, 1112, 1108, 1104, 1100};
+	static const unsigned sizes[] = {2112, 2200, 2192, 2184, 2176, 1068,
+					 1116, 1112, 1108, 1104, 1100};
 
 	for (size_t i = 0; i < NUM(sizes) && i < NUM(states); i++)
 		expect("malloc_state", states[i].releases, states[i].word, "the documented size",
 		       states[i].size, sizes[i]);
 }
 
-/* --- malloc_par ---------------------------------------------------------------------------------------------- */
+/* --- malloc_par
+ * ---------------------------------------------------------------------------------------------- */
 
 #define THRESHOLDS(word) word trim_threshold, top_pad, mmap_threshold, arena_test, arena_max
 #define COUNTERS int32_t n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold
@@ -171,8 +179,8 @@ static void test_state_sizes(void **state)
 	int32_t hp_flags
 
 /*
- * Each is named for the release that it came with. 2.43 has one member more than 2.44 at the end. "debug" are those of
- * libc_malloc_debug.so.0, whose release is built without tcache.
+ * Each is named for the release that it came with. 2.43 has one member more than 2.44 at the end.
+ * "debug" are those of libc_malloc_debug.so.0, whose release is built without tcache.
  */
 #define PARS(word)                                                                                 \
 	struct par##word##_244 {                                                                   \
@@ -234,41 +242,54 @@ static void test_state_sizes(void **state)
 		uint32_t pagesize;                                                                 \
 		MMAPPED(word);                                                                     \
 		word max_total_mem, sbrk_base;                                                     \
+	};                                                                                         \
+	struct par##word##_plain {                                                                 \
+		word trim_threshold, top_pad, mmap_threshold;                                      \
+		COUNTERS;                                                                          \
+		uint32_t pagesize;                                                                 \
+		MMAPPED(word);                                                                     \
+		word max_total_mem, sbrk_base;                                                     \
 	}
 
 PARS(u64);
 PARS(u32);
 
 #define AT(type, member) offsetof(struct type, member)
-#define PAR(releases, type, word, hp, bins, count)                                                 \
+#define PAR_TUNABLE(releases, type, word, test, hp, bins, count)                                   \
 	{                                                                                          \
-		releases, word, AT(type, arena_test), hp, AT(type, n_mmaps), AT(type, n_mmaps_max),\
+		releases, word, test, hp, AT(type, n_mmaps), AT(type, n_mmaps_max),                \
 			AT(type, max_n_mmaps), AT(type, no_dyn_threshold), AT(type, mmapped_mem),  \
 			AT(type, max_mmapped_mem), AT(type, sbrk_base), bins, count,               \
 			sizeof(struct type)                                                        \
 	}
+#define PAR(releases, type, word, hp, bins, count)                                                 \
+	PAR_TUNABLE(releases, type, word, AT(type, arena_test), hp, bins, count)
 #define PAR_TCACHE(releases, type, word, hp)                                                       \
 	PAR(releases, type, word, hp, AT(type, tcache_bins), AT(type, tcache_count))
 
 static const struct glibc_par_layout pars[] = {
 	PAR_TCACHE("2.43 and later", paru64_244, 8, AT(paru64_244, hp_pagesize)),
 	PAR_TCACHE("2.35-2.42", paru64_235, 8, AT(paru64_235, hp_pagesize)),
-	PAR("2.43 and later, libc_malloc_debug", paru64_debug_244, 8, AT(paru64_debug_244, hp_pagesize),
+	PAR("2.43 and later, libc_malloc_debug", paru64_debug_244, 8,
+	    AT(paru64_debug_244, hp_pagesize), 0, 0),
+	PAR("2.35-2.42, libc_malloc_debug", paru64_debug_235, 8, AT(paru64_debug_235, hp_pagesize),
 	    0, 0),
-	PAR("2.35-2.42, libc_malloc_debug", paru64_debug_235, 8, AT(paru64_debug_235, hp_pagesize), 0, 0),
 	PAR_TCACHE("2.26-2.34", paru64_226, 8, 0),
 	PAR("2.24-2.25", paru64_224, 8, 0, 0, 0),
 	PAR("2.15-2.23", paru64_215, 8, 0, 0, 0),
 	PAR("2.10-2.14", paru64_210, 8, 0, 0, 0),
+	PAR_TUNABLE("2.10-2.14 without per-thread arenas", paru64_plain, 8, 0, 0, 0, 0),
 	PAR_TCACHE("2.43 and later", paru32_244, 4, AT(paru32_244, hp_pagesize)),
 	PAR_TCACHE("2.35-2.42", paru32_235, 4, AT(paru32_235, hp_pagesize)),
-	PAR("2.43 and later, libc_malloc_debug", paru32_debug_244, 4, AT(paru32_debug_244, hp_pagesize),
+	PAR("2.43 and later, libc_malloc_debug", paru32_debug_244, 4,
+	    AT(paru32_debug_244, hp_pagesize), 0, 0),
+	PAR("2.35-2.42, libc_malloc_debug", paru32_debug_235, 4, AT(paru32_debug_235, hp_pagesize),
 	    0, 0),
-	PAR("2.35-2.42, libc_malloc_debug", paru32_debug_235, 4, AT(paru32_debug_235, hp_pagesize), 0, 0),
 	PAR_TCACHE("2.26-2.34", paru32_226, 4, 0),
 	PAR("2.24-2.25", paru32_224, 4, 0, 0, 0),
 	PAR("2.15-2.23", paru32_215, 4, 0, 0, 0),
 	PAR("2.10-2.14", paru32_210, 4, 0, 0, 0),
+	PAR_TUNABLE("2.10-2.14 without per-thread arenas", paru32_plain, 4, 0, 0, 0, 0),
 };
 
 static void test_pars(void **state)
@@ -301,15 +322,16 @@ static void test_pars(void **state)
 static void test_par_sizes(void **state)
 {
 	(void)state;
-	static const unsigned sizes[] = {136, 136, 112, 104, 112, 80, 88, 96,
-					  76,  76,  64,	 60,  64,  48, 52, 56};
+	static const unsigned sizes[] = {136, 136, 112, 104, 112, 80, 88, 96, 80,
+					 76,  76,  64,  60,  64,  48, 52, 56, 48};
 
 	for (size_t i = 0; i < NUM(sizes) && i < NUM(pars); i++)
 		expect("malloc_par", pars[i].releases, pars[i].word_size, "the documented size",
 		       pars[i].size, sizes[i]);
 }
 
-/* --- tcache, heap_info, constants ---------------------------------------------------------------------------- */
+/* --- tcache, heap_info, constants
+ * ---------------------------------------------------------------------------- */
 
 #define TCACHES(word)                                                                              \
 	struct tcache##word##_242 {                                                                \
@@ -349,7 +371,8 @@ static void test_tcaches(void **state)
 	(void)state;
 	expect_rows("tcache_perthread_struct", glibc_num_tcache_layouts, NUM(tcaches));
 	for (size_t i = 0; i < NUM(tcaches); i++) {
-		const struct glibc_tcache_layout *row = &glibc_tcache_layouts[i], *truth = &tcaches[i];
+		const struct glibc_tcache_layout *row = &glibc_tcache_layouts[i],
+						 *truth = &tcaches[i];
 
 		expect_same_row("tcache_perthread_struct", row->releases, row->word_size,
 				truth->releases, truth->word_size);
@@ -383,14 +406,16 @@ static void test_tcache_chunks(void **state)
 		const struct glibc_tcache_layout *row = &glibc_tcache_layouts[i];
 		struct glibc_params params = glibc_params(row->word_size, 16);
 		if (chunk_for(&params, row->size) != chunks[i])
-			fail_msg("a tcache of glibc %s, %u bits, sits in a chunk of 0x%x bytes, but the table's "
+			fail_msg("a tcache of glibc %s, %u bits, sits in a chunk of 0x%x bytes, "
+				 "but the table's "
 				 "%u bytes give one of 0x%x",
 				 row->releases, 8 * row->word_size, chunks[i], row->size,
 				 chunk_for(&params, row->size));
 	}
 }
 
-/** Four words; pagesize since 2.35; on i386 padded so that what follows it is aligned to 16 since 2.26. */
+/** Four words; pagesize since 2.35; on i386 padded so that what follows it is aligned to 16
+ * since 2.26. */
 static void test_heap_info(void **state)
 {
 	(void)state;
@@ -423,7 +448,8 @@ static void expect_constant(unsigned word, unsigned alignment, const char *name,
 			    unsigned long long found, unsigned long long true_value)
 {
 	if (found != true_value)
-		fail_msg("%u bits, MALLOC_ALIGNMENT %u: %s is 0x%llx, but its definition gives 0x%llx",
+		fail_msg("%u bits, MALLOC_ALIGNMENT %u: %s is 0x%llx, but its definition gives "
+			 "0x%llx",
 			 8 * word, alignment, name, found, true_value);
 }
 
@@ -432,7 +458,8 @@ static void check_params(unsigned word, unsigned alignment)
 	struct glibc_params params = glibc_params(word, alignment);
 	/* Header, fd and bk: the least that a binned chunk needs. */
 	unsigned min = (4 * word + alignment - 1) & ~(alignment - 1);
-	/* 64 small bins, one alignment step each; one less where the user address is shifted against the chunk. */
+	/* 64 small bins, one alignment step each; one less where the user address is shifted
+	 * against the chunk. */
 	unsigned first_large = (64 - (alignment > 2 * word)) * alignment;
 
 	expect_constant(word, alignment, "the word size", params.word_size, word);
@@ -452,7 +479,8 @@ static void test_params(void **state)
 	check_params(4, 16);
 	check_params(4, 8);
 	assert_int_equal(GLIBC_NUM_BINS, 128);
-	assert_int_equal(GLIBC_PREV_INUSE | GLIBC_IS_MMAPPED | GLIBC_NON_MAIN_ARENA, GLIBC_SIZE_BITS);
+	assert_int_equal(GLIBC_PREV_INUSE | GLIBC_IS_MMAPPED | GLIBC_NON_MAIN_ARENA,
+			 GLIBC_SIZE_BITS);
 	assert_int_equal(GLIBC_PREV_INUSE, 1);
 	assert_int_equal(GLIBC_IS_MMAPPED, 2);
 	assert_int_equal(GLIBC_NON_MAIN_ARENA, 4);
@@ -462,10 +490,10 @@ static void test_params(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states),	      cmocka_unit_test(test_state_sizes),
-		cmocka_unit_test(test_pars),	      cmocka_unit_test(test_par_sizes),
-		cmocka_unit_test(test_tcaches),	      cmocka_unit_test(test_tcache_chunks),
-		cmocka_unit_test(test_heap_info),     cmocka_unit_test(test_params),
+		cmocka_unit_test(test_states),    cmocka_unit_test(test_state_sizes),
+		cmocka_unit_test(test_pars),      cmocka_unit_test(test_par_sizes),
+		cmocka_unit_test(test_tcaches),   cmocka_unit_test(test_tcache_chunks),
+		cmocka_unit_test(test_heap_info), cmocka_unit_test(test_params),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
