@@ -1,17 +1,18 @@
 /*
- * One heap with a bit of everything, small enough to be dumped under every release of the C library: blocks of all
- * sizes, live and dead, in the main arena and in those of six threads, two of which are gone; aligned blocks, mmapped
- * blocks, decoys that imitate malloc's own structures.
+ * One heap with a bit of everything, small enough to be dumped under every release of the C
+ * library: blocks of all sizes, live and dead, in the main arena and in those of six threads, two
+ * of which are gone; aligned blocks, mmapped blocks, decoys that imitate malloc's own structures.
  *
  * usage: matrix_heap [abort|pause] [plain|foreign-sbrk|brk-blocked]
  *
  * foreign-sbrk   somebody else calls sbrk in the middle of the heap
  * brk-blocked    the page behind the heap is mapped, so that the main arena goes on in mappings
  *
- * Prints, in the order of events, "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL"; a later event is true
- * where it contradicts an earlier one. Labels that begin with "exact" are of blocks that malloc itself cut, so their
- * chunks have the least size that holds the request. The last events are malloc_stats(3) on stderr and "mmapped COUNT
- * BYTES". All that makes libc allocate for itself comes before the first block dies.
+ * Prints, in the order of events, "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL"; a
+ * later event is true where it contradicts an earlier one. Labels that begin with "exact" are of
+ * blocks that malloc itself cut, so their chunks have the least size that holds the request. The
+ * last events are malloc_stats(3) on stderr and "mmapped COUNT BYTES". All that makes libc allocate
+ * for itself comes before the first block dies.
  */
 #include <malloc.h>
 #include <pthread.h>
