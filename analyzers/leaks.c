@@ -773,3 +773,117 @@ struct hc_error *hc_leaks_each(const struct hc_process *process __attribute__((u
 	return err;
 }
 /**@}*/
+
+/** @name The chunks of the first groups */
+/**@{*/
+
+/**
+ * As above in two rounds, for several groups at once: the first writes the number of its group, as a binary number in
+ * planes, at each root object; the second visits the trees again and knows the group from the start.
+ */
+#define NUMBER_BITS 4
+_Static_assert(HC_LEAKS_MAX_WALK < 1 << NUMBER_BITS, "a group number must fit its planes");
+
+struct walk {
+	const struct hc_heap *heap;
+	const struct hc_leaks *leaks;
+	size_t num;
+	struct hc_plane numbers[NUMBER_BITS];
+	struct hc_plane visited;
+	struct {
+		size_t span;
+		uint64_t unit;
+		size_t number;
+	} root; /* of the tree that is being visited */
+	hc_leak_walk_fn fn;
+	void *ctx;
+	struct hc_error *err;
+};
+
+static struct hc_error *number_root(void *ctx, const struct tree *tree)
+{
+	struct walk *walk = ctx;
+	struct look look = look_of(tree);
+	size_t number = 0;
+
+	while (number < walk->num) {
+		const struct hc_leak_group *group = &walk->leaks->groups[number++];
+
+		if (look.root_size != group->root_size ||
+		    look.root_class != textual(group->root_class) ||
+		    look.content != textual(group->content))
+			continue;
+		for (unsigned i = 0; i < NUMBER_BITS; i++)
+			if (number >> i & 1)
+				hc_plane_set(walk->leaks->index->tracer, &walk->numbers[i],
+					     tree->root.span - walk->heap->spans, tree->root.unit);
+		break;
+	}
+	return NULL;
+}
+
+static void walk_chunk(void *ctx, size_t span, uint64_t unit)
+{
+	struct walk *walk = ctx;
+	struct hc_chunk chunk;
+
+	if (walk->err)
+		return;
+	hc_span_chunk(walk->heap, &walk->heap->spans[span], unit, &chunk);
+	walk->err = walk->fn(walk->ctx, walk->root.number, &chunk,
+			     class_of(walk->leaks->index, span, unit),
+			     span != walk->root.span || unit != walk->root.unit);
+}
+
+static void walk_tree(struct walk *walk, size_t span, uint64_t unit)
+{
+	struct hc_tracer *tracer = walk->leaks->index->tracer;
+	size_t number = 0;
+
+	for (unsigned i = 0; i < NUMBER_BITS; i++)
+		number |= (size_t)hc_plane_has(tracer, &walk->numbers[i], span, unit) << i;
+	walk->root.span = span;
+	walk->root.unit = unit;
+	walk->root.number = number;
+	hc_tracer_visit(tracer, span, unit, &walk->visited, number ? walk_chunk : NULL, walk);
+}
+
+static void walk_trees(struct walk *walk)
+{
+	for (size_t s = 0; s < walk->heap->num_spans; s++) {
+		const struct hc_span *span = &walk->heap->spans[s];
+
+		for (uint64_t i = 0; !walk->err && i < span->num_blocks; i++) {
+			uint64_t bits = hc_block_lost(&span->blocks[i]) & ~span->blocks[i].a;
+
+			for (; bits; bits &= bits - 1)
+				walk_tree(walk, s, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits));
+		}
+	}
+}
+
+struct hc_error *hc_leaks_walk(const struct hc_heap *heap, const struct hc_leaks *leaks, size_t num,
+			       hc_leak_walk_fn fn, void *ctx)
+{
+	struct walk walk = {.heap = heap, .leaks = leaks, .num = num, .fn = fn, .ctx = ctx};
+	struct hc_tracer *tracer = leaks->index->tracer;
+
+	if (walk.num > leaks->num_groups)
+		walk.num = leaks->num_groups;
+	if (walk.num > HC_LEAKS_MAX_WALK)
+		walk.num = HC_LEAKS_MAX_WALK;
+	struct hc_error *err = hc_plane_init(tracer, &walk.visited);
+	for (unsigned i = 0; !err && i < NUMBER_BITS; i++)
+		err = hc_plane_init(tracer, &walk.numbers[i]);
+	if (!err)
+		err = run_trees(leaks->index, number_root, &walk);
+	if (!err) {
+		walk_trees(&walk);
+		err = walk.err;
+	}
+	for (unsigned i = 0; i < NUMBER_BITS; i++)
+		hc_plane_deinit(&walk.numbers[i]);
+	hc_plane_deinit(&walk.visited);
+	return err;
+}
+/**@}*/

@@ -72,4 +72,16 @@ struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc
 			       const struct hc_leaks *leaks, size_t number, hc_leak_chunk_fn fn,
 			       void *ctx);
 
+/** Groups that hc_leaks_walk() can tell apart. */
+#define HC_LEAKS_MAX_WALK 15
+
+/**
+ * Call @p fn for each chunk of the groups 1 to @p num (at most HC_LEAKS_MAX_WALK), in one pass over all of them: tree
+ * by tree in address order of the root objects, the root object of a tree first.
+ */
+typedef struct hc_error *(*hc_leak_walk_fn)(void *ctx, size_t number, const struct hc_chunk *chunk,
+					    enum hc_class_id class, bool indirect);
+struct hc_error *hc_leaks_walk(const struct hc_heap *heap, const struct hc_leaks *leaks, size_t num,
+			       hc_leak_walk_fn fn, void *ctx);
+
 #endif

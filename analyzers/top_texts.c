@@ -44,8 +44,16 @@ void hc_top_texts_init(struct hc_top_texts *table, size_t max_bytes)
 	*table = (struct hc_top_texts){.max_entries = places, .exact = true};
 }
 
+/** Forget the texts of a table that copies them. */
+static void free_texts(struct hc_top_texts *table)
+{
+	for (size_t i = 0; table->copies && i < table->num_entries; i++)
+		free((void *)table->entries[i].text);
+}
+
 void hc_top_texts_deinit(struct hc_top_texts *table)
 {
+	free_texts(table);
 	free(table->entries);
 	free(table->slots);
 	free(table->heap);
@@ -54,6 +62,7 @@ void hc_top_texts_deinit(struct hc_top_texts *table)
 
 void hc_top_texts_clear(struct hc_top_texts *table)
 {
+	free_texts(table);
 	table->num_entries = 0;
 	if (table->slots)
 		memset(table->slots, 0, table->num_slots * sizeof(*table->slots));
@@ -184,6 +193,17 @@ static void remove_slot(struct hc_top_texts *table, size_t hole)
 	table->slots[hole] = 0;
 }
 
+/** What an entry for @p text points to. NULL without memory. */
+static const uint8_t *own_text(const struct hc_top_texts *table, struct hc_bytes text)
+{
+	if (!table->copies)
+		return text.data;
+	uint8_t *copy = malloc(text.size ? text.size : 1);
+	if (copy && text.size)
+		memcpy(copy, text.data, text.size);
+	return copy;
+}
+
 /** Space-Saving: the text with the lowest count makes room. */
 static struct hc_error *replace_least(struct hc_top_texts *table, struct hc_bytes text,
 				      uint32_t hash, uint64_t count, uint64_t error)
@@ -196,10 +216,15 @@ static struct hc_error *replace_least(struct hc_top_texts *table, struct hc_byte
 	uint32_t index = table->heap[0];
 	struct hc_top_entry *entry = &table->entries[index];
 	struct hc_bytes old = {entry->text, entry->size};
+	const uint8_t *own = own_text(table, text);
 
+	if (table->copies && !own)
+		return &hc_enomem;
 	remove_slot(table, find_slot(table, old, entry->hash));
+	if (table->copies)
+		free((void *)old.data);
 	*entry = (struct hc_top_entry){
-		.text = text.data,
+		.text = own,
 		.size = text.size,
 		.hash = hash,
 		.count = entry->count + count,
@@ -236,8 +261,11 @@ struct hc_error *hc_top_texts_add(struct hc_top_texts *table, struct hc_bytes te
 	struct hc_error *err = grow(table);
 	if (err)
 		return err;
+	const uint8_t *own = own_text(table, text);
+	if (table->copies && !own)
+		return &hc_enomem;
 	table->entries[table->num_entries++] = (struct hc_top_entry){
-		.text = text.data,
+		.text = own,
 		.size = text.size,
 		.hash = hash,
 		.count = count,
@@ -258,6 +286,16 @@ struct hc_error *hc_top_texts_merge(struct hc_top_texts *table, const struct hc_
 			return err;
 	}
 	return NULL;
+}
+
+const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table,
+					     struct hc_bytes text)
+{
+	if (!table->num_slots)
+		return NULL;
+	uint32_t found = table->slots[find_slot(table, text, text_hash(text))];
+
+	return found ? &table->entries[found - 1] : NULL;
 }
 
 /** Most frequent first, then by text, the shorter of two first. */

@@ -8,8 +8,8 @@
  * count as its possible error. With m places and n texts seen, every text that was seen more than n/m times is in
  * the table, and a count is too high by at most its error, never too low.
  *
- * Texts are not copied: they point into the mapped core, which outlives the table. A match of a gigabyte costs a
- * place, no more. The outcome depends on the order of additions only, so that a caller who adds in a fixed order
+ * Texts are not copied unless the table is told to: they point into the mapped core, which outlives the table. A
+ * match of a gigabyte costs a place, no more. The outcome depends on the order of additions only, so that a caller who adds in a fixed order
  * gets the same table however many threads found the texts.
  */
 #ifndef HC_ANALYZERS_TOP_TEXTS_H
@@ -18,7 +18,7 @@
 #include "analyzers/search.h"
 
 struct hc_top_entry {
-	const uint8_t *text; /**< not owned */
+	const uint8_t *text; /**< owned only by a table that copies */
 	size_t size;         /**< bytes */
 	uint64_t count;      /**< times seen, error included */
 	uint64_t error;      /**< the true count is in [count - error, count] */
@@ -34,6 +34,7 @@ struct hc_top_texts {
 	size_t num_slots;   /**< power of two, at least twice the entries */
 	uint32_t *heap;     /**< once full: entries as a binary min-heap by count */
 	bool exact;         /**< nothing was replaced yet */
+	bool copies;        /**< texts are copied; set it while the table is empty */
 	uint64_t seen;      /**< sum of what was added */
 };
 
@@ -53,6 +54,10 @@ struct hc_error *hc_top_texts_add(struct hc_top_texts *table, struct hc_bytes te
 
 /** Add everything that @p from has, in the order in which it was first seen. @p from must be exact. */
 struct hc_error *hc_top_texts_merge(struct hc_top_texts *table, const struct hc_top_texts *from);
+
+/** The entry of a text, or NULL. Valid until the next addition. */
+const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table,
+					     struct hc_bytes text);
 
 /** Whether the next new text would have to replace another. */
 static inline bool hc_top_texts_full(const struct hc_top_texts *table)

@@ -221,7 +221,7 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
-	return NULL;
+	return hc_verdict_find_common(process, heap, verdict);
 }
 
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
@@ -242,7 +242,7 @@ struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap
 void hc_verdict_deinit(struct hc_verdict *verdict)
 {
 	for (size_t i = 0; i < verdict->num_suspects; i++)
-		free(verdict->suspects[i].repeats);
+		hc_common_deinit(&verdict->suspects[i].common);
 	hc_arenas_deinit(&verdict->arenas);
 	hc_leaks_deinit(&verdict->leaks);
 	*verdict = (struct hc_verdict){0};

@@ -8,6 +8,7 @@
 
 #include "analyzers/accounting.h"
 #include "analyzers/arenas.h"
+#include "analyzers/common.h"
 #include "analyzers/leaks.h"
 
 enum hc_verdict_kind {
@@ -31,9 +32,11 @@ struct hc_suspect {
 	enum hc_class_id class;
 	struct hc_count class_count;
 	uint64_t sample;                   /**< user address of the chunk whose bytes are shown; 0: none */
-	/** The text that most chunks of the suspect's content share, when one does. */
-	char *repeats;                     /**< "channelid=4099", or NULL */
-	uint64_t repeats_chunks;
+	/**
+	 * What its content has in common: of a group, the chunks of a textual @ref class, else those of the size and depth
+	 * (root objects, or below) that hold most bytes.
+	 */
+	struct hc_common common;
 };
 
 #define HC_MAX_SUSPECTS 10
@@ -56,5 +59,9 @@ struct hc_verdict {
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
 				struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
+
+/** Fill hc_suspect::common of every suspect. hc_verdict_run() does. */
+struct hc_error *hc_verdict_find_common(const struct hc_process *process,
+					const struct hc_heap *heap, struct hc_verdict *verdict);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/common.h"
 #include "cmd/sample.h"
 #include "cmd/verb.h"
 #include "core/cleanup.h"
@@ -38,6 +39,11 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 
 /** Below this share of the anonymous memory a suspect is not worth a second look. */
 #define SMALL_SHARE 0.01
+
+/** What repeats: lines for each suspect, their least share, and the columns of a text. */
+#define MAX_REPEATS 3
+#define MIN_REPEATS 0.5
+#define REPEAT_WIDTH 60
 
 /** What the parts of this file work on. */
 struct view {
@@ -330,6 +336,34 @@ static void write_content(struct view *view, const struct hc_suspect *suspect)
 		write_detail(view, "content:", "%s in %s of them", title, hc_unit_count(with).text);
 }
 
+/** What most of its chunks share. */
+static void write_repeats(struct view *view, const struct hc_suspect *suspect)
+{
+	const struct hc_repeats *repeats = &suspect->common.repeats;
+	bool all = repeats->counted == suspect->common.all.chunks;
+	const char *label = "repeats:";
+
+	if (!hc_session_shows_bytes(view->session))
+		return;
+	for (size_t i = 0; i < repeats->num && i < MAX_REPEATS; i++) {
+		const struct hc_repeat *repeat = &repeats->items[i];
+
+		if (hc_share(repeat->chunks, repeats->counted) < MIN_REPEATS)
+			continue;
+		hc_cleanup_free char *text =
+			hc_escape(repeat->token.text, REPEAT_WIDTH,
+				  view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+		if (all)
+			write_detail(view, label, "%s in %s", text ? text : "",
+				     hc_unit_count(repeat->chunks).text);
+		else
+			write_detail(view, label, "%s in %s of %s looked at", text ? text : "",
+				     hc_unit_count(repeat->chunks).text,
+				     hc_unit_count(repeats->counted).text);
+		label = "";
+	}
+}
+
 static void write_suspect(struct view *view, size_t i)
 {
 	const struct hc_suspect *suspect = &view->verdict.suspects[i];
@@ -341,11 +375,7 @@ static void write_suspect(struct view *view, size_t i)
 	fputc('\n', view->out->file);
 	hc_text_paragraph(view->out, first, 3, false, "%s", text ? text : "");
 	write_content(view, suspect);
-	if (suspect->repeats && hc_session_shows_bytes(view->session)) {
-		hc_cleanup_free char *repeats = hc_escape_string(suspect->repeats, 0);
-		write_detail(view, "repeats:", "%s in %s", repeats ? repeats : "",
-			     hc_unit_count(suspect->repeats_chunks).text);
-	}
+	write_repeats(view, suspect);
 	struct hc_unit address = hc_unit_address(suspect->sample);
 	unsigned used = DETAIL_INDENT + strlen(address.text) + 2;
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample,
@@ -531,10 +561,8 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 			    hc_json_text(hc_class_name(view->session, suspect->class)));
 	json_object_set_new(ret, "class_count",
 			    classes ? hc_json_count(&suspect->class_count) : json_null());
-	json_object_set_new(ret, "repeats", hc_json_text(bytes ? suspect->repeats : NULL));
-	json_object_set_new(ret, "repeats_chunks",
-			    bytes && suspect->repeats ? hc_json_number(suspect->repeats_chunks)
-						      : json_null());
+	json_object_set_new(ret, "repeats",
+			    bytes ? hc_common_repeats_json(&suspect->common) : json_null());
 	json_object_set_new(ret, "sample_address",
 			    suspect->sample ? hc_json_address(suspect->sample) : json_null());
 	json_object_set_new(ret, "sample", hc_json_text(sample));

@@ -1,0 +1,177 @@
+/**
+ * @file
+ * Sampling chunks. Slices are filtered in parallel, batch by batch, and offered in order.
+ */
+#include "analyzers/chunk_sample.h"
+
+#include <stdlib.h>
+
+#include "core/cleanup.h"
+#include "core/parallel.h"
+
+/** Bytes of heap that a task filters: its buffer holds at most one chunk for each 16 of them. */
+#define SLICE_BYTES (1u << 20)
+#define TASKS_PER_JOB 8
+
+void hc_chunk_sample_init(struct hc_chunk_sample *sample, size_t max)
+{
+	*sample = (struct hc_chunk_sample){.max = max < 2 ? 2 : max & ~(size_t)1, .stride = 1};
+}
+
+void hc_chunk_sample_deinit(struct hc_chunk_sample *sample)
+{
+	free(sample->addresses);
+	*sample = (struct hc_chunk_sample){0};
+}
+
+static struct hc_error *grow(struct hc_chunk_sample *sample)
+{
+	size_t num = sample->allocated ? sample->allocated * 2 : 256;
+
+	if (num > sample->max)
+		num = sample->max;
+	uint64_t *addresses = reallocarray(sample->addresses, num, sizeof(*addresses));
+	if (!addresses)
+		return &hc_enomem;
+	sample->addresses = addresses;
+	sample->allocated = num;
+	return NULL;
+}
+
+/** Keep every second one. The bound is even, so the next offer is again one to take. */
+static void thin_out(struct hc_chunk_sample *sample)
+{
+	for (size_t i = 0; i < sample->num / 2; i++)
+		sample->addresses[i] = sample->addresses[2 * i];
+	sample->num /= 2;
+	sample->stride *= 2;
+}
+
+struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
+{
+	bool take = sample->offered % sample->stride == 0;
+
+	sample->offered++;
+	sample->bytes += chunk->size;
+	if (!take)
+		return NULL;
+	if (sample->num == sample->max) {
+		thin_out(sample);
+	} else if (sample->num == sample->allocated) {
+		struct hc_error *err = grow(sample);
+		if (err)
+			return err;
+	}
+	sample->addresses[sample->num++] = chunk->address;
+	return NULL;
+}
+
+/** @name Selections */
+/**@{*/
+
+/** Chunks of one slice that were selected. */
+struct catch {
+	struct hc_chunk *chunks;
+	size_t num, allocated;
+};
+
+struct filter {
+	const struct hc_heap *heap;
+	const struct hc_selection *selection;
+	struct hc_selection_scratch **scratch; /* of each worker */
+	struct hc_slice *slices;
+	size_t first; /* slice of the batch's first task */
+	struct catch *catches;
+};
+
+static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk)
+{
+	if (catch->num == catch->allocated) {
+		size_t num = catch->allocated ? catch->allocated * 2 : 256;
+		struct hc_chunk *chunks = reallocarray(catch->chunks, num, sizeof(*chunks));
+
+		if (!chunks)
+			return &hc_enomem;
+		catch->chunks = chunks;
+		catch->allocated = num;
+	}
+	catch->chunks[catch->num++] = *chunk;
+	return NULL;
+}
+
+static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
+{
+	struct filter *filter = ctx;
+	struct catch *catch = &filter->catches[task];
+	struct hc_error *err = NULL;
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+
+	catch->num = 0;
+	hc_chunk_iter_slice(&iter, filter->heap, filter->slices[filter->first + task]);
+	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+		if (hc_selection_has(filter->selection, filter->heap, &chunk,
+				     filter->scratch[worker]))
+			err = catch_chunk(catch, &chunk);
+	}
+	return err;
+}
+
+static struct hc_error *offer_batch(struct hc_chunk_sample *sample, const struct filter *filter,
+				    size_t num)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < num; i++) {
+		for (size_t k = 0; !err && k < filter->catches[i].num; k++)
+			err = hc_chunk_sample_add(sample, &filter->catches[i].chunks[k]);
+	}
+	return err;
+}
+
+static struct hc_error *run_filter(struct hc_chunk_sample *sample, struct filter *filter,
+				   unsigned jobs, size_t num_slices, size_t batch)
+{
+	struct hc_error *err = NULL;
+
+	for (unsigned i = 0; !err && i < jobs; i++)
+		err = hc_selection_scratch_create(filter->selection, &filter->scratch[i]);
+	for (filter->first = 0; !err && filter->first < num_slices; filter->first += batch) {
+		size_t left = num_slices - filter->first;
+		size_t num = left < batch ? left : batch;
+
+		err = hc_parallel_for(jobs, num, filter_slice, filter);
+		if (!err)
+			err = offer_batch(sample, filter, num);
+	}
+	return err;
+}
+
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
+					const struct hc_process *process,
+					const struct hc_heap *heap,
+					const struct hc_selection *selection)
+{
+	struct hc_selection all;
+	hc_cleanup_free struct hc_slice *slices = NULL;
+	size_t num_slices, batch = (size_t)process->jobs * TASKS_PER_JOB;
+	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+
+	if (err)
+		return err;
+	hc_cleanup_free struct hc_selection_scratch **scratch =
+		calloc(process->jobs, sizeof(struct hc_selection_scratch *));
+	hc_cleanup_free struct catch *catches = calloc(batch, sizeof(*catches));
+	if (!scratch || !catches)
+		return &hc_enomem;
+	hc_selection_init(&all);
+	struct filter filter = {heap, selection ? selection : &all, scratch, slices, 0, catches};
+
+	err = run_filter(sample, &filter, process->jobs, num_slices, batch);
+	for (unsigned i = 0; i < process->jobs; i++)
+		hc_selection_scratch_destroy(scratch[i]);
+	for (size_t i = 0; i < batch; i++)
+		free(catches[i].chunks);
+	return err;
+}
+/**@}*/

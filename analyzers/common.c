@@ -1,0 +1,28 @@
+/**
+ * @file
+ * What chunks have in common: each part in turn.
+ */
+#include "analyzers/common.h"
+
+struct hc_error *hc_common_run(const struct hc_process *process, const struct hc_heap *heap,
+			       const struct hc_chunk_sample *sample, struct hc_common *ret)
+{
+	struct hc_common common = {
+		.all = {sample->offered, sample->bytes},
+		.kept = sample->num,
+	};
+	struct hc_error *err = hc_repeats_run(process, heap, sample, &common.repeats);
+
+	if (err) {
+		hc_common_deinit(&common);
+		return err;
+	}
+	*ret = common;
+	return NULL;
+}
+
+void hc_common_deinit(struct hc_common *common)
+{
+	hc_repeats_deinit(&common->repeats);
+	*common = (struct hc_common){0};
+}
