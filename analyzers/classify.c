@@ -14,48 +14,94 @@
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
-const struct hc_class hc_classes[HC_NUM_CLASSES] = {
-	[HC_CLASS_ZERO] = {"zero", "all zero", "Every byte of the chunk is 0.", false},
-	[HC_CLASS_HTTP_REQUEST] = {"http-request", "HTTP request",
+/** The built-in classes, in the order of precedence; "other" is none of them. */
+enum {
+	CLASS_ZERO = HC_CLASS_OTHER + 1,
+	CLASS_HTTP_REQUEST,
+	CLASS_HTTP_RESPONSE,
+	CLASS_REDIS_COMMAND,
+	CLASS_FORM_DATA,
+	CLASS_JSON,
+	CLASS_MARKUP,
+	CLASS_SQL,
+	CLASS_KEY,
+	CLASS_TEXT,
+	CLASS_UTF8,
+	CLASS_POINTERS,
+	CLASS_SMALL_INTS,
+	CLASS_RANDOM,
+	NUM_CLASSES
+};
+
+static const struct hc_class classes[NUM_CLASSES] = {
+	[CLASS_ZERO] = {"zero", "all zero", "Every byte of the chunk is 0.", false},
+	[CLASS_HTTP_REQUEST] = {"http-request", "HTTP request",
 				   "An HTTP/1 request line: method, target, version.", true},
-	[HC_CLASS_HTTP_RESPONSE] = {"http-response", "HTTP response",
+	[CLASS_HTTP_RESPONSE] = {"http-response", "HTTP response",
 				    "An HTTP/1 status line: version and status code.", true},
-	[HC_CLASS_REDIS_COMMAND] =
+	[CLASS_REDIS_COMMAND] =
 		{"redis-command", "Redis command",
 		 "A RESP array of bulk strings, or an inline command with its key.", true},
-	[HC_CLASS_FORM_DATA] = {"form-data", "form data",
+	[CLASS_FORM_DATA] = {"form-data", "form data",
 				"At least two name=value pairs joined by &.", true},
-	[HC_CLASS_JSON] = {"json", "JSON",
+	[CLASS_JSON] = {"json", "JSON",
 			   "A JSON object or array, or the beginning of one, with some content.",
 			   true},
-	[HC_CLASS_MARKUP] = {"markup", "XML/HTML",
+	[CLASS_MARKUP] = {"markup", "XML/HTML",
 			     "An XML or HTML prolog, or an element that is closed.", true},
-	[HC_CLASS_SQL] = {"sql", "SQL",
+	[CLASS_SQL] = {"sql", "SQL",
 			  "A statement with its second keyword: SELECT … FROM, INSERT INTO, "
 			  "UPDATE … SET and the like.",
 			  true},
-	[HC_CLASS_KEY] =
+	[CLASS_KEY] =
 		{"key", "Redis-like key",
 		 "One word of at most 256 bytes in parts joined by colons: user:1234:cart.", true},
-	[HC_CLASS_TEXT] = {"text", "text", "Printable ASCII that makes up the chunk.", true},
-	[HC_CLASS_UTF8] = {"utf8", "UTF-8 text", "Printable text with characters beyond ASCII.",
+	[CLASS_TEXT] = {"text", "text", "Printable ASCII that makes up the chunk.", true},
+	[CLASS_UTF8] = {"utf8", "UTF-8 text", "Printable text with characters beyond ASCII.",
 			   true},
-	[HC_CLASS_POINTERS] = {"pointers", "pointers only",
+	[CLASS_POINTERS] = {"pointers", "pointers only",
 			       "Words that are NULL or addresses of mapped memory.", false},
-	[HC_CLASS_SMALL_INTS] = {"small-ints", "small integers",
+	[CLASS_SMALL_INTS] = {"small-ints", "small integers",
 				 "32-bit or 64-bit integers below 65,536 in magnitude.", false},
-	[HC_CLASS_RANDOM] = {"random", "compressed or random",
+	[CLASS_RANDOM] = {"random", "compressed or random",
 			     "At least 64 bytes whose values are spread like noise.", false},
 	[HC_CLASS_OTHER] = {"other", "other binary", "None of the other classes.", false},
 };
 
-enum hc_class_id hc_class_find(const char *name)
+struct hc_signatures {
+	char none; /* nothing yet: the set is the same for all */
+};
+
+struct hc_error *hc_signatures_create(struct hc_signatures **ret)
 {
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-		if (strcmp(hc_classes[i].name, name) == 0)
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? NULL : &hc_enomem;
+}
+
+void hc_signatures_destroy(struct hc_signatures *signatures)
+{
+	free(signatures);
+}
+
+size_t hc_signatures_num_classes(const struct hc_signatures *signatures __attribute__((unused)))
+{
+	return NUM_CLASSES;
+}
+
+const struct hc_class *
+hc_signatures_class(const struct hc_signatures *signatures __attribute__((unused)), hc_class_id id)
+{
+	return &classes[id];
+}
+
+hc_class_id hc_signatures_find(const struct hc_signatures *signatures __attribute__((unused)),
+			       const char *name)
+{
+	for (hc_class_id i = 0; i < NUM_CLASSES; i++) {
+		if (strcmp(classes[i].name, name) == 0)
 			return i;
 	}
-	return HC_NUM_CLASSES;
+	return HC_CLASS_NONE;
 }
 
 /* --- Patterns --- */
@@ -124,7 +170,7 @@ enum place {
 
 /** One pattern of a class. The subject is one run of text: \A and \z are its ends. */
 struct class_pattern {
-	enum hc_class_id class;
+	hc_class_id class;
 	const char *text;
 	const char *first;   /**< bytes that it may begin with; NULL: any */
 	const char *literal; /**< what the run must hold; NULL: nothing */
@@ -134,36 +180,37 @@ struct class_pattern {
 
 /** By class, in the order of precedence. JSON, text and UTF-8 are functions and come in between. */
 static const struct class_pattern class_patterns[] = {
-	{HC_CLASS_HTTP_REQUEST,
+	{CLASS_HTTP_REQUEST,
 	 "\\A[^\\r\\n]{0,8}?(?<![A-Za-z])([A-Z]{3,16} [^\\x00-\\x20\\x7f]{1,4000} HTTP/1\\.[01])"
 	 "(?=[\\r\\n]|\\z)",
 	 NULL, " HTTP/1.", 0, ANYWHERE},
-	{HC_CLASS_HTTP_RESPONSE, "\\AHTTP/1\\.[01] [1-5][0-9]{2}(?:[ \\r\\n]|\\z)", "H", "HTTP/1.",
+	{CLASS_HTTP_RESPONSE, "\\AHTTP/1\\.[01] [1-5][0-9]{2}(?:[ \\r\\n]|\\z)", "H", "HTTP/1.",
 	 0, ANYWHERE},
-	{HC_CLASS_REDIS_COMMAND,
+	{CLASS_REDIS_COMMAND,
 	 "\\A\\*[1-9][0-9]{0,6}\\r\\n\\$[0-9]{1,9}\\r\\n[A-Za-z_.|-]{2,24}(?:\\r|\\z)", "*",
 	 "\r\n$", 0, ANYWHERE},
-	{HC_CLASS_REDIS_COMMAND,
+	{CLASS_REDIS_COMMAND,
 	 "\\A(?:" REDIS_DISTINCT " [!-~]{1,512}+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|" REDIS_PLAIN
 	 " (?!/)(?:(?![!-~]*://)[!-~]+:[!-~]+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|[!-~]{1,512}+"
 	 "(?: [ -~]{0,2048})?\\r\\n))",
 	 LETTERS_UPPER, " ", 0, WHOLE},
-	{HC_CLASS_FORM_DATA,
+	{CLASS_FORM_DATA,
 	 "\\A" FORM_NAME "=" FORM_VALUE "(?:&" FORM_NAME "=" FORM_VALUE ")++(?:&[^=&\\s]{0,64})?"
 	 "(?:[\\r\\n]|\\z)",
 	 NULL, "&", 0, WHOLE},
-	{HC_CLASS_MARKUP,
+	{CLASS_MARKUP,
 	 "\\A\\s*+(?:<\\?xml\\s|<!(?i:DOCTYPE)\\s|<!--|<[A-Za-z][A-Za-z0-9:._-]{0,63}+"
 	 "(?:\\s[^<>]{0,2048})?(?:/>|(?<=/)>|>[\\s\\S]*?(?:</[A-Za-z]|/>)))",
 	 "<" SPACES, "<", 0, ANYWHERE},
-	{HC_CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, ANYWHERE},
-	{HC_CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, ANYWHERE},
-	{HC_CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, FIELD},
+	{CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, ANYWHERE},
+	{CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, ANYWHERE},
+	{CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, FIELD},
 };
 
 #define NUM_PATTERNS (sizeof(class_patterns) / sizeof(class_patterns[0]))
 
 struct hc_classifier {
+	const struct hc_signatures *signatures;
 	pcre2_code *codes[NUM_PATTERNS];
 	bool jit[NUM_PATTERNS];
 	uint32_t first[256];     /**< bit per pattern that may begin with the byte */
@@ -205,7 +252,7 @@ static struct hc_error *compile_pattern(struct hc_classifier *classifier, size_t
 	if (!classifier->codes[i]) {
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "pattern of class %s: PCRE2 error %d at offset %zu",
-				       hc_classes[pattern->class].name, code, (size_t)offset);
+				       classes[pattern->class].name, code, (size_t)offset);
 	}
 	classifier->jit[i] = pcre2_jit_compile(classifier->codes[i], PCRE2_JIT_COMPLETE) == 0;
 	for (unsigned byte = 1; byte < 256; byte++) {
@@ -239,6 +286,7 @@ static struct hc_error *collect_mapped(struct hc_classifier *classifier,
 }
 
 struct hc_error *hc_classifier_create(const struct hc_process *process, const struct hc_heap *heap,
+				      const struct hc_signatures *signatures,
 				      struct hc_classifier **ret)
 {
 	hc_cleanup(classifier_destroyp) struct hc_classifier *classifier =
@@ -246,6 +294,7 @@ struct hc_error *hc_classifier_create(const struct hc_process *process, const st
 
 	if (!classifier)
 		return &hc_enomem;
+	classifier->signatures = signatures;
 	classifier->word_size = heap ? heap->word_size : process->memory.word_size;
 	for (size_t i = 0; i < NUM_PATTERNS; i++) {
 		struct hc_error *err = compile_pattern(classifier, i);
@@ -258,6 +307,16 @@ struct hc_error *hc_classifier_create(const struct hc_process *process, const st
 		return err;
 	*ret = hc_steal(classifier);
 	return NULL;
+}
+
+const struct hc_signatures *hc_classifier_signatures(const struct hc_classifier *classifier)
+{
+	return classifier->signatures;
+}
+
+const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class)
+{
+	return hc_signatures_class(classifier->signatures, class);
 }
 
 void hc_classifier_scratch_destroy(struct hc_classifier_scratch *scratch)
@@ -292,7 +351,7 @@ struct hc_error *hc_classifier_scratch_create(const struct hc_classifier *classi
 
 /** What was recognised, and where in the chunk the text of it lies. */
 struct recognised {
-	enum hc_class_id class;
+	hc_class_id class;
 	size_t start, size;
 };
 
@@ -322,9 +381,9 @@ static bool pattern_matches(const struct hc_classifier *classifier,
 }
 
 /** The class that the patterns and JSON give a run, before @p worst; else @p worst. */
-static enum hc_class_id match_run(const struct hc_classifier *classifier,
+static hc_class_id match_run(const struct hc_classifier *classifier,
 				  struct hc_classifier_scratch *scratch, struct hc_bytes text,
-				  enum place place, enum hc_class_id worst, size_t *start_ret)
+				  enum place place, hc_class_id worst, size_t *start_ret)
 {
 	uint32_t bits = classifier->first[text.data[0]];
 	bool json_tried = !memchr("{[" SPACES, text.data[0], 6);
@@ -334,19 +393,19 @@ static enum hc_class_id match_run(const struct hc_classifier *classifier,
 		size_t i = __builtin_ctz(bits);
 		const struct class_pattern *pattern = &class_patterns[i];
 
-		if (!json_tried && pattern->class > HC_CLASS_JSON) {
+		if (!json_tried && pattern->class > CLASS_JSON) {
 			json_tried = true;
-			if (HC_CLASS_JSON < worst && hc_is_json(text))
-				return HC_CLASS_JSON;
+			if (hc_class_precedes(CLASS_JSON, worst) && hc_is_json(text))
+				return CLASS_JSON;
 		}
-		if (pattern->class >= worst)
+		if (!hc_class_precedes(pattern->class, worst))
 			return worst;
 		if (place >= pattern->place &&
 		    pattern_matches(classifier, scratch, i, text, start_ret))
 			return pattern->class;
 	}
-	if (!json_tried && HC_CLASS_JSON < worst && hc_is_json(text))
-		return HC_CLASS_JSON;
+	if (!json_tried && hc_class_precedes(CLASS_JSON, worst) && hc_is_json(text))
+		return CLASS_JSON;
 	return worst;
 }
 
@@ -388,7 +447,7 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 	for (size_t i = 0; i < num; i++) {
 		struct hc_text_run *run = &runs[i];
 		enum place place = place_of_run(classifier, window, run);
-		enum hc_class_id worst = best.class;
+		hc_class_id worst = best.class;
 		size_t start;
 
 		/* What lies behind a text is slack, not a field. */
@@ -396,26 +455,26 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 			place = ANYWHERE;
 		if (run->ended)
 			strip_sds_length(window, run);
-		if (place == WHOLE && worst > HC_CLASS_UTF8)
-			worst = run->utf8 ? HC_CLASS_UTF8 : HC_CLASS_TEXT;
+		if (place == WHOLE && hc_class_precedes(CLASS_UTF8, worst))
+			worst = run->utf8 ? CLASS_UTF8 : CLASS_TEXT;
 
 		struct hc_bytes text = {window.data + run->start, run->size};
-		enum hc_class_id class = match_run(classifier, scratch, text, place, worst, &start);
-		if (class < best.class)
+		hc_class_id class = match_run(classifier, scratch, text, place, worst, &start);
+		if (hc_class_precedes(class, best.class))
 			best = (struct recognised){class, run->start + start, run->size - start};
 	}
 	return best;
 }
 
-static enum hc_class_id recognise_binary(const struct hc_classifier *classifier,
+static hc_class_id recognise_binary(const struct hc_classifier *classifier,
 					 struct hc_bytes window)
 {
 	if (hc_is_pointers(window, &classifier->mapped, classifier->word_size))
-		return HC_CLASS_POINTERS;
+		return CLASS_POINTERS;
 	if (hc_is_small_ints(window))
-		return HC_CLASS_SMALL_INTS;
+		return CLASS_SMALL_INTS;
 	if (hc_is_random(window))
-		return HC_CLASS_RANDOM;
+		return CLASS_RANDOM;
 	return HC_CLASS_OTHER;
 }
 
@@ -426,13 +485,13 @@ static struct hc_bytes window_of(struct hc_bytes bytes)
 	return bytes;
 }
 
-enum hc_class_id hc_classify(const struct hc_classifier *classifier,
+hc_class_id hc_classify(const struct hc_classifier *classifier,
 			     struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
 {
 	struct hc_bytes window = window_of(bytes);
 
 	if (hc_is_zero(bytes))
-		return HC_CLASS_ZERO;
+		return CLASS_ZERO;
 
 	struct recognised text = recognise_text(classifier, scratch, window);
 	if (text.class != HC_CLASS_OTHER)
@@ -441,10 +500,10 @@ enum hc_class_id hc_classify(const struct hc_classifier *classifier,
 }
 
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
-				struct hc_classifier_scratch *scratch, enum hc_class_id class,
+				struct hc_classifier_scratch *scratch, hc_class_id class,
 				struct hc_bytes bytes)
 {
-	if (!hc_classes[class].textual)
+	if (!hc_class_of(classifier, class)->textual)
 		return bytes;
 
 	struct recognised text = recognise_text(classifier, scratch, window_of(bytes));
@@ -467,7 +526,7 @@ struct classify_worker {
 struct classify_run {
 	const struct hc_heap *heap;
 	const struct hc_selection *selection;
-	struct hc_classifier *classifier;
+	const struct hc_classifier *classifier;
 	struct hc_slice *slices;
 	struct classify_worker *workers;
 	unsigned jobs;
@@ -481,7 +540,6 @@ static void classify_run_deinit(struct classify_run *run)
 	}
 	free(run->workers);
 	free(run->slices);
-	hc_classifier_destroy(run->classifier);
 }
 
 static bool is_leaked(const struct hc_heap *heap, const struct hc_chunk *chunk)
@@ -514,7 +572,7 @@ static struct hc_error *classify_slice(void *ctx, unsigned index, size_t task)
 		if (!hc_selection_has(run->selection, run->heap, &chunk, worker->selection))
 			continue;
 
-		enum hc_class_id class = hc_classify(run->classifier, worker->classifier,
+		hc_class_id class = hc_classify(run->classifier, worker->classifier,
 						     hc_chunk_bytes(run->heap, &chunk));
 		count_chunk(&worker->table.classes[class], &chunk, is_leaked(run->heap, &chunk));
 	}
@@ -530,7 +588,7 @@ static void add_count(struct hc_count *to, const struct hc_count *from)
 /** Sums and the lowest address: the same in whatever order threads worked. */
 static void merge_table(struct hc_class_table *to, const struct hc_class_table *from)
 {
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
+	for (unsigned i = 0; i < HC_MAX_CLASSES; i++) {
 		struct hc_class_count *count = &to->classes[i];
 		const struct hc_class_count *more = &from->classes[i];
 
@@ -561,21 +619,21 @@ static struct hc_error *create_workers(struct classify_run *run)
 }
 
 struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
+				 const struct hc_classifier *classifier,
 				 const struct hc_selection *selection, struct hc_class_table *ret)
 {
 	struct hc_selection all;
 	hc_cleanup(classify_run_deinit) struct classify_run run = {
 		.heap = heap,
 		.selection = selection ? selection : &all,
+		.classifier = classifier,
 		.jobs = process->jobs,
 	};
 	size_t num;
 
 	hc_selection_init(&all);
 
-	struct hc_error *err = hc_classifier_create(process, heap, &run.classifier);
-	if (!err)
-		err = create_workers(&run);
+	struct hc_error *err = create_workers(&run);
 	if (!err)
 		err = hc_heap_slices(heap, SLICE_BYTES, &run.slices, &num);
 	if (!err)

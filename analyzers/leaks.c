@@ -3,7 +3,7 @@
  * Leak groups.
  *
  * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes,
- * four bits a unit. The second goes through the definite chunks in address order and visits what
+ * a few bits a unit. The second goes through the definite chunks in address order and visits what
  * hangs below each and was not visited before; this is what "counted with the one at the lowest
  * address" means, and it is sequential for that reason. The chunks of one tree are added up in a
  * small table; at its end the tree's look is known and the table is added to that of its group. So
@@ -18,14 +18,15 @@
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
-#define CLASS_BITS 4
-_Static_assert(HC_NUM_CLASSES <= 1 << CLASS_BITS, "a class must fit its planes");
+#define CLASS_BITS 7
+_Static_assert(HC_MAX_CLASSES <= 1 << CLASS_BITS, "a class must fit its planes");
 
 /** In a look: no textual class. */
-#define STRUCTURAL HC_NUM_CLASSES
+#define STRUCTURAL HC_CLASS_NONE
 
 struct hc_leak_index {
 	const struct hc_heap *heap;
+	const struct hc_classifier *classifier;
 	const struct hc_selection *selection;
 	struct hc_tracer *tracer;
 	struct hc_plane classes[CLASS_BITS];
@@ -131,28 +132,75 @@ static void table_clear(struct table *table)
 /** What makes trees alike. */
 struct look {
 	uint64_t root_size;
-	uint8_t root_class, content; /* a textual class, or STRUCTURAL */
+	hc_class_id root_class, content; /* a textual class, or STRUCTURAL */
 };
 
-static uint8_t textual(enum hc_class_id class)
+static hc_class_id textual(const struct hc_leak_index *index, hc_class_id class)
 {
-	return hc_classes[class].textual ? class : STRUCTURAL;
+	return hc_class_of(index->classifier, class)->textual ? class : STRUCTURAL;
 }
 
-/**
- * The class that says most about some chunks: a textual one if there is any, then the one with most
- * bytes.
- */
-static enum hc_class_id best_class(const struct hc_count classes[HC_NUM_CLASSES])
-{
-	enum hc_class_id best = HC_CLASS_OTHER;
 
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-		if (!classes[i].chunks || hc_classes[i].textual < hc_classes[best].textual)
-			continue;
-		if (hc_classes[i].textual > hc_classes[best].textual ||
-		    classes[i].bytes > classes[best].bytes)
-			best = i;
+
+/** What some chunks hold of one class. */
+struct class_sum {
+	hc_class_id class;
+	struct hc_count count;
+	uint64_t sample;     /* the first address */
+	uint64_t roots;      /* root objects that are of the class */
+	uint64_t roots_with; /* root objects whose trees have such a chunk */
+};
+
+/** The same of all classes that occur, which are few. */
+struct class_sums {
+	struct class_sum *items;
+	size_t num, capacity;
+};
+
+static struct hc_error *find_sum(struct class_sums *sums, hc_class_id class, struct class_sum **ret)
+{
+	for (size_t i = 0; i < sums->num; i++) {
+		*ret = &sums->items[i];
+		if ((*ret)->class == class)
+			return NULL;
+	}
+	if (sums->num == sums->capacity) {
+		size_t capacity = sums->capacity ? sums->capacity * 2 : 4;
+		struct class_sum *items = reallocarray(sums->items, capacity, sizeof(*items));
+
+		if (!items)
+			return &hc_enomem;
+		sums->items = items;
+		sums->capacity = capacity;
+	}
+	*ret = &sums->items[sums->num++];
+	**ret = (struct class_sum){.class = class};
+	return NULL;
+}
+
+/** Whether a class says more about some chunks than another: text does, then what has more bytes. */
+static bool says_more(const struct hc_leak_index *index, const struct class_sum *a,
+		      const struct class_sum *b)
+{
+	bool a_textual = hc_class_of(index->classifier, a->class)->textual;
+	bool b_textual = hc_class_of(index->classifier, b->class)->textual;
+
+	if (a_textual != b_textual)
+		return a_textual;
+	if (a->count.bytes != b->count.bytes)
+		return a->count.bytes > b->count.bytes;
+	return hc_class_precedes(a->class, b->class);
+}
+
+/** The class that says most; there must be one. */
+static const struct class_sum *best_class(const struct hc_leak_index *index,
+					  const struct class_sums *sums)
+{
+	const struct class_sum *best = &sums->items[0];
+
+	for (size_t i = 1; i < sums->num; i++) {
+		if (says_more(index, &sums->items[i], best))
+			best = &sums->items[i];
 	}
 	return best;
 }
@@ -161,11 +209,10 @@ static enum hc_class_id best_class(const struct hc_count classes[HC_NUM_CLASSES]
 struct tree {
 	const struct hc_leak_index *index;
 	struct hc_chunk root;
-	enum hc_class_id root_class;
+	hc_class_id root_class;
 	bool selected;
 	struct table rows;
-	struct hc_count classes[HC_NUM_CLASSES];
-	uint64_t samples[HC_NUM_CLASSES];
+	struct class_sums classes;
 	struct hc_error *err;
 };
 
@@ -173,8 +220,8 @@ static struct look look_of(const struct tree *tree)
 {
 	return (struct look){
 		.root_size = tree->root.size,
-		.root_class = textual(tree->root_class),
-		.content = textual(best_class(tree->classes)),
+		.root_class = textual(tree->index, tree->root_class),
+		.content = textual(tree->index, best_class(tree->index, &tree->classes)->class),
 	};
 }
 /**@}*/
@@ -184,7 +231,6 @@ static struct look look_of(const struct tree *tree)
 
 struct classify_job {
 	struct hc_leak_index *index;
-	const struct hc_classifier *classifier;
 	struct classify_worker {
 		struct hc_classifier_scratch *scratch;
 		struct hc_selection_scratch *selection_scratch;
@@ -192,7 +238,7 @@ struct classify_job {
 	} *workers;
 };
 
-static enum hc_class_id class_of(const struct hc_leak_index *index, size_t span, uint64_t unit)
+static hc_class_id class_of(const struct hc_leak_index *index, size_t span, uint64_t unit)
 {
 	unsigned class = 0;
 
@@ -216,8 +262,8 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 		}
 		return;
 	}
-	enum hc_class_id class =
-		hc_classify(job->classifier, worker->scratch, hc_chunk_bytes(index->heap, &chunk));
+	hc_class_id class =
+		hc_classify(index->classifier, worker->scratch, hc_chunk_bytes(index->heap, &chunk));
 
 	for (unsigned i = 0; i < CLASS_BITS; i++)
 		if (class >> i & 1)
@@ -246,7 +292,7 @@ static struct hc_error *create_scratch(struct classify_job *job, unsigned jobs)
 	struct hc_error *err = NULL;
 
 	for (unsigned i = 0; !err && i < jobs; i++) {
-		err = hc_classifier_scratch_create(job->classifier, &job->workers[i].scratch);
+		err = hc_classifier_scratch_create(job->index->classifier, &job->workers[i].scratch);
 		if (!err && job->index->selection)
 			err = hc_selection_scratch_create(job->index->selection,
 							  &job->workers[i].selection_scratch);
@@ -257,17 +303,13 @@ static struct hc_error *create_scratch(struct classify_job *job, unsigned jobs)
 static struct hc_error *classify_lost(const struct hc_process *process, struct hc_leak_index *index,
 				      struct hc_count *possible_ret)
 {
-	struct hc_classifier *classifier;
 	struct hc_count possible = {0};
 	hc_cleanup_free struct classify_worker *workers = calloc(process->jobs, sizeof(*workers));
 	struct hc_error *err;
 
 	if (!workers)
 		return &hc_enomem;
-	err = hc_classifier_create(process, index->heap, &classifier);
-	if (err)
-		return err;
-	struct classify_job job = {index, classifier, workers};
+	struct classify_job job = {index, workers};
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
@@ -279,7 +321,6 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 		hc_classifier_scratch_destroy(workers[i].scratch);
 		hc_selection_scratch_destroy(workers[i].selection_scratch);
 	}
-	hc_classifier_destroy(classifier);
 	*possible_ret = possible;
 	return err;
 }
@@ -298,7 +339,7 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 	struct hc_chunk chunk;
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
-	enum hc_class_id class = class_of(index, span, unit);
+	hc_class_id class = class_of(index, span, unit);
 	struct hc_leak_row row = {
 		.size = chunk.size,
 		.class = class,
@@ -307,12 +348,18 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 		.sample = chunk.address,
 	};
 
-	tree->classes[class].chunks++;
-	tree->classes[class].bytes += chunk.size;
-	if (!tree->samples[class] || chunk.address < tree->samples[class])
-		tree->samples[class] = chunk.address;
+	struct class_sum *sum;
+
+	if (!tree->err)
+		tree->err = find_sum(&tree->classes, class, &sum);
 	if (!tree->err)
 		tree->err = table_add(&tree->rows, 0, &row);
+	if (tree->err)
+		return;
+	sum->count.chunks++;
+	sum->count.bytes += chunk.size;
+	if (!sum->sample || chunk.address < sum->sample)
+		sum->sample = chunk.address;
 }
 
 static struct hc_error *visit_tree(struct tree *tree, size_t span, uint64_t unit,
@@ -329,8 +376,7 @@ static struct hc_error *visit_tree(struct tree *tree, size_t span, uint64_t unit
 		return NULL;
 	}
 	table_clear(&tree->rows);
-	memset(tree->classes, 0, sizeof(tree->classes));
-	memset(tree->samples, 0, sizeof(tree->samples));
+	tree->classes.num = 0;
 	tree->root_class = class_of(index, span, unit);
 	hc_tracer_visit(index->tracer, span, unit, visited, visit_chunk, tree);
 	return tree->err ? tree->err : fn(ctx, tree);
@@ -358,6 +404,7 @@ static struct hc_error *visit_trees(const struct hc_leak_index *index, struct hc
 		}
 	}
 	table_deinit(&tree.rows);
+	free(tree.classes.items);
 	return err;
 }
 
@@ -384,12 +431,15 @@ static struct hc_error *run_trees(const struct hc_leak_index *index, tree_fn fn,
 struct draft {
 	struct look look;
 	struct hc_leak_group group;
-	uint64_t root_classes[HC_NUM_CLASSES]; /* root objects of each class */
-	struct hc_count classes[HC_NUM_CLASSES];
-	uint64_t roots_with[HC_NUM_CLASSES]; /* root objects whose trees have such a chunk */
-	uint64_t samples[HC_NUM_CLASSES];
+	struct class_sums classes;
 	uint8_t *arenas; /* a bit each, mmap the last */
 };
+
+static void draft_deinit(struct draft *draft)
+{
+	free(draft->classes.items);
+	free(draft->arenas);
+}
 
 struct drafts {
 	const struct hc_heap *heap;
@@ -458,6 +508,26 @@ static struct hc_error *find_draft(struct drafts *drafts, const struct look *loo
 	return NULL;
 }
 
+/** Add what a tree holds of each class. */
+static struct hc_error *add_classes(struct class_sums *sums, const struct tree *tree)
+{
+	for (size_t i = 0; i < tree->classes.num; i++) {
+		const struct class_sum *more = &tree->classes.items[i];
+		struct class_sum *sum;
+		struct hc_error *err = find_sum(sums, more->class, &sum);
+
+		if (err)
+			return err;
+		sum->count.chunks += more->count.chunks;
+		sum->count.bytes += more->count.bytes;
+		sum->roots += more->class == tree->root_class;
+		sum->roots_with++;
+		if (!sum->sample)
+			sum->sample = more->sample;
+	}
+	return NULL;
+}
+
 static void add_root(struct draft *draft, const struct hc_heap *heap, const struct tree *tree)
 {
 	size_t arena = tree->root.span->arena < heap->num_arenas ? tree->root.span->arena
@@ -467,19 +537,9 @@ static void add_root(struct draft *draft, const struct hc_heap *heap, const stru
 		draft->group.sample_root = tree->root.address;
 	draft->group.roots.chunks++;
 	draft->group.roots.bytes += tree->root.size;
-	draft->root_classes[tree->root_class]++;
 	if (!(draft->arenas[arena / 8] >> arena % 8 & 1)) {
 		draft->arenas[arena / 8] |= 1 << arena % 8;
 		draft->group.num_arenas++;
-	}
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-		if (!tree->classes[i].chunks)
-			continue;
-		draft->classes[i].chunks += tree->classes[i].chunks;
-		draft->classes[i].bytes += tree->classes[i].bytes;
-		draft->roots_with[i]++;
-		if (!draft->samples[i])
-			draft->samples[i] = tree->samples[i];
 	}
 }
 
@@ -495,6 +555,9 @@ static struct hc_error *add_tree(void *ctx, const struct tree *tree)
 		return err;
 	struct draft *draft = &drafts->items[number];
 
+	err = add_classes(&draft->classes, tree);
+	if (err)
+		return err;
 	add_root(draft, drafts->heap, tree);
 	for (size_t i = 0; !err && i < tree->rows.num; i++) {
 		const struct hc_leak_row *row = &tree->rows.rows[i].row;
@@ -538,19 +601,25 @@ static int compare_rows(const void *a, const void *b)
 	return x->row.indirect - y->row.indirect;
 }
 
-static void choose_classes(struct draft *draft)
+static void choose_classes(const struct hc_leak_index *index, struct draft *draft)
 {
 	struct hc_leak_group *group = &draft->group;
+	const struct class_sum *root = &draft->classes.items[0];
+	const struct class_sum *best = best_class(index, &draft->classes);
 
+	for (size_t i = 1; i < draft->classes.num; i++) {
+		const struct class_sum *sum = &draft->classes.items[i];
+
+		if (sum->roots > root->roots ||
+		    (sum->roots == root->roots && hc_class_precedes(sum->class, root->class)))
+			root = sum;
+	}
 	group->root_size = draft->look.root_size;
-	group->root_class = HC_CLASS_ZERO;
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++)
-		if (draft->root_classes[i] > draft->root_classes[group->root_class])
-			group->root_class = i;
-	group->content = best_class(draft->classes);
-	group->content_count = draft->classes[group->content];
-	group->roots_with_content = draft->roots_with[group->content];
-	group->sample_content = draft->samples[group->content];
+	group->root_class = root->class;
+	group->content = best->class;
+	group->content_count = best->count;
+	group->roots_with_content = best->roots_with;
+	group->sample_content = best->sample;
 }
 
 /** Hand the sorted rows of a group over. @param next first row that may belong to it; steps on */
@@ -583,7 +652,7 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 	for (size_t i = 0; !err && i < drafts->num; i++) {
 		struct hc_leak_group *group = &leaks->groups[leaks->num_groups++];
 
-		choose_classes(&drafts->items[i]);
+		choose_classes(leaks->index, &drafts->items[i]);
 		*group = drafts->items[i].group;
 		leaks->definite.chunks += group->roots.chunks;
 		leaks->definite.bytes += group->roots.bytes;
@@ -603,7 +672,7 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 	if (!err)
 		err = finish_groups(&drafts, leaks);
 	for (size_t i = 0; i < drafts.num; i++)
-		free(drafts.items[i].arenas);
+		draft_deinit(&drafts.items[i]);
 	free(drafts.items);
 	free(drafts.slots);
 	table_deinit(&drafts.rows);
@@ -612,6 +681,7 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 /**@}*/
 
 static struct hc_error *create_index(const struct hc_process *process, const struct hc_heap *heap,
+				     const struct hc_classifier *classifier,
 				     const struct hc_selection *selection,
 				     struct hc_leak_index **ret)
 {
@@ -622,6 +692,7 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 		return &hc_enomem;
 	*ret = index;
 	index->heap = heap;
+	index->classifier = classifier;
 	index->selection = selection;
 	/* HC_PASS_VISIT does not write to the heap. */
 	err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
@@ -631,10 +702,11 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 }
 
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
+			      const struct hc_classifier *classifier,
 			      const struct hc_selection *selection, struct hc_leaks *ret)
 {
 	struct hc_leaks leaks = {0};
-	struct hc_error *err = create_index(process, heap, selection, &leaks.index);
+	struct hc_error *err = create_index(process, heap, classifier, selection, &leaks.index);
 
 	if (!err)
 		err = classify_lost(process, leaks.index, &leaks.possible);
@@ -755,7 +827,8 @@ struct hc_error *hc_leaks_each(const struct hc_process *process __attribute__((u
 	struct hc_tracer *tracer = leaks->index->tracer;
 	struct members members = {
 		.index = leaks->index,
-		.look = {group->root_size, textual(group->root_class), textual(group->content)},
+		.look = {group->root_size, textual(leaks->index, group->root_class),
+			 textual(leaks->index, group->content)},
 	};
 	struct hc_error *err;
 
@@ -810,8 +883,8 @@ static struct hc_error *number_root(void *ctx, const struct tree *tree)
 		const struct hc_leak_group *group = &walk->leaks->groups[number++];
 
 		if (look.root_size != group->root_size ||
-		    look.root_class != textual(group->root_class) ||
-		    look.content != textual(group->content))
+		    look.root_class != textual(tree->index, group->root_class) ||
+		    look.content != textual(tree->index, group->content))
 			continue;
 		for (unsigned i = 0; i < NUMBER_BITS; i++)
 			if (number >> i & 1)

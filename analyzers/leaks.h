@@ -24,7 +24,7 @@
 /** Chunks of one (size, class, root or indirect) within a group. */
 struct hc_leak_row {
 	uint64_t size;          /**< chunk size */
-	enum hc_class_id class;
+	hc_class_id class;
 	bool indirect;          /**< below a root object */
 	struct hc_count count;
 	uint64_t sample;        /**< user address of one of them */
@@ -32,10 +32,10 @@ struct hc_leak_row {
 
 struct hc_leak_group {
 	uint64_t root_size;     /**< chunk size of the root objects */
-	enum hc_class_id root_class;    /**< of most root objects */
+	hc_class_id root_class;    /**< of most root objects */
 	struct hc_count roots;
 	struct hc_count below;
-	enum hc_class_id content;       /**< the class that attributes the group */
+	hc_class_id content;       /**< the class that attributes the group */
 	struct hc_count content_count;  /**< chunks of it, roots and below */
 	uint64_t roots_with_content;    /**< root objects that hold such a chunk, or are one */
 	uint64_t sample_root;           /**< user address of the root object with the lowest address */
@@ -57,9 +57,11 @@ struct hc_leaks {
 /**
  * Find the groups. Chunks are classified with process->jobs threads.
  *
+ * @param classifier must outlive the result
  * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
  */
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
+			      const struct hc_classifier *classifier,
 			      const struct hc_selection *selection, struct hc_leaks *ret);
 void hc_leaks_deinit(struct hc_leaks *leaks);
 
@@ -80,7 +82,7 @@ struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc
  * by tree in address order of the root objects, the root object of a tree first.
  */
 typedef struct hc_error *(*hc_leak_walk_fn)(void *ctx, size_t number, const struct hc_chunk *chunk,
-					    enum hc_class_id class, bool indirect);
+					    hc_class_id class, bool indirect);
 struct hc_error *hc_leaks_walk(const struct hc_heap *heap, const struct hc_leaks *leaks, size_t num,
 			       hc_leak_walk_fn fn, void *ctx);
 

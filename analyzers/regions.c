@@ -21,7 +21,7 @@ enum { SAMPLES = 4096 };
 struct survey {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
-	struct hc_classifier *classifier;
+	const struct hc_classifier *classifier;
 	struct hc_classifier_scratch *scratch;
 	uint64_t anonymous; /* bytes of the whole process */
 	struct hc_regions regions;
@@ -32,7 +32,7 @@ struct survey {
 struct holding {
 	uint64_t size; /* the chunk size that holds most, if it holds half */
 	unsigned size_hits;
-	enum hc_class_id class;
+	hc_class_id class;
 	unsigned class_hits;
 };
 
@@ -87,7 +87,7 @@ static struct hc_error *mark_unexplained(struct survey *survey, const struct hc_
 	uint64_t size = mapping->end - mapping->start;
 	struct hc_region_mark mark = {
 		.mapping = mapping,
-		.class = HC_NUM_CLASSES,
+		.class = HC_CLASS_NONE,
 		.reason = print("%.1f MiB of anonymous memory that no known owner explains",
 				size / 1048576.0),
 	};
@@ -135,8 +135,8 @@ static void survey_sizes(const struct survey *survey, const struct hc_mapping *m
 static void survey_classes(const struct survey *survey, const struct hc_mapping *mapping,
 			   struct holding *holding)
 {
-	unsigned hits[HC_NUM_CLASSES] = {0};
-	enum hc_class_id class = HC_CLASS_OTHER;
+	unsigned hits[HC_MAX_CLASSES] = {0};
+	hc_class_id class = HC_CLASS_OTHER;
 	uint64_t last = 0;
 	struct hc_chunk chunk;
 
@@ -150,8 +150,8 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 		last = chunk.address;
 		hits[class]++;
 	}
-	holding->class = HC_NUM_CLASSES;
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
+	holding->class = HC_CLASS_NONE;
+	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++) {
 		if (i != HC_CLASS_OTHER && hits[i] > holding->class_hits) {
 			holding->class = i;
 			holding->class_hits = hits[i];
@@ -159,9 +159,10 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 	}
 }
 
-static char *describe(const struct holding *holding, bool by_size, bool by_class, bool one_chunk)
+static char *describe(const struct survey *survey, const struct holding *holding, bool by_size, bool by_class, bool one_chunk)
 {
-	const char *title = hc_classes[by_class ? holding->class : HC_CLASS_OTHER].title;
+	hc_class_id class = by_class ? holding->class : HC_CLASS_OTHER;
+	const char *title = hc_class_of(survey->classifier, class)->title;
 
 	if (one_chunk)
 		return print("one chunk of %" PRIu64 " bytes: %s", holding->size, title);
@@ -189,8 +190,8 @@ static struct hc_error *mark_heap(struct survey *survey, const struct hc_mapping
 	struct hc_region_mark mark = {
 		.mapping = mapping,
 		.chunk_size = by_size ? holding.size : 0,
-		.class = by_class ? holding.class : HC_NUM_CLASSES,
-		.reason = describe(&holding, by_size, by_class,
+		.class = by_class ? holding.class : HC_CLASS_NONE,
+		.reason = describe(survey, &holding, by_size, by_class,
 				   by_size && mapping->kind == HC_MAPPING_MMAP_CHUNK),
 	};
 
@@ -222,21 +223,18 @@ static struct hc_error *mark_all(struct survey *survey)
 		if (mappings->items[i].anonymous)
 			survey->anonymous += mappings->items[i].end - mappings->items[i].start;
 	if (survey->heap) {
-		err = hc_classifier_create(survey->process, survey->heap, &survey->classifier);
-		if (!err)
-			err = hc_classifier_scratch_create(survey->classifier, &survey->scratch);
+		err = hc_classifier_scratch_create(survey->classifier, &survey->scratch);
 	}
 	for (size_t i = 0; !err && i < mappings->num; i++)
 		err = mark_mapping(survey, &mappings->items[i]);
 	hc_classifier_scratch_destroy(survey->scratch);
-	hc_classifier_destroy(survey->classifier);
 	return err;
 }
 
 struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				struct hc_regions *ret)
+				const struct hc_classifier *classifier, struct hc_regions *ret)
 {
-	struct survey survey = {.process = process, .heap = heap};
+	struct survey survey = {.process = process, .heap = heap, .classifier = classifier};
 	struct hc_error *err = mark_all(&survey);
 
 	if (err) {

@@ -16,7 +16,7 @@ struct hc_region_mark {
 	const struct hc_mapping *mapping;
 	char *reason; /**< "about 98 % of it is chunks of 528 bytes"; "64.0 MiB that no known owner explains" */
 	uint64_t chunk_size;      /**< when one chunk size holds most of it, else 0 */
-	enum hc_class_id class;   /**< when one content class holds most of it, else HC_NUM_CLASSES */
+	hc_class_id class;        /**< when one content class holds most of it, else HC_CLASS_NONE */
 };
 
 struct hc_regions {
@@ -24,9 +24,9 @@ struct hc_regions {
 	size_t num_marks;
 };
 
-/** @param heap NULL: only what mappings alone tell */
+/** @param heap NULL: only what mappings alone tell; then @p classifier may be NULL too */
 struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				struct hc_regions *ret);
+				const struct hc_classifier *classifier, struct hc_regions *ret);
 void hc_regions_deinit(struct hc_regions *regions);
 
 #endif

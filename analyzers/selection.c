@@ -5,6 +5,8 @@
  */
 #include "analyzers/selection.h"
 
+#include <stdio.h>
+
 #include "analyzers/classify.h"
 #include "analyzers/search.h"
 #include "core/cleanup.h"
@@ -17,7 +19,6 @@ void hc_selection_init(struct hc_selection *selection)
 void hc_selection_deinit(struct hc_selection *selection)
 {
 	hc_pattern_destroy(selection->match);
-	hc_classifier_destroy(selection->classifier);
 	hc_selection_init(selection);
 }
 
@@ -290,20 +291,40 @@ struct hc_error *hc_selection_parse_address(struct hc_selection *selection, cons
 
 struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text)
 {
-	enum hc_class_id class = hc_class_find(text);
-
-	if (class == HC_NUM_CLASSES) {
-		char all[512] = "";
-
-		for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-			size_t used = strlen(all);
-			snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
-				 hc_classes[i].name);
-		}
-		return hc_error_create(HC_ERROR_ARGUMENT, "--class: '%.100s' is none of: %s", text,
-				       all);
+	if (selection->num_classes == HC_MAX_SELECTED_CLASSES) {
+		return hc_error_create(HC_ERROR_ARGUMENT, "--class: more than %d of them",
+				       HC_MAX_SELECTED_CLASSES);
 	}
-	selection->classes |= UINT64_C(1) << class;
+	selection->class_names[selection->num_classes++] = text;
+	return NULL;
+}
+
+/** @ref HC_ERROR_ARGUMENT with the names that there are. */
+static struct hc_error *unknown_class(const struct hc_signatures *signatures, const char *text)
+{
+	size_t num = hc_signatures_num_classes(signatures), size;
+	hc_cleanup_free char *all = NULL;
+	FILE *out = open_memstream(&all, &size);
+
+	if (!out)
+		return &hc_enomem;
+	for (size_t i = 1; i <= num; i++)
+		fprintf(out, "%s%s", i > 1 ? ", " : "",
+			hc_signatures_class(signatures, i % num)->name);
+	if (fclose(out))
+		return &hc_enomem;
+	return hc_error_create(HC_ERROR_ARGUMENT, "--class: '%.100s' is none of: %s", text, all);
+}
+
+struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
+					    const struct hc_signatures *signatures)
+{
+	for (unsigned i = 0; i < selection->num_classes; i++) {
+		const char *name = selection->class_names[i];
+
+		if (hc_signatures_find(signatures, name) == HC_CLASS_NONE)
+			return unknown_class(signatures, name);
+	}
 	return NULL;
 }
 
@@ -323,12 +344,29 @@ struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const 
 	return NULL;
 }
 
+_Static_assert(HC_MAX_CLASSES <= sizeof(((struct hc_selection *)NULL)->classes) * 8,
+	       "a bit for each class");
+
 struct hc_error *hc_selection_prepare(struct hc_selection *selection,
-				      const struct hc_process *process, const struct hc_heap *heap)
+				      const struct hc_classifier *classifier)
 {
-	if (!selection->classes || selection->classifier)
+	const struct hc_signatures *signatures;
+	struct hc_error *err;
+
+	if (!selection->num_classes)
 		return NULL;
-	return hc_classifier_create(process, heap, &selection->classifier);
+	signatures = hc_classifier_signatures(classifier);
+	err = hc_selection_check_classes(selection, signatures);
+	if (err)
+		return err;
+	memset(selection->classes, 0, sizeof(selection->classes));
+	for (unsigned i = 0; i < selection->num_classes; i++) {
+		hc_class_id class = hc_signatures_find(signatures, selection->class_names[i]);
+
+		selection->classes[class / 64] |= UINT64_C(1) << class % 64;
+	}
+	selection->classifier = classifier;
+	return NULL;
 }
 
 struct hc_selection_scratch {
@@ -362,7 +400,7 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 
 	if (!scratch)
 		return &hc_enomem;
-	if (selection->classes) {
+	if (selection->num_classes) {
 		if (!selection->classifier) {
 			return hc_error_create(HC_ERROR_ARGUMENT,
 					       "--class: the selection was not prepared");
@@ -419,11 +457,10 @@ static bool has_numbers(const struct hc_selection *selection, const struct hc_he
 static bool has_content(const struct hc_selection *selection, struct hc_bytes bytes,
 			struct hc_selection_scratch *scratch)
 {
-	if (selection->classes) {
-		enum hc_class_id class =
-			hc_classify(selection->classifier, scratch->classifier, bytes);
+	if (selection->num_classes) {
+		hc_class_id class = hc_classify(selection->classifier, scratch->classifier, bytes);
 
-		if (!(selection->classes >> class & 1))
+		if (!(selection->classes[class / 64] >> class % 64 & 1))
 			return false;
 	}
 	if (selection->match) {

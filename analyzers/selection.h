@@ -16,6 +16,10 @@
 
 struct hc_classifier;
 struct hc_pattern;
+struct hc_signatures;
+
+/** Most classes that can be named. */
+#define HC_MAX_SELECTED_CLASSES 64
 
 struct hc_selection {
 	uint32_t states;     /**< bit per hc_state; default: HC_IN_USE only */
@@ -30,8 +34,10 @@ struct hc_selection {
 	uint64_t start, end; /**< user addresses in [start, end) */
 	bool has_holder;
 	uint64_t holder;     /**< address: the one chunk whose bytes, header included, hold it */
-	uint64_t classes;    /**< bit per class of classify.h; 0: no filter */
-	struct hc_classifier *classifier; /**< for @ref classes, from hc_selection_prepare(); owned */
+	const char *class_names[HC_MAX_SELECTED_CLASSES]; /**< of --class; not owned */
+	unsigned num_classes;             /**< 0: no filter */
+	uint64_t classes[2];              /**< bit per class, from hc_selection_prepare() */
+	const struct hc_classifier *classifier; /**< the same; not owned */
 	struct hc_pattern *match; /**< search.h; NULL: no filter; owned */
 	uint64_t limit;      /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
 };
@@ -51,7 +57,10 @@ struct hc_error *hc_selection_parse_request(struct hc_selection *selection, cons
 struct hc_error *hc_selection_parse_arena(struct hc_selection *selection, const char *text);
 /** "START" (the chunk that holds it) or "START-END" (user addresses, END exclusive), hexadecimal. */
 struct hc_error *hc_selection_parse_address(struct hc_selection *selection, const char *text);
-/** A class name of classify.h; may be given several times. */
+/**
+ * The name of a class; may be given several times. Whether there is such a class is known at
+ * hc_selection_prepare(), or hc_selection_check_classes(). @p text must outlive the selection.
+ */
 struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text);
 /** A PCRE2 pattern. */
 struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const char *text);
@@ -61,13 +70,18 @@ struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *
 /** An address: hexadecimal, with or without 0x. */
 struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret);
 
+/** Whether all classes that were named are in a set of signatures; else @ref HC_ERROR_ARGUMENT. */
+struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
+					    const struct hc_signatures *signatures);
+
 /**
- * Make what the content filters need of the process, once, after all options and before any scratch. Without
- * --class there is nothing to do, and a selection that is used without a process needs no such call.
+ * Give the content filters what they need, once, after all options and before any scratch. Without --class there is
+ * nothing to do, and a selection that is used without a process needs no such call.
+ *
+ * @param classifier must outlive the selection
  */
 struct hc_error *hc_selection_prepare(struct hc_selection *selection,
-				      const struct hc_process *process,
-				      const struct hc_heap *heap);
+				      const struct hc_classifier *classifier);
 
 /** --leaked: definite and indirect. */
 #define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
@@ -81,7 +95,7 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 /** Whether a match costs a look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)
 {
-	return selection->classes || selection->match;
+	return selection->num_classes || selection->match;
 }
 
 /**

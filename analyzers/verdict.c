@@ -85,16 +85,14 @@ static void suspect_groups(struct hc_verdict *verdict)
 }
 
 /** What most chunks of one size hold, from the first CLASS_SAMPLES of them. */
-static struct hc_error *classify_size(const struct hc_process *process, const struct hc_heap *heap,
+static struct hc_error *classify_size(const struct hc_heap *heap,
+				      const struct hc_classifier *classifier,
 				      struct hc_suspect *suspect)
 {
-	struct hc_classifier *classifier = NULL;
 	struct hc_classifier_scratch *scratch = NULL;
-	struct hc_count counts[HC_NUM_CLASSES] = {0};
-	uint64_t samples[HC_NUM_CLASSES] = {0}, seen = 0;
-	struct hc_error *err = hc_classifier_create(process, heap, &classifier);
-	if (!err)
-		err = hc_classifier_scratch_create(classifier, &scratch);
+	struct hc_count counts[HC_MAX_CLASSES] = {0};
+	uint64_t samples[HC_MAX_CLASSES] = {0}, seen = 0;
+	struct hc_error *err = hc_classifier_scratch_create(classifier, &scratch);
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
 	hc_chunk_iter_heap(&iter, heap);
@@ -102,18 +100,16 @@ static struct hc_error *classify_size(const struct hc_process *process, const st
 		if (chunk.state != HC_IN_USE || chunk.size != suspect->size ||
 		    (chunk.reach != HC_REACHABLE && chunk.reach != HC_POSSIBLE))
 			continue;
-		enum hc_class_id class =
-			hc_classify(classifier, scratch, hc_chunk_bytes(heap, &chunk));
+		hc_class_id class = hc_classify(classifier, scratch, hc_chunk_bytes(heap, &chunk));
 		if (!counts[class].chunks++)
 			samples[class] = chunk.address;
 		seen++;
 	}
 	hc_classifier_scratch_destroy(scratch);
-	hc_classifier_destroy(classifier);
 	if (err)
 		return err;
-	enum hc_class_id best = HC_CLASS_OTHER;
-	for (int i = 0; i < HC_NUM_CLASSES; i++)
+	hc_class_id best = HC_CLASS_OTHER;
+	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
 		best = counts[i].chunks > counts[best].chunks ? i : best;
 	suspect->class = best;
 	suspect->sample = samples[best];
@@ -133,7 +129,8 @@ static int compare_rows(const void *a, const void *b)
 }
 
 /** Sizes of which reachable chunks hold the most. */
-static struct hc_error *suspect_sizes(const struct hc_process *process, const struct hc_heap *heap,
+static struct hc_error *suspect_sizes(const struct hc_heap *heap,
+				      const struct hc_classifier *classifier,
 				      struct hc_verdict *verdict)
 {
 	struct hc_selection selection;
@@ -152,7 +149,7 @@ static struct hc_error *suspect_sizes(const struct hc_process *process, const st
 			break;
 		suspect->size = row->min_size;
 		suspect->count = row->in_use;
-		err = classify_size(process, heap, suspect);
+		err = classify_size(heap, classifier, suspect);
 	}
 	hc_histogram_deinit(&histogram);
 	return err;
@@ -201,12 +198,12 @@ static int compare_suspects(const void *a, const void *b)
 }
 
 static struct hc_error *judge(const struct hc_process *process, struct hc_heap *heap,
-			      struct hc_verdict *verdict)
+			      const struct hc_classifier *classifier, struct hc_verdict *verdict)
 {
 	struct hc_error *err;
 	if ((err = hc_reachability_run(process, heap, &verdict->reach)) ||
 	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
-	    (err = hc_leaks_run(process, heap, NULL, &verdict->leaks)))
+	    (err = hc_leaks_run(process, heap, classifier, NULL, &verdict->leaks)))
 		return err;
 	sum_up(verdict);
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
@@ -214,23 +211,23 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	if (leak)
 		suspect_groups(verdict);
 	/* Where much is lost, what is in use on purpose need not be suspected. */
-	if (!leak && (err = suspect_sizes(process, heap, verdict)))
+	if (!leak && (err = suspect_sizes(heap, classifier, verdict)))
 		return err;
 	if (!leak)
 		suspect_groups(verdict);
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
-	return hc_verdict_find_common(process, heap, verdict);
+	return hc_verdict_find_common(process, heap, classifier, verdict);
 }
 
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				struct hc_verdict *ret)
+				const struct hc_classifier *classifier, struct hc_verdict *ret)
 {
 	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
 	struct hc_error *err = hc_accounting_run(process, heap, &verdict.accounting);
 	if (!err && heap)
-		err = judge(process, heap, &verdict);
+		err = judge(process, heap, classifier, &verdict);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;

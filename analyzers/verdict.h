@@ -29,7 +29,7 @@ struct hc_suspect {
 	uint64_t size;                     /**< chunk size */
 	struct hc_count count;             /**< everything that the suspect holds */
 	double share;                      /**< of the anonymous bytes, 0 to 1 */
-	enum hc_class_id class;
+	hc_class_id class;
 	struct hc_count class_count;
 	uint64_t sample;                   /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
@@ -55,13 +55,18 @@ struct hc_verdict {
 	uint64_t reachable_chunks, possible_chunks;
 };
 
-/** @param heap NULL: only the accounting of mappings. Runs reachability on it. */
+/**
+ * @param heap NULL: only the accounting of mappings. Runs reachability on it.
+ * @param classifier NULL without a heap; must outlive the verdict
+ */
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				struct hc_verdict *ret);
+				const struct hc_classifier *classifier, struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
 
 /** Fill hc_suspect::common of every suspect. hc_verdict_run() does. */
 struct hc_error *hc_verdict_find_common(const struct hc_process *process,
-					const struct hc_heap *heap, struct hc_verdict *verdict);
+					const struct hc_heap *heap,
+					const struct hc_classifier *classifier,
+					struct hc_verdict *verdict);
 
 #endif

@@ -7,16 +7,17 @@
 /** The chunks of all suspects that are groups, sampled in one walk over the lost trees. */
 struct gather {
 	const struct hc_leaks *leaks;
+	const struct hc_classifier *classifier;
 	struct hc_chunk_sample samples[HC_LEAKS_MAX_WALK]; /* of group i + 1 */
 };
 
 static struct hc_error *gather_chunk(void *ctx, size_t number, const struct hc_chunk *chunk,
-				     enum hc_class_id class, bool indirect)
+				     hc_class_id class, bool indirect)
 {
 	struct gather *gather = ctx;
 	const struct hc_leak_group *group = &gather->leaks->groups[number - 1];
 	const struct hc_leak_row *most = &group->rows[0];
-	bool content = hc_classes[group->content].textual
+	bool content = hc_class_of(gather->classifier, group->content)->textual
 			       ? class == group->content
 			       : chunk->size == most->size && indirect == most->indirect;
 
@@ -58,10 +59,12 @@ static struct hc_error *find_common(const struct hc_process *process, const stru
 }
 
 struct hc_error *hc_verdict_find_common(const struct hc_process *process,
-					const struct hc_heap *heap, struct hc_verdict *verdict)
+					const struct hc_heap *heap,
+					const struct hc_classifier *classifier,
+					struct hc_verdict *verdict)
 {
 	_Static_assert(HC_MAX_SUSPECTS <= HC_LEAKS_MAX_WALK, "every suspect can be walked");
-	struct gather gather = {.leaks = &verdict->leaks};
+	struct gather gather = {.leaks = &verdict->leaks, .classifier = classifier};
 	struct hc_error *err = NULL;
 	size_t groups = 0;
 

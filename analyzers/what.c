@@ -290,22 +290,17 @@ static void describe_place(struct hc_process *process, struct hc_what *what)
 		what->symbol = NULL;
 }
 
-static struct hc_error *describe_content(const struct hc_process *process,
-					 const struct hc_heap *heap, struct hc_what *what)
+static struct hc_error *describe_content(const struct hc_classifier *classifier,
+					 struct hc_what *what)
 {
 	struct hc_classifier_scratch *scratch = NULL;
-	struct hc_classifier *classifier;
-	struct hc_error *err = hc_classifier_create(process, heap, &classifier);
+	struct hc_error *err = hc_classifier_scratch_create(classifier, &scratch);
 
-	if (err)
-		return err;
-	err = hc_classifier_scratch_create(classifier, &scratch);
 	if (!err) {
 		what->class = hc_classify(classifier, scratch, what->bytes);
 		what->sample = hc_class_sample(classifier, scratch, what->class, what->bytes);
 	}
 	hc_classifier_scratch_destroy(scratch);
-	hc_classifier_destroy(classifier);
 	return err;
 }
 
@@ -331,8 +326,8 @@ static struct hc_error *find_targets(const struct hc_heap *heap, struct hc_what 
 	return NULL;
 }
 
-static struct hc_error *describe_chunk(const struct hc_process *process, const struct hc_heap *heap,
-				       struct hc_what *what)
+static struct hc_error *describe_chunk(const struct hc_heap *heap,
+				       const struct hc_classifier *classifier, struct hc_what *what)
 {
 	const struct hc_special *special = hc_heap_special(heap, what->chunk.address);
 	const struct hc_pin *pin = hc_heap_pin(heap, what->chunk.address);
@@ -341,7 +336,7 @@ static struct hc_error *describe_chunk(const struct hc_process *process, const s
 	what->special = special ? special->what : pin ? pin->what : NULL;
 	hc_chunk_request(heap, &what->chunk, &what->request_min, &what->request_max);
 	what->bytes = hc_chunk_bytes(heap, &what->chunk);
-	err = describe_content(process, heap, what);
+	err = describe_content(classifier, what);
 	if (!err && what->chunk.state == HC_IN_USE)
 		err = find_targets(heap, what);
 	return err;
@@ -349,15 +344,15 @@ static struct hc_error *describe_chunk(const struct hc_process *process, const s
 /**@}*/
 
 struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
-			     uint64_t address, size_t max_referrers, struct hc_what *ret)
+			     const struct hc_classifier *classifier, uint64_t address, size_t max_referrers, struct hc_what *ret)
 {
-	struct hc_what what = {.address = address, .class = HC_NUM_CLASSES};
+	struct hc_what what = {.address = address, .class = HC_CLASS_NONE};
 	struct hc_error *err = NULL;
 
 	describe_place(process, &what);
 	what.in_chunk = heap && hc_heap_chunk_at(heap, address, &what.chunk);
 	if (what.in_chunk)
-		err = describe_chunk(process, heap, &what);
+		err = describe_chunk(heap, classifier, &what);
 	else
 		what.bytes = hc_memory_view(&process->memory, address, PLAIN_BYTES);
 	if (!err)

@@ -33,7 +33,7 @@ struct hc_what {
 	struct hc_chunk chunk;
 	uint64_t request_min, request_max;/**< bytes */
 	const char *special;              /**< what hc_special or hc_pin say, or NULL */
-	enum hc_class_id class;           /**< of the chunk; HC_NUM_CLASSES outside of one */
+	hc_class_id class;                /**< of the chunk; HC_CLASS_NONE outside of one */
 	struct hc_bytes sample;           /**< the part of @ref bytes that stands for it */
 	struct hc_bytes bytes;            /**< of the chunk, or the first few at the address */
 	/**
@@ -53,9 +53,9 @@ struct hc_what {
 
 #define HC_WHAT_MAX_TARGETS 64
 
-/** @param heap NULL: only what is known without one */
+/** @param heap NULL: only what is known without one; then @p classifier may be NULL too */
 struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
-			     uint64_t address, size_t max_referrers, struct hc_what *ret);
+			     const struct hc_classifier *classifier, uint64_t address, size_t max_referrers, struct hc_what *ret);
 void hc_what_deinit(struct hc_what *what);
 
 #endif

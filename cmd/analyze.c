@@ -625,7 +625,7 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, &view.verdict);
+	err = hc_verdict_run(session->process, session->heap, session->classifier, &view.verdict);
 	if (!err && session->heap)
 		err = hc_sampler_init(&view.sampler, session);
 	hc_session_phase(session, NULL);

@@ -60,10 +60,10 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 };
 
 /** Class indices, most bytes first. */
-static void order_classes(const struct hc_class_table *classes, enum hc_class_id order[])
+static void order_classes(const struct hc_class_table *classes, size_t num, hc_class_id order[])
 {
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
-		unsigned at = i;
+	for (size_t i = 0; i < num; i++) {
+		size_t at = i;
 		while (at &&
 		       classes->classes[order[at - 1]].all.bytes < classes->classes[i].all.bytes) {
 			order[at] = order[at - 1];
@@ -75,15 +75,15 @@ static void order_classes(const struct hc_class_table *classes, enum hc_class_id
 
 static void add_row(struct hc_session *session, const struct hc_sampler *sampler,
 		    struct hc_table *table, const struct hc_class_table *classes,
-		    enum hc_class_id class)
+		    hc_class_id class)
 {
 	const struct hc_class_count *count = &classes->classes[class];
 	hc_cleanup_free char *text = hc_sampler_text(sampler, count->sample, session->out.width);
 	hc_cleanup_free char *sample = hc_sampler_text(sampler, count->sample, 0);
 
 	hc_table_add_row(table);
-	hc_table_text(table, CLASS, hc_classes[class].name);
-	hc_table_text(table, TITLE, hc_classes[class].title);
+	hc_table_text(table, CLASS, hc_class_of(session->classifier, class)->name);
+	hc_table_text(table, TITLE, hc_class_of(session->classifier, class)->title);
 	hc_table_number(table, CHUNKS, count->all.chunks);
 	hc_table_number(table, BYTES, count->all.bytes);
 	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
@@ -99,14 +99,15 @@ static struct hc_error *fill_table(struct hc_session *session, struct hc_table *
 				   const struct hc_class_table *classes)
 {
 	hc_cleanup_sampler struct hc_sampler sampler;
-	enum hc_class_id order[HC_NUM_CLASSES];
+	hc_class_id order[HC_MAX_CLASSES];
+	size_t num = hc_signatures_num_classes(session->signatures);
 	struct hc_error *err = hc_sampler_init(&sampler, session);
 
 	/* --content none leaves the total. */
 	if (err || !hc_session_shows_class(session))
 		return err;
-	order_classes(classes, order);
-	for (unsigned i = 0; i < HC_NUM_CLASSES; i++) {
+	order_classes(classes, num, order);
+	for (size_t i = 0; i < num; i++) {
 		if (classes->classes[order[i]].all.chunks)
 			add_row(session, &sampler, table, classes, order[i]);
 	}
@@ -156,7 +157,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 	hc_session_phase(session, "classifying chunks");
-	err = hc_classify_run(session->process, session->heap, &session->options->selection,
+	err = hc_classify_run(session->process, session->heap, session->classifier,
+			      &session->options->selection,
 			      &classes);
 	hc_session_phase(session, NULL);
 	if (!err)

@@ -427,8 +427,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, &session->options->selection,
-			   &view.leaks);
+	err = hc_leaks_run(session->process, session->heap, session->classifier,
+			   &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
 	hc_session_phase(session, NULL);

@@ -149,7 +149,8 @@ static struct hc_error *open_core(struct view *view)
 	view->has_contents = true;
 	view->has_resident = session->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, &view->regions);
+	err = hc_regions_run(session->process, session->heap, session->classifier,
+			     &view->regions);
 	hc_session_phase(session, NULL);
 	return err;
 }
@@ -173,7 +174,7 @@ static const char *mark_reason(const struct view *view, const struct hc_region_m
 {
 	if (!mark)
 		return NULL;
-	if (mark->class < HC_NUM_CLASSES && !hc_session_shows_class(view->session))
+	if (mark->class != HC_CLASS_NONE && !hc_session_shows_class(view->session))
 		return "one content class holds most of it";
 	return mark->reason;
 }

@@ -49,6 +49,8 @@ void hc_session_deinit(struct hc_session *session)
 {
 	hc_progress_destroy(session->progress);
 	hc_output_discard(&session->out);
+	hc_classifier_destroy(session->classifier);
+	hc_signatures_destroy(session->signatures);
 	hc_heap_close(session->heap);
 	hc_process_close(session->process);
 	free(session->no_heap);
@@ -136,17 +138,32 @@ static void prepare_unpacking(struct hc_session *session)
 	decompress->ctx = session;
 }
 
+static struct hc_error *prepare_content(struct hc_session *session)
+{
+	struct hc_error *err =
+		hc_classifier_create(session->process, session->heap, session->signatures,
+				     &session->classifier);
+
+	return err ? err
+		   : hc_selection_prepare(&session->options->selection, session->classifier);
+}
+
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
+	struct hc_error *err = hc_signatures_create(&session->signatures);
+	if (!err)
+		err = hc_selection_check_classes(&session->options->selection,
+						 session->signatures);
+	if (err)
+		return err;
 	prepare_unpacking(session);
 	hc_session_phase(session, reading);
-	struct hc_error *err = hc_process_open(session->options->core, &session->options->process,
+	err = hc_process_open(session->options->core, &session->options->process,
 					       &session->process);
 	if (!err && need >= HC_NEED_HEAP_IF_ANY)
 		err = open_heap(session, need);
 	if (!err && session->heap)
-		err = hc_selection_prepare(&session->options->selection, session->process,
-					   session->heap);
+		err = prepare_content(session);
 	if (!err && need == HC_NEED_REACH) {
 		hc_session_phase(session, "following pointers");
 		err = hc_reachability_run(session->process, session->heap, &session->reach);

@@ -9,6 +9,7 @@
 #ifndef HC_CMD_OPEN_H
 #define HC_CMD_OPEN_H
 
+#include "analyzers/classify.h"
 #include "analyzers/reachability.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
@@ -30,6 +31,8 @@ struct hc_session {
 	struct hc_output out;
 	struct hc_process *process;
 	struct hc_heap *heap;        /**< NULL when there is none */
+	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
+	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
 	char *no_heap;               /**< why @ref heap is NULL, or NULL */
 	struct hc_reach_stats reach; /**< once heap->reach_known */
 	bool partial;                /**< set by a verb that reads something other than a core */

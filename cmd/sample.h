@@ -10,7 +10,6 @@
 
 struct hc_sampler {
 	const struct hc_session *session;
-	struct hc_classifier *classifier;
 	struct hc_classifier_scratch *scratch;
 };
 
@@ -30,9 +29,9 @@ void hc_sampler_deinit(struct hc_sampler *sampler);
 char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t max);
 
 /** Title of a class for people; NULL when --content hides it or there is none. */
-const char *hc_class_title(const struct hc_session *session, enum hc_class_id class);
+const char *hc_class_title(const struct hc_session *session, hc_class_id class);
 
 /** Name of a class for programs; NULL as above. */
-const char *hc_class_name(const struct hc_session *session, enum hc_class_id class);
+const char *hc_class_name(const struct hc_session *session, hc_class_id class);
 
 #endif

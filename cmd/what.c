@@ -250,7 +250,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	const char *title = hc_class_title(session, what->class);
 	if (title)
 		hc_text_field(out, "content", "%s", title);
-	if (title && hc_classes[what->class].textual && hc_session_shows_bytes(session)) {
+	if (title && hc_class_of(session->classifier, what->class)->textual && hc_session_shows_bytes(session)) {
 		hc_cleanup_free char *sample =
 			hc_escape(what->sample, out->width - 16,
 				  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
@@ -425,7 +425,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 	hc_session_phase(session, "looking for pointers to it");
-	err = hc_what_run(session->process, session->heap, address, own->referrers, &what);
+	err = hc_what_run(session->process, session->heap, session->classifier, address,
+			  own->referrers, &what);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

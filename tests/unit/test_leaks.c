@@ -2,7 +2,7 @@
  * @file
  * Leak groups, referrers and marked regions, on a heap that is made up.
  */
-#include "tests/unit/fake_heap.h"
+#include "tests/unit/fake_classes.h"
 
 #include "analyzers/leaks.h"
 #include "analyzers/regions.h"
@@ -45,12 +45,22 @@ static void make_requests(struct fake *fake, unsigned jobs, uint64_t c[REQUESTS]
 	}
 }
 
+/** Those of the process that a test made last. */
+static struct fake_classes classes;
+
+static const struct hc_classifier *classify(const struct fake *fake)
+{
+	fake_classes_deinit(&classes);
+	fake_classes_init(&classes, fake);
+	return classes.classifier;
+}
+
 static void run(struct fake *fake, const struct hc_selection *selection, struct hc_leaks *ret)
 {
 	struct hc_reach_stats stats;
 
 	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
-	assert_null(hc_leaks_run(&fake->process, fake->heap, selection, ret));
+	assert_null(hc_leaks_run(&fake->process, fake->heap, classify(fake), selection, ret));
 }
 
 static void test_requests_are_one_group(void **state)
@@ -77,7 +87,7 @@ static void test_requests_are_one_group(void **state)
 	assert_int_equal(group->roots.bytes, (REQUESTS - 2) * 528);
 	assert_int_equal(group->below.chunks, (REQUESTS - 2) * 3);
 	assert_int_equal(group->below.bytes, (REQUESTS - 2) * (112 + 48 + 32));
-	assert_int_equal(group->content, HC_CLASS_HTTP_REQUEST);
+	assert_int_equal(group->content, fake_class(&classes, "http-request"));
 	assert_int_equal(group->content_count.chunks, REQUESTS - 2);
 	assert_int_equal(group->roots_with_content, REQUESTS - 2);
 	assert_int_equal(group->sample_root, c[0][0]);
@@ -87,7 +97,7 @@ static void test_requests_are_one_group(void **state)
 	assert_int_equal(group->rows[0].size, 528);
 	assert_false(group->rows[0].indirect);
 	assert_int_equal(group->rows[1].size, 112);
-	assert_int_equal(group->rows[1].class, HC_CLASS_HTTP_REQUEST);
+	assert_int_equal(group->rows[1].class, fake_class(&classes, "http-request"));
 	assert_true(group->rows[1].indirect);
 	assert_int_equal(leaks.groups[1].roots.chunks, 1);
 	assert_int_equal(leaks.groups[1].sample_root, c[8][0]);
@@ -197,10 +207,10 @@ static void test_what(void **state)
 	fake_store(&fake, c[2][1] + 96, c[2][1]); /* its own pointer is no referrer */
 	assert_true(hc_heap_set_free(fake.heap, c[6][3], HC_LIST_TCACHE));
 	fake_store(&fake, c[6][3], c[2][1]);      /* nor is one in a free chunk */
-	assert_null(hc_what_run(&fake.process, fake.heap, c[2][1] + 3, 3, &what));
+	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][1] + 3, 3, &what));
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);
-	assert_int_equal(what.class, HC_CLASS_HTTP_REQUEST);
+	assert_int_equal(what.class, fake_class(&classes, "http-request"));
 	assert_int_equal(what.total_referrers, 4);
 	assert_int_equal(what.num_referrers, 3);
 	assert_int_equal(what.referrers[0].address, 0);
@@ -212,7 +222,7 @@ static void test_what(void **state)
 	assert_int_equal(what.referrers[2].address, FAKE_ROOTS + 32);
 	hc_what_deinit(&what);
 
-	assert_null(hc_what_run(&fake.process, fake.heap, c[2][0], 10, &what));
+	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][0], 10, &what));
 	assert_int_equal(what.num_referrers, 0);
 	assert_int_equal(what.num_targets, 2);
 	assert_int_equal(what.targets[0].offset, 8);
@@ -220,7 +230,7 @@ static void test_what(void **state)
 	assert_int_equal(what.targets[1].offset, 64);
 	hc_what_deinit(&what);
 
-	assert_null(hc_what_run(&fake.process, fake.heap, c[2][2], 10, &what));
+	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][2], 10, &what));
 	assert_int_equal(what.num_referrers, 1);
 	assert_true(what.referrers[0].in_chunk);
 	assert_int_equal(what.referrers[0].address, c[2][0] + 64);
@@ -228,14 +238,14 @@ static void test_what(void **state)
 	hc_what_deinit(&what);
 
 	/* Outside of chunks; without a heap. */
-	assert_null(hc_what_run(&fake.process, NULL, FAKE_ROOTS + 16, 10, &what));
+	assert_null(hc_what_run(&fake.process, NULL, NULL, FAKE_ROOTS + 16, 10, &what));
 	assert_false(what.in_chunk);
 	assert_ptr_equal(what.mapping, &fake.mappings[0]);
-	assert_int_equal(what.class, HC_NUM_CLASSES);
+	assert_int_equal(what.class, HC_CLASS_NONE);
 	assert_true(what.bytes.size >= 8);
 	assert_int_equal(hc_load64(what.bytes.data), c[2][1] + 5);
 	hc_what_deinit(&what);
-	assert_null(hc_what_run(&fake.process, NULL, 16, 10, &what));
+	assert_null(hc_what_run(&fake.process, NULL, NULL, 16, 10, &what));
 	assert_null(what.mapping);
 	assert_int_equal(what.bytes.size, 0);
 	hc_what_deinit(&what);
@@ -261,16 +271,16 @@ static void test_regions(void **state)
 	fake_seal(&fake);
 	for (size_t i = 0; i < CHUNKS; i++)
 		put_text(&fake, c[i], request_text);
-	assert_null(hc_regions_run(&fake.process, fake.heap, &regions));
+	assert_null(hc_regions_run(&fake.process, fake.heap, classify(&fake), &regions));
 	/* 9 × 528 of 9 × 528 + 64 bytes: 98.7 %. */
 	assert_int_equal(regions.num_marks, 2);
 	assert_int_equal(regions.marks[0].mapping->start, HEAP);
 	assert_int_equal(regions.marks[0].chunk_size, 528);
-	assert_int_equal(regions.marks[0].class, HC_CLASS_HTTP_REQUEST);
+	assert_int_equal(regions.marks[0].class, fake_class(&classes, "http-request"));
 	assert_string_equal(regions.marks[0].reason,
 			    "about 99 % of it is chunks of 528 bytes, about 100 % is HTTP request");
 	assert_int_equal(regions.marks[1].mapping->start, 0x30000000);
-	assert_int_equal(regions.marks[1].class, HC_NUM_CLASSES);
+	assert_int_equal(regions.marks[1].class, HC_CLASS_NONE);
 	assert_string_equal(regions.marks[1].reason,
 			    "2.0 MiB of anonymous memory that no known owner explains");
 	hc_regions_deinit(&regions);
@@ -279,7 +289,7 @@ static void test_regions(void **state)
 		assert_true(hc_heap_set_free(fake.heap, c[i], HC_LIST_BIN));
 	for (size_t i = 1; i < CHUNKS; i += 3)
 		assert_true(hc_heap_set_free(fake.heap, c[i], HC_LIST_BIN));
-	assert_null(hc_regions_run(&fake.process, fake.heap, &regions));
+	assert_null(hc_regions_run(&fake.process, fake.heap, classify(&fake), &regions));
 	assert_int_equal(regions.num_marks, 1);
 	hc_regions_deinit(&regions);
 	fake_deinit(&fake);
@@ -297,5 +307,8 @@ int main(void)
 		cmocka_unit_test(test_regions),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	fake_classes_deinit(&classes);
+	return failed;
 }

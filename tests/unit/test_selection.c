@@ -2,11 +2,10 @@
  * @file
  * Selections: what the options take and refuse, and which chunks pass.
  */
-#include "tests/unit/fake_heap.h"
+#include "tests/unit/fake_classes.h"
 
 #include <stdio.h>
 
-#include "analyzers/classify.h"
 #include "analyzers/selection.h"
 
 #define HEAP UINT64_C(0x20000000)
@@ -93,16 +92,43 @@ static void test_names(void **state)
 	assert_true(hc_selection_needs_reach(&selection));
 	assert_null(hc_selection_parse_class(&selection, "key"));
 	assert_null(hc_selection_parse_class(&selection, "json"));
-	assert_int_equal(selection.classes, 1u << HC_CLASS_KEY | 1u << HC_CLASS_JSON);
+	assert_int_equal(selection.num_classes, 2);
 	hc_selection_deinit(&selection);
 
 	assert_refused(hc_selection_parse_states, "", "--state: ");
 	assert_refused(hc_selection_parse_states, "in-use,", "--state: ");
 	assert_refused(hc_selection_parse_states, "inuse", "--state: ");
 	assert_refused(hc_selection_parse_reach, "lost", "--reach: ");
-	assert_refused(hc_selection_parse_class, "keys", "--class: ");
 	assert_refused(hc_selection_parse_match, "a(b", "--match: ");
 	assert_refused(hc_selection_parse_request, "x", "--request: ");
+}
+
+/** A name is known to be wrong once there are signatures. */
+static void test_unknown_class(void **state)
+{
+	struct hc_signatures *signatures;
+	struct hc_selection selection;
+
+	(void)state;
+	assert_null(hc_signatures_create(&signatures));
+	hc_selection_init(&selection);
+	assert_null(hc_selection_parse_class(&selection, "key"));
+	assert_null(hc_selection_check_classes(&selection, signatures));
+	assert_null(hc_selection_parse_class(&selection, "keys"));
+	struct hc_error *err = hc_selection_check_classes(&selection, signatures);
+
+	assert_non_null(err);
+	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
+	assert_non_null(strstr(err->message, "--class: 'keys' is none of: "));
+	assert_non_null(strstr(err->message, "http-request, "));
+	hc_error_destroy(err);
+	for (unsigned i = selection.num_classes; i < HC_MAX_SELECTED_CLASSES; i++)
+		assert_null(hc_selection_parse_class(&selection, "key"));
+	err = hc_selection_parse_class(&selection, "key");
+	assert_non_null(err);
+	hc_error_destroy(err);
+	hc_selection_deinit(&selection);
+	hc_signatures_destroy(signatures);
 }
 
 static void test_arenas_and_addresses(void **state)
@@ -141,10 +167,12 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 {
 	struct hc_selection_scratch *scratch;
 	struct hc_chunk_iter iter;
+	struct fake_classes classes;
 	struct hc_chunk chunk;
 	unsigned set = 0, i = 0;
 
-	assert_null(hc_selection_prepare(selection, &fake->process, fake->heap));
+	fake_classes_init(&classes, fake);
+	assert_null(hc_selection_prepare(selection, classes.classifier));
 	assert_null(hc_selection_scratch_create(selection, &scratch));
 	assert_true(hc_selection_needs_content(selection) == (scratch != NULL));
 	hc_chunk_iter_heap(&iter, fake->heap);
@@ -153,6 +181,7 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 	hc_selection_scratch_destroy(scratch);
 	hc_selection_deinit(selection);
 	hc_selection_init(selection);
+	fake_classes_deinit(&classes);
 	return set;
 }
 
@@ -242,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_unknown_class),
 		cmocka_unit_test(test_arenas_and_addresses),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_holder),
