@@ -121,11 +121,30 @@ static struct hc_error *walk_thread_arena(struct glibc *g, uint32_t index)
 	return NULL;
 }
 
+/**
+ * Whether a mapping is called a thread's stack only because a stack pointer leads there (cores without thread pointers).
+ * Since 2.43 guards are no mappings of their own, so that stacks and what malloc maps can be one mapping.
+ */
+static bool guessed_stack(const struct glibc *g, const struct hc_mapping *mapping)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	if (mapping->kind != HC_MAPPING_STACK)
+		return false;
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+		if (!thread->exact && thread->stack_start >= mapping->start &&
+		    thread->stack_start < mapping->end)
+			return true;
+	}
+	return false;
+}
+
 /** Whether a mapping may be malloc's, as far as others have said what it is. */
-static bool unexplained(const struct hc_mapping *mapping)
+static bool unexplained(const struct glibc *g, const struct hc_mapping *mapping)
 {
 	/* A snapshot names the heap; that says no more than that nobody else has claimed it. */
-	return (mapping->kind == HC_MAPPING_ANON || mapping->kind == HC_MAPPING_MAIN_HEAP) &&
+	return (mapping->kind == HC_MAPPING_ANON || mapping->kind == HC_MAPPING_MAIN_HEAP ||
+		guessed_stack(g, mapping)) &&
 	       mapping->anonymous && !mapping->shared &&
 	       (mapping->flags & (PF_R | PF_W)) == (PF_R | PF_W);
 }
@@ -133,7 +152,7 @@ static bool unexplained(const struct hc_mapping *mapping)
 bool glibc_next_run(const struct glibc *g, size_t *i, uint64_t *start, uint64_t *end)
 {
 	const struct hc_mappings *mappings = &g->process->mappings;
-	while (*i < mappings->num && !unexplained(&mappings->items[*i]))
+	while (*i < mappings->num && !unexplained(g, &mappings->items[*i]))
 		++*i;
 	if (*i == mappings->num)
 		return false;
@@ -141,7 +160,7 @@ bool glibc_next_run(const struct glibc *g, size_t *i, uint64_t *start, uint64_t 
 	do
 		*end = mappings->items[(*i)++].end;
 	while (*i < mappings->num && mappings->items[*i].start == *end &&
-	       unexplained(&mappings->items[*i]));
+	       unexplained(g, &mappings->items[*i]));
 	return true;
 }
 

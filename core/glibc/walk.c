@@ -611,7 +611,12 @@ static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t
 uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint64_t most,
 		     uint64_t *end_ret)
 {
-	struct glibc_stretch stretch = {.kind = HC_SPAN_MAIN, .first = first, .end = limit};
+	struct glibc_stretch stretch = {
+		.kind = HC_SPAN_MAIN,
+		.first = first,
+		.end = limit,
+		.top = g->num_arenas ? g->arenas[0].top : 0,
+	};
 	struct walker w = {.g = (struct glibc *)g, .stretch = &stretch};
 	init_chain(&w, first, hc_memory_view(g->memory, first, limit - first));
 	uint64_t offset = 0, num = 0, size, field;
