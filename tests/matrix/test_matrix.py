@@ -55,28 +55,8 @@ VARIANTS = {
     "checked": Variant(env={"MALLOC_CHECK_": "3"}, checked=True, without=("tcache",), arenas=1),
 }
 
-# What heapcore does not do yet. Strict: an entry that is no longer true fails.
-NONCONTIGUOUS = "a part of a non-contiguous main arena is not found where MALLOC_ALIGNMENT exceeds the header (i386)"
-STACKS = "nothing is looked for in a mapping that also holds a thread's stack (guards are no mappings since 2.43)"
-
-
-def defect(suite, arch, name):
-    """The known defect that a case runs into, or None."""
-    newer = SUITES[suite] >= (2, 43)
-    if arch == "i386" and (name == "brk-blocked" or (name == "hugetlb" and not newer)):
-        return NONCONTIGUOUS
-    if arch == "arm64" and name in ("one-arena", "checked", "hugetlb") and newer:
-        return STACKS
-    return None
-
-
-def case(suite, arch, name):
-    reason = defect(suite, arch, name)
-    return pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}",
-                        marks=[pytest.mark.xfail(reason=reason, strict=True)] if reason else [])
-
-
-CASES = [case(suite, arch, name) for suite, release in SUITES.items() for arch in debian.ARCHITECTURES
+CASES = [pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}")
+         for suite, release in SUITES.items() for arch in debian.ARCHITECTURES
          for name, variant in VARIANTS.items() if release >= variant.since]
 
 
