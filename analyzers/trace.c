@@ -73,8 +73,10 @@ struct worker {
 	uint64_t last_entry;             /* its index, shifted into place */
 	uint64_t *stack;
 	size_t depth;
-	uint64_t ring[RING_ENTRIES];
-	unsigned ring_head, ring_len;
+	struct ring {
+		uint64_t entries[RING_ENTRIES];
+		unsigned head, length;
+	} candidates, scans; /* whose block, whose bytes are being fetched */
 	size_t task;                 /* seeds: the current task … */
 	uint64_t task_pos, task_end; /* … and what is left of it */
 	struct large large[LARGE_ENTRIES];
@@ -437,14 +439,33 @@ static ALWAYS_INLINE void scan(struct worker *w, const enum hc_pass pass, size_t
 /** @name Stack */
 /**@{*/
 
-static inline void prefetch_entry(const struct worker *w, uint64_t entry)
+static inline void prefetch_block(const struct worker *w, uint64_t entry)
 {
 	const struct hc_span *span = &w->heap->spans[entry_span(entry)];
-	uint64_t offset = entry & OFFSET_MASK;
 
-	__builtin_prefetch(&span->blocks[span_unit(span, offset) / HC_UNITS_PER_BLOCK]);
+	__builtin_prefetch(&span->blocks[span_unit(span, entry & OFFSET_MASK) / HC_UNITS_PER_BLOCK]);
+}
+
+static inline void prefetch_bytes(const struct worker *w, uint64_t entry)
+{
+	const struct hc_span *span = &w->heap->spans[entry_span(entry)];
+
 	if (span->data)
-		__builtin_prefetch(span->data + (span->base - span->start) + offset);
+		__builtin_prefetch(span->data + (span->base - span->start) + (entry & OFFSET_MASK));
+}
+
+static inline void ring_put(struct ring *ring, uint64_t entry)
+{
+	ring->entries[(ring->head + ring->length++) % RING_ENTRIES] = entry;
+}
+
+static inline uint64_t ring_take(struct ring *ring)
+{
+	uint64_t entry = ring->entries[ring->head];
+
+	ring->head = (ring->head + 1) % RING_ENTRIES;
+	ring->length--;
+	return entry;
 }
 
 /** Turn candidates into scans, or nothing. */
@@ -457,7 +478,7 @@ static ALWAYS_INLINE void settle(struct worker *w, const enum hc_pass pass)
 		uint64_t offset;
 
 		if (i + RING_ENTRIES < w->depth)
-			prefetch_entry(w, w->stack[i + RING_ENTRIES]);
+			prefetch_block(w, w->stack[i + RING_ENTRIES]);
 		if (entry & SCAN)
 			w->stack[kept++] = entry;
 		else if (follow(w, pass, entry, &offset))
@@ -537,30 +558,43 @@ static bool take(struct worker *w)
 	return num > 0;
 }
 
-/** Work until ring and stack are empty. */
+/** Move entries from the stack through the first ring until the second is full, or nothing is left. */
+static ALWAYS_INLINE void fetch(struct worker *w, const enum hc_pass pass)
+{
+	while (w->scans.length < RING_ENTRIES) {
+		while (w->candidates.length < RING_ENTRIES && w->depth) {
+			uint64_t entry = w->stack[--w->depth];
+
+			prefetch_block(w, entry);
+			ring_put(&w->candidates, entry);
+		}
+		if (!w->candidates.length)
+			return;
+		uint64_t entry = ring_take(&w->candidates);
+		uint64_t offset = entry & OFFSET_MASK;
+
+		if (entry & SCAN || follow(w, pass, entry, &offset)) {
+			entry = make_entry(entry_span(entry), offset);
+			prefetch_bytes(w, entry);
+			ring_put(&w->scans, entry);
+		}
+	}
+}
+
+/** Work until rings and stack are empty. */
 static ALWAYS_INLINE void drain(struct worker *w, const enum hc_pass pass)
 {
 	const bool alone = w->shared->jobs == 1;
 
 	for (;;) {
-		while (w->ring_len < RING_ENTRIES && w->depth) {
-			uint64_t entry = w->stack[--w->depth];
-
-			prefetch_entry(w, entry);
-			w->ring[(w->ring_head + w->ring_len++) % RING_ENTRIES] = entry;
-		}
-		if (!w->ring_len)
+		fetch(w, pass);
+		if (!w->scans.length)
 			return;
-		uint64_t entry = w->ring[w->ring_head];
-		uint64_t offset = entry & OFFSET_MASK;
+		uint64_t entry = ring_take(&w->scans);
 
-		w->ring_head = (w->ring_head + 1) % RING_ENTRIES;
-		w->ring_len--;
-		if (!(entry & SCAN) && !follow(w, pass, entry, &offset))
-			continue;
 		if (w->depth + PIECE_WORDS + 1 > STACK_ENTRIES)
 			make_room(w, pass);
-		scan(w, pass, entry_span(entry), offset);
+		scan(w, pass, entry_span(entry), entry & OFFSET_MASK);
 		if (!alone && w->depth >= SHARE_DEPTH &&
 		    __atomic_load_n(&w->shared->hungry, __ATOMIC_RELAXED))
 			share(w);
