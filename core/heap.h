@@ -305,12 +305,29 @@ const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
 /** @name Building: for allocator back ends only */
 /**@{*/
 
+/** Blocks that @p num_units need. */
+static inline uint64_t hc_num_blocks(uint64_t num_units)
+{
+	return num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
+}
+
+/**
+ * Clear planes, at least one block; NULL without memory. No block straddles a cache line, and large planes lie in huge
+ * pages where the system has them, since markers visit blocks at random.
+ */
+struct hc_block *hc_blocks_create(uint64_t num);
+/** NULL is fine. @param num as it was given to the call that made them */
+void hc_blocks_destroy(struct hc_block *blocks, uint64_t num);
+/** Keep the first @p num of @p old_num blocks. Returns them, maybe elsewhere; NULL, all freed, without memory. */
+struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num);
+
 /**
  * Add a span. Spans may come in any order; hc_heap_seal() sorts them. The pointer is valid until the next call.
  *
  * @param base      user address of the first chunk
  * @param num_units units from base up to which a chunk may start
- * @param blocks    its planes, from calloc(), owned by the heap from here on, also on failure; NULL: clear ones
+ * @param blocks    its planes, from hc_blocks_create() for as many blocks as @p num_units needs, owned by the heap from
+ *                  here on, also on failure; NULL: clear ones
  */
 struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
 				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,

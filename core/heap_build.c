@@ -3,6 +3,7 @@
  * The heap model, writing side: what allocator back ends call, and the life of a heap.
  */
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #include "core/allocator.h"
 #include "core/cleanup.h"
@@ -22,19 +23,92 @@ static struct hc_error *reserve_one(void *array, size_t num, size_t item_size)
 	return NULL;
 }
 
+/** Planes of at least this many bytes are mapped, in units of huge pages. */
+#define MAPPED_PLANES (UINT64_C(4) << 20)
+#define HUGE_PAGE (UINT64_C(2) << 20)
+#define CACHE_LINE 64
+
+static bool is_mapped(uint64_t bytes)
+{
+	return bytes >= MAPPED_PLANES;
+}
+
+static uint64_t mapped_bytes(uint64_t bytes)
+{
+	return (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+}
+
+/** Map zeroes that begin at a huge page. */
+static void *map_aligned(uint64_t bytes)
+{
+	uint64_t size = mapped_bytes(bytes);
+	uint8_t *map = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	uint64_t before = -(uintptr_t)map & (HUGE_PAGE - 1);
+	if (before)
+		munmap(map, before);
+	if (HUGE_PAGE - before)
+		munmap(map + before + size, HUGE_PAGE - before);
+	madvise(map + before, size, MADV_HUGEPAGE); /* only a wish */
+	return map + before;
+}
+
+struct hc_block *hc_blocks_create(uint64_t num)
+{
+	uint64_t bytes;
+	if (__builtin_mul_overflow(num ? num : 1, sizeof(struct hc_block), &bytes) ||
+	    bytes > PTRDIFF_MAX - 2 * HUGE_PAGE)
+		return NULL;
+	if (is_mapped(bytes))
+		return map_aligned(bytes);
+	bytes = (bytes + CACHE_LINE - 1) & ~(uint64_t)(CACHE_LINE - 1);
+	void *blocks = aligned_alloc(CACHE_LINE, bytes);
+	return blocks ? memset(blocks, 0, bytes) : NULL;
+}
+
+void hc_blocks_destroy(struct hc_block *blocks, uint64_t num)
+{
+	uint64_t bytes = num * sizeof(*blocks);
+	if (blocks && is_mapped(bytes))
+		munmap(blocks, mapped_bytes(bytes));
+	else
+		free(blocks);
+}
+
+struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num)
+{
+	uint64_t old_bytes = old_num * sizeof(*blocks), bytes = num * sizeof(*blocks);
+	if (num == old_num)
+		return blocks;
+	if (is_mapped(bytes)) {
+		uint64_t kept = mapped_bytes(bytes), rest = mapped_bytes(old_bytes) - kept;
+		if (rest)
+			munmap((uint8_t *)blocks + kept, rest);
+		return blocks;
+	}
+	struct hc_block *smaller = hc_blocks_create(num);
+	if (smaller)
+		memcpy(smaller, blocks, bytes);
+	hc_blocks_destroy(blocks, old_num);
+	return smaller;
+}
+
 struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
 				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
 				  uint8_t trailer, struct hc_block *blocks, struct hc_span **ret)
 {
-	hc_cleanup_free struct hc_block *owned = blocks;
-	uint64_t num_blocks = num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
-	if (!owned)
-		owned = calloc(num_blocks ? num_blocks : 1, sizeof(*owned));
-	if (!owned)
+	uint64_t num_blocks = hc_num_blocks(num_units);
+	if (!blocks)
+		blocks = hc_blocks_create(num_blocks);
+	if (!blocks)
 		return &hc_enomem;
 	struct hc_error *err = reserve_one(&heap->spans, heap->num_spans, sizeof(*heap->spans));
-	if (err)
+	if (err) {
+		hc_blocks_destroy(blocks, num_blocks);
 		return err;
+	}
 	struct hc_bytes view = hc_memory_view(&heap->process->memory, start, end - start);
 	struct hc_span *span = &heap->spans[heap->num_spans++];
 	*span = (struct hc_span){
@@ -42,7 +116,7 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, 
 		.end = end,
 		.base = base,
 		.num_units = num_units,
-		.blocks = hc_steal(owned),
+		.blocks = blocks,
 		.num_blocks = num_blocks,
 		.kind = kind,
 		.arena = arena,
@@ -124,7 +198,7 @@ static struct hc_error *sort_spans(struct hc_heap *heap)
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		struct hc_span *span = &heap->spans[i];
 		if (kept && span->start < heap->spans[kept - 1].end) {
-			free(span->blocks);
+			hc_blocks_destroy(span->blocks, span->num_blocks);
 			heap->partial = true;
 			struct hc_error *err = hc_heap_add_inconsistency(
 				heap, span->start,
@@ -302,7 +376,7 @@ void hc_heap_close(struct hc_heap *heap)
 	if (!heap)
 		return;
 	for (size_t i = 0; i < heap->num_spans; i++)
-		free(heap->spans[i].blocks);
+		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
 	for (size_t i = 0; i < heap->num_pins; i++)
 		free(heap->pins[i].what);
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)

@@ -388,7 +388,7 @@ static struct hc_error *join_piece(const struct chain *chain, const struct piece
 		if (err)
 			return err;
 	}
-	clear_units(chain, guessed_from, (piece->to + (UINT64_C(1) << shift) - 1) >> shift);
+	clear_units(chain, guessed_from, piece->to >> shift);
 	return NULL;
 }
 
@@ -446,16 +446,19 @@ struct walker {
 };
 
 /** Add the first @p bytes of the chain, with the planes of the walk, as a span. */
-static struct hc_error *add_span(struct walker *w, uint64_t bytes, struct hc_block **blocks)
+static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 {
 	uint64_t units = bytes >> w->chain.unit_shift;
-	struct hc_span *span;
+	uint64_t had = hc_num_blocks(w->chain.size >> w->chain.unit_shift);
 	/* The planes were made for all that might have come; a heap with many interruptions needs less. */
-	struct hc_block *owned = hc_steal(*blocks);
-	void *shrunk = realloc(owned, (units / HC_UNITS_PER_BLOCK + 1) * sizeof(*owned));
+	struct hc_block *blocks =
+		hc_blocks_shrink(hc_steal(w->chain.blocks), had, hc_num_blocks(units));
+	if (!blocks)
+		return &hc_enomem;
+	struct hc_span *span;
 	return hc_heap_add_span(w->g->heap, w->stretch->kind, w->stretch->arena, w->start,
 				w->start + bytes, w->start + w->chain.header, units, w->chain.word,
-				shrunk ? shrunk : owned, &span);
+				blocks, &span);
 }
 
 /**
@@ -471,17 +474,17 @@ static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
 
 /** Close the span at a fencepost or terminator: make it a chunk of the allocator's own. */
 static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint64_t last,
-					 uint64_t bytes, struct hc_block **blocks)
+					 uint64_t bytes)
 {
 	uint64_t fence = offset;
 	if (last != NO_UNIT && is_filler(w, last, offset))
 		fence = last << w->chain.unit_shift;
 	else if (field_at(&w->chain, offset) == GLIBC_PREV_INUSE)
-		return add_span(w, offset, blocks); /* a bare terminator is not worth a chunk */
+		return add_span(w, offset); /* a bare terminator is not worth a chunk */
 	set_start(&w->chain, fence >> w->chain.unit_shift);
 	if (!(field_at(&w->chain, offset) & GLIBC_PREV_INUSE) && fence == offset && last != NO_UNIT)
 		set_free(&w->chain, last);
-	struct hc_error *err = add_span(w, bytes, blocks);
+	struct hc_error *err = add_span(w, bytes);
 	if (err)
 		return err;
 	return hc_heap_add_special(w->g->heap, w->start + fence + w->chain.header, HC_OVERHEAD,
@@ -526,14 +529,9 @@ static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uin
  * @param[out] resume_ret offset at which to go on: of the next chain, of a header whose chunk is not all there, or
  *                        chain.size
  */
-static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum interruption *why_ret)
+static struct hc_error *walk_chain_of_span(struct walker *w, uint64_t *resume_ret,
+					   enum interruption *why_ret)
 {
-	uint64_t units = w->chain.size >> w->chain.unit_shift;
-	hc_cleanup_free struct hc_block *blocks =
-		calloc(units / HC_UNITS_PER_BLOCK + 1, sizeof(*blocks));
-	if (!blocks)
-		return &hc_enomem;
-	w->chain.blocks = blocks;
 	uint64_t end = 0, last = NO_UNIT, fences = 2 * w->chain.header;
 	struct hc_error *err = walk_and_report(w, &end, &last);
 	if (err)
@@ -542,10 +540,10 @@ static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum i
 	switch (*why_ret) {
 	case FENCEPOSTS:
 		*resume_ret = find_chain(&w->chain, NO_OFFSET, end + fences, w->chain.size);
-		return close_with_fence(w, end, last, end + fences, &blocks);
+		return close_with_fence(w, end, last, end + fences);
 	case TERMINATOR:
 		*resume_ret = w->chain.size;
-		return close_with_fence(w, end, last, w->chain.size, &blocks);
+		return close_with_fence(w, end, last, w->chain.size);
 	case DAMAGED: /* and nothing follows */
 		*resume_ret = w->chain.size;
 		break;
@@ -554,7 +552,18 @@ static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum i
 		*resume_ret = end;
 		break;
 	}
-	return end ? add_span(w, end, &blocks) : NULL;
+	return end ? add_span(w, end) : NULL;
+}
+
+static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum interruption *why_ret)
+{
+	uint64_t num = hc_num_blocks(w->chain.size >> w->chain.unit_shift);
+	w->chain.blocks = hc_blocks_create(num);
+	if (!w->chain.blocks)
+		return &hc_enomem;
+	struct hc_error *err = walk_chain_of_span(w, resume_ret, why_ret);
+	hc_blocks_destroy(w->chain.blocks, num); /* when no span has taken them */
+	return err;
 }
 
 static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)

@@ -130,7 +130,7 @@ static void setup_deinit(struct setup *setup)
 {
 	struct hc_heap *heap = &setup->heap;
 	for (size_t i = 0; i < heap->num_spans; i++)
-		free(heap->spans[i].blocks);
+		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		free(heap->inconsistencies[i].what);
 	free(heap->spans);
