@@ -30,6 +30,7 @@ struct hc_leak_index {
 	const struct hc_selection *selection;
 	struct hc_tracer *tracer;
 	struct hc_plane classes[CLASS_BITS];
+	struct hc_histogram sizes; /* of root objects */
 };
 
 /** @name Tables of rows, by (group, size, class, indirect) */
@@ -140,7 +141,40 @@ static hc_class_id textual(const struct hc_leak_index *index, hc_class_id class)
 	return hc_class_of(index->classifier, class)->textual ? class : STRUCTURAL;
 }
 
+/** Root objects of exactly this chunk size. */
+static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
+{
+	size_t low = 0, high = index->sizes.num_rows;
 
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->sizes.rows[middle].min_size < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < index->sizes.num_rows && index->sizes.rows[low].min_size == size
+		       ? index->sizes.rows[low].in_use.chunks
+		       : 0;
+}
+
+/** How much rarer a size must be than the next smaller one to count as that with slack. */
+#define SLACK_RARITY 16
+
+/**
+ * The size that most objects like this have. A chunk that was cut from a slightly larger one keeps the remainder
+ * when that is too small to be a chunk, so a few objects of each kind are a step larger than the others.
+ */
+static uint64_t size_without_slack(const struct hc_leak_index *index, uint64_t size)
+{
+	uint64_t slack = index->heap->min_chunk - index->heap->alignment;
+
+	if (slack && size > slack &&
+	    roots_of_size(index, size) * SLACK_RARITY <= roots_of_size(index, size - slack))
+		return size - slack;
+	return size;
+}
 
 /** What some chunks hold of one class. */
 struct class_sum {
@@ -219,7 +253,7 @@ struct tree {
 static struct look look_of(const struct tree *tree)
 {
 	return (struct look){
-		.root_size = tree->root.size,
+		.root_size = size_without_slack(tree->index, tree->root.size),
 		.root_class = textual(tree->index, tree->root_class),
 		.content = textual(tree->index, best_class(tree->index, &tree->classes)->class),
 	};
@@ -680,6 +714,18 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 }
 /**@}*/
 
+static struct hc_error *count_root_sizes(struct hc_leak_index *index)
+{
+	struct hc_selection roots;
+
+	hc_selection_init(&roots);
+	roots.reaches = 1u << HC_DEFINITE;
+	struct hc_error *err = hc_histogram_run(index->heap, &roots, false, &index->sizes);
+
+	hc_selection_deinit(&roots);
+	return err;
+}
+
 static struct hc_error *create_index(const struct hc_process *process, const struct hc_heap *heap,
 				     const struct hc_classifier *classifier,
 				     const struct hc_selection *selection,
@@ -698,7 +744,7 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 	err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
 	for (unsigned i = 0; !err && i < CLASS_BITS; i++)
 		err = hc_plane_init(index->tracer, &index->classes[i]);
-	return err;
+	return err ? err : count_root_sizes(index);
 }
 
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
@@ -729,6 +775,7 @@ void hc_leaks_deinit(struct hc_leaks *leaks)
 		for (unsigned i = 0; i < CLASS_BITS; i++)
 			hc_plane_deinit(&leaks->index->classes[i]);
 		hc_tracer_destroy(leaks->index->tracer);
+		hc_histogram_deinit(&leaks->index->sizes);
 		free(leaks->index);
 	}
 	*leaks = (struct hc_leaks){0};

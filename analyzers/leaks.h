@@ -3,7 +3,7 @@
  * Leaks: lost chunks, grouped so that a person can act on them.
  *
  * A *group* is the set of definite chunks (root objects) of one chunk size that look alike, together with everything
- * below them. They look alike when their own bytes are of the same textual class, or of none, and so are most bytes
+ * below them. A few objects that are larger by the slack that malloc may leave count with their kind. They look alike when their own bytes are of the same textual class, or of none, and so are most bytes
  * of the textual chunks in their trees; structural classes (pointers, small integers, zero…) change with the state of
  * an object and don't tell groups apart. A lost tree hangs below exactly one root object: an indirect chunk that several roots
  * reach is counted with the one at the lowest address. Groups are ordered by the bytes that they and everything below
