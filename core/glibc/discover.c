@@ -17,6 +17,10 @@
  * and where there is no arena either, a mapping that begins with a chain of chunks is the main heap (heaps.c). The main
  * arena is then a row without an address.
  *
+ * A release that is in no table has moved bins[] within the struct, or what lies behind it. Where no known layout closes
+ * a ring, every distance from the struct's start to bins[] and from `next` to system_mem is tried: the ring must come
+ * back to the start, each of its arenas must have bin 127 at that distance, and sums must be possible.
+ *
  * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each known layout.
  */
 #include <elf.h>
@@ -188,24 +192,94 @@ static bool in_thread_arena(const struct glibc *g, uint64_t bins)
 	return false;
 }
 
+/** What a search accepts: in this order, since each is easier to imitate than the one before. */
+enum attempt {
+	CLOSED_RING,
+	UNKNOWN_LAYOUT,
+	OPEN_RING,
+};
+
+static void keep_ring(struct glibc *g, const struct glibc_state_layout *layout,
+		      const struct ring *ring)
+{
+	g->arenas = ring->arenas;
+	g->num_arenas = ring->num;
+	g->ring_closed = ring->closed;
+	g->state = layout;
+}
+
+/** Most bytes in front of bins[] and most words behind `next` that a layout in no table may have. */
+#define MAX_FRONT 512
+#define MAX_TAIL 12
+
+/** A layout with bins[] at @p bins and system_mem @p tail words behind `next`. */
+static struct glibc_state_layout make_layout(unsigned word, unsigned bins, unsigned tail)
+{
+	struct glibc_state_layout layout = {
+		.releases = "unknown",
+		.word_size = word,
+		.bins = bins,
+		.next_free = tail > 1,
+		.attached_threads = tail > 2,
+		.unknown = tail > 3 ? tail - 3 : 0,
+	};
+	layout.size = glibc_system_offset(&layout) + 2 * word;
+	return layout;
+}
+
+/** Whether every arena of a ring has its bin 127 in place, and got at least a page when it got anything. */
+static bool ring_agrees(const struct glibc *g, const struct glibc_state_layout *layout,
+			const struct ring *ring)
+{
+	for (size_t i = 0; i < ring->num; i++) {
+		const struct glibc_arena *arena = &ring->arenas[i];
+		uint64_t pair = arena->address + layout->bins + last_bin_offset(layout->word_size), fd, bk;
+		if (!glibc_word(g, pair, &fd) || !glibc_word(g, pair + layout->word_size, &bk) ||
+		    fd != pair - g->params.header || bk != fd)
+			return false;
+		if (arena->top && (arena->system < glibc_page_size(g) || arena->top_size > arena->system))
+			return false;
+	}
+	return true;
+}
+
+/** Try every layout that may be meant for bins[] at @p bins. */
+static bool try_unknown(struct glibc *g, uint64_t bins)
+{
+	unsigned word = g->params.word_size;
+	for (unsigned front = 2 * sizeof(uint32_t) + 2 * word; front <= MAX_FRONT; front += word) {
+		for (unsigned tail = 1; tail <= MAX_TAIL; tail++) {
+			struct ring ring;
+			g->inferred = make_layout(word, front, tail);
+			if (!follow_ring(g, &g->inferred, bins - front, &ring))
+				continue;
+			if (ring.closed && ring_agrees(g, &g->inferred, &ring) && sort_ring(g, &ring)) {
+				keep_ring(g, &g->inferred, &ring);
+				return true;
+			}
+			free(ring.arenas);
+		}
+	}
+	return false;
+}
+
 /** Try a self-linked pair as bin 127 of some arena. */
-static bool try_pair(struct glibc *g, uint64_t pair, bool open_rings)
+static bool try_pair(struct glibc *g, uint64_t pair, enum attempt attempt)
 {
 	unsigned word = g->params.word_size;
 	uint64_t bins = pair - last_bin_offset(word);
+	if (attempt == UNKNOWN_LAYOUT)
+		return try_unknown(g, bins);
 	/* A ring that is not closed must start at the main arena: a thread arena's start can't be verified. */
-	if (open_rings && in_thread_arena(g, bins))
+	if (attempt == OPEN_RING && in_thread_arena(g, bins))
 		return false;
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		struct ring ring;
 		if (layout->word_size != word || !follow_ring(g, layout, bins - layout->bins, &ring))
 			continue;
-		if ((ring.closed || open_rings) && sort_ring(g, &ring)) {
-			g->arenas = ring.arenas;
-			g->num_arenas = ring.num;
-			g->ring_closed = ring.closed;
-			g->state = layout;
+		if ((ring.closed || attempt == OPEN_RING) && sort_ring(g, &ring)) {
+			keep_ring(g, layout, &ring);
 			return true;
 		}
 		free(ring.arenas);
@@ -214,7 +288,7 @@ static bool try_pair(struct glibc *g, uint64_t pair, bool open_rings)
 }
 
 /** Search [start, end) for self-linked pairs and try each. */
-static bool search_range(struct glibc *g, uint64_t start, uint64_t end, bool open_rings)
+static bool search_range(struct glibc *g, uint64_t start, uint64_t end, enum attempt attempt)
 {
 	unsigned word = g->params.word_size;
 	start = (start + word - 1) & ~(uint64_t)(word - 1);
@@ -230,7 +304,8 @@ static bool search_range(struct glibc *g, uint64_t start, uint64_t end, bool ope
 		for (size_t i = 0; i + 2 * word <= view.size; i += word) {
 			uint64_t self = start + i - g->params.header;
 			if (hc_load_word(view.data + i, word) == self &&
-			    hc_load_word(view.data + i + word, word) == self && try_pair(g, start + i, open_rings))
+			    hc_load_word(view.data + i + word, word) == self &&
+			    try_pair(g, start + i, attempt))
 				return true;
 		}
 		start += view.size < word ? word : view.size & ~(uint64_t)(word - 1);
@@ -253,18 +328,18 @@ static int compare_sizes(const void *a, const void *b)
 
 /** Module data first, then every other writable mapping, the smallest first. */
 static bool search_mappings(struct glibc *g, const struct hc_mapping *const *mappings, size_t num,
-			    bool open_rings)
+			    enum attempt attempt)
 {
 	for (size_t i = 0; i < num; i++) {
-		if (search_range(g, mappings[i]->start, mappings[i]->end, open_rings))
+		if (search_range(g, mappings[i]->start, mappings[i]->end, attempt))
 			return true;
 	}
 	return false;
 }
 
 /**
- * Closed rings are looked for everywhere first; only then may a ring lead into memory that the core lacks, since
- * that is easily imitated.
+ * Closed rings are looked for everywhere first; only then may the layout be one that is in no table, and last a ring lead
+ * into memory that the core lacks, since that is easily imitated.
  */
 static struct hc_error *search_arenas(struct glibc *g, bool *found)
 {
@@ -284,9 +359,10 @@ static struct hc_error *search_arenas(struct glibc *g, bool *found)
 			rows[num++] = &mappings->items[i];
 	}
 	qsort(rows + num_data, num - num_data, sizeof(*rows), compare_sizes);
-	*found = search_mappings(g, rows, num_data, false) ||
-		 search_mappings(g, rows + num_data, num - num_data, false) ||
-		 search_mappings(g, rows, num, true);
+	*found = search_mappings(g, rows, num_data, CLOSED_RING) ||
+		 search_mappings(g, rows + num_data, num - num_data, CLOSED_RING) ||
+		 search_mappings(g, rows, num, UNKNOWN_LAYOUT) ||
+		 search_mappings(g, rows, num, OPEN_RING);
 	return NULL;
 }
 

@@ -46,6 +46,7 @@ struct glibc {
 	struct hc_heap *heap;
 	struct glibc_params params;
 	const struct glibc_state_layout *state;
+	struct glibc_state_layout inferred; /**< what state points to when no row of the table fits */
 	unsigned heap_info_size; /**< bytes; 0 while no thread arena was seen */
 	struct glibc_par par;
 	struct glibc_arena *arenas; /**< main first, then in ring order */

@@ -54,6 +54,7 @@ struct glibc_state_layout {
 	bool next_free;        /**< has that field */
 	bool attached_threads; /**< has that field */
 	unsigned size;         /**< sizeof(struct malloc_state) */
+	unsigned unknown;      /**< words in front of system_mem that no row of the table has; 0 in the table */
 };
 
 extern const struct glibc_state_layout glibc_state_layouts[];
@@ -76,7 +77,8 @@ static inline unsigned glibc_attached_offset(const struct glibc_state_layout *la
 
 static inline unsigned glibc_system_offset(const struct glibc_state_layout *layout)
 {
-	return glibc_attached_offset(layout) + layout->attached_threads * layout->word_size;
+	return glibc_attached_offset(layout) +
+	       (layout->attached_threads + layout->unknown) * layout->word_size;
 }
 
 /** Sizes that struct heap_info, the header of a thread heap, has had; 0 ends the list. */

@@ -94,27 +94,44 @@ static struct hc_error *find_version(const struct glibc *g, const struct hc_modu
 /** How much speaks for the choice of layouts. */
 static unsigned confidence(const struct glibc *g)
 {
-	unsigned percent = 50;
+	unsigned percent = g->state == &g->inferred ? 30 : 50;
 	percent += g->ring_closed ? 20 : 0;
 	percent += g->par.layout ? 15 : 0;
 	percent += g->heap->inconsistencies_total == 0 ? 15 : 0;
 	return percent;
 }
 
+/** Where an inferred layout has what; empty for one of the table. */
+static struct hc_error *describe_inferred(const struct glibc *g, char **ret)
+{
+	int length = g->state == &g->inferred ?
+			     asprintf(ret, "; malloc_state fits no known release: bins at %u, system_mem at %u",
+				      g->state->bins, glibc_system_offset(g->state)) :
+			     asprintf(ret, "%s", "");
+	if (length >= 0)
+		return NULL;
+	*ret = NULL;
+	return &hc_enomem;
+}
+
 struct hc_error *glibc_describe(struct glibc *g)
 {
 	struct hc_heap_evidence *evidence = &g->heap->evidence;
+	hc_cleanup_free char *inferred = NULL;
+	struct hc_error *err = describe_inferred(g, &inferred);
+	if (err)
+		return err;
 	if (asprintf(&evidence->layout, "glibc %s (malloc_state), %s (malloc_par), tcache %s",
 		     g->state->releases, g->par.layout ? g->par.layout->releases : "not found",
 		     g->tcache ? g->tcache->releases : "none") < 0) {
 		evidence->layout = NULL;
 		return &hc_enomem;
 	}
-	if (asprintf(&evidence->how, "ring of %zu arena%s %s; mp_ %s; links %s", g->num_arenas,
+	if (asprintf(&evidence->how, "ring of %zu arena%s %s; mp_ %s; links %s%s", g->num_arenas,
 		     g->num_arenas == 1 ? "" : "s",
 		     g->ring_closed ? "closed" : "not closed (memory is missing)",
 		     g->par.layout ? "found" : "not found",
-		     g->mangled ? "mangled (safe-linking)" : "plain") < 0) {
+		     g->mangled ? "mangled (safe-linking)" : "plain", inferred) < 0) {
 		evidence->how = NULL;
 		return &hc_enomem;
 	}
