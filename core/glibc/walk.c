@@ -4,7 +4,7 @@
  *
  * A chunk's size field leads to the next header. One header costs one cache miss and the next address depends on it,
  * so one walker can't be faster than memory latency allows. A long stretch is therefore cut into pieces that are
- * walked at once: a walker that does not know where a chunk starts in its piece guesses the first place from which a
+ * walked at once, by several threads and several pieces in turn by each: a walker that does not know where a chunk starts in its piece guesses the first place from which a
  * chain of sane headers leads on. By construction a chain that meets a true header stays on true headers, and a
  * false chain fails or merges within a few steps. The pieces are joined from left to right: the true chain enters a
  * piece, is followed until it meets a start bit that the piece's walker has set, and whatever that walker had set
@@ -23,8 +23,10 @@
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
-/** Stretches shorter than this are walked by one thread; pieces are at least this long. Bytes. */
-#define MIN_PIECE (UINT64_C(8) << 20)
+/** Pieces are at least this long. Bytes. */
+#define MIN_PIECE (UINT64_C(4) << 20)
+/** Pieces that one thread walks in turn: as many cache misses are under way. */
+#define LANES 4
 /** Sane headers in a row before a guess at a chain is believed. A wrong guess costs only time. */
 #define GUESS_LENGTH 64
 /**
@@ -288,36 +290,69 @@ struct piece {
 	struct damages damages;
 };
 
-/** Walk from a header at @p offset to the end of the piece, mending what breaks. */
-static struct hc_error *walk_and_mend(const struct chain *chain, struct piece *piece, uint64_t offset)
+/** Walk from piece->end, a header, to the end of the piece, mending what breaks. */
+static struct hc_error *walk_and_mend(const struct chain *chain, struct piece *piece)
 {
-	piece->last = NO_UNIT;
 	for (bool goes_on = true; goes_on;) {
-		offset = walk_chain(chain, offset, piece->to, piece->last, &piece->last);
-		piece->end = offset;
-		if (offset >= piece->to)
+		piece->end = walk_chain(chain, piece->end, piece->to, piece->last, &piece->last);
+		if (piece->end >= piece->to)
 			break;
 		struct hc_error *err =
-			mend(chain, &offset, &piece->last, &piece->damages, &goes_on);
+			mend(chain, &piece->end, &piece->last, &piece->damages, &goes_on);
 		if (err)
 			return err;
-		piece->end = offset;
 	}
 	return NULL;
+}
+
+/** Walk several pieces a header each in turn, every one until its end or its first break. */
+static void walk_in_turn(const struct chain *chain, struct piece *pieces, size_t num)
+{
+	struct piece *walking[LANES];
+	for (size_t i = 0; i < num; i++)
+		walking[i] = &pieces[i];
+	while (num) {
+		for (size_t i = 0; i < num;) {
+			struct piece *piece = walking[i];
+			uint64_t stop = piece->end + 1;
+			piece->end = piece->end < piece->to ?
+					     walk_chain(chain, piece->end, stop, piece->last,
+							&piece->last) :
+					     piece->end;
+			if (piece->end < stop)
+				walking[i] = walking[--num];
+			else
+				i++;
+		}
+	}
 }
 
 struct piecewise {
 	const struct chain *chain;
 	struct piece *pieces;
+	size_t num;
 };
 
-static struct hc_error *walk_piece(void *ctx, unsigned worker, size_t task)
+static struct hc_error *walk_pieces(void *ctx, unsigned worker, size_t task)
 {
 	(void)worker;
 	struct piecewise *work = ctx;
-	struct piece *piece = &work->pieces[task];
-	uint64_t first = task ? find_chain(work->chain, NO_OFFSET, piece->from, piece->to) : 0;
-	return walk_and_mend(work->chain, piece, first);
+	struct piece *pieces = &work->pieces[task * LANES];
+	size_t num = work->num - task * LANES;
+	num = num < LANES ? num : LANES;
+	for (size_t i = 0; i < num; i++) {
+		pieces[i].last = NO_UNIT;
+		pieces[i].end = pieces[i].from ? find_chain(work->chain, NO_OFFSET, pieces[i].from,
+							    pieces[i].to) :
+						 0;
+	}
+	walk_in_turn(work->chain, pieces, num);
+	for (size_t i = 0; i < num; i++) {
+		struct hc_error *err = walk_and_mend(work->chain, &pieces[i]);
+		if (err)
+			return err;
+	}
+	return NULL;
 }
 
 static void clear_units(const struct chain *chain, uint64_t from, uint64_t to)
@@ -414,9 +449,11 @@ static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uin
 				   uint64_t *last_ret, struct damages *damages)
 {
 	uint64_t num = chain->size / MIN_PIECE;
-	if (num > 8 * (uint64_t)jobs)
-		num = 8 * (uint64_t)jobs;
-	if (jobs == 1 || num < 2)
+	/* Several tasks for each thread, so that a slow one does not hold up the end. */
+	uint64_t most = UINT64_C(4) * jobs * LANES;
+	if (num > most)
+		num = most;
+	if (!num)
 		num = 1;
 	hc_cleanup_free struct piece *pieces = calloc(num, sizeof(*pieces));
 	if (!pieces)
@@ -428,8 +465,9 @@ static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uin
 		pieces[i].from = i * length;
 		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
 	}
-	struct piecewise work = {chain, pieces};
-	struct hc_error *err = hc_parallel_for(jobs, num, walk_piece, &work);
+	struct piecewise work = {chain, pieces, num};
+	struct hc_error *err =
+		hc_parallel_for(jobs, (num + LANES - 1) / LANES, walk_pieces, &work);
 	if (!err)
 		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
 	for (uint64_t i = 0; i < num; i++)
