@@ -157,6 +157,57 @@ static void write_verdict(struct view *view)
 }
 /**@}*/
 
+/** @name Damage */
+/**@{*/
+
+/** Inconsistencies that are listed here; heapcore check has them all. */
+#define DAMAGE_SHOWN 3
+
+static size_t num_damage_shown(const struct hc_heap *heap)
+{
+	size_t num = heap ? heap->num_inconsistencies : 0;
+
+	return num < DAMAGE_SHOWN ? num : DAMAGE_SHOWN;
+}
+
+static void write_damage(struct view *view)
+{
+	const struct hc_heap *heap = view->session->heap;
+	struct hc_output *out = view->out;
+
+	if (!heap || (!heap->abort_message && !heap->inconsistencies_total))
+		return;
+	fputc('\n', out->file);
+	if (heap->abort_message) {
+		hc_cleanup_free char *words = hc_escape_string(
+			heap->abort_message, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
+		hc_text_paragraph(out, "libc's last words: ", 2, true, "%s", words ? words : "");
+	}
+	if (heap->inconsistencies_total)
+		hc_text_paragraph(out, "", 0, true,
+				  "Damage. The heap contradicts itself in %s place%s.",
+				  hc_unit_count(heap->inconsistencies_total).text,
+				  hc_plural(heap->inconsistencies_total));
+	for (size_t i = 0; i < num_damage_shown(heap); i++)
+		hc_text_paragraph(out, "  ", 4, false, "0x%" PRIx64 ": %s",
+				  heap->inconsistencies[i].address, heap->inconsistencies[i].what);
+	fprintf(out->file, "  more:  heapcore check %s\n", view->quoted);
+}
+
+static json_t *damage_json(const struct hc_heap *heap)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < num_damage_shown(heap); i++)
+		json_array_append_new(
+			ret,
+			json_pack("{so so}", "address",
+				  hc_json_address(heap->inconsistencies[i].address), "what",
+				  hc_json_text(heap->inconsistencies[i].what)));
+	return ret;
+}
+/**@}*/
+
 /** @name Where the bytes are */
 /**@{*/
 
@@ -485,6 +536,7 @@ static struct hc_error *write_text(struct view *view)
 {
 	hc_session_write_partial(view->session);
 	write_identity(view);
+	write_damage(view);
 	write_verdict(view);
 	struct hc_error *err = write_accounting(view);
 	if (err)
@@ -596,6 +648,12 @@ static struct hc_error *write_json(struct view *view)
 		json_array_append_new(suspects, suspect_json(view, &verdict->suspects[i]));
 	json_object_set_new(document, "process", process_json(view->session));
 	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
+	const struct hc_heap *opened = view->session->heap;
+	json_object_set_new(document, "abort_message",
+			    hc_json_text(opened ? opened->abort_message : NULL));
+	json_object_set_new(document, "damage", damage_json(opened));
+	json_object_set_new(document, "inconsistencies_total",
+			    hc_json_number(opened ? opened->inconsistencies_total : 0));
 	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());

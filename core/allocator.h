@@ -22,7 +22,17 @@
  *     library holds in ways that pointer search can't see, such as a dtv), find the arena of each thread.
  *
  *   assign(process, heap, state)
- *     Called last: name the heap's mappings with hc_mappings_assign().
+ *     Called last: name the heap's mappings with hc_mappings_assign(); fill heap->abort_message when the allocator
+ *     left one.
+ *
+ *   check(process, heap, state)
+ *     Called by hc_heap_check(), if at all, at any time after hc_heap_open(): compare whatever the allocator's
+ *     structures say twice, and report with hc_heap_add_inconsistency() what disagrees. In a sound heap nothing may
+ *     be reported, and missing bytes are no contradiction. Time linear in headers and list members; must change
+ *     nothing else in the heap.
+ *
+ *   destroy(state)
+ *     When the heap is closed.
  *
  * Guarantees to the back end: process is complete (memory, mappings, modules, threads); several cores may be open
  * at once, so no file-scope state; the calls come from one thread, but may use hc_parallel_for() themselves.
@@ -39,6 +49,7 @@ struct hc_allocator {
 	struct hc_error *(*walk)(struct hc_process *process, struct hc_heap *heap, void *state);
 	struct hc_error *(*lists)(struct hc_process *process, struct hc_heap *heap, void *state);
 	struct hc_error *(*assign)(struct hc_process *process, struct hc_heap *heap, void *state);
+	struct hc_error *(*check)(struct hc_process *process, struct hc_heap *heap, void *state);
 	void (*destroy)(void *state); /**< NULL state is fine */
 };
 

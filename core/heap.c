@@ -5,6 +5,13 @@
 #include "core/heap.h"
 #include "core/cleanup.h"
 
+const char *hc_fault_name(enum hc_fault fault)
+{
+	static const char *const names[HC_NUM_FAULTS] = {"header", "boundary", "top",
+							 "list",   "arena",    "mmapped"};
+	return fault < HC_NUM_FAULTS ? names[fault] : "unknown";
+}
+
 const char *hc_state_name(enum hc_state state)
 {
 	static const char *const names[HC_NUM_STATES] = {

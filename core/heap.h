@@ -141,10 +141,34 @@ struct hc_span_index {
 
 #define HC_GRANULE_SHIFT 26
 
+/** Which part of the heap contradicts itself. The order is that of reports at one address. */
+enum hc_fault {
+	HC_FAULT_HEADER,   /**< a header that can't be one */
+	HC_FAULT_BOUNDARY, /**< neighbours disagree about what lies between them */
+	HC_FAULT_TOP,      /**< the top chunk */
+	HC_FAULT_LIST,     /**< a free list */
+	HC_FAULT_ARENA,    /**< an arena's own data */
+	HC_FAULT_MMAPPED,  /**< chunks that are mappings of their own */
+	HC_NUM_FAULTS
+};
+
+/** "header", "boundary", …: the names in JSON. */
+const char *hc_fault_name(enum hc_fault fault);
+
+#define HC_MAX_MESSAGES 4
+
 /** Something that a sound heap does not have. */
 struct hc_inconsistency {
-	uint64_t address; /**< of the field or chunk at fault */
-	char *what;       /**< in words */
+	enum hc_fault fault;
+	unsigned code;      /**< the back end's own number of the condition; 0: none */
+	uint64_t address;   /**< of the field at fault, one word */
+	uint64_t chunk;     /**< user address of the chunk whose field that is, by the model or by what the
+				 field's neighbours say; 0: the field belongs to no chunk */
+	uint64_t last_good; /**< user address of the last sound chunk before @ref chunk in its span: the one that
+				 has written over its end, if any has; 0: none. Filled in by the model */
+	/** What the allocator itself says when it meets the condition, NULL-terminated unless full; static. */
+	const char *messages[HC_MAX_MESSAGES];
+	char *what;         /**< in words; owned */
 };
 
 /** How the model came to be: for `info`. */
@@ -159,6 +183,7 @@ struct hc_heap_evidence {
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	const struct hc_allocator *allocator;
+	void *state;                    /**< the allocator's own */
 	unsigned word_size, alignment;  /**< bytes */
 	uint64_t min_chunk;             /**< smallest chunk size */
 	uint64_t first_large;           /**< smallest chunk size of a large bin */
@@ -174,9 +199,12 @@ struct hc_heap {
 	size_t num_specials;
 	struct hc_pin *pins;            /**< by address */
 	size_t num_pins;
-	struct hc_inconsistency *inconsistencies; /**< at most HC_MAX_INCONSISTENCIES are kept */
+	struct hc_inconsistency *inconsistencies; /**< by address; at most HC_MAX_INCONSISTENCIES are kept */
 	size_t num_inconsistencies;
 	uint64_t inconsistencies_total;
+	bool checked;                   /**< hc_heap_check() is done */
+	/** The allocator's last words when it ended the process itself, without the newline; or NULL. Untrusted. */
+	char *abort_message;
 	struct hc_heap_evidence evidence;
 	/** arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown. */
 	uint32_t *thread_arena;
@@ -197,6 +225,13 @@ struct hc_heap {
  */
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret);
 void hc_heap_close(struct hc_heap *heap);
+
+/**
+ * Look for every contradiction that the allocator's structures allow to see, and add what is found to
+ * heap->inconsistencies; opening a heap notes only what stands in the way of the walk. One pass over all headers
+ * and all free lists. Changes no chunk's state; a second call does nothing.
+ */
+struct hc_error *hc_heap_check(struct hc_heap *heap);
 
 /** @name Reading */
 /**@{*/
@@ -338,7 +373,13 @@ struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enu
 				     const char *what);
 /** @param what owned by the heap from here on, also on failure */
 struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *what);
-struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, uint64_t address,
+/**
+ * Note a contradiction. Of those with one address and one code only the first is kept.
+ *
+ * @param fault  all but what and last_good, which are ignored
+ * @param format what is wrong, in words
+ */
+struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_inconsistency fault,
 					   const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -155,24 +155,25 @@ struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *w
 	return NULL;
 }
 
-struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, uint64_t address,
+struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_inconsistency fault,
 					   const char *format, ...)
 {
-	if (heap->inconsistencies_total++ >= HC_MAX_INCONSISTENCIES)
+	if (heap->inconsistencies_total >= HC_MAX_INCONSISTENCIES) {
+		heap->inconsistencies_total++;
 		return NULL;
+	}
 	struct hc_error *err = reserve_one(&heap->inconsistencies, heap->num_inconsistencies,
 					   sizeof(*heap->inconsistencies));
 	if (err)
 		return err;
-	char *what;
 	va_list ap;
 	va_start(ap, format);
-	int length = vasprintf(&what, format, ap);
+	int length = vasprintf(&fault.what, format, ap);
 	va_end(ap);
 	if (length < 0)
 		return &hc_enomem;
-	heap->inconsistencies[heap->num_inconsistencies++] =
-		(struct hc_inconsistency){address, what};
+	heap->inconsistencies_total++;
+	heap->inconsistencies[heap->num_inconsistencies++] = fault;
 	return NULL;
 }
 
@@ -200,8 +201,10 @@ static struct hc_error *sort_spans(struct hc_heap *heap)
 		if (kept && span->start < heap->spans[kept - 1].end) {
 			hc_blocks_destroy(span->blocks, span->num_blocks);
 			heap->partial = true;
+			struct hc_inconsistency fault = {.fault = HC_FAULT_ARENA,
+							 .address = span->start};
 			struct hc_error *err = hc_heap_add_inconsistency(
-				heap, span->start,
+				heap, fault,
 				"a stretch of chunks overlaps the one before it and was left out");
 			if (err) {
 				memmove(&heap->spans[kept], span + 1,
@@ -315,6 +318,72 @@ static void finish_specials(struct hc_heap *heap)
 		qsort(heap->pins, heap->num_pins, sizeof(*heap->pins), compare_pins);
 }
 
+static int compare_faults(const void *a, const void *b)
+{
+	const struct hc_inconsistency *x = a, *y = b;
+	if (x->address != y->address)
+		return (x->address > y->address) - (x->address < y->address);
+	if (x->fault != y->fault)
+		return (x->fault > y->fault) - (x->fault < y->fault);
+	return (x->code > y->code) - (x->code < y->code);
+}
+
+/** Whether the header of the chunk at @p address is in doubt itself. Faults are sorted by address. */
+static bool in_doubt(const struct hc_heap *heap, uint64_t address)
+{
+	/* The field at fault lies in the header, in front of the user address. */
+	uint64_t from = address - 2 * heap->word_size;
+	size_t low = 0, high = heap->num_inconsistencies;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (heap->inconsistencies[middle].address < from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < heap->num_inconsistencies && heap->inconsistencies[low].address < address; low++) {
+		if (heap->inconsistencies[low].fault == HC_FAULT_HEADER)
+			return true;
+	}
+	return false;
+}
+
+/** The last chunk before @p address in its span whose header is in order, or 0. */
+static uint64_t last_good(const struct hc_heap *heap, uint64_t address)
+{
+	struct hc_chunk chunk;
+	/* A chunk in front of memory that was left out ends its span: look at its last byte, not at what follows. */
+	uint64_t before = address - 2 * heap->word_size - 1;
+	while (address > 2 * heap->word_size && hc_heap_chunk_at(heap, before, &chunk)) {
+		if (!in_doubt(heap, chunk.address))
+			return chunk.address;
+		if (chunk.unit == 0)
+			return 0;
+		before = chunk.address - 2 * heap->word_size - 1;
+	}
+	return 0;
+}
+
+/** Sort, drop what was noted twice, look for what stands before each. */
+static void finish_inconsistencies(struct hc_heap *heap)
+{
+	struct hc_inconsistency *items = heap->inconsistencies;
+	size_t kept = 0;
+	if (heap->num_inconsistencies)
+		qsort(items, heap->num_inconsistencies, sizeof(*items), compare_faults);
+	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
+		if (kept && !compare_faults(&items[kept - 1], &items[i])) {
+			free(items[i].what);
+			heap->inconsistencies_total--;
+			continue;
+		}
+		items[kept++] = items[i];
+	}
+	heap->num_inconsistencies = kept;
+	for (size_t i = 0; i < kept; i++)
+		items[i].last_good = items[i].chunk ? last_good(heap, items[i].chunk) : 0;
+}
+
 /** Back ends in the order in which they are asked. */
 static const struct hc_allocator *const allocators[] = {
 	&hc_allocator_glibc,
@@ -333,23 +402,25 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 			       "grep --maps work");
 }
 
-static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap, void **state,
-			     bool *recognised)
+static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap)
 {
+	bool recognised = false;
 	struct hc_error *err;
-	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !*recognised; i++) {
-		heap->allocator = allocators[i];
-		if ((err = allocators[i]->recognise(process, heap, state, recognised)))
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !recognised; i++) {
+		if ((err = allocators[i]->recognise(process, heap, &heap->state, &recognised)))
 			return err;
+		if (recognised)
+			heap->allocator = allocators[i];
 	}
-	if (!*recognised)
+	if (!recognised)
 		return no_allocator(process);
 	const struct hc_allocator *allocator = heap->allocator;
-	if ((err = allocator->walk(process, heap, *state)) || (err = hc_heap_seal(heap)) ||
-	    (err = allocator->lists(process, heap, *state)))
+	if ((err = allocator->walk(process, heap, heap->state)) || (err = hc_heap_seal(heap)) ||
+	    (err = allocator->lists(process, heap, heap->state)))
 		return err;
 	finish_specials(heap);
-	return allocator->assign(process, heap, *state);
+	finish_inconsistencies(heap);
+	return allocator->assign(process, heap, heap->state);
 }
 
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
@@ -358,11 +429,7 @@ struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
 	if (!heap)
 		return &hc_enomem;
 	heap->process = process;
-	void *state = NULL;
-	bool recognised = false;
-	struct hc_error *err = fill(process, heap, &state, &recognised);
-	if (recognised)
-		heap->allocator->destroy(state);
+	struct hc_error *err = fill(process, heap);
 	if (err) {
 		hc_heap_close(heap);
 		return err;
@@ -371,10 +438,22 @@ struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
 	return NULL;
 }
 
+struct hc_error *hc_heap_check(struct hc_heap *heap)
+{
+	if (heap->checked)
+		return NULL;
+	struct hc_error *err = heap->allocator->check((struct hc_process *)heap->process, heap, heap->state);
+	finish_inconsistencies(heap);
+	heap->checked = !err;
+	return err;
+}
+
 void hc_heap_close(struct hc_heap *heap)
 {
 	if (!heap)
 		return;
+	if (heap->allocator)
+		heap->allocator->destroy(heap->state);
 	for (size_t i = 0; i < heap->num_spans; i++)
 		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
 	for (size_t i = 0; i < heap->num_pins; i++)
@@ -388,6 +467,7 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->pins);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
+	free(heap->abort_message);
 	free(heap->evidence.layout);
 	free(heap->evidence.version);
 	free(heap->evidence.version_source);

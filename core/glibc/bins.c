@@ -9,41 +9,66 @@
  */
 #include "core/glibc/glibc.h"
 
-static struct hc_error *broken_list(struct glibc *g, uint32_t arena, const char *list, uint64_t at,
-				    const char *what)
+/** A link of a singly linked list: where it is stored, and where it leads. */
+struct link {
+	uint64_t field;  /**< address */
+	uint64_t holder; /**< user address of the chunk that the field lies in; 0: the list's head */
+	uint64_t chunk;  /**< where it leads */
+};
+
+static struct hc_error *broken_link(struct glibc *g, enum glibc_fault fault, const char *list,
+				    uint32_t arena, const struct link *link, const char *what)
 {
-	uint64_t word;
-	if (g->heap->partial && !glibc_word(g, at, &word))
-		return NULL; /* the list goes on in memory that the core lacks */
-	return hc_heap_add_inconsistency(g->heap, at, "the %s of arena %u leads here, %s", list, arena,
-					 what);
+	return hc_heap_add_inconsistency(g->heap, glibc_fault(fault, link->field, link->holder),
+					 "the %s of arena %u leads from here to 0x%jx, %s", list, arena,
+					 (uintmax_t)(link->chunk + g->params.header), what);
 }
 
 /** Broken links that a list is followed through before it is given up. */
 #define MAX_BROKEN 64
 
-static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, uint64_t chunk)
+/** Take the chunk that a fastbin leads to; false when the list can't be followed through it. */
+static struct hc_error *mark_fastbin_chunk(struct glibc *g, uint32_t arena, const struct link *link,
+					   bool *goes_on)
 {
+	uint64_t mem = link->chunk + g->params.header;
+	struct hc_chunk found;
+	*goes_on = false;
+	if (!glibc_aligned(g, mem))
+		return broken_link(g, GLIBC_FASTBIN_UNALIGNED, "fastbin", arena, link,
+				   "where no chunk can be");
+	if (!hc_heap_chunk_at(g->heap, mem, &found)) {
+		uint64_t word;
+		if (g->heap->partial && !glibc_word(g, mem, &word))
+			return NULL; /* the list goes on in memory that the core lacks */
+		return broken_link(g, GLIBC_FASTBIN_LINK, "fastbin", arena, link,
+				   "where no chunk can be");
+	}
+	if (found.address == mem && found.state != HC_IN_USE)
+		return broken_link(g, GLIBC_FASTBIN_TWICE, "fastbin", arena, link,
+				   "a chunk that is on a list already");
+	*goes_on = true;
+	if (found.address != mem)
+		return broken_link(g, GLIBC_FASTBIN_LINK, "fastbin", arena, link,
+				   "where no chunk starts");
+	hc_heap_set_free(g->heap, mem, HC_LIST_FASTBIN_OR_SPECIAL);
+	return NULL;
+}
+
+static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, uint64_t head)
+{
+	struct link link = {.field = head};
 	unsigned broken = 0;
-	while (chunk) {
-		uint64_t mem = chunk + g->params.header, stored;
-		struct hc_chunk found;
-		if (!glibc_aligned(g, mem) || !hc_heap_chunk_at(g->heap, mem, &found) ||
-		    !glibc_word(g, mem, &stored))
-			return broken_list(g, arena, "fastbin list", mem,
-					   "where no chunk can be");
-		if (found.address != mem) {
-			struct hc_error *err = broken_list(g, arena, "fastbin list", mem,
-							   "where no chunk starts");
-			if (err || ++broken == MAX_BROKEN)
-				return err;
-		} else if (found.state != HC_IN_USE) {
-			return broken_list(g, arena, "fastbin list", mem,
-					   "to a chunk that is free already");
-		} else {
-			hc_heap_set_free(g->heap, mem, HC_LIST_FASTBIN_OR_SPECIAL);
-		}
-		chunk = glibc_link(g, mem, stored);
+	bool goes_on = glibc_word(g, head, &link.chunk);
+	while (goes_on && link.chunk && broken < MAX_BROKEN) {
+		size_t before = g->heap->inconsistencies_total;
+		struct hc_error *err = mark_fastbin_chunk(g, arena, &link, &goes_on);
+		if (err)
+			return err;
+		broken += g->heap->inconsistencies_total > before;
+		uint64_t mem = link.chunk + g->params.header, stored = 0;
+		goes_on = goes_on && glibc_word(g, mem, &stored);
+		link = (struct link){mem, mem, glibc_link(g, mem, stored)};
 	}
 	return NULL;
 }
@@ -52,11 +77,9 @@ struct hc_error *glibc_mark_fastbins(struct glibc *g)
 {
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		for (unsigned bin = 0; bin < g->state->num_fastbins; bin++) {
-			uint64_t head;
-			if (!glibc_word(g, g->arenas[i].address + g->state->fastbins +
-						   (uint64_t)bin * g->params.word_size, &head))
-				continue;
-			struct hc_error *err = mark_fastbin(g, i, head);
+			struct hc_error *err = mark_fastbin(
+				g, i, g->arenas[i].address + g->state->fastbins +
+					      (uint64_t)bin * g->params.word_size);
 			if (err)
 				return err;
 		}
@@ -64,23 +87,36 @@ struct hc_error *glibc_mark_fastbins(struct glibc *g)
 	return NULL;
 }
 
-/** Bin 1: a doubly linked list whose head is a pseudo-chunk inside the arena. */
-static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena)
+/**
+ * Follow bin 1, a doubly linked list whose head is a pseudo-chunk inside the arena, in one direction.
+ *
+ * @param[out] whole_ret whether it came back to the head
+ */
+static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned link_offset,
+				      bool report, bool *whole_ret)
 {
-	unsigned word = g->params.word_size;
-	uint64_t head = g->arenas[arena].address + g->state->bins - g->params.header, chunk;
-	if (!glibc_word(g, head + 2 * word, &chunk) || !chunk)
+	uint64_t head = g->arenas[arena].address + g->state->bins - g->params.header;
+	struct link link = {.field = head + g->params.header + link_offset};
+	*whole_ret = true;
+	if (!glibc_word(g, link.field, &link.chunk) || !link.chunk)
 		return NULL; /* an arena that was never used is all zeroes up to 2.41 */
-	while (chunk != head) {
-		uint64_t mem = chunk + g->params.header;
-		struct hc_chunk found;
-		if (!hc_heap_chunk_at(g->heap, mem, &found) || found.address != mem ||
-		    !glibc_word(g, mem, &chunk))
-			return broken_list(g, arena, "unsorted list", mem, "where no chunk starts");
-		if (found.state == HC_UNSORTED)
-			return broken_list(g, arena, "unsorted list", mem,
-					   "to a chunk that it has passed already");
+	while (link.chunk != head) {
+		uint64_t mem = link.chunk + g->params.header, next;
+		struct hc_chunk found = {0};
+		bool there = glibc_aligned(g, mem) && hc_heap_chunk_at(g->heap, mem, &found) &&
+			     found.address == mem;
+		*whole_ret = there && found.state != HC_UNSORTED &&
+			     glibc_word(g, mem + link_offset, &next);
+		if (!*whole_ret) {
+			if (!report || (g->heap->partial && !glibc_word(g, mem, &next)))
+				return NULL;
+			return broken_link(g, there ? GLIBC_BIN_TWICE : GLIBC_UNSORTED_LINK,
+					   "unsorted list", arena, &link,
+					   there ? "a chunk that it has passed already" :
+						   "where no chunk starts");
+		}
 		hc_heap_set_free(g->heap, mem, HC_LIST_UNSORTED);
+		link = (struct link){mem + link_offset, mem, next};
 	}
 	return NULL;
 }
@@ -88,7 +124,11 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena)
 struct hc_error *glibc_mark_unsorted(struct glibc *g)
 {
 	for (size_t i = 0; i < g->num_arenas; i++) {
-		struct hc_error *err = mark_unsorted(g, i);
+		bool whole;
+		struct hc_error *err = mark_unsorted(g, i, 0, true, &whole);
+		/* What lies behind a broken link is found from the other end. */
+		if (!err && !whole)
+			err = mark_unsorted(g, i, g->params.word_size, false, &whole);
 		if (err)
 			return err;
 	}

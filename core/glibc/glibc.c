@@ -65,14 +65,26 @@ static struct hc_error *lists(struct hc_process *process, struct hc_heap *heap, 
 	    (err = glibc_mark_unsorted(state)) || (err = mark_tops(heap)) ||
 	    (err = glibc_assign_threads(state)))
 		return err;
-	return glibc_describe(state);
+	err = glibc_describe(state);
+	glibc_name_faults(state);
+	return err;
 }
 
 static struct hc_error *assign(struct hc_process *process, struct hc_heap *heap, void *state)
 {
 	(void)process, (void)heap;
-	struct hc_error *err = glibc_assign_arenas(state);
-	return err ? err : glibc_assign_mmapped(state);
+	struct hc_error *err;
+	if ((err = glibc_assign_arenas(state)) || (err = glibc_assign_mmapped(state)))
+		return err;
+	return glibc_find_abort_message(state);
+}
+
+static struct hc_error *check(struct hc_process *process, struct hc_heap *heap, void *state)
+{
+	(void)process, (void)heap;
+	struct hc_error *err = glibc_check(state);
+	glibc_name_faults(state);
+	return err;
 }
 
 const struct hc_allocator hc_allocator_glibc = {
@@ -81,5 +93,6 @@ const struct hc_allocator hc_allocator_glibc = {
 	.walk = walk,
 	.lists = lists,
 	.assign = assign,
+	.check = check,
 	.destroy = destroy,
 };

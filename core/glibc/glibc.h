@@ -8,6 +8,9 @@
  *     mmapped.c   chunks that are mappings of their own
  *     tcache.c    per-thread caches, safe-linking
  *     bins.c      fastbins and the unsorted list
+ *     check.c     everything that malloc's structures say twice, compared
+ *     faults.c    what can be wrong, and what malloc says when it notices
+ *     abort.c     the message that libc left when it ended the process
  *     tls.c       thread → arena, and chunks that only libc's TLS points to
  *     version.c   the release, for people; no decision depends on it
  *
@@ -58,6 +61,68 @@ struct glibc {
 
 /** Most arenas that are followed; glibc's own limit is 8 per processor. */
 #define GLIBC_MAX_ARENAS 65536
+
+/**
+ * What can be wrong: the numbers of hc_inconsistency::code. The table in faults.c says which messages of malloc belong
+ * to each, and in which releases.
+ */
+enum glibc_fault {
+	GLIBC_SIZE_SMALL = 1,  /**< size below the smallest chunk, or not aligned */
+	GLIBC_SIZE_LARGE,      /**< size beyond the end of the heap */
+	GLIBC_SIZE_MMAPPED,    /**< bit IS_MMAPPED inside a heap */
+	GLIBC_SIZE_FOREIGN,    /**< bit NON_MAIN_ARENA of another arena */
+	GLIBC_SIZE_FALSE,      /**< a possible size that does not lead to a header */
+	GLIBC_TOP_SIZE,        /**< top's size can't be one */
+	GLIBC_TOP_END,         /**< top does not end where the heap does */
+	GLIBC_PREV_SIZE,       /**< footer of a free chunk differs from its size */
+	GLIBC_UNMERGED,        /**< free neighbours */
+	GLIBC_NO_BIN,          /**< free by its tags, but in no bin */
+	GLIBC_BIN_LINK,        /**< a list leads nowhere, or fd and bk disagree */
+	GLIBC_SMALL_LINK,
+	GLIBC_LARGE_LINK,
+	GLIBC_UNSORTED_LINK,
+	GLIBC_NEXTSIZE,        /**< ring of the sizes in a large bin */
+	GLIBC_BIN_SIZE,        /**< a chunk of another size than its bin's */
+	GLIBC_BIN_ORDER,       /**< large bin not sorted */
+	GLIBC_BIN_INUSE,       /**< in a bin, but in use by its tags */
+	GLIBC_UNSORTED_INUSE,
+	GLIBC_BIN_ARENA,       /**< a chunk of another arena */
+	GLIBC_BIN_TWICE,       /**< a list comes to a chunk that it, or another, has passed */
+	GLIBC_BINMAP,          /**< bin marked empty that is not */
+	GLIBC_FASTBIN_LINK,
+	GLIBC_FASTBIN_UNALIGNED,
+	GLIBC_FASTBIN_SIZE,
+	GLIBC_FASTBIN_TWICE,
+	GLIBC_TCACHE_LINK,
+	GLIBC_TCACHE_UNALIGNED,
+	GLIBC_TCACHE_COUNT,    /**< list longer than its counter */
+	GLIBC_TCACHE_FULL,     /**< counter above the limit */
+	GLIBC_TCACHE_TWICE,
+	GLIBC_ARENA_SYSTEM,    /**< heaps do not add up to system_mem */
+	GLIBC_ARENA_HEAPS,     /**< list of heaps broken */
+	GLIBC_ARENA_FLAGS,
+	GLIBC_ARENA_FREE_LIST, /**< list of arenas without threads */
+	GLIBC_MMAPPED_COUNT,   /**< fewer mmapped chunks than malloc counts */
+	GLIBC_NUM_FAULTS
+};
+
+/* faults.c */
+
+/**
+ * A contradiction to be reported.
+ *
+ * @param address of the field at fault
+ * @param mem     user address of the chunk whose field it is, or 0
+ */
+struct hc_inconsistency glibc_fault(enum glibc_fault fault, uint64_t address, uint64_t mem);
+/** Give every contradiction noted so far the messages that this release has for it. */
+void glibc_name_faults(struct glibc *g);
+
+/* check.c */
+struct hc_error *glibc_check(struct glibc *g);
+
+/* abort.c */
+struct hc_error *glibc_find_abort_message(struct glibc *g);
 
 /* discover.c */
 struct hc_error *glibc_discover(struct glibc *g, bool *found);

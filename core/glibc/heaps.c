@@ -85,6 +85,11 @@ static struct hc_error *walk_thread_heap(struct glibc *g, uint32_t index,
 	return glibc_walk(g, &stretch);
 }
 
+static struct hc_inconsistency system_fault(const struct glibc *g, const struct glibc_arena *arena)
+{
+	return glibc_fault(GLIBC_ARENA_SYSTEM, arena->address + glibc_system_offset(g->state), 0);
+}
+
 static struct hc_error *walk_thread_arena(struct glibc *g, uint32_t index)
 {
 	const struct glibc_arena *arena = &g->arenas[index];
@@ -104,17 +109,20 @@ static struct hc_error *walk_thread_arena(struct glibc *g, uint32_t index)
 		walked += info.size ? info.size : 1;
 		if (!info.prev)
 			break;
-		if (!glibc_read_heap_info(g, info.prev, &info) || info.arena != arena->address) {
+		uint64_t from = info.base + g->params.word_size, prev = info.prev;
+		if (!glibc_read_heap_info(g, prev, &info) || info.arena != arena->address) {
 			g->heap->partial = true;
 			return hc_heap_add_inconsistency(
-				g->heap, info.prev,
-				"the list of heaps of arena %u leads here, where no heap begins", index);
+				g->heap, glibc_fault(GLIBC_ARENA_HEAPS, from, 0),
+				"the list of heaps of arena %u leads from here to 0x%jx, where no heap "
+				"of it begins",
+				index, (uintmax_t)prev);
 		}
 	}
 	if (walked != arena->system) {
 		g->heap->partial = true;
 		return hc_heap_add_inconsistency(
-			g->heap, arena->address,
+			g->heap, system_fault(g, arena),
 			"arena %u got %ju bytes from the system, but its heaps have %ju", index,
 			(uintmax_t)arena->system, (uintmax_t)walked);
 	}
@@ -270,7 +278,7 @@ static struct hc_error *walk_noncontiguous(struct glibc *g)
 		return NULL;
 	g->heap->partial = true;
 	return hc_heap_add_inconsistency(
-		g->heap, g->arenas[0].address,
+		g->heap, system_fault(g, &g->arenas[0]),
 		"the main arena got %ju bytes from the system in several places, of which %ju were found",
 		(uintmax_t)g->arenas[0].system, (uintmax_t)sum);
 }

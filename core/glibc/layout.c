@@ -14,6 +14,25 @@ struct glibc_params glibc_params(unsigned word_size, unsigned alignment)
 				     0x10, alignment == 16 ? 0x3f0 : 0x200, UINT64_C(1) << 20};
 }
 
+unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size)
+{
+	bool narrow = params->word_size == 4, wide_aligned = narrow && params->alignment == 16;
+	if (size < params->first_large)
+		return narrow ? wide_aligned ? (size >> 4) + 1 : size >> 3 : size >> 4;
+	/* Each group of large bins is eight times wider than the one before; the first differs by machine. */
+	uint64_t first = size >> 6, limit = narrow ? wide_aligned ? 45 : 38 : 48;
+	unsigned base = narrow ? wide_aligned ? 49 : 56 : 48;
+	if (first <= limit)
+		return base + first;
+	if (size >> 9 <= 20)
+		return 91 + (size >> 9);
+	if (size >> 12 <= 10)
+		return 110 + (size >> 12);
+	if (size >> 15 <= 4)
+		return 119 + (size >> 15);
+	return size >> 18 <= 2 ? 124 + (size >> 18) : 126;
+}
+
 /*
  * Rows with equal bins[] are told apart by what follows next_free: a small attached_threads, or the size that
  * the system gave.

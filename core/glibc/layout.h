@@ -40,6 +40,9 @@ struct glibc_params {
 /** @param alignment 16 or (i386 up to 2.25) 8 */
 struct glibc_params glibc_params(unsigned word_size, unsigned alignment);
 
+/** Number of the bin that free chunks of @p size (at least the smallest) are kept in: smallbin_index, largebin_index. */
+unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size);
+
 /**
  * struct malloc_state, the arena. Everything is placed relative to bins[], whose neighbourhood has been the same
  * since 2.10: …, top, last_remainder, bins[254], binmap[4], next, next_free?, attached_threads?, system_mem,

@@ -20,6 +20,8 @@ struct tcache {
 	const struct glibc_tcache_layout *layout;
 	struct hc_bytes bytes; /**< of the struct */
 	uint64_t full;         /**< counter of an empty bin when counters go down */
+	uint64_t key;          /**< second word of most of its entries; 0: none, or none seen */
+	uint64_t lost;         /**< entries that its counters promise and no list leads to */
 };
 
 static uint64_t counter(const struct tcache *tcache, unsigned bin)
@@ -54,35 +56,50 @@ static bool fits_bin(const struct glibc *g, const struct glibc_tcache_layout *la
 	       chunk.size == g->params.min_chunk + (uint64_t)bin * g->params.alignment;
 }
 
-/** Whether the struct's counters and heads agree. */
-static bool validate(const struct glibc *g, struct tcache *tcache, bool *empty_ret)
+/** The counter of an empty bin. */
+static uint64_t full_counter(const struct glibc *g, const struct tcache *tcache)
+{
+	uint64_t full = g->par.tcache_count;
+	if (!tcache->layout->counts_down)
+		return 0;
+	if (full)
+		return full;
+	for (unsigned bin = 0; bin < tcache->layout->num_bins; bin++) {
+		uint64_t n = counter(tcache, bin);
+		full = n > full ? n : full;
+	}
+	return full;
+}
+
+/** How well counters and heads agree: numbers of bins. */
+struct agreement {
+	unsigned good; /**< with a chunk where the head leads */
+	unsigned bad;
+	unsigned dangling; /**< lead nowhere that is known, but memory is missing */
+};
+
+static struct agreement compare(const struct glibc *g, const struct tcache *tcache)
 {
 	const struct glibc_tcache_layout *layout = tcache->layout;
-	tcache->full = 0;
-	for (unsigned bin = 0; layout->counts_down && bin < layout->num_bins; bin++) {
-		uint64_t n = counter(tcache, bin);
-		tcache->full = n > tcache->full ? n : tcache->full;
-	}
-	if (layout->counts_down && g->par.tcache_count > tcache->full)
-		tcache->full = g->par.tcache_count;
-	*empty_ret = true;
-	bool all_dangle = true;
+	struct agreement ret = {0};
 	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
 		uint64_t head = list_head(tcache, bin);
 		/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
 		bool closed = layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
 		if (!closed && (list_length(tcache, bin) == 0) != (head == 0))
-			return false;
-		if (!head)
-			continue;
-		*empty_ret = false;
-		if (fits_bin(g, layout, bin, head))
-			all_dangle = false;
-		else if (!g->heap->partial || !glibc_aligned(g, head))
-			return false; /* in a sound heap no list dangles */
+			ret.bad++;
+		else if (head && fits_bin(g, layout, bin, head))
+			ret.good++;
+		else if (head && g->heap->partial && glibc_aligned(g, head))
+			ret.dangling++;
+		else if (head)
+			ret.bad++; /* in a sound heap no list dangles */
 	}
-	return *empty_ret || !all_dangle;
+	return ret;
 }
+
+/** Bins of a struct that may be damaged before it is not recognised any more. */
+#define MAX_BAD_BINS 8
 
 static bool first_of_span(const struct hc_chunk *chunk)
 {
@@ -111,20 +128,37 @@ struct tcache_list {
 	size_t num;
 };
 
+/**
+ * Whether the chunk is a tcache. Contents that agree prove it. Where nothing, or not everything, agrees, the place
+ * must speak for it: a thread's TLS points there, or it is the first chunk of a heap.
+ */
+static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struct tcache *tcache)
+{
+	tcache->full = full_counter(g, tcache);
+	struct agreement found = compare(g, tcache);
+	if (found.good && !found.bad)
+		return true;
+	if (found.dangling && !found.good)
+		return false;
+	if (!found.bad)
+		return first_of_span(chunk) || in_tls(g, chunk->address);
+	if (found.bad > MAX_BAD_BINS)
+		return false;
+	bool pointed_to = in_tls(g, chunk->address);
+	return found.good ? pointed_to || first_of_span(chunk) : pointed_to && first_of_span(chunk);
+}
+
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
 				 struct tcache_list *list)
 {
 	for (size_t i = 0; i < glibc_num_tcache_layouts; i++) {
 		const struct glibc_tcache_layout *layout = &glibc_tcache_layouts[i];
 		struct tcache tcache = {.mem = chunk->address, .layout = layout};
-		bool empty;
 		if (layout->word_size != g->params.word_size || chunk->usable < layout->size ||
 		    chunk->usable - layout->size > 2 * g->params.alignment)
 			continue;
 		tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
-		if (tcache.bytes.size < layout->size || !validate(g, &tcache, &empty))
-			continue;
-		if (empty && !first_of_span(chunk) && !in_tls(g, chunk->address))
+		if (tcache.bytes.size < layout->size || !is_tcache(g, chunk, &tcache))
 			continue;
 		if ((list->num & (list->num - 1)) == 0) {
 			size_t capacity = list->num ? list->num * 2 : 1;
@@ -240,27 +274,159 @@ static bool detect_mangling(const struct glibc *g, const struct tcache_list *lis
 	return votes[1] >= votes[0];
 }
 
-static struct hc_error *mark_list(struct glibc *g, const struct tcache *tcache, unsigned bin)
+/** Take a list's word for its length no further than this. */
+#define MAX_ENTRIES UINT16_MAX
+
+/** A list as it is being followed. */
+struct follow {
+	struct tcache *tcache;
+	unsigned bin;
+	uint64_t field;   /**< where the link is stored */
+	uint64_t mem;     /**< where it leads; 0: the end */
+	uint64_t entries; /**< passed so far */
+};
+
+static struct hc_error *broken_link(struct glibc *g, const struct follow *at, enum glibc_fault fault,
+				    const char *what)
 {
-	uint64_t mem = list_head(tcache, bin), length = list_length(tcache, bin);
-	for (uint64_t i = 0; i < length; i++) {
-		uint64_t stored;
-		if (g->heap->partial && !glibc_word(g, mem, &stored))
-			return NULL; /* the list goes on in memory that the core lacks */
-		if (!fits_bin(g, tcache->layout, bin, mem) ||
-		    !hc_heap_set_free(g->heap, mem, HC_LIST_TCACHE) || !glibc_word(g, mem, &stored))
-			return hc_heap_add_inconsistency(
-				g->heap, mem,
-				"bin %u of the tcache at 0x%jx leads here after %ju of %ju entries, where "
-				"no chunk of its size starts",
-				bin, (uintmax_t)tcache->mem, (uintmax_t)i, (uintmax_t)length);
-		mem = glibc_link(g, mem, stored);
-	}
-	if (!mem)
-		return NULL;
+	uint64_t holder = at->entries ? at->field : at->tcache->mem;
 	return hc_heap_add_inconsistency(
-		g->heap, tcache->mem, "bin %u of the tcache holds more chunks than the %ju it counts",
-		bin, (uintmax_t)length);
+		g->heap, glibc_fault(fault, at->field, holder),
+		"bin %u of the tcache at 0x%jx leads from here to 0x%jx, %s; %ju of its %ju entries come "
+		"before",
+		at->bin, (uintmax_t)at->tcache->mem, (uintmax_t)at->mem, what, (uintmax_t)at->entries,
+		(uintmax_t)list_length(at->tcache, at->bin));
+}
+
+/** Majority vote (Boyer and Moore): the key that more than half of the entries have stays. */
+static void vote_key(const struct glibc *g, struct tcache *tcache, uint64_t mem, uint64_t *lead)
+{
+	uint64_t key;
+	if (!glibc_word(g, mem + g->params.word_size, &key))
+		return;
+	if (!*lead)
+		tcache->key = key;
+	*lead += tcache->key == key ? 1 : -1;
+}
+
+/** Mark the chunk that a list leads to. @param[out] goes_on whether the list can be followed through it */
+static struct hc_error *mark_entry(struct glibc *g, const struct follow *at, bool *goes_on)
+{
+	struct hc_chunk chunk;
+	uint64_t field, next;
+	*goes_on = false;
+	if (g->heap->partial && glibc_aligned(g, at->mem) && !glibc_word(g, at->mem, &next))
+		return NULL; /* the list goes on in memory that the core lacks */
+	if (!glibc_aligned(g, at->mem))
+		return broken_link(g, at, GLIBC_TCACHE_UNALIGNED, "where no chunk can be");
+	if (!hc_heap_chunk_at(g->heap, at->mem, &chunk) || chunk.address != at->mem ||
+	    !glibc_word(g, at->mem - g->params.word_size, &field))
+		return broken_link(g, at, GLIBC_TCACHE_LINK, "where no chunk starts");
+	if (chunk.state == HC_TCACHE)
+		return broken_link(g, at, GLIBC_TCACHE_TWICE, "a chunk that is cached already");
+	*goes_on = true;
+	hc_heap_set_free(g->heap, at->mem, HC_LIST_TCACHE);
+	/* Where the header is damaged, the walk has said so. */
+	if (fits_bin(g, at->tcache->layout, at->bin, at->mem) ||
+	    (field & ~(uint64_t)GLIBC_SIZE_BITS) != chunk.size)
+		return NULL;
+	return broken_link(g, at, GLIBC_TCACHE_LINK, "a chunk of another size");
+}
+
+static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsigned bin, uint64_t *lead)
+{
+	uint64_t length = list_length(tcache, bin);
+	struct follow at = {
+		.tcache = tcache,
+		.bin = bin,
+		.field = tcache->mem + tcache->layout->entries + (uint64_t)bin * g->params.word_size,
+		.mem = list_head(tcache, bin),
+	};
+	while (at.mem && at.entries < MAX_ENTRIES) {
+		bool goes_on;
+		uint64_t stored;
+		struct hc_error *err = mark_entry(g, &at, &goes_on);
+		if (err)
+			return err;
+		if (!goes_on || !glibc_word(g, at.mem, &stored)) {
+			tcache->lost += length > at.entries ? length - at.entries : 0;
+			return NULL;
+		}
+		vote_key(g, tcache, at.mem, lead);
+		at.field = at.mem;
+		at.mem = glibc_link(g, at.mem, stored);
+		at.entries++;
+	}
+	if (at.entries == length)
+		return NULL;
+	uint64_t counter_at = tcache->mem + (uint64_t)bin * tcache->layout->count_size;
+	return hc_heap_add_inconsistency(
+		g->heap,
+		glibc_fault(GLIBC_TCACHE_COUNT, counter_at & -(uint64_t)g->params.word_size, tcache->mem),
+		"bin %u of the tcache holds %ju chunks, but counts %ju", bin, (uintmax_t)at.entries,
+		(uintmax_t)length);
+}
+
+static struct hc_error *mark_tcache(struct glibc *g, struct tcache *tcache)
+{
+	uint64_t lead = 0;
+	g->tcache = tcache->layout;
+	for (unsigned bin = 0; bin < tcache->layout->num_bins; bin++) {
+		struct hc_error *err = mark_list(g, tcache, bin, &lead);
+		if (err)
+			return err;
+	}
+	return hc_heap_add_special(g->heap, tcache->mem, HC_OVERHEAD, "tcache");
+}
+
+/** Chunks that look in use, but carry a key: count them, or, with @p mark, put them on the list. */
+static uint64_t find_keyed(struct glibc *g, uint64_t key, bool mark)
+{
+	uint64_t found = 0, word;
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	hc_chunk_iter_heap(&iter, g->heap);
+	while (hc_chunk_iter_next(&iter, &chunk)) {
+		if (chunk.state != HC_IN_USE ||
+		    !glibc_word(g, chunk.address + g->params.word_size, &word) || word != key)
+			continue;
+		found++;
+		if (mark)
+			hc_heap_set_free(g->heap, chunk.address, HC_LIST_TCACHE);
+	}
+	return found;
+}
+
+/** Broken caches whose entries are looked for; each costs a pass over the heap. */
+#define MAX_RECOVERED 8
+
+/**
+ * Behind a broken link lie entries that no list leads to any more. Since 2.29 each carries a key in its second word
+ * (the address of its tcache, since 2.34 a random number), which is cleared when the chunk is handed out. Chunks that
+ * have it are those entries, unless there are more of them than the counters promise: a thread that ended leaves its
+ * key in chunks that have long been used again.
+ */
+static void recover_lost(struct glibc *g, const struct tcache_list *list)
+{
+	unsigned tried = 0;
+	for (size_t i = 0; i < list->num && tried < MAX_RECOVERED; i++) {
+		const struct tcache *tcache = &list->items[i];
+		uint64_t lost = 0, key = tcache->lost ? tcache->key : 0;
+		bool done = false;
+		if (tcache->layout->count_size == 1 && key != tcache->mem)
+			continue; /* up to 2.28 that word is the program's */
+		for (size_t k = 0; key && k < list->num; k++) {
+			if (list->items[k].key != key || !list->items[k].lost)
+				continue;
+			done |= k < i;
+			lost += list->items[k].lost;
+		}
+		if (!key || done)
+			continue;
+		tried++;
+		if (find_keyed(g, key, false) <= lost)
+			find_keyed(g, key, true);
+	}
 }
 
 struct hc_error *glibc_mark_tcaches(struct glibc *g)
@@ -272,14 +438,10 @@ struct hc_error *glibc_mark_tcaches(struct glibc *g)
 			err = search_span(g, &g->heap->spans[i], &list);
 	}
 	g->mangled = detect_mangling(g, &list);
-	for (size_t i = 0; i < list.num && !err; i++) {
-		const struct tcache *tcache = &list.items[i];
-		g->tcache = tcache->layout;
-		for (unsigned bin = 0; bin < tcache->layout->num_bins && !err; bin++)
-			err = mark_list(g, tcache, bin);
-		if (!err)
-			err = hc_heap_add_special(g->heap, tcache->mem, HC_OVERHEAD, "tcache");
-	}
+	for (size_t i = 0; i < list.num && !err; i++)
+		err = mark_tcache(g, &list.items[i]);
+	if (!err)
+		recover_lost(g, &list);
 	free(list.items);
 	return err;
 }

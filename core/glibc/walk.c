@@ -529,25 +529,55 @@ static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint
 				   "fencepost");
 }
 
+/** What is wrong with the header at @p offset, in which the walk could not believe. */
+static enum glibc_fault header_fault(const struct walker *w, uint64_t offset, const char **words_ret)
+{
+	const struct chain *chain = &w->chain;
+	uint64_t field = field_at(chain, offset), size = field & ~(uint64_t)GLIBC_SIZE_BITS;
+	bool foreign = field & chain->bad_bits & GLIBC_NON_MAIN_ARENA;
+	if (offset == chain->top) {
+		*words_ret = "is impossible for a top chunk";
+		return GLIBC_TOP_SIZE;
+	}
+	if (size < chain->min_chunk || size & (((uint64_t)1 << chain->unit_shift) - 1)) {
+		*words_ret = size < chain->min_chunk ? "is smaller than any chunk" :
+						       "is not a multiple of the alignment";
+		return GLIBC_SIZE_SMALL;
+	}
+	if (field & GLIBC_IS_MMAPPED) {
+		*words_ret = "claims a mapping of its own, inside a heap";
+		return GLIBC_SIZE_MMAPPED;
+	}
+	if (size > chain->reach - offset) {
+		*words_ret = "reaches beyond the end of the heap";
+		return foreign ? GLIBC_SIZE_FOREIGN : GLIBC_SIZE_LARGE;
+	}
+	*words_ret = foreign ? "claims another arena" : "does not lead to another header";
+	return foreign ? GLIBC_SIZE_FOREIGN : GLIBC_SIZE_FALSE;
+}
+
 static struct hc_error *report_damage(struct walker *w, const struct damage *damage)
 {
-	uint64_t at = w->start + damage->offset, field = field_at(&w->chain, damage->offset);
+	uint64_t at = w->start + damage->offset, left = w->chain.size - damage->offset;
+	const char *words;
+	enum glibc_fault code = header_fault(w, damage->offset, &words);
+	struct hc_inconsistency fault = glibc_fault(code, at + w->chain.word, at + w->chain.header);
+	uint64_t field = field_at(&w->chain, damage->offset);
+	if (code == GLIBC_TOP_SIZE)
+		return hc_heap_add_inconsistency(w->g->heap, fault, "the size field 0x%jx %s",
+						 (uintmax_t)field, words);
 	w->g->heap->partial |= damage->resume == w->chain.size;
-	if (damage->offset == w->chain.top)
-		return hc_heap_add_inconsistency(
-			w->g->heap, at, "the top chunk has the impossible size field 0x%jx",
-			(uintmax_t)field);
 	if (damage->resume == w->chain.size)
 		return hc_heap_add_inconsistency(
-			w->g->heap, at,
-			"the chunk header here has the impossible size field 0x%jx; no chain of "
-			"chunks resumes in the %ju bytes that follow, which were left out",
-			(uintmax_t)field, (uintmax_t)(w->chain.size - damage->offset));
+			w->g->heap, fault,
+			"the size field 0x%jx %s; no chain of chunks resumes in the %ju bytes that "
+			"follow, which were left out",
+			(uintmax_t)field, words, (uintmax_t)left);
 	return hc_heap_add_inconsistency(
-		w->g->heap, at,
-		"the chunk header here has the impossible size field 0x%jx; the chain of chunks "
-		"resumes %ju bytes further on, so that is taken for its size",
-		(uintmax_t)field, (uintmax_t)(damage->resume - damage->offset));
+		w->g->heap, fault,
+		"the size field 0x%jx %s; the chain of chunks resumes %ju bytes further on, so that "
+		"is taken for the size",
+		(uintmax_t)field, words, (uintmax_t)(damage->resume - damage->offset));
 }
 
 /** Walk the chain and report its damage. */

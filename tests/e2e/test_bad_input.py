@@ -10,7 +10,8 @@ import pytest
 import conftest
 import corefile
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "dump"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
+         "dump"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify"]
 
 

@@ -18,9 +18,10 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "dump"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
+         "dump"]
 LATER = ["threads", "refs", "types", "diff", "report", "export"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "check"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 

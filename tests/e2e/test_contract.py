@@ -13,8 +13,9 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "dump"]
-DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
+         "dump"]
+DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "check"]
 TABLES = ["maps", "arenas", "histogram", "chunks", "leaks", "classify"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 

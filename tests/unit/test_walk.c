@@ -307,7 +307,7 @@ static void test_false_size(void **state)
 	walk(&setup, HC_SPAN_MAIN, size, 0);
 	assert_found(&setup, &s);
 	assert_int_equal(setup.heap.inconsistencies_total, 1);
-	assert_int_equal(setup.heap.inconsistencies[0].address, START + s.chunks[victim]);
+	assert_int_equal(setup.heap.inconsistencies[0].address, START + s.chunks[victim] + 8);
 	setup_deinit(&setup);
 	stretch_deinit(&s);
 }
@@ -327,7 +327,7 @@ static void test_smashed_top(void **state)
 	walk(&setup, HC_SPAN_MAIN, s.size, top);
 	assert_found(&setup, &s);
 	assert_int_equal(setup.heap.inconsistencies_total, 1);
-	assert_int_equal(setup.heap.inconsistencies[0].address, START + top);
+	assert_int_equal(setup.heap.inconsistencies[0].address, START + top + 8);
 	setup_deinit(&setup);
 	stretch_deinit(&s);
 }
