@@ -7,6 +7,7 @@
  * depend on the number of workers.
  */
 #include "analyzers/histogram.h"
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
@@ -48,13 +49,10 @@ static struct hc_error *tally(struct worker *worker, uint64_t units, enum column
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
 	if (!last || last->units != units) {
-		if ((worker->num_large & (worker->num_large - 1)) == 0) {
-			size_t capacity = worker->num_large ? worker->num_large * 2 : 1;
-			void *grown = realloc(worker->large, capacity * sizeof(*worker->large));
-			if (!grown)
-				return &hc_enomem;
-			worker->large = grown;
-		}
+		struct hc_error *err = hc_array_reserve(&worker->large, worker->num_large,
+							sizeof(*worker->large));
+		if (err)
+			return err;
 		last = &worker->large[worker->num_large++];
 		*last = (struct tally){.units = units};
 	}

@@ -4,6 +4,7 @@
  * bounded by the bytes that the file really has.
  */
 #include "core/core.h"
+#include "core/array.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -280,14 +281,9 @@ static struct hc_error *core_add_thread(struct hc_core *core, const struct hc_no
 	struct hc_error *err = hc_note_prstatus(note, core->machine, &prstatus);
 	if (err)
 		return err;
-	size_t num = core->num_threads;
-	if (!(num & (num - 1))) {
-		struct hc_prstatus *threads =
-			reallocarray(core->threads, num ? 2 * num : 1, sizeof(*threads));
-		if (!threads)
-			return &hc_enomem;
-		core->threads = threads;
-	}
+	err = hc_array_reserve(&core->threads, core->num_threads, sizeof(*core->threads));
+	if (err)
+		return err;
 	core->threads[core->num_threads++] = prstatus;
 	return NULL;
 }

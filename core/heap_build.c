@@ -6,22 +6,8 @@
 #include <sys/mman.h>
 
 #include "core/allocator.h"
+#include "core/array.h"
 #include "core/cleanup.h"
-
-/** Grow @p *array so that one more item fits; doubling keeps appends linear. */
-static struct hc_error *reserve_one(void *array, size_t num, size_t item_size)
-{
-	if (num & (num - 1))
-		return NULL; /* the capacity is the next power of two */
-	size_t capacity = num ? num * 2 : 1, bytes;
-	if (__builtin_mul_overflow(capacity, item_size, &bytes))
-		return &hc_enomem;
-	void *grown = realloc(*(void **)array, bytes);
-	if (!grown)
-		return &hc_enomem;
-	*(void **)array = grown;
-	return NULL;
-}
 
 /** Planes of at least this many bytes are mapped, in units of huge pages. */
 #define MAPPED_PLANES (UINT64_C(4) << 20)
@@ -104,7 +90,7 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, 
 		blocks = hc_blocks_create(num_blocks);
 	if (!blocks)
 		return &hc_enomem;
-	struct hc_error *err = reserve_one(&heap->spans, heap->num_spans, sizeof(*heap->spans));
+	struct hc_error *err = hc_array_reserve(&heap->spans, heap->num_spans, sizeof(*heap->spans));
 	if (err) {
 		hc_blocks_destroy(blocks, num_blocks);
 		return err;
@@ -138,7 +124,7 @@ struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enu
 				     const char *what)
 {
 	struct hc_error *err =
-		reserve_one(&heap->specials, heap->num_specials, sizeof(*heap->specials));
+		hc_array_reserve(&heap->specials, heap->num_specials, sizeof(*heap->specials));
 	if (err)
 		return err;
 	heap->specials[heap->num_specials++] = (struct hc_special){address, state, what};
@@ -148,7 +134,7 @@ struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enu
 struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *what)
 {
 	hc_cleanup_free char *owned = what;
-	struct hc_error *err = reserve_one(&heap->pins, heap->num_pins, sizeof(*heap->pins));
+	struct hc_error *err = hc_array_reserve(&heap->pins, heap->num_pins, sizeof(*heap->pins));
 	if (err)
 		return err;
 	heap->pins[heap->num_pins++] = (struct hc_pin){address, hc_steal(owned)};
@@ -162,7 +148,7 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
 		heap->inconsistencies_total++;
 		return NULL;
 	}
-	struct hc_error *err = reserve_one(&heap->inconsistencies, heap->num_inconsistencies,
+	struct hc_error *err = hc_array_reserve(&heap->inconsistencies, heap->num_inconsistencies,
 					   sizeof(*heap->inconsistencies));
 	if (err)
 		return err;

@@ -3,6 +3,7 @@
  * The table of mappings: rows from a core or a snapshot, what names and flags tell, and splitting.
  */
 #include "core/mapping.h"
+#include "core/array.h"
 
 #include <elf.h>
 #include <stdlib.h>
@@ -66,19 +67,6 @@ const char *hc_mapping_kind_title(enum hc_mapping_kind kind)
 
 /* Rows. */
 
-static struct hc_error *mappings_reserve(struct hc_mappings *mappings)
-{
-	size_t num = mappings->num;
-
-	if (num & (num - 1))
-		return NULL;
-	struct hc_mapping *items = reallocarray(mappings->items, num ? 2 * num : 1, sizeof(*items));
-	if (!items)
-		return &hc_enomem;
-	mappings->items = items;
-	return NULL;
-}
-
 static void mapping_count_present(const struct hc_mappings *mappings, struct hc_mapping *row)
 {
 	row->present =
@@ -94,7 +82,7 @@ void hc_mappings_count_present(struct hc_mappings *mappings)
 /** Append the row of a VMA that lies above all others. */
 static struct hc_error *mappings_append(struct hc_mappings *mappings, struct hc_mapping row)
 {
-	struct hc_error *err = mappings_reserve(mappings);
+	struct hc_error *err = hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
 	if (err)
 		return err;
 	mapping_count_present(mappings, &row);
@@ -625,7 +613,7 @@ static struct hc_error *mappings_split(struct hc_mappings *mappings, size_t inde
 	const char *old_note = mappings->items[index].note;
 	if (old_note && !(note = strdup(old_note)))
 		return &hc_enomem;
-	struct hc_error *err = mappings_reserve(mappings);
+	struct hc_error *err = hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
 	if (err)
 		return err;
 

@@ -4,6 +4,7 @@
  * adding is an append almost always.
  */
 #include "core/memory.h"
+#include "core/array.h"
 
 #include <stdlib.h>
 
@@ -39,21 +40,6 @@ static bool extents_join(const struct hc_extent *low, const struct hc_extent *hi
 	       low->data + (low->end - low->start) == high->data;
 }
 
-/** Grow by doubling: an array that is a power of two long is full. */
-static struct hc_error *memory_reserve(struct hc_memory *memory)
-{
-	size_t num = memory->num_extents;
-
-	if (num & (num - 1))
-		return NULL;
-	struct hc_extent *extents =
-		reallocarray(memory->extents, num ? 2 * num : 1, sizeof(*extents));
-	if (!extents)
-		return &hc_enomem;
-	memory->extents = extents;
-	return NULL;
-}
-
 /** Insert at @p index an extent that overlaps none. */
 static struct hc_error *memory_insert(struct hc_memory *memory, size_t index,
 				      struct hc_extent extent)
@@ -76,7 +62,8 @@ static struct hc_error *memory_insert(struct hc_memory *memory, size_t index,
 		return NULL;
 	}
 
-	struct hc_error *err = memory_reserve(memory);
+	struct hc_error *err = hc_array_reserve(&memory->extents, memory->num_extents,
+					       sizeof(*memory->extents));
 	if (err)
 		return err;
 	struct hc_extent *at = &memory->extents[index];

@@ -8,6 +8,7 @@
  * that have the same paths.
  */
 #include "core/module.h"
+#include "core/array.h"
 
 #include <elf.h>
 #include <elfutils/libdwfl.h>
@@ -250,14 +251,10 @@ static struct hc_error *modules_append(struct hc_modules *modules, struct hc_mod
 
 	if (length > suffix && !strcmp(path + length - suffix, deleted))
 		length -= suffix;
-	size_t num = modules->num;
-	if (!(num & (num - 1))) {
-		struct hc_module *items =
-			reallocarray(modules->items, num ? 2 * num : 1, sizeof(*items));
-		if (!items)
-			return &hc_enomem;
-		modules->items = items;
-	}
+	struct hc_error *err =
+		hc_array_reserve(&modules->items, modules->num, sizeof(*modules->items));
+	if (err)
+		return err;
 	module.path = strndup(path, length);
 	if (!module.path)
 		return &hc_enomem;

@@ -4,6 +4,7 @@
  * line.
  */
 #include "core/snapshot.h"
+#include "core/array.h"
 
 #include <ctype.h>
 #include <elf.h>
@@ -178,15 +179,11 @@ bool hc_snapshot_recognise(struct hc_bytes file)
 static struct hc_error *snapshot_append(struct hc_snapshot *snapshot, struct hc_vma vma,
 					struct text name)
 {
-	size_t num = snapshot->num_vmas;
+	struct hc_error *err =
+		hc_array_reserve(&snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas));
 
-	if (!(num & (num - 1))) {
-		struct hc_vma *vmas =
-			reallocarray(snapshot->vmas, num ? 2 * num : 1, sizeof(*vmas));
-		if (!vmas)
-			return &hc_enomem;
-		snapshot->vmas = vmas;
-	}
+	if (err)
+		return err;
 	vma.name = vma_name(name);
 	if (!vma.name)
 		return &hc_enomem;

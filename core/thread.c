@@ -16,6 +16,7 @@
  * most HC_MAX_CACHED_SEARCH bytes of it.
  */
 #include "core/thread.h"
+#include "core/array.h"
 
 #include <elf.h>
 #include <stdio.h>
@@ -284,18 +285,14 @@ static struct hc_error *threads_add_cached(struct hc_threads *threads,
 					   const struct searcher *searcher,
 					   const struct stack_block *block)
 {
-	size_t num = threads->num_cached;
 	uint64_t start = block->start + block->guard, end = block->start + block->size;
+	struct hc_error *err =
+		hc_array_reserve(&threads->cached, threads->num_cached, sizeof(*threads->cached));
 
-	if (!(num & (num - 1))) {
-		struct hc_stack_range *cached =
-			reallocarray(threads->cached, num ? 2 * num : 1, sizeof(*cached));
-		if (!cached)
-			return &hc_enomem;
-		threads->cached = cached;
-	}
+	if (err)
+		return err;
 	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end};
-	struct hc_error *err = hc_mappings_assign(searcher->mappings, block->start, start,
+	err = hc_mappings_assign(searcher->mappings, block->start, start,
 						  HC_MAPPING_STACK_GUARD, "exited thread");
 	if (err)
 		return err;

@@ -25,6 +25,7 @@
  */
 #include <elf.h>
 
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
 
@@ -123,13 +124,8 @@ static bool follow_ring(const struct glibc *g, const struct glibc_state_layout *
 	struct ring ring = {0};
 	uint64_t address = start;
 	do {
-		if ((ring.num & (ring.num - 1)) == 0) {
-			size_t capacity = ring.num ? ring.num * 2 : 1;
-			void *grown = realloc(arenas, capacity * sizeof(*arenas));
-			if (!grown)
-				return false;
-			arenas = grown;
-		}
+		if (hc_array_reserve(&arenas, ring.num, sizeof(*arenas)))
+			return false;
 		uint64_t probe;
 		if (ring.num && !glibc_word(g, address, &probe))
 			break; /* the core ends here: keep what was found */

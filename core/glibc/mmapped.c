@@ -11,6 +11,7 @@
  * mapping then, and the one further up is the chunk. Since its user address is aligned to a power of two, there
  * are only as many places to look at as there are powers.
  */
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
 
@@ -73,13 +74,9 @@ static bool find_in_page(const struct glibc *g, uint64_t start, uint64_t limit, 
 
 static struct hc_error *append(struct mmapped_list *list, const struct mmapped *item)
 {
-	if ((list->num & (list->num - 1)) == 0) {
-		size_t capacity = list->num ? list->num * 2 : 1;
-		void *grown = realloc(list->items, capacity * sizeof(*list->items));
-		if (!grown)
-			return &hc_enomem;
-		list->items = grown;
-	}
+	struct hc_error *err = hc_array_reserve(&list->items, list->num, sizeof(*list->items));
+	if (err)
+		return err;
 	list->items[list->num++] = *item;
 	list->bytes += item->map_end - item->map_start;
 	return NULL;

@@ -11,7 +11,7 @@
  * Cached chunks look in use to the boundary tags. Their links may be mangled (safe-linking, 2.32 and later): stored
  * value = pointer XOR (address of the field >> 12). The end of a list tells: it holds 0 when it is not.
  */
-#include "core/cleanup.h"
+#include "core/array.h"
 #include "core/glibc/glibc.h"
 
 /** A tcache that was found. */
@@ -160,13 +160,10 @@ static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *c
 		tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
 		if (tcache.bytes.size < layout->size || !is_tcache(g, chunk, &tcache))
 			continue;
-		if ((list->num & (list->num - 1)) == 0) {
-			size_t capacity = list->num ? list->num * 2 : 1;
-			void *grown = realloc(list->items, capacity * sizeof(*list->items));
-			if (!grown)
-				return &hc_enomem;
-			list->items = grown;
-		}
+		struct hc_error *err =
+			hc_array_reserve(&list->items, list->num, sizeof(*list->items));
+		if (err)
+			return err;
 		list->items[list->num++] = tcache;
 		return NULL;
 	}

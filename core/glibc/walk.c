@@ -20,6 +20,7 @@
  * next one begins at the next chain. They are no damage.
  */
 #include "core/glibc/glibc.h"
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
@@ -240,13 +241,10 @@ struct damages {
 
 static struct hc_error *add_damage(struct damages *damages, struct damage damage)
 {
-	if ((damages->num & (damages->num - 1)) == 0) {
-		size_t capacity = damages->num ? damages->num * 2 : 1;
-		void *grown = realloc(damages->items, capacity * sizeof(*damages->items));
-		if (!grown)
-			return &hc_enomem;
-		damages->items = grown;
-	}
+	struct hc_error *err =
+		hc_array_reserve(&damages->items, damages->num, sizeof(*damages->items));
+	if (err)
+		return err;
 	damages->items[damages->num++] = damage;
 	return NULL;
 }
