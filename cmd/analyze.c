@@ -124,7 +124,7 @@ static void write_verdict(struct view *view)
 		hc_text_paragraph(
 			out, "", 0, true,
 			"Growth. %s of %s anonymous memory is in chunks that the program "
-			"still points to; few kinds of chunk hold most of it.",
+			"still points to; the largest kinds are below.",
 			hc_unit_bytes(verdict->reachable_bytes + verdict->possible_bytes).text,
 			total.text);
 		break;
