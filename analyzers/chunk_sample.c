@@ -38,26 +38,39 @@ static struct hc_error *grow(struct hc_chunk_sample *sample)
 	return NULL;
 }
 
-/** Keep every second one. The bound is even, so the next offer is again one to take. */
+uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride)
+{
+	/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
+	uint64_t x = group + UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (x ^ x >> 31) % stride;
+}
+
+/** Keep one of each two. */
 static void thin_out(struct hc_chunk_sample *sample)
 {
 	for (size_t i = 0; i < sample->num / 2; i++)
-		sample->addresses[i] = sample->addresses[2 * i];
+		sample->addresses[i] = sample->addresses[2 * i + hc_chunk_sample_pick(i, 2)];
 	sample->num /= 2;
 	sample->stride *= 2;
 }
 
 struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
 {
-	bool take = sample->offered % sample->stride == 0;
+	/* A full sample has one of each group so far, and their number is even: a new group begins
+	 * here. */
+	if (sample->num == sample->max && sample->offered % sample->stride == 0)
+		thin_out(sample);
+	uint64_t group = sample->offered / sample->stride;
+	uint64_t place = sample->offered % sample->stride;
 
 	sample->offered++;
 	sample->bytes += chunk->size;
-	if (!take)
+	if (place != hc_chunk_sample_pick(group, sample->stride))
 		return NULL;
-	if (sample->num == sample->max) {
-		thin_out(sample);
-	} else if (sample->num == sample->allocated) {
+	if (sample->num == sample->allocated) {
 		struct hc_error *err = grow(sample);
 		if (err)
 			return err;
@@ -66,11 +79,45 @@ struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struc
 	return NULL;
 }
 
+/** @name Samples of a sample */
+/**@{*/
+
+void hc_chunk_subsample_init(struct hc_chunk_subsample *sub, const struct hc_chunk_sample *sample,
+			     size_t max)
+{
+	size_t step = sample->num / max + (sample->num % max != 0);
+
+	sub->sample = sample;
+	sub->step = step ? step : 1;
+	sub->num = sample->num / sub->step + (sample->num % sub->step != 0);
+}
+
+void hc_chunk_subsample_init_bytes(struct hc_chunk_subsample *sub,
+				   const struct hc_chunk_sample *sample, uint64_t bytes,
+				   uint64_t window)
+{
+	uint64_t each = sample->offered ? sample->bytes / sample->offered : 0;
+
+	if (each > window)
+		each = window;
+	hc_chunk_subsample_init(sub, sample, bytes / (each ? each : 1));
+}
+
+uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
+{
+	size_t first = i * sub->step, left = sub->sample->num - first;
+
+	return sub->sample
+		->addresses[first + hc_chunk_sample_pick(i, left < sub->step ? left : sub->step)];
+}
+/**@}*/
+
 /** @name Selections */
 /**@{*/
 
 /** Chunks of one slice that were selected. */
-struct catch {
+struct catch
+{
 	struct hc_chunk *chunks;
 	size_t num, allocated;
 };

@@ -13,6 +13,10 @@ struct hc_error *hc_common_run(const struct hc_process *process, const struct hc
 	};
 	struct hc_error *err = hc_repeats_run(process, heap, sample, &common.repeats);
 
+	if (!err)
+		err = hc_template_run(process, heap, sample, &common.template);
+	if (!err)
+		err = hc_byte_profile_run(process, heap, sample, &common.profile);
 	if (err) {
 		hc_common_deinit(&common);
 		return err;
@@ -24,5 +28,7 @@ struct hc_error *hc_common_run(const struct hc_process *process, const struct hc
 void hc_common_deinit(struct hc_common *common)
 {
 	hc_repeats_deinit(&common->repeats);
+	hc_template_deinit(&common->template);
+	hc_byte_profile_deinit(&common->profile);
 	*common = (struct hc_common){0};
 }

@@ -1,13 +1,15 @@
 /**
  * @file
- * What the chunks of a set have in common, without being asked: the tokens that repeat, the template of their text,
- * and, for chunks of one size, what each byte position holds.
+ * What the chunks of a set have in common, without being asked: the tokens that repeat, the
+ * template of their text, and, for chunks of one size, what each byte position holds.
  */
 #ifndef HC_ANALYZERS_COMMON_H
 #define HC_ANALYZERS_COMMON_H
 
+#include "analyzers/byte_profile.h"
 #include "analyzers/histogram.h"
 #include "analyzers/repeats.h"
+#include "analyzers/template.h"
 
 /** Addresses of a set that are kept; beyond, an even sample of at least half as many is. */
 #define HC_COMMON_MAX_CHUNKS (1u << 20)
@@ -16,6 +18,8 @@ struct hc_common {
 	struct hc_count all; /**< the set */
 	uint64_t kept;       /**< of its chunks, the even sample that everything below is about */
 	struct hc_repeats repeats;
+	struct hc_template template;
+	struct hc_byte_profile profile;
 };
 
 /** @param sample the set */

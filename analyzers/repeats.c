@@ -2,9 +2,9 @@
  * @file
  * Finding and counting repeats.
  *
- * Both passes cut the chunks into tasks. In the first, a task has a table of its own, large enough to be exact, and
- * tables are merged in order, so that the summary does not depend on the number of threads. In the second, what a
- * worker adds up is a sum or a set, for which order does not matter.
+ * Both passes cut the chunks into tasks. In the first, a task has a table of its own, large enough
+ * to be exact, and tables are merged in order, so that the summary does not depend on the number of
+ * threads. In the second, what a worker adds up is a sum or a set, for which order does not matter.
  */
 #include "analyzers/repeats.h"
 
@@ -18,6 +18,7 @@
 
 #define MAX_TOKENS 512 /**< of a chunk */
 #define TASK_CHUNKS 64
+#define LONG_TEXT 64 /**< bytes */
 #define TASKS_PER_JOB 4
 /** Slots of small hash tables over at most half as many items; powers of two. */
 #define SET_SLOTS (2 * MAX_TOKENS)
@@ -113,32 +114,25 @@ static void collect_tokens(const struct hc_process *process, const struct hc_hea
 struct run {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
-	const struct hc_chunk_sample *sample;
-	size_t step;      /* every step-th chunk of the sample is looked at */
-	size_t num;       /* so many are */
-	size_t first;     /* task of the batch */
-	struct token_set *sets;      /* of each worker */
-	struct hc_top_texts *tables; /* of each task of a batch; first pass */
-	struct count *counts;        /* of each worker; second pass */
+	struct hc_chunk_subsample chunks; /* that this pass looks at */
+	size_t first;                     /* task of the batch */
+	struct token_set *sets;           /* of each worker */
+	struct hc_top_texts *tables;      /* of each task of a batch; first pass */
+	struct count *counts;             /* of each worker; second pass */
 	const struct candidates *candidates;
 };
 
 static size_t num_tasks(const struct run *run)
 {
-	return (run->num + TASK_CHUNKS - 1) / TASK_CHUNKS;
+	return (run->chunks.num + TASK_CHUNKS - 1) / TASK_CHUNKS;
 }
 
-static void set_step(struct run *run, size_t step)
-{
-	run->step = step;
-	run->num = (run->sample->num + step - 1) / step;
-}
-
-/** The chunks of a task: [from, to) in steps. */
+/** The chunks of a task: [from, to). */
 static void task_range(const struct run *run, size_t task, size_t *from_ret, size_t *to_ret)
 {
 	*from_ret = task * TASK_CHUNKS;
-	*to_ret = *from_ret + TASK_CHUNKS < run->num ? *from_ret + TASK_CHUNKS : run->num;
+	*to_ret = *from_ret + TASK_CHUNKS < run->chunks.num ? *from_ret + TASK_CHUNKS
+							    : run->chunks.num;
 }
 
 /** @name First pass: candidates */
@@ -155,7 +149,8 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	hc_top_texts_clear(table);
 	task_range(run, run->first + task, &from, &to);
 	for (size_t i = from; !err && i < to; i++) {
-		collect_tokens(run->process, run->heap, run->sample->addresses[i * run->step], set);
+		collect_tokens(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i),
+			       set);
 		for (size_t k = 0; !err && k < set->num; k++)
 			err = hc_top_texts_add(table, set->tokens[k].text, 1, 0);
 	}
@@ -186,8 +181,7 @@ static struct hc_error *find(struct run *run, struct hc_top_texts *all)
 		return &hc_enomem;
 	/* Room for every token that a task can have: its table is exact. */
 	for (size_t i = 0; i < batch; i++)
-		hc_top_texts_init(&tables[i],
-				  TASK_CHUNKS * MAX_TOKENS * HC_TOP_TEXTS_PLACE_BYTES);
+		hc_top_texts_init(&tables[i], TASK_CHUNKS * MAX_TOKENS * HC_TOP_TEXTS_PLACE_BYTES);
 	run->tables = tables;
 	struct hc_error *err = find_batches(run, batch, all);
 	for (size_t i = 0; i < batch; i++)
@@ -201,18 +195,36 @@ static struct hc_error *find(struct run *run, struct hc_top_texts *all)
 /**@{*/
 
 /**
- * Header fields that describe the form of a message or the connection it came on, rather than what it is about
- * (RFC 9110, 9111, 9112 and 2045).
+ * Header fields that describe the form of a message or the connection it came on, rather than what
+ * it is about (RFC 9110, 9111, 9112 and 2045).
  */
 static bool describes_form(const struct hc_token *token)
 {
 	static const char *const names[] = {
-		"Accept",        "Accept-Charset",    "Accept-Encoding", "Accept-Language",
-		"Accept-Ranges", "Age",               "Cache-Control",   "Connection",
-		"Content-Encoding", "Content-Length", "Content-Range",   "Content-Type",
-		"Date",          "ETag",              "Expires",         "Keep-Alive",
-		"Last-Modified", "MIME-Version",      "Pragma",          "TE",
-		"Trailer",       "Transfer-Encoding", "Upgrade",         "Vary",
+		"Accept",
+		"Accept-Charset",
+		"Accept-Encoding",
+		"Accept-Language",
+		"Accept-Ranges",
+		"Age",
+		"Cache-Control",
+		"Connection",
+		"Content-Encoding",
+		"Content-Length",
+		"Content-Range",
+		"Content-Type",
+		"Date",
+		"ETag",
+		"Expires",
+		"Keep-Alive",
+		"Last-Modified",
+		"MIME-Version",
+		"Pragma",
+		"TE",
+		"Trailer",
+		"Transfer-Encoding",
+		"Upgrade",
+		"Vary",
 	};
 
 	if (token->kind != HC_TOKEN_HEADER)
@@ -265,6 +277,12 @@ static bool is_numeric(const struct hc_token *token)
 	return false;
 }
 
+/** Whether a text is too long to be read at a glance: a session key, not a name. */
+static bool is_long(const struct hc_token *token)
+{
+	return token->text.size > LONG_TEXT;
+}
+
 static int compare_text(struct hc_bytes a, struct hc_bytes b)
 {
 	int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
@@ -285,6 +303,8 @@ static int compare_repeats(const void *a, const void *b)
 		return x->chunks > y->chunks ? -1 : 1;
 	if (x->token.kind != y->token.kind)
 		return x->token.kind < y->token.kind ? -1 : 1;
+	if (is_long(&x->token) != is_long(&y->token))
+		return is_long(&x->token) ? 1 : -1;
 	if (is_numeric(&x->token) != is_numeric(&y->token))
 		return is_numeric(&x->token) ? -1 : 1;
 	return compare_text(x->token.text, y->token.text);
@@ -388,8 +408,8 @@ static void estimate(const struct key_tables *keys, struct hc_repeat *repeat)
 	values = hc_top_texts_find(&keys->values, key_of(&repeat->token));
 	if (!tokens || !values)
 		return;
-	unsigned num = values->count < HC_REPEATS_MAX_VALUES ? values->count
-							     : HC_REPEATS_MAX_VALUES;
+	unsigned num =
+		values->count < HC_REPEATS_MAX_VALUES ? values->count : HC_REPEATS_MAX_VALUES;
 	repeat->bits = divergence(repeat->chunks, tokens->count, num);
 }
 
@@ -500,7 +520,7 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 
 	task_range(run, task, &from, &to);
 	for (size_t i = from; i < to; i++) {
-		uint64_t address = run->sample->addresses[i * run->step];
+		uint64_t address = hc_chunk_subsample_at(&run->chunks, i);
 
 		collect_tokens(run->process, run->heap, address, set);
 		for (size_t k = 0; k < set->num; k++)
@@ -643,34 +663,23 @@ static uint64_t missed_count(const struct hc_top_texts *table)
 	return least;
 }
 
-static size_t count_step(const struct hc_chunk_sample *sample)
-{
-	uint64_t each = sample->offered ? sample->bytes / sample->offered : 0;
-	uint64_t bytes;
-
-	if (each > HC_REPEATS_WINDOW)
-		each = HC_REPEATS_WINDOW;
-	if (__builtin_mul_overflow(sample->num, each, &bytes))
-		bytes = UINT64_MAX;
-	return bytes / HC_REPEATS_COUNT_BYTES + 1;
-}
-
-static struct hc_error *run_passes(struct run *run, struct hc_top_texts *found,
-				   struct candidates *candidates, struct hc_repeats *repeats)
+static struct hc_error *run_passes(struct run *run, const struct hc_chunk_sample *sample,
+				   struct hc_top_texts *found, struct candidates *candidates,
+				   struct hc_repeats *repeats)
 {
 	hc_cleanup_free struct count *count = NULL;
-	size_t step = (run->sample->num + HC_REPEATS_FIND_CHUNKS - 1) / HC_REPEATS_FIND_CHUNKS;
 	struct hc_error *err;
 
-	set_step(run, step ? step : 1);
-	repeats->searched = run->num;
+	hc_chunk_subsample_init(&run->chunks, sample, HC_REPEATS_FIND_CHUNKS);
+	repeats->searched = run->chunks.num;
 	if ((err = find(run, found)))
 		return err;
 	repeats->missed = missed_count(found);
-	if ((err = choose(found, least_chunks(run->num), candidates)))
+	if ((err = choose(found, least_chunks(run->chunks.num), candidates)))
 		return err;
-	set_step(run, count_step(run->sample));
-	repeats->counted = run->num;
+	hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_REPEATS_COUNT_BYTES,
+				      HC_REPEATS_WINDOW);
+	repeats->counted = run->chunks.num;
 	if (candidates->num && (err = count_candidates(run, candidates, &count)))
 		return err;
 	return candidates->num ? finish(candidates, count, repeats) : NULL;
@@ -681,14 +690,14 @@ struct hc_error *hc_repeats_run(const struct hc_process *process, const struct h
 {
 	hc_cleanup_free struct token_set *sets = calloc(process->jobs, sizeof(*sets));
 	hc_cleanup_free struct candidates *candidates = calloc(1, sizeof(*candidates));
-	struct run run = {.process = process, .heap = heap, .sample = sample, .sets = sets};
+	struct run run = {.process = process, .heap = heap, .sets = sets};
 	struct hc_repeats repeats = {0};
 	struct hc_top_texts found;
 
 	if (!sets || !candidates)
 		return &hc_enomem;
 	hc_top_texts_init(&found, HC_REPEATS_TABLE_BYTES);
-	struct hc_error *err = run_passes(&run, &found, candidates, &repeats);
+	struct hc_error *err = run_passes(&run, sample, &found, candidates, &repeats);
 	hc_top_texts_deinit(&found);
 	free(candidates->items);
 	if (err) {

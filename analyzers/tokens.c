@@ -8,10 +8,10 @@
 
 /** What a byte may be part of. */
 enum {
-	TEXT = 1,  /**< a line */
-	NAME = 2,  /**< the name of a pair */
-	WORD = 4,  /**< a word; ':' only inside */
-	PATH = 8,  /**< a path */
+	TEXT = 1,   /**< a line */
+	NAME = 2,   /**< the name of a pair */
+	WORD = 4,   /**< a word; ':' only inside */
+	PATH = 8,   /**< a path */
 	VALUE = 16, /**< the value of a key=value pair */
 	ALNUM = 32,
 };
@@ -53,7 +53,8 @@ static const uint8_t traits[256] = {
 	['0' ... '9'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
 	['A' ... 'Z'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
 	['a' ... 'z'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
-	[0x80 ... 0xff] = WORD | VALUE | PATH | ALNUM, /* checked to be UTF-8 when it is in a line */
+	[0x80 ... 0xff] =
+		WORD | VALUE | PATH | ALNUM, /* checked to be UTF-8 when it is in a line */
 };
 
 /** @name Lines */
@@ -200,7 +201,8 @@ static void emit_word(struct sink *sink, size_t start, size_t end)
 		emit(sink, HC_TOKEN_WORD, start, 0, end);
 }
 
-/** Where a name that starts at @p pos ends, when a letter begins it and it is short enough; else @p pos. */
+/** Where a name that starts at @p pos ends, when a letter begins it and it is short enough; else @p
+ * pos. */
 static size_t name_end(struct hc_bytes line, size_t pos)
 {
 	if (!has(line, pos, ALNUM) || !has(line, pos, NAME) ||
@@ -214,9 +216,9 @@ static size_t name_end(struct hc_bytes line, size_t pos)
 static size_t value_end(struct hc_bytes line, size_t pos)
 {
 	if (is(line, pos, '"')) {
-		const uint8_t *quote = line.size - pos > 1 ? memchr(line.data + pos + 1, '"',
-								    line.size - pos - 1)
-							   : NULL;
+		const uint8_t *quote =
+			line.size - pos > 1 ? memchr(line.data + pos + 1, '"', line.size - pos - 1)
+					    : NULL;
 		if (quote)
 			return quote - line.data + 1;
 	}
@@ -328,6 +330,20 @@ size_t hc_tokens_of_line(struct hc_bytes line, struct hc_token *ret, size_t max)
 		pos = next > pos ? next : pos + 1;
 	}
 	return sink.num;
+}
+
+size_t hc_atoms_of_line(struct hc_bytes line, struct hc_bytes *ret, size_t max)
+{
+	size_t start = 0, num = 0;
+
+	for (size_t i = 0; i < line.size && num + 1 < max; i++) {
+		if (traits[line.data[i]] & WORD && line.data[i] != '/' && line.data[i] != ':')
+			continue;
+		ret[num++] = (struct hc_bytes){line.data + start, i - start};
+		start = i + 1;
+	}
+	ret[num++] = (struct hc_bytes){line.data + start, line.size - start};
+	return num;
 }
 
 struct hc_token hc_token_parse(struct hc_bytes text)

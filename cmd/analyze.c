@@ -40,10 +40,13 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 /** Below this share of the anonymous memory a suspect is not worth a second look. */
 #define SMALL_SHARE 0.01
 
-/** What repeats: lines for each suspect, their least share, and the columns of a text. */
-#define MAX_REPEATS 3
-#define MIN_REPEATS 0.5
-#define REPEAT_WIDTH 60
+/** Texts that chunks share: lines for each suspect, their least share, and the columns of a text.
+ */
+#define MAX_SHARED 3
+#define MIN_SHARED 0.5
+#define SHARED_WIDTH 60
+/** Fields of binary chunks that are shown. */
+#define MAX_FIELDS 6
 
 /** What the parts of this file work on. */
 struct view {
@@ -387,32 +390,101 @@ static void write_content(struct view *view, const struct hc_suspect *suspect)
 		write_detail(view, "content:", "%s in %s of them", title, hc_unit_count(with).text);
 }
 
-/** What most of its chunks share. */
-static void write_repeats(struct view *view, const struct hc_suspect *suspect)
+/** One text that most chunks of a suspect's content share. */
+static void write_shared(struct view *view, const char *label, struct hc_bytes text,
+			 uint64_t chunks, uint64_t counted, bool all)
 {
-	const struct hc_repeats *repeats = &suspect->common.repeats;
-	bool all = repeats->counted == suspect->common.all.chunks;
-	const char *label = "repeats:";
+	hc_cleanup_free char *shown =
+		hc_escape(text, SHARED_WIDTH, view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
 
-	if (!hc_session_shows_bytes(view->session))
-		return;
-	for (size_t i = 0; i < repeats->num && i < MAX_REPEATS; i++) {
+	if (all)
+		write_detail(view, label, "%s in %s", shown ? shown : "",
+			     hc_unit_count(chunks).text);
+	else
+		write_detail(view, label, "%s in %s of %s looked at", shown ? shown : "",
+			     hc_unit_count(chunks).text, hc_unit_count(counted).text);
+}
+
+/** The line with which the text of most chunks begins, or NULL. */
+static const struct hc_template_line *first_line(const struct hc_template *template)
+{
+	for (size_t i = 0; i < template->num_lines; i++)
+		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED)
+			return &template->lines[i];
+	return NULL;
+}
+
+/**
+ * What most chunks share: texts that tell them from others of their kind, and their first line.
+ * What is the same in all of them tells less, and is shown where there is nothing better.
+ */
+static void write_repeats(struct view *view, const struct hc_common *common)
+{
+	const struct hc_repeats *repeats = &common->repeats;
+	const struct hc_template_line *line = first_line(&common->template);
+	const char *label = "repeats:";
+	size_t shown = 0;
+
+	for (size_t i = 0; i < repeats->num && shown < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
-		if (hc_share(repeat->chunks, repeats->counted) < MIN_REPEATS)
+		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
+		    (repeat->bits < HC_REPEATS_MIN_BITS && (line || shown)))
 			continue;
-		hc_cleanup_free char *text =
-			hc_escape(repeat->token.text, REPEAT_WIDTH,
-				  view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
-		if (all)
-			write_detail(view, label, "%s in %s", text ? text : "",
-				     hc_unit_count(repeat->chunks).text);
-		else
-			write_detail(view, label, "%s in %s of %s looked at", text ? text : "",
-				     hc_unit_count(repeat->chunks).text,
-				     hc_unit_count(repeats->counted).text);
+		write_shared(view, label, repeat->token.text, repeat->chunks, repeats->counted,
+			     repeats->counted == common->all.chunks);
 		label = "";
+		shown++;
 	}
+	if (line)
+		write_shared(view, label,
+			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
+			     line->chunks, common->template.counted,
+			     common->template.counted == common->all.chunks);
+}
+
+/** What the first fields of binary chunks of one size hold. */
+static void write_fields(struct view *view, const struct hc_byte_profile *profile)
+{
+	hc_cleanup_free char *list = NULL;
+	size_t size;
+	FILE *file = open_memstream(&list, &size);
+
+	if (!file)
+		return;
+	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++) {
+		hc_cleanup_free char *text = hc_field_text(view->session, &profile->fields[i]);
+
+		fprintf(file, "%s+%u %s", i ? "; " : "", profile->fields[i].offset,
+			text ? text : "");
+	}
+	if (profile->num_fields > MAX_FIELDS)
+		fputs("; ...", file);
+	if (!fclose(file))
+		write_detail(view, "bytes:", "%s", list);
+}
+
+/** Whether the positions of bytes tell anything: not of all zeros, nor of noise. */
+static bool has_structure(const struct hc_byte_profile *profile)
+{
+	for (size_t i = 0; i < profile->num_fields; i++) {
+		enum hc_field_kind kind = profile->fields[i].kind;
+
+		if (kind != HC_FIELD_ZERO && kind != HC_FIELD_NOISE && kind != HC_FIELD_MIXED)
+			return true;
+	}
+	return false;
+}
+
+static void write_common(struct view *view, const struct hc_suspect *suspect)
+{
+	const struct hc_byte_profile *profile = &suspect->common.profile;
+	bool textual = hc_class_of(view->session->classifier, suspect->class)->textual;
+
+	if (hc_session_shows_bytes(view->session))
+		write_repeats(view, &suspect->common);
+	if (hc_session_shows_class(view->session) && !textual && has_structure(profile))
+		write_fields(view, profile);
 }
 
 static void write_suspect(struct view *view, size_t i)
@@ -426,7 +498,7 @@ static void write_suspect(struct view *view, size_t i)
 	fputc('\n', view->out->file);
 	hc_text_paragraph(view->out, first, 3, false, "%s", text ? text : "");
 	write_content(view, suspect);
-	write_repeats(view, suspect);
+	write_common(view, suspect);
 	struct hc_unit address = hc_unit_address(suspect->sample);
 	unsigned used = DETAIL_INDENT + strlen(address.text) + 2;
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample,
@@ -592,7 +664,6 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 {
 	const struct hc_leak_group *group = suspect->group;
 	bool classes = hc_session_shows_class(view->session);
-	bool bytes = hc_session_shows_bytes(view->session);
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample, 0);
 	hc_cleanup_free char *more = more_command(view, suspect);
 	hc_cleanup_free char *text = describe(view, suspect);
@@ -613,8 +684,7 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 			    hc_json_text(hc_class_name(view->session, suspect->class)));
 	json_object_set_new(ret, "class_count",
 			    classes ? hc_json_count(&suspect->class_count) : json_null());
-	json_object_set_new(ret, "repeats",
-			    bytes ? hc_common_repeats_json(&suspect->common) : json_null());
+	json_object_set_new(ret, "common", hc_common_json(view->session, &suspect->common, false));
 	json_object_set_new(ret, "sample_address",
 			    suspect->sample ? hc_json_address(suspect->sample) : json_null());
 	json_object_set_new(ret, "sample", hc_json_text(sample));

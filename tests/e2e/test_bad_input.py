@@ -10,9 +10,9 @@ import pytest
 import conftest
 import corefile
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
-         "dump"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
+         "check", "dump"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common"]
 
 
 def arguments(verb, core, tmp_path):

@@ -18,10 +18,10 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
-         "dump"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
+         "check", "dump"]
 LATER = ["threads", "refs", "types", "diff", "report", "export"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "check"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "check"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 

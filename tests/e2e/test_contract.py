@@ -13,9 +13,9 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "check",
-         "dump"]
-DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "check"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
+         "check", "dump"]
+DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "common", "check"]
 TABLES = ["maps", "arenas", "histogram", "chunks", "leaks", "classify"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
@@ -268,7 +268,7 @@ class TestOutput:
     def test_content_none(self, heapcore, dump):
         """--content none: nothing of the heap's own bytes; class: no more than what kind they are."""
         core = dump("growth.c")
-        for verb in ("analyze", "leaks", "classify"):
+        for verb in ("analyze", "leaks", "classify", "common"):
             for form in ("text", "json"):
                 out = heapcore(verb, core, "--content", "class", "--format", form).out
                 assert b'"user"' not in out and b"\\\"user" not in out and b"session:" not in out

@@ -43,6 +43,8 @@ RUNS = {
     "classify.txt": ["classify"],
     "classify.json": ["classify", "--format", "json"],
     "classify.csv": ["classify", "--format", "csv"],
+    "common.txt": ["common"],
+    "common.json": ["common", "--format", "json", "--leaked", "--class", "http-request"],
     "grep.txt": ["grep", "channelid=[0-9]+"],
     "grep.json": ["grep", "channelid=[0-9]+", "--format", "json"],
     "grep-count.txt": ["grep", "-c", "channelid=[0-9]+"],
