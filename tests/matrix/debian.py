@@ -25,6 +25,11 @@ class Unavailable(Exception):
     """A suite's library can't be had here; the text says why."""
 
 
+def last_words(process):
+    """The end of what a failed command said, on one line."""
+    return " ".join(process.stdout.split())[-200:]
+
+
 def archives():
     """Debian archives that apt is set up to use."""
     if not shutil.which("apt-get"):
@@ -56,6 +61,9 @@ def apt(folder, *arguments):
         "APT::Architectures": ",".join(ARCHITECTURES),
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
+        "APT::Update::Error-Mode": "any",
+        "Acquire::Retries": "0",
+        "Acquire::http::Timeout": "30",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
     }
     command = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items()), *arguments]
@@ -71,13 +79,13 @@ def download(uri, suite, folder):
         f"deb [signed-by={KEYRING} arch={','.join(ARCHITECTURES)}] {uri} {suite} main\n")
     update = apt(folder, "update")
     if update.returncode:
-        raise Unavailable(f"apt-get update of {suite} failed: {update.stdout.strip()[-300:]}")
+        raise Unavailable(f"apt-get update of {suite} failed: {last_words(update)}")
     failed = []
     for arch in ARCHITECTURES:
         # A suite without its own version of a package is no reason to miss the others.
         got = apt(folder, "download", *(f"{name}/{suite}" for name in wanted(suite, arch)))
         if got.returncode:
-            failed.append(got.stdout.strip()[-300:])
+            failed.append(last_words(got))
     if len(failed) == len(ARCHITECTURES):
         raise Unavailable(f"apt-get download from {suite} failed: {failed[0]}")
 

@@ -163,6 +163,7 @@ def test_every_chunk(suite, arch, name):
 
 
 def compare(variant, name, libc, left):
+    assert libc.release >= SUITES[libc.suite], f"{libc.suite} has {libc.package}"
     assert left.said.endswith("\nend\n") and "brk-not-blocked" not in left.said, left.said[-200:]
     heap, chunks = read_heap(left.said), chunktruth.chunks_of(left.core)
     problems, others = chunktruth.compare(heap, chunks)
