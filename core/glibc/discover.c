@@ -116,8 +116,14 @@ struct ring {
 	bool used;   /**< some member has a top chunk */
 };
 
+/**
+ * Steps along `next` that one search may make, beyond the first of each try of a known layout: enough for every real process, and a bound
+ * for crafted rings that many places lead into and that none closes.
+ */
+#define MAX_RING_STEPS (4u * GLIBC_MAX_ARENAS)
+
 /** Follow `next` from @p start; false when some member can't be an arena. */
-static bool follow_ring(const struct glibc *g, const struct glibc_state_layout *layout,
+static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout,
 			uint64_t start, struct ring *ret)
 {
 	hc_cleanup_free struct glibc_arena *arenas = NULL;
@@ -127,6 +133,8 @@ static bool follow_ring(const struct glibc *g, const struct glibc_state_layout *
 		if (hc_array_reserve(&arenas, ring.num, sizeof(*arenas)))
 			return false;
 		uint64_t probe;
+		if (ring.num && g->ring_steps++ >= MAX_RING_STEPS)
+			return false;
 		if (ring.num && !glibc_word(g, address, &probe))
 			break; /* the core ends here: keep what was found */
 		struct glibc_arena *arena = &arenas[ring.num];
@@ -239,13 +247,37 @@ static bool ring_agrees(const struct glibc *g, const struct glibc_state_layout *
 	return true;
 }
 
+/** Whether the first two members can be an arena's. */
+static bool has_front(const struct glibc *g, uint64_t address)
+{
+	uint64_t mutex, flags;
+	return read_u32(g, address, &mutex) && read_u32(g, address + 4, &flags) && mutex <= 2 &&
+	       flags <= 7;
+}
+
+/** Whether bin 127 of an arena at @p address would be in place. */
+static bool has_last_bin(const struct glibc *g, uint64_t address, unsigned front)
+{
+	uint64_t pair = address + front + last_bin_offset(g->params.word_size), fd;
+	return glibc_word(g, pair, &fd) && fd == pair - g->params.header;
+}
+
 /** Try every layout that may be meant for bins[] at @p bins. */
 static bool try_unknown(struct glibc *g, uint64_t bins)
 {
 	unsigned word = g->params.word_size;
+	const struct glibc_state_layout from_bins = {.word_size = word};
+	uint64_t next;
+	if (!glibc_word(g, bins + glibc_next_offset(&from_bins), &next) || !next)
+		return false;
 	for (unsigned front = 2 * sizeof(uint32_t) + 2 * word; front <= MAX_FRONT; front += word) {
+		/* Most tries end here. */
+		if (!has_front(g, bins - front) || !has_last_bin(g, next, front))
+			continue;
 		for (unsigned tail = 1; tail <= MAX_TAIL; tail++) {
 			struct ring ring;
+			if (g->ring_steps++ >= MAX_RING_STEPS)
+				return false;
 			g->inferred = make_layout(word, front, tail);
 			if (!follow_ring(g, &g->inferred, bins - front, &ring))
 				continue;
@@ -326,6 +358,7 @@ static int compare_sizes(const void *a, const void *b)
 static bool search_mappings(struct glibc *g, const struct hc_mapping *const *mappings, size_t num,
 			    enum attempt attempt)
 {
+	g->ring_steps = 0;
 	for (size_t i = 0; i < num; i++) {
 		if (search_range(g, mappings[i]->start, mappings[i]->end, attempt))
 			return true;

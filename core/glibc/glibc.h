@@ -55,6 +55,7 @@ struct glibc {
 	struct glibc_arena *arenas; /**< main first, then in ring order */
 	size_t num_arenas;
 	bool ring_closed;
+	unsigned ring_steps; /**< arenas read so far by the search for the ring */
 	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
 	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
 };
