@@ -31,6 +31,7 @@ struct hc_machine {
 				     it is a table of segment descriptors; else 0 */
 	bool tls_above_tp;      /**< static TLS lies above the thread pointer and libc's thread
 				     struct below it (variant I); else the other way round */
+	uint32_t tls_reloc;     /**< relocation of a GOT slot that holds an offset from the thread pointer */
 	uint16_t prpsinfo_size, prpsinfo_pid, prpsinfo_fname, prpsinfo_psargs; /**< byte offsets */
 	const char *const *reg_names; /**< @ref num_regs names, or NULL */
 };

@@ -11,6 +11,7 @@
  *     check.c     everything that malloc's structures say twice, compared
  *     faults.c    what can be wrong, and what malloc says when it notices
  *     abort.c     the message that libc left when it ended the process
+ *     tls_slots.c where libc keeps its TLS variables
  *     tls.c       thread → arena, and chunks that only libc's TLS points to
  *     version.c   the release, for people; no decision depends on it
  *
@@ -56,6 +57,7 @@ struct glibc {
 	size_t num_arenas;
 	bool ring_closed;
 	unsigned ring_steps; /**< arenas read so far by the search for the ring */
+	bool threads_exact; /**< threads' arenas by libc's relocations, not by a vote among all words */
 	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
 	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
 };
@@ -193,6 +195,15 @@ static inline uint64_t glibc_link(const struct glibc *g, uint64_t field, uint64_
 /* bins.c */
 struct hc_error *glibc_mark_fastbins(struct glibc *g);
 struct hc_error *glibc_mark_unsorted(struct glibc *g);
+
+/* tls_slots.c */
+
+/**
+ * Offsets from the thread pointer of the variables in libc's TLS, as far as its relocations can be read.
+ *
+ * @param[out] ret array, freed by the caller; NULL when there are none
+ */
+struct hc_error *glibc_tls_offsets(const struct glibc *g, int64_t **ret, size_t *num_ret);
 
 /* tls.c */
 struct hc_error *glibc_assign_threads(struct glibc *g);

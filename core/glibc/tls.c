@@ -2,9 +2,9 @@
  * @file
  * What malloc keeps in each thread's TLS: the thread's arena. And what only libc's TLS machinery points to: the dtv.
  *
- * The offset of `thread_arena` from the thread pointer is the same in all threads but differs between builds. Every
- * word around each thread pointer that equals the address of an arena votes for its offset; the offset with the most
- * votes wins.
+ * The offset of `thread_arena` from the thread pointer is the same in all threads but differs between builds. Where
+ * libc's relocations can be read (tls_slots.c) it is one of a handful; elsewhere every word around the thread pointer
+ * may be it. A word that equals the address of an arena votes for its offset, and the offset with the most votes wins.
  */
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
@@ -15,20 +15,28 @@
 /** Bytes below the end of a cached stack in which its thread block is looked for: more than a struct pthread has. */
 #define CACHED_SEARCH 0x2000
 
-static uint32_t arena_index(const struct glibc *g, uint64_t address)
+static int compare_arenas(const void *a, const void *b)
 {
-	for (size_t i = 0; i < g->num_arenas; i++) {
-		if (g->arenas[i].address == address)
-			return i;
-	}
-	return HC_ARENA_MMAP;
+	uint64_t x = (*(const struct glibc_arena *const *)a)->address,
+		 y = (*(const struct glibc_arena *const *)b)->address;
+	return (x > y) - (x < y);
 }
 
-static uint32_t arena_at(const struct glibc *g, const struct hc_thread *thread, unsigned slot)
+/** Arenas by address. */
+struct arena_index {
+	const struct glibc *g;
+	const struct glibc_arena **sorted;
+};
+
+/** Index of the arena whose address the word at @p offset from a thread pointer is. */
+static uint32_t arena_at(const struct arena_index *index, uint64_t tp, int64_t offset)
 {
-	uint64_t value;
-	uint64_t at = thread->tp - WINDOW_BELOW + (uint64_t)slot * g->params.word_size;
-	return glibc_word(g, at, &value) && value ? arena_index(g, value) : HC_ARENA_MMAP;
+	struct glibc_arena key = {0};
+	const struct glibc_arena *wanted = &key, **found;
+	if (!glibc_word(index->g, tp + offset, &key.address) || !key.address)
+		return HC_ARENA_MMAP;
+	found = bsearch(&wanted, index->sorted, index->g->num_arenas, sizeof(wanted), compare_arenas);
+	return found ? *found - index->g->arenas : HC_ARENA_MMAP;
 }
 
 /** The dtv of a thread: a chunk whose start nobody holds, since the pointer skips its first entry. */
@@ -36,7 +44,8 @@ static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 {
 	uint64_t dtv;
 	unsigned word = g->params.word_size;
-	if (!glibc_word(g, tp + word, &dtv))
+	bool above = g->process->core->machine->tls_above_tp;
+	if (!glibc_word(g, above ? tp : tp + word, &dtv))
 		return NULL;
 	struct hc_chunk chunk;
 	uint64_t mem = dtv - 2 * word;
@@ -64,35 +73,80 @@ static struct hc_error *pin_cached_dtv(struct glibc *g, const struct hc_stack_ra
 	return NULL;
 }
 
+static struct hc_error *pin_dtvs(struct glibc *g)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < threads->num && !err; i++) {
+		if (threads->items[i].tp)
+			err = pin_dtv(g, threads->items[i].tp, threads->items[i].lwp);
+	}
+	for (size_t i = 0; i < threads->num_cached && !err; i++)
+		err = pin_cached_dtv(g, &threads->cached[i]);
+	return err;
+}
+
+/** The offset at which most threads have the address of an arena. @return false when none has */
+static bool vote(const struct arena_index *index, const int64_t *offsets, size_t num, int64_t *ret)
+{
+	const struct hc_threads *threads = &index->g->process->threads;
+	size_t best = 0;
+	for (size_t i = 0; i < num; i++) {
+		size_t votes = 0;
+		for (size_t k = 0; k < threads->num; k++)
+			votes += threads->items[k].tp &&
+				 arena_at(index, threads->items[k].tp, offsets[i]) != HC_ARENA_MMAP;
+		if (votes > best) {
+			best = votes;
+			*ret = offsets[i];
+		}
+	}
+	return best > 0;
+}
+
+/** Vote among the offsets that libc's relocations name, or else among all in the window. */
+static struct hc_error *find_offset(struct arena_index *index, int64_t *ret, bool *found,
+				    bool *exact_ret)
+{
+	unsigned word = index->g->params.word_size;
+	hc_cleanup_free int64_t *named = NULL;
+	size_t num = 0;
+	struct hc_error *err = glibc_tls_offsets(index->g, &named, &num);
+	if (err)
+		return err;
+	*exact_ret = *found = vote(index, named, num, ret);
+	if (*found)
+		return NULL;
+	num = (WINDOW_BELOW + WINDOW_ABOVE) / word;
+	hc_cleanup_free int64_t *window = calloc(num, sizeof(*window));
+	if (!window)
+		return &hc_enomem;
+	for (size_t i = 0; i < num; i++)
+		window[i] = (int64_t)(i * word) - WINDOW_BELOW;
+	*found = vote(index, window, num, ret);
+	return NULL;
+}
+
 struct hc_error *glibc_assign_threads(struct glibc *g)
 {
 	const struct hc_threads *threads = &g->process->threads;
-	unsigned slots = (WINDOW_BELOW + WINDOW_ABOVE) / g->params.word_size, best = 0;
-	hc_cleanup_free uint32_t *votes = calloc(slots, sizeof(*votes));
 	uint32_t *result = calloc(threads->num ? threads->num : 1, sizeof(*result));
+	hc_cleanup_free const struct glibc_arena **sorted = calloc(g->num_arenas, sizeof(*sorted));
 	g->heap->thread_arena = result;
-	if (!votes || !result)
+	if (!result || !sorted)
 		return &hc_enomem;
-	for (size_t i = 0; i < threads->num; i++) {
-		result[i] = HC_ARENA_MMAP;
-		if (!threads->items[i].tp)
-			continue;
-		struct hc_error *err = pin_dtv(g, threads->items[i].tp, threads->items[i].lwp);
-		if (err)
-			return err;
-		for (unsigned slot = 0; slot < slots; slot++)
-			votes[slot] += arena_at(g, &threads->items[i], slot) != HC_ARENA_MMAP;
-	}
-	for (size_t i = 0; i < threads->num_cached; i++) {
-		struct hc_error *err = pin_cached_dtv(g, &threads->cached[i]);
-		if (err)
-			return err;
-	}
-	for (unsigned slot = 0; slot < slots; slot++)
-		best = votes[slot] > votes[best] ? slot : best;
-	for (size_t i = 0; i < threads->num && votes[best]; i++) {
-		if (threads->items[i].tp)
-			result[i] = arena_at(g, &threads->items[i], best);
-	}
-	return NULL;
+	for (size_t i = 0; i < g->num_arenas; i++)
+		sorted[i] = &g->arenas[i];
+	qsort(sorted, g->num_arenas, sizeof(*sorted), compare_arenas);
+	struct arena_index index = {g, sorted};
+	int64_t offset = 0;
+	bool found;
+	struct hc_error *err = find_offset(&index, &offset, &found, &g->threads_exact);
+	if (err)
+		return err;
+	for (size_t i = 0; i < threads->num; i++)
+		result[i] = found && threads->items[i].tp ?
+				    arena_at(&index, threads->items[i].tp, offset) :
+				    HC_ARENA_MMAP;
+	return pin_dtvs(g);
 }

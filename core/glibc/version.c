@@ -127,11 +127,13 @@ struct hc_error *glibc_describe(struct glibc *g)
 		evidence->layout = NULL;
 		return &hc_enomem;
 	}
-	if (asprintf(&evidence->how, "ring of %zu arena%s %s; mp_ %s; links %s%s", g->num_arenas,
+	if (asprintf(&evidence->how,
+		     "ring of %zu arena%s %s; mp_ %s; links %s; threads' arenas by %s%s", g->num_arenas,
 		     g->num_arenas == 1 ? "" : "s",
 		     g->ring_closed ? "closed" : "not closed (memory is missing)",
 		     g->par.layout ? "found" : "not found",
-		     g->mangled ? "mangled (safe-linking)" : "plain", inferred) < 0) {
+		     g->mangled ? "mangled (safe-linking)" : "plain",
+		     g->threads_exact ? "libc's relocations" : "votes", inferred) < 0) {
 		evidence->how = NULL;
 		return &hc_enomem;
 	}
