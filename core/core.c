@@ -381,11 +381,16 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 		if (err)
 			return remark(diag, err, "left out the notes from there on");
 		if (done)
-			return NULL;
+			break;
 		err = remark(diag, core_decode_note(core, &note, diag), "left it out");
 		if (err)
 			return err;
 	}
+	/* gdb writes the notes last: a cut between two of them would look like their end. */
+	if (area.size < phdr->file_size)
+		hc_diagnostics_add(diag, true,
+				   "the file is cut short in its notes; threads may be missing");
+	return NULL;
 }
 
 /* Segments. */
