@@ -883,10 +883,16 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 				     size_t num_roots, const uint64_t *values, size_t num_values)
 {
 	struct hc_trace_shared *shared = tracer->shared;
+	const struct hc_memory *memory = &tracer->process->memory;
+	struct root_task task;
 	size_t num = 0;
 
+	/* A root may be terabytes, all of them missing. */
 	for (size_t i = 0; i < num_roots; i++)
-		num += (roots[i].end - roots[i].start + ROOT_TASK_BYTES - 1) / ROOT_TASK_BYTES;
+		for (uint64_t pos = roots[i].start;
+		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES,
+					  &task.start, &task.end);)
+			num++;
 	struct root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
 
 	if (!tasks)
@@ -894,15 +900,11 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	free(shared->root_tasks);
 	shared->root_tasks = tasks;
 	shared->num_root_tasks = 0;
-	for (size_t i = 0; i < num_roots; i++) {
-		for (uint64_t pos = roots[i].start; pos < roots[i].end;) {
-			uint64_t left = roots[i].end - pos;
-			uint64_t size = left < ROOT_TASK_BYTES ? left : ROOT_TASK_BYTES;
-
-			tasks[shared->num_root_tasks++] = (struct root_task){pos, pos + size};
-			pos += size;
-		}
-	}
+	for (size_t i = 0; i < num_roots; i++)
+		for (uint64_t pos = roots[i].start;
+		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES,
+					  &task.start, &task.end);)
+			tasks[shared->num_root_tasks++] = task;
 	shared->values = values;
 	shared->num_values = num_values;
 	return NULL;

@@ -162,35 +162,48 @@ static struct hc_error *search_values(struct hunt *hunt)
 	return err;
 }
 
-static void cut(struct hunt *hunt, uint64_t start, uint64_t end, const struct hc_root *root)
+/** Cut what the core has of [start, end) into tasks. @return how many; with @p places NULL they are only counted */
+static size_t cut(const struct hc_memory *memory, uint64_t start, uint64_t end,
+		  const struct hc_root *root, struct place *places)
 {
-	while (start < end) {
-		uint64_t size = end - start < TASK_BYTES ? end - start : TASK_BYTES;
+	struct place place = {.root = root};
+	size_t num = 0;
 
-		hunt->places[hunt->num_places++] = (struct place){start, start + size, root};
-		start += size;
+	while (hc_memory_next_piece(memory, &start, end, TASK_BYTES, &place.start, &place.end)) {
+		if (places)
+			places[num] = place;
+		num++;
 	}
+	return num;
+}
+
+static size_t cut_all(const struct hunt *hunt, const struct hc_root *roots, size_t num_roots,
+		      struct place *places)
+{
+	const struct hc_memory *memory = &hunt->process->memory;
+	const struct hc_heap *heap = hunt->heap;
+	size_t num = 0;
+
+	for (size_t i = 0; i < num_roots; i++)
+		num += cut(memory, roots[i].start, roots[i].end, &roots[i],
+			   places ? places + num : NULL);
+	for (size_t i = 0; heap && i < heap->num_spans; i++)
+		num += cut(memory, heap->spans[i].start, heap->spans[i].end, NULL,
+			   places ? places + num : NULL);
+	return num;
 }
 
 /** Cut roots and spans into tasks. */
 static struct hc_error *find_places(struct hunt *hunt, const struct hc_root *roots,
 				    size_t num_roots)
 {
-	const struct hc_heap *heap = hunt->heap;
-	size_t num = 0;
+	size_t num = cut_all(hunt, roots, num_roots, NULL);
 
-	for (size_t i = 0; i < num_roots; i++)
-		num += (roots[i].end - roots[i].start) / TASK_BYTES + 1;
-	for (size_t i = 0; heap && i < heap->num_spans; i++)
-		num += (heap->spans[i].end - heap->spans[i].start) / TASK_BYTES + 1;
 	hunt->places = calloc(num + 1, sizeof(*hunt->places));
 	hunt->found = calloc(num + 1, sizeof(*hunt->found));
 	if (!hunt->places || !hunt->found)
 		return &hc_enomem;
-	for (size_t i = 0; i < num_roots; i++)
-		cut(hunt, roots[i].start, roots[i].end, &roots[i]);
-	for (size_t i = 0; heap && i < heap->num_spans; i++)
-		cut(hunt, heap->spans[i].start, heap->spans[i].end, NULL);
+	hunt->num_places = cut_all(hunt, roots, num_roots, hunt->places);
 	return NULL;
 }
 

@@ -29,7 +29,7 @@ void hc_cursor_init(struct hc_cursor *cursor, struct hc_bytes bytes, uint64_t fi
 {
 	*cursor = (struct hc_cursor){
 		.pos = bytes.data,
-		.end = bytes.data + bytes.size,
+		.end = bytes.size ? bytes.data + bytes.size : bytes.data,
 		.start = bytes.data,
 		.file_offset = file_offset,
 		.what = what,

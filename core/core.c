@@ -427,6 +427,17 @@ static bool segment_init(const struct phdr *phdr, struct hc_bytes file, struct h
 	return !__builtin_add_overflow(ret->start, ret->mem_size, &end);
 }
 
+/** Largest thing above user space that is dumped: the vsyscall page. Generous. Bytes. */
+#define MAX_KERNEL_SEGMENT (1 << 20)
+
+/** Whether a segment lies where user space is on this machine. */
+static bool segment_is_plausible(const struct hc_segment *segment, const struct hc_machine *machine)
+{
+	if (segment->start >= machine->user_end)
+		return segment->mem_size <= MAX_KERNEL_SEGMENT;
+	return segment->mem_size <= machine->user_end - segment->start;
+}
+
 /** Of two segments for one address, the lower one keeps it. */
 static void core_separate_segments(struct hc_core *core, struct hc_diagnostics *diag)
 {
@@ -466,13 +477,23 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 	if (!core->segments)
 		return &hc_enomem;
 	bool sorted = true;
+	size_t implausible = 0;
 	for (size_t i = 0; i < table->num; i++) {
 		struct phdr phdr = phdr_get(table, i);
 		struct hc_segment *segment = &core->segments[core->num_segments];
 		if (!segment_init(&phdr, core->file, segment))
 			continue;
+		if (!segment_is_plausible(segment, core->machine)) {
+			implausible++;
+			continue;
+		}
 		sorted &= !core->num_segments || segment[-1].start <= segment->start;
 		core->num_segments++;
+	}
+	if (implausible) {
+		hc_diagnostics_add(diag, true,
+				   "%zu segments lie outside of the address space; left them out",
+				   implausible);
 	}
 	if (!sorted)
 		qsort(core->segments, core->num_segments, sizeof(*core->segments),

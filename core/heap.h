@@ -218,6 +218,12 @@ struct hc_heap {
 #define HC_MAX_INCONSISTENCIES 1000
 
 /**
+ * Most bytes of spans that may lie in memory which the core lacks. The planes are as large as the spans, and program
+ * headers can promise any amount of memory.
+ */
+#define HC_MAX_MISSING (UINT64_C(64) << 30)
+
+/**
  * Recognise the allocator of a process, walk its heap, assign heap kinds in process->mappings.
  *
  * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that names what the process uses instead, as far as
@@ -387,8 +393,8 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
 void hc_span_set_start(struct hc_span *span, uint64_t unit);
 
 /**
- * Sort spans, drop those that overlap an earlier one (with an inconsistency), build the index. Called by
- * hc_heap_open() between a back end's walk() and lists().
+ * Sort spans, drop those that overlap an earlier one or exceed HC_MAX_MISSING (with an inconsistency), build the
+ * index. Called by hc_heap_open() between a back end's walk() and lists().
  */
 struct hc_error *hc_heap_seal(struct hc_heap *heap);
 

@@ -176,22 +176,38 @@ static void count_chunks(struct hc_span *span)
 		span->num_chunks += __builtin_popcountll(span->blocks[i].start);
 }
 
-/** Sort; where two spans overlap, the later one is wrong: drop it. */
+/** Why a span must be left out, or NULL. @param missing bytes that the spans so far lack; kept up to date */
+static const char *span_problem(const struct hc_heap *heap, const struct hc_span *span,
+				const struct hc_span *before, uint64_t *missing)
+{
+	if (before && span->start < before->end)
+		return "a stretch of chunks overlaps the one before it and was left out";
+	uint64_t more = span->end - span->start;
+	more -= hc_memory_present(&heap->process->memory, span->start, span->end);
+	if (more > HC_MAX_MISSING - *missing)
+		return "a chunk reaches further into missing memory than is plausible and was left out";
+	*missing += more;
+	return NULL;
+}
+
+/** Sort, and drop what can't be: where two spans overlap, the later one is wrong. */
 static struct hc_error *sort_spans(struct hc_heap *heap)
 {
 	if (heap->num_spans)
 		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
 	size_t kept = 0;
+	uint64_t missing = 0;
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		struct hc_span *span = &heap->spans[i];
-		if (kept && span->start < heap->spans[kept - 1].end) {
+		const char *problem = span_problem(
+			heap, span, kept ? &heap->spans[kept - 1] : NULL, &missing);
+		if (problem) {
 			hc_blocks_destroy(span->blocks, span->num_blocks);
 			heap->partial = true;
 			struct hc_inconsistency fault = {.fault = HC_FAULT_ARENA,
 							 .address = span->start};
-			struct hc_error *err = hc_heap_add_inconsistency(
-				heap, fault,
-				"a stretch of chunks overlaps the one before it and was left out");
+			struct hc_error *err =
+				hc_heap_add_inconsistency(heap, fault, "%s", problem);
 			if (err) {
 				memmove(&heap->spans[kept], span + 1,
 					(heap->num_spans - i - 1) * sizeof(*span));

@@ -194,6 +194,20 @@ bool hc_memory_u32(const struct hc_memory *memory, uint64_t address, uint32_t *r
 	return true;
 }
 
+bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
+			  uint64_t most, uint64_t *start_ret, uint64_t *end_ret)
+{
+	const struct hc_extent *extent = *pos < end ? hc_memory_find_next(memory, *pos) : NULL;
+
+	if (!extent || extent->start >= end)
+		return false;
+	uint64_t start = extent->start > *pos ? extent->start : *pos;
+	uint64_t left = (extent->end < end ? extent->end : end) - start;
+	*start_ret = start;
+	*end_ret = *pos = start + (left < most ? left : most);
+	return true;
+}
+
 uint64_t hc_memory_present(const struct hc_memory *memory, uint64_t start, uint64_t end)
 {
 	uint64_t present = 0;

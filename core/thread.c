@@ -194,10 +194,10 @@ static bool vma_bounds(const struct hc_mappings *mappings, uint64_t address, uin
 		       uint64_t *end)
 {
 	const struct hc_mapping *row = hc_mappings_find(mappings, address);
-	const struct hc_mapping *first = mappings->items, *last = first + mappings->num - 1;
 
 	if (!row)
 		return false;
+	const struct hc_mapping *first = mappings->items, *last = first + mappings->num - 1;
 	const struct hc_mapping *low = row, *high = row;
 	while (low > first && low[-1].vma == row->vma)
 		low--;

@@ -33,6 +33,8 @@ test    cmd:zstd            zstd              zstd                  zstd        
 test    cmd:lz4             lz4               lz4                   lz4              lz4           lz4
 test    cmd:gzip            gzip              gzip                  gzip             gzip          gzip
 test    lib:libjemalloc.so.2 libjemalloc2     jemalloc              libjemalloc2     jemalloc      jemalloc
+fuzz    cmd:clang           clang             clang                 clang            clang         clang
+fuzz    cmd:clang              libclang-rt-dev   compiler-rt           clang            compiler-rt   compiler-rt
 bench   cmd:hyperfine       hyperfine         hyperfine             hyperfine        hyperfine     hyperfine
 TABLE
 }

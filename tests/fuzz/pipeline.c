@@ -1,0 +1,303 @@
+/**
+ * @file
+ * The pipeline; see pipeline.h.
+ */
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "analyzers/damage.h"
+#include "analyzers/regions.h"
+#include "analyzers/search.h"
+#include "analyzers/verdict.h"
+#include "analyzers/what.h"
+#include "core/cleanup.h"
+
+/** One thread: what is found can be found again. A sysroot that is empty: a core's paths open no
+ * files. */
+static const struct hc_process_options process_options = {
+	.modules = {.sysroot = "/nonexistent"},
+	.decompress = {.tmpdir = "/tmp"},
+	.jobs = 1,
+};
+
+static void check(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "pipeline: %s\n", what);
+	abort();
+}
+
+/** Errors may come from hostile input, but they have a message. */
+static bool failed(struct hc_error *err)
+{
+	if (!err)
+		return false;
+	check(err->message && *err->message, "an error without a message");
+	hc_error_destroy(err);
+	return true;
+}
+
+static void process_closep(struct hc_process **process)
+{
+	hc_process_close(*process);
+}
+
+static void heap_closep(struct hc_heap **heap)
+{
+	hc_heap_close(*heap);
+}
+
+/** Chunks lie in their spans, in order, and none overlaps the next. */
+static void check_chunks(const struct hc_heap *heap)
+{
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	uint64_t end = 0;
+
+	hc_chunk_iter_heap(&iter, heap);
+	while (hc_chunk_iter_next(&iter, &chunk)) {
+		check(chunk.address >= end, "chunks overlap");
+		check(chunk.usable <= chunk.size, "more usable than there is");
+		check(chunk.address + chunk.usable >= chunk.address, "a chunk wraps around");
+		end = chunk.address + chunk.usable - (chunk.usable ? heap->word_size : 0);
+	}
+}
+
+static void run_histogram(const struct hc_heap *heap)
+{
+	struct hc_histogram histogram;
+	struct hc_count sum = {0};
+
+	if (failed(hc_histogram_run(heap, NULL, false, &histogram)))
+		return;
+	for (size_t i = 0; i < histogram.num_rows; i++) {
+		sum.chunks += histogram.rows[i].in_use.chunks;
+		sum.bytes += histogram.rows[i].in_use.bytes;
+	}
+	check(sum.chunks == histogram.in_use.chunks && sum.bytes == histogram.in_use.bytes,
+	      "the rows of the histogram don't add up");
+	hc_histogram_deinit(&histogram);
+}
+
+static void run_accounting(const struct hc_process *process, const struct hc_heap *heap)
+{
+	struct hc_accounting accounting;
+	uint64_t sum = 0;
+
+	if (failed(hc_accounting_run(process, heap, &accounting)))
+		return;
+	for (unsigned i = 0; i < HC_NUM_PARTS; i++)
+		sum += accounting.parts[i];
+	check(sum == accounting.total, "the parts of the accounting don't add up");
+}
+
+static void run_regions(const struct hc_process *process, const struct hc_heap *heap,
+			const struct hc_classifier *classifier)
+{
+	struct hc_regions regions;
+
+	if (!failed(hc_regions_run(process, heap, classifier, &regions)))
+		hc_regions_deinit(&regions);
+}
+
+static void run_verdict(const struct hc_process *process, struct hc_heap *heap,
+			const struct hc_classifier *classifier)
+{
+	struct hc_verdict verdict;
+
+	if (!failed(hc_verdict_run(process, heap, classifier, &verdict)))
+		hc_verdict_deinit(&verdict);
+}
+
+static bool count_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
+{
+	struct hc_count *counts = ctx;
+
+	counts[indirect].chunks++;
+	counts[indirect].bytes += chunk->size;
+	return true;
+}
+
+static void run_leaks(const struct hc_process *process, const struct hc_heap *heap,
+		      const struct hc_classifier *classifier)
+{
+	struct hc_leaks leaks;
+
+	if (failed(hc_leaks_run(process, heap, classifier, NULL, &leaks)))
+		return;
+	for (size_t i = 0; i < leaks.num_groups && i < 20; i++) {
+		struct hc_count counts[2] = {0};
+		if (failed(hc_leaks_each(process, heap, &leaks, i + 1, count_chunk, counts)))
+			continue;
+		check(counts[0].chunks == leaks.groups[i].roots.chunks &&
+			      counts[1].chunks == leaks.groups[i].below.chunks &&
+			      counts[1].bytes == leaks.groups[i].below.bytes,
+		      "a group of leaks has other chunks than it says");
+	}
+	hc_leaks_deinit(&leaks);
+}
+
+static void run_classify(const struct hc_process *process, const struct hc_heap *heap,
+			 const struct hc_classifier *classifier)
+{
+	struct hc_class_table table;
+	struct hc_count sum = {0};
+
+	if (failed(hc_classify_run(process, heap, classifier, NULL, &table)))
+		return;
+	for (unsigned i = 0; i < HC_MAX_CLASSES; i++) {
+		sum.chunks += table.classes[i].all.chunks;
+		sum.bytes += table.classes[i].all.bytes;
+	}
+	check(sum.chunks == table.total.chunks && sum.bytes == table.total.bytes,
+	      "the classes don't add up");
+}
+
+static bool look_at(void *ctx, const struct hc_search_hit *hit)
+{
+	uint64_t *sum = ctx;
+
+	/* Reads what it was given. */
+	for (size_t i = 0; i < hit->text.size; i++)
+		*sum += hit->text.data[i];
+	return true;
+}
+
+static void run_search(const struct hc_process *process, const struct hc_heap *heap,
+		       const char *text, enum hc_search_scope scope, uint64_t top)
+{
+	const struct hc_pattern_options pattern_options = {};
+	const struct hc_search_options options = {.scope = scope, .top = top};
+	struct hc_pattern *pattern;
+	struct hc_search_result result;
+	uint64_t sum = 0;
+
+	if (failed(hc_pattern_compile(text, &pattern_options, &pattern)))
+		return;
+	if (!failed(hc_search_run(process, heap, pattern, &options, top ? NULL : look_at, &sum,
+				  &result)))
+		hc_search_result_deinit(&result);
+	hc_pattern_destroy(pattern);
+}
+
+static void run_what(struct hc_process *process, const struct hc_heap *heap,
+		     const struct hc_classifier *classifier, uint64_t address)
+{
+	struct hc_what what;
+
+	if (!failed(hc_what_run(process, heap, classifier, address, 10, &what)))
+		hc_what_deinit(&what);
+}
+
+/** Addresses that are likely to be special: of arenas, the first chunks of spans, inconsistencies.
+ */
+static void run_whats(struct hc_process *process, const struct hc_heap *heap,
+		      const struct hc_classifier *classifier)
+{
+	if (heap->num_arenas)
+		run_what(process, heap, classifier, heap->arenas[0].address);
+	if (heap->num_spans)
+		run_what(process, heap, classifier, heap->spans[0].start + 2 * heap->word_size);
+	if (heap->num_inconsistencies)
+		run_what(process, heap, classifier, heap->inconsistencies[0].address);
+	if (process->threads.num)
+		run_what(process, heap, classifier, process->threads.items[0].sp);
+	run_what(process, heap, classifier, 0);
+}
+
+/** What `check` shows of each inconsistency. */
+static void run_damage(const struct hc_heap *heap, const struct hc_classifier *classifier)
+{
+	struct hc_classifier_scratch *scratch;
+
+	if (failed(hc_heap_check((struct hc_heap *)heap)) ||
+	    failed(hc_classifier_scratch_create(classifier, &scratch)))
+		return;
+	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
+		const struct hc_inconsistency *fault = &heap->inconsistencies[i];
+		struct hc_damage damage;
+		hc_damage_look(heap, fault, classifier, scratch, &damage);
+		hc_damage_explains_abort(heap, fault);
+		check(fault->what && *fault->what, "an inconsistency without words");
+	}
+	hc_classifier_scratch_destroy(scratch);
+}
+
+static void analyze(struct hc_process *process, struct hc_heap *heap,
+		    const struct hc_classifier *classifier)
+{
+	check_chunks(heap);
+	run_damage(heap, classifier);
+	run_histogram(heap);
+	/* Marks reachability, which the others need. */
+	run_verdict(process, heap, classifier);
+	run_accounting(process, heap);
+	if (heap->reach_known)
+		run_leaks(process, heap, classifier);
+	run_classify(process, heap, classifier);
+	run_regions(process, heap, classifier);
+	run_search(process, heap, "[a-z]+:[0-9]+", HC_SEARCH_CHUNKS, 10);
+	run_search(process, heap, "(?i)session", HC_SEARCH_CHUNKS, 0);
+	run_whats(process, heap, classifier);
+}
+
+/** The same for all cores, and dear to make. */
+static const struct hc_signatures *signatures(void)
+{
+	static struct hc_signatures *set;
+
+	if (!set && failed(hc_signatures_create(&set)))
+		check(false, "no signatures");
+	return set;
+}
+
+static enum pipeline_outcome run(struct hc_process *process, struct hc_heap *heap)
+{
+	struct hc_classifier *classifier;
+
+	if (failed(hc_classifier_create(process, heap, signatures(), &classifier)))
+		return PIPELINE_PARTIAL;
+	if (heap) {
+		analyze(process, heap, classifier);
+	} else {
+		run_accounting(process, NULL);
+		run_regions(process, NULL, classifier);
+		run_verdict(process, NULL, classifier);
+	}
+	hc_classifier_destroy(classifier);
+	if (!heap)
+		return PIPELINE_NO_HEAP;
+	return process->diag.partial || heap->partial ? PIPELINE_PARTIAL : PIPELINE_WHOLE;
+}
+
+enum pipeline_outcome pipeline_run(const char *path)
+{
+	hc_cleanup(process_closep) struct hc_process *process = NULL;
+	hc_cleanup(heap_closep) struct hc_heap *heap = NULL;
+
+	if (failed(hc_process_open(path, &process_options, &process)))
+		return PIPELINE_REFUSED;
+	if (failed(hc_heap_open(process, &heap)))
+		heap = NULL;
+	return run(process, heap);
+}
+
+enum pipeline_outcome pipeline_open(const char *path)
+{
+	hc_cleanup(process_closep) struct hc_process *process = NULL;
+	uint64_t previous = 0;
+
+	if (failed(hc_process_open(path, &process_options, &process)))
+		return PIPELINE_REFUSED;
+	for (size_t i = 0; i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		check(mapping->start >= previous && mapping->end > mapping->start,
+		      "mappings overlap or are out of order");
+		previous = mapping->end;
+	}
+	run_accounting(process, NULL);
+	return process->diag.partial ? PIPELINE_PARTIAL : PIPELINE_WHOLE;
+}
