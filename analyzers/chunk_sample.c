@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
@@ -22,20 +23,6 @@ void hc_chunk_sample_deinit(struct hc_chunk_sample *sample)
 {
 	free(sample->addresses);
 	*sample = (struct hc_chunk_sample){0};
-}
-
-static struct hc_error *grow(struct hc_chunk_sample *sample)
-{
-	size_t num = sample->allocated ? sample->allocated * 2 : 256;
-
-	if (num > sample->max)
-		num = sample->max;
-	uint64_t *addresses = reallocarray(sample->addresses, num, sizeof(*addresses));
-	if (!addresses)
-		return &hc_enomem;
-	sample->addresses = addresses;
-	sample->allocated = num;
-	return NULL;
 }
 
 uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride)
@@ -70,11 +57,10 @@ struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struc
 	sample->bytes += chunk->size;
 	if (place != hc_chunk_sample_pick(group, sample->stride))
 		return NULL;
-	if (sample->num == sample->allocated) {
-		struct hc_error *err = grow(sample);
-		if (err)
-			return err;
-	}
+	struct hc_error *err =
+		hc_array_reserve(&sample->addresses, sample->num, sizeof(*sample->addresses));
+	if (err)
+		return err;
 	sample->addresses[sample->num++] = chunk->address;
 	return NULL;
 }
@@ -119,7 +105,7 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
 struct catch
 {
 	struct hc_chunk *chunks;
-	size_t num, allocated;
+	size_t num;
 };
 
 struct filter {
@@ -133,15 +119,9 @@ struct filter {
 
 static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk)
 {
-	if (catch->num == catch->allocated) {
-		size_t num = catch->allocated ? catch->allocated * 2 : 256;
-		struct hc_chunk *chunks = reallocarray(catch->chunks, num, sizeof(*chunks));
-
-		if (!chunks)
-			return &hc_enomem;
-		catch->chunks = chunks;
-		catch->allocated = num;
-	}
+	struct hc_error *err = hc_array_reserve(&catch->chunks, catch->num, sizeof(*catch->chunks));
+	if (err)
+		return err;
 	catch->chunks[catch->num++] = *chunk;
 	return NULL;
 }

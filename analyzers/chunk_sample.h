@@ -15,7 +15,7 @@
 
 struct hc_chunk_sample {
 	uint64_t *addresses; /**< user addresses */
-	size_t num, allocated;
+	size_t num;
 	size_t max;       /**< the bound; even */
 	uint64_t stride;  /**< one of so many is kept; 1: all */
 	uint64_t offered; /**< chunks */

@@ -192,6 +192,64 @@ static void test_chunks_of_a_group(void **state)
 	fake_deinit(&fake);
 }
 
+/** What a walk over all groups has seen of one, by number. */
+struct walked {
+	size_t roots[4], below[4], texts[4];
+	size_t fail_after; /* calls until it gives up */
+	uint64_t last_root;
+};
+
+static struct hc_error *walk(void *ctx, size_t number, const struct hc_chunk *chunk,
+			     hc_class_id class, bool indirect)
+{
+	struct walked *walked = ctx;
+
+	assert_in_range(number, 1, 3);
+	if (!walked->fail_after--)
+		return &hc_enomem;
+	if (!indirect) {
+		assert_true(chunk->address > walked->last_root);
+		walked->last_root = chunk->address;
+	}
+	++*(indirect ? &walked->below[number] : &walked->roots[number]);
+	walked->texts[number] += hc_class_of(classes.classifier, class)->textual;
+	return NULL;
+}
+
+/** One walk gives what hc_leaks_each() gives group by group. */
+static void test_walk(void **state)
+{
+	struct fake fake;
+	uint64_t c[REQUESTS][4];
+	struct hc_leaks leaks;
+	struct walked walked = {.fail_after = SIZE_MAX};
+
+	(void)state;
+	make_requests(&fake, 2, c);
+	fake_store(&fake, c[5][0] + 8, 0);
+	run(&fake, NULL, &leaks);
+	assert_null(hc_leaks_walk(fake.heap, &leaks, 3, walk, &walked));
+	for (size_t i = 1; i <= 3; i++) {
+		struct members members = {.stop_after = SIZE_MAX};
+
+		assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, i, remember, &members));
+		assert_int_equal(walked.roots[i], members.roots);
+		assert_int_equal(walked.below[i], members.below);
+	}
+	assert_true(walked.texts[1] >= REQUESTS - 1);
+	walked = (struct walked){.fail_after = SIZE_MAX};
+	assert_null(hc_leaks_walk(fake.heap, &leaks, 1, walk, &walked));
+	assert_int_equal(walked.roots[1], REQUESTS - 1);
+	assert_int_equal(walked.roots[2] + walked.roots[3], 0);
+	walked = (struct walked){.fail_after = SIZE_MAX};
+	assert_null(hc_leaks_walk(fake.heap, &leaks, 1000, walk, &walked));
+	assert_int_equal(walked.roots[2], 1);
+	walked = (struct walked){.fail_after = 2};
+	assert_ptr_equal(hc_leaks_walk(fake.heap, &leaks, 3, walk, &walked), &hc_enomem);
+	hc_leaks_deinit(&leaks);
+	fake_deinit(&fake);
+}
+
 static void test_what(void **state)
 {
 	struct fake fake;
@@ -303,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_requests_are_one_group),
 		cmocka_unit_test(test_shared_tree_and_selection),
 		cmocka_unit_test(test_chunks_of_a_group),
+		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_what),
 		cmocka_unit_test(test_regions),
 	};

@@ -171,12 +171,44 @@ static void test_merge(void **state)
 	hc_top_texts_deinit(&all);
 }
 
+/** A table that copies needs its texts only while they are added, also when they replace each other. */
+static void test_copies(void **state)
+{
+	struct hc_top_texts table;
+	struct hc_search_text *list;
+	char buffer[16];
+	size_t num;
+
+	(void)state;
+	hc_top_texts_init(&table, 16 * HC_TOP_TEXTS_PLACE_BYTES);
+	table.copies = true;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(buffer, sizeof(buffer), "%u", i % 2 ? 7 : i);
+		assert_null(hc_top_texts_add(
+			&table, (struct hc_bytes){(const uint8_t *)buffer, strlen(buffer)}, 1, 0));
+	}
+	memset(buffer, 'x', sizeof(buffer));
+	assert_null(hc_top_texts_list(&table, 1, &list, &num));
+	assert_int_equal(num, 1);
+	assert_int_equal(number(&list[0]), 7);
+	assert_int_equal(list[0].matches - list[0].error, 500);
+	free(list);
+	const struct hc_top_entry *found = hc_top_texts_find(&table, text(7));
+	assert_non_null(found);
+	assert_int_equal(found->count, 500);
+	assert_null(hc_top_texts_find(&table, text(9)));
+	hc_top_texts_clear(&table);
+	assert_null(hc_top_texts_find(&table, text(7)));
+	hc_top_texts_deinit(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
