@@ -182,9 +182,12 @@ static bool find_run(const struct glibc *g, uint64_t address, uint64_t *start, u
 	return false;
 }
 
-static struct hc_error *walk_main_stretch(struct glibc *g, uint64_t first, uint64_t end)
+/** Walk the part of the main arena that was got from the system at @p start. */
+static struct hc_error *walk_main_stretch(struct glibc *g, uint64_t start, uint64_t end)
 {
+	uint64_t first = first_chunk(g, start);
 	g->heap->arenas[0].num_heaps++;
+	g->heap->arenas[0].outside += first - start;
 	struct glibc_stretch stretch = {
 		.kind = HC_SPAN_MAIN,
 		.arena = 0,
@@ -216,7 +219,7 @@ static struct hc_error *walk_contiguous(struct glibc *g)
 	}
 	if (!base)
 		base = start;
-	return walk_main_stretch(g, first_chunk(g, base), main_end(g, base, end));
+	return walk_main_stretch(g, base, main_end(g, base, end));
 }
 
 /** Whether a stretch of the main arena begins at the page @p at; where it ends. */
@@ -257,9 +260,11 @@ static struct hc_error *walk_stretches_of_run(struct glibc *g, uint64_t start, u
 			at = round_up(at + 1, page);
 			continue;
 		}
-		struct hc_error *err = walk_main_stretch(g, first_chunk(g, at), end);
+		struct hc_error *err = walk_main_stretch(g, at, end);
 		if (err)
 			return err;
+		/* On i386 the fenceposts end less than a unit before the page does. */
+		g->heap->arenas[0].outside += round_up(end, g->params.alignment) - end;
 		*sum += stretch_bytes(g, at, end);
 		at = round_up(end, page);
 	}
@@ -317,7 +322,7 @@ static struct hc_error *walk_without_arena(struct glibc *g)
 			    glibc_probe(g, first, end, 4 * MIN_CHAIN, &stop) < 4 * MIN_CHAIN :
 			    !glibc_main_heap_at(g, start, end))
 			continue;
-		struct hc_error *err = walk_main_stretch(g, first, end);
+		struct hc_error *err = walk_main_stretch(g, start, end);
 		if (err)
 			return err;
 		guess_top(g, end);
