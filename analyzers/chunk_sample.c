@@ -104,25 +104,34 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
 /** Chunks of one slice that were selected. */
 struct catch
 {
-	struct hc_chunk *chunks;
+	struct caught {
+		struct hc_chunk chunk;
+		size_t sample; /* that it is for */
+	} * chunks;
 	size_t num;
 };
 
 struct filter {
 	const struct hc_heap *heap;
 	const struct hc_selection *selection;
+	struct hc_chunk_sample *samples;
+	size_t num_samples;
+	hc_chunk_sort_fn fn;
+	void *ctx;
 	struct hc_selection_scratch **scratch; /* of each worker */
 	struct hc_slice *slices;
+	size_t num_slices;
 	size_t first; /* slice of the batch's first task */
 	struct catch *catches;
 };
 
-static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk)
+static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk,
+				    size_t sample)
 {
 	struct hc_error *err = hc_array_reserve(&catch->chunks, catch->num, sizeof(*catch->chunks));
 	if (err)
 		return err;
-	catch->chunks[catch->num++] = *chunk;
+	catch->chunks[catch->num++] = (struct caught){*chunk, sample};
 	return NULL;
 }
 
@@ -137,47 +146,52 @@ static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
 	catch->num = 0;
 	hc_chunk_iter_slice(&iter, filter->heap, filter->slices[filter->first + task]);
 	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
-		if (hc_selection_has(filter->selection, filter->heap, &chunk,
-				     filter->scratch[worker]))
-			err = catch_chunk(catch, &chunk);
+		if (!hc_selection_has(filter->selection, filter->heap, &chunk,
+				      filter->scratch[worker]))
+			continue;
+		size_t sample = filter->fn(filter->ctx, &chunk);
+		if (sample < filter->num_samples)
+			err = catch_chunk(catch, &chunk, sample);
 	}
 	return err;
 }
 
-static struct hc_error *offer_batch(struct hc_chunk_sample *sample, const struct filter *filter,
-				    size_t num)
+static struct hc_error *offer_batch(const struct filter *filter, size_t num)
 {
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; i < num; i++) {
-		for (size_t k = 0; !err && k < filter->catches[i].num; k++)
-			err = hc_chunk_sample_add(sample, &filter->catches[i].chunks[k]);
+		for (size_t k = 0; !err && k < filter->catches[i].num; k++) {
+			const struct caught *caught = &filter->catches[i].chunks[k];
+
+			err = hc_chunk_sample_add(&filter->samples[caught->sample], &caught->chunk);
+		}
 	}
 	return err;
 }
 
-static struct hc_error *run_filter(struct hc_chunk_sample *sample, struct filter *filter,
-				   unsigned jobs, size_t num_slices, size_t batch)
+static struct hc_error *run_filter(struct filter *filter, unsigned jobs, size_t batch)
 {
 	struct hc_error *err = NULL;
 
 	for (unsigned i = 0; !err && i < jobs; i++)
 		err = hc_selection_scratch_create(filter->selection, &filter->scratch[i]);
-	for (filter->first = 0; !err && filter->first < num_slices; filter->first += batch) {
-		size_t left = num_slices - filter->first;
+	for (filter->first = 0; !err && filter->first < filter->num_slices;
+	     filter->first += batch) {
+		size_t left = filter->num_slices - filter->first;
 		size_t num = left < batch ? left : batch;
 
 		err = hc_parallel_for(jobs, num, filter_slice, filter);
 		if (!err)
-			err = offer_batch(sample, filter, num);
+			err = offer_batch(filter, num);
 	}
 	return err;
 }
 
-struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
-					const struct hc_process *process,
-					const struct hc_heap *heap,
-					const struct hc_selection *selection)
+struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
+				      const struct hc_process *process, const struct hc_heap *heap,
+				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
+				      void *ctx)
 {
 	struct hc_selection all;
 	hc_cleanup_free struct hc_slice *slices = NULL;
@@ -192,13 +206,36 @@ struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
 	if (!scratch || !catches)
 		return &hc_enomem;
 	hc_selection_init(&all);
-	struct filter filter = {heap, selection ? selection : &all, scratch, slices, 0, catches};
+	struct filter filter = {.heap = heap,
+				.selection = selection ? selection : &all,
+				.samples = samples,
+				.num_samples = num,
+				.fn = fn,
+				.ctx = ctx,
+				.scratch = scratch,
+				.slices = slices,
+				.num_slices = num_slices,
+				.catches = catches};
 
-	err = run_filter(sample, &filter, process->jobs, num_slices, batch);
+	err = run_filter(&filter, process->jobs, batch);
 	for (unsigned i = 0; i < process->jobs; i++)
 		hc_selection_scratch_destroy(scratch[i]);
 	for (size_t i = 0; i < batch; i++)
 		free(catches[i].chunks);
 	return err;
+}
+
+static size_t only_sample(void *ctx __attribute__((unused)),
+			  const struct hc_chunk *chunk __attribute__((unused)))
+{
+	return 0;
+}
+
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
+					const struct hc_process *process,
+					const struct hc_heap *heap,
+					const struct hc_selection *selection)
+{
+	return hc_chunk_sample_sort(sample, 1, process, heap, selection, only_sample, NULL);
 }
 /**@}*/

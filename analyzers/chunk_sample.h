@@ -58,4 +58,14 @@ struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
 					const struct hc_heap *heap,
 					const struct hc_selection *selection);
 
+/** Which of several samples a chunk is for; their number or more: none. Called by several threads.
+ */
+typedef size_t (*hc_chunk_sort_fn)(void *ctx, const struct hc_chunk *chunk);
+
+/** The same for @p num samples in one pass. */
+struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
+				      const struct hc_process *process, const struct hc_heap *heap,
+				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
+				      void *ctx);
+
 #endif
