@@ -1,237 +1,59 @@
 /**
  * @file
- * The classes and the order in which they are tried.
+ * Trying the signatures in the order of precedence.
  *
- * Speed comes from not calling PCRE2: a chunk without a run of text never gets there, and a run
- * only meets the patterns that may begin with its first byte and whose required literal it holds.
+ * Speed comes from not calling PCRE2: a chunk without a run of text never gets to the patterns of text, and a run only
+ * meets those that may begin with its first byte and whose required literal it holds. Patterns of bytes are filed by their
+ * first byte too. Nothing is allocated for a chunk.
  */
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "analyzers/classify.h"
 
-#include <pcre2.h>
-
-#include "analyzers/structure.h"
+#include "analyzers/signature_set.h"
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
-/** The built-in classes, in the order of precedence; "other" is none of them. */
-enum {
-	CLASS_ZERO = HC_CLASS_OTHER + 1,
-	CLASS_HTTP_REQUEST,
-	CLASS_HTTP_RESPONSE,
-	CLASS_REDIS_COMMAND,
-	CLASS_FORM_DATA,
-	CLASS_JSON,
-	CLASS_MARKUP,
-	CLASS_SQL,
-	CLASS_KEY,
-	CLASS_TEXT,
-	CLASS_UTF8,
-	CLASS_POINTERS,
-	CLASS_SMALL_INTS,
-	CLASS_RANDOM,
-	NUM_CLASSES
-};
-
-static const struct hc_class classes[NUM_CLASSES] = {
-	[CLASS_ZERO] = {"zero", "all zero", "Every byte of the chunk is 0.", false},
-	[CLASS_HTTP_REQUEST] = {"http-request", "HTTP request",
-				   "An HTTP/1 request line: method, target, version.", true},
-	[CLASS_HTTP_RESPONSE] = {"http-response", "HTTP response",
-				    "An HTTP/1 status line: version and status code.", true},
-	[CLASS_REDIS_COMMAND] =
-		{"redis-command", "Redis command",
-		 "A RESP array of bulk strings, or an inline command with its key.", true},
-	[CLASS_FORM_DATA] = {"form-data", "form data",
-				"At least two name=value pairs joined by &.", true},
-	[CLASS_JSON] = {"json", "JSON",
-			   "A JSON object or array, or the beginning of one, with some content.",
-			   true},
-	[CLASS_MARKUP] = {"markup", "XML/HTML",
-			     "An XML or HTML prolog, or an element that is closed.", true},
-	[CLASS_SQL] = {"sql", "SQL",
-			  "A statement with its second keyword: SELECT … FROM, INSERT INTO, "
-			  "UPDATE … SET and the like.",
-			  true},
-	[CLASS_KEY] =
-		{"key", "Redis-like key",
-		 "One word of at most 256 bytes in parts joined by colons: user:1234:cart.", true},
-	[CLASS_TEXT] = {"text", "text", "Printable ASCII that makes up the chunk.", true},
-	[CLASS_UTF8] = {"utf8", "UTF-8 text", "Printable text with characters beyond ASCII.",
-			   true},
-	[CLASS_POINTERS] = {"pointers", "pointers only",
-			       "Words that are NULL or addresses of mapped memory.", false},
-	[CLASS_SMALL_INTS] = {"small-ints", "small integers",
-				 "32-bit or 64-bit integers below 65,536 in magnitude.", false},
-	[CLASS_RANDOM] = {"random", "compressed or random",
-			     "At least 64 bytes whose values are spread like noise.", false},
-	[HC_CLASS_OTHER] = {"other", "other binary", "None of the other classes.", false},
-};
-
-struct hc_signatures {
-	char none; /* nothing yet: the set is the same for all */
-};
-
-struct hc_error *hc_signatures_create(struct hc_signatures **ret)
-{
-	*ret = calloc(1, sizeof(**ret));
-	return *ret ? NULL : &hc_enomem;
-}
-
-void hc_signatures_destroy(struct hc_signatures *signatures)
-{
-	free(signatures);
-}
-
-size_t hc_signatures_num_classes(const struct hc_signatures *signatures __attribute__((unused)))
-{
-	return NUM_CLASSES;
-}
-
-const struct hc_class *
-hc_signatures_class(const struct hc_signatures *signatures __attribute__((unused)), hc_class_id id)
-{
-	return &classes[id];
-}
-
-hc_class_id hc_signatures_find(const struct hc_signatures *signatures __attribute__((unused)),
-			       const char *name)
-{
-	for (hc_class_id i = 0; i < NUM_CLASSES; i++) {
-		if (strcmp(classes[i].name, name) == 0)
-			return i;
-	}
-	return HC_CLASS_NONE;
-}
-
-/* --- Patterns --- */
-
-#define LETTERS_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define LETTERS_LOWER "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
-#define SPACES " \t\r\n"
-
-/** Bytes of a name, and of a value, in form data. */
-#define FORM_NAME "[A-Za-z0-9_.%+\\-\\[\\]]{1,64}+"
-#define FORM_VALUE "[A-Za-z0-9_.~%+*/:@,;!$'()\\[\\]{}|-]*+"
-
-/** Redis commands on keys that are English words too: these want a key with a colon, or CRLF. */
-#define REDIS_PLAIN                                                                                \
-	"(?:GET|SET|DEL|EXISTS|EXPIRE|TTL|INCR|DECR|APPEND|PERSIST|UNLINK|TYPE|TOUCH|PUBLISH|"     \
-	"SUBSCRIBE|STRLEN|WATCH)"
-#define REDIS_DISTINCT                                                                             \
-	"(?:HGET|HSET|HSETNX|HMGET|HMSET|HGETALL|HDEL|HINCRBY|HEXISTS|HKEYS|HVALS|HLEN|LPUSH|"     \
-	"RPUSH|LPOP|RPOP|LRANGE|LLEN|LTRIM|LINDEX|SADD|SREM|SMEMBERS|SISMEMBER|SCARD|SPOP|SUNION|" \
-	"SINTER|ZADD|ZREM|ZRANGE|ZRANGEBYSCORE|ZREVRANGE|ZSCORE|ZINCRBY|ZCARD|ZRANK|MGET|MSET|"    \
-	"SETEX|PSETEX|SETNX|GETSET|GETEX|INCRBY|INCRBYFLOAT|DECRBY|PEXPIRE|EXPIREAT|PEXPIREAT|"    \
-	"PTTL|XADD|XREAD|XRANGE|PFADD|PFCOUNT|EVALSHA)"
-
-/**
- * Statements, in upper and in lower case. Mixed case is more often prose ("Select one from the
- * list").
- */
-#define SQL_UPPER                                                                                  \
-	"\\A\\s*+(?:SELECT\\s[\\s\\S]{1,2000}?\\sFROM\\s+[A-Za-z_\"`(%\\[]|"                       \
-	"(?:INSERT|REPLACE)\\s+(?:OR\\s+[A-Z]+\\s+)?INTO\\s+\\S|"                                  \
-	"UPDATE\\s+(?:OR\\s+[A-Z]+\\s+)?[^\\s=]+\\s+SET\\s+[^=]{1,128}=|"                          \
-	"DELETE\\s+FROM\\s+\\S|"                                                                   \
-	"CREATE\\s+(?:(?:TEMP|TEMPORARY|UNIQUE|VIRTUAL|OR\\s+REPLACE)\\s+)*+"                      \
-	"(?:TABLE|INDEX|VIEW|TRIGGER)\\s+\\S|"                                                     \
-	"ALTER\\s+TABLE\\s+\\S|DROP\\s+(?:TABLE|INDEX|VIEW|TRIGGER)\\s+\\S|"                       \
-	"WITH\\s+(?:RECURSIVE\\s+)?[A-Za-z_]\\w*\\s*(?:\\([^()]*\\)\\s*)?AS\\s*\\()"
-#define SQL_LOWER                                                                                  \
-	"\\A(?=[\\s\\S]*[*=();?])\\s*+(?:"                                                         \
-	"select\\s[\\s\\S]{1,2000}?\\sfrom\\s+[a-z_\"`(%\\[]|"                                     \
-	"(?:insert|replace)\\s+(?:or\\s+[a-z]+\\s+)?into\\s+\\S+\\s*(?:\\(|values|select)|"        \
-	"update\\s+[^\\s=]+\\s+set\\s+[^=\\s]{1,128}\\s*=|"                                        \
-	"delete\\s+from\\s+\\S+(?:\\s+where\\s|\\s*;|\\s*\\z)|"                                    \
-	"create\\s+(?:(?:temp|temporary|unique|virtual)\\s+)*+table\\s+[^\\s(]+\\s*\\()"
-
-/**
- * A key is one word in parts joined by single colons. It begins with a letter, which leaves out
- * times of day. Not keys: scopes (a::b), MAC and IPv6 addresses, URLs, search paths (a part that
- * begins with '/', '.' or '~'), and places in source files.
- */
-#define KEY                                                                                        \
-	"\\A(?!(?:[0-9A-Fa-f]{1,4}:){3,}[0-9A-Fa-f]{1,4}\\z)"                                      \
-	"(?!(?:https?|wss?|ftp|mailto|urn|data|file|tcp|udp|unix|jdbc|redis|about|javascript|tel)" \
-	":)"                                                                                       \
-	"(?![^:]*\\.(?:c|cc|cpp|cxx|h|hpp|S|py|pl|pm|rb|js|ts|java|go|rs|lua|sh|so)(?:\\.[0-9]+)*" \
-	":)"                                                                                       \
-	"[A-Za-z_][A-Za-z0-9_.{}@+#$-]{0,63}+"                                                     \
-	"(?::(?![/.~])[A-Za-z0-9_.{}@+#$/|*-]{1,128}+)++\\z"
-
-/** What a run of text is to its chunk, from the least. */
-enum place {
-	ANYWHERE, /**< it only is there: what it says must be proof enough */
-	FIELD,    /**< a string in a struct (hc_run_is_field()) */
-	WHOLE,    /**< what the chunk holds (hc_run_is_text()) */
-};
-
-/** One pattern of a class. The subject is one run of text: \A and \z are its ends. */
-struct class_pattern {
+/** One pattern of one class, or its check. */
+struct entry {
 	hc_class_id class;
-	const char *text;
-	const char *first;   /**< bytes that it may begin with; NULL: any */
-	const char *literal; /**< what the run must hold; NULL: nothing */
-	size_t max_size;     /**< longer runs don't match; 0: no bound */
-	enum place place;    /**< the least that the run must be */
+	const struct hc_signature *signature;
+	const struct hc_signature_pattern *pattern; /* NULL: the check */
 };
 
-/** By class, in the order of precedence. JSON, text and UTF-8 are functions and come in between. */
-static const struct class_pattern class_patterns[] = {
-	{CLASS_HTTP_REQUEST,
-	 "\\A[^\\r\\n]{0,8}?(?<![A-Za-z])([A-Z]{3,16} [^\\x00-\\x20\\x7f]{1,4000} HTTP/1\\.[01])"
-	 "(?=[\\r\\n]|\\z)",
-	 NULL, " HTTP/1.", 0, ANYWHERE},
-	{CLASS_HTTP_RESPONSE, "\\AHTTP/1\\.[01] [1-5][0-9]{2}(?:[ \\r\\n]|\\z)", "H", "HTTP/1.",
-	 0, ANYWHERE},
-	{CLASS_REDIS_COMMAND,
-	 "\\A\\*[1-9][0-9]{0,6}\\r\\n\\$[0-9]{1,9}\\r\\n[A-Za-z_.|-]{2,24}(?:\\r|\\z)", "*",
-	 "\r\n$", 0, ANYWHERE},
-	{CLASS_REDIS_COMMAND,
-	 "\\A(?:" REDIS_DISTINCT " [!-~]{1,512}+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|" REDIS_PLAIN
-	 " (?!/)(?:(?![!-~]*://)[!-~]+:[!-~]+(?: [ -~]{0,2048})?(?:\\r?\\n|\\z)|[!-~]{1,512}+"
-	 "(?: [ -~]{0,2048})?\\r\\n))",
-	 LETTERS_UPPER, " ", 0, WHOLE},
-	{CLASS_FORM_DATA,
-	 "\\A" FORM_NAME "=" FORM_VALUE "(?:&" FORM_NAME "=" FORM_VALUE ")++(?:&[^=&\\s]{0,64})?"
-	 "(?:[\\r\\n]|\\z)",
-	 NULL, "&", 0, WHOLE},
-	{CLASS_MARKUP,
-	 "\\A\\s*+(?:<\\?xml\\s|<!(?i:DOCTYPE)\\s|<!--|<[A-Za-z][A-Za-z0-9:._-]{0,63}+"
-	 "(?:\\s[^<>]{0,2048})?(?:/>|(?<=/)>|>[\\s\\S]*?(?:</[A-Za-z]|/>)))",
-	 "<" SPACES, "<", 0, ANYWHERE},
-	{CLASS_SQL, SQL_UPPER, "SIRUDCAW" SPACES, " ", 0, ANYWHERE},
-	{CLASS_SQL, SQL_LOWER, "siruwdc" SPACES, " ", 0, ANYWHERE},
-	{CLASS_KEY, KEY, LETTERS_UPPER LETTERS_LOWER "_", ":", 256, FIELD},
+/** What may begin with each byte, in the order of precedence. */
+struct by_first {
+	uint32_t start[257]; /* into entries */
+	struct entry *entries;
 };
-
-#define NUM_PATTERNS (sizeof(class_patterns) / sizeof(class_patterns[0]))
 
 struct hc_classifier {
 	const struct hc_signatures *signatures;
-	pcre2_code *codes[NUM_PATTERNS];
-	bool jit[NUM_PATTERNS];
-	uint32_t first[256];     /**< bit per pattern that may begin with the byte */
-	struct hc_ranges mapped; /**< what a pointer may point to */
+	struct by_first runs;    /* of text */
+	struct by_first starts;  /* of chunks */
+	struct by_first headers; /* at one of hc_header_offsets */
+	struct entry *anywhere;  /* patterns of bytes without an anchor */
+	size_t num_anywhere;
+	struct entry *checks;    /* of bytes */
+	size_t num_checks;
+	hc_class_id zero, text, utf8; /* HC_CLASS_NONE: there is none */
+	struct hc_ranges mapped; /* what a pointer may point to */
 	unsigned word_size;
 };
 
 struct hc_classifier_scratch {
-	pcre2_match_data *data;
-	pcre2_match_context *context;
+	struct hc_signature_match match;
 };
 
-/** No pattern above needs more; hostile text can't make one slow. */
-#define CLASS_MATCH_LIMIT 100000
+/* --- Making it --- */
 
 void hc_classifier_destroy(struct hc_classifier *classifier)
 {
 	if (!classifier)
 		return;
-	for (size_t i = 0; i < NUM_PATTERNS; i++)
-		pcre2_code_free(classifier->codes[i]);
+	free(classifier->runs.entries);
+	free(classifier->starts.entries);
+	free(classifier->headers.entries);
+	free(classifier->anywhere);
+	free(classifier->checks);
 	free(classifier->mapped.items);
 	free(classifier);
 }
@@ -241,25 +63,134 @@ static void classifier_destroyp(struct hc_classifier **classifier)
 	hc_classifier_destroy(*classifier);
 }
 
-static struct hc_error *compile_pattern(struct hc_classifier *classifier, size_t i)
+static bool may_begin(const struct hc_signature *signature,
+		      const struct hc_signature_pattern *pattern, uint8_t byte)
 {
-	const struct class_pattern *pattern = &class_patterns[i];
-	int code;
-	PCRE2_SIZE offset;
+	if (!pattern)
+		return strchr(signature->check->first, byte);
+	return signature->anchor == HC_ANCHOR_ANYWHERE || (pattern->first[byte / 64] >> byte % 64 & 1);
+}
 
-	classifier->codes[i] = pcre2_compile((PCRE2_SPTR)pattern->text, PCRE2_ZERO_TERMINATED,
-					     PCRE2_NEVER_UTF, &code, &offset, NULL);
-	if (!classifier->codes[i]) {
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "pattern of class %s: PCRE2 error %d at offset %zu",
-				       classes[pattern->class].name, code, (size_t)offset);
+/** Whether an entry belongs to a table. */
+typedef bool (*wanted_fn)(const struct hc_signature *signature);
+
+static bool is_run(const struct hc_signature *signature)
+{
+	return signature->class.kind == HC_SIGNATURE_TEXT ||
+	       (signature->check && signature->check->role == HC_CHECK_RUN);
+}
+
+static bool is_start(const struct hc_signature *signature)
+{
+	return signature->class.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_START;
+}
+
+static bool is_header(const struct hc_signature *signature)
+{
+	return signature->class.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_HEADER;
+}
+
+static bool is_anywhere(const struct hc_signature *signature)
+{
+	return signature->class.kind == HC_SIGNATURE_BYTES &&
+	       signature->anchor == HC_ANCHOR_ANYWHERE;
+}
+
+static bool is_bytes_check(const struct hc_signature *signature)
+{
+	return signature->check && signature->check->role == HC_CHECK_BYTES;
+}
+
+/**
+ * Collect the patterns and checks of the wanted signatures that may begin with @p byte (negative: all).
+ *
+ * @param[out] entries room for all of them; NULL: only count
+ */
+static size_t collect(const struct hc_signatures *signatures, wanted_fn wanted, int byte,
+		      struct entry *entries)
+{
+	size_t num = 0;
+
+	/* "other" is what remains. */
+	for (size_t i = 1; i < signatures->num_classes; i++) {
+		const struct hc_signature *signature = &signatures->classes[i];
+
+		for (size_t k = 0; wanted(signature) && k < signature->num_patterns + !!signature->check;
+		     k++) {
+			const struct hc_signature_pattern *pattern =
+				signature->check ? NULL : &signature->patterns[k];
+
+			if (byte >= 0 && !may_begin(signature, pattern, byte))
+				continue;
+			if (entries)
+				entries[num] = (struct entry){i, signature, pattern};
+			num++;
+		}
 	}
-	classifier->jit[i] = pcre2_jit_compile(classifier->codes[i], PCRE2_JIT_COMPLETE) == 0;
-	for (unsigned byte = 1; byte < 256; byte++) {
-		if (!pattern->first || strchr(pattern->first, byte))
-			classifier->first[byte] |= UINT32_C(1) << i;
+	return num;
+}
+
+static struct hc_error *file_by_first(const struct hc_signatures *signatures, wanted_fn wanted,
+				      struct by_first *ret)
+{
+	size_t num = 0;
+
+	for (unsigned byte = 0; byte < 256; byte++)
+		num += collect(signatures, wanted, byte, NULL);
+	ret->entries = calloc(num + 1, sizeof(*ret->entries));
+	if (!ret->entries)
+		return &hc_enomem;
+	num = 0;
+	for (unsigned byte = 0; byte < 256; byte++) {
+		ret->start[byte] = num;
+		num += collect(signatures, wanted, byte, ret->entries + num);
 	}
+	ret->start[256] = num;
 	return NULL;
+}
+
+static struct hc_error *list_all(const struct hc_signatures *signatures, wanted_fn wanted,
+				 struct entry **ret, size_t *num_ret)
+{
+	*num_ret = collect(signatures, wanted, -1, NULL);
+	*ret = calloc(*num_ret + 1, sizeof(**ret));
+	if (!*ret)
+		return &hc_enomem;
+	collect(signatures, wanted, -1, *ret);
+	return NULL;
+}
+
+/** The class with a check that the classifier makes itself. */
+static hc_class_id find_role(const struct hc_signatures *signatures, enum hc_check_role role)
+{
+	for (size_t i = 0; i < signatures->num_classes; i++) {
+		const struct hc_check *check = signatures->classes[i].check;
+
+		if (check && check->role == role)
+			return i;
+	}
+	return HC_CLASS_NONE;
+}
+
+static struct hc_error *file_signatures(struct hc_classifier *classifier)
+{
+	const struct hc_signatures *signatures = classifier->signatures;
+	struct hc_error *err = file_by_first(signatures, is_run, &classifier->runs);
+
+	if (!err)
+		err = file_by_first(signatures, is_start, &classifier->starts);
+	if (!err)
+		err = file_by_first(signatures, is_header, &classifier->headers);
+	if (!err)
+		err = list_all(signatures, is_anywhere, &classifier->anywhere,
+			       &classifier->num_anywhere);
+	if (!err)
+		err = list_all(signatures, is_bytes_check, &classifier->checks,
+			       &classifier->num_checks);
+	classifier->zero = find_role(signatures, HC_CHECK_ZERO);
+	classifier->text = find_role(signatures, HC_CHECK_TEXT);
+	classifier->utf8 = find_role(signatures, HC_CHECK_UTF8);
+	return err;
 }
 
 /** Remember what is mapped and accessible, neighbours merged. */
@@ -296,13 +227,10 @@ struct hc_error *hc_classifier_create(const struct hc_process *process, const st
 		return &hc_enomem;
 	classifier->signatures = signatures;
 	classifier->word_size = heap ? heap->word_size : process->memory.word_size;
-	for (size_t i = 0; i < NUM_PATTERNS; i++) {
-		struct hc_error *err = compile_pattern(classifier, i);
-		if (err)
-			return err;
-	}
+	struct hc_error *err = file_signatures(classifier);
 
-	struct hc_error *err = collect_mapped(classifier, &process->mappings);
+	if (!err)
+		err = collect_mapped(classifier, &process->mappings);
 	if (err)
 		return err;
 	*ret = hc_steal(classifier);
@@ -323,8 +251,7 @@ void hc_classifier_scratch_destroy(struct hc_classifier_scratch *scratch)
 {
 	if (!scratch)
 		return;
-	pcre2_match_data_free(scratch->data);
-	pcre2_match_context_free(scratch->context);
+	hc_signature_match_deinit(&scratch->match);
 	free(scratch);
 }
 
@@ -336,77 +263,88 @@ struct hc_error *hc_classifier_scratch_create(const struct hc_classifier *classi
 	(void)classifier;
 	if (!scratch)
 		return &hc_enomem;
-	scratch->data = pcre2_match_data_create(2, NULL);
-	scratch->context = pcre2_match_context_create(NULL);
-	if (!scratch->data || !scratch->context) {
+	struct hc_error *err = hc_signature_match_init(&scratch->match);
+
+	if (err) {
 		hc_classifier_scratch_destroy(scratch);
-		return &hc_enomem;
+		return err;
 	}
-	pcre2_set_match_limit(scratch->context, CLASS_MATCH_LIMIT);
 	*ret = scratch;
 	return NULL;
 }
 
 /* --- One chunk --- */
 
-/** What was recognised, and where in the chunk the text of it lies. */
+/** What was recognised, and where in the window. */
 struct recognised {
 	hc_class_id class;
-	size_t start, size;
+	const struct hc_signature_pattern *pattern; /* NULL: a check */
+	struct hc_bytes subject; /* what the pattern looked at */
+	size_t start;            /* in @ref subject: where what it says begins */
 };
 
-/** @param[out] start_ret where in the run the recognised text starts */
-static bool pattern_matches(const struct hc_classifier *classifier,
-			    struct hc_classifier_scratch *scratch, size_t i, struct hc_bytes text,
-			    size_t *start_ret)
+static bool holds(struct hc_bytes subject, const struct hc_literal *literal)
 {
-	const struct class_pattern *pattern = &class_patterns[i];
-	int found;
-
-	if (pattern->max_size && text.size > pattern->max_size)
-		return false;
-	if (pattern->literal &&
-	    !memmem(text.data, text.size, pattern->literal, strlen(pattern->literal)))
-		return false;
-	if (classifier->jit[i])
-		found = pcre2_jit_match(classifier->codes[i], text.data, text.size, 0, 0,
-					scratch->data, scratch->context);
-	else
-		found = pcre2_match(classifier->codes[i], text.data, text.size, 0, 0, scratch->data,
-				    scratch->context);
-	if (found < 0)
-		return false;
-	*start_ret = found >= 2 ? pcre2_get_ovector_pointer(scratch->data)[2] : 0;
-	return true;
+	return hc_literal_find(literal, false, subject, 0) != SIZE_MAX;
 }
 
-/** The class that the patterns and JSON give a run, before @p worst; else @p worst. */
-static hc_class_id match_run(const struct hc_classifier *classifier,
-				  struct hc_classifier_scratch *scratch, struct hc_bytes text,
-				  enum place place, hc_class_id worst, size_t *start_ret)
+static bool holds_any(struct hc_bytes subject, const struct hc_literals *literals)
 {
-	uint32_t bits = classifier->first[text.data[0]];
-	bool json_tried = !memchr("{[" SPACES, text.data[0], 6);
-
-	*start_ret = 0;
-	for (; bits; bits &= bits - 1) {
-		size_t i = __builtin_ctz(bits);
-		const struct class_pattern *pattern = &class_patterns[i];
-
-		if (!json_tried && pattern->class > CLASS_JSON) {
-			json_tried = true;
-			if (hc_class_precedes(CLASS_JSON, worst) && hc_is_json(text))
-				return CLASS_JSON;
-		}
-		if (!hc_class_precedes(pattern->class, worst))
-			return worst;
-		if (place >= pattern->place &&
-		    pattern_matches(classifier, scratch, i, text, start_ret))
-			return pattern->class;
+	for (size_t i = 0; i < literals->num; i++) {
+		if (holds(subject, &literals->items[i]))
+			return true;
 	}
-	if (!json_tried && hc_class_precedes(CLASS_JSON, worst) && hc_is_json(text))
-		return CLASS_JSON;
-	return worst;
+	return !literals->num;
+}
+
+/** Where the match that was found last begins. */
+static size_t match_start(const struct hc_classifier_scratch *scratch, struct hc_bytes subject)
+{
+	const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(scratch->match.data);
+
+	return offsets[0] < subject.size ? offsets[0] : 0;
+}
+
+static bool entry_matches(const struct entry *entry, struct hc_classifier_scratch *scratch,
+			  struct hc_bytes subject, size_t from)
+{
+	const struct hc_signature *signature = entry->signature;
+
+	if (signature->max_size && subject.size > signature->max_size)
+		return false;
+	if (!entry->pattern)
+		return signature->check->run(subject);
+	if (subject.size < entry->pattern->min_size)
+		return false;
+	if (signature->needed.size && !holds(subject, &signature->needed))
+		return false;
+	return holds_any(subject, &entry->pattern->literals) &&
+	       hc_signature_pattern_match(entry->pattern, &scratch->match, subject, from);
+}
+
+/** Set @p best to the class that the patterns give a run, if it precedes. */
+static void match_run(const struct hc_classifier *classifier, struct hc_classifier_scratch *scratch,
+		      struct hc_bytes text, enum hc_evidence evidence, struct recognised *best)
+{
+	const struct by_first *runs = &classifier->runs;
+
+	for (size_t i = runs->start[text.data[0]]; i < runs->start[text.data[0] + 1]; i++) {
+		const struct entry *entry = &runs->entries[i];
+
+		if (!hc_class_precedes(entry->class, best->class))
+			return;
+		if (evidence < (entry->pattern ? entry->pattern->evidence
+					       : entry->signature->evidence) ||
+		    !entry_matches(entry, scratch, text, 0))
+			continue;
+		*best = (struct recognised){
+			.class = entry->class,
+			.pattern = entry->pattern,
+			.subject = text,
+			.start = entry->pattern ? match_start(scratch, text) : 0,
+		};
+		return;
+	}
 }
 
 /**
@@ -425,14 +363,14 @@ static void strip_sds_length(struct hc_bytes window, struct hc_text_run *run)
 	}
 }
 
-static enum place place_of_run(const struct hc_classifier *classifier, struct hc_bytes window,
-			       const struct hc_text_run *run)
+static enum hc_evidence evidence_of_run(const struct hc_classifier *classifier,
+					struct hc_bytes window, const struct hc_text_run *run)
 {
 	if (hc_run_is_text(window, run, &classifier->mapped, classifier->word_size))
-		return WHOLE;
+		return HC_EVIDENCE_WHOLE;
 	if (hc_run_is_field(window, run, &classifier->mapped, classifier->word_size))
-		return FIELD;
-	return ANYWHERE;
+		return HC_EVIDENCE_FIELD;
+	return HC_EVIDENCE_ANY;
 }
 
 /** The best class that the runs of text give a window; HC_CLASS_OTHER when there is none. */
@@ -446,57 +384,93 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 
 	for (size_t i = 0; i < num; i++) {
 		struct hc_text_run *run = &runs[i];
-		enum place place = place_of_run(classifier, window, run);
-		hc_class_id worst = best.class;
-		size_t start;
+		enum hc_evidence evidence = evidence_of_run(classifier, window, run);
 
 		/* What lies behind a text is slack, not a field. */
-		if (place == FIELD && best.class != HC_CLASS_OTHER)
-			place = ANYWHERE;
+		if (evidence == HC_EVIDENCE_FIELD && best.class != HC_CLASS_OTHER)
+			evidence = HC_EVIDENCE_ANY;
 		if (run->ended)
 			strip_sds_length(window, run);
-		if (place == WHOLE && hc_class_precedes(CLASS_UTF8, worst))
-			worst = run->utf8 ? CLASS_UTF8 : CLASS_TEXT;
-
 		struct hc_bytes text = {window.data + run->start, run->size};
-		hc_class_id class = match_run(classifier, scratch, text, place, worst, &start);
-		if (hc_class_precedes(class, best.class))
-			best = (struct recognised){class, run->start + start, run->size - start};
+		hc_class_id plain = run->utf8 ? classifier->utf8 : classifier->text;
+
+		if (evidence == HC_EVIDENCE_WHOLE && plain != HC_CLASS_NONE &&
+		    hc_class_precedes(plain, best.class))
+			best = (struct recognised){.class = plain, .subject = text};
+		match_run(classifier, scratch, text, evidence, &best);
 	}
 	return best;
 }
 
-static hc_class_id recognise_binary(const struct hc_classifier *classifier,
-					 struct hc_bytes window)
+/** Try patterns that must begin at @p offset of the window. */
+static void match_at(const struct by_first *table, struct hc_classifier_scratch *scratch,
+		     struct hc_bytes window, size_t offset, struct recognised *best)
 {
-	if (hc_is_pointers(window, &classifier->mapped, classifier->word_size))
-		return CLASS_POINTERS;
-	if (hc_is_small_ints(window))
-		return CLASS_SMALL_INTS;
-	if (hc_is_random(window))
-		return CLASS_RANDOM;
-	return HC_CLASS_OTHER;
+	uint8_t first = window.data[offset];
+
+	for (size_t i = table->start[first]; i < table->start[first + 1]; i++) {
+		const struct entry *entry = &table->entries[i];
+
+		if (!hc_class_precedes(entry->class, best->class))
+			return;
+		if (entry_matches(entry, scratch, window, offset)) {
+			*best = (struct recognised){entry->class, entry->pattern, window, offset};
+			return;
+		}
+	}
 }
 
-static struct hc_bytes window_of(struct hc_bytes bytes)
+/** Set @p best to the class that patterns of bytes and checks give a chunk, if it precedes. */
+static void recognise_bytes(const struct hc_classifier *classifier,
+			    struct hc_classifier_scratch *scratch,
+			    const struct hc_check_subject *subject, struct recognised *best)
 {
-	if (bytes.size > HC_CLASSIFY_WINDOW)
-		bytes.size = HC_CLASSIFY_WINDOW;
-	return bytes;
+	struct hc_bytes window = subject->window;
+
+	if (!window.size)
+		return;
+	match_at(&classifier->starts, scratch, window, 0, best);
+	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] < window.size; i++)
+		match_at(&classifier->headers, scratch, window, hc_header_offsets[i], best);
+	for (size_t i = 0; i < classifier->num_anywhere; i++) {
+		const struct entry *entry = &classifier->anywhere[i];
+
+		if (!hc_class_precedes(entry->class, best->class))
+			break;
+		if (entry_matches(entry, scratch, window, 0))
+			*best = (struct recognised){entry->class, entry->pattern, window,
+						    match_start(scratch, window)};
+	}
+	for (size_t i = 0; i < classifier->num_checks; i++) {
+		const struct entry *entry = &classifier->checks[i];
+
+		if (!hc_class_precedes(entry->class, best->class))
+			break;
+		if (entry->signature->check->bytes(subject))
+			*best = (struct recognised){entry->class, NULL, window, 0};
+	}
+}
+
+static struct recognised recognise(const struct hc_classifier *classifier,
+				   struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
+{
+	struct hc_check_subject subject = {bytes, bytes.size, &classifier->mapped,
+					   classifier->word_size};
+
+	if (subject.window.size > HC_CLASSIFY_WINDOW)
+		subject.window.size = HC_CLASSIFY_WINDOW;
+	if (classifier->zero != HC_CLASS_NONE && hc_is_zero(bytes))
+		return (struct recognised){.class = classifier->zero, .subject = subject.window};
+	struct recognised best = recognise_text(classifier, scratch, subject.window);
+
+	recognise_bytes(classifier, scratch, &subject, &best);
+	return best;
 }
 
 hc_class_id hc_classify(const struct hc_classifier *classifier,
-			     struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
+			struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
 {
-	struct hc_bytes window = window_of(bytes);
-
-	if (hc_is_zero(bytes))
-		return CLASS_ZERO;
-
-	struct recognised text = recognise_text(classifier, scratch, window);
-	if (text.class != HC_CLASS_OTHER)
-		return text.class;
-	return recognise_binary(classifier, window);
+	return recognise(classifier, scratch, bytes).class;
 }
 
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
@@ -506,10 +480,54 @@ struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 	if (!hc_class_of(classifier, class)->textual)
 		return bytes;
 
-	struct recognised text = recognise_text(classifier, scratch, window_of(bytes));
+	struct recognised text = recognise(classifier, scratch, bytes);
 	if (text.class != class)
 		return bytes;
-	return (struct hc_bytes){bytes.data + text.start, text.size};
+	return (struct hc_bytes){text.subject.data + text.start, text.subject.size - text.start};
+}
+
+/** Take the groups of the match that was found last; what another pattern gave stays. */
+static void take_groups(const struct hc_signature_pattern *pattern,
+			const struct hc_classifier_scratch *scratch, struct hc_bytes subject,
+			struct hc_bytes values[HC_MAX_ATTRIBUTES])
+{
+	const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(scratch->match.data);
+
+	for (size_t i = 0; i < pattern->num_groups; i++) {
+		const struct hc_group *group = &pattern->groups[i];
+		PCRE2_SIZE start = offsets[2 * group->number], end = offsets[2 * group->number + 1];
+
+		if (values[group->attribute].data || start == PCRE2_UNSET || start > end ||
+		    end > subject.size)
+			continue;
+		values[group->attribute] = (struct hc_bytes){subject.data + start, end - start};
+	}
+}
+
+hc_class_id hc_class_values(const struct hc_classifier *classifier,
+			    struct hc_classifier_scratch *scratch, struct hc_bytes bytes,
+			    struct hc_bytes values[HC_MAX_ATTRIBUTES])
+{
+	struct recognised found = recognise(classifier, scratch, bytes);
+	const struct hc_signature *signature = &classifier->signatures->classes[found.class];
+	struct hc_bytes content = found.subject;
+
+	memset(values, 0, HC_MAX_ATTRIBUTES * sizeof(*values));
+	if (!signature->class.num_attributes)
+		return found.class;
+	/* Later tries have overwritten the match. */
+	size_t from = signature->class.kind == HC_SIGNATURE_BYTES ? found.start : 0;
+	if (found.pattern && found.pattern->num_groups &&
+	    hc_signature_pattern_match(found.pattern, &scratch->match, content, from))
+		take_groups(found.pattern, scratch, content, values);
+	for (size_t i = 0; i < signature->num_extra; i++) {
+		const struct hc_signature_pattern *extra = &signature->extra[i];
+
+		if (holds_any(content, &extra->literals) &&
+		    hc_signature_pattern_match(extra, &scratch->match, content, found.start))
+			take_groups(extra, scratch, content, values);
+	}
+	return found.class;
 }
 
 /* --- All chunks --- */

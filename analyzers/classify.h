@@ -56,6 +56,15 @@ struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 				struct hc_classifier_scratch *scratch, hc_class_id class,
 				struct hc_bytes bytes);
 
+/**
+ * The class of some bytes and the values of its attributes.
+ *
+ * @param[out] values by index into hc_class::attributes; without data: it has none. They point into @p bytes
+ */
+hc_class_id hc_class_values(const struct hc_classifier *classifier,
+			    struct hc_classifier_scratch *scratch, struct hc_bytes bytes,
+			    struct hc_bytes values[HC_MAX_ATTRIBUTES]);
+
 struct hc_class_count {
 	struct hc_count all;
 	struct hc_count leaked; /**< of these, definite or indirect */

@@ -520,6 +520,82 @@ bool hc_is_small_ints(struct hc_bytes window)
 	return units_are_small(window, 4, stale) || units_are_small(window, 8, stale);
 }
 
+/** Whether a double's exponent is that of a number that somebody would count or measure. */
+static bool is_usual_double(uint64_t bits)
+{
+	unsigned exponent = bits >> 52 & 0x7ff;
+
+	return exponent >= 1023 - 40 && exponent <= 1023 + 40;
+}
+
+static bool is_usual_float(uint32_t bits)
+{
+	unsigned exponent = bits >> 23 & 0xff;
+
+	return exponent >= 127 - 20 && exponent <= 127 + 20;
+}
+
+/** @param least numbers that are not 0 */
+static bool units_are_floats(struct hc_bytes window, unsigned size, size_t least)
+{
+	uint64_t first = 0;
+	size_t num = 0;
+	bool differ = false;
+
+	for (size_t i = 0; i + size <= window.size; i += size) {
+		uint64_t bits = hc_load_word(window.data + i, size);
+
+		if (!bits)
+			continue;
+		if (size == 8 ? !is_usual_double(bits) : !is_usual_float(bits))
+			return false;
+		if (!num++)
+			first = bits;
+		differ |= bits != first;
+	}
+	return num >= least && differ;
+}
+
+bool hc_is_floats(struct hc_bytes window)
+{
+	return units_are_floats(window, 8, 4) || units_are_floats(window, 4, 8);
+}
+
+bool hc_is_repeated(struct hc_bytes window)
+{
+	size_t size = window.size >= 128 ? window.size - 16 : window.size;
+
+	if (size < 32)
+		return false;
+	for (size_t unit = 1; unit <= 16 && unit * 4 <= size; unit *= 2) {
+		/* Every byte is the one that stands a unit before it. */
+		if (memcmp(window.data, window.data + unit, size - unit) == 0)
+			return !hc_is_zero((struct hc_bytes){window.data, unit});
+	}
+	return false;
+}
+
+bool hc_is_wide_text(struct hc_bytes window, unsigned unit)
+{
+	size_t num = 0, ascii = 0;
+
+	for (size_t i = 0; i + unit <= window.size; i += unit) {
+		uint32_t c = unit == 4 ? hc_load32(window.data + i)
+				       : window.data[i] | (uint32_t)window.data[i + 1] << 8;
+
+		if (!i && c == 0xfeff)
+			continue;
+		if (!c)
+			break;
+		if (c >= 0x600 || (c < 0x20 && c != '\n' && c != '\r' && c != '\t') ||
+		    (c >= 0x7f && c < 0xa0))
+			return false;
+		num++;
+		ascii += c < 0x7f;
+	}
+	return num >= 4 && ascii >= num / 2;
+}
+
 #define RANDOM_LIMIT 380
 
 /** Zeros are what most binary data has most of: noise has a quarter of one in 64 bytes. */

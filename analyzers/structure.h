@@ -86,6 +86,26 @@ bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsi
 /** Whether all 64-bit or all 32-bit units are below 2^16 in magnitude; the last two words may be stale slack. */
 bool hc_is_small_ints(struct hc_bytes window);
 
+/**
+ * Whether words are floating-point numbers: all 64-bit units are 0 or doubles between 2^-40 and 2^40 in magnitude, or
+ * all 32-bit units are 0 or floats between 2^-20 and 2^20; at least four doubles or eight floats are not 0, and not all
+ * of those are the same. Other data has exponents like these once in a million times or less.
+ */
+bool hc_is_floats(struct hc_bytes window);
+
+/**
+ * Whether one unit of 1, 2, 4, 8 or 16 bytes repeats from begin to end, at least four times and over 32 bytes: fill
+ * patterns, poison. Zeros are no pattern; the last 16 bytes may be stale slack when there are 128.
+ */
+bool hc_is_repeated(struct hc_bytes window);
+
+/**
+ * Whether the window begins with text in units of @p unit bytes (2: UTF-16, 4: UTF-32, as wchar_t is), little-endian,
+ * with or without a byte order mark: at least four characters, all printable and below U+0600, most of them ASCII, up to a
+ * character of 0 or the end.
+ */
+bool hc_is_wide_text(struct hc_bytes window, unsigned unit);
+
 /** Fewer bytes than this can't be told from a struct. */
 #define HC_RANDOM_MIN_SIZE 64
 

@@ -138,6 +138,16 @@ static void prepare_unpacking(struct hc_session *session)
 	decompress->ctx = session;
 }
 
+struct hc_error *hc_session_signatures(struct hc_session *session)
+{
+	const struct hc_options *options = session->options;
+
+	if (session->signatures)
+		return NULL;
+	return hc_signatures_create(options->signatures, options->num_signatures,
+				    &session->signatures);
+}
+
 static struct hc_error *prepare_content(struct hc_session *session)
 {
 	struct hc_error *err =
@@ -150,7 +160,7 @@ static struct hc_error *prepare_content(struct hc_session *session)
 
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
-	struct hc_error *err = hc_signatures_create(&session->signatures);
+	struct hc_error *err = hc_session_signatures(session);
 	if (!err)
 		err = hc_selection_check_classes(&session->options->selection,
 						 session->signatures);

@@ -55,6 +55,9 @@ void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 
+/** Make session->signatures of the built-in ones and --signatures, unless they are there. */
+struct hc_error *hc_session_signatures(struct hc_session *session);
+
 /** Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
  */
 void hc_session_phase(struct hc_session *session, const char *name);

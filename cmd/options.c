@@ -21,6 +21,7 @@ enum common_id {
 	COMMON_OUTPUT,
 	COMMON_FORCE,
 	COMMON_CONTENT,
+	COMMON_SIGNATURES,
 	COMMON_JOBS,
 	COMMON_COLOR,
 	COMMON_QUIET,
@@ -41,6 +42,8 @@ static const struct hc_option common_options[] = {
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
 	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)"},
+	{COMMON_SIGNATURES, 0, "signatures", "FILE|DIR",
+	 "more content classes, or others for those built in; may be repeated"},
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
 	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)"},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
@@ -132,6 +135,15 @@ static struct hc_error *parse_jobs(const char *text, unsigned *ret)
 	return NULL;
 }
 
+struct hc_error *hc_options_add_signatures(struct hc_options *options, const char *path)
+{
+	if (options->num_signatures == HC_MAX_SIGNATURE_FILES)
+		return hc_error_create(HC_ERROR_ARGUMENT, "--signatures: more than %d of them",
+				       HC_MAX_SIGNATURE_FILES);
+	options->signatures[options->num_signatures++] = path;
+	return NULL;
+}
+
 static struct hc_error *set_common(struct hc_options *options, int id, const char *value)
 {
 	switch ((enum common_id)id) {
@@ -160,6 +172,8 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return NULL;
 	case COMMON_CONTENT:
 		return parse_word("--content", value, content_names, &options->content);
+	case COMMON_SIGNATURES:
+		return hc_options_add_signatures(options, value);
 	case COMMON_JOBS:
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
@@ -330,7 +344,7 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 				       format_names[options->format]);
 	options->core = argv[optind];
 	options->args = argv + optind + 1;
-	options->num_args = num - 1;
+	options->num_args = num ? num - 1 : 0;
 	return NULL;
 }
 

@@ -35,6 +35,9 @@ enum hc_content {
 
 struct hc_verb;
 
+/** Most signature files and directories that can be named. */
+#define HC_MAX_SIGNATURE_FILES 64
+
 /** A parsed command line. Strings point into argv. */
 struct hc_options {
 	const struct hc_verb *verb;
@@ -46,6 +49,8 @@ struct hc_options {
 	const char *output; /**< NULL: stdout */
 	bool force;
 	enum hc_content content;
+	const char *signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */
+	unsigned num_signatures;
 	enum hc_color_mode color;
 	bool quiet, verbose, help;
 	struct hc_selection selection;
@@ -66,6 +71,9 @@ void hc_options_deinit(struct hc_options *options);
 
 /** Print what a verb does and its options, in 80 columns. */
 void hc_options_help(const struct hc_verb *verb, FILE *file);
+
+/** As --signatures does. @ref HC_ERROR_ARGUMENT when there are too many */
+struct hc_error *hc_options_add_signatures(struct hc_options *options, const char *path);
 
 /** A plain number of things. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);

@@ -18,6 +18,7 @@ build   pc:libelf           libelf-dev        elfutils-libelf-devel libelf-devel
 build   pc:libdw            libdw-dev         elfutils-devel        libdw-devel      elfutils      elfutils-dev
 build   pc:libarchive   libarchive-dev    libarchive-devel      libarchive-devel libarchive    libarchive-dev
 build   pc:libpcre2-8       libpcre2-dev      pcre2-devel           pcre2-devel      pcre2         pcre2-dev
+build   pc:inih            libinih-dev       inih-devel            libinih-devel    libinih       inih-dev
 build   pc:smartcols        libsmartcols-dev  libsmartcols-devel    libsmartcols-devel util-linux-libs util-linux-dev
 build   pc:jansson          libjansson-dev    jansson-devel         libjansson-devel jansson       jansson-dev
 serve   cmd:g++             g++               gcc-c++               gcc-c++          gcc           build-base

@@ -249,7 +249,7 @@ static const struct hc_signatures *signatures(void)
 {
 	static struct hc_signatures *set;
 
-	if (!set && failed(hc_signatures_create(&set)))
+	if (!set && failed(hc_signatures_create(NULL, 0, &set)))
 		check(false, "no signatures");
 	return set;
 }

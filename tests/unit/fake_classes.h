@@ -16,7 +16,7 @@ struct fake_classes {
 
 static inline void fake_classes_init(struct fake_classes *classes, const struct fake *fake)
 {
-	assert_null(hc_signatures_create(&classes->signatures));
+	assert_null(hc_signatures_create(NULL, 0, &classes->signatures));
 	assert_null(hc_classifier_create(&fake->process, fake->heap, classes->signatures,
 					 &classes->classifier));
 }

@@ -110,7 +110,7 @@ static void test_unknown_class(void **state)
 	struct hc_selection selection;
 
 	(void)state;
-	assert_null(hc_signatures_create(&signatures));
+	assert_null(hc_signatures_create(NULL, 0, &signatures));
 	hc_selection_init(&selection);
 	assert_null(hc_selection_parse_class(&selection, "key"));
 	assert_null(hc_selection_check_classes(&selection, signatures));
