@@ -64,7 +64,8 @@ static void find_spill(const struct hc_heap *heap, struct hc_damage *damage)
 	uint64_t address = damage->fault->address;
 	struct around around = look_around(&heap->process->memory, address);
 	size_t start, end;
-	if (!damage->has_suspect || damage->fault->fault > HC_FAULT_TOP || around.bytes.size <= around.at)
+	if (!damage->has_suspect || damage->fault->fault > HC_FAULT_TOP ||
+	    around.bytes.size <= around.at)
 		return;
 	/* A header that was zeroed may as well belong to memory that was never used. */
 	if (!around.bytes.data[around.at])
@@ -72,10 +73,13 @@ static void find_spill(const struct hc_heap *heap, struct hc_damage *damage)
 	enum hc_spill spill = find_run(around.bytes, around.at, &start, &end);
 	if (spill == HC_SPILL_NONE)
 		return;
-	uint64_t from = address - (around.at - start), suspect_end = damage->suspect.address +
-								     damage->suspect.usable;
-	/* The word before the field is still the suspect's own; a run that begins there has not left it. */
-	if (from >= suspect_end)
+	uint64_t from = address - (around.at - start);
+	uint64_t suspect_end = damage->suspect.address + damage->suspect.usable;
+	/*
+	 * The word before the size field is the suspect's last, but part of the header too: what
+	 * begins only there may as well be an underflow.
+	 */
+	if (from >= suspect_end - heap->word_size)
 		return;
 	if (from < damage->suspect.address) {
 		start += damage->suspect.address - from;
@@ -109,10 +113,11 @@ void hc_damage_look(const struct hc_heap *heap, const struct hc_inconsistency *f
 {
 	struct hc_damage damage = {
 		.fault = fault, .class = HC_CLASS_NONE, .run_class = HC_CLASS_NONE};
-	damage.has_suspect = fault->last_good &&
-			     hc_heap_chunk_at(heap, fault->last_good, &damage.suspect);
+	damage.has_suspect =
+		fault->last_good && hc_heap_chunk_at(heap, fault->last_good, &damage.suspect);
 	if (damage.has_suspect)
-		damage.class = hc_classify(classifier, scratch, hc_chunk_bytes(heap, &damage.suspect));
+		damage.class =
+			hc_classify(classifier, scratch, hc_chunk_bytes(heap, &damage.suspect));
 	find_spill(heap, &damage);
 	if (damage.spill != HC_SPILL_NONE)
 		damage.run_class = hc_classify(classifier, scratch, damage.run);

@@ -65,7 +65,7 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 /**@{*/
 
 #define INDENT 3
-#define DETAIL_INDENT 14
+#define DETAIL_INDENT 15
 #define HEX_LINE 16
 
 static void write_detail(struct hc_output *out, const char *label, const char *text)
@@ -76,22 +76,24 @@ static void write_detail(struct hc_output *out, const char *label, const char *t
 	hc_text_paragraph(out, first, DETAIL_INDENT, false, "%s", text ? text : "");
 }
 
-/** "a" or "b" or "c" */
+/** "a", "b" or "c" */
 static void write_messages(struct view *view, const struct hc_inconsistency *fault)
 {
-	const char *const *m = fault->messages;
 	hc_cleanup_free char *text = NULL;
-	bool explains = hc_damage_explains_abort(view->session->heap, fault);
+	size_t size;
 
-	if (!m[0])
+	if (!fault->messages[0])
 		return;
-	if (asprintf(&text, "\"%s\"%s%s%s%s%s%s%s%s%s%s", m[0], m[1] ? " or \"" : "",
-		     m[1] ? m[1] : "", m[1] ? "\"" : "", m[1] && m[2] ? " or \"" : "",
-		     m[1] && m[2] ? m[2] : "", m[1] && m[2] ? "\"" : "",
-		     m[1] && m[2] && m[3] ? " or \"" : "", m[1] && m[2] && m[3] ? m[3] : "",
-		     m[1] && m[2] && m[3] ? "\"" : "",
-		     explains ? ": what libc said when it ended the process" : "") < 0)
-		text = NULL;
+	FILE *stream = open_memstream(&text, &size);
+	if (!stream)
+		return;
+	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++) {
+		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
+		fprintf(stream, "%s\"%s\"", !i ? "" : last ? " or " : ", ", fault->messages[i]);
+	}
+	if (hc_damage_explains_abort(view->session->heap, fault))
+		fputs("; libc's last words are among these", stream);
+	fclose(stream);
 	write_detail(&view->session->out, "glibc says:", text);
 }
 
@@ -131,20 +133,20 @@ static void write_spill(struct view *view, const struct hc_damage *damage)
 
 	if (damage->spill == HC_SPILL_NONE)
 		return;
+	const char *what = damage->spill == HC_SPILL_REPEAT ? "one repeated byte"
+			   : title                          ? title
+							    : "text";
 	if (asprintf(&text,
-		     "that chunk was written over its end: %s bytes of %s%s%s from 0x%" PRIx64
+		     "that chunk was written over its end: %s bytes (%s) from 0x%" PRIx64
 		     " on run across",
-		     hc_unit_count(size).text,
-		     damage->spill == HC_SPILL_TEXT ? "text" : "one repeated byte",
-		     title && damage->spill == HC_SPILL_TEXT ? ", " : "",
-		     title && damage->spill == HC_SPILL_TEXT ? title : "", damage->spill_start) < 0)
+		     hc_unit_count(size).text, what, damage->spill_start) < 0)
 		text = NULL;
 	write_detail(out, "suspect:", text);
 	if (!hc_session_shows_bytes(view->session))
 		return;
-	hc_cleanup_free char *sample =
-		hc_escape(damage->run, out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
-			  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
+	hc_cleanup_free char *sample = hc_escape(
+		damage->run, out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
+		HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 	write_sample(out, sample);
 }
 
@@ -247,7 +249,8 @@ static void write_text(struct view *view)
 		fputc('\n', out->file);
 	}
 	if (!heap->inconsistencies_total)
-		hc_text_paragraph(out, "", 0, true, "The heap is sound: nothing contradicts itself.");
+		hc_text_paragraph(out, "", 0, true,
+				  "The heap is sound: nothing contradicts itself.");
 	else
 		hc_text_paragraph(out, "", 0, true, "The heap is damaged: %s inconsistenc%s.",
 				  hc_unit_count(heap->inconsistencies_total).text,
@@ -269,8 +272,8 @@ static json_t *suspect_json(const struct view *view, const struct hc_damage *dam
 	sample = hc_sampler_text(&view->sampler, chunk->address, 0);
 	return json_pack("{so so so ss so so so}", "address", hc_json_address(chunk->address),
 			 "chunk_size", hc_json_number(chunk->size), "usable_size",
-			 hc_json_number(chunk->usable), "state", hc_state_name(chunk->state), "arena",
-			 hc_json_arena(chunk->span->arena), "class",
+			 hc_json_number(chunk->usable), "state", hc_state_name(chunk->state),
+			 "arena", hc_json_arena(chunk->span->arena), "class",
 			 hc_json_text(hc_class_name(view->session, damage->class)), "sample",
 			 hc_json_text(sample));
 }
@@ -282,10 +285,9 @@ static json_t *spill_json(const struct view *view, const struct hc_damage *damag
 	if (damage->spill == HC_SPILL_NONE)
 		return json_null();
 	if (hc_session_shows_bytes(view->session))
-		sample = hc_escape(damage->run,
-				   view->session->options->content == HC_CONTENT_FULL ? 0 :
-										HC_SAMPLE_DATA,
-				   0);
+		sample = hc_escape(
+			damage->run,
+			view->session->options->content == HC_CONTENT_FULL ? 0 : HC_SAMPLE_DATA, 0);
 	return json_pack("{ss so so so so}", "kind", hc_spill_name(damage->spill), "start",
 			 hc_json_address(damage->spill_start), "end",
 			 hc_json_address(damage->spill_end), "class",

@@ -155,7 +155,7 @@ enum hc_fault {
 /** "header", "boundary", …: the names in JSON. */
 const char *hc_fault_name(enum hc_fault fault);
 
-#define HC_MAX_MESSAGES 4
+#define HC_MAX_MESSAGES 6
 
 /** Something that a sound heap does not have. */
 struct hc_inconsistency {

@@ -2,11 +2,12 @@
  * @file
  * The message that libc left when it ended the process itself.
  *
- * Before it aborts, libc copies its message into a mapping of its own: a 32-bit length, which is that of the mapping
- * and so a multiple of the page size, then the text, which ends in a newline; the rest is zero. The pointer to it,
- * __abort_msg, is a word of libc's data. Since the kernel merges neighbouring mappings, every page of anonymous memory
- * that nobody has explained may be such a page; one that a module's data points to is preferred to one that only looks
- * so.
+ * Before it aborts, libc copies its message into a mapping of its own: a 32-bit length, which is
+ * that of the mapping and so a multiple of the page size, then the text, which ends in a newline;
+ * the rest is zero. The pointer to it,
+ * __abort_msg, is a word of libc's data. Since the kernel merges neighbouring mappings, every page
+ * of anonymous memory that nobody has explained may be such a page; one that a module's data points
+ * to is preferred to one that only looks so.
  */
 #include <elf.h>
 
@@ -52,8 +53,8 @@ static bool in_module_data(const struct glibc *g, uint64_t value)
 		if ((mapping->kind != HC_MAPPING_DATA && mapping->kind != HC_MAPPING_BSS) ||
 		    mapping->end - mapping->start > UINT64_C(16) << 20)
 			continue;
-		struct hc_bytes view = hc_memory_view(g->memory, mapping->start,
-						      mapping->end - mapping->start);
+		struct hc_bytes view =
+			hc_memory_view(g->memory, mapping->start, mapping->end - mapping->start);
 		for (size_t at = 0; at + word <= view.size; at += word) {
 			if (hc_load_word(view.data + at, word) == value)
 				return true;
@@ -62,38 +63,57 @@ static bool in_module_data(const struct glibc *g, uint64_t value)
 	return false;
 }
 
+/**
+ * The next page at or after @p at in [at, end) that can be a message, or @p end.
+ */
+static uint64_t next_candidate(const struct glibc *g, uint64_t at, uint64_t end)
+{
+	uint64_t page = glibc_page_size(g);
+	uint32_t size;
+	for (at = (at + page - 1) & ~(page - 1); at < end; at += page) {
+		const struct hc_extent *extent = hc_memory_find_next(g->memory, at);
+		if (!extent || extent->start >= end)
+			return end;
+		if (extent->start > at)
+			at = extent->start & ~(page - 1);
+		if (message_at(g, at, &size))
+			return at;
+	}
+	return end;
+}
+
 /** Candidates that are looked at closely; each costs a pass over the data of the modules. */
 #define MAX_CANDIDATES 16
 
-struct hc_error *glibc_find_abort_message(struct glibc *g)
+/** The page of the message: one that libc's data points to, else the first that looks like it; 0
+ * when none does. */
+static uint64_t find_page(const struct glibc *g)
 {
 	const struct hc_mappings *mappings = &g->process->mappings;
-	uint64_t page = glibc_page_size(g), best = 0;
 	unsigned candidates = 0;
-	uint32_t size;
-	for (size_t i = 0; i < mappings->num && candidates < MAX_CANDIDATES; i++) {
+	uint64_t first = 0;
+	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
-		if (mapping->kind != HC_MAPPING_ANON || !(mapping->flags & PF_W) || !mapping->present)
+		if (mapping->kind != HC_MAPPING_ANON || !(mapping->flags & PF_W) ||
+		    !mapping->present)
 			continue;
-		for (uint64_t at = mapping->start; at < mapping->end && candidates < MAX_CANDIDATES;
-		     at += page) {
-			const struct hc_extent *extent = hc_memory_find_next(g->memory, at);
-			if (!extent || extent->start >= mapping->end)
-				break;
-			if (extent->start > at)
-				at = (extent->start + page - 1) & ~(page - 1);
-			if (!message_at(g, at, &size))
-				continue;
-			candidates++;
-			if (in_module_data(g, at)) {
-				best = at;
-				candidates = MAX_CANDIDATES;
-			} else if (!best) {
-				best = at;
-			}
+		uint64_t page = glibc_page_size(g), at = mapping->start;
+		for (; (at = next_candidate(g, at, mapping->end)) < mapping->end; at += page) {
+			if (in_module_data(g, at))
+				return at;
+			first = first ? first : at;
+			if (++candidates == MAX_CANDIDATES)
+				return first;
 		}
 	}
-	const char *text = best ? message_at(g, best, &size) : NULL;
+	return first;
+}
+
+struct hc_error *glibc_find_abort_message(struct glibc *g)
+{
+	uint64_t page = find_page(g);
+	uint32_t size;
+	const char *text = page ? message_at(g, page, &size) : NULL;
 	if (text && !(g->heap->abort_message = strndup(text, size)))
 		return &hc_enomem;
 	return NULL;

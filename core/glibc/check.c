@@ -2,15 +2,17 @@
  * @file
  * Everything that malloc's structures say twice, compared.
  *
- * The walk has settled where chunks are, and mended what it had to. What is left to compare: the size of a free chunk
- * with its footer, the tags with the bins, fd with bk, a bin's members with its sizes and order, the binmap with the
- * bins, top and the arenas with what the system gave. These are the conditions under which malloc itself would have
- * ended the process (faults.c has its messages), and some that it never looks at.
+ * The walk has settled where chunks are, and mended what it had to. What is left to compare: the
+ * size of a free chunk with its footer, the tags with the bins, fd with bk, a bin's members with
+ * its sizes and order, the binmap with the bins, top and the arenas with what the system gave.
+ * These are the conditions under which malloc itself would have ended the process (faults.c has its
+ * messages), and some that it never looks at.
  *
- * The passes: every bin of every arena, noting in a bitmap which chunks are on one; then every chunk in address order,
- * against its neighbours and that bitmap. A chunk that was on a list before ends a list, which bounds the time
- * whatever the links are. A list is left at its first broken link and entered again from its other end, so that one bad
- * link is one report. Words that the core lacks contradict nothing.
+ * The passes: every bin of every arena, noting in a bitmap which chunks are on one; then every
+ * chunk in address order, against its neighbours and that bitmap. A chunk that was on a list before
+ * ends a list, which bounds the time whatever the links are. A list is left at its first broken
+ * link and entered again from its other end, so that one bad link is one report. Words that the
+ * core lacks contradict nothing.
  */
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
@@ -24,10 +26,10 @@ struct check {
 struct bin {
 	uint32_t arena;
 	unsigned index;
-	uint64_t head;          /**< chunk */
-	enum glibc_fault link;  /**< what a broken link in this bin is */
+	uint64_t head;         /**< chunk */
+	enum glibc_fault link; /**< what a broken link in this bin is */
 	unsigned members;
-	bool whole;             /**< followed from the head to the head */
+	bool whole; /**< followed from the head to the head */
 };
 
 /** A chunk in a bin, as far as it was read. */
@@ -100,7 +102,8 @@ static struct hc_error *report_link(struct check *c, const struct bin *bin, enum
 }
 
 /** Whether the chunk's own bin is this one. */
-static struct hc_error *check_size(struct check *c, const struct bin *bin, const struct member *member)
+static struct hc_error *check_size(struct check *c, const struct bin *bin,
+				   const struct member *member)
 {
 	const struct glibc *g = c->g;
 	uint64_t field, mem = member->found.address;
@@ -116,13 +119,14 @@ static struct hc_error *check_size(struct check *c, const struct bin *bin, const
 }
 
 /** Whether the next chunk's header agrees that the one before it is free. */
-static struct hc_error *check_tag(struct check *c, const struct bin *bin, const struct member *member)
+static struct hc_error *check_tag(struct check *c, const struct bin *bin,
+				  const struct member *member)
 {
 	const struct glibc *g = c->g;
 	uint64_t field, own, next = member->found.address + member->found.size;
 	char name[64];
-	if (!header_sound(c, &member->found, &own) || !glibc_word(g, next - g->params.word_size, &field) ||
-	    !(field & GLIBC_PREV_INUSE))
+	if (!header_sound(c, &member->found, &own) ||
+	    !glibc_word(g, next - g->params.word_size, &field) || !(field & GLIBC_PREV_INUSE))
 		return NULL;
 	return hc_heap_add_inconsistency(
 		g->heap,
@@ -132,16 +136,18 @@ static struct hc_error *check_tag(struct check *c, const struct bin *bin, const 
 		bin_name(bin, name, sizeof(name)), (uintmax_t)member->found.address);
 }
 
-static struct hc_error *check_member(struct check *c, const struct bin *bin, const struct member *member)
+static struct hc_error *check_member(struct check *c, const struct bin *bin,
+				     const struct member *member)
 {
 	char name[64];
 	struct hc_error *err = NULL;
 	if (member->found.span->arena != bin->arena)
 		err = hc_heap_add_inconsistency(
 			c->g->heap,
-			glibc_fault(GLIBC_BIN_ARENA, fd_of(c, member->chunk), member->found.address),
-			"%s holds this chunk, which is in arena %u", bin_name(bin, name, sizeof(name)),
-			member->found.span->arena);
+			glibc_fault(GLIBC_BIN_ARENA, fd_of(c, member->chunk),
+				    member->found.address),
+			"%s holds this chunk, which is in arena %u",
+			bin_name(bin, name, sizeof(name)), member->found.span->arena);
 	if (!err)
 		err = check_size(c, bin, member);
 	return err ? err : check_tag(c, bin, member);
@@ -164,7 +170,8 @@ static bool is_missing(const struct check *c, uint64_t chunk)
 }
 
 /** Where fd leads, bk must lead back. Nothing is said when the first is broken anyway. */
-static struct hc_error *check_back(struct check *c, const struct bin *bin, uint64_t from, uint64_t to)
+static struct hc_error *check_back(struct check *c, const struct bin *bin, uint64_t from,
+				   uint64_t to)
 {
 	uint64_t back;
 	if (!glibc_word(c->g, bk_of(c, to), &back) || back == from)
@@ -185,10 +192,10 @@ static struct hc_error *follow_forward(struct check *c, struct bin *bin)
 			return check_back(c, bin, from, to);
 		}
 		if (!find_member(c, to, &member))
-			return is_missing(c, to) ?
-				       NULL :
-				       report_link(c, bin, bin->link, from, fd_of(c, from), to,
-						   "where no chunk starts");
+			return is_missing(c, to)
+				       ? NULL
+				       : report_link(c, bin, bin->link, from, fd_of(c, from), to,
+						     "where no chunk starts");
 		if (!list_chunk(c, &member.found))
 			return report_link(c, bin, GLIBC_BIN_TWICE, from, fd_of(c, from), to,
 					   "a chunk that is in a bin already");
@@ -231,7 +238,8 @@ struct ring {
 	uint64_t first, last; /**< chunks; 0: none yet */
 };
 
-static struct hc_error *check_nextsize(struct check *c, const struct bin *bin, uint64_t from, uint64_t to)
+static struct hc_error *check_nextsize(struct check *c, const struct bin *bin, uint64_t from,
+				       uint64_t to)
 {
 	const struct glibc *g = c->g;
 	unsigned word = g->params.word_size;
@@ -242,8 +250,9 @@ static struct hc_error *check_nextsize(struct check *c, const struct bin *bin, u
 		return report_link(c, bin, GLIBC_NEXTSIZE, from, next_at, next,
 				   "by fd_nextsize, which is not the first chunk of the next size");
 	if (back != from)
-		return report_link(c, bin, GLIBC_NEXTSIZE, to, back_at, back,
-				   "by bk_nextsize, which is not the first chunk of the size before");
+		return report_link(
+			c, bin, GLIBC_NEXTSIZE, to, back_at, back,
+			"by bk_nextsize, which is not the first chunk of the size before");
 	return NULL;
 }
 
@@ -260,8 +269,9 @@ static struct hc_error *check_large(struct check *c, const struct bin *bin)
 		    !header_sound(c, &member.found, &field))
 			return NULL;
 		if (member.found.size > size)
-			return report_link(c, bin, GLIBC_BIN_ORDER, chunk, chunk + g->params.word_size,
-					   chunk, "a chunk that is larger than the one before it");
+			return report_link(c, bin, GLIBC_BIN_ORDER, chunk,
+					   chunk + g->params.word_size, chunk,
+					   "a chunk that is larger than the one before it");
 		if (member.found.size == size)
 			continue;
 		if (ring.last)
@@ -286,9 +296,9 @@ static struct hc_error *check_bin(struct check *c, uint32_t arena, unsigned inde
 		.index = index,
 		.head = address + g->state->bins + (uint64_t)2 * (index - 1) * g->params.word_size -
 			g->params.header,
-		.link = index == 1	       ? GLIBC_UNSORTED_LINK :
-			index < first_large    ? GLIBC_SMALL_LINK :
-						 GLIBC_LARGE_LINK,
+		.link = index == 1            ? GLIBC_UNSORTED_LINK
+			: index < first_large ? GLIBC_SMALL_LINK
+					      : GLIBC_LARGE_LINK,
 	};
 	if (!glibc_word(g, fd_of(c, bin.head), &first) || !first)
 		return NULL; /* never used: up to 2.41 bins are zero then */
@@ -300,6 +310,37 @@ static struct hc_error *check_bin(struct check *c, uint32_t arena, unsigned inde
 	if (bin.whole && index >= first_large && (err = check_large(c, &bin)))
 		return err;
 	return check_binmap(c, &bin, address);
+}
+/** Members were found by lists(); here only whether each is in the bin of its size. */
+static struct hc_error *check_fastbin(struct check *c, uint32_t arena, unsigned bin)
+{
+	const struct glibc *g = c->g;
+	unsigned shift = g->params.word_size == 8 ? 4 : 3;
+	uint64_t chunk, field, left = UINT16_MAX; /* a loop was reported already */
+	struct member member;
+	if (!glibc_word(g,
+			g->arenas[arena].address + g->state->fastbins +
+				(uint64_t)bin * g->params.word_size,
+			&chunk))
+		return NULL;
+	while (chunk && left-- && find_member(c, chunk, &member) &&
+	       member.found.state == HC_FASTBIN) {
+		uint64_t mem = member.found.address;
+		struct hc_error *err = NULL;
+		if (header_sound(c, &member.found, &field) &&
+		    (member.found.size >> shift) - 2 != bin)
+			err = hc_heap_add_inconsistency(
+				g->heap,
+				glibc_fault(GLIBC_FASTBIN_SIZE, mem - g->params.word_size, mem),
+				"fastbin %u of arena %u holds this chunk of %ju bytes, which "
+				"belongs "
+				"into another",
+				bin, arena, (uintmax_t)member.found.size);
+		if (err || !glibc_word(g, mem, &chunk))
+			return err;
+		chunk = glibc_link(g, mem, chunk);
+	}
+	return NULL;
 }
 /**@}*/
 
@@ -323,10 +364,10 @@ static struct hc_error *check_footer(struct check *c, const struct hc_chunk *pre
 	*agrees = !glibc_word(g, at, &footer) || footer == previous->size;
 	if (*agrees)
 		return NULL;
-	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(GLIBC_PREV_SIZE, at, chunk->address),
-		"this header says that the chunk before it is free and has %ju bytes, but that has %ju",
-		(uintmax_t)footer, (uintmax_t)previous->size);
+	return hc_heap_add_inconsistency(g->heap, glibc_fault(GLIBC_PREV_SIZE, at, chunk->address),
+					 "this header says that the chunk before it is free and "
+					 "has %ju bytes, but that has %ju",
+					 (uintmax_t)footer, (uintmax_t)previous->size);
 }
 
 static struct hc_error *check_unmerged(struct check *c, const struct hc_chunk *previous,
@@ -341,8 +382,8 @@ static struct hc_error *check_unmerged(struct check *c, const struct hc_chunk *p
 }
 
 /** What @p chunk, whose header is sound, says of the one before it. */
-static struct hc_error *check_previous(struct check *c, struct pass *pass, const struct hc_chunk *chunk,
-				       bool free)
+static struct hc_error *check_previous(struct check *c, struct pass *pass,
+				       const struct hc_chunk *chunk, bool free)
 {
 	bool agrees = true;
 	struct hc_error *err = NULL;
@@ -365,15 +406,17 @@ static struct hc_error *check_previous(struct check *c, struct pass *pass, const
 }
 
 /** Thread arenas mark what they hand out; what lies in their bins, and top, is not marked. */
-static struct hc_error *check_arena_bit(struct check *c, const struct hc_chunk *chunk, uint64_t field)
+static struct hc_error *check_arena_bit(struct check *c, const struct hc_chunk *chunk,
+					uint64_t field)
 {
 	const struct glibc *g = c->g;
 	if (chunk->span->kind != HC_SPAN_THREAD_HEAP || chunk->state != HC_IN_USE ||
 	    field & GLIBC_NON_MAIN_ARENA)
 		return NULL;
 	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(GLIBC_SIZE_FOREIGN, chunk->address - g->params.word_size,
-				     chunk->address),
+		g->heap,
+		glibc_fault(GLIBC_SIZE_FOREIGN, chunk->address - g->params.word_size,
+			    chunk->address),
 		"the size field 0x%jx of this chunk in use lacks the bit of thread arenas",
 		(uintmax_t)field);
 }
@@ -400,9 +443,9 @@ static struct hc_error *check_span(struct check *c, const struct hc_span *span)
 	if (!pass.unlisted)
 		return NULL;
 	return hc_heap_add_inconsistency(
-		c->g->heap,
-		glibc_fault(GLIBC_NO_BIN, pass.first_unlisted, pass.first_unlisted),
-		"%ju chunk%s of arena %u, this one first, %s free by the header that follows, but in no bin",
+		c->g->heap, glibc_fault(GLIBC_NO_BIN, pass.first_unlisted, pass.first_unlisted),
+		"%ju chunk%s of arena %u, this one first, %s free by the header that follows, but "
+		"in no bin",
 		(uintmax_t)pass.unlisted, pass.unlisted == 1 ? "" : "s", span->arena,
 		pass.unlisted == 1 ? "is" : "are");
 }
@@ -440,7 +483,8 @@ static struct hc_error *check_top(struct check *c, uint32_t index)
 		g->heap,
 		glibc_fault(arena->top_size > arena->system ? GLIBC_TOP_SIZE : GLIBC_TOP_END, at,
 			    arena->top + g->params.header),
-		"the top chunk of arena %u, with the size field 0x%jx, should end at 0x%jx, where the heap "
+		"the top chunk of arena %u, with the size field 0x%jx, should end at 0x%jx, where "
+		"the heap "
 		"does",
 		index, (uintmax_t)field, (uintmax_t)end);
 }
@@ -453,12 +497,14 @@ static struct hc_error *check_flags(struct check *c, uint32_t index)
 		glibc_fault(GLIBC_ARENA_FLAGS, arena->address & -(uint64_t)g->params.word_size, 0);
 	/* Bit 2 was "arena corrupt" from 2.22 to 2.26. */
 	if (arena->flags & 4)
-		return hc_heap_add_inconsistency(g->heap, fault,
-						 "arena %u was marked corrupt by malloc itself", index);
+		return hc_heap_add_inconsistency(
+			g->heap, fault, "arena %u was marked corrupt by malloc itself", index);
 	if (!arena->main && !(arena->flags & GLIBC_NONCONTIGUOUS))
 		return hc_heap_add_inconsistency(
-			g->heap, fault, "the flags of arena %u say that its memory is contiguous, as only "
-					"the main arena's can be", index);
+			g->heap, fault,
+			"the flags of arena %u say that its memory is contiguous, as only "
+			"the main arena's can be",
+			index);
 	return NULL;
 }
 
@@ -467,18 +513,16 @@ static struct hc_error *check_free_list(struct check *c, uint32_t index)
 {
 	const struct glibc *g = c->g;
 	const struct glibc_arena *arena = &g->arenas[index];
-	uint64_t at = arena->address + glibc_next_offset(g->state) + g->params.word_size, next;
-	if (!g->state->next_free || !g->state->attached_threads || arena->attached != 0 || !g->ring_closed ||
-	    !glibc_word(g, at, &next) || !next)
+	uint64_t at = arena->address + glibc_next_offset(g->state) + g->params.word_size, next,
+		 attached;
+	if (!g->state->next_free || !g->state->attached_threads || arena->attached != 0 ||
+	    !glibc_word(g, at, &next) || !next ||
+	    !glibc_word(g, next + glibc_attached_offset(g->state), &attached) || !attached)
 		return NULL;
-	for (size_t i = 0; i < g->num_arenas; i++) {
-		if (g->arenas[i].address == next && g->arenas[i].attached == 0)
-			return NULL;
-	}
-	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(GLIBC_ARENA_FREE_LIST, at, 0),
-		"the list of arenas without a thread leads from arena %u to 0x%jx, which is none of them",
-		index, (uintmax_t)next);
+	return hc_heap_add_inconsistency(g->heap, glibc_fault(GLIBC_ARENA_FREE_LIST, at, 0),
+					 "the list of arenas without a thread leads from arena %u "
+					 "to 0x%jx, which is none of them",
+					 index, (uintmax_t)next);
 }
 
 static struct hc_error *check_arena(struct check *c, uint32_t index)
@@ -488,6 +532,8 @@ static struct hc_error *check_arena(struct check *c, uint32_t index)
 		return NULL;
 	for (unsigned bin = 1; bin < GLIBC_NUM_BINS && !err; bin++)
 		err = check_bin(c, index, bin);
+	for (unsigned bin = 0; bin < c->g->state->num_fastbins && !err; bin++)
+		err = check_fastbin(c, index, bin);
 	if (err || (err = check_top(c, index)) || (err = check_flags(c, index)))
 		return err;
 	return check_free_list(c, index);
@@ -503,47 +549,11 @@ static struct hc_error *check_mmapped(struct check *c)
 	if (!g->par.layout || found >= g->par.n_mmaps || g->heap->partial)
 		return NULL;
 	uint64_t at = (g->par.address + g->par.layout->n_mmaps) & -(uint64_t)g->params.word_size;
-	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(GLIBC_MMAPPED_COUNT, at, 0),
-		"malloc counts %ju mmapped chunks, but only %ju are there: the headers of the others are "
-		"damaged",
-		(uintmax_t)g->par.n_mmaps, (uintmax_t)found);
-}
-
-static struct hc_error *check_fastbin_sizes(struct check *c)
-{
-	/* Members were found by lists(); here only whether each is in the bin of its size. */
-	const struct glibc *g = c->g;
-	unsigned shift = g->params.word_size == 8 ? 4 : 3;
-	for (size_t i = 0; i < g->num_arenas; i++) {
-		for (unsigned bin = 0; bin < g->state->num_fastbins; bin++) {
-			uint64_t chunk, field;
-			uint64_t head = g->arenas[i].address + g->state->fastbins +
-					(uint64_t)bin * g->params.word_size;
-			struct member member;
-			uint64_t left = UINT16_MAX; /* a loop was reported already */
-			bool there = glibc_word(g, head, &chunk);
-			while (there && chunk && left-- && find_member(c, chunk, &member) &&
-			       member.found.state == HC_FASTBIN) {
-				uint64_t mem = member.found.address;
-				if (header_sound(c, &member.found, &field) &&
-				    (member.found.size >> shift) - 2 != bin) {
-					struct hc_error *err = hc_heap_add_inconsistency(
-						g->heap,
-						glibc_fault(GLIBC_FASTBIN_SIZE,
-							    mem - g->params.word_size, mem),
-						"fastbin %u of arena %zu holds this chunk of %ju bytes, "
-						"which belongs into another",
-						bin, i, (uintmax_t)member.found.size);
-					if (err)
-						return err;
-				}
-				there = glibc_word(g, mem, &chunk);
-				chunk = there ? glibc_link(g, mem, chunk) : 0;
-			}
-		}
-	}
-	return NULL;
+	return hc_heap_add_inconsistency(g->heap, glibc_fault(GLIBC_MMAPPED_COUNT, at, 0),
+					 "malloc counts %ju mmapped chunks, but only %ju are "
+					 "there: the headers of the others are "
+					 "damaged",
+					 (uintmax_t)g->par.n_mmaps, (uintmax_t)found);
 }
 
 static void free_listed(struct check *c)
@@ -573,8 +583,6 @@ struct hc_error *glibc_check(struct glibc *g)
 	struct hc_error *err = make_listed(&check);
 	for (size_t i = 0; i < g->num_arenas && !err; i++)
 		err = check_arena(&check, i);
-	if (!err && g->state->size)
-		err = check_fastbin_sizes(&check);
 	for (size_t i = 0; i < g->heap->num_spans && !err; i++) {
 		const struct hc_span *span = &g->heap->spans[i];
 		if (span->kind != HC_SPAN_MMAP && g->arenas[span->arena].address)

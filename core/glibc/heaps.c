@@ -441,10 +441,11 @@ struct hc_error *glibc_assign_arenas(struct glibc *g)
 		end = span->end > end ? span->end : end;
 	}
 	if (end) {
-		uint64_t top_end = g->arenas[0].top + g->arenas[0].top_size;
+		uint64_t top = g->arenas[0].top, top_end = top + g->arenas[0].top_size, run, run_end;
 		if (g->par.sbrk_base && g->par.sbrk_base < start)
 			start = g->par.sbrk_base;
-		if (top_end > end)
+		/* A smashed size of top must not claim what follows the heap. */
+		if (top_end > end && find_run(g, top, &run, &run_end) && top_end <= run_end)
 			end = top_end;
 		if ((err = hc_mappings_assign(mappings, start, end, HC_MAPPING_MAIN_HEAP,
 					      "main arena")))

@@ -144,8 +144,9 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 		return first_of_span(chunk) || in_tls(g, chunk->address);
 	if (found.bad > MAX_BAD_BINS)
 		return false;
-	bool pointed_to = in_tls(g, chunk->address);
-	return found.good ? pointed_to || first_of_span(chunk) : pointed_to && first_of_span(chunk);
+	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
+	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address) :
+			    first_of_span(chunk) && in_tls(g, chunk->address);
 }
 
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,

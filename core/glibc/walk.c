@@ -35,6 +35,9 @@
  * between two breaks that lie closer together.
  */
 #define MEND_LENGTH 4
+/** Less still where another break follows before so many; bytes behind a break that are searched for them. */
+#define BETWEEN_LENGTH 2
+#define BETWEEN_WINDOW (UINT64_C(8) << 10)
 /** Headers in a row inside a guessed chunk that prove the guess wrong, and bytes of it that are searched for them. */
 #define HIDING_LENGTH 16
 #define HIDING_WINDOW (UINT64_C(64) << 10)
@@ -159,12 +162,22 @@ static uint64_t hidden_chain(const struct chain *chain, uint64_t offset)
 	return NO_OFFSET;
 }
 
+/** Whether the header at @p offset, which says that the chunk before it is free, is right about its size. */
+static bool ends_free_chunk(const struct chain *chain, uint64_t broken, uint64_t offset)
+{
+	uint64_t size = hc_load_word(chain->data + offset, chain->word), field;
+	if (size == offset - broken)
+		return true;
+	return size <= offset && !(size & ((UINT64_C(1) << chain->unit_shift) - 1)) &&
+	       chunk_size(chain, offset - size, &field) == size && size;
+}
+
 /**
  * First offset in [from, to) from which a chain leads on, or @p to.
  *
  * @param broken where the chain broke, or NO_OFFSET when this is a first guess. A header whose chunk before is free
- *               is believed only when that chunk is the broken one: its footer, the prev_size field here, then says
- *               how long it is.
+ *               is believed only when that chunk is the broken one (its footer, the prev_size field here, then
+ *               says how long it is), or when its own header agrees with its footer.
  */
 static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t from, uint64_t to)
 {
@@ -172,9 +185,7 @@ static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t 
 		uint64_t field;
 		if (!chunk_size(chain, at, &field))
 			continue;
-		if (!(field & GLIBC_PREV_INUSE) &&
-		    (broken == NO_OFFSET ||
-		     hc_load_word(chain->data + at, chain->word) != at - broken))
+		if (!(field & GLIBC_PREV_INUSE) && (broken == NO_OFFSET || !ends_free_chunk(chain, broken, at)))
 			continue;
 		if (broken == NO_OFFSET ? leads_on(chain, at, GUESS_LENGTH) :
 					  leads_on(chain, at, MEND_LENGTH) &&
@@ -250,6 +261,79 @@ static struct hc_error *add_damage(struct damages *damages, struct damage damage
 }
 
 /**
+ * A chain that ends at another break before @p resume, where a long one begins: sound chunks between two breaks that lie
+ * close together. The nearest one, or @p resume. However wrong the guess, the walk is back on the true chain at @p resume.
+ */
+static uint64_t find_between(const struct chain *chain, uint64_t broken, uint64_t resume)
+{
+	uint64_t step = UINT64_C(1) << chain->unit_shift;
+	uint64_t limit = resume - broken < BETWEEN_WINDOW ? resume : broken + BETWEEN_WINDOW;
+	for (uint64_t at = broken + step; at < limit; at += step) {
+		uint64_t next = at, field, size, before = at - broken;
+		unsigned length = 0;
+		while (length < BETWEEN_LENGTH && next < resume &&
+		       (size = chunk_size(chain, next, &field)) &&
+		       (field & GLIBC_PREV_INUSE ||
+			hc_load_word(chain->data + next, chain->word) == before)) {
+			before = size;
+			next += size;
+			length++;
+		}
+		if (length == BETWEEN_LENGTH && next < resume)
+			return at;
+	}
+	return resume;
+}
+
+/**
+ * The header at @p resume may say that a free chunk is before it, and that one's header agree on its size. When it begins
+ * inside the chunk before the break, in front of the break, then that chunk's size is false: it ends there at the latest.
+ * The sound chunks that it hides are those that lead exactly to the free one.
+ *
+ * @return where the first chunk behind the false one begins; NO_OFFSET when nothing proves it false
+ */
+static uint64_t find_hidden_by(const struct chain *chain, uint64_t falsified, uint64_t broken, uint64_t resume)
+{
+	uint64_t step = UINT64_C(1) << chain->unit_shift, field, prev_size;
+	if (resume == chain->size || !chunk_size(chain, resume, &field) || field & GLIBC_PREV_INUSE)
+		return NO_OFFSET;
+	prev_size = hc_load_word(chain->data + resume, chain->word);
+	if (prev_size > resume - falsified || resume - prev_size <= falsified || resume - prev_size >= broken ||
+	    prev_size & (step - 1) || chunk_size(chain, resume - prev_size, &field) != prev_size)
+		return NO_OFFSET;
+	uint64_t freed = resume - prev_size;
+	for (uint64_t at = falsified + step; at < freed && freed - falsified <= BETWEEN_WINDOW; at += step) {
+		uint64_t next = at, size;
+		if (!chunk_size(chain, at, &field) || !(field & GLIBC_PREV_INUSE))
+			continue;
+		for (unsigned i = 0; i < GUESS_LENGTH && next < freed; i++) {
+			if (!(size = chunk_size(chain, next, &field)))
+				break;
+			next += size;
+		}
+		if (next == freed)
+			return at;
+	}
+	return freed;
+}
+
+/**
+ * Where the chain resumes behind the break at @p *broken. When that proves the chunk @p before the break (or NO_OFFSET) to
+ * be the false one, that is what is broken.
+ */
+static uint64_t find_resumption(const struct chain *chain, uint64_t before, uint64_t *broken)
+{
+	uint64_t step = UINT64_C(1) << chain->unit_shift;
+	uint64_t resume = find_chain(chain, *broken, *broken + step, chain->size);
+	uint64_t hidden = before == NO_OFFSET ? NO_OFFSET :
+						find_hidden_by(chain, before, *broken, resume);
+	if (hidden == NO_OFFSET)
+		return find_between(chain, *broken, resume);
+	*broken = before;
+	return hidden;
+}
+
+/**
  * Mend the break at @p *offset: the chunk there reaches up to the next chain. Unless the chunk before it led the walk
  * astray with a size that is sane but false; then that one is mended.
  *
@@ -258,18 +342,19 @@ static struct hc_error *add_damage(struct damages *damages, struct damage damage
 static struct hc_error *mend(const struct chain *chain, uint64_t *offset, uint64_t *previous,
 			     struct damages *damages, bool *goes_on)
 {
-	uint64_t broken = *offset, step = UINT64_C(1) << chain->unit_shift, resume = NO_OFFSET;
+	uint64_t broken = *offset, resume = NO_OFFSET;
 	*goes_on = false;
 	if (what_is_at(chain, broken) != DAMAGED)
 		return NULL;
-	if (*previous != NO_UNIT)
-		resume = hidden_chain(chain, *previous << chain->unit_shift);
-	if (resume != NO_OFFSET)
-		broken = *previous << chain->unit_shift;
-	else if (broken == chain->top) /* behind a broken top there is only what was freed long ago */
-		resume = chain->size;
+	uint64_t before = *previous == NO_UNIT ? NO_OFFSET : *previous << chain->unit_shift;
+	if (before != NO_OFFSET)
+		resume = hidden_chain(chain, before);
+	if (resume == NO_OFFSET && broken == chain->top)
+		resume = chain->size; /* behind a broken top there is only what was freed long ago */
+	else if (resume == NO_OFFSET)
+		resume = find_resumption(chain, before, &broken);
 	else
-		resume = find_chain(chain, broken, broken + step, chain->size);
+		broken = before;
 	struct hc_error *err = add_damage(damages, (struct damage){broken, resume});
 	if (err || (resume == chain->size && broken != chain->top))
 		return err;
@@ -578,13 +663,38 @@ static struct hc_error *report_damage(struct walker *w, const struct damage *dam
 		(uintmax_t)field, words, (uintmax_t)(damage->resume - damage->offset));
 }
 
+/**
+ * Whether the chunk before a broken header is free lay in that header. A chunk is in a bin when the chunks that its fd
+ * and bk lead to lead back.
+ */
+static void restore_free(struct walker *w, const struct damage *damage)
+{
+	const struct chain *chain = &w->chain;
+	uint64_t unit = damage->offset >> chain->unit_shift, fd, bk, back, forth;
+	/* The header before is the nearest start bit: look no further back than a few blocks at a time. */
+	uint64_t block = unit / HC_UNITS_PER_BLOCK;
+	uint64_t bits = chain->blocks[block].start & ((UINT64_C(1) << unit % HC_UNITS_PER_BLOCK) - 1);
+	while (!bits && block)
+		bits = chain->blocks[--block].start;
+	if (!bits)
+		return;
+	unit = block * HC_UNITS_PER_BLOCK + (HC_UNITS_PER_BLOCK - 1 - __builtin_clzll(bits));
+	uint64_t chunk = w->start + (unit << chain->unit_shift), mem = chunk + chain->header;
+	if (glibc_word(w->g, mem, &fd) && glibc_word(w->g, mem + chain->word, &bk) &&
+	    glibc_word(w->g, fd + chain->header + chain->word, &back) && back == chunk &&
+	    glibc_word(w->g, bk + chain->header, &forth) && forth == chunk)
+		set_free(chain, unit);
+}
+
 /** Walk the chain and report its damage. */
 static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uint64_t *last_ret)
 {
 	struct damages damages = {0};
 	struct hc_error *err = walk_whole(&w->chain, w->jobs, end_ret, last_ret, &damages);
-	for (size_t i = 0; i < damages.num && !err; i++)
+	for (size_t i = 0; i < damages.num && !err; i++) {
+		restore_free(w, &damages.items[i]);
 		err = report_damage(w, &damages.items[i]);
+	}
 	free(damages.items);
 	return err;
 }
