@@ -114,9 +114,25 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
 	return false;
 }
 
+/** The next byte that text may start with. Zeroes, of which heaps are full, go by eights. */
+static size_t skip_binary(struct hc_bytes bytes, size_t pos)
+{
+	for (;;) {
+		while (bytes.size - pos >= 8 && !hc_load64(bytes.data + pos))
+			pos += 8;
+		size_t stop = bytes.size - pos < 8 ? bytes.size : pos + 8;
+
+		for (; pos < stop; pos++)
+			if (traits[bytes.data[pos]])
+				return pos;
+		if (pos == bytes.size)
+			return pos;
+	}
+}
+
 bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)
 {
-	while (lines->pos < lines->bytes.size) {
+	while ((lines->pos = skip_binary(lines->bytes, lines->pos)) < lines->bytes.size) {
 		size_t start = lines->pos;
 		size_t end = text_end(lines->bytes, start);
 

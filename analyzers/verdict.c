@@ -20,6 +20,8 @@
 #define LEAK_WEIGHT 4
 /** Suspects below this share of the anonymous bytes are not worth a sentence, but the first always is. */
 #define MIN_SUSPECT 0.01
+/** Sizes of reachable chunks that are named: beyond the first few they explain nothing. */
+#define MAX_SIZES 5
 /** Chunks of one size that are looked at to tell what they hold. */
 #define CLASS_SAMPLES 4096
 
@@ -142,7 +144,7 @@ static struct hc_error *suspect_sizes(const struct hc_heap *heap,
 	if (err)
 		return err;
 	qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), compare_rows);
-	for (size_t i = 0; i < histogram.num_rows && !err; i++) {
+	for (size_t i = 0; i < histogram.num_rows && i < MAX_SIZES && !err; i++) {
 		const struct hc_histogram_row *row = &histogram.rows[i];
 		struct hc_suspect *suspect = add_suspect(verdict, row->in_use.bytes);
 		if (!suspect)
