@@ -528,15 +528,15 @@ static struct hc_error *join_pieces(const struct chain *chain, const struct piec
 }
 
 /** Walk the whole chain, with several threads when it is long. */
-static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, uint64_t *end_ret,
-				   uint64_t *last_ret, struct damages *damages)
+static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, bool one_piece,
+				   uint64_t *end_ret, uint64_t *last_ret, struct damages *damages)
 {
 	uint64_t num = chain->size / MIN_PIECE;
 	/* Several tasks for each thread, so that a slow one does not hold up the end. */
 	uint64_t most = UINT64_C(4) * jobs * LANES;
 	if (num > most)
 		num = most;
-	if (!num)
+	if (!num || one_piece)
 		num = 1;
 	hc_cleanup_free struct piece *pieces = calloc(num, sizeof(*pieces));
 	if (!pieces)
@@ -563,17 +563,37 @@ struct walker {
 	const struct glibc_stretch *stretch;
 	struct chain chain;
 	uint64_t start; /**< address of chain.data */
+	uint64_t num_blocks; /**< of chain.blocks, which outlive a span when much is left of them */
 	unsigned jobs;
+	bool behind_fence; /**< fenceposts were met: more may come, so nothing is walked ahead */
 };
+
+/**
+ * The planes of a span of @p num blocks. They were made for all that might have come; a heap with many interruptions
+ * needs less. Then they are copied, so that what a span costs is in proportion to the span, and the large ones are
+ * kept, clear again, for the next one.
+ */
+static struct hc_block *take_blocks(struct walker *w, uint64_t num)
+{
+	/* The pieces of a walk that did not know of the fence have marks behind it, too. */
+	if (!w->behind_fence || num > w->num_blocks / 2) {
+		uint64_t had = w->num_blocks;
+		w->num_blocks = 0;
+		return hc_blocks_shrink(hc_steal(w->chain.blocks), had, num);
+	}
+	struct hc_block *blocks = hc_blocks_create(num);
+	if (blocks) {
+		memcpy(blocks, w->chain.blocks, num * sizeof(*blocks));
+		memset(w->chain.blocks, 0, num * sizeof(*blocks));
+	}
+	return blocks;
+}
 
 /** Add the first @p bytes of the chain, with the planes of the walk, as a span. */
 static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 {
 	uint64_t units = bytes >> w->chain.unit_shift;
-	uint64_t had = hc_num_blocks(w->chain.size >> w->chain.unit_shift);
-	/* The planes were made for all that might have come; a heap with many interruptions needs less. */
-	struct hc_block *blocks =
-		hc_blocks_shrink(hc_steal(w->chain.blocks), had, hc_num_blocks(units));
+	struct hc_block *blocks = take_blocks(w, hc_num_blocks(units));
 	if (!blocks)
 		return &hc_enomem;
 	struct hc_span *span;
@@ -690,7 +710,8 @@ static void restore_free(struct walker *w, const struct damage *damage)
 static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uint64_t *last_ret)
 {
 	struct damages damages = {0};
-	struct hc_error *err = walk_whole(&w->chain, w->jobs, end_ret, last_ret, &damages);
+	struct hc_error *err = walk_whole(&w->chain, w->jobs, w->behind_fence, end_ret, last_ret,
+					  &damages);
 	for (size_t i = 0; i < damages.num && !err; i++) {
 		restore_free(w, &damages.items[i]);
 		err = report_damage(w, &damages.items[i]);
@@ -731,14 +752,26 @@ static struct hc_error *walk_chain_of_span(struct walker *w, uint64_t *resume_re
 	return end ? add_span(w, end) : NULL;
 }
 
+static void drop_blocks(struct walker *w)
+{
+	hc_blocks_destroy(hc_steal(w->chain.blocks), w->num_blocks);
+	w->num_blocks = 0;
+}
+
 static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum interruption *why_ret)
 {
 	uint64_t num = hc_num_blocks(w->chain.size >> w->chain.unit_shift);
-	w->chain.blocks = hc_blocks_create(num);
-	if (!w->chain.blocks)
-		return &hc_enomem;
+	if (w->num_blocks < num) {
+		drop_blocks(w);
+		w->chain.blocks = hc_blocks_create(num);
+		if (!w->chain.blocks)
+			return &hc_enomem;
+		w->num_blocks = num;
+	}
 	struct hc_error *err = walk_chain_of_span(w, resume_ret, why_ret);
-	hc_blocks_destroy(w->chain.blocks, num); /* when no span has taken them */
+	/* A chain without a span leaves marks; so does one that ends in damage, behind the end. */
+	if (err || *why_ret != FENCEPOSTS)
+		drop_blocks(w);
 	return err;
 }
 
@@ -749,6 +782,7 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 	w->chain = (struct chain){
 		.data = view.data,
 		.size = view.size,
+		.blocks = w->chain.blocks,
 		.word = params->word_size,
 		.header = params->header,
 		.unit_shift = __builtin_ctz(params->alignment),
@@ -821,9 +855,10 @@ static uint64_t first_header_at(const struct glibc *g, uint64_t address)
 	return ((address + g->params.header + mask) & ~mask) - g->params.header;
 }
 
-struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
+static struct hc_error *walk_stretch(struct walker *w)
 {
-	struct walker w = {.g = g, .stretch = stretch, .jobs = g->process->jobs};
+	struct glibc *g = w->g;
+	const struct glibc_stretch *stretch = w->stretch;
 	uint64_t at = stretch->first;
 	bool on_chain = true; /* at is a header, not just some address */
 	while (at < stretch->end && stretch->end - at >= g->params.min_chunk) {
@@ -838,25 +873,33 @@ struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch
 			on_chain = false;
 			continue;
 		}
-		init_chain(&w, at, view);
+		init_chain(w, at, view);
 		if (!on_chain) {
-			uint64_t found = find_chain(&w.chain, NO_OFFSET, 0, w.chain.size);
-			on_chain = found < w.chain.size;
+			uint64_t found = find_chain(&w->chain, NO_OFFSET, 0, w->chain.size);
+			on_chain = found < w->chain.size;
 			at += found;
 			continue;
 		}
 		uint64_t resume = 0, end;
 		enum interruption why;
-		if ((err = walk_span(&w, &resume, &why)))
+		if ((err = walk_span(w, &resume, &why)))
 			return err;
 		at += resume;
-		/* What was walked ahead behind a fence is walked again: only once by all threads. */
-		w.jobs = why == FENCEPOSTS ? 1 : w.jobs;
+		/* What was walked ahead behind a fence is walked again: only once in pieces. */
+		w->behind_fence |= why == FENCEPOSTS;
 		if (why != MISSING)
 			continue;
-		if ((err = add_straddler(&w, at, &end)))
+		if ((err = add_straddler(w, at, &end)))
 			return err;
-		at = end > at ? end : w.start + w.chain.size;
+		at = end > at ? end : w->start + w->chain.size;
 	}
 	return NULL;
+}
+
+struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
+{
+	struct walker w = {.g = g, .stretch = stretch, .jobs = g->process->jobs};
+	struct hc_error *err = walk_stretch(&w);
+	drop_blocks(&w);
+	return err;
 }
