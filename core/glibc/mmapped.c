@@ -108,6 +108,20 @@ static struct hc_error *scan(const struct glibc *g, uint64_t start, uint64_t end
 	return NULL;
 }
 
+/** First of the sorted spans that ends above @p address. */
+static size_t first_span(const struct hc_heap *heap, uint64_t address)
+{
+	size_t low = 0, high = heap->num_spans;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (heap->spans[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /** Cut the spans and thread heaps that were found so far out of [start, end) and scan what is left. */
 static struct hc_error *scan_around_heaps(const struct glibc *g, uint64_t start, uint64_t end,
 					  struct mmapped_list *list)
@@ -115,10 +129,12 @@ static struct hc_error *scan_around_heaps(const struct glibc *g, uint64_t start,
 	const struct hc_heap *heap = g->heap;
 	uint64_t page_mask = glibc_page_size(g) - 1;
 	struct hc_error *err;
-	for (size_t i = 0; i < heap->num_spans && start < end; i++) {
+	for (size_t i = first_span(heap, start); i < heap->num_spans && start < end; i++) {
 		const struct hc_span *span = &heap->spans[i];
 		uint64_t from = span->start & ~page_mask, to = (span->end + page_mask) & ~page_mask;
-		if (to <= start || from >= end)
+		if (from >= end)
+			break;
+		if (to <= start)
 			continue;
 		if (from > start && (err = scan(g, start, from, list)))
 			return err;
