@@ -283,15 +283,11 @@ struct recognised {
 	size_t start;            /* in @ref subject: where what it says begins */
 };
 
-static bool holds(struct hc_bytes subject, const struct hc_literal *literal)
-{
-	return hc_literal_find(literal, false, subject, 0) != SIZE_MAX;
-}
-
 static bool holds_any(struct hc_bytes subject, const struct hc_literals *literals)
 {
 	for (size_t i = 0; i < literals->num; i++) {
-		if (holds(subject, &literals->items[i]))
+		if (hc_literal_find(&literals->items[i], literals->ignore_case, subject, 0) !=
+		    SIZE_MAX)
 			return true;
 	}
 	return !literals->num;
@@ -316,7 +312,7 @@ static bool entry_matches(const struct entry *entry, struct hc_classifier_scratc
 		return signature->check->run(subject);
 	if (subject.size < entry->pattern->min_size)
 		return false;
-	if (signature->needed.size && !holds(subject, &signature->needed))
+	if (!holds_any(subject, &signature->needed))
 		return false;
 	return holds_any(subject, &entry->pattern->literals) &&
 	       hc_signature_pattern_match(entry->pattern, &scratch->match, subject, from);

@@ -42,14 +42,14 @@ struct hc_error *hc_masker_create(const struct hc_signatures *signatures, struct
 	return NULL;
 }
 
-static bool may_match(const struct hc_signature_pattern *pattern, struct hc_bytes bytes)
+static bool holds_any(const struct hc_literals *literals, struct hc_bytes bytes)
 {
-	for (size_t i = 0; i < pattern->literals.num; i++) {
-		if (hc_literal_find(&pattern->literals.items[i], pattern->literals.ignore_case, bytes,
-				    0) != SIZE_MAX)
+	for (size_t i = 0; i < literals->num; i++) {
+		if (hc_literal_find(&literals->items[i], literals->ignore_case, bytes, 0) !=
+		    SIZE_MAX)
 			return true;
 	}
-	return !pattern->literals.num;
+	return !literals->num;
 }
 
 /** Set the flags of what the groups called "secret" have in the match that was found last. */
@@ -112,12 +112,13 @@ static size_t write_masked(struct hc_bytes bytes, const uint8_t *flags, enum hc_
 	return size;
 }
 
-struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes bytes, enum hc_mask how,
-				uint8_t **ret, size_t *size_ret, size_t *num_ret)
+struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context, size_t from,
+				size_t size, enum hc_mask how, uint8_t **ret, size_t *size_ret,
+				size_t *num_ret)
 {
 	const struct hc_signatures *signatures = masker->signatures;
-	hc_cleanup_free uint8_t *flags = calloc(bytes.size + 1, 1);
-	hc_cleanup_free uint8_t *out = calloc(bytes.size + 1, sizeof(stars) - 1);
+	hc_cleanup_free uint8_t *flags = calloc(context.size + 1, 1);
+	hc_cleanup_free uint8_t *out = calloc(size + 1, sizeof(stars) - 1);
 	size_t num = 0;
 
 	if (!flags || !out)
@@ -125,12 +126,16 @@ struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes bytes,
 	for (size_t i = 0; i < signatures->num_secrets; i++) {
 		const struct hc_signature *signature = &signatures->secrets[i];
 
+		if (!holds_any(&signature->needed, context))
+			continue;
 		for (size_t k = 0; k < signature->num_patterns; k++) {
-			if (may_match(&signature->patterns[k], bytes))
-				flag_secrets(masker, signature, &signature->patterns[k], bytes, flags);
+			if (holds_any(&signature->patterns[k].literals, context))
+				flag_secrets(masker, signature, &signature->patterns[k], context,
+					     flags);
 		}
 	}
-	*size_ret = write_masked(bytes, flags, how, out, &num);
+	*size_ret = write_masked((struct hc_bytes){context.data + from, size}, flags + from, how,
+				 out, &num);
 	if (num_ret)
 		*num_ret = num;
 	*ret = hc_steal(out);

@@ -22,12 +22,15 @@ enum hc_mask {
 };
 
 /**
- * Copy bytes without the secrets in them.
+ * Copy a part of some bytes without the secrets in it. What stands around the part decides too: a part may begin
+ * in the middle of a secret, or behind the name that makes it one.
  *
+ * @param from @param size the part
  * @param[out] ret freed by the caller; one byte more than its size is allocated, which is 0
  * @param[out] num_ret secrets that were masked; may be NULL
  */
-struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes bytes, enum hc_mask how,
-				uint8_t **ret, size_t *size_ret, size_t *num_ret);
+struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context, size_t from,
+				size_t size, enum hc_mask how, uint8_t **ret, size_t *size_ret,
+				size_t *num_ret);
 
 #endif

@@ -69,8 +69,9 @@ static struct hc_error *test_secret(const struct test *test, const struct hc_cla
 {
 	hc_cleanup_free uint8_t *masked = NULL;
 	size_t size, num;
-	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, HC_MASK_SHORT, &masked,
-					      &size, &num);
+	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, 0,
+					      example->bytes.size, HC_MASK_SHORT, &masked, &size,
+					      &num);
 
 	if (!err)
 		test->fn(test->ctx, secret, example, (num > 0) == example->positive, NULL);

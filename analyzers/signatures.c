@@ -294,6 +294,7 @@ static struct hc_error *set_check(struct draft *draft, const struct hc_signature
 
 static struct hc_error *set_needed(struct draft *draft, const struct hc_signature_value *value)
 {
+	struct hc_literals *needed = &draft->signature.needed;
 	uint8_t buf[HC_SIGNATURE_FILE_MAX_VALUE + 1];
 	size_t size;
 	struct hc_error *err = unescape(draft, value, buf, &size);
@@ -302,8 +303,10 @@ static struct hc_error *set_needed(struct draft *draft, const struct hc_signatur
 		return err;
 	if (!size || size > HC_MAX_LITERAL_SIZE)
 		return bad(draft, value, "takes 1 to %d bytes", HC_MAX_LITERAL_SIZE);
-	memcpy(draft->signature.needed.bytes, buf, size);
-	draft->signature.needed.size = size;
+	if (needed->num == HC_MAX_LITERALS)
+		return bad(draft, value, "more than %d of them", HC_MAX_LITERALS);
+	memcpy(needed->items[needed->num].bytes, buf, size);
+	needed->items[needed->num++].size = size;
 	return NULL;
 }
 /**@}*/
@@ -710,6 +713,20 @@ static bool is_name(const char *text)
 	return size && !text[size] && *text != '-';
 }
 
+/** The names around a secret are written in any case. */
+static void lower_needed(struct hc_literals *needed)
+{
+	needed->ignore_case = true;
+	for (size_t i = 0; i < needed->num; i++) {
+		for (size_t k = 0; k < needed->items[i].size; k++) {
+			uint8_t *byte = &needed->items[i].bytes[k];
+
+			if (*byte >= 'A' && *byte <= 'Z')
+				*byte |= 0x20;
+		}
+	}
+}
+
 /** What a section as a whole must have. */
 static struct hc_error *check_draft(struct draft *draft)
 {
@@ -751,9 +768,12 @@ static struct hc_error *fill_draft(struct draft *draft)
 	}
 	if (!err)
 		err = check_draft(draft);
-	if (!err)
-		class->textual = is_textual(&draft->signature);
-	return err;
+	if (err)
+		return err;
+	class->textual = is_textual(&draft->signature);
+	if (class->kind == HC_SIGNATURE_SECRET)
+		lower_needed(&draft->signature.needed);
+	return NULL;
 }
 /**@}*/
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzers/verdict.h"
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -395,7 +396,7 @@ static void write_shared(struct view *view, const char *label, struct hc_bytes t
 			 uint64_t chunks, uint64_t counted, bool all)
 {
 	hc_cleanup_free char *shown =
-		hc_escape(text, SHARED_WIDTH, view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+		hc_session_escape(view->session, text, SHARED_WIDTH, view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
 
 	if (all)
 		write_detail(view, label, "%s in %s", shown ? shown : "",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "analyzers/damage.h"
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -144,8 +145,8 @@ static void write_spill(struct view *view, const struct hc_damage *damage)
 	write_detail(out, "suspect:", text);
 	if (!hc_session_shows_bytes(view->session))
 		return;
-	hc_cleanup_free char *sample = hc_escape(
-		damage->run, out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
+	hc_cleanup_free char *sample = hc_session_escape(
+		view->session, damage->run, out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
 		HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 	write_sample(out, sample);
 }
@@ -179,8 +180,11 @@ static void write_hex(struct view *view, const struct hc_damage *damage)
 
 	if (!hc_session_shows_bytes(view->session))
 		return;
+	hc_cleanup_shown struct hc_shown shown =
+		hc_session_show(view->session, damage->view, HC_MASK_SAME_SIZE);
+	size = shown.bytes.size;
 	for (size_t at = 0; at < size; at += HEX_LINE)
-		write_hex_line(file, damage->view_start + at, damage->view.data + at,
+		write_hex_line(file, damage->view_start + at, shown.bytes.data + at,
 			       size - at < HEX_LINE ? size - at : HEX_LINE, damage->fault->address,
 			       view->session->heap->word_size);
 }
@@ -285,8 +289,8 @@ static json_t *spill_json(const struct view *view, const struct hc_damage *damag
 	if (damage->spill == HC_SPILL_NONE)
 		return json_null();
 	if (hc_session_shows_bytes(view->session))
-		sample = hc_escape(
-			damage->run,
+		sample = hc_session_escape(
+			view->session, damage->run,
 			view->session->options->content == HC_CONTENT_FULL ? 0 : HC_SAMPLE_DATA, 0);
 	return json_pack("{ss so so so so}", "kind", hc_spill_name(damage->spill), "start",
 			 hc_json_address(damage->spill_start), "end",
@@ -302,12 +306,15 @@ static json_t *bytes_json(const struct view *view, const struct hc_damage *damag
 
 	if (!hc_session_shows_bytes(view->session) || !size)
 		return json_null();
+	hc_cleanup_shown struct hc_shown shown =
+		hc_session_show(view->session, damage->view, HC_MASK_SAME_SIZE);
+	size = shown.bytes.size;
 	hc_cleanup_free char *hex = malloc(2 * size + 1);
 	if (!hex)
 		return NULL;
 	for (size_t i = 0; i < size; i++) {
-		hex[2 * i] = digits[damage->view.data[i] >> 4];
-		hex[2 * i + 1] = digits[damage->view.data[i] & 15];
+		hex[2 * i] = digits[shown.bytes.data[i] >> 4];
+		hex[2 * i + 1] = digits[shown.bytes.data[i] & 15];
 	}
 	hex[2 * size] = '\0';
 	return json_pack("{so ss}", "start", hc_json_address(damage->view_start), "hex", hex);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "analyzers/verdict.h"
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -43,7 +44,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 static json_t *bytes_json(const struct hc_session *session, struct hc_bytes bytes)
 {
 	bool full = session->options->content == HC_CONTENT_FULL;
-	hc_cleanup_free char *text = hc_escape(bytes, full ? 0 : HC_SAMPLE_DATA, 0);
+	hc_cleanup_free char *text = hc_session_escape(session, bytes, full ? 0 : HC_SAMPLE_DATA, 0);
 
 	return hc_json_text(text);
 }
@@ -111,7 +112,7 @@ static json_t *template_json(const struct hc_session *session, const struct hc_t
 		for (size_t k = 0; k < line->num_slots; k++)
 			json_array_append_new(slots, slot_json(session, &line->slots[k]));
 		hc_cleanup_free char *text =
-			hc_escape((struct hc_bytes){(const uint8_t *)line->text, line->size}, 0, 0);
+			hc_session_escape(session, (struct hc_bytes){(const uint8_t *)line->text, line->size}, 0, 0);
 		json_array_append_new(
 			lines, json_pack("{so so so so}", "text", hc_json_text(text), "chunks",
 					 hc_json_number(line->chunks), "share",
@@ -212,7 +213,7 @@ static const struct hc_column repeat_columns[R_NUM] = {
 static void set_bytes(struct hc_session *session, struct hc_table *table, unsigned column,
 		      const char *before, struct hc_bytes bytes, const char *after)
 {
-	hc_cleanup_free char *text = hc_escape(bytes, 0, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+	hc_cleanup_free char *text = hc_session_escape(session, bytes, 0, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
 
 	hc_table_format(table, column, "%s%s%s", before, text ? text : "", after);
 }
@@ -302,7 +303,7 @@ static char *slot_text(const struct hc_session *session, const struct hc_templat
 	for (size_t i = 0; i < slot->num_values; i++) {
 		const struct hc_search_text *value = &slot->values[i];
 		hc_cleanup_free char *text =
-			hc_escape((struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
+			hc_session_escape(session, (struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
 
 		fprintf(file, "%s%s", i ? ", " : "", value->size ? text : "(empty)");
 		if (frequent)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "analyzers/search.h"
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -111,14 +112,19 @@ static struct hc_bytes context(const struct grep *grep, const struct hc_search_h
 	return (struct hc_bytes){start, end - start};
 }
 
-/** Print bytes; emphasised when the output has colour. */
-static void print_bytes(struct grep *grep, const uint8_t *start, const uint8_t *end, bool emphasis)
+enum role { CONTEXT, MATCH, MATCH_ALONE };
+
+/** Print bytes; a match in its context is emphasised when the output has colour. */
+static void print_bytes(struct grep *grep, const uint8_t *start, const uint8_t *end, enum role role)
 {
 	struct hc_output *out = &grep->session->out;
+	struct hc_bytes bytes = {start, end - start};
+	/* The match is what was asked for; what is around it is not. */
 	hc_cleanup_free char *text =
-		hc_escape((struct hc_bytes){start, end - start}, 0, grep->escape);
+		role == CONTEXT ? hc_session_escape(grep->session, bytes, 0, grep->escape)
+				: hc_escape(bytes, 0, grep->escape);
 
-	emphasis = emphasis && out->color && start < end;
+	bool emphasis = role == MATCH && out->color && start < end;
 	fprintf(out->file, "%s%s%s", emphasis ? "\033[1;31m" : "", text ? text : "",
 		emphasis ? "\033[0m" : "");
 }
@@ -129,7 +135,7 @@ static void print_line(struct grep *grep, const struct hc_search_hit *hit)
 	const uint8_t *match_end = hit->text.data + hit->text.size;
 
 	if (grep->own->only_match) {
-		print_bytes(grep, hit->text.data, match_end, false);
+		print_bytes(grep, hit->text.data, match_end, MATCH_ALONE);
 		fputc('\n', out->file);
 		return;
 	}
@@ -141,9 +147,9 @@ static void print_line(struct grep *grep, const struct hc_search_hit *hit)
 	if (hc_session_shows_bytes(grep->session)) {
 		struct hc_bytes line = context(grep, hit);
 		fputs(": ", out->file);
-		print_bytes(grep, line.data, hit->text.data, false);
-		print_bytes(grep, hit->text.data, match_end, true);
-		print_bytes(grep, match_end, line.data + line.size, false);
+		print_bytes(grep, line.data, hit->text.data, CONTEXT);
+		print_bytes(grep, hit->text.data, match_end, MATCH);
+		print_bytes(grep, match_end, line.data + line.size, CONTEXT);
 	}
 	fputc('\n', out->file);
 }
@@ -153,6 +159,21 @@ static json_t *bytes_json(struct hc_bytes bytes)
 	hc_cleanup_free char *text = hc_escape(bytes, 0, 0);
 
 	return text ? json_string(text) : NULL;
+}
+
+/** The line around a match, without the secrets around it. */
+static json_t *context_json(const struct grep *grep, const struct hc_search_hit *hit)
+{
+	const struct hc_session *session = grep->session;
+	struct hc_bytes line = context(grep, hit);
+	const uint8_t *match_end = hit->text.data + hit->text.size;
+	struct hc_bytes left = {line.data, hit->text.data - line.data};
+	struct hc_bytes right = {match_end, line.data + line.size - match_end};
+	hc_cleanup_free char *before = hc_session_escape(session, left, 0, 0);
+	hc_cleanup_free char *match = hc_escape(hit->text, 0, 0);
+	hc_cleanup_free char *after = hc_session_escape(session, right, 0, 0);
+
+	return before && match && after ? json_sprintf("%s%s%s", before, match, after) : NULL;
 }
 
 static void print_json(struct grep *grep, const struct hc_search_hit *hit)
@@ -172,7 +193,7 @@ static void print_json(struct grep *grep, const struct hc_search_hit *hit)
 		json_object_set_new(row, "match", bytes_json(hit->text));
 		if (hit->group.data != hit->text.data || hit->group.size != hit->text.size)
 			json_object_set_new(row, "group", bytes_json(hit->group));
-		json_object_set_new(row, "context", bytes_json(context(grep, hit)));
+		json_object_set_new(row, "context", context_json(grep, hit));
 	}
 	hc_json_write_line(&grep->session->out, row);
 }

@@ -49,6 +49,7 @@ void hc_session_deinit(struct hc_session *session)
 {
 	hc_progress_destroy(session->progress);
 	hc_output_discard(&session->out);
+	hc_masker_destroy(session->masker);
 	hc_classifier_destroy(session->classifier);
 	hc_signatures_destroy(session->signatures);
 	hc_heap_close(session->heap);
@@ -144,8 +145,10 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 
 	if (session->signatures)
 		return NULL;
-	return hc_signatures_create(options->signatures, options->num_signatures,
-				    &session->signatures);
+	struct hc_error *err = hc_signatures_create(options->signatures, options->num_signatures,
+						    &session->signatures);
+
+	return err ? err : hc_masker_create(session->signatures, &session->masker);
 }
 
 static struct hc_error *prepare_content(struct hc_session *session)

@@ -11,6 +11,7 @@
 
 #include "analyzers/classify.h"
 #include "analyzers/reachability.h"
+#include "analyzers/secrets.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
 #include "cmd/render/json.h"
@@ -32,6 +33,7 @@ struct hc_session {
 	struct hc_process *process;
 	struct hc_heap *heap;        /**< NULL when there is none */
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
+	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/mask.h */
 	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
 	char *no_heap;               /**< why @ref heap is NULL, or NULL */
 	struct hc_reach_stats reach; /**< once heap->reach_known */

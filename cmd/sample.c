@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/sample.h"
 
@@ -35,10 +36,15 @@ char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t
 	else if (session->options->content != HC_CONTENT_FULL)
 		max = HC_SAMPLE_DATA;
 	hc_class_id class = hc_classify(session->classifier, sampler->scratch, bytes);
-	if (!hc_class_of(session->classifier, class)->textual)
-		return hc_escape_words(bytes, session->heap->word_size, max, flags);
+	if (!hc_class_of(session->classifier, class)->textual) {
+		if (max && bytes.size > max * session->heap->word_size)
+			bytes.size = max * session->heap->word_size; /* a word takes three columns */
+		hc_cleanup_shown struct hc_shown shown =
+			hc_session_show(session, bytes, HC_MASK_SAME_SIZE);
+		return hc_escape_words(shown.bytes, session->heap->word_size, max, flags);
+	}
 	bytes = hc_class_sample(session->classifier, sampler->scratch, class, bytes);
-	return hc_escape(bytes, max, flags | HC_ESCAPE_QUOTE);
+	return hc_session_escape(session, bytes, max, flags | HC_ESCAPE_QUOTE);
 }
 
 const char *hc_class_title(const struct hc_session *session, hc_class_id class)

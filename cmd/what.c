@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzers/what.h"
+#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -252,7 +253,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 		hc_text_field(out, "content", "%s", title);
 	if (title && hc_class_of(session->classifier, what->class)->textual && hc_session_shows_bytes(session)) {
 		hc_cleanup_free char *sample =
-			hc_escape(what->sample, out->width - 16,
+			hc_session_escape(session, what->sample, out->width - 16,
 				  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 		fprintf(out->file, "%-16s%s\n", "sample", sample ? sample : "");
 	}
@@ -284,8 +285,11 @@ static void write_hex(struct hc_session *session, const struct hc_what *what)
 	if (session->options->content != HC_CONTENT_FULL && size > HEX_BYTES)
 		size = HEX_BYTES;
 	hc_text_heading(out, "Bytes");
+	hc_cleanup_shown struct hc_shown shown = hc_session_show(
+		session, (struct hc_bytes){what->bytes.data, size}, HC_MASK_SAME_SIZE);
+	size = shown.bytes.size;
 	for (size_t at = 0; at < size; at += HEX_LINE)
-		write_hex_line(out->file, address + at, what->bytes.data + at,
+		write_hex_line(out->file, address + at, shown.bytes.data + at,
 			       size - at < HEX_LINE ? size - at : HEX_LINE);
 	if (size < what->bytes.size)
 		fprintf(out->file, "%s more bytes; --content full shows them\n",
@@ -365,7 +369,7 @@ static json_t *bytes_json(const struct hc_session *session, const struct hc_what
 
 	if (!hc_session_shows_bytes(session) || !what->bytes.size)
 		return json_null();
-	hc_cleanup_free char *text = hc_escape(what->bytes, max, 0);
+	hc_cleanup_free char *text = hc_session_escape(session, what->bytes, max, 0);
 	return hc_json_text(text);
 }
 
