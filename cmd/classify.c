@@ -4,6 +4,9 @@
  */
 #include <stdlib.h>
 
+#include "analyzers/attributes.h"
+#include "cmd/mask.h"
+#include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -13,22 +16,29 @@
 
 struct own {
 	bool with_leaks;
+	bool attributes;
+	uint64_t top;
 };
 
-enum own_id { OWN_WITH_LEAKS };
+enum own_id { OWN_WITH_LEAKS, OWN_ATTRIBUTES, OWN_TOP };
 
 static const struct hc_option own_options[] = {
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
+	{OWN_ATTRIBUTES, 0, "attributes", NULL,
+	 "count what the contents name: methods, paths, keys, tables and more"},
+	{OWN_TOP, 't', "top", "N", "with --attributes: the N most frequent values (default: 5)"},
 	{0},
 };
+
+static const struct own own_defaults = {.top = 5};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	(void)value;
 	own->with_leaks |= id == OWN_WITH_LEAKS;
-	return NULL;
+	own->attributes |= id == OWN_ATTRIBUTES;
+	return id == OWN_TOP ? hc_parse_count("--top", value, &own->top) : NULL;
 }
 
 enum column {
@@ -118,6 +128,117 @@ static struct hc_error *fill_table(struct hc_session *session, struct hc_table *
 	return NULL;
 }
 
+/** @name Attributes */
+/**@{*/
+
+enum attribute_column {
+	A_CLASS,
+	A_TITLE,
+	A_ATTRIBUTE,
+	A_CHUNKS,
+	A_SHARE,
+	A_ERROR,
+	A_VALUE,
+	A_VALUE_TEXT,
+	A_NUM_COLUMNS
+};
+
+static const struct hc_column attribute_columns[A_NUM_COLUMNS] = {
+	[A_CLASS] = {"class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[A_TITLE] = {"", "CLASS", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
+	[A_ATTRIBUTE] = {"attribute", "ATTRIBUTE", HC_COLUMN_TEXT},
+	[A_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
+	[A_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
+	[A_ERROR] = {"error", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
+	[A_VALUE] = {"value", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[A_VALUE_TEXT] = {"", "VALUE", HC_COLUMN_TEXT,
+			  HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+};
+
+/** Columns of a value on a screen. */
+#define VALUE_WIDTH 100
+
+static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,
+			    const struct hc_attribute_row *row, struct hc_table *table)
+{
+	const struct hc_class *class = hc_class_of(session->classifier, row->class);
+	unsigned flags = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
+
+	for (size_t i = 0; i < row->num_values; i++) {
+		struct hc_bytes bytes = {row->values[i].text, row->values[i].size};
+		hc_cleanup_free char *data = hc_session_escape(session, bytes, 0, 0);
+		hc_cleanup_free char *text =
+			hc_session_escape(session, bytes, VALUE_WIDTH, flags);
+
+		hc_table_add_row(table);
+		hc_table_text(table, A_CLASS, class->name);
+		hc_table_text(table, A_TITLE, class->title);
+		hc_table_text(table, A_ATTRIBUTE, row->attribute->name);
+		hc_table_number(table, A_CHUNKS, row->values[i].matches);
+		hc_table_share(table, A_SHARE,
+			       hc_share(row->values[i].matches,
+					classes->classes[row->class].all.chunks));
+		hc_table_number(table, A_ERROR, row->values[i].error);
+		if (!hc_session_shows_bytes(session))
+			continue;
+		hc_table_text(table, A_VALUE, data);
+		hc_table_text(table, A_VALUE_TEXT, bytes.size ? text : "(empty)");
+	}
+}
+
+static json_t *value_json(const struct hc_session *session, const struct hc_search_text *value,
+			  uint64_t chunks)
+{
+	struct hc_bytes bytes = {value->text, value->size};
+	bool shown = hc_session_shows_bytes(session);
+	hc_cleanup_free char *text = shown ? hc_session_escape(session, bytes, 0, 0) : NULL;
+
+	return json_pack("{so so so so}", "value", hc_json_text(text), "chunks",
+			 hc_json_number(value->matches), "share",
+			 hc_json_share(hc_share(value->matches, chunks)), "error",
+			 hc_json_number(value->error));
+}
+
+static json_t *attributes_json(const struct hc_session *session,
+			       const struct hc_class_table *classes,
+			       const struct hc_attributes *attributes)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; hc_session_shows_class(session) && i < attributes->num; i++) {
+		const struct hc_attribute_row *row = &attributes->rows[i];
+		uint64_t chunks = classes->classes[row->class].all.chunks;
+		json_t *values = json_array();
+
+		for (size_t k = 0; k < row->num_values; k++)
+			json_array_append_new(values, value_json(session, &row->values[k], chunks));
+		json_array_append_new(
+			rows, json_pack("{ss ss so so so so}", "class",
+					hc_class_of(session->classifier, row->class)->name,
+					"attribute", row->attribute->name, "chunks",
+					hc_json_number(row->chunks), "distinct",
+					hc_json_number(row->distinct), "exact",
+					json_boolean(row->exact), "values", values));
+	}
+	return rows;
+}
+
+static struct hc_error *write_attributes(struct hc_session *session,
+					 const struct hc_class_table *classes,
+					 const struct hc_attributes *attributes)
+{
+	hc_cleanup_table struct hc_table table;
+
+	hc_table_init(&table, attribute_columns, A_NUM_COLUMNS);
+	for (size_t i = 0; hc_session_shows_class(session) && i < attributes->num; i++)
+		fill_attributes(session, classes, &attributes->rows[i], &table);
+	if (session->options->format == HC_FORMAT_CSV)
+		return hc_table_write_csv(&table, &session->out);
+	hc_text_heading(&session->out, "What they name");
+	return hc_table_write_text(&table, &session->out, 0);
+}
+/**@}*/
+
 static struct hc_error *write_text(struct hc_session *session, const struct hc_class_table *classes,
 				   const struct hc_table *table)
 {
@@ -132,8 +253,10 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_c
 }
 
 static struct hc_error *write_json(struct hc_session *session, const struct hc_class_table *classes,
-				   const struct hc_table *table)
+				   const struct hc_table *table,
+				   const struct hc_attributes *attributes)
 {
+	const struct own *own = session->options->own;
 	hc_cleanup_json json_t *document = hc_session_json(session);
 	json_t *rows;
 	struct hc_error *err = hc_table_json(table, &rows);
@@ -142,6 +265,9 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_c
 		return err;
 	json_object_set_new(document, "total", hc_json_count(&classes->total));
 	json_object_set_new(document, "classes", rows);
+	if (own->attributes)
+		json_object_set_new(document, "attributes",
+				    attributes_json(session, classes, attributes));
 	return hc_json_write(&session->out, document);
 }
 
@@ -149,6 +275,7 @@ static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
 	struct hc_class_table classes = {0};
+	hc_cleanup(hc_attributes_deinit) struct hc_attributes attributes = {0};
 	hc_cleanup_table struct hc_table table;
 
 	hc_table_init(&table, columns, NUM_COLUMNS);
@@ -158,8 +285,11 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_phase(session, "classifying chunks");
 	err = hc_classify_run(session->process, session->heap, session->classifier,
-			      &session->options->selection,
-			      &classes);
+			      &session->options->selection, &classes);
+	if (!err && own->attributes)
+		err = hc_attributes_run(session->process, session->heap, session->classifier,
+					&session->options->selection,
+					own->top ? own->top : UINT64_MAX, &attributes);
 	hc_session_phase(session, NULL);
 	if (!err)
 		err = fill_table(session, &table, &classes);
@@ -168,11 +298,15 @@ static struct hc_error *run(struct hc_session *session)
 
 	switch (session->options->format) {
 	case HC_FORMAT_JSON:
-		return write_json(session, &classes, &table);
+		return write_json(session, &classes, &table, &attributes);
 	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &session->out);
+		return own->attributes ? write_attributes(session, &classes, &attributes)
+				       : hc_table_write_csv(&table, &session->out);
 	default:
-		return write_text(session, &classes, &table);
+		err = write_text(session, &classes, &table);
+		if (!err && attributes.num)
+			err = write_attributes(session, &classes, &attributes);
+		return err;
 	}
 }
 
@@ -184,7 +318,7 @@ const struct hc_verb hc_verb_classify = {
 		"Counts chunks by what their bytes look like: HTTP requests, JSON, SQL, Redis "
 		"commands, text, pointers, zeros and more. A chunk has one class.",
 	.examples = "  heapcore classify core.1234\n"
-		    "  heapcore classify core.1234 --leaked\n"
+		    "  heapcore classify core.1234 --leaked --attributes\n"
 		    "  heapcore classify core.1234 --request 20\n",
 	.min_args = 1,
 	.max_args = 1,
@@ -193,5 +327,6 @@ const struct hc_verb hc_verb_classify = {
 	.options = own_options,
 	.set = set,
 	.own_size = sizeof(struct own),
+	.own_defaults = &own_defaults,
 	.run = run,
 };

@@ -76,7 +76,7 @@ def test_what_was_asked_for_shows(heapcore, core):
 def test_full_shows(heapcore, core):
     assert f"{MARK}url{MARK}" in heapcore("classify", core, "--content", "full", "--format", "json").text
     address = addresses(heapcore, core, f"{MARK}basic")[0]
-    assert f"Basic {MARK}basic{MARK}" in heapcore("what", core, address, "--content", "full").text
+    assert f"Basic {MARK}basic{MARK}" in heapcore("what", core, address, "--content", "full", "--format", "json").text
 
 
 def test_the_rest_stays(heapcore, core):
