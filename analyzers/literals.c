@@ -307,6 +307,48 @@ void hc_literals_extract(const char *text, const struct hc_pattern_options *opti
 	}
 	if (ret->ignore_case)
 		lower_letters(ret);
+	for (size_t i = 0; i < ret->num; i++)
+		hc_literal_choose_probes(&ret->items[i]);
+}
+
+/**
+ * How frequent a byte is in heaps, roughly: zeros and pointers first, then text. Only speed depends
+ * on it.
+ */
+static unsigned frequency(uint8_t byte)
+{
+	/* Letters of English text from the most frequent on, which heaps of servers are full of. */
+	static const char letters[] = "etaoinsrhldcumfpgwybvkxjqz";
+	const char *letter;
+
+	if (byte == 0 || byte == 0xff || byte == 0x7f || byte == 0x55)
+		return 100;
+	if (byte < ' ')
+		return 40;
+	if (byte >= 0x80)
+		return 20;
+	letter = is_letter(byte) ? strchr(letters, byte | 0x20) : NULL;
+	if (letter)
+		return (byte & 0x20 ? 60 : 35) - (letter - letters);
+	return byte >= '0' && byte <= '9' ? 55 : strchr(" /:=.,-_", byte) ? 50 : 30;
+}
+
+void hc_literal_choose_probes(struct hc_literal *literal)
+{
+	size_t first = 0, second;
+
+	for (size_t i = 1; i < literal->size; i++) {
+		if (frequency(literal->bytes[i]) < frequency(literal->bytes[first]))
+			first = i;
+	}
+	second = first ? 0 : literal->size - 1;
+	for (size_t i = 0; i < literal->size; i++) {
+		if (i != first && literal->bytes[i] != literal->bytes[first] &&
+		    frequency(literal->bytes[i]) < frequency(literal->bytes[second]))
+			second = i;
+	}
+	literal->probes[0] = first < second ? first : second;
+	literal->probes[1] = first < second ? second : first;
 }
 
 /**
@@ -344,7 +386,7 @@ static bool literal_at(const struct hc_literal *literal, bool ignore_case, const
 	return true;
 }
 
-/** Whether any of STEP places has the first and the last byte of a literal. */
+/** Whether any of STEP places has both probed bytes of a literal. */
 static inline bool any_candidate(const uint8_t *first_pos, const uint8_t *last_pos,
 				 struct probe first, struct probe last)
 {
@@ -371,8 +413,10 @@ size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struc
 	if (bytes.size <= span || from >= bytes.size - span)
 		return SIZE_MAX;
 
-	struct probe first = make_probe(literal, 0, ignore_case);
-	struct probe last = make_probe(literal, span, ignore_case);
+	bool chosen = literal->probes[1] && literal->probes[1] <= span;
+	size_t near = chosen ? literal->probes[0] : 0, far = chosen ? literal->probes[1] : span;
+	struct probe first = make_probe(literal, near, ignore_case);
+	struct probe last = make_probe(literal, far, ignore_case);
 	size_t end = bytes.size - span; /* places where it may start */
 	size_t pos = from;
 
@@ -381,7 +425,7 @@ size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struc
 
 		if (end - pos >= STEP) {
 			stop = pos + STEP;
-			if (!any_candidate(bytes.data + pos, bytes.data + pos + span, first,
+			if (!any_candidate(bytes.data + pos + near, bytes.data + pos + far, first,
 					   last)) {
 				pos = stop;
 				continue;
@@ -390,8 +434,8 @@ size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struc
 		for (; pos < stop; pos++) {
 			const uint8_t *at = bytes.data + pos;
 
-			if ((at[0] | first.mask) == first.want &&
-			    (at[span] | last.mask) == last.want &&
+			if ((at[near] | first.mask) == first.want &&
+			    (at[far] | last.mask) == last.want &&
 			    literal_at(literal, ignore_case, at))
 				return pos;
 		}

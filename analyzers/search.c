@@ -2,50 +2,45 @@
  * @file
  * Parallel search with results in address order.
  *
- * The heap is cut into slices, mappings into windows; both are *tasks*, cut the same way whatever
+ * The heap is cut into slices, mappings and large chunks into windows; both are *tasks*
+ * (search_tasks.h), the same whatever
  * the number of jobs. Tasks are run in batches by all threads. A task buffers what it finds: its
  * sums, its matches when the caller wants to see them, its table of texts when they are counted.
  * Then the calling thread *delivers* the tasks of the batch in order. What a task may buffer is
  * bounded; one that overflows is thrown away and run again at delivery, straight into the callback
  * and the final table. So memory is bounded, order is by address, and nothing depends on timing.
  *
- * Skipping chunks. A match lies in one chunk and holds one of the pattern's required literals
- * (literals.c), so a chunk matches only if a literal occurs whole in its usable bytes. A cursor
- * therefore runs over the contiguous bytes of a slice, not chunk by chunk, and says where the next
- * literal starts: chunks before that place are only counted. It may report literals in headers or
- * across a border; whether there is a match is decided by PCRE2 with the chunk as the subject.
+ * Skipping chunks. A match lies in one chunk and holds one of the pattern's required literals, or
+ * begins with one of its first bytes (pattern.h), so a chunk matches only if one of these is in its
+ * usable bytes. The prefilter therefore runs over the contiguous bytes of a slice, not chunk by
+ * chunk, and says where the next one is: chunks before that place are only counted. It may stop in
+ * headers or at a border; whether there is a match is decided by PCRE2 with the chunk as the
+ * subject.
  *
- * Windows. A window reports matches that *start* in it. Its subject reaches HC_SEARCH_OVERLAP bytes
- * further on both sides, so that a match may end, and a lookbehind look, beyond it. When the last
- * match of a window reaches into the next one, and that one found a match that starts before its
- * end, the next window is run again from there: the result is what one pass over the whole piece
- * would have found.
+ * Windows. A window reports matches that are *tried* in it. Its subject reaches further on both
+ * sides, so that a match may end, and a lookbehind look, beyond it. When the last match of a window
+ * reaches into the next one, and that one found a match that was tried before its end, the next
+ * window is run again from there: the result is what one pass over the whole piece would have
+ * found. That is why PCRE2 gets an offset limit: it must not search on behind the window.
  */
 #include "analyzers/search.h"
 
 #include "core/cleanup.h"
 #include "core/parallel.h"
+#include "analyzers/classify.h"
+#include "analyzers/search_tasks.h"
 #include "analyzers/top_texts.h"
 
-#define TASK_BYTES (1u << 20)
 #define TASKS_PER_JOB 16
 /** What a task may buffer: matches, and bytes of its table of texts (one for every small chunk). */
 #define TASK_MAX_HITS (64u << 10)
 #define TASK_TEXT_BYTES (4u << 20)
 
-/** A part of a mapping: matches that start in [start, end) are its own. */
-struct window {
-	size_t mapping;   /**< index */
-	uint64_t address; /**< of the subject's first byte */
-	struct hc_bytes subject;
-	uint64_t start, end; /**< addresses */
-	bool continues;      /**< the window before is of the same piece */
-};
-
 /** A chunk or a window with matches. */
 struct subject {
 	struct hc_chunk chunk;            /**< unless in a mapping */
 	const struct hc_mapping *mapping; /**< NULL: a chunk */
+	bool large;                       /**< there are other windows of this chunk */
 	uint64_t address;                 /**< of the first byte */
 	struct hc_bytes bytes;
 	size_t num_hits;
@@ -55,20 +50,22 @@ struct subject {
 struct finding {
 	uint64_t matches, chunks, bytes;
 	uint64_t searched_bytes, searched_chunks, limited;
-	uint64_t first_start,
-		last_end; /**< addresses: start of the first match, where the last one ends */
+	uint64_t first_tried,
+		last_end; /**< addresses: where the first match was tried, the last one ends */
 	bool overflow;
 	struct subject *subjects;
 	size_t num_subjects, max_subjects;
 	struct hc_match *hits;
 	size_t num_hits, max_hits;
 	struct hc_top_texts texts;
+	struct hc_search_groups groups;
 };
 
 /** What a thread needs. */
 struct worker {
 	struct hc_matcher *matcher;
 	struct hc_selection_scratch *scratch;
+	struct hc_classifier_scratch *classifier;
 };
 
 struct search {
@@ -80,8 +77,7 @@ struct search {
 	hc_search_fn fn;
 	void *ctx;
 
-	struct hc_slice *slices;
-	struct window *windows;
+	struct hc_search_task *tasks;
 	size_t num_tasks;
 
 	struct worker *workers;
@@ -95,9 +91,11 @@ struct search {
 	struct hc_top_texts texts;
 	bool stopped;
 	struct hc_error *err;
-	uint64_t resume;      /**< mappings: where the last match ended, if in this piece */
-	size_t last_mapping;  /**< last mapping with a match, SIZE_MAX: none */
-	size_t last_searched; /**< last mapping that was counted as searched */
+	uint64_t resume; /**< windows: where the last match ended, if in this piece or chunk */
+	const struct hc_mapping *last_mapping;  /**< last one with a match, or NULL */
+	const struct hc_mapping *last_searched; /**< last one that was counted as searched */
+	uint64_t last_large;                    /**< last large chunk with a match, or 0 */
+	uint64_t key;                           /**< of the group of the current subject */
 };
 
 /** Where matches go: the finding of a task, or, at delivery, straight out. */
@@ -105,7 +103,9 @@ struct sink {
 	struct search *search;
 	struct finding *finding;
 	bool direct;
+	struct worker *worker;
 	struct subject *subject; /**< the current one */
+	uint64_t key;            /**< of its group */
 	struct hc_error *err;
 };
 
@@ -132,23 +132,65 @@ static bool call_back(struct search *search, const struct subject *subject,
 	return search->fn(search->ctx, &hit);
 }
 
-/** Count a subject in the result when its first match is delivered. */
-static void count_subject(struct search *search, const struct subject *subject)
+/** Count a subject in the result when its first match is delivered. @return whether it is new */
+static bool count_subject(struct search *search, const struct subject *subject)
 {
 	struct hc_search_result *result = search->result;
 
-	if (!subject->mapping) {
-		result->chunks++;
-		result->bytes += subject->chunk.size;
-		return;
+	if (subject->mapping) {
+		if (subject->mapping == search->last_mapping)
+			return false;
+		search->last_mapping = subject->mapping;
+		result->mappings++;
+		result->mapping_bytes += subject->mapping->end - subject->mapping->start;
+		return true;
 	}
+	if (subject->large && subject->address == search->last_large)
+		return false;
+	if (subject->large)
+		search->last_large = subject->address;
+	result->chunks++;
+	result->bytes += subject->chunk.size;
+	return true;
+}
 
-	size_t index = subject->mapping - search->process->mappings.items;
-	if (index != search->last_mapping) {
-		search->last_mapping = index;
-		result->chunks++;
-		result->bytes += subject->mapping->end - subject->mapping->start;
+/** The key of the group that a subject's matches are counted in. */
+static uint64_t group_key(const struct search *search, const struct worker *worker,
+			  const struct subject *subject)
+{
+	switch (search->options->by) {
+	case HC_SEARCH_BY_NOTHING:
+		break;
+	case HC_SEARCH_BY_SIZE:
+		return subject->chunk.size;
+	case HC_SEARCH_BY_CLASS:
+		return hc_classify(search->options->classifier, worker->classifier, subject->bytes);
+	case HC_SEARCH_BY_REACH:
+		return subject->chunk.reach;
+	case HC_SEARCH_BY_ARENA:
+		return subject->chunk.span->arena;
 	}
+	return 0;
+}
+
+/** Count matches of one chunk in its group. @param new_chunk not counted there before */
+static struct hc_error *count_group(struct hc_search_groups *groups, uint64_t key,
+				    const struct subject *subject, uint64_t matches, bool new_chunk)
+{
+	struct hc_search_group more = {
+		.key = key,
+		.matches = matches,
+		.chunks = new_chunk,
+		.bytes = new_chunk ? subject->chunk.size : 0,
+	};
+
+	return hc_search_groups_add(groups, &more);
+}
+
+/** Whether the matches of a subject belong to a group. */
+static bool is_grouped(const struct search *search, const struct subject *subject)
+{
+	return search->options->by && !subject->mapping;
 }
 
 static struct hc_error *count_text(struct hc_top_texts *texts, const struct subject *subject,
@@ -162,9 +204,17 @@ static struct hc_error *count_text(struct hc_top_texts *texts, const struct subj
 static bool deliver_match(struct search *search, const struct subject *subject,
 			  const struct hc_match *match, bool first)
 {
-	if (first)
-		count_subject(search, subject);
+	bool new_subject = first && count_subject(search, subject);
+
 	search->result->matches++;
+	if (is_grouped(search, subject)) {
+		if (first)
+			search->key = group_key(search, &search->workers[0], subject);
+		search->err =
+			count_group(&search->result->groups, search->key, subject, 1, new_subject);
+		if (search->err)
+			return false;
+	}
 	if (search->options->top) {
 		search->err = count_text(&search->texts, subject, match);
 		if (search->err)
@@ -213,25 +263,38 @@ static struct hc_error *buffer_hit(struct finding *finding, const struct hc_matc
 	return NULL;
 }
 
+/** Count a match of a slice's chunk in the sums and the groups of the slice. */
+static struct hc_error *sum_chunk(struct sink *sink, bool first)
+{
+	struct finding *finding = sink->finding;
+
+	if (first) {
+		finding->chunks++;
+		finding->bytes += sink->subject->chunk.size;
+	}
+	if (!is_grouped(sink->search, sink->subject))
+		return NULL;
+	if (first)
+		sink->key = group_key(sink->search, sink->worker, sink->subject);
+	return count_group(&finding->groups, sink->key, sink->subject, 1, first);
+}
+
 /** Count a match of a task that nobody wants to see. */
 static struct hc_error *sum_match(struct sink *sink, const struct hc_match *match, bool first)
 {
+	const struct subject *subject = sink->subject;
 	struct finding *finding = sink->finding;
-	struct hc_error *err;
+	struct hc_error *err = NULL;
 
 	finding->matches++;
-	if (first && !sink->subject->mapping) {
-		finding->chunks++;
-		finding->bytes += sink->subject->chunk.size;
-	} else if (first) {
-		/* Which mappings match is only known in order. */
-		err = buffer_subject(finding, sink->subject);
-		if (err)
-			return err;
-	}
-	if (!sink->search->options->top)
-		return NULL;
-	err = count_text(&finding->texts, sink->subject, match);
+	/* Whether a mapping or a large chunk is a new one is only known in order. */
+	if (!subject->mapping && !subject->large)
+		err = sum_chunk(sink, first);
+	else if (first)
+		err = buffer_subject(finding, subject);
+	if (err || !sink->search->options->top)
+		return err;
+	err = count_text(&finding->texts, subject, match);
 	if (!finding->texts.exact)
 		finding->overflow = true;
 	return err;
@@ -257,8 +320,8 @@ static bool take_match(struct sink *sink, const struct hc_match *match, bool fir
 	struct finding *finding = sink->finding;
 	uint64_t base = sink->subject->address;
 
-	if (finding->first_start == UINT64_MAX)
-		finding->first_start = base + match->start;
+	if (finding->first_tried == UINT64_MAX)
+		finding->first_tried = base + match->tried;
 	finding->last_end = base + hc_match_next(match);
 	if (sink->direct)
 		return deliver_match(sink->search, sink->subject, match, first);
@@ -267,28 +330,36 @@ static bool take_match(struct sink *sink, const struct hc_match *match, bool fir
 	return !sink->err && !finding->overflow;
 }
 
+static bool next_match(struct sink *sink, size_t from, size_t to, struct hc_match *match,
+		       bool *limited)
+{
+	struct hc_matcher *matcher = sink->worker->matcher;
+	struct hc_bytes bytes = sink->subject->bytes;
+
+	if (to == SIZE_MAX)
+		return hc_matcher_next(matcher, bytes, from, match, limited);
+	return from < to && hc_matcher_next_before(matcher, bytes, from, to, match, limited);
+}
+
 /**
- * Find all matches of a subject that start in [from, end).
+ * Find all matches of the current subject that are tried in [from, to).
  * @return whether the task goes on
  */
-static bool match_subject(struct sink *sink, struct worker *worker, size_t from, size_t end)
+static bool match_subject(struct sink *sink, size_t from, size_t to)
 {
-	struct hc_bytes bytes = sink->subject->bytes;
 	struct hc_match match;
-	bool limited = false, first = true;
+	bool limited = false, first = true, go_on = true;
 
-	while (hc_matcher_next(worker->matcher, bytes, from, &match, &limited)) {
-		if (match.start >= end)
-			break;
-		if (!take_match(sink, &match, first))
-			return false;
-		if (sink->search->options->first_only)
+	hc_matcher_restart(sink->worker->matcher);
+	while (go_on && next_match(sink, from, to, &match, &limited)) {
+		go_on = take_match(sink, &match, first);
+		if (go_on && sink->search->options->first_only)
 			break;
 		first = false;
 		from = hc_match_next(&match);
 	}
 	sink->finding->limited += limited;
-	return true;
+	return go_on;
 }
 
 /* --- Tasks --- */
@@ -308,72 +379,85 @@ static struct hc_bytes slice_bytes(const struct hc_slice *slice, uint64_t *addre
 	return (struct hc_bytes){span->data + (start - span->start), end - start};
 }
 
-/** Whether the cursor over a slice can tell that a chunk has no literal. */
-static bool cursor_rules_out(struct hc_literal_cursor *cursor, uint64_t start,
-			     const struct subject *subject)
+/** Whether the prefilter of a slice can tell that a chunk has no match. */
+static bool is_ruled_out(struct hc_prefilter *prefilter, uint64_t start,
+			 const struct subject *subject)
 {
 	uint64_t offset = subject->address - start;
 	uint64_t end;
 
 	/* Only chunks that lie in the slice as a whole; the last one may not. */
-	if (subject->address < start || offset > cursor->bytes.size ||
-	    __builtin_add_overflow(offset, subject->bytes.size, &end) || end > cursor->bytes.size)
+	if (subject->address < start || offset > prefilter->bytes.size ||
+	    __builtin_add_overflow(offset, subject->bytes.size, &end) ||
+	    end > prefilter->bytes.size)
 		return false;
-	return hc_literal_cursor_next(cursor, offset) >= end;
+	return hc_prefilter_next(prefilter, offset) >= end;
 }
 
-static struct hc_error *run_slice(struct sink *sink, struct worker *worker, size_t task)
+static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slice)
 {
 	struct search *search = sink->search;
-	const struct hc_slice *slice = &search->slices[task];
-	const struct hc_literals *literals = hc_pattern_literals(search->pattern);
 	struct finding *finding = sink->finding;
-	struct hc_literal_cursor cursor = {};
+	struct hc_prefilter prefilter;
 	struct hc_chunk_iter iter;
 	struct subject subject = {};
 	uint64_t start;
 	struct hc_bytes all = slice_bytes(slice, &start);
-	bool use_cursor = literals->num && all.size;
+	bool use_prefilter = hc_pattern_has_prefilter(search->pattern) && all.size;
 
-	if (use_cursor)
-		hc_literal_cursor_init(&cursor, literals, all);
+	if (use_prefilter)
+		hc_prefilter_init(&prefilter, search->pattern, all);
 	sink->subject = &subject;
 	hc_chunk_iter_slice(&iter, search->heap, *slice);
 	while (hc_chunk_iter_next(&iter, &subject.chunk)) {
 		if (!hc_selection_has(&search->selection, search->heap, &subject.chunk,
-				      worker->scratch))
+				      sink->worker->scratch))
 			continue;
 		subject.address = subject.chunk.address;
 		subject.bytes = hc_chunk_bytes(search->heap, &subject.chunk);
 		finding->searched_chunks++;
 		finding->searched_bytes += subject.bytes.size;
-		if (use_cursor && cursor_rules_out(&cursor, start, &subject))
+		if (use_prefilter && is_ruled_out(&prefilter, start, &subject))
 			continue;
-		if (!match_subject(sink, worker, 0, SIZE_MAX))
+		if (!match_subject(sink, 0, SIZE_MAX))
 			break;
 	}
 	return sink->err;
 }
 
-/** @param from address where the first match may start */
-static struct hc_error *run_window(struct sink *sink, struct worker *worker, size_t task,
+/** @param from address where the first match may be tried */
+static struct hc_error *run_window(struct sink *sink, const struct hc_search_window *window,
 				   uint64_t from)
 {
-	struct search *search = sink->search;
-	const struct window *window = &search->windows[task];
 	struct subject subject = {
-		.mapping = &search->process->mappings.items[window->mapping],
+		.chunk = window->chunk,
+		.mapping = window->mapping,
+		.large = !window->mapping,
 		.address = window->address,
 		.bytes = window->subject,
 	};
+	size_t to = window->last ? SIZE_MAX : window->end - window->address;
 
 	sink->subject = &subject;
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
-	if (from < window->end)
-		match_subject(sink, worker, from - window->address, window->end - window->address);
+	/* All of a large chunk would be looked through for each window: PCRE2's own scan is better.
+	 */
+	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, subject.bytes))
+		return NULL;
+	if (from < window->end || window->last)
+		match_subject(sink, from - window->address, to);
 	return sink->err;
+}
+
+/** @param from windows: address where the first match may be tried */
+static struct hc_error *run_one(struct sink *sink, size_t index, uint64_t from)
+{
+	const struct hc_search_task *task = &sink->search->tasks[index];
+
+	return task->is_slice ? run_slice(sink, &task->slice)
+			      : run_window(sink, &task->window, from);
 }
 
 static void finding_clear(struct finding *finding)
@@ -381,12 +465,13 @@ static void finding_clear(struct finding *finding)
 	struct finding kept = *finding;
 
 	*finding = (struct finding){
-		.first_start = UINT64_MAX,
+		.first_tried = UINT64_MAX,
 		.subjects = kept.subjects,
 		.max_subjects = kept.max_subjects,
 		.hits = kept.hits,
 		.max_hits = kept.max_hits,
 		.texts = kept.texts,
+		.groups = {.items = kept.groups.items},
 	};
 	if (finding->texts.num_entries)
 		hc_top_texts_clear(&finding->texts);
@@ -395,14 +480,14 @@ static void finding_clear(struct finding *finding)
 static struct hc_error *run_task(void *ctx, unsigned worker, size_t task)
 {
 	struct search *search = ctx;
-	struct finding *finding = &search->findings[task];
-	struct sink sink = {.search = search, .finding = finding};
+	struct sink sink = {
+		.search = search,
+		.finding = &search->findings[task],
+		.worker = &search->workers[worker],
+	};
 
-	finding_clear(finding);
-	task += search->first_task;
-	if (search->windows)
-		return run_window(&sink, &search->workers[worker], task, 0);
-	return run_slice(&sink, &search->workers[worker], task);
+	finding_clear(sink.finding);
+	return run_one(&sink, search->first_task + task, 0);
 }
 
 /* --- Delivery of tasks --- */
@@ -411,12 +496,29 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t task)
 static struct hc_error *rerun_task(struct search *search, struct finding *finding, size_t task,
 				   uint64_t from)
 {
-	struct sink sink = {.search = search, .finding = finding, .direct = true};
+	struct sink sink = {
+		.search = search,
+		.finding = finding,
+		.worker = &search->workers[0],
+		.direct = true,
+	};
 
 	finding_clear(finding);
-	if (search->windows)
-		return run_window(&sink, &search->workers[0], task, from);
-	return run_slice(&sink, &search->workers[0], task);
+	return run_one(&sink, task, from);
+}
+
+/** Count the subject of a window whose matches nobody wants to see; they are in its sums. */
+static bool count_window(struct search *search, const struct finding *finding,
+			 const struct subject *subject)
+{
+	bool new_subject = count_subject(search, subject);
+
+	if (is_grouped(search, subject)) {
+		uint64_t key = group_key(search, &search->workers[0], subject);
+		search->err = count_group(&search->result->groups, key, subject, finding->matches,
+					  new_subject);
+	}
+	return !search->err;
 }
 
 static void replay_hits(struct search *search, const struct finding *finding)
@@ -426,8 +528,8 @@ static void replay_hits(struct search *search, const struct finding *finding)
 	for (size_t i = 0; i < finding->num_subjects; i++) {
 		const struct subject *subject = &finding->subjects[i];
 
-		if (!search->fn)
-			count_subject(search, subject);
+		if (!search->fn && !count_window(search, finding, subject))
+			return;
 		for (size_t k = 0; k < subject->num_hits; k++, hit++) {
 			if (!deliver_match(search, subject, hit, k == 0))
 				return;
@@ -435,14 +537,8 @@ static void replay_hits(struct search *search, const struct finding *finding)
 	}
 }
 
-/** Whether the last match of the window before reaches into this one, past one of its own. */
-static bool window_collides(const struct search *search, const struct finding *finding, size_t task)
-{
-	return search->windows && search->windows[task].continues &&
-	       finding->first_start < search->resume;
-}
-
-static void add_sums(struct search *search, const struct finding *finding, size_t task)
+static void add_sums(struct search *search, const struct finding *finding,
+		     const struct hc_search_task *task)
 {
 	struct hc_search_result *result = search->result;
 
@@ -452,131 +548,59 @@ static void add_sums(struct search *search, const struct finding *finding, size_
 	result->searched_bytes += finding->searched_bytes;
 	result->limited += finding->limited;
 	result->searched_chunks += finding->searched_chunks;
-	if (search->windows && search->windows[task].mapping != search->last_searched) {
-		search->last_searched = search->windows[task].mapping;
-		result->searched_chunks++;
+	if (task->is_slice)
+		return;
+	if (!task->window.mapping) {
+		result->searched_chunks += !task->window.continues;
+	} else if (task->window.mapping != search->last_searched) {
+		search->last_searched = task->window.mapping;
+		result->searched_mappings++;
 	}
 }
 
-static struct hc_error *deliver_task(struct search *search, struct finding *finding, size_t task)
+/** What a task found by itself goes into the result. */
+static struct hc_error *take_finding(struct search *search, const struct finding *finding)
 {
-	bool rerun = finding->overflow || window_collides(search, finding, task);
-	uint64_t from = 0;
+	struct hc_error *err = hc_top_texts_merge(&search->texts, &finding->texts);
 
-	if (search->windows) {
-		const struct window *window = &search->windows[task];
-
-		if (window->continues)
-			from = search->resume;
-		else
-			search->resume = 0;
-		/* One match a mapping is enough: what its other windows found does not count. */
-		if (search->options->first_only && search->last_mapping == window->mapping)
-			return NULL;
-	}
-	if (rerun) {
-		struct hc_error *err = rerun_task(search, finding, task, from);
-		if (err)
-			return err;
-	} else {
-		struct hc_error *err = hc_top_texts_merge(&search->texts, &finding->texts);
-		if (err)
-			return err;
+	if (!err)
+		err = hc_search_groups_merge(&search->result->groups, &finding->groups);
+	if (!err)
 		replay_hits(search, finding);
-	}
-	if (finding->first_start != UINT64_MAX && finding->last_end > search->resume)
+	return err;
+}
+
+/** One match is enough, and a window before had it: what this one found does not count. */
+static bool has_enough(const struct search *search, const struct hc_search_task *task)
+{
+	const struct hc_search_window *window = &task->window;
+
+	if (!search->options->first_only || task->is_slice)
+		return false;
+	return window->mapping ? window->mapping == search->last_mapping
+			       : window->address == search->last_large;
+}
+
+static struct hc_error *deliver_task(struct search *search, struct finding *finding, size_t index)
+{
+	const struct hc_search_task *task = &search->tasks[index];
+
+	if (task->is_slice || !task->window.continues)
+		search->resume = 0;
+	if (has_enough(search, task))
+		return NULL;
+
+	/* The last match of the window before may reach into this one, past one of its own. */
+	bool collides = finding->first_tried < search->resume;
+	struct hc_error *err = finding->overflow || collides
+				       ? rerun_task(search, finding, index, search->resume)
+				       : take_finding(search, finding);
+	if (err)
+		return err;
+	if (finding->first_tried != UINT64_MAX && finding->last_end > search->resume)
 		search->resume = finding->last_end;
 	if (!search->stopped)
 		add_sums(search, finding, task);
-	return NULL;
-}
-
-/* --- Cutting into tasks --- */
-
-struct window_list {
-	struct window *items;
-	size_t num, max;
-};
-
-static struct hc_error *add_window(struct window_list *list, const struct window *window)
-{
-	if (list->num == list->max) {
-		size_t max = list->max ? list->max * 2 : 256;
-		struct window *items = reallocarray(list->items, max, sizeof(*items));
-
-		if (!items)
-			return &hc_enomem;
-		list->items = items;
-		list->max = max;
-	}
-	list->items[list->num++] = *window;
-	return NULL;
-}
-
-/** Cut one contiguous piece [start, end) of a mapping. */
-static struct hc_error *cut_piece(struct window_list *list, size_t mapping,
-				  const struct hc_extent *extent, uint64_t start, uint64_t end)
-{
-	for (uint64_t from = start; from < end;) {
-		uint64_t to = end - from > TASK_BYTES ? from + TASK_BYTES : end;
-		uint64_t first =
-			from - start > HC_SEARCH_OVERLAP ? from - HC_SEARCH_OVERLAP : start;
-		uint64_t last = end - to > HC_SEARCH_OVERLAP ? to + HC_SEARCH_OVERLAP : end;
-		struct window window = {
-			.mapping = mapping,
-			.address = first,
-			.subject = {extent->data + (first - extent->start), last - first},
-			.start = from,
-			.end = to,
-			.continues = from > start,
-		};
-		struct hc_error *err = add_window(list, &window);
-
-		if (err)
-			return err;
-		from = to;
-	}
-	return NULL;
-}
-
-static struct hc_error *cut_mapping(struct window_list *list, const struct hc_process *process,
-				    size_t index)
-{
-	const struct hc_mapping *mapping = &process->mappings.items[index];
-	uint64_t pos = mapping->start;
-
-	while (pos < mapping->end) {
-		const struct hc_extent *extent = hc_memory_find_next(&process->memory, pos);
-		struct hc_error *err = NULL;
-
-		if (!extent || extent->start >= mapping->end)
-			break;
-		uint64_t start = extent->start > pos ? extent->start : pos;
-		uint64_t end = extent->end < mapping->end ? extent->end : mapping->end;
-
-		if (extent->from_core)
-			err = cut_piece(list, index, extent, start, end);
-		if (err)
-			return err;
-		pos = end;
-	}
-	return NULL;
-}
-
-static struct hc_error *cut_mappings(struct search *search)
-{
-	struct window_list list = {};
-
-	for (size_t i = 0; i < search->process->mappings.num; i++) {
-		struct hc_error *err = cut_mapping(&list, search->process, i);
-
-		if (err) {
-			free(list.items);
-			return err;
-		}
-	}
-	search->windows = list.items;
-	search->num_tasks = list.num;
 	return NULL;
 }
 
@@ -587,30 +611,37 @@ static void search_deinit(struct search *search)
 	for (unsigned i = 0; search->workers && i < search->jobs; i++) {
 		hc_matcher_destroy(search->workers[i].matcher);
 		hc_selection_scratch_destroy(search->workers[i].scratch);
+		hc_classifier_scratch_destroy(search->workers[i].classifier);
 	}
 	for (size_t i = 0; search->findings && i < search->num_findings; i++) {
 		free(search->findings[i].subjects);
 		free(search->findings[i].hits);
 		hc_top_texts_deinit(&search->findings[i].texts);
+		hc_search_groups_deinit(&search->findings[i].groups);
 	}
 	free(search->workers);
 	free(search->findings);
-	free(search->slices);
-	free(search->windows);
+	free(search->tasks);
 	hc_top_texts_deinit(&search->texts);
+}
+
+static struct hc_error *init_worker(const struct search *search, struct worker *worker)
+{
+	struct hc_error *err = hc_matcher_create(search->pattern, &worker->matcher);
+
+	if (!err && search->heap)
+		err = hc_selection_scratch_create(&search->selection, &worker->scratch);
+	if (!err && search->options->by == HC_SEARCH_BY_CLASS)
+		err = hc_classifier_scratch_create(search->options->classifier,
+						   &worker->classifier);
+	return err;
 }
 
 static struct hc_error *search_init(struct search *search)
 {
-	struct hc_error *err;
-
-	if (search->options->scope == HC_SEARCH_MAPPINGS) {
-		err = cut_mappings(search);
-	} else {
-		if (!search->heap)
-			return hc_error_create(HC_ERROR_NO_ALLOCATOR, "there is no heap to search");
-		err = hc_heap_slices(search->heap, TASK_BYTES, &search->slices, &search->num_tasks);
-	}
+	struct hc_error *err =
+		hc_search_cut(search->process, search->heap, search->options->scope,
+			      &search->selection, &search->tasks, &search->num_tasks);
 	if (err)
 		return err;
 
@@ -618,18 +649,12 @@ static struct hc_error *search_init(struct search *search)
 	search->findings = calloc(search->num_findings, sizeof(*search->findings));
 	if (!search->workers || !search->findings)
 		return &hc_enomem;
-	for (unsigned i = 0; i < search->jobs; i++) {
-		err = hc_matcher_create(search->pattern, &search->workers[i].matcher);
-		if (!err && search->options->scope == HC_SEARCH_CHUNKS)
-			err = hc_selection_scratch_create(&search->selection,
-							  &search->workers[i].scratch);
-		if (err)
-			return err;
-	}
+	for (unsigned i = 0; i < search->jobs && !err; i++)
+		err = init_worker(search, &search->workers[i]);
 	hc_top_texts_init(&search->texts, HC_SEARCH_TEXT_BYTES);
 	for (size_t i = 0; i < search->num_findings; i++)
 		hc_top_texts_init(&search->findings[i].texts, TASK_TEXT_BYTES);
-	return NULL;
+	return err;
 }
 
 /** Run one batch of tasks and deliver it. */
@@ -669,6 +694,7 @@ static struct hc_error *finish_texts(struct search *search)
 
 	result->texts_exact = search->texts.exact;
 	result->distinct = search->texts.num_entries;
+	hc_search_groups_rank(&result->groups);
 	if (!search->options->top)
 		return NULL;
 	return hc_top_texts_list(&search->texts, search->options->top, &result->texts,
@@ -680,7 +706,7 @@ struct hc_error *hc_search_run(const struct hc_process *process, const struct hc
 			       const struct hc_search_options *options, hc_search_fn fn, void *ctx,
 			       struct hc_search_result *ret)
 {
-	struct hc_search_result result = {};
+	hc_cleanup(hc_search_result_deinit) struct hc_search_result result = {};
 	hc_cleanup(search_deinit) struct search search = {
 		.process = process,
 		.heap = heap,
@@ -691,8 +717,6 @@ struct hc_error *hc_search_run(const struct hc_process *process, const struct hc
 		.jobs = process->jobs,
 		.num_findings = (size_t)process->jobs * TASKS_PER_JOB,
 		.result = &result,
-		.last_mapping = SIZE_MAX,
-		.last_searched = SIZE_MAX,
 	};
 
 	hc_selection_init(&search.selection);
@@ -707,11 +731,13 @@ struct hc_error *hc_search_run(const struct hc_process *process, const struct hc
 	if (err)
 		return err;
 	*ret = result;
+	result = (struct hc_search_result){};
 	return NULL;
 }
 
 void hc_search_result_deinit(struct hc_search_result *result)
 {
 	free(result->texts);
+	hc_search_groups_deinit(&result->groups);
 	*result = (struct hc_search_result){};
 }

@@ -1,52 +1,62 @@
 /**
  * @file
- * heapcore grep: text and bytes in chunks or mappings.
- *
- * Matches are written as they are found, in address order. With --content none or class the matched
- * bytes, which are the heap's, don't show: only addresses and counts do.
+ * heapcore grep: text and bytes in chunks or mappings. Options and patterns; hits.h does the rest.
  */
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "analyzers/search.h"
-#include "cmd/mask.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
+#include "cmd/hits.h"
 #include "cmd/verb.h"
+#include "core/array.h"
 #include "core/cleanup.h"
 
+/** Patterns that -e can give; a file may hold more. */
+#define MAX_PATTERNS 64
+
 struct own {
-	bool count, only_match, mappings;
+	struct hc_hits hits;
 	struct hc_pattern_options pattern;
-	uint64_t top; /**< 0: no */
+	const char *patterns[MAX_PATTERNS];
+	size_t num_patterns;
+	const char *file;
 };
 
-enum own_id { OWN_COUNT, OWN_ONLY, OWN_IGNORE_CASE, OWN_FIXED, OWN_TOP, OWN_MAPS };
+enum own_id {
+	OWN_ONLY = HC_HITS_NUM_OPTIONS,
+	OWN_IGNORE_CASE,
+	OWN_FIXED,
+	OWN_WORD,
+	OWN_PATTERN,
+	OWN_FILE,
+	OWN_CONTEXT,
+	OWN_HEX,
+	OWN_WIDE,
+};
 
 static const struct hc_option own_options[] = {
-	{OWN_COUNT, 'c', "count", NULL, "count matches, and the chunks and bytes that hold them"},
-	{OWN_ONLY, 'o', "only-matching", NULL, "only the matched bytes, a line per match"},
-	{OWN_IGNORE_CASE, 'i', "ignore-case", NULL, "upper and lower case are the same"},
+	{OWN_PATTERN, 'e', "regexp", "PATTERN", "a pattern; may be repeated: any of them matches"},
+	{OWN_FILE, 'f', "file", "FILE", "patterns from a file, a line each; - is stdin"},
 	{OWN_FIXED, 'F', "fixed-strings", NULL, "PATTERN is plain text"},
-	{OWN_TOP, 0, "top", "[N]",
-	 "count distinct matches, or what the first (group) matched; the N most frequent (default: "
-	 "10)"},
-	{OWN_MAPS, 0, "maps", NULL, "search every readable mapping instead of chunks"},
+	{OWN_HEX, 0, "hex", NULL, "PATTERN is bytes in hexadecimal; ?? is any byte"},
+	{OWN_WIDE, 0, "wide", NULL, "search UTF-16LE text"},
+	{OWN_IGNORE_CASE, 'i', "ignore-case", NULL, "upper and lower case are the same"},
+	{OWN_WORD, 'w', "word-regexp", NULL, "no letter, digit or _ before or behind a match"},
+	{OWN_ONLY, 'o', "only-matching", NULL, "only the matched bytes, a line per match"},
+	{OWN_CONTEXT, 'C', "context", "BYTES",
+	 "show BYTES on either side of a match instead of its line"},
+	HC_HITS_OPTIONS,
 	{0},
 };
 
-#define DEFAULT_TOP 10
-
-/** As everywhere, 0 is all. */
-static struct hc_error *parse_top(const char *value, uint64_t *ret)
+static struct hc_error *add_pattern(struct own *own, const char *value)
 {
-	struct hc_error *err = hc_parse_count("--top", value, ret);
-
-	if (!err && !*ret)
-		*ret = UINT64_MAX;
-	return err;
+	if (own->num_patterns == MAX_PATTERNS)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "-e: more than %d patterns; put them in a file, for -f",
+				       MAX_PATTERNS);
+	own->patterns[own->num_patterns++] = value;
+	return NULL;
 }
 
 static struct hc_error *set(void *ctx, int id, const char *value)
@@ -54,11 +64,8 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	struct own *own = ctx;
 
 	switch ((enum own_id)id) {
-	case OWN_COUNT:
-		own->count = true;
-		return NULL;
 	case OWN_ONLY:
-		own->only_match = true;
+		own->hits.bare = true;
 		return NULL;
 	case OWN_IGNORE_CASE:
 		own->pattern.ignore_case = true;
@@ -66,323 +73,117 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	case OWN_FIXED:
 		own->pattern.literal = true;
 		return NULL;
-	case OWN_TOP:
-		own->top = DEFAULT_TOP;
-		return value ? parse_top(value, &own->top) : NULL;
-	case OWN_MAPS:
-		own->mappings = true;
+	case OWN_WORD:
+		own->pattern.word = true;
+		return NULL;
+	case OWN_PATTERN:
+		return add_pattern(own, value);
+	case OWN_FILE:
+		own->file = value;
+		return NULL;
+	case OWN_CONTEXT:
+		own->hits.has_context = true;
+		return hc_parse_bytes("--context", value, &own->hits.context);
+	case OWN_HEX:
+		own->pattern.hex = true;
+		return NULL;
+	case OWN_WIDE:
+		own->pattern.wide = true;
 		return NULL;
 	}
-	return NULL;
+	return hc_hits_set(&own->hits, id, value);
 }
 
-/** Bytes of a line that are shown around a match: before it, and in all. */
-#define CONTEXT_BEFORE 24
-#define CONTEXT_WHOLE 160
-
-/** Columns of a distinct text: a match may be as long as a chunk. */
-#define MAX_TEXT 1024
-
-/** What the callback needs. */
-struct grep {
-	struct hc_session *session;
-	const struct own *own;
-	unsigned escape;
-	uint64_t shown;
-	bool limited;
-};
-
-static bool ends_line(uint8_t c)
+static struct hc_error *check_options(const struct hc_options *options, const struct own *own)
 {
-	return c == '\n' || c == '\r' || c == '\0';
-}
+	bool elsewhere = own->num_patterns || own->file;
 
-/** The part of the line around a match that is shown; --content full shows the line. */
-static struct hc_bytes context(const struct grep *grep, const struct hc_search_hit *hit)
-{
-	bool full = grep->session->options->content == HC_CONTENT_FULL;
-	const uint8_t *start = hit->text.data, *end = hit->text.data + hit->text.size;
-	const uint8_t *first = hit->subject.data, *last = hit->subject.data + hit->subject.size;
-
-	while (start > first && !ends_line(start[-1]) &&
-	       (full || hit->text.data - start < CONTEXT_BEFORE))
-		start--;
-	while (end < last && !ends_line(*end) && (full || end - start < CONTEXT_WHOLE))
-		end++;
-	return (struct hc_bytes){start, end - start};
-}
-
-enum role { CONTEXT, MATCH, MATCH_ALONE };
-
-/** Print bytes; a match in its context is emphasised when the output has colour. */
-static void print_bytes(struct grep *grep, const uint8_t *start, const uint8_t *end, enum role role)
-{
-	struct hc_output *out = &grep->session->out;
-	struct hc_bytes bytes = {start, end - start};
-	/* The match is what was asked for; what is around it is not. */
-	hc_cleanup_free char *text =
-		role == CONTEXT ? hc_session_escape(grep->session, bytes, 0, grep->escape)
-				: hc_escape(bytes, 0, grep->escape);
-
-	bool emphasis = role == MATCH && out->color && start < end;
-	fprintf(out->file, "%s%s%s", emphasis ? "\033[1;31m" : "", text ? text : "",
-		emphasis ? "\033[0m" : "");
-}
-
-static void print_line(struct grep *grep, const struct hc_search_hit *hit)
-{
-	struct hc_output *out = &grep->session->out;
-	const uint8_t *match_end = hit->text.data + hit->text.size;
-
-	if (grep->own->only_match) {
-		print_bytes(grep, hit->text.data, match_end, MATCH_ALONE);
-		fputc('\n', out->file);
-		return;
-	}
-	fprintf(out->file, "0x%" PRIx64 ": ", hit->address);
-	if (hit->chunk)
-		fprintf(out->file, "%" PRIu64, hit->chunk->size);
-	else
-		fprintf(out->file, "%s", hc_mapping_kind_name(hit->mapping->kind));
-	if (hc_session_shows_bytes(grep->session)) {
-		struct hc_bytes line = context(grep, hit);
-		fputs(": ", out->file);
-		print_bytes(grep, line.data, hit->text.data, CONTEXT);
-		print_bytes(grep, hit->text.data, match_end, MATCH);
-		print_bytes(grep, match_end, line.data + line.size, CONTEXT);
-	}
-	fputc('\n', out->file);
-}
-
-static json_t *bytes_json(struct hc_bytes bytes)
-{
-	hc_cleanup_free char *text = hc_escape(bytes, 0, 0);
-
-	return text ? json_string(text) : NULL;
-}
-
-/** The line around a match, without the secrets around it. */
-static json_t *context_json(const struct grep *grep, const struct hc_search_hit *hit)
-{
-	const struct hc_session *session = grep->session;
-	struct hc_bytes line = context(grep, hit);
-	const uint8_t *match_end = hit->text.data + hit->text.size;
-	struct hc_bytes left = {line.data, hit->text.data - line.data};
-	struct hc_bytes right = {match_end, line.data + line.size - match_end};
-	hc_cleanup_free char *before = hc_session_escape(session, left, 0, 0);
-	hc_cleanup_free char *match = hc_escape(hit->text, 0, 0);
-	hc_cleanup_free char *after = hc_session_escape(session, right, 0, 0);
-
-	return before && match && after ? json_sprintf("%s%s%s", before, match, after) : NULL;
-}
-
-static void print_json(struct grep *grep, const struct hc_search_hit *hit)
-{
-	hc_cleanup_json json_t *row = json_pack("{so}", "address", hc_json_address(hit->address));
-
-	if (hit->chunk) {
-		json_object_set_new(row, "chunk", hc_json_address(hit->chunk->address));
-		json_object_set_new(row, "chunk_size", hc_json_number(hit->chunk->size));
-		json_object_set_new(row, "arena", hc_json_arena(hit->chunk->span->arena));
-	} else {
-		json_object_set_new(row, "mapping", hc_json_address(hit->mapping->start));
-		json_object_set_new(row, "kind",
-				    hc_json_text(hc_mapping_kind_name(hit->mapping->kind)));
-	}
-	if (hc_session_shows_bytes(grep->session)) {
-		json_object_set_new(row, "match", bytes_json(hit->text));
-		if (hit->group.data != hit->text.data || hit->group.size != hit->text.size)
-			json_object_set_new(row, "group", bytes_json(hit->group));
-		json_object_set_new(row, "context", context_json(grep, hit));
-	}
-	hc_json_write_line(&grep->session->out, row);
-}
-
-/** The terminal is the output's from now on. */
-static void begin_output(struct grep *grep)
-{
-	hc_session_phase(grep->session, NULL);
-	/* What -o prints is for other programs, and is nothing but matches. */
-	if (grep->session->options->format == HC_FORMAT_TEXT && !grep->own->only_match)
-		hc_session_write_partial(grep->session);
-}
-
-static bool show_hit(void *ctx, const struct hc_search_hit *hit)
-{
-	struct grep *grep = ctx;
-	const struct hc_session *session = grep->session;
-	uint64_t limit = session->options->selection.limit;
-
-	if (limit && grep->shown == limit) {
-		grep->limited = true;
-		return false;
-	}
-	if (!grep->shown++)
-		begin_output(grep);
-	if (session->options->format == HC_FORMAT_JSON)
-		print_json(grep, hit);
-	else
-		print_line(grep, hit);
-	return !ferror(session->out.file);
-}
-
-enum column { MATCHES, ERROR, SHARE, TEXT, TEXT_SHORT, NUM_COLUMNS };
-
-static const struct hc_column columns[NUM_COLUMNS] = {
-	[MATCHES] = {"matches", "MATCHES", HC_COLUMN_COUNT},
-	[ERROR] = {"error", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[TEXT] = {"text", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TEXT_SHORT] = {"", "TEXT", HC_COLUMN_TEXT,
-			HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
-};
-
-static void fill_texts(struct grep *grep, struct hc_table *table,
-		       const struct hc_search_result *result)
-{
-	for (size_t i = 0; i < result->num_texts; i++) {
-		const struct hc_search_text *row = &result->texts[i];
-		struct hc_bytes bytes = {row->text, row->size};
-		bool full = grep->session->options->content == HC_CONTENT_FULL;
-		hc_cleanup_free char *text = hc_escape(bytes, full ? 0 : MAX_TEXT, 0);
-		hc_cleanup_free char *quoted =
-			hc_escape(bytes, MAX_TEXT, grep->escape | HC_ESCAPE_QUOTE);
-
-		hc_table_add_row(table);
-		hc_table_number(table, MATCHES, row->matches);
-		hc_table_number(table, ERROR, row->error);
-		hc_table_share(table, SHARE, hc_share(row->matches, result->matches));
-		if (hc_session_shows_bytes(grep->session)) {
-			hc_table_text(table, TEXT, text);
-			hc_table_text(table, TEXT_SHORT, quoted);
-		}
-	}
-}
-
-static json_t *summary_json(const struct grep *grep, const struct hc_search_result *result)
-{
-	json_t *ret =
-		json_pack("{so so so so so so sb}", "matches",
-			  hc_json_number(grep->limited ? grep->shown : result->matches),
-			  grep->own->mappings ? "mappings" : "chunks",
-			  hc_json_number(result->chunks), "bytes", hc_json_number(result->bytes),
-			  "searched_bytes", hc_json_number(result->searched_bytes), "searched",
-			  hc_json_number(result->searched_chunks), "given_up",
-			  hc_json_number(result->limited), "limited", grep->limited);
-
-	if (grep->own->top) {
-		json_object_set_new(ret, "distinct", hc_json_number(result->distinct));
-		json_object_set_new(ret, "exact", json_boolean(result->texts_exact));
-	}
-	return ret;
-}
-
-/** The end of the stream: distinct texts, if they were asked for, and the summary. */
-static struct hc_error *write_json_end(struct grep *grep, const struct hc_table *texts,
-				       const struct hc_search_result *result)
-{
-	json_t *array;
-	struct hc_error *err = hc_table_json(texts, &array);
-
-	if (err)
-		return err;
-	hc_cleanup_json json_t *rows = array;
-	for (size_t i = 0; !err && i < json_array_size(rows); i++)
-		err = hc_json_write_line(&grep->session->out, json_array_get(rows, i));
-	hc_cleanup_json json_t *end = json_pack("{so}", "summary", summary_json(grep, result));
-	return err ? err : hc_json_write_line(&grep->session->out, end);
-}
-
-static void write_counts(struct grep *grep, const struct hc_search_result *result)
-{
-	const char *what = grep->own->mappings ? "mapping" : "chunk";
-
-	hc_session_write_partial(grep->session);
-	hc_text_paragraph(&grep->session->out, "", 0, true, "%s match%s in %s %s%s (%s).",
-			  hc_unit_count(result->matches).text, result->matches == 1 ? "" : "es",
-			  hc_unit_count(result->chunks).text, what, hc_plural(result->chunks),
-			  hc_unit_bytes(result->bytes).text);
-	hc_text_paragraph(&grep->session->out, "", 0, false, "Searched %s in %s %s%s.",
-			  hc_unit_bytes(result->searched_bytes).text,
-			  hc_unit_count(result->searched_chunks).text, what,
-			  hc_plural(result->searched_chunks));
-}
-
-static struct hc_error *write_texts(struct grep *grep, const struct hc_table *texts,
-				    const struct hc_search_result *result)
-{
-	struct hc_output *out = &grep->session->out;
-
-	write_counts(grep, result);
-	fprintf(out->file, "%s%s distinct texts%s.\n\n", result->texts_exact ? "" : "At least ",
-		hc_unit_count(result->distinct).text,
-		result->texts_exact ? "" : "; counts may be too high, see the JSON output");
-	return hc_table_write_text(texts, out, 0);
-}
-
-static struct hc_error *write_end(struct grep *grep, const struct hc_search_result *result)
-{
-	hc_cleanup_table struct hc_table texts;
-
-	hc_table_init(&texts, columns, NUM_COLUMNS);
-	fill_texts(grep, &texts, result);
-	if (grep->session->options->format == HC_FORMAT_JSON)
-		return write_json_end(grep, &texts, result);
-	if (grep->session->options->format == HC_FORMAT_CSV)
-		return hc_table_write_csv(&texts, &grep->session->out);
-	/* Like grep(1), a search without a match prints nothing, and -c prints its zero. */
-	if (grep->own->count)
-		write_counts(grep, result);
-	else if (grep->own->top && result->matches)
-		return write_texts(grep, &texts, result);
-	return NULL;
-}
-
-static void report_given_up(const struct hc_session *session, const struct hc_search_result *result)
-{
-	hc_cleanup_free char *message = NULL;
-
-	if (!result->limited || session->options->quiet)
-		return;
-	if (asprintf(&message, "the pattern took too long in %" PRIu64 " place%s; skipped",
-		     result->limited, hc_plural(result->limited)) < 0)
-		message = NULL;
-	hc_print_message(session->options->core, message ? message : "no memory");
-}
-
-static struct hc_error *check_options(const struct hc_session *session, const struct own *own)
-{
-	if (session->options->format == HC_FORMAT_CSV && !own->top)
-		return hc_error_create(HC_ERROR_ARGUMENT, "grep has CSV output only with --top");
-	if (own->only_match && !hc_session_shows_bytes(session))
+	if (!elsewhere && !options->num_args)
+		return hc_error_create(HC_ERROR_ARGUMENT, "grep needs a PATTERN, -e or -f");
+	if (elsewhere && options->num_args)
 		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "-o shows the heap's bytes, which --content forbids");
-	if (own->mappings && session->options->selection_given)
-		return hc_error_create(HC_ERROR_ARGUMENT, "--maps searches mappings; options that "
-							  "choose chunks don't go with it");
-	return NULL;
+				       "'%.100s': the pattern is given by -e or -f already",
+				       options->args[0]);
+	if (own->pattern.hex + own->pattern.literal > 1)
+		return hc_error_create(HC_ERROR_ARGUMENT, "give -F or --hex, not both");
+	if (own->pattern.hex && own->pattern.wide)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--hex gives bytes as they are; --wide does not go with it");
+	return hc_hits_check(&own->hits);
 }
 
-static struct hc_error *search(struct grep *grep, const struct hc_pattern *pattern,
-			       struct hc_search_result *result)
-{
-	struct hc_session *session = grep->session;
-	struct hc_search_options options = {
-		.scope = grep->own->mappings ? HC_SEARCH_MAPPINGS : HC_SEARCH_CHUNKS,
-		.selection = &session->options->selection,
-		.top = grep->own->top,
-	};
-	bool lines = !grep->own->count && !grep->own->top;
+/** All patterns; those of a file are owned. */
+struct pattern_list {
+	const char **items;
+	size_t num;
+	char *text; /**< the file */
+};
 
-	if (session->options->format == HC_FORMAT_JSON) {
-		hc_cleanup_json json_t *head = hc_session_json(session);
-		hc_json_write_line(&session->out, head);
-	}
-	hc_session_phase(session, "searching");
-	struct hc_error *err = hc_search_run(session->process, session->heap, pattern, &options,
-					     lines ? show_hit : NULL, grep, result);
-	hc_session_phase(session, NULL);
+static void pattern_list_deinit(struct pattern_list *list)
+{
+	free(list->items);
+	free(list->text);
+}
+
+static struct hc_error *append(struct pattern_list *list, const char *text)
+{
+	struct hc_error *err = hc_array_reserve(&list->items, list->num, sizeof(*list->items));
+
+	if (!err)
+		list->items[list->num++] = text;
 	return err;
+}
+
+/** Lines that are not empty: an empty pattern would match everywhere. */
+static struct hc_error *append_lines(struct pattern_list *list, size_t size)
+{
+	struct hc_error *err = NULL;
+
+	if (memchr(list->text, '\0', size))
+		return hc_error_create(HC_ERROR_ARGUMENT, "-f: a pattern holds a NUL byte; write "
+							  "\\x00");
+	for (char *line = list->text, *end; *line && !err; line = end) {
+		end = line + strcspn(line, "\n");
+		if (*end)
+			*end++ = '\0';
+		if (*line)
+			err = append(list, line);
+	}
+	return err;
+}
+
+static struct hc_error *read_file(struct pattern_list *list, const char *path)
+{
+	bool is_stdin = !strcmp(path, "-");
+	hc_cleanup_fclose FILE *opened = is_stdin ? NULL : fopen(path, "re");
+	FILE *file = is_stdin ? stdin : opened;
+	size_t allocated = 0;
+
+	if (!file)
+		return hc_error_os(errno, "cannot open %s", path);
+	/* Up to a NUL that is not there: the whole file. */
+	errno = 0;
+	ssize_t size = getdelim(&list->text, &allocated, '\0', file);
+	if (ferror(file))
+		return hc_error_os(errno, "cannot read %s", path);
+	return size > 0 ? append_lines(list, size) : NULL;
+}
+
+static struct hc_error *compile(const struct hc_options *options, const struct own *own,
+				struct hc_pattern **ret)
+{
+	hc_cleanup(pattern_list_deinit) struct pattern_list list = {0};
+	struct hc_error *err = NULL;
+
+	for (int i = 0; i < options->num_args && !err; i++)
+		err = append(&list, options->args[i]);
+	for (size_t i = 0; i < own->num_patterns && !err; i++)
+		err = append(&list, own->patterns[i]);
+	if (!err && own->file)
+		err = read_file(&list, own->file);
+	if (!err && !list.num)
+		err = hc_error_create(HC_ERROR_ARGUMENT, "%s holds no pattern", own->file);
+	return err ? err : hc_pattern_compile_any(list.items, list.num, &own->pattern, ret);
 }
 
 static inline void destroy_pattern(struct hc_pattern **pattern)
@@ -392,42 +193,30 @@ static inline void destroy_pattern(struct hc_pattern **pattern)
 
 static struct hc_error *run(struct hc_session *session)
 {
-	const struct own *own = session->options->own;
+	struct own *own = session->options->own;
 	hc_cleanup(destroy_pattern) struct hc_pattern *pattern = NULL;
-	hc_cleanup(hc_search_result_deinit) struct hc_search_result result = {0};
-	struct grep grep = {session, own};
 
-	struct hc_error *err = check_options(session, own);
+	own->hits.session = session;
+	struct hc_error *err = check_options(session->options, own);
 	if (!err)
-		err = hc_pattern_compile(session->options->args[0], &own->pattern, &pattern);
-	if (!err)
-		err = hc_session_open(session, own->mappings ? HC_NEED_HEAP_IF_ANY : HC_NEED_HEAP);
-	if (err)
-		return err;
-	grep.escape = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
-	err = search(&grep, pattern, &result);
-	if (err)
-		return err;
-
-	report_given_up(session, &result);
-	session->status = result.matches ? 0 : 1;
-	return write_end(&grep, &result);
+		err = compile(session->options, own, &pattern);
+	return err ? err : hc_hits_run(&own->hits, pattern);
 }
 
 const struct hc_verb hc_verb_grep = {
 	.name = "grep",
-	.arguments = "CORE PATTERN",
+	.arguments = "CORE [PATTERN]",
 	.summary = "text and bytes in chunks or mappings",
 	.description = "Searches the selected chunks for a Perl-compatible regular expression. "
-		       "Prints address, "
-		       "chunk size and the line around each match. Bytes that are not printable "
-		       "show as \\xNN. "
+		       "Prints address, chunk size and the line around each match. Bytes that are "
+		       "not printable show as \\xNN. "
 		       "-o is grep's -o here; the output file is --output.",
 	.examples = "  heapcore grep core.1234 'HTTP/1\\.[01]' --limit 5\n"
 		    "  heapcore grep core.1234 -c 'application/x-www-form-urlencoded'\n"
 		    "  heapcore grep core.1234 --top 'channelid=\\d*'\n"
-		    "  heapcore grep core.1234 -F --maps secret\n",
-	.min_args = 2,
+		    "  heapcore grep core.1234 -F -e token= -e secret= --by class\n"
+		    "  heapcore grep core.1234 --stacks --hex 'de ad ?? ef'\n",
+	.min_args = 1,
 	.max_args = 2,
 	.formats = HC_FORMATS_ALL,
 	.selection = true,

@@ -1,13 +1,16 @@
 /*
  * Heaps to measure by, up to tens of millions of chunks.
  *
- * usage: bench_heap [abort|pause] LAYOUT CHUNKS
+ * usage: bench_heap [abort|pause] LAYOUT CHUNKS [LARGE]
  *
  *   linked  chunks of 32 bytes; each points to the next in address order
  *   tree    chunks of 32 bytes; a binary tree whose nodes lie in random order: node i's children, 2i+1 and 2i+2,
  *           are anywhere in memory
  *   mixed   chunks of 32 to 1,040 bytes, small ones being more frequent. Each points to the two that a random
  *           tree puts below it and is otherwise filled with pointers to random chunks, with numbers and with text
+ *   text    the same chunks, filled with requests, replies and log lines behind the two pointers; one line in a
+ *           hundred thousand says "needle in the heap", one in a thousand has the same word twice. With a second
+ *           number, one more chunk of so many bytes with the same text
  *
  * All chunks are reachable from one global. Prints "chunks N", "end". The order is pseudo-random with a fixed
  * seed: the same heap every time. The scratch table of addresses is mmapped and given back before the end.
@@ -19,6 +22,7 @@
 #include "manifest.h"
 
 static void **volatile root;
+static char *volatile large_chunk;
 
 static uint64_t next_random(void)
 {
@@ -68,6 +72,32 @@ static void fill(void ***order, size_t n, void **p, size_t words)
 	}
 }
 
+/* One line of text, at most size bytes. */
+static size_t put_line(char *p, size_t size)
+{
+	uint64_t r = next_random();
+	unsigned user = r % 200000, item = r / 200000 % 1000;
+	int n;
+
+	if (r % 100003 == 0)
+		n = snprintf(p, size, "needle in the heap %u\n", user);
+	else if (r % 1009 == 0)
+		n = snprintf(p, size, "retry=w%ux;again=w%ux\n", item, item);
+	else if (r % 3 == 0)
+		n = snprintf(p, size, "POST /user/%u/cart?channelid=%u HTTP/1.1\r\n", user, item % 37);
+	else if (r % 3 == 1)
+		n = snprintf(p, size, "user:%u:item:%u total=%u.%02u EUR\n", user, item, user % 500, item % 100);
+	else
+		n = snprintf(p, size, "2026-11-20T12:%02u:%02u worker[%u] INFO cache hit\n", user % 60, item % 60, item);
+	return (size_t)n < size ? (size_t)n : size;
+}
+
+static void fill_text(char *p, size_t size)
+{
+	for (size_t pos = 0; pos < size; pos += put_line(p + pos, size - pos))
+		;
+}
+
 static size_t mixed_size(void)
 {
 	uint64_t r = next_random();
@@ -79,7 +109,8 @@ int main(int argc, char **argv)
 {
 	const char *layout = argc > 2 ? argv[2] : "tree";
 	size_t n = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000000;
-	int mixed = strcmp(layout, "mixed") == 0;
+	size_t large = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+	int text = strcmp(layout, "text") == 0, mixed = text || strcmp(layout, "mixed") == 0;
 	void ***order = mmap(NULL, n * sizeof(*order), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			     -1, 0);
 
@@ -95,9 +126,15 @@ int main(int argc, char **argv)
 		shuffle(order, n);
 		link_tree(order, n);
 	}
-	for (size_t i = 0; mixed && i < n; i++)
+	for (size_t i = 0; text && i < n; i++)
+		fill_text((char *)(order[i] + 2), malloc_usable_size(order[i]) - 2 * sizeof(void *));
+	for (size_t i = 0; mixed && !text && i < n; i++)
 		fill(order, n, order[i], malloc_usable_size(order[i]) / sizeof(void *));
 	root = order[0];
+	if (large) {
+		large_chunk = malloc(large);
+		fill_text(large_chunk, large);
+	}
 	munmap(order, n * sizeof(*order));
 	say("chunks %zu", n);
 	stop_here(argc > 1 ? argv[1] : "pause");

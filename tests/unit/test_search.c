@@ -9,6 +9,7 @@
 #include <pcre2.h>
 #include <stdio.h>
 
+#include "analyzers/byte_set.h"
 #include "analyzers/search.h"
 #include "analyzers/top_texts.h"
 
@@ -309,6 +310,150 @@ static void test_matcher(void **state)
 	hc_error_destroy(err);
 }
 
+/** Every kind of pattern text finds the same places as its plain PCRE2 form. */
+static void test_pattern_kinds(void **state)
+{
+	static const struct {
+		const char *text;
+		struct hc_pattern_options options;
+		const char *subject;
+		size_t size, start, end; /* end 0: no match */
+	} cases[] = {
+		{"de ad??ef", {.hex = true}, "..\xde\xad.\xef", 6, 2, 6},
+		{"0000", {.hex = true}, "a\0b\0\0", 5, 3, 5},
+		{"a.b", {.literal = true}, "axb a.b", 7, 4, 7},
+		{"A.B", {.literal = true, .ignore_case = true}, "axb a.b", 7, 4, 7},
+		{"b", {.word = true}, "ab b", 4, 3, 4},
+		{"b+", {.word = true}, "abb bbc", 7, 0, 0},
+		{"ab", {.wide = true}, "ab a\0b\0", 7, 3, 7},
+		{"ab", {.wide = true, .literal = true}, "ab a\0b\0", 7, 3, 7},
+		{"a+", {.wide = true}, "xa\0a\0a", 6, 1, 5},
+		{"[^b]$", {.wide = true}, "b\0a\0", 4, 2, 4},
+		{"(.)\\1",
+		 {.wide = true},
+		 "a\0b\x04"
+		 "b\x04",
+		 6,
+		 2,
+		 6},
+		{"\\x41|\\Bb", {.wide = true}, "a\0b\0", 4, 2, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NUM(cases); i++) {
+		struct hc_bytes subject = {(const uint8_t *)cases[i].subject, cases[i].size};
+		struct hc_pattern *pattern;
+		struct hc_matcher *matcher;
+		struct hc_match match = {};
+		bool limited = false;
+
+		assert_null(hc_pattern_compile(cases[i].text, &cases[i].options, &pattern));
+		assert_null(hc_matcher_create(pattern, &matcher));
+		bool found = hc_matcher_next(matcher, subject, 0, &match, &limited);
+		if (found != (cases[i].end > 0) || match.start != cases[i].start ||
+		    match.end != cases[i].end)
+			fail_msg("%s: %d, %zu-%zu", cases[i].text, found, match.start, match.end);
+		hc_matcher_destroy(matcher);
+		hc_pattern_destroy(pattern);
+	}
+}
+
+/** The parts of a subject have the matches that are tried in them. */
+static void test_parts(void **state)
+{
+	static const char *const texts[] = {"ab",      "a+b?",         "(?<=a)b",
+					    "b|^a|a$", "(a)(?=b)\\1*", "(?:)"};
+	uint32_t seed = 4711;
+
+	(void)state;
+	for (unsigned round = 0; round < 2000; round++) {
+		struct hc_pattern *pattern;
+		struct hc_matcher *matcher;
+		struct hc_match match;
+		uint8_t bytes[40];
+		struct hc_bytes subject = {bytes, next_random(&seed) % sizeof(bytes)};
+		size_t from = subject.size ? next_random(&seed) % subject.size : 0;
+		size_t to = from + next_random(&seed) % (sizeof(bytes) + 4);
+		bool limited = false;
+
+		for (size_t i = 0; i < subject.size; i++)
+			bytes[i] = "aab."[next_random(&seed) % 4];
+		assert_null(hc_pattern_compile(texts[round % NUM(texts)], &plain, &pattern));
+		assert_null(hc_matcher_create(pattern, &matcher));
+		/* The first match from there is the part's exactly when it is tried before the end.
+		 */
+		hc_matcher_restart(matcher);
+		bool expected = hc_matcher_next_before(matcher, subject, from, SIZE_MAX, &match,
+						       &limited) &&
+				match.tried < to;
+		bool found = hc_matcher_next_before(matcher, subject, from, to, &match, &limited);
+		assert_int_equal(found, expected);
+		assert_false(limited);
+		hc_matcher_destroy(matcher);
+		hc_pattern_destroy(pattern);
+	}
+}
+
+static void test_byte_set(void **state)
+{
+	uint32_t seed = 31;
+
+	(void)state;
+	for (unsigned round = 0; round < 3000; round++) {
+		struct hc_byte_set set = {};
+		size_t size = next_random(&seed) % 300, from = next_random(&seed) % 310;
+		uint8_t *data = malloc(size ? size : 1);
+		size_t expected = from;
+
+		for (unsigned k = next_random(&seed) % 7; k > 0; k--) {
+			unsigned low = next_random(&seed) % 256, width = next_random(&seed) % 9;
+
+			for (unsigned i = low; i <= low + width && i < 256; i++)
+				set.has[i] = true;
+		}
+		hc_byte_set_finish(&set);
+		/* Bytes of the set are rare. */
+		for (size_t i = 0; i < size; i++) {
+			data[i] = next_random(&seed);
+			while (set.has[data[i]] && set.num < 256 && next_random(&seed) % 100)
+				data[i]++;
+		}
+		while (expected < size && !set.has[data[expected]])
+			expected++;
+		assert_int_equal(hc_byte_set_find(&set, (struct hc_bytes){data, size}, from),
+				 expected < size ? expected : SIZE_MAX);
+		free(data);
+	}
+}
+
+static void test_runs(void **state)
+{
+	struct hc_bytes subject = {(const uint8_t *)"ab\0abcd\x80"
+						    "tab\tx\nlast",
+				   18};
+	struct hc_pattern *pattern;
+	struct hc_matcher *matcher;
+	struct hc_match match;
+	bool limited = false;
+
+	(void)state;
+	assert_null(hc_pattern_compile_runs(4, &pattern));
+	assert_null(hc_matcher_create(pattern, &matcher));
+	assert_true(hc_matcher_next(matcher, subject, 0, &match, &limited));
+	assert_true(match.start == 3 && match.end == 7);
+	assert_true(hc_matcher_next(matcher, subject, 7, &match, &limited));
+	assert_true(match.start == 8 && match.end == 13);
+	assert_true(hc_matcher_next(matcher, subject, 13, &match, &limited));
+	assert_true(match.start == 14 && match.end == 18);
+	assert_false(hc_matcher_next(matcher, subject, 18, &match, &limited));
+	/* A part that begins within a run has only what begins in it. */
+	assert_true(hc_matcher_next_before(matcher, subject, 4, 9, &match, &limited));
+	assert_int_equal(match.start, 8);
+	assert_false(hc_matcher_next_before(matcher, subject, 4, 8, &match, &limited));
+	hc_matcher_destroy(matcher);
+	hc_pattern_destroy(pattern);
+}
+
 /* --- Search --- */
 
 struct seen {
@@ -539,10 +684,10 @@ static void test_mappings(void **state)
 			struct hc_search_result result = search(&fake, patterns[p], &options, NULL);
 
 			assert_int_equal(result.matches, expected);
-			assert_int_equal(result.chunks, 1);
-			assert_int_equal(result.bytes, size);
+			assert_int_equal(result.mappings, 1);
+			assert_int_equal(result.mapping_bytes, size);
 			assert_int_equal(result.searched_bytes, size + 4096);
-			assert_int_equal(result.searched_chunks, 2);
+			assert_int_equal(result.searched_mappings, 2);
 			hc_search_result_deinit(&result);
 			result = search(&fake, patterns[p], &options, &seen);
 			assert_int_equal(seen.addresses[0], first);
@@ -591,7 +736,9 @@ int main(void)
 		cmocka_unit_test(test_literal_find), cmocka_unit_test(test_matcher),
 		cmocka_unit_test(test_chunks),       cmocka_unit_test(test_within_chunks),
 		cmocka_unit_test(test_overflow),     cmocka_unit_test(test_mappings),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit),        cmocka_unit_test(test_pattern_kinds),
+		cmocka_unit_test(test_parts),        cmocka_unit_test(test_byte_set),
+		cmocka_unit_test(test_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
