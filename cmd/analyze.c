@@ -255,11 +255,11 @@ static void add_in_use(struct view *view, struct hc_table *table)
 		     hc_unit_count(verdict->possible_chunks).text,
 		     hc_plural(verdict->possible_chunks)) < 0)
 		possible = NULL;
-	if (asprintf(&lost, "%s root object%s, %s chunk%s below",
+	/* Short: with millions of both it must fit beside the numbers. */
+	if (asprintf(&lost, "%s root object%s, %s below",
 		     hc_unit_count(verdict->leaks.definite.chunks).text,
 		     hc_plural(verdict->leaks.definite.chunks),
-		     hc_unit_count(verdict->leaks.indirect.chunks).text,
-		     hc_plural(verdict->leaks.indirect.chunks)) < 0)
+		     hc_unit_count(verdict->leaks.indirect.chunks).text) < 0)
 		lost = NULL;
 	add_line(view, table, "in use, reachable", in_use > others ? in_use - others : 0,
 		 reachable);
