@@ -161,7 +161,7 @@ const char *hc_fault_name(enum hc_fault fault);
 struct hc_inconsistency {
 	enum hc_fault fault;
 	unsigned code;      /**< the back end's own number of the condition; 0: none */
-	uint64_t address;   /**< of the field at fault, one word */
+	uint64_t address;   /**< of the field at fault, one word or less */
 	uint64_t chunk;     /**< user address of the chunk whose field that is, by the model or by what the
 				 field's neighbours say; 0: the field belongs to no chunk */
 	uint64_t last_good; /**< user address of the last sound chunk before @ref chunk in its span: the one that

@@ -124,9 +124,14 @@ static struct hc_error *check_tag(struct check *c, const struct bin *bin,
 {
 	const struct glibc *g = c->g;
 	uint64_t field, own, next = member->found.address + member->found.size;
+	struct hc_chunk after;
 	char name[64];
 	if (!header_sound(c, &member->found, &own) ||
 	    !glibc_word(g, next - g->params.word_size, &field) || !(field & GLIBC_PREV_INUSE))
+		return NULL;
+	/* Where that header is broken altogether, the walk has said so. */
+	if (hc_heap_chunk_at(g->heap, next, &after) && after.address == next &&
+	    !header_sound(c, &after, &own))
 		return NULL;
 	return hc_heap_add_inconsistency(
 		g->heap,

@@ -98,7 +98,7 @@ static struct agreement compare(const struct glibc *g, const struct tcache *tcac
 	return ret;
 }
 
-/** Bins of a struct that may be damaged before it is not recognised any more. */
+/** Bins of a struct that may be damaged before it is not recognised any more, unless as many are in order. */
 #define MAX_BAD_BINS 8
 
 static bool first_of_span(const struct hc_chunk *chunk)
@@ -142,7 +142,7 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 		return false;
 	if (!found.bad)
 		return first_of_span(chunk) || in_tls(g, chunk->address);
-	if (found.bad > MAX_BAD_BINS)
+	if (found.bad > MAX_BAD_BINS && found.bad > found.good)
 		return false;
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
 	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address) :
@@ -357,10 +357,10 @@ static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsign
 	}
 	if (at.entries == length)
 		return NULL;
+	tcache->lost += length > at.entries ? length - at.entries : 0;
 	uint64_t counter_at = tcache->mem + (uint64_t)bin * tcache->layout->count_size;
 	return hc_heap_add_inconsistency(
-		g->heap,
-		glibc_fault(GLIBC_TCACHE_COUNT, counter_at & -(uint64_t)g->params.word_size, tcache->mem),
+		g->heap, glibc_fault(GLIBC_TCACHE_COUNT, counter_at, tcache->mem),
 		"bin %u of the tcache holds %ju chunks, but counts %ju", bin, (uintmax_t)at.entries,
 		(uintmax_t)length);
 }

@@ -214,6 +214,12 @@ class TestHeaders:
         reported = {i["chunk"] for i in check(good.run, good.folder / "damaged")["inconsistencies"]}
         assert len(reported & {hex(v) for v in victims}) >= (0.85 * num if num == 1000 else 0.95 * num)
 
+    def test_one_report_each(self, good):
+        """What follows from a broken header is not reported as well."""
+        victims = self.victims(good, 100, 8)
+        document = check(good.run, good.patched(*[(v - 8, b"AAAABBBB") for v in victims]))
+        assert document["inconsistencies_total"] <= 110
+
     @pytest.mark.parametrize("num", [1, 10, 100])
     def test_jobs(self, good, num):
         path = good.patched(*[(v - 8, b"AAAABBBB") for v in self.victims(good, num, 7)])
@@ -341,6 +347,14 @@ class TestLists:
         document = check(good.run, good.folder / "damaged")
         for head in broken:
             assert at(document, head)["fault"] == "list"
+
+    @pytest.mark.parametrize("num", [8, 100])
+    def test_tcache_zeroed(self, good, num):
+        """Heads zeroed: the chunks of those bins are found by their key."""
+        (cache,) = [a for a in good.heap.of_state("overhead") if good.heap.chunks[a][0] in (0x250, 0x290, 0x300, 0x310)]
+        gone, risen, _ = good.lost(good.patched((cache + 200, bytes(num))))
+        assert not gone and not risen
+        assert check(good.run, good.folder / "damaged")["inconsistencies"][0]["fault"] == "list"
 
     def test_fastbin_entry(self, good):
         """Behind a broken link of a fastbin nothing tells that chunks are free: at most the rest of that list."""
