@@ -3,15 +3,16 @@
  * Leaks: lost chunks, grouped so that a person can act on them.
  *
  * A *group* is the set of definite chunks (root objects) of one chunk size that look alike, together with everything
- * below them. A few objects that are larger by the slack that malloc may leave count with their kind. They look alike when their own bytes are of the same textual class, or of none, and so are most bytes
- * of the textual chunks in their trees; structural classes (pointers, small integers, zero…) change with the state of
- * an object and don't tell groups apart. A lost tree hangs below exactly one root object: an indirect chunk that several roots
- * reach is counted with the one at the lowest address. Groups are ordered by the bytes that they and everything below
- * them hold.
+ * below them. A few objects that are larger by the slack that malloc may leave count with their kind. They look alike
+ * when their own bytes are of the same textual class, or of none, and what their trees are about is of the same, too;
+ * structural classes (pointers, small integers, zero…) change with the state of an object and don't tell groups apart.
+ * A lost tree hangs below exactly one root object: an indirect chunk that several roots reach is counted with the one
+ * at the lowest address. Groups are ordered by the bytes that they and everything below them hold.
  *
  * The classes of the chunks *below* matter more than that of the root object, which usually is a struct: the
- * "content" of a group is the textual class with the most bytes among all its chunks, or, where there is no text, the
- * structural one (or "other") with the most.
+ * "content" of a group is, of the textual classes among all its chunks, the one that has precedence
+ * (hc_class_precedes()): a small Redis command rather than a large JSON text that answered it. Where there is no text,
+ * it is the structural class (or "other") with the most bytes.
  *
  * Needs hc_reachability_run() first.
  */

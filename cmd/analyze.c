@@ -41,10 +41,13 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 /** Below this share of the anonymous memory a suspect is not worth a second look. */
 #define SMALL_SHARE 0.01
 
-/** Texts that chunks share: lines for each suspect, their least share, and the columns of a text.
+/**
+ * Texts that chunks share: lines for each suspect, their least share, and the columns of a text. Where no line of text
+ * has that share, several may make up most of the chunks, each of them with the lesser share.
  */
 #define MAX_SHARED 3
 #define MIN_SHARED 0.5
+#define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 60
 /** Fields of binary chunks that are shown. */
 #define MAX_FIELDS 6
@@ -406,13 +409,26 @@ static void write_shared(struct view *view, const char *label, struct hc_bytes t
 			     hc_unit_count(chunks).text, hc_unit_count(counted).text);
 }
 
-/** The line with which the text of most chunks begins, or NULL. */
-static const struct hc_template_line *first_line(const struct hc_template *template)
+/** What lines of text are shown. */
+struct shared_lines {
+	const struct hc_template_line *lines[MAX_SHARED];
+	size_t num;
+};
+
+/** The line with which the text of most chunks begins; where there is none, the commonest ones. */
+static void choose_lines(const struct hc_template *template, struct shared_lines *ret)
 {
-	for (size_t i = 0; i < template->num_lines; i++)
-		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED)
-			return &template->lines[i];
-	return NULL;
+	ret->num = 0;
+	for (size_t i = 0; i < template->num_lines; i++) {
+		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED) {
+			*ret = (struct shared_lines){{&template->lines[i]}, 1};
+			return;
+		}
+	}
+	for (size_t i = 0; i < template->num_lines && ret->num < MAX_SHARED; i++) {
+		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED_LINE)
+			ret->lines[ret->num++] = &template->lines[i];
+	}
 }
 
 /**
@@ -422,26 +438,30 @@ static const struct hc_template_line *first_line(const struct hc_template *templ
 static void write_repeats(struct view *view, const struct hc_common *common)
 {
 	const struct hc_repeats *repeats = &common->repeats;
-	const struct hc_template_line *line = first_line(&common->template);
 	const char *label = "repeats:";
+	struct shared_lines lines;
 	size_t shown = 0;
 
+	choose_lines(&common->template, &lines);
 	for (size_t i = 0; i < repeats->num && shown < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
-		    (repeat->bits < HC_REPEATS_MIN_BITS && (line || shown)))
+		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shown)))
 			continue;
 		write_shared(view, label, repeat->token.text, repeat->chunks, repeats->counted,
 			     repeats->counted == common->all.chunks);
 		label = "";
 		shown++;
 	}
-	if (line)
-		write_shared(view, label,
-			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
+	for (size_t i = 0; i < lines.num; i++) {
+		const struct hc_template_line *line = lines.lines[i];
+
+		write_shared(view, label, (struct hc_bytes){(const uint8_t *)line->text, line->size},
 			     line->chunks, common->template.counted,
 			     common->template.counted == common->all.chunks);
+		label = "";
+	}
 }
 
 /** What the first fields of binary chunks of one size hold. */

@@ -105,6 +105,30 @@ static void test_requests_are_one_group(void **state)
 	fake_deinit(&fake);
 }
 
+/** A small chunk of a class that has precedence says more of a tree than a large one of another. */
+static void test_command_before_its_answer(void **state)
+{
+	struct fake fake;
+	uint64_t c[REQUESTS][4];
+	struct hc_leaks leaks;
+
+	(void)state;
+	make_requests(&fake, 2, c);
+	for (size_t i = 0; i < REQUESTS; i++) {
+		memset(fake_at(&fake, c[i][1]), 0, 104);
+		put_text(&fake, c[i][1], i % 3 ? "{\"items\": [{\"sku\": 17, \"n\": 2}]}" : "v1.0001");
+		put_text(&fake, c[i][3], "GET user:1:cart");
+	}
+	run(&fake, NULL, &leaks);
+	assert_int_equal(leaks.num_groups, 1);
+	assert_int_equal(leaks.groups[0].content, fake_class(&classes, "redis-command"));
+	assert_int_equal(leaks.groups[0].content_count.chunks, REQUESTS);
+	assert_int_equal(leaks.groups[0].roots_with_content, REQUESTS);
+	assert_int_equal(leaks.groups[0].sample_content, c[0][3]);
+	hc_leaks_deinit(&leaks);
+	fake_deinit(&fake);
+}
+
 /** What two roots reach belongs to the lower one, whatever is asked for. */
 static void test_shared_tree_and_selection(void **state)
 {
@@ -359,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_are_one_group),
+		cmocka_unit_test(test_command_before_its_answer),
 		cmocka_unit_test(test_shared_tree_and_selection),
 		cmocka_unit_test(test_chunks_of_a_group),
 		cmocka_unit_test(test_walk),
