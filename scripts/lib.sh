@@ -33,6 +33,10 @@ test    cmd:xz              xz-utils          xz                    xz          
 test    cmd:zstd            zstd              zstd                  zstd             zstd          zstd
 test    cmd:lz4             lz4               lz4                   lz4              lz4           lz4
 test    cmd:gzip            gzip              gzip                  gzip             gzip          gzip
+test    cmd:wrk             wrk               wrk                   wrk              wrk           wrk
+test    cmd:redis-server    redis-server      redis                 redis            redis         redis
+test    pc:hiredis          libhiredis-dev    hiredis-devel         hiredis-devel    hiredis       hiredis-dev
+test    pc:sqlite3          libsqlite3-dev    sqlite-devel          sqlite3-devel    sqlite        sqlite-dev
 test    lib:libjemalloc.so.2 libjemalloc2     jemalloc              libjemalloc2     jemalloc      jemalloc
 fuzz    cmd:clang           clang             clang                 clang            clang         clang
 fuzz    cmd:clang              libclang-rt-dev   compiler-rt           clang            compiler-rt   compiler-rt
