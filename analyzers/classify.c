@@ -21,6 +21,7 @@ struct entry {
 
 /** What may begin with each byte, in the order of precedence. */
 struct by_first {
+	bool any[256];       /* whether something may */
 	uint32_t start[257]; /* into entries */
 	struct entry *entries;
 };
@@ -144,6 +145,7 @@ static struct hc_error *file_by_first(const struct hc_signatures *signatures, wa
 	for (unsigned byte = 0; byte < 256; byte++) {
 		ret->start[byte] = num;
 		num += collect(signatures, wanted, byte, ret->entries + num);
+		ret->any[byte] = num > ret->start[byte];
 	}
 	ret->start[256] = num;
 	return NULL;
@@ -323,6 +325,8 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 		      struct hc_bytes text, enum hc_evidence evidence, struct recognised *best)
 {
 	const struct by_first *runs = &classifier->runs;
+	bool marks_known = false;
+	unsigned marks = 0;
 
 	for (size_t i = runs->start[text.data[0]]; i < runs->start[text.data[0] + 1]; i++) {
 		const struct entry *entry = &runs->entries[i];
@@ -330,8 +334,15 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 		if (!hc_class_precedes(entry->class, best->class))
 			return;
 		if (evidence < (entry->pattern ? entry->pattern->evidence
-					       : entry->signature->evidence) ||
-		    !entry_matches(entry, scratch, text, 0))
+					       : entry->signature->evidence))
+			continue;
+		if (!marks_known && entry->pattern && entry->pattern->marks) {
+			marks = hc_text_marks(text);
+			marks_known = true;
+		}
+		if (entry->pattern && entry->pattern->marks & ~marks)
+			continue;
+		if (!entry_matches(entry, scratch, text, 0))
 			continue;
 		*best = (struct recognised){
 			.class = entry->class,
@@ -425,9 +436,14 @@ static void recognise_bytes(const struct hc_classifier *classifier,
 
 	if (!window.size)
 		return;
-	match_at(&classifier->starts, scratch, window, 0, best);
-	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] < window.size; i++)
-		match_at(&classifier->headers, scratch, window, hc_header_offsets[i], best);
+	if (classifier->starts.any[window.data[0]])
+		match_at(&classifier->starts, scratch, window, 0, best);
+	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] < window.size; i++) {
+		size_t offset = hc_header_offsets[i];
+
+		if (classifier->headers.any[window.data[offset]])
+			match_at(&classifier->headers, scratch, window, offset, best);
+	}
 	for (size_t i = 0; i < classifier->num_anywhere; i++) {
 		const struct entry *entry = &classifier->anywhere[i];
 

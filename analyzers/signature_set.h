@@ -48,6 +48,7 @@ struct hc_signature_pattern {
 	enum hc_evidence evidence; /**< of kind text */
 	size_t min_size;       /**< bytes that a match has at least */
 	struct hc_literals literals; /**< one of which every match holds; none: not known */
+	unsigned marks;        /**< bits of hc_text_marks() that every match has */
 	struct hc_group *groups;
 	size_t num_groups;
 };

@@ -462,6 +462,19 @@ static struct hc_error *find_groups(struct draft *draft, const struct hc_signatu
 	return NULL;
 }
 
+/** The marks that all required literals hold, so that every match does. */
+static unsigned marks_of(const struct hc_literals *literals)
+{
+	unsigned marks = literals->num ? ~0u : 0;
+
+	for (size_t i = 0; i < literals->num; i++) {
+		const struct hc_literal *literal = &literals->items[i];
+
+		marks &= hc_text_marks((struct hc_bytes){literal->bytes, literal->size});
+	}
+	return marks;
+}
+
 static struct hc_error *compile_pattern(struct draft *draft, const struct hc_signature_value *value,
 					const char *text, bool literal, bool anchored,
 					struct hc_signature_pattern *ret)
@@ -484,6 +497,7 @@ static struct hc_error *compile_pattern(struct draft *draft, const struct hc_sig
 	ret->min_size = min;
 	find_first(probe, ret->first);
 	hc_literals_extract(text, &options, &ret->literals);
+	ret->marks = marks_of(&ret->literals);
 	return find_groups(draft, value, ret);
 }
 
@@ -727,6 +741,26 @@ static void lower_needed(struct hc_literals *needed)
 	}
 }
 
+/** Whether marks say all that the literals do. */
+static bool is_one_mark(const struct hc_literals *literals)
+{
+	return literals->num == 1 && literals->items[0].size == 1 && marks_of(literals);
+}
+
+/** The marks of a run are known at once: what they tell need not be looked for again. */
+static void use_marks(struct hc_signature *signature)
+{
+	for (size_t i = 0; i < signature->num_patterns; i++) {
+		struct hc_signature_pattern *pattern = &signature->patterns[i];
+
+		if (is_one_mark(&pattern->literals))
+			pattern->literals.num = 0;
+		pattern->marks |= marks_of(&signature->needed);
+	}
+	if (is_one_mark(&signature->needed))
+		signature->needed.num = 0;
+}
+
 /** What a section as a whole must have. */
 static struct hc_error *check_draft(struct draft *draft)
 {
@@ -771,6 +805,8 @@ static struct hc_error *fill_draft(struct draft *draft)
 	if (err)
 		return err;
 	class->textual = is_textual(&draft->signature);
+	if (class->kind == HC_SIGNATURE_TEXT)
+		use_marks(&draft->signature);
 	if (class->kind == HC_SIGNATURE_SECRET)
 		lower_needed(&draft->signature.needed);
 	return NULL;

@@ -177,6 +177,31 @@ size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret)
 	return num;
 }
 
+unsigned hc_text_marks(struct hc_bytes text)
+{
+	static const char marks[] = HC_MARKS;
+	enum { NUM = sizeof(marks) - 1 };
+	bytes_vec found[NUM] = {};
+	unsigned ret = 0;
+	size_t i = 0;
+
+	for (; i + sizeof(bytes_vec) <= text.size; i += sizeof(bytes_vec)) {
+		bytes_vec bytes;
+
+		memcpy(&bytes, text.data + i, sizeof(bytes));
+		for (unsigned k = 0; k < NUM; k++)
+			found[k] |= (bytes_vec)(bytes == (uint8_t)marks[k]);
+	}
+	for (unsigned k = 0; k < NUM; k++) {
+		words_vec words = (words_vec)found[k];
+
+		if ((words[0] | words[1]) ||
+		    (i < text.size && memchr(text.data + i, marks[k], text.size - i)))
+			ret |= 1u << k;
+	}
+	return ret;
+}
+
 static bool sds_counts(const uint8_t *text, size_t before, size_t size)
 {
 	switch (text[-1] & 7) {

@@ -45,6 +45,12 @@ bool hc_is_zero(struct hc_bytes bytes);
  */
 size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret);
 
+/** Bytes that few texts have all of, but most patterns need one of. */
+#define HC_MARKS " :&@/\r=<"
+
+/** Bit per byte of HC_MARKS: whether a text has it. Faster than looking for them one by one. */
+unsigned hc_text_marks(struct hc_bytes text);
+
 /**
  * Whether something before the run says how long it is: a 32- or 64-bit field of that value (std::string's
  * representation, CPython's str and bytes, many buffers), the header of an sds string of Redis, or the size of the
