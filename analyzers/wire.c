@@ -152,9 +152,7 @@ bool hc_is_mysql(const struct hc_check_subject *subject)
 	    is_mysql_greeting(payload, seen, sequence) || is_mysql_error(payload, seen))
 		return true;
 	/* The definition of a column is in the catalog "def"; so every release has it. */
-	return sequence && size >= 24 && memcmp(payload, "\x03"
-							   "def",
-						4) == 0;
+	return sequence && size >= 24 && payload[0] == 3 && memcmp(payload + 1, "def", 3) == 0;
 }
 /**@}*/
 
@@ -388,6 +386,16 @@ static bool skip_msgpack(struct reader *reader)
 	return !pending;
 }
 
+/** A name as programs give them. */
+static bool is_msgpack_key(const uint8_t *name, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (!is_letter(name[i]) && !is_digit(name[i]) && !memchr("_-.:@$/", name[i], 7))
+			return false;
+	}
+	return true;
+}
+
 bool hc_is_msgpack(const struct hc_check_subject *subject)
 {
 	struct reader reader = reader_of(subject->window);
@@ -404,12 +412,12 @@ bool hc_is_msgpack(const struct hc_check_subject *subject)
 		const uint8_t *name = skip(&reader, key.bytes);
 
 		if (!key.text || !key.bytes || key.bytes > 128 || !name ||
-		    !is_printable(name, key.bytes) || !skip_msgpack(&reader))
+		    !is_msgpack_key(name, key.bytes) || !skip_msgpack(&reader))
 			return false;
 		if (key.bytes > longest)
 			longest = key.bytes;
 	}
-	return longest >= 3 || (pairs >= 2 && longest >= 2);
+	return longest >= 4 || (pairs >= 2 && longest >= 2);
 }
 /**@}*/
 

@@ -27,7 +27,7 @@ bool hc_is_postgres(const struct hc_check_subject *subject);
  */
 bool hc_is_protobuf(const struct hc_check_subject *subject);
 
-/** A map whose keys are texts: at least two pairs, or one whose key has three or more characters. */
+/** A map whose keys are names: two or more pairs, or one whose key has four or more characters. */
 bool hc_is_msgpack(const struct hc_check_subject *subject);
 
 /** A request: its size, a known API key and version, and the client's name. */

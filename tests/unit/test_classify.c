@@ -300,6 +300,29 @@ static void test_random(void **state)
 	assert_true(missed <= 1);
 }
 
+/** Noise has no content: what is not taken for noise or "other" is as rare as stated, and none of it names traffic. */
+static void test_noise_has_no_content(void **state)
+{
+	enum { CHUNKS = 100000, MOST = CHUNKS / 2000 };
+	uint64_t seed = 20261120, words[32];
+	unsigned named = 0;
+
+	for (unsigned round = 0; round < CHUNKS; round++) {
+		size_t size = 24 + round % 15 * 16;
+
+		for (size_t i = 0; i < NUM(words); i++)
+			words[i] = next_random(&seed);
+		const char *class = class_of(*state, words, size, NULL);
+
+		if (!strcmp(class, "random") || !strcmp(class, "other"))
+			continue;
+		named++;
+		if (strcmp(class, "text") && strcmp(class, "utf8"))
+			fail_msg("noise of %zu bytes is %s", size, class);
+	}
+	assert_in_range(named, 0, MOST);
+}
+
 /** Bytes of all kinds never lead beyond the chunk (class_of() checks), whatever their size. */
 static void test_hostile(void **state)
 {
@@ -384,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pointers_and_ints, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_zero, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_random, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_noise_has_no_content, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_run, set_up, tear_down),
