@@ -6,6 +6,10 @@
  * file, or one file each. Bytes that the core lacks are holes. A hole is left out and reported, so
  * that nobody takes it for data, or filled with zeros when the user asks for it. What is written is
  * private to its owner.
+ *
+ * Chunks in one file can't be told apart by their bytes. So an index lies beside it, FILE.index: a
+ * line for each contiguous piece, "OFFSET ADDRESS SIZE": where it is in the file (decimal), where
+ * it was in the process (hexadecimal, 0x), and how many bytes it has (decimal).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
@@ -53,6 +58,8 @@ struct dump {
 	uint64_t written; /**< bytes, zeros for holes not included */
 	uint64_t missing; /**< bytes */
 	uint64_t chunks;
+	FILE *index;     /**< of a file with many chunks, or NULL */
+	uint64_t offset; /**< bytes in that file */
 	struct hole {
 		uint64_t start, end; /**< addresses */
 	} holes[MAX_HOLES];
@@ -79,16 +86,35 @@ static void write_zeros(FILE *file, uint64_t size)
 	}
 }
 
+static void write_bytes(struct dump *dump, FILE *file, uint64_t address, struct hc_bytes bytes)
+{
+	if (dump->session->options->format == HC_FORMAT_HEX)
+		hc_hex_print(file, address, bytes);
+	else
+		fwrite(bytes.data, 1, bytes.size, file);
+	dump->written += bytes.size;
+}
+
+/** A piece of the index, which ends at @p end. */
+static void write_index(struct dump *dump, uint64_t start, uint64_t end)
+{
+	if (!dump->index || start == end)
+		return;
+	fprintf(dump->index, "%" PRIu64 " 0x%" PRIx64 " %" PRIu64 "\n", dump->offset, start,
+		end - start);
+	dump->offset += end - start;
+}
+
 /** Write [start, end), piece by piece. */
 static void write_range(struct dump *dump, FILE *file, uint64_t start, uint64_t end)
 {
 	const struct hc_memory *memory = &dump->session->process->memory;
+	uint64_t piece = start; /* what the next line of the index begins with */
 
 	while (start < end && !ferror(file)) {
 		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
 		if (bytes.size) {
-			fwrite(bytes.data, 1, bytes.size, file);
-			dump->written += bytes.size;
+			write_bytes(dump, file, start, bytes);
 			start += bytes.size;
 			continue;
 		}
@@ -96,10 +122,15 @@ static void write_range(struct dump *dump, FILE *file, uint64_t start, uint64_t 
 		uint64_t hole_end = next && next->start < end ? next->start : end;
 		add_hole(dump, start, hole_end);
 		/* A range that reaches over all of the address space would make zeros for ever. */
-		if (dump->own->zero_fill)
+		if (dump->own->zero_fill) {
 			write_zeros(file, hole_end - start);
+		} else {
+			write_index(dump, piece, start);
+			piece = hole_end;
+		}
 		start = hole_end;
 	}
+	write_index(dump, piece, end);
 }
 
 /** A file of its own for one chunk. */
@@ -109,7 +140,8 @@ static struct hc_error *write_chunk_file(struct dump *dump, const struct hc_chun
 	hc_cleanup(hc_output_discard) struct hc_output out = {0};
 	hc_cleanup_free char *path = NULL;
 
-	if (asprintf(&path, "%s/0x%" PRIx64 ".bin", dump->own->split, chunk->address) < 0) {
+	if (asprintf(&path, "%s/0x%" PRIx64 ".%s", dump->own->split, chunk->address,
+		     options->format == HC_FORMAT_HEX ? "hex" : "bin") < 0) {
 		path = NULL;
 		return &hc_enomem;
 	}
@@ -243,6 +275,9 @@ static struct hc_error *write_summary(const struct dump *dump)
 				json_pack("{so so}", "start", hc_json_address(dump->holes[i].start),
 					  "end", hc_json_address(dump->holes[i].end)));
 		json_object_set_new(document, "file", hc_json_text(options->output));
+		json_object_set_new(document, "index",
+				    dump->index ? json_sprintf("%s.index", options->output)
+						: json_null());
 		json_object_set_new(document, "directory", hc_json_text(dump->own->split));
 		json_object_set_new(document, "bytes", hc_json_number(dump->written));
 		json_object_set_new(document, "missing_bytes", hc_json_number(dump->missing));
@@ -251,14 +286,16 @@ static struct hc_error *write_summary(const struct dump *dump)
 		json_object_set_new(document, "holes", holes);
 		return hc_json_write(&session->out, document);
 	}
-	if (options->quiet || (!options->output && !dump->own->split))
+	if (options->quiet ||
+	    ((!options->output || !strcmp(options->output, "-")) && !dump->own->split))
 		return NULL;
 	fprintf(session->out.file, "%s bytes", hc_unit_count(dump->written).text);
 	if (dump->chunks)
 		fprintf(session->out.file, " of %s chunk%s", hc_unit_count(dump->chunks).text,
 			hc_plural(dump->chunks));
-	fprintf(session->out.file, " written to %s\n",
-		dump->own->split ? dump->own->split : options->output);
+	fprintf(session->out.file, " written to %s%s\n",
+		dump->own->split ? dump->own->split : options->output,
+		dump->index ? ", their addresses to the same name with .index" : "");
 	return NULL;
 }
 
@@ -278,7 +315,11 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 				       "give a range, or options that choose chunks, not both");
 	if (own->split && options->output)
 		return hc_error_create(HC_ERROR_ARGUMENT, "give --split or -o, not both");
-	if (to_stdout && session->out.terminal)
+	if (options->format == HC_FORMAT_HEX && own->zero_fill)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--zero-fill does not go with --format hex, whose lines "
+				       "have addresses");
+	if (to_stdout && session->out.terminal && options->format != HC_FORMAT_HEX)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
 	if (to_stdout && options->format == HC_FORMAT_JSON)
@@ -287,11 +328,38 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 	return NULL;
 }
 
+/** The index of a file of chunks; hexadecimal lines have their addresses already. */
+static struct hc_error *open_index(struct dump *dump, struct hc_output *index)
+{
+	const struct hc_options *options = dump->session->options;
+	hc_cleanup_free char *path = NULL;
+
+	if (options->num_args || options->format == HC_FORMAT_HEX)
+		return NULL;
+	if (asprintf(&path, "%s.index", options->output) < 0) {
+		path = NULL;
+		return &hc_enomem;
+	}
+	struct hc_error *err = hc_output_open(path, options->force, HC_COLOR_NEVER, index);
+	if (!err)
+		dump->index = index->file;
+	return err;
+}
+
+/** Put the index in its place, then the file that it is of. */
+static struct hc_error *finish_files(const struct dump *dump, struct hc_output *index,
+				     struct hc_output *out)
+{
+	struct hc_error *err = dump->index ? hc_output_finish(index) : NULL;
+
+	return err ? err : hc_output_finish(out);
+}
+
 /** Write everything that was asked for to one file, or with --split to many. */
 static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t end)
 {
 	const struct hc_options *options = dump->session->options;
-	hc_cleanup(hc_output_discard) struct hc_output out = {0};
+	hc_cleanup(hc_output_discard) struct hc_output out = {0}, index = {0};
 
 	if (dump->own->split) {
 		struct hc_error *err = make_directory(dump->own->split);
@@ -301,6 +369,8 @@ static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t en
 	bool own_file = options->output && strcmp(options->output, "-");
 	if (own_file)
 		err = hc_output_open(options->output, options->force, HC_COLOR_NEVER, &out);
+	if (own_file && !err)
+		err = open_index(dump, &index);
 	if (err)
 		return err;
 	FILE *file = own_file ? out.file : dump->session->out.file;
@@ -312,7 +382,7 @@ static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t en
 		err = hc_error_create(HC_ERROR_MISSING, "%s; nothing was written",
 				      dump->missing ? "none of these bytes are in the core"
 						    : "no chunk is selected");
-	return err || !own_file ? err : hc_output_finish(&out);
+	return err || !own_file ? err : finish_files(dump, &index, &out);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -351,15 +421,16 @@ const struct hc_verb hc_verb_dump = {
 	.summary = "bytes to a file: a range, a mapping, or chosen chunks",
 	.description = "Writes the bytes from START up to END, or of the mapping that holds START, "
 		       "or of the "
-		       "chosen chunks. Addresses are hexadecimal. Bytes that the core lacks are "
-		       "left out and "
-		       "reported.",
+		       "chosen chunks; then FILE.index has a line for each: offset in FILE, "
+		       "address, bytes. Addresses are hexadecimal. Bytes that the core lacks are "
+		       "left out and reported. --format hex writes lines as xxd does.",
 	.examples = "  heapcore dump core.1234 0x55d0c2a0 0x55d0d2a0 -o piece.bin\n"
 		    "  heapcore dump core.1234 --class json --split json-chunks\n"
-		    "  heapcore dump core.1234 --address 0x55d0c2a0 | xxd\n",
+		    "  heapcore dump core.1234 --leaked --match session -o lost.bin\n"
+		    "  heapcore dump core.1234 --address 0x55d0c2a0 --format hex\n",
 	.min_args = 1,
 	.max_args = 3,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_TREE | 1u << HC_FORMAT_HEX,
 	.selection = true,
 	.own_output = true,
 	.options = own_options,

@@ -15,102 +15,9 @@
 #include "cmd/verb.h"
 #include "core/cleanup.h"
 
-#define DEFAULT_TOP 10
-
 /** Bytes of a line that are shown around a match: before it, and in all. */
 #define CONTEXT_BEFORE 24
 #define CONTEXT_WHOLE 160
-
-/* --- Options --- */
-
-/** As everywhere, 0 is all. */
-static struct hc_error *parse_top(const char *value, uint64_t *ret)
-{
-	struct hc_error *err = hc_parse_count("--top", value, ret);
-
-	if (!err && !*ret)
-		*ret = UINT64_MAX;
-	return err;
-}
-
-static struct hc_error *parse_by(const char *value, enum hc_search_by *ret)
-{
-	static const char *const names[] = {
-		[HC_SEARCH_BY_SIZE] = "size",
-		[HC_SEARCH_BY_CLASS] = "class",
-		[HC_SEARCH_BY_REACH] = "reach",
-		[HC_SEARCH_BY_ARENA] = "arena",
-	};
-
-	for (unsigned i = HC_SEARCH_BY_SIZE; i <= HC_SEARCH_BY_ARENA; i++) {
-		if (!strcmp(value, names[i])) {
-			*ret = i;
-			return NULL;
-		}
-	}
-	return hc_error_create(HC_ERROR_ARGUMENT,
-			       "--by takes size, class, reach or arena, not '%.100s'", value);
-}
-
-static struct hc_error *set_scope(struct hc_hits *hits, enum hc_search_scope scope)
-{
-	if (hits->scope != HC_SEARCH_CHUNKS && hits->scope != scope)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "give only one of --maps, --stacks and --all");
-	hits->scope = scope;
-	return NULL;
-}
-
-struct hc_error *hc_hits_set(struct hc_hits *hits, enum hc_hits_option id, const char *value)
-{
-	switch (id) {
-	case HC_HITS_COUNT:
-		hits->count = true;
-		return NULL;
-	case HC_HITS_ADDRESSES:
-		hits->addresses = true;
-		return NULL;
-	case HC_HITS_TOP:
-		hits->top = DEFAULT_TOP;
-		return value ? parse_top(value, &hits->top) : NULL;
-	case HC_HITS_BY:
-		return parse_by(value, &hits->by);
-	case HC_HITS_MAPS:
-		return set_scope(hits, HC_SEARCH_MAPPINGS);
-	case HC_HITS_STACKS:
-		return set_scope(hits, HC_SEARCH_STACKS);
-	case HC_HITS_ALL:
-		return set_scope(hits, HC_SEARCH_ALL);
-	case HC_HITS_NUM_OPTIONS:
-		break;
-	}
-	return NULL;
-}
-
-struct hc_error *hc_hits_check(const struct hc_hits *hits)
-{
-	if (hits->bare && !hc_session_shows_bytes(hits->session))
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "-o shows the heap's bytes, which --content forbids");
-	if (hits->scope != HC_SEARCH_CHUNKS && hits->session->options->selection_given)
-		return hc_error_create(
-			HC_ERROR_ARGUMENT, "%s; options that choose chunks don't go with it",
-			hits->scope == HC_SEARCH_MAPPINGS ? "--maps searches mappings"
-			: hits->scope == HC_SEARCH_STACKS ? "--stacks searches stacks"
-							  : "--all searches everything");
-	if (hits->by && hits->scope != HC_SEARCH_CHUNKS)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--by groups chunks; it does not go with --maps, --stacks "
-				       "or --all");
-	if (hits->by == HC_SEARCH_BY_CLASS && !hc_session_shows_class(hits->session))
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--by class shows content classes, which --content forbids");
-	if (hits->addresses + hits->bare + hits->count + (hits->by != HC_SEARCH_BY_NOTHING) > 1)
-		return hc_error_create(HC_ERROR_ARGUMENT, "give only one of -c, -l, -o and --by");
-	if (hits->by && hits->top)
-		return hc_error_create(HC_ERROR_ARGUMENT, "give --by or --top, not both");
-	return NULL;
-}
 
 /* --- One match --- */
 
@@ -149,12 +56,26 @@ static struct hc_bytes context(const struct hc_hits *hits, const struct hc_searc
 	return (struct hc_bytes){hit->text.data - before, before + hit->text.size + after};
 }
 
-/** A match, escaped. It is what was asked for; what is around it is not, and goes without secrets.
- */
-static char *escape_match(const struct hc_hits *hits, struct hc_bytes bytes, unsigned flags)
+/** The low bytes of UTF-16LE code units whose high bytes are 0. */
+static struct hc_bytes narrow(struct hc_bytes bytes, uint8_t **owned)
 {
-	return hits->masked ? hc_session_escape(hits->session, bytes, 0, flags)
-			    : hc_escape(bytes, 0, flags);
+	*owned = malloc(bytes.size / 2 + 1);
+	if (!*owned)
+		return (struct hc_bytes){};
+	for (size_t i = 0; i < bytes.size / 2; i++)
+		(*owned)[i] = bytes.data[2 * i];
+	return (struct hc_bytes){*owned, bytes.size / 2};
+}
+
+char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags)
+{
+	hc_cleanup_free uint8_t *owned = NULL;
+
+	if (hits->narrow)
+		bytes = narrow(bytes, &owned);
+	/* A match is what was asked for; what is around it is not, and goes without secrets. */
+	return hits->masked ? hc_session_escape(hits->session, bytes, max, flags)
+			    : hc_escape(bytes, max, flags);
 }
 
 enum role { CONTEXT, MATCH, MATCH_ALONE };
@@ -167,7 +88,7 @@ static void print_bytes(struct hc_hits *hits, const uint8_t *start, const uint8_
 	struct hc_bytes bytes = {start, end - start};
 	hc_cleanup_free char *text =
 		role == CONTEXT ? hc_session_escape(hits->session, bytes, 0, hits->escape)
-				: escape_match(hits, bytes, hits->escape);
+				: hc_hits_escape(hits, bytes, 0, hits->escape);
 
 	bool emphasis = role == MATCH && out->color && start < end;
 	fprintf(out->file, "%s%s%s", emphasis ? "\033[1;31m" : "", text ? text : "",
@@ -228,7 +149,7 @@ static const char *reach_name(const struct hc_hits *hits, const struct hc_chunk 
 
 static json_t *match_json(const struct hc_hits *hits, struct hc_bytes bytes)
 {
-	hc_cleanup_free char *text = escape_match(hits, bytes, 0);
+	hc_cleanup_free char *text = hc_hits_escape(hits, bytes, 0, 0);
 
 	return text ? json_string(text) : NULL;
 }
@@ -242,7 +163,7 @@ static char *context_text(const struct hc_hits *hits, const struct hc_search_hit
 	struct hc_bytes left = {line.data, hit->text.data - line.data};
 	struct hc_bytes right = {match_end, line.data + line.size - match_end};
 	hc_cleanup_free char *before = hc_session_escape(session, left, 0, 0);
-	hc_cleanup_free char *match = escape_match(hits, hit->text, 0);
+	hc_cleanup_free char *match = hc_hits_escape(hits, hit->text, 0, 0);
 	hc_cleanup_free char *after = hc_session_escape(session, right, 0, 0);
 	char *ret;
 
@@ -282,11 +203,13 @@ static void write_json(struct hc_hits *hits, const struct hc_search_hit *hit)
 				    hc_json_text(hc_mapping_kind_name(hit->mapping->kind)));
 	}
 	if (hc_session_shows_bytes(hits->session) && !hits->addresses) {
-		hc_cleanup_free char *around = context_text(hits, hit);
+		bool nothing_around = hits->has_context && !hits->context;
+		hc_cleanup_free char *around = nothing_around ? NULL : context_text(hits, hit);
 		json_object_set_new(row, "match", match_json(hits, hit->text));
 		if (has_group(hit))
 			json_object_set_new(row, "group", match_json(hits, hit->group));
-		json_object_set_new(row, "context", hc_json_text(around));
+		if (around)
+			json_object_set_new(row, "context", hc_json_text(around));
 	}
 	hc_json_write_line(&hits->session->out, row);
 }
@@ -322,9 +245,9 @@ static void write_csv(struct hc_hits *hits, const struct hc_search_hit *hit)
 {
 	FILE *file = hits->session->out.file;
 	bool shown = hc_session_shows_bytes(hits->session) && !hits->addresses;
-	hc_cleanup_free char *match = shown ? escape_match(hits, hit->text, 0) : NULL;
+	hc_cleanup_free char *match = shown ? hc_hits_escape(hits, hit->text, 0, 0) : NULL;
 	hc_cleanup_free char *group =
-		shown && has_group(hit) ? escape_match(hits, hit->group, 0) : NULL;
+		shown && has_group(hit) ? hc_hits_escape(hits, hit->group, 0, 0) : NULL;
 	hc_cleanup_free char *around = shown ? context_text(hits, hit) : NULL;
 
 	fprintf(file, "0x%" PRIx64, hit->address);

@@ -19,6 +19,7 @@ struct hc_hits {
 	bool count;     /**< only numbers */
 	bool bare;      /**< text: only the matched bytes, a line per match */
 	bool masked;    /**< nobody asked for these matches by name: secrets in them don't show */
+	bool narrow;    /**< matches are UTF-16 of ASCII alone: shown as that */
 	bool addresses; /**< only where: the address of each chunk with a match, or of each match in mappings */
 	uint64_t top;   /**< distinct texts, this many; 0: no */
 	enum hc_search_by by;
@@ -52,6 +53,8 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits);
 /** Open the session, search, write everything; sets session->status to 1 when there is no match. */
 struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern);
 
+/** Bytes that matched, escaped; at most @p max columns, 0: no bound. Freed by the caller, NULL without memory. */
+char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags);
 /** One match, in the session's format. */
 void hc_hits_write(struct hc_hits *hits, const struct hc_search_hit *hit);
 /** The header line of CSV. */

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "cmd/hits.h"
-#include "cmd/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -29,12 +28,6 @@ static const struct hc_column text_columns[NUM_TEXT_COLUMNS] = {
 			HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
 };
 
-static char *escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags)
-{
-	return hits->masked ? hc_session_escape(hits->session, bytes, max, flags)
-			    : hc_escape(bytes, max, flags);
-}
-
 static void fill_texts(struct hc_hits *hits, struct hc_table *table,
 		       const struct hc_search_result *result)
 {
@@ -43,9 +36,9 @@ static void fill_texts(struct hc_hits *hits, struct hc_table *table,
 	for (size_t i = 0; i < result->num_texts; i++) {
 		const struct hc_search_text *row = &result->texts[i];
 		struct hc_bytes bytes = {row->text, row->size};
-		hc_cleanup_free char *text = escape(hits, bytes, full ? 0 : MAX_TEXT, 0);
+		hc_cleanup_free char *text = hc_hits_escape(hits, bytes, full ? 0 : MAX_TEXT, 0);
 		hc_cleanup_free char *quoted =
-			escape(hits, bytes, MAX_TEXT, hits->escape | HC_ESCAPE_QUOTE);
+			hc_hits_escape(hits, bytes, MAX_TEXT, hits->escape | HC_ESCAPE_QUOTE);
 
 		hc_table_add_row(table);
 		hc_table_number(table, MATCHES, row->matches);

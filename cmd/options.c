@@ -37,7 +37,7 @@ static const struct hc_option common_options[] = {
 	 "saved /proc/PID/smaps of the same process: resident bytes, names"},
 	{COMMON_TMPDIR, 0, "tmpdir", "DIR",
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)"},
-	{COMMON_FORMAT, 0, "format", "FORMAT", "text, json or csv (default: text)"},
+	{COMMON_FORMAT, 0, "format", "FORMAT", "text, json or csv (default: text); dump also has hex"},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read"},
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
@@ -81,7 +81,7 @@ static const struct hc_option selection_options[] = {
 	{0},
 };
 
-static const char *const format_names[] = {"text", "json", "csv", NULL};
+static const char *const format_names[] = {"text", "json", "csv", "hex", NULL};
 static const char *const content_names[] = {"none", "class", "sample", "full", NULL};
 static const char *const color_names[] = {"auto", "always", "never", NULL};
 

@@ -23,7 +23,7 @@ struct hc_option {
 	const char *help;  /**< what it does, without a full stop */
 };
 
-enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_NUM_FORMATS };
+enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
 
 /** How much of the heap's own bytes may show in the output. */
 enum hc_content {

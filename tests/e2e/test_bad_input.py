@@ -11,8 +11,8 @@ import conftest
 import corefile
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "dump"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common"]
+         "check", "strings", "dump"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings"]
 
 
 def arguments(verb, core, tmp_path):

@@ -19,10 +19,10 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "dump"]
+         "check", "strings", "dump"]
 NO_CORE = ["signatures"]
 LATER = ["threads", "refs", "types", "diff", "report", "export"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "check"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "check", "strings"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 
@@ -445,7 +445,7 @@ class TestPartial:
         assert result.err == b""
         assert heapcore(*args).err.startswith(b"heapcore: ")
         first = heapcore(*args, "--format", "json").text
-        document = json.loads(first.splitlines()[0] if verb in ("chunks", "grep") else first)
+        document = json.loads(first.splitlines()[0] if verb in ("chunks", "grep", "strings") else first)
         assert document["partial"] is True and document["remarks"]
 
 

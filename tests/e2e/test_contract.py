@@ -14,7 +14,7 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "dump"]
+         "check", "strings", "dump"]
 DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "common", "check"]
 TABLES = ["maps", "arenas", "histogram", "chunks", "leaks", "classify"]
 SCHEMAS = conftest.ROOT / "docs/schema"
@@ -89,7 +89,7 @@ class TestJson:
         args = [hex(first_chunk(heapcore, core)[0])] if verb == "what" else []
         validator_of(schema)(schema).validate(heapcore(verb, core, *args, "--format", "json").json)
 
-    @pytest.mark.parametrize("args", [["chunks"], ["grep", "[a-z]{4,}"]])
+    @pytest.mark.parametrize("args", [["chunks"], ["grep", "[a-z]{4,}"], ["strings"]])
     def test_streams_are_json_lines(self, heapcore, core, args):
         verb, *rest = args
         result = heapcore(verb, core, *rest, "--format", "json")
@@ -98,7 +98,7 @@ class TestJson:
         assert first["partial"] is False
         assert len(others) > 1
 
-    @pytest.mark.parametrize("verb", ["chunks", "grep"])
+    @pytest.mark.parametrize("verb", ["chunks", "grep", "strings"])
     def test_stream_schema_files(self, heapcore, core, verb):
         if not jsonschema:
             pytest.skip("python3-jsonschema is not installed")
