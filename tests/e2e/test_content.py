@@ -114,6 +114,68 @@ def test_classify_counts_what_chunks_lists(truth_of, heapcore, program):
     assert sum(counts.values()) == len(truth.starts)
 
 
+class TestAttributes:
+    """What contents name, counted: equal to what went over the wire, to the last chunk."""
+
+    @staticmethod
+    def counted(heapcore, core, *args):
+        rows = heapcore("classify", core, "--attributes", "--top", "0", "--format", "json", *args).json["attributes"]
+        assert all(row["exact"] for row in rows)
+        return {(row["class"], row["attribute"]): {v["value"]: v["chunks"] for v in row["values"]} for row in rows}
+
+    @staticmethod
+    def normalised(text):
+        text = re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "U", text)
+        return re.sub(r"\d+", "N", text)
+
+    def test_http(self, heapcore, truth_of):
+        truth = truth_of("http_hoard")
+        counted = self.counted(heapcore, truth.core)
+        requests = [p.words for p in truth.pieces if p.kind == "request"]
+        by = [collections.Counter(words) for words in zip(*requests)]
+        paths = collections.Counter(self.normalised(path) for _, path, _ in requests)
+        assert len(by[0]) == 5 and len(paths) == 10 and len(by[2]) == 5, "the traffic has less variety than it should"
+        assert counted["http-request", "method"] == by[0]
+        assert counted["http-request", "path"] == paths
+        assert counted["http-request", "content_type"] == {kind: n for kind, n in by[2].items() if kind != "-"}
+        assert counted["http-response", "status"] == collections.Counter(
+            p.words[0] for p in truth.pieces if p.kind == "response")
+        assert counted["url", "path"] == paths
+        assert counted["form-data", "channelid"] == {"4099": 300}
+        assert counted["markup", "element"]["e:Envelope"] == 200
+
+    def test_sql(self, heapcore, truth_of):
+        truth = truth_of("orders")
+        counted = self.counted(heapcore, truth.core)
+        statements = [p.words for p in truth.pieces if p.kind == "sql"]
+        by = [collections.Counter(words) for words in zip(*statements)]
+        assert len(by[0]) == 4 and len(by[1]) == 2
+        assert counted["sql", "statement"] == by[0]
+        assert counted["sql", "table"] == by[1]
+        assert counted["log-line", "level"] == {"INFO": 100, "WARN": 100}
+        assert counted["log-line", "path"] == {"/orders/N": 100}
+
+    def test_redis(self, heapcore, truth_of):
+        """Of the lost commands, and of those that are held in RESP."""
+        truth = truth_of("redis_handlers")
+        lost = TestRedisReplies.lost_commands()
+        counted = self.counted(heapcore, truth.core, "--leaked")
+        assert counted["redis-command", "command"] == collections.Counter(c.split()[0].lower() for c in lost)
+        assert counted["redis-command", "key"] == collections.Counter(self.key_shape(c.split()[1]) for c in lost)
+        counted = self.counted(heapcore, truth.core, "--reach", "reachable")
+        users = TestRedisReplies.USERS
+        assert counted["redis-command", "command"] == {"set": users, "get": 2 * users, "hgetall": users,
+                                                       "incr": 2 * users, "lrange": users}
+        assert counted["redis-command", "key"]["queue:mail:N"] == users
+        assert counted["redis-reply", "error"] == {"ERR": users}
+        assert counted["redis-reply", "status"] == {"OK": users}
+
+    @staticmethod
+    def key_shape(key):
+        """A session's eight digits are hexadecimal where they have a letter."""
+        return re.sub(r"\d+", "N", re.sub(r":(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{8}$", ":H", key))
+
+
 class TestLeakingServer:
     """Case 1 with what curl and wrk send: every request that the server says it lost, whatever its method and type."""
 
@@ -145,12 +207,19 @@ class TestRedisReplies:
     def truth(self, truth_of):
         return truth_of("redis_handlers")
 
+    @classmethod
+    def lost_commands(cls):
+        """Every user but each fourth is in the old format, whose replies are skipped."""
+        users = [(i % 3, cls.FIRST + (i + thread) % cls.USERS) for thread in range(cls.THREADS)
+                 for i in range(cls.ROUNDS)]
+        formats = ["GET user:{0}:cart", "HGETALL user:{0}:profile", "GET session:{1:08x}"]
+        return [formats[kind].format(user, user * 2654435761 % 2**32) for kind, user in users if user % 4]
+
     @pytest.fixture(scope="class")
     def skipped(self):
-        """How often each kind of command must have been lost: every user but each fourth is in the old format."""
-        kinds = ["GET user:N:cart", "HGETALL user:N:profile", "GET session:H"]
-        return collections.Counter(kinds[i % 3] for thread in range(self.THREADS) for i in range(self.ROUNDS)
-                                   if (self.FIRST + (i + thread) % self.USERS) % 4)
+        """How often each shape of command must have been lost."""
+        return collections.Counter(re.sub(r"session:.*", "session:H", re.sub(r"user:\d+", "user:N", command))
+                                   for command in self.lost_commands())
 
     def test_lost_is_what_was_lost(self, heapcore, truth):
         """Exactly: each chunk of the process, by address."""
