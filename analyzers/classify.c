@@ -21,7 +21,7 @@ struct entry {
 
 /** What may begin with each byte, in the order of precedence. */
 struct by_first {
-	bool any[256];       /* whether something may */
+	uint64_t pairs[65536 / 64]; /* bit per two bytes (the first is the high one) that something may begin with */
 	uint32_t start[257]; /* into entries */
 	struct entry *entries;
 };
@@ -145,7 +145,6 @@ static struct hc_error *file_by_first(const struct hc_signatures *signatures, wa
 	for (unsigned byte = 0; byte < 256; byte++) {
 		ret->start[byte] = num;
 		num += collect(signatures, wanted, byte, ret->entries + num);
-		ret->any[byte] = num > ret->start[byte];
 	}
 	ret->start[256] = num;
 	return NULL;
@@ -160,6 +159,49 @@ static struct hc_error *list_all(const struct hc_signatures *signatures, wanted_
 		return &hc_enomem;
 	collect(signatures, wanted, -1, *ret);
 	return NULL;
+}
+
+static void set_pair(struct by_first *table, unsigned first, unsigned second)
+{
+	table->pairs[first << 2 | second >> 6] |= UINT64_C(1) << (second & 63);
+}
+
+static bool has_pair(const struct by_first *table, unsigned first, unsigned second)
+{
+	return table->pairs[first << 2 | second >> 6] >> (second & 63) & 1;
+}
+
+/** More first bytes than this are not worth the time to ask for the second ones. */
+#define MAX_ASKED 32
+
+/**
+ * Ask PCRE2 which two bytes the patterns of a table may begin with: a partial match says that more might make it
+ * a whole one.
+ */
+static struct hc_error *find_pairs(struct by_first *table)
+{
+	hc_cleanup(hc_signature_match_deinit) struct hc_signature_match match = {0};
+	struct hc_error *err = hc_signature_match_init(&match);
+
+	for (unsigned first = 0; !err && first < 256; first++) {
+		for (size_t i = table->start[first]; i < table->start[first + 1]; i++) {
+			const struct hc_signature_pattern *pattern = table->entries[i].pattern;
+			unsigned asked = 0;
+
+			for (unsigned k = 0; k < 4; k++)
+				asked += __builtin_popcountll(pattern->first[k]);
+			for (unsigned second = 0; second < 256; second++) {
+				const uint8_t bytes[] = {first, second};
+
+				if (asked > MAX_ASKED ||
+				    pcre2_match(pattern->code, bytes, sizeof(bytes), 0,
+						PCRE2_PARTIAL_HARD, match.data,
+						match.context) != PCRE2_ERROR_NOMATCH)
+					set_pair(table, first, second);
+			}
+		}
+	}
+	return err;
 }
 
 /** The class with a check that the classifier makes itself. */
@@ -183,6 +225,10 @@ static struct hc_error *file_signatures(struct hc_classifier *classifier)
 		err = file_by_first(signatures, is_start, &classifier->starts);
 	if (!err)
 		err = file_by_first(signatures, is_header, &classifier->headers);
+	if (!err)
+		err = find_pairs(&classifier->starts);
+	if (!err)
+		err = find_pairs(&classifier->headers);
 	if (!err)
 		err = list_all(signatures, is_anywhere, &classifier->anywhere,
 			       &classifier->num_anywhere);
@@ -420,7 +466,9 @@ static void match_at(const struct by_first *table, struct hc_classifier_scratch 
 
 		if (!hc_class_precedes(entry->class, best->class))
 			return;
-		if (entry_matches(entry, scratch, window, offset)) {
+		/* A match that must begin here fails sooner than a search for its literals. */
+		if (hc_signature_pattern_match(entry->pattern, &scratch->match, window, offset) &&
+		    holds_any(window, &entry->signature->needed)) {
 			*best = (struct recognised){entry->class, entry->pattern, window, offset};
 			return;
 		}
@@ -436,12 +484,15 @@ static void recognise_bytes(const struct hc_classifier *classifier,
 
 	if (!window.size)
 		return;
-	if (classifier->starts.any[window.data[0]])
+	/* No chunk is that small. */
+	if (window.size < 2)
+		return;
+	if (has_pair(&classifier->starts, window.data[0], window.data[1]))
 		match_at(&classifier->starts, scratch, window, 0, best);
-	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] < window.size; i++) {
+	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] + 1 < window.size; i++) {
 		size_t offset = hc_header_offsets[i];
 
-		if (classifier->headers.any[window.data[offset]])
+		if (has_pair(&classifier->headers, window.data[offset], window.data[offset + 1]))
 			match_at(&classifier->headers, scratch, window, offset, best);
 	}
 	for (size_t i = 0; i < classifier->num_anywhere; i++) {

@@ -18,8 +18,8 @@
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
-#define CLASS_BITS 7
-_Static_assert(HC_MAX_CLASSES <= 1 << CLASS_BITS, "a class must fit its planes");
+#define MAX_CLASS_BITS 7
+_Static_assert(HC_MAX_CLASSES <= 1 << MAX_CLASS_BITS, "a class must fit its planes");
 
 /** In a look: no textual class. */
 #define STRUCTURAL HC_CLASS_NONE
@@ -29,7 +29,8 @@ struct hc_leak_index {
 	const struct hc_classifier *classifier;
 	const struct hc_selection *selection;
 	struct hc_tracer *tracer;
-	struct hc_plane classes[CLASS_BITS];
+	struct hc_plane classes[MAX_CLASS_BITS];
+	unsigned class_bits; /* as many as the classes need */
 	struct hc_histogram sizes; /* of root objects */
 };
 
@@ -280,7 +281,7 @@ static hc_class_id class_of(const struct hc_leak_index *index, size_t span, uint
 {
 	unsigned class = 0;
 
-	for (unsigned i = 0; i < CLASS_BITS; i++)
+	for (unsigned i = 0; i < index->class_bits; i++)
 		class |= (unsigned)hc_plane_has(index->tracer, &index->classes[i], span, unit) << i;
 	return class;
 }
@@ -303,7 +304,7 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 	hc_class_id class =
 		hc_classify(index->classifier, worker->scratch, hc_chunk_bytes(index->heap, &chunk));
 
-	for (unsigned i = 0; i < CLASS_BITS; i++)
+	for (unsigned i = 0; i < index->class_bits; i++)
 		if (class >> i & 1)
 			hc_plane_set(index->tracer, &index->classes[i], span, unit);
 }
@@ -743,10 +744,12 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 	*ret = index;
 	index->heap = heap;
 	index->classifier = classifier;
+	while (1u << index->class_bits < hc_signatures_num_classes(hc_classifier_signatures(classifier)))
+		index->class_bits++;
 	index->selection = selection;
 	/* HC_PASS_VISIT does not write to the heap. */
 	err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
-	for (unsigned i = 0; !err && i < CLASS_BITS; i++)
+	for (unsigned i = 0; !err && i < index->class_bits; i++)
 		err = hc_plane_init(index->tracer, &index->classes[i]);
 	return err ? err : count_root_sizes(index);
 }
@@ -776,7 +779,7 @@ void hc_leaks_deinit(struct hc_leaks *leaks)
 		free(leaks->groups[i].rows);
 	free(leaks->groups);
 	if (leaks->index) {
-		for (unsigned i = 0; i < CLASS_BITS; i++)
+		for (unsigned i = 0; i < leaks->index->class_bits; i++)
 			hc_plane_deinit(&leaks->index->classes[i]);
 		hc_tracer_destroy(leaks->index->tracer);
 		hc_histogram_deinit(&leaks->index->sizes);
