@@ -576,7 +576,7 @@ hc_class_id hc_class_values(const struct hc_classifier *classifier,
 	struct hc_bytes content = found.subject;
 
 	memset(values, 0, HC_MAX_ATTRIBUTES * sizeof(*values));
-	if (!signature->class.num_attributes)
+	if (!signature->class.num_attributes || !content.size)
 		return found.class;
 	/* Later tries have overwritten the match. */
 	size_t from = signature->class.kind == HC_SIGNATURE_BYTES ? found.start : 0;

@@ -9,7 +9,6 @@
 #include "analyzers/signature_set.h"
 #include "core/cleanup.h"
 
-#define SECRET "secret"
 static const char stars[] = "***";
 
 struct hc_masker {
@@ -62,7 +61,7 @@ static void flag_groups(const struct hc_signature *signature,
 		PCRE2_SIZE start = offsets[2 * group->number], end = offsets[2 * group->number + 1];
 
 		if (start != PCRE2_UNSET && start < end && end <= size &&
-		    !strcmp(signature->attributes[group->attribute].name, SECRET))
+		    !strcmp(signature->attributes[group->attribute].name, HC_SECRET_GROUP))
 			memset(flags + start, 1, end - start);
 	}
 }

@@ -17,6 +17,9 @@
 #include "analyzers/pattern.h"
 #include "analyzers/signatures.h"
 
+/** The group of a secret's pattern that is masked. */
+#define HC_SECRET_GROUP "secret"
+
 /** Where in the run or chunk a pattern must begin. */
 enum hc_anchor {
 	HC_ANCHOR_START,
@@ -66,7 +69,6 @@ struct hc_signature {
 	size_t num_extra;
 	struct hc_attribute attributes[HC_MAX_ATTRIBUTES]; /**< names owned */
 	struct hc_example *examples;
-	uint32_t secret_group;    /**< of a secret: the group that is masked */
 	unsigned order;           /**< in which they were read */
 };
 

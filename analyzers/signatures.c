@@ -761,6 +761,17 @@ static void use_marks(struct hc_signature *signature)
 		signature->needed.num = 0;
 }
 
+static bool has_secret(const struct hc_signature *signature,
+		       const struct hc_signature_pattern *pattern)
+{
+	for (size_t i = 0; i < pattern->num_groups; i++) {
+		if (!strcmp(signature->attributes[pattern->groups[i].attribute].name,
+			    HC_SECRET_GROUP))
+			return true;
+	}
+	return false;
+}
+
 /** What a section as a whole must have. */
 static struct hc_error *check_draft(struct draft *draft)
 {
@@ -772,11 +783,13 @@ static struct hc_error *check_draft(struct draft *draft)
 		return bad(draft, NULL, "no description");
 	if (signature->class.kind == HC_SIGNATURE_CODE && !signature->check)
 		return bad(draft, NULL, "no check");
+	if (signature->class.kind != HC_SIGNATURE_CODE && signature->check)
+		return bad(draft, NULL, "a check is for kind code");
 	if (signature->class.kind != HC_SIGNATURE_CODE && !signature->num_patterns)
 		return bad(draft, NULL, "no pattern");
 	for (size_t i = 0; i < signature->num_patterns; i++) {
 		if (signature->class.kind == HC_SIGNATURE_SECRET &&
-		    !signature->patterns[i].num_groups)
+		    !has_secret(signature, &signature->patterns[i]))
 			return bad(draft, NULL, "no group (?<secret>…) that says what to hide");
 		if (signature->class.kind != HC_SIGNATURE_SECRET &&
 		    !signature->patterns[i].min_size)

@@ -34,6 +34,7 @@ COMMANDS = {
     "histogram": ["text", "json", "csv"],
     "maps": ["text", "json", "csv"],
     "check": ["text", "json"],
+    "strings": ["text", "json", "csv"],
 }
 
 
