@@ -9,14 +9,14 @@
  * that no quantifier, group or alternative makes optional is therefore in the subject, in one
  * piece, in every match by that branch. With several branches, one of their runs is.
  *   - Groups, classes, anchors, escapes for kinds of characters and backslash-K only separate runs.
- * Groups are skipped whole: what is inside may be optional.
+ * What a group holds counts, too, unless it has alternatives, a quantifier may make it optional, or
+ * it is a negative look-around.
  *   - Backtracking verbs (one of them ends a match early) and comments (they may stand between an
  * item and its quantifier) make the whole pattern unknown. Option settings, recursion, conditions,
  * callouts and quoting end the reading; the last character before that place is dropped, since a
  * quantifier might still reach it. If an alternative may follow, everything is unknown.
  *
- * Lookarounds are skipped like other groups, so that a literal always lies within the characters
- * that the match consumes, at or after the place where it was tried.
+ * A literal of a look-around lies in the subject, but maybe before or behind the match.
  */
 #include "analyzers/pattern.h"
 
@@ -197,12 +197,62 @@ static const char *read_escape(struct branch *branch, const char *pos)
 	return skip_quantifier(pos + 2);
 }
 
+static const char *read_item(struct branch *branch, const char *pos);
+
+/** Where the inside of a group begins whose match needs its inside to match; NULL: it does not. */
+static const char *required_inside(const char *pos)
+{
+	if (pos[1] != '?')
+		return pos + 1;
+	if (pos[2] == ':' || pos[2] == '=')
+		return pos + 3;
+	if (pos[2] == '<' && pos[3] == '=')
+		return pos + 4;
+	if (pos[2] == '!' || pos[2] == '|' || pos[3] == '!')
+		return NULL;
+	/* A name. */
+	pos = strchr(pos, '>');
+	return pos ? pos + 1 : NULL;
+}
+
+/** Read what a group without alternatives holds, up to its last parenthesis at @p end. */
+static void read_inside(struct branch *branch, const char *pos, const char *end)
+{
+	struct branch inside = {};
+
+	while (pos && pos < end) {
+		if (*pos == '|')
+			return;
+		pos = read_item(&inside, pos);
+	}
+	if (!pos)
+		return;
+	end_run(&inside);
+	if (inside.best.size > branch->best.size)
+		branch->best = inside.best;
+}
+
+/** Read a group; NULL: it is unknown what this is. */
+static const char *read_group(struct branch *branch, const char *pos)
+{
+	const char *end = skip_group(pos);
+
+	if (!end)
+		return NULL;
+	end_run(branch);
+	bool optional = *end == '*' || *end == '?' || maybe_repeat(end);
+	const char *inside = optional ? NULL : required_inside(pos);
+	if (inside)
+		read_inside(branch, inside, end - 1);
+	return end;
+}
+
 /** Read one item of a branch; NULL: it is unknown what this is. */
 static const char *read_item(struct branch *branch, const char *pos)
 {
 	switch (*pos) {
 	case '(':
-		pos = skip_group(pos);
+		pos = read_group(branch, pos);
 		break;
 	case '[':
 		pos = skip_class(pos);
@@ -330,7 +380,9 @@ static unsigned frequency(uint8_t byte)
 	letter = is_letter(byte) ? strchr(letters, byte | 0x20) : NULL;
 	if (letter)
 		return (byte & 0x20 ? 60 : 35) - (letter - letters);
-	return byte >= '0' && byte <= '9' ? 55 : strchr(" /:=.,-_", byte) ? 50 : 30;
+	/* The number that somebody looks for is rarer than the words around it, which are in every
+	 * line. */
+	return byte >= '0' && byte <= '9' ? 34 : strchr(" /:=.,-_", byte) ? 50 : 30;
 }
 
 void hc_literal_choose_probes(struct hc_literal *literal)
@@ -358,7 +410,8 @@ void hc_literal_choose_probes(struct hc_literal *literal)
 typedef uint8_t bytes_vec __attribute__((vector_size(16)));
 typedef uint64_t words_vec __attribute__((vector_size(16)));
 
-/** Places that one step of the search looks at. */
+#define VECTOR sizeof(bytes_vec)
+/** Places that one step of the search looks at while there is nothing. */
 #define STEP 64
 
 /** One byte of a literal: matches b when (b | mask) == want. */
@@ -386,13 +439,13 @@ static bool literal_at(const struct hc_literal *literal, bool ignore_case, const
 	return true;
 }
 
-/** Whether any of STEP places has both probed bytes of a literal. */
+/** Whether any of @p num places has both probed bytes of a literal; a constant @p num unrolls. */
 static inline bool any_candidate(const uint8_t *first_pos, const uint8_t *last_pos,
-				 struct probe first, struct probe last)
+				 struct probe first, struct probe last, size_t num)
 {
 	bytes_vec any = {};
 
-	for (size_t i = 0; i < STEP; i += sizeof(bytes_vec)) {
+	for (size_t i = 0; i < num; i += sizeof(bytes_vec)) {
 		bytes_vec a, b;
 
 		memcpy(&a, first_pos + i, sizeof(a));
@@ -420,19 +473,19 @@ size_t hc_literal_find(const struct hc_literal *literal, bool ignore_case, struc
 	size_t end = bytes.size - span; /* places where it may start */
 	size_t pos = from;
 
-	while (pos < end) {
-		size_t stop = end;
+	const uint8_t *data = bytes.data;
 
-		if (end - pos >= STEP) {
-			stop = pos + STEP;
-			if (!any_candidate(bytes.data + pos + near, bytes.data + pos + far, first,
-					   last)) {
-				pos = stop;
-				continue;
-			}
-		}
+	while (pos < end) {
+		while (end - pos >= STEP &&
+		       !any_candidate(data + pos + near, data + pos + far, first, last, STEP))
+			pos += STEP;
+		while (end - pos >= VECTOR &&
+		       !any_candidate(data + pos + near, data + pos + far, first, last, VECTOR))
+			pos += VECTOR;
+
+		size_t stop = end - pos >= VECTOR ? pos + VECTOR : end;
 		for (; pos < stop; pos++) {
-			const uint8_t *at = bytes.data + pos;
+			const uint8_t *at = data + pos;
 
 			if ((at[near] | first.mask) == first.want &&
 			    (at[far] | last.mask) == last.want &&

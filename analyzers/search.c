@@ -32,6 +32,8 @@
 #include "analyzers/top_texts.h"
 
 #define TASKS_PER_JOB 16
+/** The same where a task keeps only sums: fewer batches, at whose end threads wait. */
+#define SUMS_PER_JOB 512
 /** What a task may buffer: matches, and bytes of its table of texts (one for every small chunk). */
 #define TASK_MAX_HITS (64u << 10)
 #define TASK_TEXT_BYTES (4u << 20)
@@ -73,6 +75,9 @@ struct search {
 	const struct hc_heap *heap;
 	const struct hc_pattern *pattern;
 	const struct hc_search_options *options;
+	/** By class: index of the attribute that is searched, plus 1; 0: it has none of that name.
+	 */
+	uint8_t attribute_of[HC_MAX_CLASSES];
 	struct hc_selection selection; /**< a view: what it owns is the caller's */
 	hc_search_fn fn;
 	void *ctx;
@@ -164,7 +169,8 @@ static uint64_t group_key(const struct search *search, const struct worker *work
 	case HC_SEARCH_BY_SIZE:
 		return subject->chunk.size;
 	case HC_SEARCH_BY_CLASS:
-		return hc_classify(search->options->classifier, worker->classifier, subject->bytes);
+		return hc_classify(search->options->classifier, worker->classifier,
+				   hc_chunk_bytes(search->heap, &subject->chunk));
 	case HC_SEARCH_BY_REACH:
 		return subject->chunk.reach;
 	case HC_SEARCH_BY_ARENA:
@@ -394,6 +400,22 @@ static bool is_ruled_out(struct hc_prefilter *prefilter, uint64_t start,
 	return hc_prefilter_next(prefilter, offset) >= end;
 }
 
+/** Make the attribute the subject instead of its chunk; false: the chunk has none. */
+static bool narrow_to_attribute(const struct search *search, const struct worker *worker,
+				struct subject *subject)
+{
+	struct hc_bytes values[HC_MAX_ATTRIBUTES];
+	hc_class_id class = hc_class_values(search->options->classifier, worker->classifier,
+					    subject->bytes, values);
+	unsigned index = search->attribute_of[class];
+
+	if (!index || !values[index - 1].data)
+		return false;
+	subject->address += values[index - 1].data - subject->bytes.data;
+	subject->bytes = values[index - 1];
+	return true;
+}
+
 static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slice)
 {
 	struct search *search = sink->search;
@@ -418,6 +440,9 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 		finding->searched_chunks++;
 		finding->searched_bytes += subject.bytes.size;
 		if (use_prefilter && is_ruled_out(&prefilter, start, &subject))
+			continue;
+		if (search->options->attribute &&
+		    !narrow_to_attribute(search, sink->worker, &subject))
 			continue;
 		if (!match_subject(sink, 0, SIZE_MAX))
 			break;
@@ -631,17 +656,43 @@ static struct hc_error *init_worker(const struct search *search, struct worker *
 
 	if (!err && search->heap)
 		err = hc_selection_scratch_create(&search->selection, &worker->scratch);
-	if (!err && search->options->by == HC_SEARCH_BY_CLASS)
+	if (!err && (search->options->by == HC_SEARCH_BY_CLASS || search->options->attribute))
 		err = hc_classifier_scratch_create(search->options->classifier,
 						   &worker->classifier);
 	return err;
 }
 
+/** Which attribute of each class it is. */
+static struct hc_error *find_attribute(struct search *search)
+{
+	const char *name = search->options->attribute;
+	bool found = false;
+
+	if (!name)
+		return NULL;
+	const struct hc_signatures *signatures =
+		hc_classifier_signatures(search->options->classifier);
+	for (size_t i = 0; i < hc_signatures_num_classes(signatures); i++) {
+		const struct hc_class *class = hc_signatures_class(signatures, i);
+
+		for (size_t k = 0; k < class->num_attributes; k++) {
+			if (strcmp(class->attributes[k].name, name) != 0)
+				continue;
+			search->attribute_of[i] = k + 1;
+			found = true;
+		}
+	}
+	return found ? NULL
+		     : hc_error_create(HC_ERROR_ARGUMENT,
+				       "--attribute: no class has an attribute '%.100s'", name);
+}
+
 static struct hc_error *search_init(struct search *search)
 {
-	struct hc_error *err =
-		hc_search_cut(search->process, search->heap, search->options->scope,
-			      &search->selection, &search->tasks, &search->num_tasks);
+	struct hc_error *err = find_attribute(search);
+	if (!err)
+		err = hc_search_cut(search->process, search->heap, search->options,
+				    &search->selection, &search->tasks, &search->num_tasks);
 	if (err)
 		return err;
 
@@ -673,7 +724,7 @@ static struct hc_error *run_batch(struct search *search, size_t num)
 static struct hc_error *run_batches(struct search *search)
 {
 	/* Small at first: a caller who wants ten matches should not wait for a gigabyte. */
-	size_t batch = search->jobs;
+	size_t batch = search->fn ? search->jobs : search->num_findings;
 
 	while (search->first_task < search->num_tasks && !search->stopped) {
 		size_t left = search->num_tasks - search->first_task;
@@ -715,7 +766,8 @@ struct hc_error *hc_search_run(const struct hc_process *process, const struct hc
 		.fn = fn,
 		.ctx = ctx,
 		.jobs = process->jobs,
-		.num_findings = (size_t)process->jobs * TASKS_PER_JOB,
+		.num_findings =
+			(size_t)process->jobs * (fn || options->top ? TASKS_PER_JOB : SUMS_PER_JOB),
 		.result = &result,
 	};
 

@@ -43,7 +43,7 @@ struct hc_search_hit {
 	uint64_t address;            /**< of the match */
 	struct hc_bytes text;        /**< the match */
 	struct hc_bytes group;       /**< first capture group, or the match */
-	struct hc_bytes subject;     /**< the chunk's bytes, or some of the mapping's around the match */
+	struct hc_bytes subject;     /**< the chunk's bytes, or the attribute, or some of the mapping's around the match */
 	const struct hc_chunk *chunk;/**< NULL in mappings */
 	const struct hc_mapping *mapping; /**< NULL in chunks */
 };
@@ -60,7 +60,12 @@ struct hc_search_options {
 	uint64_t top;       /**< count distinct texts and keep this many; 0: don't */
 	bool first_only;    /**< at most one match a subject */
 	enum hc_search_by by;
-	const struct hc_classifier *classifier; /**< for HC_SEARCH_BY_CLASS */
+	/**
+	 * Search only what this attribute of the chunk's class holds, as a subject of its own; NULL: the chunk.
+	 * @ref HC_ERROR_ARGUMENT when no class has it. HC_SEARCH_CHUNKS only.
+	 */
+	const char *attribute;
+	const struct hc_classifier *classifier; /**< for @ref attribute and HC_SEARCH_BY_CLASS */
 };
 
 /** A distinct text and how often it was seen. */

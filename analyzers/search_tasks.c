@@ -197,6 +197,7 @@ static struct hc_error *cut_slice(struct task_list *list, const struct hc_heap *
 }
 
 static struct hc_error *cut_heap(struct task_list *list, const struct hc_heap *heap,
+				 const struct hc_search_options *options,
 				 const struct hc_selection *selection,
 				 struct hc_selection_scratch *scratch)
 {
@@ -204,8 +205,12 @@ static struct hc_error *cut_heap(struct task_list *list, const struct hc_heap *h
 	size_t num = 0;
 	struct hc_error *err = hc_heap_slices(heap, HC_SEARCH_TASK_BYTES, &slices, &num);
 
-	for (size_t i = 0; i < num && !err; i++)
-		err = cut_slice(list, heap, selection, scratch, slices[i]);
+	for (size_t i = 0; i < num && !err; i++) {
+		struct hc_search_task whole = {.is_slice = true, .slice = slices[i]};
+
+		err = options->attribute ? add_task(list, &whole)
+					 : cut_slice(list, heap, selection, scratch, slices[i]);
+	}
 	return err;
 }
 
@@ -233,9 +238,10 @@ static void scratch_destroyp(struct hc_selection_scratch **scratch)
 }
 
 static struct hc_error *cut_all(struct task_list *list, const struct hc_process *process,
-				const struct hc_heap *heap, enum hc_search_scope scope,
+				const struct hc_heap *heap, const struct hc_search_options *options,
 				const struct hc_selection *selection)
 {
+	enum hc_search_scope scope = options->scope;
 	hc_cleanup(scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = NULL;
 
@@ -248,18 +254,19 @@ static struct hc_error *cut_all(struct task_list *list, const struct hc_process 
 	if (heap)
 		err = hc_selection_scratch_create(selection, &scratch);
 	if (!err && heap)
-		err = cut_heap(list, heap, selection, scratch);
+		err = cut_heap(list, heap, options, selection, scratch);
 	if (!err && scope == HC_SEARCH_ALL)
 		err = cut_mappings(list, process, heap);
 	return err;
 }
 
 struct hc_error *hc_search_cut(const struct hc_process *process, const struct hc_heap *heap,
-			       enum hc_search_scope scope, const struct hc_selection *selection,
-			       struct hc_search_task **ret, size_t *num_ret)
+			       const struct hc_search_options *options,
+			       const struct hc_selection *selection, struct hc_search_task **ret,
+			       size_t *num_ret)
 {
 	hc_cleanup(task_list_deinit) struct task_list list = {};
-	struct hc_error *err = cut_all(&list, process, heap, scope, selection);
+	struct hc_error *err = cut_all(&list, process, heap, options, selection);
 
 	if (err)
 		return err;

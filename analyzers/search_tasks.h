@@ -42,11 +42,13 @@ struct hc_search_task {
 /**
  * Cut.
  *
+ * @param options   the scope; with an attribute, which lies at the beginning of a chunk, no chunk is cut
  * @param selection of chunks, prepared; large chunks that are not in it get no windows
  * @param[out] ret  array, freed by the caller
  */
 struct hc_error *hc_search_cut(const struct hc_process *process, const struct hc_heap *heap,
-			       enum hc_search_scope scope, const struct hc_selection *selection,
+			       const struct hc_search_options *options,
+			       const struct hc_selection *selection,
 			       struct hc_search_task **ret, size_t *num_ret);
 
 #endif

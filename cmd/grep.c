@@ -32,6 +32,7 @@ enum own_id {
 	OWN_CONTEXT,
 	OWN_HEX,
 	OWN_WIDE,
+	OWN_ATTRIBUTE,
 };
 
 static const struct hc_option own_options[] = {
@@ -45,6 +46,8 @@ static const struct hc_option own_options[] = {
 	{OWN_ONLY, 'o', "only-matching", NULL, "only the matched bytes, a line per match"},
 	{OWN_CONTEXT, 'C', "context", "BYTES",
 	 "show BYTES on either side of a match instead of its line"},
+	{OWN_ATTRIBUTE, 0, "attribute", "NAME",
+	 "search only what this attribute of a chunk's class holds; see classify"},
 	HC_HITS_OPTIONS,
 	{0},
 };
@@ -89,6 +92,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return NULL;
 	case OWN_WIDE:
 		own->pattern.wide = true;
+		return NULL;
+	case OWN_ATTRIBUTE:
+		own->hits.attribute = value;
 		return NULL;
 	}
 	return hc_hits_set(&own->hits, id, value);

@@ -360,6 +360,7 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.selection = &selection,
 		.top = hits->top,
 		.by = hits->by,
+		.attribute = hits->attribute,
 		.classifier = session->classifier,
 		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
 	};

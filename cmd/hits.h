@@ -23,6 +23,7 @@ struct hc_hits {
 	bool addresses; /**< only where: the address of each chunk with a match, or of each match in mappings */
 	uint64_t top;   /**< distinct texts, this many; 0: no */
 	enum hc_search_by by;
+	const char *attribute; /**< search only this attribute of the chunk's class; NULL: the chunk */
 	bool has_context;
 	uint64_t context; /**< bytes on either side; without it the line around the match */
 

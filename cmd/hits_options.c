@@ -88,6 +88,10 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--by groups chunks; it does not go with --maps, --stacks "
 				       "or --all");
+	if (hits->attribute && hits->scope != HC_SEARCH_CHUNKS)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--attribute searches chunks; it does not go with --maps, "
+				       "--stacks or --all");
 	if (hits->by == HC_SEARCH_BY_CLASS && !hc_session_shows_class(hits->session))
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--by class shows content classes, which --content forbids");

@@ -41,6 +41,7 @@ test    lib:libjemalloc.so.2 libjemalloc2     jemalloc              libjemalloc2
 fuzz    cmd:clang           clang             clang                 clang            clang         clang
 fuzz    cmd:clang              libclang-rt-dev   compiler-rt           clang            compiler-rt   compiler-rt
 bench   cmd:hyperfine       hyperfine         hyperfine             hyperfine        hyperfine     hyperfine
+bench   cmd:rg              ripgrep           ripgrep               ripgrep          ripgrep       ripgrep
 TABLE
 }
 

@@ -243,3 +243,29 @@ class TestMatchLimit:
 
     def test_quiet(self, heapcore, core):
         assert heapcore("grep", core, "-q", r"(q+)+$", status=1).err == b""
+
+
+class TestAttribute:
+    """Forty requests of testdata/secrets.c: GET /user/N/cart."""
+
+    @pytest.fixture
+    def requests(self, dump):
+        return dump("secrets.c")
+
+    def test_only_its_value(self, heapcore, requests):
+        assert count(heapcore, requests, "--attribute", "method", "^GET$") == (40, 40)
+        assert count(heapcore, requests, "--attribute", "method", "HTTP")[0] == 0
+        assert count(heapcore, requests, "--attribute", "channelid", "-w", "4099") == (40, 40)
+        rows = hits(heapcore, requests, "--attribute", "path", "--class", "http-request", r"^/user/(\d+)/cart$")
+        assert len(rows) == 40 and {r["class"] for r in rows} == {"http-request"}
+        assert all(int(r["address"], 16) == int(r["chunk"], 16) + len("GET ") for r in rows)
+
+    def test_groups_and_jobs(self, heapcore, requests):
+        for jobs in "1", "2":
+            rows = heapcore("grep", requests, "--attribute", "method", "--by", "class", "--jobs", jobs, ".*", "--format",
+                            "csv").rows()
+            assert ("http-request", "40") in [(r["class"], r["chunks"]) for r in rows]
+
+    def test_usage(self, heapcore, requests):
+        assert b"no class has an attribute" in heapcore("grep", requests, "--attribute", "colour", "x", status=2).err
+        heapcore("grep", requests, "--attribute", "path", "--maps", "x", status=2)
