@@ -2,9 +2,9 @@
  * @file
  * Counting attributes.
  *
- * Each task counts one slice of the heap in tables of its own, which always fit. They are added to those of all in the order
- * of the slices: a worker that is done early waits for its turn. So what a full table gives up does not depend on the
- * number of threads.
+ * Each task counts one slice of the heap in tables of its own, which always fit. They are added to
+ * those of all in the order of the slices: a worker that is done early waits for its turn. So what
+ * a full table gives up does not depend on the number of threads.
  */
 #include "analyzers/attributes.h"
 
@@ -53,7 +53,8 @@ static bool is_uuid(const uint8_t *pos, size_t left)
 	return true;
 }
 
-/** Size of the word of hexadecimal digits at @p pos, when it is long enough and has a decimal one and a letter; else 0. */
+/** Size of the word of hexadecimal digits at @p pos, when it is long enough and has a decimal one
+ * and a letter; else 0. */
 static size_t hex_word(const uint8_t *pos, size_t left)
 {
 	size_t size = 0, digits = 0;
@@ -114,7 +115,7 @@ struct texts {
 		struct block *next;
 		size_t used;
 		uint8_t bytes[BLOCK_BYTES];
-	} *blocks;
+	} * blocks;
 	size_t bytes; /* of all blocks */
 };
 

@@ -2,9 +2,9 @@
  * @file
  * Trying the signatures in the order of precedence.
  *
- * Speed comes from not calling PCRE2: a chunk without a run of text never gets to the patterns of text, and a run only
- * meets those that may begin with its first byte and whose required literal it holds. Patterns of bytes are filed by their
- * first byte too. Nothing is allocated for a chunk.
+ * Speed comes from not calling PCRE2: a chunk without a run of text never gets to the patterns of
+ * text, and a run only meets those that may begin with its first byte and whose required literal it
+ * holds. Patterns of bytes are filed by their first byte too. Nothing is allocated for a chunk.
  */
 #include "analyzers/classify.h"
 
@@ -21,8 +21,9 @@ struct entry {
 
 /** What may begin with each byte, in the order of precedence. */
 struct by_first {
-	uint64_t pairs[65536 / 64]; /* bit per two bytes (the first is the high one) that something may begin with */
-	uint32_t start[257]; /* into entries */
+	uint64_t pairs[65536 / 64]; /* bit per two bytes (the first is the high one) that something
+				       may begin with */
+	uint32_t start[257];        /* into entries */
 	struct entry *entries;
 };
 
@@ -33,10 +34,10 @@ struct hc_classifier {
 	struct by_first headers; /* at one of hc_header_offsets */
 	struct entry *anywhere;  /* patterns of bytes without an anchor */
 	size_t num_anywhere;
-	struct entry *checks;    /* of bytes */
+	struct entry *checks; /* of bytes */
 	size_t num_checks;
 	hc_class_id zero, text, utf8; /* HC_CLASS_NONE: there is none */
-	struct hc_ranges mapped; /* what a pointer may point to */
+	struct hc_ranges mapped;      /* what a pointer may point to */
 	unsigned word_size;
 };
 
@@ -69,7 +70,8 @@ static bool may_begin(const struct hc_signature *signature,
 {
 	if (!pattern)
 		return strchr(signature->check->first, byte);
-	return signature->anchor == HC_ANCHOR_ANYWHERE || (pattern->first[byte / 64] >> byte % 64 & 1);
+	return signature->anchor == HC_ANCHOR_ANYWHERE ||
+	       (pattern->first[byte / 64] >> byte % 64 & 1);
 }
 
 /** Whether an entry belongs to a table. */
@@ -103,7 +105,8 @@ static bool is_bytes_check(const struct hc_signature *signature)
 }
 
 /**
- * Collect the patterns and checks of the wanted signatures that may begin with @p byte (negative: all).
+ * Collect the patterns and checks of the wanted signatures that may begin with @p byte (negative:
+ * all).
  *
  * @param[out] entries room for all of them; NULL: only count
  */
@@ -116,8 +119,8 @@ static size_t collect(const struct hc_signatures *signatures, wanted_fn wanted, 
 	for (size_t i = 1; i < signatures->num_classes; i++) {
 		const struct hc_signature *signature = &signatures->classes[i];
 
-		for (size_t k = 0; wanted(signature) && k < signature->num_patterns + !!signature->check;
-		     k++) {
+		for (size_t k = 0;
+		     wanted(signature) && k < signature->num_patterns + !!signature->check; k++) {
 			const struct hc_signature_pattern *pattern =
 				signature->check ? NULL : &signature->patterns[k];
 
@@ -175,8 +178,8 @@ static bool has_pair(const struct by_first *table, unsigned first, unsigned seco
 #define MAX_ASKED 32
 
 /**
- * Ask PCRE2 which two bytes the patterns of a table may begin with: a partial match says that more might make it
- * a whole one.
+ * Ask PCRE2 which two bytes the patterns of a table may begin with: a partial match says that more
+ * might make it a whole one.
  */
 static struct hc_error *find_pairs(struct by_first *table)
 {
@@ -327,8 +330,8 @@ struct hc_error *hc_classifier_scratch_create(const struct hc_classifier *classi
 struct recognised {
 	hc_class_id class;
 	const struct hc_signature_pattern *pattern; /* NULL: a check */
-	struct hc_bytes subject; /* what the pattern looked at */
-	size_t start;            /* in @ref subject: where what it says begins */
+	struct hc_bytes subject;                    /* what the pattern looked at */
+	size_t start;                               /* in @ref subject: where what it says begins */
 };
 
 static bool holds_any(struct hc_bytes subject, const struct hc_literals *literals)
@@ -379,8 +382,8 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 
 		if (!hc_class_precedes(entry->class, best->class))
 			return;
-		if (evidence < (entry->pattern ? entry->pattern->evidence
-					       : entry->signature->evidence))
+		if (evidence <
+		    (entry->pattern ? entry->pattern->evidence : entry->signature->evidence))
 			continue;
 		if (!marks_known && entry->pattern && entry->pattern->marks) {
 			marks = hc_text_marks(text);
@@ -489,7 +492,8 @@ static void recognise_bytes(const struct hc_classifier *classifier,
 		return;
 	if (has_pair(&classifier->starts, window.data[0], window.data[1]))
 		match_at(&classifier->starts, scratch, window, 0, best);
-	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] + 1 < window.size; i++) {
+	for (size_t i = 0; i < hc_num_header_offsets && hc_header_offsets[i] + 1 < window.size;
+	     i++) {
 		size_t offset = hc_header_offsets[i];
 
 		if (has_pair(&classifier->headers, window.data[offset], window.data[offset + 1]))
@@ -654,7 +658,7 @@ static struct hc_error *classify_slice(void *ctx, unsigned index, size_t task)
 			continue;
 
 		hc_class_id class = hc_classify(run->classifier, worker->classifier,
-						     hc_chunk_bytes(run->heap, &chunk));
+						hc_chunk_bytes(run->heap, &chunk));
 		count_chunk(&worker->table.classes[class], &chunk, is_leaked(run->heap, &chunk));
 	}
 	return NULL;

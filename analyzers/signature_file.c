@@ -23,8 +23,8 @@ struct parse {
 	struct hc_signature_file file;
 	struct hc_bytes text;
 	size_t pos;
-	unsigned line;   /* the one that was read last */
-	bool indented;   /* whether that one is */
+	unsigned line; /* the one that was read last */
+	bool indented; /* whether that one is */
 	struct hc_error *err;
 };
 
@@ -159,8 +159,7 @@ static struct hc_error *take(struct parse *parse, const char *section_name, cons
 
 	if (err)
 		return err;
-	struct hc_signature_value *last =
-		section->num ? &section->values[section->num - 1] : NULL;
+	struct hc_signature_value *last = section->num ? &section->values[section->num - 1] : NULL;
 
 	if (parse->indented && last && !strcmp(last->name, name))
 		return append(parse, last, text);

@@ -34,7 +34,8 @@ static void test_deinit(struct test *test)
 }
 
 /** Copy an example to a chunk of its own, so that reading too far is seen by a sanitizer. */
-static struct hc_error *make_chunk(const struct hc_example *example, uint8_t **ret, size_t *size_ret)
+static struct hc_error *make_chunk(const struct hc_example *example, uint8_t **ret,
+				   size_t *size_ret)
 {
 	size_t size = (example->bytes.size + 8 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - 8;
 
@@ -57,7 +58,8 @@ static struct hc_error *test_class(const struct test *test, const struct hc_clas
 
 	if (err)
 		return err;
-	hc_class_id id = hc_classify(test->classifier, test->scratch, (struct hc_bytes){chunk, size});
+	hc_class_id id =
+		hc_classify(test->classifier, test->scratch, (struct hc_bytes){chunk, size});
 	const struct hc_class *got = hc_class_of(test->classifier, id);
 
 	test->fn(test->ctx, class, example, (got == class) == example->positive, got);
@@ -69,9 +71,8 @@ static struct hc_error *test_secret(const struct test *test, const struct hc_cla
 {
 	hc_cleanup_free uint8_t *masked = NULL;
 	size_t size, num;
-	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, 0,
-					      example->bytes.size, HC_MASK_SHORT, &masked, &size,
-					      &num);
+	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, 0, example->bytes.size,
+					      HC_MASK_SHORT, &masked, &size, &num);
 
 	if (!err)
 		test->fn(test->ctx, secret, example, (num > 0) == example->positive, NULL);

@@ -50,7 +50,8 @@ const char *hc_signature_kind_name(enum hc_signature_kind kind)
 
 /** No pattern of the built-in set needs more; hostile text can't make one slow. */
 #define MATCH_LIMIT 100000
-/** Numbers of groups that can be told from a match: those that attributes may have, and then some. */
+/** Numbers of groups that can be told from a match: those that attributes may have, and then some.
+ */
 #define MAX_GROUPS 64
 
 struct hc_error *hc_signature_match_init(struct hc_signature_match *match)
@@ -155,9 +156,10 @@ static struct hc_error *bad(const struct draft *draft, const struct hc_signature
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	return hc_error_create(HC_ERROR_ARGUMENT, "%.200s:%u: [%.50s]%s%.50s: %s", draft->file->path,
-			       value ? value->line : draft->section->line, draft->section->name,
-			       value ? " " : "", value ? value->name : "", what);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%.200s:%u: [%.50s]%s%.50s: %s",
+			       draft->file->path, value ? value->line : draft->section->line,
+			       draft->section->name, value ? " " : "", value ? value->name : "",
+			       what);
 }
 
 static struct hc_error *set_string(const char **ret, const char *text)
@@ -251,7 +253,8 @@ static struct hc_error *unescape(const struct draft *draft, const struct hc_sign
 		int byte = next_byte(&pos);
 
 		if (byte < 0)
-			return bad(draft, value, "'%.4s' is none of \\n \\r \\t \\0 \\\\ \\xNN", pos);
+			return bad(draft, value, "'%.4s' is none of \\n \\r \\t \\0 \\\\ \\xNN",
+				   pos);
 		buf[size++] = byte;
 	}
 	*size_ret = size;
@@ -334,7 +337,8 @@ static struct hc_error *hex_to_pattern(const struct draft *draft,
 			out += sprintf(out, "\\x%.2s", pos);
 			pos += 2;
 		} else {
-			return bad(draft, value, "'%.8s' is neither two hexadecimal digits nor ??", pos);
+			return bad(draft, value, "'%.8s' is neither two hexadecimal digits nor ??",
+				   pos);
 		}
 	}
 	if (out == text)
@@ -544,7 +548,8 @@ static struct hc_error *set_normalise(struct draft *draft, const struct hc_signa
 		size_t word = find_word(words, 4, text, size);
 
 		if (word == 4)
-			return bad(draft, value, "'%.50s' is none of: digits, hex, uuid, lower", text);
+			return bad(draft, value, "'%.50s' is none of: digits, hex, uuid, lower",
+				   text);
 		signature->attributes[i].normalise |= 1u << word;
 		text += size;
 		text += strspn(text, " ,");
@@ -614,8 +619,7 @@ static struct hc_error *set_title(struct draft *draft, const struct hc_signature
 	return set_string(&draft->signature.class.title, value->text);
 }
 
-static struct hc_error *set_description(struct draft *draft,
-					const struct hc_signature_value *value)
+static struct hc_error *set_description(struct draft *draft, const struct hc_signature_value *value)
 {
 	return set_string(&draft->signature.class.description, value->text);
 }
@@ -652,7 +656,8 @@ static struct hc_error *take_pattern(struct draft *draft, const struct hc_signat
 	if (suffix) {
 		evidence = find_word(evidence_names, 3, suffix + 1, strlen(suffix + 1));
 		if (evidence == 3)
-			return bad(draft, value, "'%.50s' is none of: any, field, whole", suffix + 1);
+			return bad(draft, value, "'%.50s' is none of: any, field, whole",
+				   suffix + 1);
 	}
 	err = add_pattern(draft, value, &signature->patterns, &signature->num_patterns,
 			  signature->anchor != HC_ANCHOR_ANYWHERE &&
@@ -668,28 +673,21 @@ static struct hc_error *take_extra(struct draft *draft, const struct hc_signatur
 			   false);
 }
 
-/** What a value does. Patterns need to know kind and anchor, normalising needs to know the patterns. */
+/** What a value does. Patterns need to know kind and anchor, normalising needs to know the
+ * patterns. */
 static const struct meaning {
 	const char *name;
 	unsigned round;
 	struct hc_error *(*take)(struct draft *draft, const struct hc_signature_value *value);
 } meanings[] = {
-	{"title", 0, set_title},
-	{"description", 0, set_description},
-	{"priority", 0, set_priority},
-	{"kind", 0, set_kind},
-	{"check", 0, set_check},
-	{"anchor", 0, set_anchor},
-	{"evidence", 0, set_evidence},
-	{"needs", 0, set_needed},
-	{"max-size", 0, set_max_size},
-	{"enabled", 0, set_enabled},
-	{"example", 0, add_example},
-	{"counterexample", 0, add_example},
-	{"pattern", 1, take_pattern},
-	{"literal", 1, take_pattern},
-	{"hex", 1, take_pattern},
-	{"attributes", 1, take_extra},
+	{"title", 0, set_title},       {"description", 0, set_description},
+	{"priority", 0, set_priority}, {"kind", 0, set_kind},
+	{"check", 0, set_check},       {"anchor", 0, set_anchor},
+	{"evidence", 0, set_evidence}, {"needs", 0, set_needed},
+	{"max-size", 0, set_max_size}, {"enabled", 0, set_enabled},
+	{"example", 0, add_example},   {"counterexample", 0, add_example},
+	{"pattern", 1, take_pattern},  {"literal", 1, take_pattern},
+	{"hex", 1, take_pattern},      {"attributes", 1, take_extra},
 };
 
 #define NUM_MEANINGS (sizeof(meanings) / sizeof(meanings[0]))
@@ -706,7 +704,8 @@ static struct hc_error *take_value(struct draft *draft, const struct hc_signatur
 		size_t size = meanings[i].take == take_pattern ? strcspn(value->name, ".")
 							       : strlen(value->name);
 
-		if (strlen(meanings[i].name) == size && !memcmp(value->name, meanings[i].name, size))
+		if (strlen(meanings[i].name) == size &&
+		    !memcmp(value->name, meanings[i].name, size))
 			return meanings[i].round == round ? meanings[i].take(draft, value) : NULL;
 	}
 	return bad(draft, value, "there is no such name in a signature");
@@ -896,8 +895,9 @@ static struct hc_error *add_file(struct build *build, const struct hc_signature_
 /** "other" must be there, whatever files say. */
 static struct hc_error *add_other(struct build *build)
 {
-	static const char text[] = "[other]\nkind = code\ncheck = other\npriority = 0\n"
-				   "title = other binary\ndescription = None of the other classes.\n";
+	static const char text[] =
+		"[other]\nkind = code\ncheck = other\npriority = 0\n"
+		"title = other binary\ndescription = None of the other classes.\n";
 	hc_cleanup(hc_signature_file_deinit) struct hc_signature_file file = {0};
 
 	for (size_t i = 0; i < build->num; i++) {

@@ -108,7 +108,8 @@ static bool is_mysql_command(const uint8_t *payload, size_t seen, uint64_t size,
 {
 	uint8_t command = payload[0];
 
-	if (sequence || (command != COM_QUERY && command != COM_STMT_PREPARE && command != COM_INIT_DB))
+	if (sequence ||
+	    (command != COM_QUERY && command != COM_STMT_PREPARE && command != COM_INIT_DB))
 		return false;
 	return size >= 6 && is_letter(payload[1]) && is_printable(payload + 1, seen - 1);
 }
@@ -492,7 +493,8 @@ bool hc_is_mqtt(const struct hc_check_subject *subject)
 /** @name DNS */
 /**@{*/
 
-/** A name of letters, digits, hyphens and underscores, its root included; compression only stands in answers. */
+/** A name of letters, digits, hyphens and underscores, its root included; compression only stands
+ * in answers. */
 static bool skip_dns_name(struct reader *reader)
 {
 	unsigned labels = 0, letters = 0;
@@ -534,8 +536,8 @@ static bool is_dns_message(struct reader reader)
 		return false;
 	uint64_t type = read_big(&reader, 2);
 
-	return read_big(&reader, 2) == 1 && !reader.overrun && type >= 1 && (type <= 65 || type >= 249) &&
-	       type <= 257;
+	return read_big(&reader, 2) == 1 && !reader.overrun && type >= 1 &&
+	       (type <= 65 || type >= 249) && type <= 257;
 }
 
 bool hc_is_dns(const struct hc_check_subject *subject)

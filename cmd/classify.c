@@ -84,8 +84,7 @@ static void order_classes(const struct hc_class_table *classes, size_t num, hc_c
 }
 
 static void add_row(struct hc_session *session, const struct hc_sampler *sampler,
-		    struct hc_table *table, const struct hc_class_table *classes,
-		    hc_class_id class)
+		    struct hc_table *table, const struct hc_class_table *classes, hc_class_id class)
 {
 	const struct hc_class_count *count = &classes->classes[class];
 	hc_cleanup_free char *text = hc_sampler_text(sampler, count->sample, session->out.width);
@@ -167,17 +166,16 @@ static void fill_attributes(const struct hc_session *session, const struct hc_cl
 	for (size_t i = 0; i < row->num_values; i++) {
 		struct hc_bytes bytes = {row->values[i].text, row->values[i].size};
 		hc_cleanup_free char *data = hc_session_escape(session, bytes, 0, 0);
-		hc_cleanup_free char *text =
-			hc_session_escape(session, bytes, VALUE_WIDTH, flags);
+		hc_cleanup_free char *text = hc_session_escape(session, bytes, VALUE_WIDTH, flags);
 
 		hc_table_add_row(table);
 		hc_table_text(table, A_CLASS, class->name);
 		hc_table_text(table, A_TITLE, class->title);
 		hc_table_text(table, A_ATTRIBUTE, row->attribute->name);
 		hc_table_number(table, A_CHUNKS, row->values[i].matches);
-		hc_table_share(table, A_SHARE,
-			       hc_share(row->values[i].matches,
-					classes->classes[row->class].all.chunks));
+		hc_table_share(
+			table, A_SHARE,
+			hc_share(row->values[i].matches, classes->classes[row->class].all.chunks));
 		hc_table_number(table, A_ERROR, row->values[i].error);
 		if (!hc_session_shows_bytes(session))
 			continue;
@@ -212,13 +210,13 @@ static json_t *attributes_json(const struct hc_session *session,
 
 		for (size_t k = 0; k < row->num_values; k++)
 			json_array_append_new(values, value_json(session, &row->values[k], chunks));
-		json_array_append_new(
-			rows, json_pack("{ss ss so so so so}", "class",
-					hc_class_of(session->classifier, row->class)->name,
-					"attribute", row->attribute->name, "chunks",
-					hc_json_number(row->chunks), "distinct",
-					hc_json_number(row->distinct), "exact",
-					json_boolean(row->exact), "values", values));
+		json_array_append_new(rows,
+				      json_pack("{ss ss so so so so}", "class",
+						hc_class_of(session->classifier, row->class)->name,
+						"attribute", row->attribute->name, "chunks",
+						hc_json_number(row->chunks), "distinct",
+						hc_json_number(row->distinct), "exact",
+						json_boolean(row->exact), "values", values));
 	}
 	return rows;
 }

@@ -1,6 +1,7 @@
 /**
  * @file
- * heapcore signatures: the content classes and secrets that are known, and whether their examples hold.
+ * heapcore signatures: the content classes and secrets that are known, and whether their examples
+ * hold.
  */
 #include <stdlib.h>
 
@@ -32,17 +33,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	return NULL;
 }
 
-enum column {
-	NAME,
-	TITLE,
-	KIND,
-	PRIORITY,
-	ATTRIBUTES,
-	EXAMPLES,
-	PATH,
-	DESCRIPTION,
-	NUM_COLUMNS
-};
+enum column { NAME, TITLE, KIND, PRIORITY, ATTRIBUTES, EXAMPLES, PATH, DESCRIPTION, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[NAME] = {"name", "NAME", HC_COLUMN_TEXT},
@@ -135,9 +126,10 @@ static void on_example(void *ctx, const struct hc_class *signature,
 	fprintf(view->text_file, "%s:%u: [%s] %s is %s: %s\n", path ? path : "", example->line,
 		signature->name, kind, found, text ? text : "");
 	json_array_append_new(view->failures,
-			      json_pack("{so si ss ss ss so}", "file", hc_json_text(signature->path),
-					"line", (int)example->line, "name", signature->name, "kind",
-					kind, "found", found, "bytes", hc_json_text(text)));
+			      json_pack("{so si ss ss ss so}", "file",
+					hc_json_text(signature->path), "line", (int)example->line,
+					"name", signature->name, "kind", kind, "found", found,
+					"bytes", hc_json_text(text)));
 }
 
 static struct hc_error *write_json(const struct view *view)
@@ -150,12 +142,12 @@ static struct hc_error *write_json(const struct view *view)
 	if (err)
 		return err;
 	json_object_set_new(document, "signatures", rows);
-	json_object_set_new(document, "test",
-			    own->test ? json_pack("{so so sO}", "passed",
-						  hc_json_number(view->passed), "failed",
-						  hc_json_number(view->failed), "failures",
-						  view->failures)
-				      : json_null());
+	json_object_set_new(
+		document, "test",
+		own->test
+			? json_pack("{so so sO}", "passed", hc_json_number(view->passed), "failed",
+				    hc_json_number(view->failed), "failures", view->failures)
+			: json_null());
 	return hc_json_write(&view->session->out, document);
 }
 
@@ -167,9 +159,10 @@ static struct hc_error *write_text(const struct view *view)
 	if (!own->test)
 		return hc_table_write_text(&view->table, out, 0);
 	fputs(view->text, out->file);
-	fprintf(out->file, "%zu signature%s: %s example%s passed, %s failed\n", view->table.num_rows,
-		hc_plural(view->table.num_rows), hc_unit_count(view->passed).text,
-		hc_plural(view->passed), hc_unit_count(view->failed).text);
+	fprintf(out->file, "%zu signature%s: %s example%s passed, %s failed\n",
+		view->table.num_rows, hc_plural(view->table.num_rows),
+		hc_unit_count(view->passed).text, hc_plural(view->passed),
+		hc_unit_count(view->failed).text);
 	return NULL;
 }
 
@@ -220,8 +213,10 @@ const struct hc_verb hc_verb_signatures = {
 	.name = "signatures",
 	.arguments = "[FILE]",
 	.summary = "the content classes that chunks are told apart by",
-	.description = "Lists the signatures in force: those that are built in, and those of --signatures. "
-		       "With FILE, only what that signature file has. --test tries each on the examples that "
+	.description = "Lists the signatures in force: those that are built in, and those of "
+		       "--signatures. "
+		       "With FILE, only what that signature file has. --test tries each on the "
+		       "examples that "
 		       "its file gives; the exit status is 1 when one fails.",
 	.examples = "  heapcore signatures\n"
 		    "  heapcore signatures --test mine.ini\n"

@@ -1,7 +1,7 @@
 /**
  * @file
- * Fuzz target: signature files. What is accepted must have an order of precedence and names that lead to their classes,
- * and is tried on its own examples, whatever comes out of that.
+ * Fuzz target: signature files. What is accepted must have an order of precedence and names that
+ * lead to their classes, and is tried on its own examples, whatever comes out of that.
  */
 #include "fuzz.h"
 

@@ -35,8 +35,8 @@ static void test_normalise(void **state)
 	/* One digit more or less is none. */
 	assert_normal("123e4567-e89b-12d3-a456-4266141740001", all, "H-eNb-NdN-aN-N");
 	assert_normal("/c/d41d8cd98f00b204", all, "/c/H");
-	assert_normal("/c/deadbeef", all, "/c/deadbeef");   /* a word, as far as can be told */
-	assert_normal("/c/12345678", all, "/c/N");          /* a number */
+	assert_normal("/c/deadbeef", all, "/c/deadbeef"); /* a word, as far as can be told */
+	assert_normal("/c/12345678", all, "/c/N");        /* a number */
 	assert_normal("/c/12ab", all, "/c/Nab");
 	assert_normal("xd41d8cd98f00b204", HC_NORMALISE_HEX, "xd41d8cd98f00b204");
 	assert_normal("WWW.Example.ORG", HC_NORMALISE_LOWER, "www.example.org");

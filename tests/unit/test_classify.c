@@ -48,7 +48,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/** Name of the class of bytes that end where their memory ends, so that a sanitizer sees a step too far. */
+/** Name of the class of bytes that end where their memory ends, so that a sanitizer sees a step too
+ * far. */
 static const char *class_of(struct tools *tools, const void *data, size_t size, const char *sample)
 {
 	uint8_t *copy = malloc(size);
@@ -244,11 +245,13 @@ static void test_pointers_and_ints(void **state)
 	assert_string_equal(class_of(*state, &(uint64_t[3]){FAKE_ROOTS}, 24, NULL), "pointers");
 
 	assert_string_equal(class_of(*state, ints, 32, NULL), "small-ints");
-	assert_string_equal(class_of(*state, &(int32_t[6]){-5, 4, 3, 2, 1, 0}, 24, NULL), "small-ints");
+	assert_string_equal(class_of(*state, &(int32_t[6]){-5, 4, 3, 2, 1, 0}, 24, NULL),
+			    "small-ints");
 	ints[3] = 65536;
 	ints[2] = 7;
 	assert_string_equal(class_of(*state, ints, 32, NULL), "other");
-	assert_string_equal(class_of(*state, &(double[4]){1.5, 2.25, 3.1, 4.7}, 32, NULL), "floats");
+	assert_string_equal(class_of(*state, &(double[4]){1.5, 2.25, 3.1, 4.7}, 32, NULL),
+			    "floats");
 }
 
 static void test_zero(void **state)
@@ -300,7 +303,8 @@ static void test_random(void **state)
 	assert_true(missed <= 1);
 }
 
-/** Noise has no content: what is not taken for noise or "other" is as rare as stated, and none of it names traffic. */
+/** Noise has no content: what is not taken for noise or "other" is as rare as stated, and none of
+ * it names traffic. */
 static void test_noise_has_no_content(void **state)
 {
 	enum { CHUNKS = 100000, MOST = CHUNKS / 2000 };
@@ -384,7 +388,8 @@ static void test_run(void **state)
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
 		assert_true(hc_heap_set_free(fake.heap, c[0], HC_LIST_TCACHE));
-		assert_null(hc_classifier_create(&fake.process, fake.heap, signatures, &classifier));
+		assert_null(
+			hc_classifier_create(&fake.process, fake.heap, signatures, &classifier));
 		assert_null(hc_classify_run(&fake.process, fake.heap, classifier, NULL, &table));
 		hc_classifier_destroy(classifier);
 		assert_int_equal(table.classes[key].all.chunks, 999);

@@ -1,6 +1,7 @@
 /**
  * @file
- * Signature files and sets: values that go on, bounds, hostile texts, precedence, and every built-in example.
+ * Signature files and sets: values that go on, bounds, hostile texts, precedence, and every
+ * built-in example.
  */
 #include "tests/unit/unit.h"
 
@@ -31,8 +32,9 @@ static void assert_refused(struct hc_bytes text, const char *what)
 
 static void test_file(void **state)
 {
-	static const char text[] = "\xef\xbb\xbf# head\n[one]\na = 1\na = 2 ; comment\n\tand more\n  still\n"
-				   "b =\n[two]\nc: x = y\n[one]\nd = 4";
+	static const char text[] =
+		"\xef\xbb\xbf# head\n[one]\na = 1\na = 2 ; comment\n\tand more\n  still\n"
+		"b =\n[two]\nc: x = y\n[one]\nd = 4";
 	struct hc_signature_file file;
 
 	(void)state;
@@ -116,7 +118,8 @@ static void on_example(void *ctx, const struct hc_class *signature,
 		       const struct hc_example *example, bool passed, const struct hc_class *got)
 {
 	if (!passed)
-		fail_msg("line %u: %s is %s", example->line, signature->name, got ? got->name : "?");
+		fail_msg("line %u: %s is %s", example->line, signature->name,
+			 got ? got->name : "?");
 	++*(unsigned *)ctx;
 }
 
@@ -167,8 +170,8 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file),  cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_order), cmocka_unit_test(test_builtin),
+		cmocka_unit_test(test_file),    cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_order),   cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_hostile),
 	};
 
