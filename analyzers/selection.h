@@ -108,7 +108,7 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
 
 /**
- * Whether a chunk is selected. A subject on which --match hits PCRE2's limit does not match. With a filter by
+ * Whether a chunk is selected. Bytes that --match gives up at PCRE2's limit have no match. With a filter by
  * reach, chunks that are not in use are never selected. Safe from several threads, each with its own scratch.
  */
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,

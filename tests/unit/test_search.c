@@ -743,6 +743,56 @@ static void test_limit(void **state)
 	fake_deinit(&fake);
 }
 
+/** Groups of matches add up to the whole, in large chunks too, for any number of jobs. */
+static void test_groups(void **state)
+{
+	static const uint64_t sizes[] = {48, 48, 96, 6 << 20, 48};
+	struct hc_search_options options = {.by = HC_SEARCH_BY_SIZE};
+	uint64_t c[5];
+
+	(void)state;
+	for (unsigned jobs = 1; jobs <= 3; jobs++) {
+		struct fake fake;
+
+		fake_init(&fake, 8, jobs, 4096);
+		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 5, c);
+		fake_seal(&fake);
+		for (unsigned i = 0; i < 5; i++)
+			strcpy((char *)fake_at(&fake, c[i]), "needle");
+		for (uint64_t i = 1; i < 6; i++)
+			strcpy((char *)fake_at(&fake, c[3] + (i << 20) - 3), "needle");
+		struct hc_search_result result = search(&fake, "needle", &options, NULL);
+
+		assert_int_equal(result.matches, 10);
+		assert_int_equal(result.chunks, 5);
+		assert_int_equal(result.searched_chunks, 5);
+		assert_int_equal(result.groups.num, 3);
+		assert_int_equal(result.groups.items[0].key, 6 << 20);
+		assert_int_equal(result.groups.items[0].matches, 6);
+		assert_int_equal(result.groups.items[0].chunks, 1);
+		assert_int_equal(result.groups.items[1].key, 48);
+		assert_int_equal(result.groups.items[1].matches, 3);
+		assert_int_equal(result.groups.items[1].bytes, 3 * 48);
+		hc_search_result_deinit(&result);
+
+		/* One match each; a match that reaches over several windows; and what PCRE2 alone
+		 * would find. */
+		options.first_only = true;
+		result = search(&fake, "needle", &options, NULL);
+		assert_int_equal(result.matches, 5);
+		hc_search_result_deinit(&result);
+		options.first_only = false;
+		result = search(&fake, "^needle[\\s\\S]*needle", &options, NULL);
+		assert_int_equal(result.matches, 1);
+		assert_int_equal(result.groups.items[0].key, 6 << 20);
+		hc_search_result_deinit(&result);
+		result = search(&fake, "needle(?:[\\s\\S]{32768}){32}", &options, NULL);
+		assert_int_equal(result.matches, 3); /* each swallows the next needle */
+		hc_search_result_deinit(&result);
+		fake_deinit(&fake);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -752,7 +802,7 @@ int main(void)
 		cmocka_unit_test(test_overflow),     cmocka_unit_test(test_mappings),
 		cmocka_unit_test(test_limit),        cmocka_unit_test(test_pattern_kinds),
 		cmocka_unit_test(test_parts),        cmocka_unit_test(test_byte_set),
-		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_runs),         cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
