@@ -173,19 +173,33 @@ static struct hc_error *cut_chunk(struct task_list *list, const struct hc_heap *
 	return err;
 }
 
+/** The last chunk that starts in a slice, which is of whole blocks: its unit, or UINT64_MAX. */
+static uint64_t last_start(const struct hc_slice *slice)
+{
+	uint64_t first = slice->from / HC_UNITS_PER_BLOCK;
+
+	for (uint64_t i = hc_num_blocks(slice->to); i-- > first;) {
+		uint64_t starts = slice->span->blocks[i].start;
+
+		if (starts)
+			return i * HC_UNITS_PER_BLOCK + 63 - __builtin_clzll(starts);
+	}
+	return UINT64_MAX;
+}
+
 /** Cut a slice: itself, without its last chunk when that is to be searched in windows. */
 static struct hc_error *cut_slice(struct task_list *list, const struct hc_heap *heap,
 				  const struct hc_selection *selection,
 				  struct hc_selection_scratch *scratch, struct hc_slice slice)
 {
-	uint64_t unit = hc_span_prev_start(slice.span, slice.to - 1);
+	uint64_t unit = last_start(&slice);
 	struct hc_chunk chunk;
-	bool large = false;
 
-	if (unit != UINT64_MAX && unit >= slice.from) {
-		hc_span_chunk(heap, slice.span, unit, &chunk);
-		large = hc_chunk_bytes(heap, &chunk).size >= HC_SEARCH_LARGE_CHUNK;
-	}
+	/* Nothing stands between the windows of a chunk that reaches over whole slices. */
+	if (unit == UINT64_MAX)
+		return NULL;
+	hc_span_chunk(heap, slice.span, unit, &chunk);
+	bool large = hc_chunk_bytes(heap, &chunk).size >= HC_SEARCH_LARGE_CHUNK;
 	if (large)
 		slice.to = unit;
 
