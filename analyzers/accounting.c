@@ -1,7 +1,7 @@
 /**
  * @file
- * Accounting: mappings give the total, the heap model splits what is malloc's, and the difference between a heap's
- * mapping and its chunks is either the allocator's own or was not walked.
+ * Accounting: mappings give the total, the heap model splits what is malloc's, and the difference
+ * between a heap's mapping and its chunks is either the allocator's own or was not walked.
  */
 #include "analyzers/accounting.h"
 #include "analyzers/arenas.h"
@@ -99,7 +99,10 @@ static void count_mappings(const struct hc_process *process, struct hc_accountin
 static void claim(struct hc_accounting *accounting, enum hc_part part, uint64_t bytes)
 {
 	uint64_t *rest = &accounting->parts[HC_PART_UNWALKED];
-	/* Spans of a damaged core may reach beyond its mappings; the identity must hold all the same. */
+	/*
+	 * Spans of a damaged core may reach beyond its mappings; the identity must hold all the
+	 * same.
+	 */
 	if (bytes > *rest)
 		bytes = *rest;
 	*rest -= bytes;

@@ -2,9 +2,10 @@
  * @file
  * Accounting: where every anonymous byte is.
  *
- * Anonymous bytes are those of mappings that are private, not backed by a file and not PROT_NONE (mapping.h:
- * hc_mapping::anonymous), plus the bss of modules. The parts are disjoint and add up to the total exactly: chunk bytes come
- * from the heap model, the rest from the kinds of mappings, and what neither claims is "other".
+ * Anonymous bytes are those of mappings that are private, not backed by a file and not PROT_NONE
+ * (mapping.h: hc_mapping::anonymous), plus the bss of modules. The parts are disjoint and add up to
+ * the total exactly: chunk bytes come from the heap model, the rest from the kinds of mappings, and
+ * what neither claims is "other".
  */
 #ifndef HC_ANALYZERS_ACCOUNTING_H
 #define HC_ANALYZERS_ACCOUNTING_H
@@ -12,33 +13,34 @@
 #include "analyzers/histogram.h"
 
 enum hc_part {
-	HC_PART_IN_USE,     /**< chunks in use in arenas */
-	HC_PART_MMAPPED,    /**< mmapped chunks in use, the pages' slack included */
+	HC_PART_IN_USE,  /**< chunks in use in arenas */
+	HC_PART_MMAPPED, /**< mmapped chunks in use, the pages' slack included */
 	HC_PART_TCACHE,
 	HC_PART_FASTBIN,
 	HC_PART_UNSORTED,
 	HC_PART_SMALLBIN,
 	HC_PART_LARGEBIN,
 	HC_PART_TOP,
-	HC_PART_OVERHEAD,   /**< arena and heap headers, tcache structs, fenceposts */
-	HC_PART_UNWALKED,   /**< heap memory that could not be walked: damage, foreign sbrk, stale pages */
-	HC_PART_STACK,      /**< thread and main stacks, cached ones included */
+	HC_PART_OVERHEAD, /**< arena and heap headers, tcache structs, fenceposts */
+	HC_PART_UNWALKED, /**< heap memory that could not be walked: damage, foreign sbrk, stale
+			     pages */
+	HC_PART_STACK,    /**< thread and main stacks, cached ones included */
 	HC_PART_TLS,
-	HC_PART_MODULE,     /**< bss and other anonymous pages of modules */
-	HC_PART_OTHER,      /**< other anonymous mappings */
+	HC_PART_MODULE, /**< bss and other anonymous pages of modules */
+	HC_PART_OTHER,  /**< other anonymous mappings */
 	HC_NUM_PARTS
 };
 
 const char *hc_part_name(enum hc_part part);
 
 struct hc_accounting {
-	uint64_t parts[HC_NUM_PARTS]; /**< bytes */
-	uint64_t chunks[HC_NUM_PARTS];/**< chunks, where the part consists of chunks; else 0 */
-	uint64_t total;               /**< == sum of parts == sum of anonymous mappings, bytes */
-	uint64_t missing;             /**< of the total, bytes that the core does not hold */
-	uint64_t reserved;            /**< PROT_NONE, not in the total */
-	uint64_t file_backed;         /**< text, rodata, data, files: not in the total */
-	uint64_t resident;            /**< of the total, from smaps; HC_UNKNOWN_BYTES without */
+	uint64_t parts[HC_NUM_PARTS];  /**< bytes */
+	uint64_t chunks[HC_NUM_PARTS]; /**< chunks, where the part consists of chunks; else 0 */
+	uint64_t total;                /**< == sum of parts == sum of anonymous mappings, bytes */
+	uint64_t missing;              /**< of the total, bytes that the core does not hold */
+	uint64_t reserved;             /**< PROT_NONE, not in the total */
+	uint64_t file_backed;          /**< text, rodata, data, files: not in the total */
+	uint64_t resident;             /**< of the total, from smaps; HC_UNKNOWN_BYTES without */
 };
 
 /** @param heap NULL: no heap was recognised; heap parts are 0 */

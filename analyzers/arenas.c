@@ -8,7 +8,6 @@
 
 #define SLICE_BYTES (UINT64_C(16) << 20)
 
-
 struct job {
 	const struct hc_heap *heap;
 	const struct hc_slice *slices;
@@ -17,7 +16,10 @@ struct job {
 	uint64_t page;
 };
 
-/** Whole pages inside a free chunk, not counting the words that its list needs: what MADV_DONTNEED may take. */
+/**
+ * Whole pages inside a free chunk, not counting the words that its list needs: what MADV_DONTNEED
+ * may take.
+ */
 static uint64_t whole_pages(const struct hc_chunk *chunk, uint64_t header, uint64_t page)
 {
 	/* A chunk in a large bin keeps a header and four links. */

@@ -53,8 +53,10 @@ static bool is_uuid(const uint8_t *pos, size_t left)
 	return true;
 }
 
-/** Size of the word of hexadecimal digits at @p pos, when it is long enough and has a decimal one
- * and a letter; else 0. */
+/**
+ * Size of the word of hexadecimal digits at @p pos, when it is long enough and has a decimal one
+ * and a letter; else 0.
+ */
 static size_t hex_word(const uint8_t *pos, size_t left)
 {
 	size_t size = 0, digits = 0;
@@ -115,7 +117,7 @@ struct texts {
 		struct block *next;
 		size_t used;
 		uint8_t bytes[BLOCK_BYTES];
-	} * blocks;
+	} *blocks;
 	size_t bytes; /* of all blocks */
 };
 

@@ -1,10 +1,12 @@
 /**
  * @file
- * Attributes: what the content of a class names, such as the host and the path of an HTTP request, counted by value.
+ * Attributes: what the content of a class names, such as the host and the path of an HTTP request,
+ * counted by value.
  *
- * Values are normalised as the signature says, so that /user/48213/cart and /user/9/cart count as one /user/N/cart. Counts
- * are exact as long as the distinct values of an attribute fit HC_ATTRIBUTE_BYTES; beyond, they are a Space-Saving summary
- * (top_texts.h). Either way they are the same for any number of jobs.
+ * Values are normalised as the signature says, so that /user/48213/cart and /user/9/cart count as
+ * one /user/N/cart. Counts are exact as long as the distinct values of an attribute fit
+ * HC_ATTRIBUTE_BYTES; beyond, they are a Space-Saving summary (top_texts.h). Either way they are
+ * the same for any number of jobs.
  */
 #ifndef HC_ANALYZERS_ATTRIBUTES_H
 #define HC_ANALYZERS_ATTRIBUTES_H
@@ -29,13 +31,15 @@ struct hc_attribute_row {
 };
 
 struct hc_attributes {
-	struct hc_attribute_row *rows; /**< those with a value: by class, then as in its signature */
+	struct hc_attribute_row
+		*rows; /**< those with a value: by class, then as in its signature */
 	size_t num;
 	void *texts; /**< private: what normalised values are in */
 };
 
 /**
- * Count the values of a selection's chunks (prepared; NULL: all in use), with process->jobs threads.
+ * Count the values of a selection's chunks (prepared; NULL: all in use), with process->jobs
+ * threads.
  *
  * @param top values of each attribute that are kept
  */

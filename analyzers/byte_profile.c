@@ -159,8 +159,10 @@ static uint64_t count_distinct(const struct run *run)
 	return distinct;
 }
 
-/** The mapping that most of some pointers lead to (a majority, if one has it: Boyer, Moore 1981),
- * and their share. */
+/**
+ * The mapping that most of some pointers lead to (a majority, if one has it: Boyer, Moore 1981),
+ * and their share.
+ */
 static void find_target(const struct run *run, struct hc_byte_field *field, size_t pointers)
 {
 	const struct hc_mappings *mappings = &run->process->mappings;
@@ -320,7 +322,8 @@ static void add_field(struct hc_byte_profile *profile, const struct hc_byte_fiel
 	last->distinct = field->distinct > last->distinct ? field->distinct : last->distinct;
 }
 
-/** Describe [offset, offset + size) as one field, or as its halves when that explains any of them.
+/**
+ * Describe [offset, offset + size) as one field, or as its halves when that explains any of them.
  */
 static void describe_field(struct run *run, unsigned offset, unsigned size, const double *entropy,
 			   struct hc_byte_profile *profile)

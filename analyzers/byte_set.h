@@ -2,7 +2,8 @@
  * @file
  * Sets of byte values, and finding the first byte of one at the speed of memory.
  *
- * The prefilter of patterns without a required literal: PCRE2 knows which bytes a match can begin with.
+ * The prefilter of patterns without a required literal: PCRE2 knows which bytes a match can begin
+ * with.
  */
 #ifndef HC_ANALYZERS_BYTE_SET_H
 #define HC_ANALYZERS_BYTE_SET_H

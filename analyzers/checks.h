@@ -2,9 +2,9 @@
  * @file
  * Checks: what a signature of kind "code" calls, because no pattern can say it.
  *
- * A check is known by the name that signature files give after "check =". Checks of formats that go over a wire are in
- * wire.h, those of structure in structure.h; this is the table of them. Like those they never allocate and are linear
- * in the window.
+ * A check is known by the name that signature files give after "check =". Checks of formats that go
+ * over a wire are in wire.h, those of structure in structure.h; this is the table of them. Like
+ * those they never allocate and are linear in the window.
  */
 #ifndef HC_ANALYZERS_CHECKS_H
 #define HC_ANALYZERS_CHECKS_H
@@ -13,8 +13,8 @@
 
 /** What a check of bytes may look at. */
 struct hc_check_subject {
-	struct hc_bytes window; /**< the chunk, or its first bytes */
-	uint64_t size;          /**< bytes of the whole chunk */
+	struct hc_bytes window;         /**< the chunk, or its first bytes */
+	uint64_t size;                  /**< bytes of the whole chunk */
 	const struct hc_ranges *mapped; /**< what pointers may point to */
 	unsigned word_size;
 };

@@ -46,8 +46,10 @@ static void thin_out(struct hc_chunk_sample *sample)
 
 struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
 {
-	/* A full sample has one of each group so far, and their number is even: a new group begins
-	 * here. */
+	/*
+	 * A full sample has one of each group so far, and their number is even: a new group begins
+	 * here.
+	 */
 	if (sample->num == sample->max && sample->offered % sample->stride == 0)
 		thin_out(sample);
 	uint64_t group = sample->offered / sample->stride;
@@ -107,7 +109,7 @@ struct catch
 	struct caught {
 		struct hc_chunk chunk;
 		size_t sample; /* that it is for */
-	} * chunks;
+	} *chunks;
 	size_t num;
 };
 

@@ -51,14 +51,17 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i);
 /** Offer a chunk. */
 struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk);
 
-/** Offer every chunk of a selection (prepared; NULL: all in use) in address order, with
- * process->jobs threads. */
+/**
+ * Offer every chunk of a selection (prepared; NULL: all in use) in address order, with
+ * process->jobs threads.
+ */
 struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
 					const struct hc_process *process,
 					const struct hc_heap *heap,
 					const struct hc_selection *selection);
 
-/** Which of several samples a chunk is for; their number or more: none. Called by several threads.
+/**
+ * Which of several samples a chunk is for; their number or more: none. Called by several threads.
  */
 typedef size_t (*hc_chunk_sort_fn)(void *ctx, const struct hc_chunk *chunk);
 

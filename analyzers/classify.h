@@ -2,17 +2,17 @@
  * @file
  * Content classes: what the bytes of a chunk look like.
  *
- * A chunk has exactly one class: the first in the order of the signatures (signatures.h) that accepts it. Textual
- * classes look at
- * the runs of text that begin in the first 64 bytes of the chunk (structure.h), since text often stands behind a
- * struct or a length; most of them are PCRE2 patterns. Structural ones (pointers only, all zero, random…) are
- * functions over the bytes. Precision goes before recall: a class that analyze names as what a leak holds must be
- * right. Only the first HC_CLASSIFY_WINDOW bytes of a chunk are looked at, except for "all
- * zero", which looks at all.
+ * A chunk has exactly one class: the first in the order of the signatures (signatures.h) that
+ * accepts it. Textual classes look at the runs of text that begin in the first 64 bytes of the
+ * chunk (structure.h), since text often stands behind a struct or a length; most of them are PCRE2
+ * patterns. Structural ones (pointers only, all zero, random…) are functions over the bytes.
+ * Precision goes before recall: a class that analyze names as what a leak holds must be right. Only
+ * the first HC_CLASSIFY_WINDOW bytes of a chunk are looked at, except for "all zero", which looks
+ * at all.
  *
- * The bytes that malloc's free lists overwrote (the first two words of a chunk that was free before) may be stale;
- * a class must not depend on bytes beyond the program's own data being clean, since chunk slack and reused chunks
- * carry old content.
+ * The bytes that malloc's free lists overwrote (the first two words of a chunk that was free
+ * before) may be stale; a class must not depend on bytes beyond the program's own data being clean,
+ * since chunk slack and reused chunks carry old content.
  */
 #ifndef HC_ANALYZERS_CLASSIFY_H
 #define HC_ANALYZERS_CLASSIFY_H
@@ -23,8 +23,8 @@
 #define HC_CLASSIFY_WINDOW 4096
 
 /**
- * Signatures at work on one process: a pointer is one only where something is mapped. Shared by all threads, and made
- * once for all analyzers of a run.
+ * Signatures at work on one process: a pointer is one only where something is mapped. Shared by all
+ * threads, and made once for all analyzers of a run.
  */
 struct hc_classifier;
 /** @param signatures must outlive it */
@@ -49,8 +49,8 @@ hc_class_id hc_classify(const struct hc_classifier *classifier,
 			struct hc_classifier_scratch *scratch, struct hc_bytes bytes);
 
 /**
- * The text that stands for a chunk of @p class in reports: where the recognised content starts and how long it
- * is. For a binary class, the whole chunk.
+ * The text that stands for a chunk of @p class in reports: where the recognised content starts and
+ * how long it is. For a binary class, the whole chunk.
  */
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 				struct hc_classifier_scratch *scratch, hc_class_id class,
@@ -59,7 +59,8 @@ struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 /**
  * The class of some bytes and the values of its attributes.
  *
- * @param[out] values by index into hc_class::attributes; without data: it has none. They point into @p bytes
+ * @param[out] values by index into hc_class::attributes; without data: it has none. They point into
+ * @p bytes
  */
 hc_class_id hc_class_values(const struct hc_classifier *classifier,
 			    struct hc_classifier_scratch *scratch, struct hc_bytes bytes,

@@ -2,9 +2,9 @@
  * @file
  * Histogram of chunk sizes: one pass over the start bits, on all processors.
  *
- * Each worker tallies sizes up to SMALL_SIZES alignment units in a table, and appends the few larger chunks to a list
- * (a heap has at most one of them per SMALL_SIZES units). Both are merged and sorted at the end, so the result does not
- * depend on the number of workers.
+ * Each worker tallies sizes up to SMALL_SIZES alignment units in a table, and appends the few
+ * larger chunks to a list (a heap has at most one of them per SMALL_SIZES units). Both are merged
+ * and sorted at the end, so the result does not depend on the number of workers.
  */
 #include "analyzers/histogram.h"
 #include "core/array.h"
@@ -14,12 +14,7 @@
 #define SMALL_SIZES 4096
 #define SLICE_BYTES (UINT64_C(16) << 20)
 
-enum column {
-	IN_USE,
-	FREE,
-	LEAKED,
-	NUM_COLUMNS
-};
+enum column { IN_USE, FREE, LEAKED, NUM_COLUMNS };
 
 /** Chunks of one size. */
 struct tally {
@@ -49,8 +44,8 @@ static struct hc_error *tally(struct worker *worker, uint64_t units, enum column
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
 	if (!last || last->units != units) {
-		struct hc_error *err = hc_array_reserve(&worker->large, worker->num_large,
-							sizeof(*worker->large));
+		struct hc_error *err =
+			hc_array_reserve(&worker->large, worker->num_large, sizeof(*worker->large));
 		if (err)
 			return err;
 		last = &worker->large[worker->num_large++];
@@ -61,8 +56,8 @@ static struct hc_error *tally(struct worker *worker, uint64_t units, enum column
 }
 
 /** A chunk's bits decide its columns; the chunk's own bytes are not touched. */
-static struct hc_error *tally_chunk(struct worker *worker, const struct hc_heap *heap, uint64_t units,
-				    bool is_free, bool marked)
+static struct hc_error *tally_chunk(struct worker *worker, const struct hc_heap *heap,
+				    uint64_t units, bool is_free, bool marked)
 {
 	struct hc_error *err = tally(worker, units, is_free ? FREE : IN_USE);
 	if (!err && heap->reach_known && !is_free && !marked)
@@ -70,7 +65,9 @@ static struct hc_error *tally_chunk(struct worker *worker, const struct hc_heap 
 	return err;
 }
 
-/** Every chunk of a slice. The allocator's own are counted as free here, and taken out in the end. */
+/**
+ * Every chunk of a slice. The allocator's own are counted as free here, and taken out in the end.
+ */
 static struct hc_error *tally_all(struct worker *worker, const struct hc_heap *heap,
 				  const struct hc_slice *slice)
 {
@@ -93,8 +90,8 @@ static struct hc_error *tally_all(struct worker *worker, const struct hc_heap *h
 				size = chunk.size >> span->unit_shift;
 			}
 			/* Plane b of a chunk in use is set when it is reachable or possibly so. */
-			struct hc_error *err = tally_chunk(worker, heap, size, block->free >> bit & 1,
-							   block->b >> bit & 1);
+			struct hc_error *err = tally_chunk(
+				worker, heap, size, block->free >> bit & 1, block->b >> bit & 1);
 			if (err)
 				return err;
 		}
@@ -114,8 +111,9 @@ static struct hc_error *tally_selected(struct worker *worker, const struct hc_he
 		    !hc_selection_has(selection, heap, &chunk, worker->scratch))
 			continue;
 		bool lost = chunk.reach == HC_DEFINITE || chunk.reach == HC_INDIRECT;
-		struct hc_error *err = tally_chunk(worker, heap, chunk.size >> chunk.span->unit_shift,
-						   chunk.state != HC_IN_USE, !lost);
+		struct hc_error *err =
+			tally_chunk(worker, heap, chunk.size >> chunk.span->unit_shift,
+				    chunk.state != HC_IN_USE, !lost);
 		if (err)
 			return err;
 	}
@@ -188,7 +186,8 @@ static void take_out_overhead(const struct hc_heap *heap, struct tally *tallies,
 	}
 }
 
-static void add_count(struct hc_count *count, struct hc_count *total, uint64_t chunks, uint64_t size)
+static void add_count(struct hc_count *count, struct hc_count *total, uint64_t chunks,
+		      uint64_t size)
 {
 	count->chunks += chunks;
 	count->bytes += chunks * size;
@@ -228,8 +227,8 @@ static struct hc_error *make_rows(const struct tally *tallies, size_t num, unsig
 static struct hc_error *run_workers(struct job *job, unsigned jobs, size_t num_slices)
 {
 	for (unsigned i = 0; i < jobs && job->selection; i++) {
-		struct hc_error *err = hc_selection_scratch_create(job->selection,
-								   &job->workers[i].scratch);
+		struct hc_error *err =
+			hc_selection_scratch_create(job->selection, &job->workers[i].scratch);
 		if (err)
 			return err;
 	}

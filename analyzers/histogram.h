@@ -2,9 +2,9 @@
  * @file
  * Histogram of chunk sizes.
  *
- * Works on the start bits alone and never touches the heap's own bytes. Rows are exact chunk sizes, or powers of
- * two. Three columns of counts and bytes: in use, free (every list and top; the allocator's own chunks are left
- * out), leaked (definite and indirect, when reach is known).
+ * Works on the start bits alone and never touches the heap's own bytes. Rows are exact chunk sizes,
+ * or powers of two. Three columns of counts and bytes: in use, free (every list and top; the
+ * allocator's own chunks are left out), leaked (definite and indirect, when reach is known).
  */
 #ifndef HC_ANALYZERS_HISTOGRAM_H
 #define HC_ANALYZERS_HISTOGRAM_H

@@ -30,7 +30,7 @@ struct hc_leak_index {
 	const struct hc_selection *selection;
 	struct hc_tracer *tracer;
 	struct hc_plane classes[MAX_CLASS_BITS];
-	unsigned class_bits; /* as many as the classes need */
+	unsigned class_bits;       /* as many as the classes need */
 	struct hc_histogram sizes; /* of root objects */
 };
 
@@ -91,7 +91,8 @@ static struct hc_error *table_grow(struct table *table)
 	return NULL;
 }
 
-/** Add counts to the row of @p row's size, class and depth; its sample is used when the row is new.
+/**
+ * Add counts to the row of @p row's size, class and depth; its sample is used when the row is new.
  */
 static struct hc_error *table_add(struct table *table, uint32_t group,
 				  const struct hc_leak_row *row)
@@ -164,8 +165,9 @@ static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
 #define SLACK_RARITY 16
 
 /**
- * The size that most objects like this have. A chunk that was cut from a slightly larger one keeps the remainder
- * when that is too small to be a chunk, so a few objects of each kind are a step larger than the others.
+ * The size that most objects like this have. A chunk that was cut from a slightly larger one keeps
+ * the remainder when that is too small to be a chunk, so a few objects of each kind are a step
+ * larger than the others.
  */
 static uint64_t size_without_slack(const struct hc_leak_index *index, uint64_t size)
 {
@@ -214,9 +216,9 @@ static struct hc_error *find_sum(struct class_sums *sums, hc_class_id class, str
 }
 
 /**
- * Whether a class says more about some chunks than another. Text does; of two kinds of text the one that is harder to
- * mistake, which classes are in the order of: who asked, in a small chunk, says more than what was answered in a large
- * one, and unlike sizes it is the same from tree to tree.
+ * Whether a class says more about some chunks than another. Text does; of two kinds of text the one
+ * that is harder to mistake, which classes are in the order of: who asked, in a small chunk, says
+ * more than what was answered in a large one, and unlike sizes it is the same from tree to tree.
  */
 static bool says_more(const struct hc_leak_index *index, const struct class_sum *a,
 		      const struct class_sum *b)
@@ -301,8 +303,8 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 		}
 		return;
 	}
-	hc_class_id class =
-		hc_classify(index->classifier, worker->scratch, hc_chunk_bytes(index->heap, &chunk));
+	hc_class_id class = hc_classify(index->classifier, worker->scratch,
+					hc_chunk_bytes(index->heap, &chunk));
 
 	for (unsigned i = 0; i < index->class_bits; i++)
 		if (class >> i & 1)
@@ -331,7 +333,8 @@ static struct hc_error *create_scratch(struct classify_job *job, unsigned jobs)
 	struct hc_error *err = NULL;
 
 	for (unsigned i = 0; !err && i < jobs; i++) {
-		err = hc_classifier_scratch_create(job->index->classifier, &job->workers[i].scratch);
+		err = hc_classifier_scratch_create(job->index->classifier,
+						   &job->workers[i].scratch);
 		if (!err && job->index->selection)
 			err = hc_selection_scratch_create(job->index->selection,
 							  &job->workers[i].selection_scratch);
@@ -744,7 +747,8 @@ static struct hc_error *create_index(const struct hc_process *process, const str
 	*ret = index;
 	index->heap = heap;
 	index->classifier = classifier;
-	while (1u << index->class_bits < hc_signatures_num_classes(hc_classifier_signatures(classifier)))
+	while (1u << index->class_bits <
+	       hc_signatures_num_classes(hc_classifier_signatures(classifier)))
 		index->class_bits++;
 	index->selection = selection;
 	/* HC_PASS_VISIT does not write to the heap. */
@@ -905,8 +909,9 @@ struct hc_error *hc_leaks_each(const struct hc_process *process __attribute__((u
 /**@{*/
 
 /**
- * As above in two rounds, for several groups at once: the first writes the number of its group, as a binary number in
- * planes, at each root object; the second visits the trees again and knows the group from the start.
+ * As above in two rounds, for several groups at once: the first writes the number of its group, as
+ * a binary number in planes, at each root object; the second visits the trees again and knows the
+ * group from the start.
  */
 #define NUMBER_BITS 4
 _Static_assert(HC_LEAKS_MAX_WALK < 1 << NUMBER_BITS, "a group number must fit its planes");

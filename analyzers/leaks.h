@@ -2,17 +2,19 @@
  * @file
  * Leaks: lost chunks, grouped so that a person can act on them.
  *
- * A *group* is the set of definite chunks (root objects) of one chunk size that look alike, together with everything
- * below them. A few objects that are larger by the slack that malloc may leave count with their kind. They look alike
- * when their own bytes are of the same textual class, or of none, and what their trees are about is of the same, too;
- * structural classes (pointers, small integers, zero…) change with the state of an object and don't tell groups apart.
- * A lost tree hangs below exactly one root object: an indirect chunk that several roots reach is counted with the one
- * at the lowest address. Groups are ordered by the bytes that they and everything below them hold.
+ * A *group* is the set of definite chunks (root objects) of one chunk size that look alike,
+ * together with everything below them. A few objects that are larger by the slack that malloc may
+ * leave count with their kind. They look alike when their own bytes are of the same textual class,
+ * or of none, and what their trees are about is of the same, too; structural classes (pointers,
+ * small integers, zero…) change with the state of an object and don't tell groups apart. A lost
+ * tree hangs below exactly one root object: an indirect chunk that several roots reach is counted
+ * with the one at the lowest address. Groups are ordered by the bytes that they and everything
+ * below them hold.
  *
- * The classes of the chunks *below* matter more than that of the root object, which usually is a struct: the
- * "content" of a group is, of the textual classes among all its chunks, the one that has precedence
- * (hc_class_precedes()): a small Redis command rather than a large JSON text that answered it. Where there is no text,
- * it is the structural class (or "other") with the most bytes.
+ * The classes of the chunks *below* matter more than that of the root object, which usually is a
+ * struct: the "content" of a group is, of the textual classes among all its chunks, the one that
+ * has precedence (hc_class_precedes()): a small Redis command rather than a large JSON text that
+ * answered it. Where there is no text, it is the structural class (or "other") with the most bytes.
  *
  * Needs hc_reachability_run() first.
  */
@@ -24,35 +26,39 @@
 
 /** Chunks of one (size, class, root or indirect) within a group. */
 struct hc_leak_row {
-	uint64_t size;          /**< chunk size */
+	uint64_t size; /**< chunk size */
 	hc_class_id class;
-	bool indirect;          /**< below a root object */
+	bool indirect; /**< below a root object */
 	struct hc_count count;
-	uint64_t sample;        /**< user address of one of them */
+	uint64_t sample; /**< user address of one of them */
 };
 
 struct hc_leak_group {
 	uint64_t root_size;     /**< chunk size of the root objects */
-	hc_class_id root_class;    /**< of most root objects */
+	hc_class_id root_class; /**< of most root objects */
 	struct hc_count roots;
 	struct hc_count below;
-	hc_class_id content;       /**< the class that attributes the group */
-	struct hc_count content_count;  /**< chunks of it, roots and below */
-	uint64_t roots_with_content;    /**< root objects that hold such a chunk, or are one */
-	uint64_t sample_root;           /**< user address of the root object with the lowest address */
-	/** A chunk of @ref content: below @ref sample_root or itself, or in the first tree that has one. */
+	hc_class_id content;           /**< the class that attributes the group */
+	struct hc_count content_count; /**< chunks of it, roots and below */
+	uint64_t roots_with_content;   /**< root objects that hold such a chunk, or are one */
+	uint64_t sample_root; /**< user address of the root object with the lowest address */
+	/**
+	 * A chunk of @ref content: below @ref sample_root or itself, or in the first tree that has
+	 * one.
+	 */
 	uint64_t sample_content;
-	struct hc_leak_row *rows;       /**< most bytes first */
+	struct hc_leak_row *rows; /**< most bytes first */
 	size_t num_rows;
-	uint64_t num_arenas;    /**< arenas that hold root objects; all mmapped chunks together count as one */
+	uint64_t num_arenas; /**< arenas that hold root objects; all mmapped chunks together count
+				as one */
 };
 
 struct hc_leaks {
-	struct hc_leak_group *groups;   /**< most bytes first; number 1 is groups[0] */
+	struct hc_leak_group *groups; /**< most bytes first; number 1 is groups[0] */
 	size_t num_groups;
 	struct hc_count definite, indirect; /**< roots of all groups, chunks below them */
-	struct hc_count possible;       /**< possible chunks of the selection; not in the groups */
-	struct hc_leak_index *index;    /**< private: what hc_leaks_each() needs */
+	struct hc_count possible;    /**< possible chunks of the selection; not in the groups */
+	struct hc_leak_index *index; /**< private: what hc_leaks_each() needs */
 };
 
 /**
@@ -67,8 +73,9 @@ struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_
 void hc_leaks_deinit(struct hc_leaks *leaks);
 
 /**
- * Call @p fn for each chunk of group @p number (from 1): first all root objects, then all chunks below them, both in
- * address order, until it returns false. @ref HC_ERROR_ARGUMENT when there is no such group.
+ * Call @p fn for each chunk of group @p number (from 1): first all root objects, then all chunks
+ * below them, both in address order, until it returns false. @ref HC_ERROR_ARGUMENT when there is
+ * no such group.
  */
 typedef bool (*hc_leak_chunk_fn)(void *ctx, const struct hc_chunk *chunk, bool indirect);
 struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc_heap *heap,
@@ -79,8 +86,8 @@ struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc
 #define HC_LEAKS_MAX_WALK 15
 
 /**
- * Call @p fn for each chunk of the groups 1 to @p num (at most HC_LEAKS_MAX_WALK), in one pass over all of them: tree
- * by tree in address order of the root objects, the root object of a tree first.
+ * Call @p fn for each chunk of the groups 1 to @p num (at most HC_LEAKS_MAX_WALK), in one pass over
+ * all of them: tree by tree in address order of the root objects, the root object of a tree first.
  */
 typedef struct hc_error *(*hc_leak_walk_fn)(void *ctx, size_t number, const struct hc_chunk *chunk,
 					    hc_class_id class, bool indirect);

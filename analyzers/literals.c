@@ -6,15 +6,16 @@
  * keeps only what is beyond doubt; whatever it does not know ends the reading. The argument:
  *
  *   - The items of a branch are matched one after the other. A run of adjacent literal characters
- * that no quantifier, group or alternative makes optional is therefore in the subject, in one
- * piece, in every match by that branch. With several branches, one of their runs is.
+ *     that no quantifier, group or alternative makes optional is therefore in the subject, in one
+ *     piece, in every match by that branch. With several branches, one of their runs is.
  *   - Groups, classes, anchors, escapes for kinds of characters and backslash-K only separate runs.
- * What a group holds counts, too, unless it has alternatives, a quantifier may make it optional, or
- * it is a negative look-around.
+ *     What a group holds counts, too, unless it has alternatives, a quantifier may make it
+ *     optional, or it is a negative look-around.
  *   - Backtracking verbs (one of them ends a match early) and comments (they may stand between an
- * item and its quantifier) make the whole pattern unknown. Option settings, recursion, conditions,
- * callouts and quoting end the reading; the last character before that place is dropped, since a
- * quantifier might still reach it. If an alternative may follow, everything is unknown.
+ *     item and its quantifier) make the whole pattern unknown. Option settings, recursion,
+ *     conditions, callouts and quoting end the reading; the last character before that place is
+ *     dropped, since a quantifier might still reach it. If an alternative may follow, everything is
+ *     unknown.
  *
  * A literal of a look-around lies in the subject, but maybe before or behind the match.
  */
@@ -167,7 +168,8 @@ static const char *escaped_byte(const char *pos, uint8_t *ret)
 	return pos + 1;
 }
 
-/** Take in a literal byte whose text ends at @p pos, unless what follows there makes it optional.
+/**
+ * Take in a literal byte whose text ends at @p pos, unless what follows there makes it optional.
  */
 static const char *take_literal(struct branch *branch, uint8_t byte, const char *pos)
 {
@@ -380,8 +382,10 @@ static unsigned frequency(uint8_t byte)
 	letter = is_letter(byte) ? strchr(letters, byte | 0x20) : NULL;
 	if (letter)
 		return (byte & 0x20 ? 60 : 35) - (letter - letters);
-	/* The number that somebody looks for is rarer than the words around it, which are in every
-	 * line. */
+	/*
+	 * The number that somebody looks for is rarer than the words around it, which are in every
+	 * line.
+	 */
 	return byte >= '0' && byte <= '9' ? 34 : strchr(" /:=.,-_", byte) ? 50 : 30;
 }
 

@@ -12,16 +12,16 @@
  * rounds of visiting do not:
  *
  *    - Forward: go through the chunks in address order; one that is not visited yet becomes a
- * leader, and all that it leads to is visited. A source component can only be entered from within,
- * so it has exactly one leader. But others have one too, if they come before the source that leads
- * to them.
+ *      leader, and all that it leads to is visited. A source component can only be entered from
+ *      within, so it has exactly one leader. But others have one too, if they come before the
+ *      source that leads to them.
  *    - Backward: forget the visits, go through the leaders from last to first, and drop those that
- * a later one has visited. A leader that is not in a source component is led to by the leader of
- * one, which came later (or the first one would have been visited already) and is kept, since
- * nothing but its own component leads to it.
+ *      a later one has visited. A leader that is not in a source component is led to by the leader
+ *      of one, which came later (or the first one would have been visited already) and is kept,
+ *      since nothing but its own component leads to it.
  *
  *    This is the argument that finds a "mother vertex", once per source. It is exact and stores no
- * edge: two planes of one bit a unit are all that it needs.
+ *    edge: two planes of one bit a unit are all that it needs.
  */
 #include "analyzers/trace.h"
 

@@ -2,14 +2,15 @@
  * @file
  * Patterns: PCRE2 over bytes.
  *
- * Patterns are compiled once, with the JIT, and match bytes: no UTF mode, '.' matches any byte but newline, as in
- * grep -a -P. Unlike there, '^' and '$' are the start and end of the subject; (?m) makes them those of lines.
+ * Patterns are compiled once, with the JIT, and match bytes: no UTF mode, '.' matches any byte but
+ * newline, as in grep -a -P. Unlike there, '^' and '$' are the start and end of the subject; (?m)
+ * makes them those of lines.
  *
- * Most chunks hold nothing of interest and are small, and a call of PCRE2 costs more than a look at 24 bytes.
- * So a pattern also knows its *required literals*: byte strings one of which occurs in every match, found by
- * hc_literals_extract(); of a pattern without them PCRE2 tells which bytes a match can begin with. A subject without
- * any is turned down before PCRE2 sees it, and whole stretches of chunks can be skipped at the speed of memory. PCRE2
- * alone decides what matches.
+ * Most chunks hold nothing of interest and are small, and a call of PCRE2 costs more than a look at
+ * 24 bytes. So a pattern also knows its *required literals*: byte strings one of which occurs in
+ * every match, found by hc_literals_extract(); of a pattern without them PCRE2 tells which bytes a
+ * match can begin with. A subject without any is turned down before PCRE2 sees it, and whole
+ * stretches of chunks can be skipped at the speed of memory. PCRE2 alone decides what matches.
  */
 #ifndef HC_ANALYZERS_PATTERN_H
 #define HC_ANALYZERS_PATTERN_H
@@ -32,7 +33,10 @@ struct hc_error *hc_pattern_compile(const char *text, const struct hc_pattern_op
 struct hc_error *hc_pattern_compile_any(const char *const *texts, size_t num,
 					const struct hc_pattern_options *options,
 					struct hc_pattern **ret);
-/** Runs of at least @p min printable characters (ASCII, and the tab), each as long as it goes. No PCRE2 in it. */
+/**
+ * Runs of at least @p min printable characters (ASCII, and the tab), each as long as it goes. No
+ * PCRE2 in it.
+ */
 struct hc_error *hc_pattern_compile_runs(size_t min, struct hc_pattern **ret);
 void hc_pattern_destroy(struct hc_pattern *pattern);
 
@@ -44,7 +48,10 @@ void hc_matcher_destroy(struct hc_matcher *matcher);
 /** Bound on the work for one starting position, in PCRE2's own unit (pcre2_set_match_limit(3)). */
 #define HC_MATCH_LIMIT 1000000
 
-/** Bytes that are given up when the limit is hit. After so many times in one subject each time twice as many. */
+/**
+ * Bytes that are given up when the limit is hit. After so many times in one subject each time
+ * twice as many.
+ */
 #define HC_MATCH_SKIP 4096
 #define HC_MATCH_SKIPS 32
 
@@ -58,8 +65,8 @@ struct hc_match {
 /**
  * Find the next match at or after @p from; go on at hc_match_next().
  *
- * Where PCRE2 gives up, some bytes are skipped, and the search goes on behind them: a subject of any length costs a
- * few dozen times the limit at most.
+ * Where PCRE2 gives up, some bytes are skipped, and the search goes on behind them: a subject of
+ * any length costs a few dozen times the limit at most.
  *
  * @param[out] limit_ret set when PCRE2 gave up somewhere in this subject
  * @return whether there is a match
@@ -68,14 +75,18 @@ bool hc_matcher_next(struct hc_matcher *matcher, struct hc_bytes subject, size_t
 		     struct hc_match *ret, bool *limit_ret);
 
 /**
- * The same for a part of a subject: a match is tried at [@p from, @p to) only, but may end, and look, anywhere. No
- * prefilter is asked. hc_matcher_restart() comes before the first call for a part.
+ * The same for a part of a subject: a match is tried at [@p from, @p to) only, but may end, and
+ * look, anywhere. No prefilter is asked. hc_matcher_restart() comes before the first call for a
+ * part.
  */
 bool hc_matcher_next_before(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
 			    size_t to, struct hc_match *ret, bool *limit_ret);
 void hc_matcher_restart(struct hc_matcher *matcher);
 
-/** Where to look for the match after this one: an empty match steps on by one byte, so that a loop ends. */
+/**
+ * Where to look for the match after this one: an empty match steps on by one byte, so that a loop
+ * ends.
+ */
 static inline size_t hc_match_next(const struct hc_match *match)
 {
 	return match->end > match->start ? match->end : match->end + 1;
@@ -90,7 +101,8 @@ static inline size_t hc_match_next(const struct hc_match *match)
 struct hc_literal {
 	uint8_t bytes[HC_MAX_LITERAL_SIZE]; /**< letters in lower case when ignoring case */
 	size_t size;                        /**< at least 1 */
-	uint8_t probes[2]; /**< offsets of bytes that are rare in heaps, to look for first; both 0: not chosen */
+	uint8_t probes[2]; /**< offsets of bytes that are rare in heaps, to look for first; both 0:
+			      not chosen */
 };
 
 /** Choose the probes of a literal. */
@@ -131,13 +143,18 @@ const struct hc_literals *hc_pattern_literals(const struct hc_pattern *pattern);
 /** @name Prefilter */
 /**@{*/
 
-/** Whether a prefilter can tell anything: there are required literals, or bytes that every match begins with. */
+/**
+ * Whether a prefilter can tell anything: there are required literals, or bytes that every match
+ * begins with.
+ */
 bool hc_pattern_has_prefilter(const struct hc_pattern *pattern);
 
 /** Whether one subject may match: it has a required literal, or there is none. */
 bool hc_pattern_may_match(const struct hc_pattern *pattern, struct hc_bytes subject);
 
-/** Steps through the places at which some match may have its required literal, or its first byte. */
+/**
+ * Steps through the places at which some match may have its required literal, or its first byte.
+ */
 struct hc_prefilter {
 	const struct hc_pattern *pattern;
 	struct hc_bytes bytes;
@@ -150,8 +167,8 @@ void hc_prefilter_init(struct hc_prefilter *prefilter, const struct hc_pattern *
 		       struct hc_bytes bytes);
 
 /**
- * First place at or after @p from, or SIZE_MAX: a subject that ends before it has no match. @p from must not go back
- * from call to call.
+ * First place at or after @p from, or SIZE_MAX: a subject that ends before it has no match. @p from
+ * must not go back from call to call.
  */
 size_t hc_prefilter_next(struct hc_prefilter *prefilter, size_t from);
 /**@}*/

@@ -367,8 +367,10 @@ static void join(char *const *texts, size_t num, const struct hc_pattern_options
 {
 	if (options->word)
 		fputs(options->wide ? WIDE_NO_WORD_BEFORE : "(?<!\\w)", out);
-	/* (?| starts the numbers of groups anew in each alternative. \E ends a quotation that a
-	 * pattern left open. */
+	/*
+	 * (?| starts the numbers of groups anew in each alternative. \E ends a quotation that a
+	 * pattern left open.
+	 */
 	fputs("(?|", out);
 	for (size_t i = 0; i < num; i++)
 		fprintf(out, "%s(?:%s\\E)", i ? "|" : "", texts[i]);

@@ -2,27 +2,35 @@
  * @file
  * Reachability: which chunks in use can still be reached by the program.
  *
- * Roots are registers of all threads, the live part of all stacks, TLS, writable data of all modules, and every
- * other writable byte that is not a chunk. Free chunks, the allocator's bookkeeping and stacks of exited threads
- * are neither roots nor leaks. The result is written into the heap model (planes a and b, hc_heap::reach_known);
- * see the top of reachability.c for the algorithm.
+ * Roots are registers of all threads, the live part of all stacks, TLS, writable data of all
+ * modules, and every other writable byte that is not a chunk. Free chunks, the allocator's
+ * bookkeeping and stacks of exited threads are neither roots nor leaks. The result is written into
+ * the heap model (planes a and b, hc_heap::reach_known); see the top of reachability.c for the
+ * algorithm.
  *
- * The four kinds are those of Memcheck (definitely, indirectly, possibly lost, still reachable), with one
- * deliberate choice in each set of lost chunks that point to each other in a cycle that nothing else points to:
- * exactly one of them is definite.
+ * The four kinds are those of Memcheck (definitely, indirectly, possibly lost, still reachable),
+ * with one deliberate choice in each set of lost chunks that point to each other in a cycle that
+ * nothing else points to: exactly one of them is definite.
  */
 #ifndef HC_ANALYZERS_REACHABILITY_H
 #define HC_ANALYZERS_REACHABILITY_H
 
 #include "core/heap.h"
 
-/** Interior pointers that compilers and libraries make on purpose and that count as pointers to the start. */
+/**
+ * Interior pointers that compilers and libraries make on purpose and that count as pointers to the
+ * start.
+ */
 enum hc_heuristic {
 	HC_HEURISTIC_NONE,
-	HC_HEURISTIC_NEWARRAY,  /**< new T[n] of a class with a destructor: a count, then the array */
-	HC_HEURISTIC_MULTIPLE_INHERITANCE, /**< a base class at an offset: vtable pointers at both */
-	HC_HEURISTIC_STDSTRING, /**< pre-C++11 std::string: length, capacity, refcount, then characters */
-	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator) */
+	HC_HEURISTIC_NEWARRAY, /**< new T[n] of a class with a destructor: a count, then the array
+				*/
+	HC_HEURISTIC_MULTIPLE_INHERITANCE, /**< a base class at an offset: vtable pointers at both
+					    */
+	HC_HEURISTIC_STDSTRING, /**< pre-C++11 std::string: length, capacity, refcount, then
+				   characters */
+	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
+				 */
 	HC_NUM_HEURISTICS
 };
 
@@ -60,16 +68,20 @@ struct hc_reach_stats {
 	struct {
 		uint64_t chunks, bytes; /**< bytes: chunk sizes */
 	} kinds[HC_NUM_REACH];
-	uint64_t words_seen;        /**< words looked at in roots and chunks */
-	uint64_t pointers_seen;     /**< of these, pointers into a chunk in use */
-	uint64_t pointers_interior; /**< of these, not to a start and in no heuristic */
+	uint64_t words_seen;                   /**< words looked at in roots and chunks */
+	uint64_t pointers_seen;                /**< of these, pointers into a chunk in use */
+	uint64_t pointers_interior;            /**< of these, not to a start and in no heuristic */
 	uint64_t heuristic[HC_NUM_HEURISTICS]; /**< interior pointers that counted as exact */
-	uint64_t root_bytes;        /**< bytes of roots searched */
-	uint64_t root_bytes_missing;/**< bytes of roots that the core lacks: results may call live chunks lost */
-	uint64_t cycles;            /**< lost cycles in which one chunk was chosen */
+	uint64_t root_bytes;                   /**< bytes of roots searched */
+	uint64_t root_bytes_missing; /**< bytes of roots that the core lacks: results may call live
+					chunks lost */
+	uint64_t cycles;             /**< lost cycles in which one chunk was chosen */
 };
 
-/** Mark the heap with process->jobs threads. A second call does the work again, with the same result. */
+/**
+ * Mark the heap with process->jobs threads. A second call does the work again, with the same
+ * result.
+ */
 struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
 				     struct hc_reach_stats *ret);
 

@@ -159,7 +159,8 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 	}
 }
 
-static char *describe(const struct survey *survey, const struct holding *holding, bool by_size, bool by_class, bool one_chunk)
+static char *describe(const struct survey *survey, const struct holding *holding, bool by_size,
+		      bool by_class, bool one_chunk)
 {
 	hc_class_id class = by_class ? holding->class : HC_CLASS_OTHER;
 	const char *title = hc_class_of(survey->classifier, class)->title;

@@ -6,10 +6,10 @@
  * many, which hides a leak, than one too few, which calls live memory lost. Left out are
  *
  *   - what the allocator keeps for itself: arenas, heap headers, pages behind top. Its lists point
- * to the *headers* of free chunks, which are the last usable word of the chunk before, and would
- * make that one "possible";
+ *     to the *headers* of free chunks, which are the last usable word of the chunk before, and
+ *     would make that one "possible";
  *   - stacks below the stack pointer, and stacks of threads that have exited: what they hold is
- * stale;
+ *     stale;
  *   - pages that were never writable: text, constants, file data mapped read-only.
  *
  * Relocated constants (RELRO) are read-only in the core but were written by the dynamic linker,
@@ -93,8 +93,10 @@ static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **
 	return NULL;
 }
 
-/** Append what is left of a range without the holes. @param next first hole that may matter; steps
- * on */
+/**
+ * Append what is left of a range without the holes. @param next first hole that may matter; steps
+ * on
+ */
 static struct hc_error *append_around(struct root_list *list, struct hc_root root,
 				      const struct hole *holes, size_t num_holes, size_t *next)
 {

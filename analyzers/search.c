@@ -75,7 +75,8 @@ struct search {
 	const struct hc_heap *heap;
 	const struct hc_pattern *pattern;
 	const struct hc_search_options *options;
-	/** By class: index of the attribute that is searched, plus 1; 0: it has none of that name.
+	/**
+	 * By class: index of the attribute that is searched, plus 1; 0: it has none of that name.
 	 */
 	uint8_t attribute_of[HC_MAX_CLASSES];
 	struct hc_selection selection; /**< a view: what it owns is the caller's */
@@ -467,7 +468,8 @@ static struct hc_error *run_window(struct sink *sink, const struct hc_search_win
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
-	/* All of a large chunk would be looked through for each window: PCRE2's own scan is better.
+	/*
+	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
 	 */
 	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, subject.bytes))
 		return NULL;

@@ -2,8 +2,8 @@
  * @file
  * Matches grouped by something that their chunk has, behind `grep --by`.
  *
- * A sorted array: there are few groups. Chunks of n different sizes take at least n * n times half the alignment in
- * bytes, so even by size a heap of a terabyte has a few hundred thousand at most.
+ * A sorted array: there are few groups. Chunks of n different sizes take at least n * n times half
+ * the alignment in bytes, so even by size a heap of a terabyte has a few hundred thousand at most.
  */
 #ifndef HC_ANALYZERS_SEARCH_GROUPS_H
 #define HC_ANALYZERS_SEARCH_GROUPS_H

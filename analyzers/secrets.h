@@ -2,8 +2,9 @@
  * @file
  * Secrets: passwords, keys and tokens in text that is about to be shown.
  *
- * What a secret is, the signatures of kind "secret" say. The text around a secret stays, so that a reader sees what it
- * was: "Authorization: Basic ***". Where PCRE2 gives up on a text, everything from there on counts as secret.
+ * What a secret is, the signatures of kind "secret" say. The text around a secret stays, so that a
+ * reader sees what it was: "Authorization: Basic ***". Where PCRE2 gives up on a text, everything
+ * from there on counts as secret.
  */
 #ifndef HC_ANALYZERS_SECRETS_H
 #define HC_ANALYZERS_SECRETS_H
@@ -22,8 +23,8 @@ enum hc_mask {
 };
 
 /**
- * Copy a part of some bytes without the secrets in it. What stands around the part decides too: a part may begin
- * in the middle of a secret, or behind the name that makes it one.
+ * Copy a part of some bytes without the secrets in it. What stands around the part decides too: a
+ * part may begin in the middle of a secret, or behind the name that makes it one.
  *
  * @param from @param size the part
  * @param[out] ret freed by the caller; one byte more than its size is allocated, which is 0

@@ -2,8 +2,9 @@
  * @file
  * Selection: which chunks a verb works on. Parsed once, the same options for every verb.
  *
- * A selection is a conjunction: a chunk is in it when it passes every filter that was set. --class and --match
- * look into the chunk's bytes and come last. Parsing never prints; a bad value is an error with
+ * A selection is a conjunction: a chunk is in it when it passes every filter that was set. --class
+ * and --match look into the chunk's bytes and come last. Parsing never prints; a bad value is an
+ * error with
  * @ref HC_ERROR_ARGUMENT whose message names the option and what it takes.
  *
  * The order of calls: hc_selection_init(), the parse functions, then, once the heap is open,
@@ -22,24 +23,24 @@ struct hc_signatures;
 #define HC_MAX_SELECTED_CLASSES 64
 
 struct hc_selection {
-	uint32_t states;     /**< bit per hc_state; default: HC_IN_USE only */
-	uint32_t reaches;    /**< bit per hc_reach; 0: no filter */
+	uint32_t states;  /**< bit per hc_state; default: HC_IN_USE only */
+	uint32_t reaches; /**< bit per hc_reach; 0: no filter */
 	bool has_size;
 	uint64_t min_usable, max_usable; /**< bytes, inclusive */
 	bool has_request;
-	uint64_t request;    /**< bytes: chunks that malloc(request) may have returned */
+	uint64_t request; /**< bytes: chunks that malloc(request) may have returned */
 	bool has_arena;
-	uint32_t arena;      /**< index, or HC_ARENA_MMAP */
+	uint32_t arena; /**< index, or HC_ARENA_MMAP */
 	bool has_range;
 	uint64_t start, end; /**< user addresses in [start, end) */
 	bool has_holder;
-	uint64_t holder;     /**< address: the one chunk whose bytes, header included, hold it */
+	uint64_t holder; /**< address: the one chunk whose bytes, header included, hold it */
 	const char *class_names[HC_MAX_SELECTED_CLASSES]; /**< of --class; not owned */
-	unsigned num_classes;             /**< 0: no filter */
-	uint64_t classes[2];              /**< bit per class, from hc_selection_prepare() */
+	unsigned num_classes;                             /**< 0: no filter */
+	uint64_t classes[2];                    /**< bit per class, from hc_selection_prepare() */
 	const struct hc_classifier *classifier; /**< the same; not owned */
-	struct hc_pattern *match; /**< search.h; NULL: no filter; owned */
-	uint64_t limit;      /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
+	struct hc_pattern *match;               /**< search.h; NULL: no filter; owned */
+	uint64_t limit; /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
 };
 
 /** The default: every chunk in use. */
@@ -55,7 +56,9 @@ struct hc_error *hc_selection_parse_size(struct hc_selection *selection, const c
 struct hc_error *hc_selection_parse_request(struct hc_selection *selection, const char *text);
 /** "0", "1", … or "mmap". */
 struct hc_error *hc_selection_parse_arena(struct hc_selection *selection, const char *text);
-/** "START" (the chunk that holds it) or "START-END" (user addresses, END exclusive), hexadecimal. */
+/**
+ * "START" (the chunk that holds it) or "START-END" (user addresses, END exclusive), hexadecimal.
+ */
 struct hc_error *hc_selection_parse_address(struct hc_selection *selection, const char *text);
 /**
  * The name of a class; may be given several times. Whether there is such a class is known at
@@ -75,8 +78,9 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 					    const struct hc_signatures *signatures);
 
 /**
- * Give the content filters what they need, once, after all options and before any scratch. Without --class there is
- * nothing to do, and a selection that is used without a process needs no such call.
+ * Give the content filters what they need, once, after all options and before any scratch. Without
+ * --class there is nothing to do, and a selection that is used without a process needs no such
+ * call.
  *
  * @param classifier must outlive the selection
  */
@@ -99,8 +103,8 @@ static inline bool hc_selection_needs_content(const struct hc_selection *selecti
 }
 
 /**
- * Per-thread scratch for content filters; create one per worker. Without content filters (or for a NULL
- * selection) it is NULL, which hc_selection_has() and the destroy function take.
+ * Per-thread scratch for content filters; create one per worker. Without content filters (or for a
+ * NULL selection) it is NULL, which hc_selection_has() and the destroy function take.
  */
 struct hc_selection_scratch;
 struct hc_error *hc_selection_scratch_create(const struct hc_selection *selection,
@@ -108,8 +112,9 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
 
 /**
- * Whether a chunk is selected. Bytes that --match gives up at PCRE2's limit have no match. With a filter by
- * reach, chunks that are not in use are never selected. Safe from several threads, each with its own scratch.
+ * Whether a chunk is selected. Bytes that --match gives up at PCRE2's limit have no match. With a
+ * filter by reach, chunks that are not in use are never selected. Safe from several threads, each
+ * with its own scratch.
  */
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
 		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch);

@@ -1,13 +1,16 @@
 /**
  * @file
- * Signature files as text: sections with a name, and in each the names and values in the order of the file.
+ * Signature files as text: sections with a name, and in each the names and values in the order of
+ * the file.
  *
- * The format is INI as inih reads it: "[section]", "name = value", comments after '#' or ';' at the start of a line
- * or after " ;". A name may occur several times. An indented line goes on with the value before it; the two are joined
- * with nothing between them. What the names mean is the business of signatures.c.
+ * The format is INI as inih reads it: "[section]", "name = value", comments after '#' or ';' at the
+ * start of a line or after " ;". A name may occur several times. An indented line goes on with the
+ * value before it; the two are joined with nothing between them. What the names mean is the
+ * business of signatures.c.
  *
- * A file is foreign: its size, the number of sections and values and their lengths are bounded, lines that
- * inih would cut in two and bytes of 0 are errors. Every error names the file and the line.
+ * A file is foreign: its size, the number of sections and values and their lengths are bounded,
+ * lines that inih would cut in two and bytes of 0 are errors. Every error names the file and the
+ * line.
  */
 #ifndef HC_ANALYZERS_SIGNATURE_FILE_H
 #define HC_ANALYZERS_SIGNATURE_FILE_H
@@ -17,8 +20,8 @@
 
 #define HC_SIGNATURE_FILE_MAX_BYTES (1u << 20)
 #define HC_SIGNATURE_FILE_MAX_SECTIONS 256
-#define HC_SIGNATURE_FILE_MAX_VALUES 256   /**< in one section */
-#define HC_SIGNATURE_FILE_MAX_VALUE 16384  /**< bytes of one value */
+#define HC_SIGNATURE_FILE_MAX_VALUES 256  /**< in one section */
+#define HC_SIGNATURE_FILE_MAX_VALUE 16384 /**< bytes of one value */
 
 struct hc_signature_value {
 	char *name, *text;

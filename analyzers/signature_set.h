@@ -2,8 +2,8 @@
  * @file
  * The inside of a set of signatures, for the classifier, attributes and secrets.
  *
- * Every pattern is compiled with PCRE2's JIT. What it may begin with is asked from PCRE2 itself (its table of
- * first bytes), so that a prefilter can't disagree with the pattern.
+ * Every pattern is compiled with PCRE2's JIT. What it may begin with is asked from PCRE2 itself
+ * (its table of first bytes), so that a prefilter can't disagree with the pattern.
  */
 #ifndef HC_ANALYZERS_SIGNATURE_SET_H
 #define HC_ANALYZERS_SIGNATURE_SET_H
@@ -23,7 +23,7 @@
 /** Where in the run or chunk a pattern must begin. */
 enum hc_anchor {
 	HC_ANCHOR_START,
-	HC_ANCHOR_HEADER,   /**< of a chunk: at the start or at one of hc_header_offsets */
+	HC_ANCHOR_HEADER, /**< of a chunk: at the start or at one of hc_header_offsets */
 	HC_ANCHOR_ANYWHERE,
 };
 
@@ -34,7 +34,9 @@ enum hc_evidence {
 	HC_EVIDENCE_WHOLE, /**< what the chunk holds (hc_run_is_text()) */
 };
 
-/** Where content begins behind a small header: lengths before a string (sds), and aligned structs. */
+/**
+ * Where content begins behind a small header: lengths before a string (sds), and aligned structs.
+ */
 extern const uint8_t hc_header_offsets[];
 extern const size_t hc_num_header_offsets;
 
@@ -47,11 +49,11 @@ struct hc_group {
 struct hc_signature_pattern {
 	pcre2_code *code;
 	bool jit;
-	uint64_t first[4];     /**< bit per byte that a match may begin with */
-	enum hc_evidence evidence; /**< of kind text */
-	size_t min_size;       /**< bytes that a match has at least */
+	uint64_t first[4];           /**< bit per byte that a match may begin with */
+	enum hc_evidence evidence;   /**< of kind text */
+	size_t min_size;             /**< bytes that a match has at least */
 	struct hc_literals literals; /**< one of which every match holds; none: not known */
-	unsigned marks;        /**< bits of hc_text_marks() that every match has */
+	unsigned marks;              /**< bits of hc_text_marks() that every match has */
 	struct hc_group *groups;
 	size_t num_groups;
 };
@@ -59,17 +61,18 @@ struct hc_signature_pattern {
 struct hc_signature {
 	struct hc_class class;
 	enum hc_anchor anchor;
-	enum hc_evidence evidence; /**< of patterns that don't say, and of a check */
-	size_t max_size;          /**< of a run; longer ones don't match; 0: no bound */
-	struct hc_literals needed; /**< one of which must be there besides; none: nothing */
+	enum hc_evidence evidence;    /**< of patterns that don't say, and of a check */
+	size_t max_size;              /**< of a run; longer ones don't match; 0: no bound */
+	struct hc_literals needed;    /**< one of which must be there besides; none: nothing */
 	const struct hc_check *check; /**< of kind code */
 	struct hc_signature_pattern *patterns;
 	size_t num_patterns;
-	struct hc_signature_pattern *extra; /**< of attributes only, found anywhere in the content */
+	struct hc_signature_pattern
+		*extra; /**< of attributes only, found anywhere in the content */
 	size_t num_extra;
 	struct hc_attribute attributes[HC_MAX_ATTRIBUTES]; /**< names owned */
 	struct hc_example *examples;
-	unsigned order;           /**< in which they were read */
+	unsigned order; /**< in which they were read */
 };
 
 struct hc_signatures {
@@ -89,8 +92,8 @@ struct hc_error *hc_signature_match_init(struct hc_signature_match *match);
 void hc_signature_match_deinit(struct hc_signature_match *match);
 
 /**
- * Match one pattern, from offset @p from of the subject on; the groups are in match->data. A pattern that hits PCRE2's
- * limits does not match.
+ * Match one pattern, from offset @p from of the subject on; the groups are in match->data. A
+ * pattern that hits PCRE2's limits does not match.
  */
 bool hc_signature_pattern_match(const struct hc_signature_pattern *pattern,
 				struct hc_signature_match *match, struct hc_bytes subject,

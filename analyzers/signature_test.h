@@ -2,9 +2,9 @@
  * @file
  * Signatures against their own examples: what `heapcore signatures --test` does.
  *
- * An example must get the class of its section from the whole set, a counterexample must not. Examples are padded with
- * zeros to the size that malloc would give, and addresses from 0x10000000 to 0x1fffffff count as mapped. The
- * examples of a secret must have something masked.
+ * An example must get the class of its section from the whole set, a counterexample must not.
+ * Examples are padded with zeros to the size that malloc would give, and addresses from 0x10000000
+ * to 0x1fffffff count as mapped. The examples of a secret must have something masked.
  */
 #ifndef HC_ANALYZERS_SIGNATURE_TEST_H
 #define HC_ANALYZERS_SIGNATURE_TEST_H

@@ -50,7 +50,8 @@ const char *hc_signature_kind_name(enum hc_signature_kind kind)
 
 /** No pattern of the built-in set needs more; hostile text can't make one slow. */
 #define MATCH_LIMIT 100000
-/** Numbers of groups that can be told from a match: those that attributes may have, and then some.
+/**
+ * Numbers of groups that can be told from a match: those that attributes may have, and then some.
  */
 #define MAX_GROUPS 64
 
@@ -673,8 +674,10 @@ static struct hc_error *take_extra(struct draft *draft, const struct hc_signatur
 			   false);
 }
 
-/** What a value does. Patterns need to know kind and anchor, normalising needs to know the
- * patterns. */
+/**
+ * What a value does. Patterns need to know kind and anchor, normalising needs to know the
+ * patterns.
+ */
 static const struct meaning {
 	const char *name;
 	unsigned round;

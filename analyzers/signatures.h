@@ -1,15 +1,18 @@
 /**
  * @file
- * Signatures: the content classes that chunks are told apart by, and the secrets that samples don't show.
+ * Signatures: the content classes that chunks are told apart by, and the secrets that samples don't
+ * show.
  *
- * A signature is a section of a signature file (signature_file.h): its name, what people call it, what it accepts, and
- * examples. The built-in set is such a file, analyzers/signatures/builtin.ini, whose head describes the format for those
- * who write their own. It is compiled in and also installed, to be read and copied from. A section in a file that is
- * given later replaces the section of the same name; "enabled = no" removes it.
+ * A signature is a section of a signature file (signature_file.h): its name, what people call it,
+ * what it accepts, and examples. The built-in set is such a file, analyzers/signatures/builtin.ini,
+ * whose head describes the format for those who write their own. It is compiled in and also
+ * installed, to be read and copied from. A section in a file that is given later replaces the
+ * section of the same name; "enabled = no" removes it.
  *
- * A set of signatures is made once and is read-only from then on; classes are known by their index in it. Class 0
- * is always "other": what none of the rest accepts. The rest stand in the order in which they are tried, by
- * priority, so that of two classes the one with the lower index has precedence (hc_class_precedes()).
+ * A set of signatures is made once and is read-only from then on; classes are known by their index
+ * in it. Class 0 is always "other": what none of the rest accepts. The rest stand in the order in
+ * which they are tried, by priority, so that of two classes the one with the lower index has
+ * precedence (hc_class_precedes()).
  */
 #ifndef HC_ANALYZERS_SIGNATURES_H
 #define HC_ANALYZERS_SIGNATURES_H
@@ -40,12 +43,16 @@ enum hc_signature_kind {
 /** "text", "bytes", "code" or "secret". */
 const char *hc_signature_kind_name(enum hc_signature_kind kind);
 
-/** What normalising replaces in the value of an attribute, so that values that differ by it count as one. */
+/**
+ * What normalising replaces in the value of an attribute, so that values that differ by it count
+ * as one.
+ */
 enum hc_normalise {
 	HC_NORMALISE_DIGITS = 1, /**< a run of decimal digits by N */
-	HC_NORMALISE_HEX = 2,    /**< a word of at least eight hexadecimal digits, one of them decimal, by H */
-	HC_NORMALISE_UUID = 4,   /**< a UUID by U */
-	HC_NORMALISE_LOWER = 8,  /**< upper case by lower case */
+	HC_NORMALISE_HEX =
+		2, /**< a word of at least eight hexadecimal digits, one of them decimal, by H */
+	HC_NORMALISE_UUID = 4,  /**< a UUID by U */
+	HC_NORMALISE_LOWER = 8, /**< upper case by lower case */
 };
 
 /** Something named within the content of a class: a named group of its patterns. */
@@ -62,13 +69,13 @@ struct hc_example {
 };
 
 struct hc_class {
-	const char *name;  /**< "http-request": for --class, JSON, CSV */
-	const char *title; /**< "HTTP request": for people */
+	const char *name;        /**< "http-request": for --class, JSON, CSV */
+	const char *title;       /**< "HTTP request": for people */
 	const char *description; /**< one sentence: what is accepted */
-	bool textual;      /**< a sample is shown as text, else as words or hex */
+	bool textual;            /**< a sample is shown as text, else as words or hex */
 	enum hc_signature_kind kind;
-	int priority;      /**< the highest is tried first */
-	const char *path;  /**< the file that it is from; "built-in" */
+	int priority;     /**< the highest is tried first */
+	const char *path; /**< the file that it is from; "built-in" */
 	const struct hc_attribute *attributes;
 	size_t num_attributes;
 	const struct hc_example *examples;
@@ -85,7 +92,9 @@ struct hc_signatures;
  */
 struct hc_error *hc_signatures_create(const char *const *paths, size_t num,
 				      struct hc_signatures **ret);
-/** The same from one text, without the built-in set: for tests. @param path what messages call it */
+/**
+ * The same from one text, without the built-in set: for tests. @param path what messages call it
+ */
 struct hc_error *hc_signatures_parse(const char *path, struct hc_bytes text,
 				     struct hc_signatures **ret);
 void hc_signatures_destroy(struct hc_signatures *signatures);

@@ -341,8 +341,10 @@ static void write_constant(FILE *file, struct hc_bytes value)
 		fputs("...", file);
 }
 
-/** What names the atom to come: the last one with text in it, if it is constant and = or : came
- * after it. */
+/**
+ * What names the atom to come: the last one with text in it, if it is constant and = or : came
+ * after it.
+ */
 struct naming {
 	struct hc_bytes atom;
 	bool assigned;

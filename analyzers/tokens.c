@@ -217,8 +217,10 @@ static void emit_word(struct sink *sink, size_t start, size_t end)
 		emit(sink, HC_TOKEN_WORD, start, 0, end);
 }
 
-/** Where a name that starts at @p pos ends, when a letter begins it and it is short enough; else @p
- * pos. */
+/**
+ * Where a name that starts at @p pos ends, when a letter begins it and it is short enough; else @p
+ * pos.
+ */
 static size_t name_end(struct hc_bytes line, size_t pos)
 {
 	if (!has(line, pos, ALNUM) || !has(line, pos, NAME) ||

@@ -8,11 +8,11 @@
  *
  * A line is cut into tokens:
  *   - key=value, as in query strings, form data, cookies, attributes (value may be quoted) and
- * settings; the value may be empty and ends at blanks, & ; " ' < > ) ] } and at a comma that ends a
- * clause or begins another pair;
+ *     settings; the value may be empty and ends at blanks, & ; " ' < > ) ] } and at a comma that
+ *     ends a clause or begins another pair;
  *   - "key":value of JSON, for strings, numbers, true, false and null;
  *   - Name: value, a whole line, as in the heads of HTTP and mail; its value is cut into tokens
- * too;
+ *     too;
  *   - paths (/a/b/c), and each of their segments as a word;
  *   - words: what remains between blanks and punctuation, of at least HC_TOKEN_MIN_WORD bytes.
  *

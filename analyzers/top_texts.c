@@ -288,8 +288,7 @@ struct hc_error *hc_top_texts_merge(struct hc_top_texts *table, const struct hc_
 	return NULL;
 }
 
-const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table,
-					     struct hc_bytes text)
+const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table, struct hc_bytes text)
 {
 	if (!table->num_slots)
 		return NULL;

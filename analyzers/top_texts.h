@@ -2,15 +2,17 @@
  * @file
  * A bounded table of distinct texts and how often each was seen, behind `grep --top`.
  *
- * Counts are exact while the table fits its bound. The text that would not fit any more turns the table into a
- * Space-Saving summary (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k Elements in
- * Data Streams", ICDT 2005): a new text then takes the place of the one with the lowest count and inherits that
- * count as its possible error. With m places and n texts seen, every text that was seen more than n/m times is in
- * the table, and a count is too high by at most its error, never too low.
+ * Counts are exact while the table fits its bound. The text that would not fit any more turns the
+ * table into a Space-Saving summary (Metwally, Agrawal, El Abbadi: "Efficient Computation of
+ * Frequent and Top-k Elements in Data Streams", ICDT 2005): a new text then takes the place of the
+ * one with the lowest count and inherits that count as its possible error. With m places and n
+ * texts seen, every text that was seen more than n/m times is in the table, and a count is too high
+ * by at most its error, never too low.
  *
- * Texts are not copied unless the table is told to: they point into the mapped core, which outlives the table. A
- * match of a gigabyte costs a place, no more. The outcome depends on the order of additions only, so that a caller who adds in a fixed order
- * gets the same table however many threads found the texts.
+ * Texts are not copied unless the table is told to: they point into the mapped core, which outlives
+ * the table. A match of a gigabyte costs a place, no more. The outcome depends on the order of
+ * additions only, so that a caller who adds in a fixed order gets the same table however many
+ * threads found the texts.
  */
 #ifndef HC_ANALYZERS_TOP_TEXTS_H
 #define HC_ANALYZERS_TOP_TEXTS_H
@@ -23,19 +25,20 @@ struct hc_top_entry {
 	uint64_t count;      /**< times seen, error included */
 	uint64_t error;      /**< the true count is in [count - error, count] */
 	uint32_t hash;
-	uint32_t heap;       /**< place in @ref hc_top_texts::heap, once it exists */
+	uint32_t heap; /**< place in @ref hc_top_texts::heap, once it exists */
 };
 
 struct hc_top_texts {
 	struct hc_top_entry *entries;
 	size_t num_entries, allocated;
 	size_t max_entries; /**< the bound */
-	uint32_t *slots;    /**< open addressing, linear probing: index into entries plus 1; 0 is empty */
-	size_t num_slots;   /**< power of two, at least twice the entries */
-	uint32_t *heap;     /**< once full: entries as a binary min-heap by count */
-	bool exact;         /**< nothing was replaced yet */
-	bool copies;        /**< texts are copied; set it while the table is empty */
-	uint64_t seen;      /**< sum of what was added */
+	uint32_t *slots; /**< open addressing, linear probing: index into entries plus 1; 0 is empty
+			  */
+	size_t num_slots; /**< power of two, at least twice the entries */
+	uint32_t *heap;   /**< once full: entries as a binary min-heap by count */
+	bool exact;       /**< nothing was replaced yet */
+	bool copies;      /**< texts are copied; set it while the table is empty */
+	uint64_t seen;    /**< sum of what was added */
 };
 
 /** Bytes of table for each distinct text, the worst of its growth included. */
@@ -48,11 +51,16 @@ void hc_top_texts_deinit(struct hc_top_texts *table);
 /** Forget all texts, keep the memory. */
 void hc_top_texts_clear(struct hc_top_texts *table);
 
-/** Count @p text @p count more times. @p error of these may be wrong already (0 for texts just seen). */
+/**
+ * Count @p text @p count more times. @p error of these may be wrong already (0 for texts just
+ * seen).
+ */
 struct hc_error *hc_top_texts_add(struct hc_top_texts *table, struct hc_bytes text, uint64_t count,
 				  uint64_t error);
 
-/** Add everything that @p from has, in the order in which it was first seen. @p from must be exact. */
+/**
+ * Add everything that @p from has, in the order in which it was first seen. @p from must be exact.
+ */
 struct hc_error *hc_top_texts_merge(struct hc_top_texts *table, const struct hc_top_texts *from);
 
 /** The entry of a text, or NULL. Valid until the next addition. */

@@ -76,7 +76,7 @@ struct worker {
 	struct ring {
 		uint64_t entries[RING_ENTRIES];
 		unsigned head, length;
-	} candidates, scans; /* whose block, whose bytes are being fetched */
+	} candidates, scans;         /* whose block, whose bytes are being fetched */
 	size_t task;                 /* seeds: the current task … */
 	uint64_t task_pos, task_end; /* … and what is left of it */
 	struct large large[LARGE_ENTRIES];
@@ -443,7 +443,8 @@ static inline void prefetch_block(const struct worker *w, uint64_t entry)
 {
 	const struct hc_span *span = &w->heap->spans[entry_span(entry)];
 
-	__builtin_prefetch(&span->blocks[span_unit(span, entry & OFFSET_MASK) / HC_UNITS_PER_BLOCK]);
+	__builtin_prefetch(
+		&span->blocks[span_unit(span, entry & OFFSET_MASK) / HC_UNITS_PER_BLOCK]);
 }
 
 static inline void prefetch_bytes(const struct worker *w, uint64_t entry)
@@ -558,7 +559,9 @@ static bool take(struct worker *w)
 	return num > 0;
 }
 
-/** Move entries from the stack through the first ring until the second is full, or nothing is left. */
+/**
+ * Move entries from the stack through the first ring until the second is full, or nothing is left.
+ */
 static ALWAYS_INLINE void fetch(struct worker *w, const enum hc_pass pass)
 {
 	while (w->scans.length < RING_ENTRIES) {
@@ -889,9 +892,8 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 
 	/* A root may be terabytes, all of them missing. */
 	for (size_t i = 0; i < num_roots; i++)
-		for (uint64_t pos = roots[i].start;
-		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES,
-					  &task.start, &task.end);)
+		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
 			num++;
 	struct root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
 
@@ -901,9 +903,8 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	shared->root_tasks = tasks;
 	shared->num_root_tasks = 0;
 	for (size_t i = 0; i < num_roots; i++)
-		for (uint64_t pos = roots[i].start;
-		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES,
-					  &task.start, &task.end);)
+		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
 			tasks[shared->num_root_tasks++] = task;
 	shared->values = values;
 	shared->num_values = num_values;

@@ -1,13 +1,15 @@
 /**
  * @file
- * Tracing: follow pointers from chunk to chunk over the whole heap, on every processor, in bounded memory.
+ * Tracing: follow pointers from chunk to chunk over the whole heap, on every processor, in bounded
+ * memory.
  *
- * This is the engine below reachability.h and leaks.h; analyzers outside of those don't need it. A *pass* says
- * what a pointer does to the chunk that it points to; a *seed* says where the pass starts. Nothing is remembered
- * of an edge once it was followed.
+ * This is the engine below reachability.h and leaks.h; analyzers outside of those don't need it. A
+ * *pass* says what a pointer does to the chunk that it points to; a *seed* says where the pass
+ * starts. Nothing is remembered of an edge once it was followed.
  *
- * A word is a pointer when its value lies in the usable bytes of a chunk in use. It is *exact* when that is the
- * chunk's start, or when a heuristic (reachability.h) says that it means the start; else it is *interior*.
+ * A word is a pointer when its value lies in the usable bytes of a chunk in use. It is *exact* when
+ * that is the chunk's start, or when a heuristic (reachability.h) says that it means the start;
+ * else it is *interior*.
  */
 #ifndef HC_ANALYZERS_TRACE_H
 #define HC_ANALYZERS_TRACE_H
@@ -17,7 +19,8 @@
 enum hc_pass {
 	HC_PASS_EXACT,   /**< exact: set b of the chunk and go on below it; interior: set a */
 	HC_PASS_ANY,     /**< chunks without b: set a and b and go on below them */
-	HC_PASS_POINTED, /**< chunks without b: set a, unless the pointer is their own. Goes no further */
+	HC_PASS_POINTED, /**< chunks without b: set a, unless the pointer is their own. Goes no
+			    further */
 	HC_PASS_VISIT,   /**< chunks without b: set the bit in a plane and go on below them */
 };
 
@@ -47,9 +50,9 @@ struct hc_trace_stats {
 struct hc_tracer {
 	const struct hc_process *process;
 	struct hc_heap *heap;
-	uint64_t *first_word;          /**< of each span in a plane */
-	uint64_t num_words;            /**< of a plane */
-	struct hc_stretch *stretches;  /**< the whole heap, by address */
+	uint64_t *first_word;         /**< of each span in a plane */
+	uint64_t num_words;           /**< of a plane */
+	struct hc_stretch *stretches; /**< the whole heap, by address */
 	size_t num_stretches;
 	struct hc_trace_shared *shared; /**< private: workers and what they share */
 };
@@ -86,11 +89,15 @@ static inline void hc_plane_set(const struct hc_tracer *tracer, const struct hc_
 	*hc_plane_word(tracer, plane, span, unit) |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
 }
 
-/** The roots of @ref HC_SEED_ROOTS; @p roots and @p values (registers, pins) must outlive the run. */
+/**
+ * The roots of @ref HC_SEED_ROOTS; @p roots and @p values (registers, pins) must outlive the run.
+ */
 struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_root *roots,
 				     size_t num_roots, const uint64_t *values, size_t num_values);
 
-/** Run one pass from one kind of seed to its end, with all workers. @param plane of HC_PASS_VISIT */
+/**
+ * Run one pass from one kind of seed to its end, with all workers. @param plane of HC_PASS_VISIT
+ */
 struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
 			       struct hc_plane *plane);
 
@@ -121,8 +128,8 @@ static inline uint64_t hc_block_lost(const struct hc_block *block)
 }
 
 /**
- * After HC_PASS_POINTED: in cycles of lost chunks that nothing else points to, make one chunk definite. See the top
- * of lost.c.
+ * After HC_PASS_POINTED: in cycles of lost chunks that nothing else points to, make one chunk
+ * definite. See the top of lost.c.
  *
  * @param[out] cycles_ret number of chunks that were chosen
  */

@@ -2,9 +2,10 @@
  * @file
  * The verdict.
  *
- * Four things can make a process large: chunks that are lost, chunks that are free, chunks that are in use and
- * reachable (growth: nobody prunes what still is referenced), and memory that is not malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny
- * (MIN_BYTES) is no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
+ * Four things can make a process large: chunks that are lost, chunks that are free, chunks that are
+ * in use and reachable (growth: nobody prunes what still is referenced), and memory that is not
+ * malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny (MIN_BYTES) is
+ * no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
  * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
  */
 #include "analyzers/verdict.h"
@@ -18,7 +19,10 @@
 /** A small process whose chunks are in use is as it should be; growth begins here. Bytes. */
 #define MIN_GROWTH_BYTES (UINT64_C(1) << 20)
 #define LEAK_WEIGHT 4
-/** Suspects below this share of the anonymous bytes are not worth a sentence, but the first always is. */
+/**
+ * Suspects below this share of the anonymous bytes are not worth a sentence, but the first always
+ * is.
+ */
 #define MIN_SUSPECT 0.01
 /** Sizes of reachable chunks that are named: beyond the first few they explain nothing. */
 #define MAX_SIZES 5
@@ -47,8 +51,8 @@ static void sum_up(struct hc_verdict *verdict)
 	verdict->reachable_chunks = verdict->reach.kinds[HC_REACHABLE].chunks;
 	verdict->possible_bytes = verdict->reach.kinds[HC_POSSIBLE].bytes;
 	verdict->possible_chunks = verdict->reach.kinds[HC_POSSIBLE].chunks;
-	verdict->lost_bytes = verdict->reach.kinds[HC_DEFINITE].bytes +
-			      verdict->reach.kinds[HC_INDIRECT].bytes;
+	verdict->lost_bytes =
+		verdict->reach.kinds[HC_DEFINITE].bytes + verdict->reach.kinds[HC_INDIRECT].bytes;
 }
 
 static double share_of(uint64_t bytes, uint64_t total)
@@ -82,7 +86,8 @@ static void suspect_groups(struct hc_verdict *verdict)
 		suspect->count.bytes = bytes;
 		suspect->class = group->content;
 		suspect->class_count = group->content_count;
-		suspect->sample = group->sample_content ? group->sample_content : group->sample_root;
+		suspect->sample =
+			group->sample_content ? group->sample_content : group->sample_root;
 	}
 }
 
@@ -117,7 +122,8 @@ static struct hc_error *classify_size(const struct hc_heap *heap,
 	suspect->sample = samples[best];
 	/* A share of the sample, put in proportion to all of them. */
 	suspect->class_count.chunks =
-		seen ? (uint64_t)(share_of(counts[best].chunks, seen) * suspect->count.chunks + 0.5) : 0;
+		seen ? (uint64_t)(share_of(counts[best].chunks, seen) * suspect->count.chunks + 0.5)
+		     : 0;
 	suspect->class_count.bytes = suspect->class_count.chunks * suspect->size;
 	return NULL;
 }
@@ -174,15 +180,16 @@ static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE,
 		 verdict->free_bytes},
 		{HC_VERDICT_GROWTH,
-		 share_of(reachable, accounting->total) >= MIN_GROWTH && reachable >= MIN_GROWTH_BYTES,
+		 share_of(reachable, accounting->total) >= MIN_GROWTH &&
+			 reachable >= MIN_GROWTH_BYTES,
 		 reachable},
 		{HC_VERDICT_OUTSIDE, share_of(outside, accounting->total) >= MIN_OUTSIDE, outside},
 	};
 	enum hc_verdict_kind kind = HC_VERDICT_NOTHING;
 	uint64_t most = 0;
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-		uint64_t least = causes[i].kind == HC_VERDICT_LEAK ? MIN_BYTES * LEAK_WEIGHT :
-								     MIN_BYTES;
+		uint64_t least =
+			causes[i].kind == HC_VERDICT_LEAK ? MIN_BYTES * LEAK_WEIGHT : MIN_BYTES;
 		if (causes[i].applies && causes[i].bytes >= least && causes[i].bytes > most) {
 			kind = causes[i].kind;
 			most = causes[i].bytes;

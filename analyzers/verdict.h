@@ -1,7 +1,7 @@
 /**
  * @file
- * The verdict: leak, growth that is still referenced, memory that malloc keeps after a peak, or none of these; and
- * the suspects, largest first.
+ * The verdict: leak, growth that is still referenced, memory that malloc keeps after a peak, or
+ * none of these; and the suspects, largest first.
  */
 #ifndef HC_ANALYZERS_VERDICT_H
 #define HC_ANALYZERS_VERDICT_H
@@ -31,10 +31,10 @@ struct hc_suspect {
 	double share;                      /**< of the anonymous bytes, 0 to 1 */
 	hc_class_id class;
 	struct hc_count class_count;
-	uint64_t sample;                   /**< user address of the chunk whose bytes are shown; 0: none */
+	uint64_t sample; /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
-	 * What its content has in common: of a group, the chunks of a textual @ref class, else those of the size and depth
-	 * (root objects, or below) that hold most bytes.
+	 * What its content has in common: of a group, the chunks of a textual @ref class, else
+	 * those of the size and depth (root objects, or below) that hold most bytes.
 	 */
 	struct hc_common common;
 };
@@ -49,9 +49,10 @@ struct hc_verdict {
 	struct hc_reach_stats reach;
 	struct hc_suspect suspects[HC_MAX_SUSPECTS];
 	size_t num_suspects;
-	uint64_t trimmable;   /**< bytes that malloc_trim could give back */
-	uint64_t free_bytes;  /**< all free chunks, tcache and top included */
-	uint64_t reachable_bytes, possible_bytes, lost_bytes; /**< chunk sizes, mmapped ones included */
+	uint64_t trimmable;  /**< bytes that malloc_trim could give back */
+	uint64_t free_bytes; /**< all free chunks, tcache and top included */
+	uint64_t reachable_bytes, possible_bytes,
+		lost_bytes; /**< chunk sizes, mmapped ones included */
 	uint64_t reachable_chunks, possible_chunks;
 };
 

@@ -162,7 +162,10 @@ static struct hc_error *search_values(struct hunt *hunt)
 	return err;
 }
 
-/** Cut what the core has of [start, end) into tasks. @return how many; with @p places NULL they are only counted */
+/**
+ * Cut what the core has of [start, end) into tasks. @return how many; with @p places NULL they are
+ * only counted
+ */
 static size_t cut(const struct hc_memory *memory, uint64_t start, uint64_t end,
 		  const struct hc_root *root, struct place *places)
 {
@@ -357,7 +360,8 @@ static struct hc_error *describe_chunk(const struct hc_heap *heap,
 /**@}*/
 
 struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
-			     const struct hc_classifier *classifier, uint64_t address, size_t max_referrers, struct hc_what *ret)
+			     const struct hc_classifier *classifier, uint64_t address,
+			     size_t max_referrers, struct hc_what *ret)
 {
 	struct hc_what what = {.address = address, .class = HC_CLASS_NONE};
 	struct hc_error *err = NULL;

@@ -493,8 +493,10 @@ bool hc_is_mqtt(const struct hc_check_subject *subject)
 /** @name DNS */
 /**@{*/
 
-/** A name of letters, digits, hyphens and underscores, its root included; compression only stands
- * in answers. */
+/**
+ * A name of letters, digits, hyphens and underscores, its root included; compression only stands
+ * in answers.
+ */
 static bool skip_dns_name(struct reader *reader)
 {
 	unsigned labels = 0, letters = 0;

@@ -42,8 +42,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 #define SMALL_SHARE 0.01
 
 /**
- * Texts that chunks share: lines for each suspect, their least share, and the columns of a text. Where no line of text
- * has that share, several may make up most of the chunks, each of them with the lesser share.
+ * Texts that chunks share: lines for each suspect, their least share, and the columns of a text.
+ * Where no line of text has that share, several may make up most of the chunks, each of them with
+ * the lesser share.
  */
 #define MAX_SHARED 3
 #define MIN_SHARED 0.5
@@ -207,10 +208,9 @@ static json_t *damage_json(const struct hc_heap *heap)
 
 	for (size_t i = 0; i < num_damage_shown(heap); i++)
 		json_array_append_new(
-			ret,
-			json_pack("{so so}", "address",
-				  hc_json_address(heap->inconsistencies[i].address), "what",
-				  hc_json_text(heap->inconsistencies[i].what)));
+			ret, json_pack("{so so}", "address",
+				       hc_json_address(heap->inconsistencies[i].address), "what",
+				       hc_json_text(heap->inconsistencies[i].what)));
 	return ret;
 }
 /**@}*/
@@ -368,8 +368,10 @@ static char *more_command(const struct view *view, const struct hc_suspect *susp
 				suspect->group_number) < 0
 			       ? NULL
 			       : ret;
-	/* --size takes usable bytes, which differ from the chunk size by what the allocator keeps
-	 * of it. */
+	/*
+	 * --size takes usable bytes, which differ from the chunk size by what the allocator keeps
+	 * of it.
+	 */
 	if (!suspect->sample || !hc_heap_chunk_at(view->session->heap, suspect->sample, &chunk))
 		return NULL;
 	const char *class = hc_class_name(view->session, suspect->class);
@@ -398,8 +400,8 @@ static void write_content(struct view *view, const struct hc_suspect *suspect)
 static void write_shared(struct view *view, const char *label, struct hc_bytes text,
 			 uint64_t chunks, uint64_t counted, bool all)
 {
-	hc_cleanup_free char *shown =
-		hc_session_escape(view->session, text, SHARED_WIDTH, view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+	hc_cleanup_free char *shown = hc_session_escape(view->session, text, SHARED_WIDTH,
+							view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
 
 	if (all)
 		write_detail(view, label, "%s in %s", shown ? shown : "",
@@ -457,7 +459,8 @@ static void write_repeats(struct view *view, const struct hc_common *common)
 	for (size_t i = 0; i < lines.num; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
-		write_shared(view, label, (struct hc_bytes){(const uint8_t *)line->text, line->size},
+		write_shared(view, label,
+			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
 			     line->chunks, common->template.counted,
 			     common->template.counted == common->all.chunks);
 		label = "";

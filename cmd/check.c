@@ -145,9 +145,10 @@ static void write_spill(struct view *view, const struct hc_damage *damage)
 	write_detail(out, "suspect:", text);
 	if (!hc_session_shows_bytes(view->session))
 		return;
-	hc_cleanup_free char *sample = hc_session_escape(
-		view->session, damage->run, out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
-		HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
+	hc_cleanup_free char *sample =
+		hc_session_escape(view->session, damage->run,
+				  out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
+				  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 	write_sample(out, sample);
 }
 

@@ -44,7 +44,8 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 static json_t *bytes_json(const struct hc_session *session, struct hc_bytes bytes)
 {
 	bool full = session->options->content == HC_CONTENT_FULL;
-	hc_cleanup_free char *text = hc_session_escape(session, bytes, full ? 0 : HC_SAMPLE_DATA, 0);
+	hc_cleanup_free char *text =
+		hc_session_escape(session, bytes, full ? 0 : HC_SAMPLE_DATA, 0);
 
 	return hc_json_text(text);
 }
@@ -111,8 +112,8 @@ static json_t *template_json(const struct hc_session *session, const struct hc_t
 
 		for (size_t k = 0; k < line->num_slots; k++)
 			json_array_append_new(slots, slot_json(session, &line->slots[k]));
-		hc_cleanup_free char *text =
-			hc_session_escape(session, (struct hc_bytes){(const uint8_t *)line->text, line->size}, 0, 0);
+		hc_cleanup_free char *text = hc_session_escape(
+			session, (struct hc_bytes){(const uint8_t *)line->text, line->size}, 0, 0);
 		json_array_append_new(
 			lines, json_pack("{so so so so}", "text", hc_json_text(text), "chunks",
 					 hc_json_number(line->chunks), "share",
@@ -213,7 +214,8 @@ static const struct hc_column repeat_columns[R_NUM] = {
 static void set_bytes(struct hc_session *session, struct hc_table *table, unsigned column,
 		      const char *before, struct hc_bytes bytes, const char *after)
 {
-	hc_cleanup_free char *text = hc_session_escape(session, bytes, 0, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+	hc_cleanup_free char *text =
+		hc_session_escape(session, bytes, 0, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
 
 	hc_table_format(table, column, "%s%s%s", before, text ? text : "", after);
 }
@@ -285,8 +287,10 @@ static const struct hc_column line_columns[L_NUM] = {
 /** Share from which a value is worth its share. */
 #define FREQUENT_VALUE 0.05
 
-/** "4099 >99 %, (empty) <1 %", or "1,400 values, such as 1000, 1001, 1002" when none of them is
- * frequent. */
+/**
+ * "4099 >99 %, (empty) <1 %", or "1,400 values, such as 1000, 1001, 1002" when none of them is
+ * frequent.
+ */
 static char *slot_text(const struct hc_session *session, const struct hc_template_slot *slot)
 {
 	bool frequent = hc_share(slot->values[0].matches, slot->seen) >= FREQUENT_VALUE;
@@ -302,8 +306,8 @@ static char *slot_text(const struct hc_session *session, const struct hc_templat
 			hc_unit_count(slot->distinct).text);
 	for (size_t i = 0; i < slot->num_values; i++) {
 		const struct hc_search_text *value = &slot->values[i];
-		hc_cleanup_free char *text =
-			hc_session_escape(session, (struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
+		hc_cleanup_free char *text = hc_session_escape(
+			session, (struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
 
 		fprintf(file, "%s%s", i ? ", " : "", value->size ? text : "(empty)");
 		if (frequent)

@@ -95,8 +95,10 @@ static const char *origin(const struct hc_core *core)
 	return core->from_gcore ? "gcore (gdb), from a live process" : "the kernel";
 }
 
-/** "SIGSEGV (Segmentation fault) at 0x10", or NULL when no signal is known. To be freed by the
- * caller. */
+/**
+ * "SIGSEGV (Segmentation fault) at 0x10", or NULL when no signal is known. To be freed by the
+ * caller.
+ */
 static char *describe_signal(const struct hc_core *core)
 {
 	int signo = core->has_siginfo   ? core->siginfo.signo

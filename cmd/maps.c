@@ -110,8 +110,10 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 /** @name Opening */
 /**@{*/
 
-/** Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
- * why. */
+/**
+ * Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
+ * why.
+ */
 static bool is_snapshot(const char *path)
 {
 	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -149,8 +151,7 @@ static struct hc_error *open_core(struct view *view)
 	view->has_contents = true;
 	view->has_resident = session->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, session->classifier,
-			     &view->regions);
+	err = hc_regions_run(session->process, session->heap, session->classifier, &view->regions);
 	hc_session_phase(session, NULL);
 	return err;
 }

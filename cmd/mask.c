@@ -56,8 +56,10 @@ char *hc_session_escape(const struct hc_session *session, struct hc_bytes bytes,
 	hc_cleanup_shown struct hc_shown shown = {0};
 	struct hc_bytes part = bytes;
 
-	/* One column takes at most four bytes; masked text takes fewer columns, so that more of it
-	 * shows. */
+	/*
+	 * One column takes at most four bytes; masked text takes fewer columns, so that more of it
+	 * shows.
+	 */
 	if (max && part.size > 4 * max)
 		part.size = 4 * max;
 	for (;; part.size = part.size * 4 < bytes.size ? part.size * 4 : bytes.size) {

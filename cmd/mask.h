@@ -2,12 +2,12 @@
  * @file
  * What of the heap's bytes may show: not the secrets, unless --content full.
  *
- * Every verb that shows bytes of a core which the user has not asked for by themselves goes through here: samples, hex
- * dumps, what chunks share, the context of a match. What a user has named shows as it is: the text that a pattern of grep
- * matched, and what dump writes.
+ * Every verb that shows bytes of a core which the user has not asked for by themselves goes through
+ * here: samples, hex dumps, what chunks share, the context of a match. What a user has named shows
+ * as it is: the text that a pattern of grep matched, and what dump writes.
  *
- * Bytes that lie in the core are looked at with what stands around them, up to a NUL: a value whose name does
- * not show is a secret all the same.
+ * Bytes that lie in the core are looked at with what stands around them, up to a NUL: a value whose
+ * name does not show is a secret all the same.
  */
 #ifndef HC_CMD_MASK_H
 #define HC_CMD_MASK_H

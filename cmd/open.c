@@ -153,26 +153,23 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 
 static struct hc_error *prepare_content(struct hc_session *session)
 {
-	struct hc_error *err =
-		hc_classifier_create(session->process, session->heap, session->signatures,
-				     &session->classifier);
+	struct hc_error *err = hc_classifier_create(session->process, session->heap,
+						    session->signatures, &session->classifier);
 
-	return err ? err
-		   : hc_selection_prepare(&session->options->selection, session->classifier);
+	return err ? err : hc_selection_prepare(&session->options->selection, session->classifier);
 }
 
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
 	struct hc_error *err = hc_session_signatures(session);
 	if (!err)
-		err = hc_selection_check_classes(&session->options->selection,
-						 session->signatures);
+		err = hc_selection_check_classes(&session->options->selection, session->signatures);
 	if (err)
 		return err;
 	prepare_unpacking(session);
 	hc_session_phase(session, reading);
 	err = hc_process_open(session->options->core, &session->options->process,
-					       &session->process);
+			      &session->process);
 	if (!err && need >= HC_NEED_HEAP_IF_ANY)
 		err = open_heap(session, need);
 	if (!err && session->heap)

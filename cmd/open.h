@@ -31,14 +31,14 @@ struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
 	struct hc_process *process;
-	struct hc_heap *heap;        /**< NULL when there is none */
+	struct hc_heap *heap;             /**< NULL when there is none */
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
 	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/mask.h */
 	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
-	char *no_heap;               /**< why @ref heap is NULL, or NULL */
-	struct hc_reach_stats reach; /**< once heap->reach_known */
-	bool partial;                /**< set by a verb that reads something other than a core */
-	int status;                  /**< exit status, unless an error is returned */
+	char *no_heap;                    /**< why @ref heap is NULL, or NULL */
+	struct hc_reach_stats reach;      /**< once heap->reach_known */
+	bool partial; /**< set by a verb that reads something other than a core */
+	int status;   /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase {
@@ -60,7 +60,8 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);
 
-/** Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
+/**
+ * Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
  */
 void hc_session_phase(struct hc_session *session, const char *name);
 
@@ -70,7 +71,8 @@ bool hc_session_partial(const struct hc_session *session);
 /** In text: "PARTIAL: why" at the top, when it is. */
 void hc_session_write_partial(struct hc_session *session);
 
-/** {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+/**
+ * {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
  */
 json_t *hc_session_json(const struct hc_session *session);
 

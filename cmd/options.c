@@ -37,7 +37,8 @@ static const struct hc_option common_options[] = {
 	 "saved /proc/PID/smaps of the same process: resident bytes, names"},
 	{COMMON_TMPDIR, 0, "tmpdir", "DIR",
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)"},
-	{COMMON_FORMAT, 0, "format", "FORMAT", "text, json or csv (default: text); dump also has hex"},
+	{COMMON_FORMAT, 0, "format", "FORMAT",
+	 "text, json or csv (default: text); dump also has hex"},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read"},
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
@@ -229,7 +230,8 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 
 enum owner { OWNER_VERB, OWNER_SELECTION, OWNER_COMMON };
 
-/** The options of one verb, in the form that getopt_long() takes. val is the index, plus LONG_BASE.
+/**
+ * The options of one verb, in the form that getopt_long() takes. val is the index, plus LONG_BASE.
  */
 struct parser {
 	struct option longs[MAX_OPTIONS + 1];
@@ -274,7 +276,8 @@ static void build_parser(const struct hc_verb *verb, struct parser *parser)
 	add_options(parser, common_options, OWNER_COMMON);
 }
 
-/** Index of the option that getopt_long() returned: by its number, or the first with that letter.
+/**
+ * Index of the option that getopt_long() returned: by its number, or the first with that letter.
  */
 static unsigned option_index(const struct parser *parser, int c)
 {

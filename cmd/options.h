@@ -49,7 +49,8 @@ struct hc_options {
 	const char *output; /**< NULL: stdout */
 	bool force;
 	enum hc_content content;
-	const char *signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */
+	const char
+		*signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */
 	unsigned num_signatures;
 	enum hc_color_mode color;
 	bool quiet, verbose, help;

@@ -13,8 +13,10 @@ struct hc_progress *hc_progress_create(void);
 /** Take the line off the screen; NULL is fine. */
 void hc_progress_destroy(struct hc_progress *progress);
 
-/** Say what is going on. NULL: nothing is, and the screen belongs to the output. @param phase
- * static text */
+/**
+ * Say what is going on. NULL: nothing is, and the screen belongs to the output. @param phase
+ * static text
+ */
 void hc_progress_set(struct hc_progress *progress, const char *phase);
 
 /** How much of the current phase is done, 0 to 1: shown as a bar until the next phase begins. */

@@ -38,7 +38,8 @@ char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t
 	hc_class_id class = hc_classify(session->classifier, sampler->scratch, bytes);
 	if (!hc_class_of(session->classifier, class)->textual) {
 		if (max && bytes.size > max * session->heap->word_size)
-			bytes.size = max * session->heap->word_size; /* a word takes three columns */
+			bytes.size =
+				max * session->heap->word_size; /* a word takes three columns */
 		hc_cleanup_shown struct hc_shown shown =
 			hc_session_show(session, bytes, HC_MASK_SAME_SIZE);
 		return hc_escape_words(shown.bytes, session->heap->word_size, max, flags);

@@ -79,7 +79,8 @@ static struct hc_error *run(struct hc_session *session)
 
 	own->hits.session = session;
 	own->hits.masked = true;
-	/* A string is all that shows of a line: what is around it is not printable, or too short.
+	/*
+	 * A string is all that shows of a line: what is around it is not printable, or too short.
 	 */
 	own->hits.has_context = true;
 	struct hc_error *err = hc_hits_check(&own->hits);

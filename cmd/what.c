@@ -251,10 +251,11 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	const char *title = hc_class_title(session, what->class);
 	if (title)
 		hc_text_field(out, "content", "%s", title);
-	if (title && hc_class_of(session->classifier, what->class)->textual && hc_session_shows_bytes(session)) {
+	if (title && hc_class_of(session->classifier, what->class)->textual &&
+	    hc_session_shows_bytes(session)) {
 		hc_cleanup_free char *sample =
 			hc_session_escape(session, what->sample, out->width - 16,
-				  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
+					  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 		fprintf(out->file, "%-16s%s\n", "sample", sample ? sample : "");
 	}
 }

@@ -12,7 +12,8 @@
 /**
  * Make room for one more item behind the @p num that an array holds. Doubling keeps appends linear.
  *
- * @param array address of the pointer to the items; NULL items with num 0 are fine. Untouched on failure
+ * @param array address of the pointer to the items; NULL items with num 0 are fine. Untouched on
+ * failure
  */
 static inline struct hc_error *hc_array_reserve(void *array, size_t num, size_t item_size)
 {

@@ -50,9 +50,9 @@ struct hc_amount hc_amount(uint64_t bytes);
 struct hc_cursor {
 	const uint8_t *pos;
 	const uint8_t *end;
-	const uint8_t *start;  /**< for offsets in messages */
-	uint64_t file_offset;  /**< of @ref start in the file */
-	const char *what;      /**< "note area", "program headers", …: for messages */
+	const uint8_t *start; /**< for offsets in messages */
+	uint64_t file_offset; /**< of @ref start in the file */
+	const char *what;     /**< "note area", "program headers", …: for messages */
 };
 
 void hc_cursor_init(struct hc_cursor *cursor, struct hc_bytes bytes, uint64_t file_offset,

@@ -48,7 +48,7 @@ static inline void hc_error_destroyp(struct hc_error **err)
 	hc_error_destroy(*err);
 }
 
-#define hc_cleanup_free  hc_cleanup(hc_freep)
+#define hc_cleanup_free hc_cleanup(hc_freep)
 #define hc_cleanup_close hc_cleanup(hc_closep)
 #define hc_cleanup_fclose hc_cleanup(hc_fclosep)
 #define hc_cleanup_error hc_cleanup(hc_error_destroyp)

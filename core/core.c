@@ -558,7 +558,9 @@ static struct hc_error *of_content(struct hc_error *err)
 	return named;
 }
 
-/** Whether the first bytes of a compressed file's content begin a core, and where that would end. */
+/**
+ * Whether the first bytes of a compressed file's content begin a core, and where that would end.
+ */
 static struct hc_error *examine_content(void *ctx, struct hc_bytes head, uint64_t *size_ret)
 {
 	hc_cleanup(hc_diagnostics_deinit) struct hc_diagnostics unused = {};
@@ -588,8 +590,8 @@ static struct hc_error *unpack_file(const struct hc_compression *compression,
 				    struct hc_diagnostics *diag, int *fd, uint64_t *size)
 {
 	int content;
-	struct hc_error *err = hc_decompress(*fd, *size, compression, options, examine_content, NULL,
-					     diag, &content);
+	struct hc_error *err = hc_decompress(*fd, *size, compression, options, examine_content,
+					     NULL, diag, &content);
 	if (err)
 		return err;
 	close(*fd);
@@ -624,8 +626,8 @@ struct hc_error *hc_core_open(const char *path, const struct hc_decompress_optio
 	if (err)
 		return err;
 	const struct hc_compression *compression = compression_of(fd);
-	if (compression && (err = unpack_file(compression, options ? options : &defaults, diag, &fd,
-					      &size)))
+	if (compression &&
+	    (err = unpack_file(compression, options ? options : &defaults, diag, &fd, &size)))
 		return err;
 	if ((err = map_file(fd, size, &core->file)))
 		return err;

@@ -36,8 +36,10 @@ struct hc_compression {
 	const char *tool; /**< what unpacks it by hand */
 	uint8_t magic[HC_DECOMPRESS_MAGIC_SIZE], magic_size;
 	int (*enable)(struct archive *archive);
-	/** NULL when libarchive lacks it and would start a program instead, which a reader of cores
-	 * must not. */
+	/**
+	 * NULL when libarchive lacks it and would start a program instead, which a reader of cores
+	 * must not.
+	 */
 	const char *(*built_in)(void);
 };
 
@@ -146,8 +148,10 @@ static struct hc_error *check_room(struct unpacking *u, uint64_t more)
 	    __builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, &room))
 		return NULL; /* can't tell; write(2) will */
 	room -= room / ROOM_RESERVE_SHARE;
-	/* What was written so far may still be counted as free by the file system (delayed
-	 * allocation). */
+	/*
+	 * What was written so far may still be counted as free by the file system (delayed
+	 * allocation).
+	 */
 	return more > room ? refuse_for_room(u, u->written + room) : NULL;
 }
 
@@ -177,7 +181,8 @@ static struct hc_error *create_file(const char *dir, int *ret)
 	return NULL;
 }
 
-/** Whether holes save room: tmpfs fills them when they are read, and raises SIGBUS where it can't.
+/**
+ * Whether holes save room: tmpfs fills them when they are read, and raises SIGBUS where it can't.
  */
 static bool has_holes(int fd)
 {

@@ -25,14 +25,18 @@
 struct hc_decompress_options {
 	const char *tmpdir; /**< folder of the temporary file; NULL: /var/tmp, which outlasts
 			       RAM-backed /tmp */
-	/** Called between blocks, in the calling thread, and once at the end with done == total;
-	 * NULL: not called. */
+	/**
+	 * Called between blocks, in the calling thread, and once at the end with done == total;
+	 * NULL: not called.
+	 */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *ctx; /**< of @ref progress */
 };
 
-/** Largest content, bytes: more than any core that somebody would unpack beside its compressed
- * file. */
+/**
+ * Largest content, bytes: more than any core that somebody would unpack beside its compressed
+ * file.
+ */
 #define HC_DECOMPRESS_MAX (UINT64_C(1) << 40)
 
 /** Bytes at the start of a file that hc_decompress_recognise() needs. */

@@ -2,9 +2,10 @@
  * @file
  * Errors as values.
  *
- * A call that can fail returns `struct hc_error *`: NULL for success, else an object that the caller
- * owns and destroys with hc_error_destroy(). Out of memory is a static object, so that reporting it
- * can't fail. Results are the last parameters of a function and are untouched on failure.
+ * A call that can fail returns `struct hc_error *`: NULL for success, else an object that the
+ * caller owns and destroys with hc_error_destroy(). Out of memory is a static object, so that
+ * reporting it can't fail. Results are the last parameters of a function and are untouched on
+ * failure.
  *
  * Nothing in core/ or analyzers/ prints; what is worth saying although work went on is collected in
  * @ref hc_diagnostics.

@@ -15,9 +15,8 @@ const char *hc_fault_name(enum hc_fault fault)
 const char *hc_state_name(enum hc_state state)
 {
 	static const char *const names[HC_NUM_STATES] = {
-		[HC_IN_USE] = "in-use",     [HC_TCACHE] = "tcache",
-		[HC_FASTBIN] = "fastbin",   [HC_UNSORTED] = "unsorted",
-		[HC_SMALLBIN] = "smallbin", [HC_LARGEBIN] = "largebin",
+		[HC_IN_USE] = "in-use",     [HC_TCACHE] = "tcache",     [HC_FASTBIN] = "fastbin",
+		[HC_UNSORTED] = "unsorted", [HC_SMALLBIN] = "smallbin", [HC_LARGEBIN] = "largebin",
 		[HC_TOP] = "top",           [HC_OVERHEAD] = "overhead",
 	};
 	return names[state];
@@ -87,8 +86,8 @@ static inline void make_chunk(const struct hc_heap *heap, const struct hc_span *
 			      uint64_t next, struct hc_chunk *ret)
 {
 	uint64_t address = span->base + (unit << span->unit_shift);
-	uint64_t size = next < span->num_units ? (next - unit) << span->unit_shift :
-						 span->end - (address - span->header);
+	uint64_t size = next < span->num_units ? (next - unit) << span->unit_shift
+					       : span->end - (address - span->header);
 	const struct hc_block *block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
 	unsigned shift = unit % HC_UNITS_PER_BLOCK;
 	unsigned code = (block->a >> shift & 1) | (block->b >> shift & 1) << 1;
@@ -115,8 +114,8 @@ bool hc_heap_chunk_at(const struct hc_heap *heap, uint64_t address, struct hc_ch
 	if (!span)
 		return false;
 	/*
-	 * The first word of a header is the last usable word of the chunk before, so a chunk owns the bytes
-	 * from its size field to the size field of the next.
+	 * The first word of a header is the last usable word of the chunk before, so a chunk owns
+	 * the bytes from its size field to the size field of the next.
 	 */
 	uint64_t offset = address - span->start;
 	offset = offset > heap->word_size ? offset - heap->word_size : 0;
@@ -183,7 +182,8 @@ struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, stru
 		const struct hc_span *span = &heap->spans[i];
 		for (uint64_t from = 0; from < span->num_units; from += units) {
 			uint64_t left = span->num_units - from;
-			slices[n++] = (struct hc_slice){span, from, from + (left < units ? left : units)};
+			slices[n++] =
+				(struct hc_slice){span, from, from + (left < units ? left : units)};
 		}
 	}
 	*ret = slices;
@@ -195,9 +195,9 @@ struct hc_bytes hc_chunk_bytes(const struct hc_heap *heap, const struct hc_chunk
 {
 	if (chunk->span->data)
 		return (struct hc_bytes){chunk->span->data + (chunk->address - chunk->span->start),
-					 chunk->span->end - chunk->address < chunk->usable ?
-						 chunk->span->end - chunk->address :
-						 chunk->usable};
+					 chunk->span->end - chunk->address < chunk->usable
+						 ? chunk->span->end - chunk->address
+						 : chunk->usable};
 	return hc_memory_view(&heap->process->memory, chunk->address, chunk->usable);
 }
 
@@ -208,7 +208,8 @@ void hc_chunk_request(const struct hc_heap *heap, const struct hc_chunk *chunk, 
 	uint64_t slack;
 	if (chunk->span->kind == HC_SPAN_MMAP) {
 		/* Rounded up to whole pages. */
-		slack = (UINT64_C(1) << heap->process->core->machine->page_shift) + heap->alignment - 1;
+		slack = (UINT64_C(1) << heap->process->core->machine->page_shift) +
+			heap->alignment - 1;
 	} else {
 		/* A remainder that is too small to be a chunk is handed out, too. */
 		uint64_t remainder = heap->min_chunk - heap->alignment;
@@ -238,9 +239,9 @@ const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t ad
 		else
 			high = middle;
 	}
-	return low < heap->num_specials && heap->specials[low].address == address ?
-		       &heap->specials[low] :
-		       NULL;
+	return low < heap->num_specials && heap->specials[low].address == address
+		       ? &heap->specials[low]
+		       : NULL;
 }
 
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address)

@@ -90,7 +90,8 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, 
 		blocks = hc_blocks_create(num_blocks);
 	if (!blocks)
 		return &hc_enomem;
-	struct hc_error *err = hc_array_reserve(&heap->spans, heap->num_spans, sizeof(*heap->spans));
+	struct hc_error *err =
+		hc_array_reserve(&heap->spans, heap->num_spans, sizeof(*heap->spans));
 	if (err) {
 		hc_blocks_destroy(blocks, num_blocks);
 		return err;
@@ -149,7 +150,7 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
 		return NULL;
 	}
 	struct hc_error *err = hc_array_reserve(&heap->inconsistencies, heap->num_inconsistencies,
-					   sizeof(*heap->inconsistencies));
+						sizeof(*heap->inconsistencies));
 	if (err)
 		return err;
 	va_list ap;
@@ -176,7 +177,10 @@ static void count_chunks(struct hc_span *span)
 		span->num_chunks += __builtin_popcountll(span->blocks[i].start);
 }
 
-/** Why a span must be left out, or NULL. @param missing bytes that the spans so far lack; kept up to date */
+/**
+ * Why a span must be left out, or NULL. @param missing bytes that the spans so far lack; kept up
+ * to date
+ */
 static const char *span_problem(const struct hc_heap *heap, const struct hc_span *span,
 				const struct hc_span *before, uint64_t *missing)
 {
@@ -185,7 +189,8 @@ static const char *span_problem(const struct hc_heap *heap, const struct hc_span
 	uint64_t more = span->end - span->start;
 	more -= hc_memory_present(&heap->process->memory, span->start, span->end);
 	if (more > HC_MAX_MISSING - *missing)
-		return "a chunk reaches further into missing memory than is plausible and was left out";
+		return "a chunk reaches further into missing memory than is plausible and was left "
+		       "out";
 	*missing += more;
 	return NULL;
 }
@@ -199,8 +204,8 @@ static struct hc_error *sort_spans(struct hc_heap *heap)
 	uint64_t missing = 0;
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		struct hc_span *span = &heap->spans[i];
-		const char *problem = span_problem(
-			heap, span, kept ? &heap->spans[kept - 1] : NULL, &missing);
+		const char *problem =
+			span_problem(heap, span, kept ? &heap->spans[kept - 1] : NULL, &missing);
 		if (problem) {
 			hc_blocks_destroy(span->blocks, span->num_blocks);
 			heap->partial = true;
@@ -330,7 +335,9 @@ static int compare_faults(const void *a, const void *b)
 	return (x->code > y->code) - (x->code < y->code);
 }
 
-/** Whether the header of the chunk at @p address is in doubt itself. Faults are sorted by address. */
+/**
+ * Whether the header of the chunk at @p address is in doubt itself. Faults are sorted by address.
+ */
 static bool in_doubt(const struct hc_heap *heap, uint64_t address)
 {
 	/* The field at fault lies in the header, in front of the user address. */
@@ -343,7 +350,8 @@ static bool in_doubt(const struct hc_heap *heap, uint64_t address)
 		else
 			high = middle;
 	}
-	for (; low < heap->num_inconsistencies && heap->inconsistencies[low].address < address; low++) {
+	for (; low < heap->num_inconsistencies && heap->inconsistencies[low].address < address;
+	     low++) {
 		if (heap->inconsistencies[low].fault == HC_FAULT_HEADER)
 			return true;
 	}
@@ -354,7 +362,10 @@ static bool in_doubt(const struct hc_heap *heap, uint64_t address)
 static uint64_t last_good(const struct hc_heap *heap, uint64_t address)
 {
 	struct hc_chunk chunk;
-	/* A chunk in front of memory that was left out ends its span: look at its last byte, not at what follows. */
+	/*
+	 * A chunk in front of memory that was left out ends its span: look at its last byte, not at
+	 * what follows.
+	 */
 	uint64_t before = address - 2 * heap->word_size - 1;
 	while (address > 2 * heap->word_size && hc_heap_chunk_at(heap, before, &chunk)) {
 		if (!in_doubt(heap, chunk.address))
@@ -395,13 +406,15 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 {
 	const char *path, *name = hc_allocator_foreign(process, &path);
 	if (name)
-		return hc_error_create(HC_ERROR_NO_ALLOCATOR,
-				       "the program allocates with %s (%s), whose heap this version "
-				       "can't read; analyze, maps, info, dump and grep --maps work",
-				       name, path);
-	return hc_error_create(HC_ERROR_NO_ALLOCATOR,
-			       "no glibc malloc heap found in the core; analyze, maps, info, dump and "
-			       "grep --maps work");
+		return hc_error_create(
+			HC_ERROR_NO_ALLOCATOR,
+			"the program allocates with %s (%s), whose heap this version "
+			"can't read; analyze, maps, info, dump and grep --maps work",
+			name, path);
+	return hc_error_create(
+		HC_ERROR_NO_ALLOCATOR,
+		"no glibc malloc heap found in the core; analyze, maps, info, dump and "
+		"grep --maps work");
 }
 
 static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap)
@@ -444,7 +457,8 @@ struct hc_error *hc_heap_check(struct hc_heap *heap)
 {
 	if (heap->checked)
 		return NULL;
-	struct hc_error *err = heap->allocator->check((struct hc_process *)heap->process, heap, heap->state);
+	struct hc_error *err =
+		heap->allocator->check((struct hc_process *)heap->process, heap, heap->state);
 	finish_inconsistencies(heap);
 	heap->checked = !err;
 	return err;

@@ -36,7 +36,8 @@ static const struct hc_machine machines[] = {
 		.elf_data = ELFDATA2LSB,
 		.word_size = 8,
 		.page_shift = 12,
-		/* With five-level tables more is possible, but only for who asks for it by address.
+		/*
+		 * With five-level tables more is possible, but only for who asks for it by address.
 		 */
 		.user_end = 1ULL << 47,
 		.prstatus_size = 336,

@@ -22,16 +22,17 @@ struct hc_machine {
 	uint64_t user_end;      /**< first address above user space */
 	uint16_t prstatus_size; /**< bytes of the NT_PRSTATUS payload */
 	uint16_t prstatus_cursig, prstatus_pid, prstatus_regs; /**< byte offsets */
-	uint8_t num_regs;       /**< words in the register set */
-	uint8_t pc, sp;         /**< indices into it */
-	int8_t tp;              /**< index of the thread pointer, or -1: in another note */
-	uint8_t red_zone;       /**< bytes below sp that a leaf function may use */
-	uint32_t tls_note;      /**< NT_* of the "LINUX" note with the thread pointer; 0: none */
-	uint8_t tls_selector;   /**< index of the register that selects an entry of that note, when
-				     it is a table of segment descriptors; else 0 */
-	bool tls_above_tp;      /**< static TLS lies above the thread pointer and libc's thread
-				     struct below it (variant I); else the other way round */
-	uint32_t tls_reloc;     /**< relocation of a GOT slot that holds an offset from the thread pointer */
+	uint8_t num_regs;                                      /**< words in the register set */
+	uint8_t pc, sp;                                        /**< indices into it */
+	int8_t tp;            /**< index of the thread pointer, or -1: in another note */
+	uint8_t red_zone;     /**< bytes below sp that a leaf function may use */
+	uint32_t tls_note;    /**< NT_* of the "LINUX" note with the thread pointer; 0: none */
+	uint8_t tls_selector; /**< index of the register that selects an entry of that note, when
+				   it is a table of segment descriptors; else 0 */
+	bool tls_above_tp;    /**< static TLS lies above the thread pointer and libc's thread
+				   struct below it (variant I); else the other way round */
+	uint32_t tls_reloc;   /**< relocation of a GOT slot that holds an offset from the thread
+				 pointer */
 	uint16_t prpsinfo_size, prpsinfo_pid, prpsinfo_fname, prpsinfo_psargs; /**< byte offsets */
 	const char *const *reg_names; /**< @ref num_regs names, or NULL */
 };

@@ -82,7 +82,8 @@ void hc_mappings_count_present(struct hc_mappings *mappings)
 /** Append the row of a VMA that lies above all others. */
 static struct hc_error *mappings_append(struct hc_mappings *mappings, struct hc_mapping row)
 {
-	struct hc_error *err = hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
+	struct hc_error *err =
+		hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
 	if (err)
 		return err;
 	mapping_count_present(mappings, &row);
@@ -202,7 +203,8 @@ static void mapping_set_vdso(struct hc_mapping *row)
 	row->anonymous = false;
 }
 
-/** The vdso by its auxv entry, and the kernel's data pages (vvar, vvar_vclock) directly below it.
+/**
+ * The vdso by its auxv entry, and the kernel's data pages (vvar, vvar_vclock) directly below it.
  */
 static void mappings_find_vdso(struct hc_mappings *mappings, const struct hc_core *core)
 {
@@ -262,7 +264,8 @@ static struct hc_error *append_file_row(struct core_rows *rows, const struct hc_
 	return mappings_append(rows->mappings, row);
 }
 
-/** Files that lie in no segment: gdb leaves out what it takes for unmodified read-only file pages.
+/**
+ * Files that lie in no segment: gdb leaves out what it takes for unmodified read-only file pages.
  */
 static struct hc_error *append_gap(struct core_rows *rows, uint64_t start, uint64_t end)
 {
@@ -369,8 +372,10 @@ static struct hc_error *mapping_set_note(struct hc_mapping *row, const char *not
 	return NULL;
 }
 
-/** What the kernel calls mappings that have no file (fs/proc/task_mmu.c), and libc
- * (PR_SET_VMA_ANON_NAME). */
+/**
+ * What the kernel calls mappings that have no file (fs/proc/task_mmu.c), and libc
+ * (PR_SET_VMA_ANON_NAME).
+ */
 static const struct {
 	const char *prefix;
 	enum hc_mapping_kind kind;
@@ -613,7 +618,8 @@ static struct hc_error *mappings_split(struct hc_mappings *mappings, size_t inde
 	const char *old_note = mappings->items[index].note;
 	if (old_note && !(note = strdup(old_note)))
 		return &hc_enomem;
-	struct hc_error *err = hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
+	struct hc_error *err =
+		hc_array_reserve(&mappings->items, mappings->num, sizeof(*mappings->items));
 	if (err)
 		return err;
 

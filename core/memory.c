@@ -62,8 +62,8 @@ static struct hc_error *memory_insert(struct hc_memory *memory, size_t index,
 		return NULL;
 	}
 
-	struct hc_error *err = hc_array_reserve(&memory->extents, memory->num_extents,
-					       sizeof(*memory->extents));
+	struct hc_error *err =
+		hc_array_reserve(&memory->extents, memory->num_extents, sizeof(*memory->extents));
 	if (err)
 		return err;
 	struct hc_extent *at = &memory->extents[index];

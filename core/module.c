@@ -217,8 +217,10 @@ static bool image_is_loaded(const struct loader *loader, const struct image *ima
 			continue;
 		const struct hc_mapping *row =
 			hc_mappings_find(loader->mappings, bias + phdr->vaddr);
-		/* gdb leaves unmodified code out of the core: such a row is known from NT_FILE
-		 * only, which has no flags. */
+		/*
+		 * gdb leaves unmodified code out of the core: such a row is known from NT_FILE
+		 * only, which has no flags.
+		 */
 		return row && (row->flags & PF_X || (row->path && !row->present));
 	}
 	return false;
@@ -483,7 +485,8 @@ static bool image_is_code(const struct image *image, uint64_t vaddr)
 	return false;
 }
 
-/** Text, data and bss. The bss that shares a page with data stays data: it is backed by the file.
+/**
+ * Text, data and bss. The bss that shares a page with data stays data: it is backed by the file.
  */
 static struct hc_error *module_assign_kinds(const struct loader *loader,
 					    const struct hc_module *module)
@@ -657,8 +660,10 @@ static struct hc_error *find_file(const struct loader *loader, struct hc_module 
 	return err;
 }
 
-/** The user named a file: it must be an ELF file and belong to some module, which is then the
- * program. */
+/**
+ * The user named a file: it must be an ELF file and belong to some module, which is then the
+ * program.
+ */
 static struct hc_error *check_exe(const struct loader *loader, struct hc_modules *modules)
 {
 	const char *exe = loader->options->exe;

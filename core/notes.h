@@ -2,9 +2,9 @@
  * @file
  * ELF notes of a core.
  *
- * A note area is a run of (name, type, bytes) records. Its alignment is 4 in every core that Linux and
- * gdb write, whatever p_align says. Nothing here trusts a length: a record that does not fit ends the
- * walk with an error that names its offset.
+ * A note area is a run of (name, type, bytes) records. Its alignment is 4 in every core that Linux
+ * and gdb write, whatever p_align says. Nothing here trusts a length: a record that does not fit
+ * ends the walk with an error that names its offset.
  *
  * The decoders below turn one payload into values; they don't allocate except hc_note_files().
  */
@@ -53,8 +53,8 @@ struct hc_error *hc_note_prstatus(const struct hc_note *note, const struct hc_ma
 				  struct hc_prstatus *ret);
 
 /**
- * The thread pointer out of the machine's own note (NT_386_TLS, NT_ARM_TLS), which follows the NT_PRSTATUS
- * of its thread.
+ * The thread pointer out of the machine's own note (NT_386_TLS, NT_ARM_TLS), which follows the
+ * NT_PRSTATUS of its thread.
  *
  * @return false when @p note is not that note or holds none
  */
@@ -97,7 +97,8 @@ struct hc_note_file {
  * @param[out] files_ret array, to be freed by the caller
  */
 struct hc_error *hc_note_files(const struct hc_note *note, const struct hc_machine *machine,
-			       struct hc_note_file **files_ret, size_t *num_ret, bool *truncated_ret);
+			       struct hc_note_file **files_ret, size_t *num_ret,
+			       bool *truncated_ret);
 
 /** Value of one AT_* entry of an NT_AUXV payload; false when it is not there. */
 bool hc_note_auxv(const struct hc_note *note, const struct hc_machine *machine, uint64_t type,

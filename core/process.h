@@ -2,8 +2,8 @@
  * @file
  * A dead process: everything that was read from a core before anybody thinks about heaps.
  *
- * Opens the core, builds the address space, names the mappings, loads modules and threads, in the order in
- * which each needs the one before. All verbs start here.
+ * Opens the core, builds the address space, names the mappings, loads modules and threads, in the
+ * order in which each needs the one before. All verbs start here.
  */
 #ifndef HC_CORE_PROCESS_H
 #define HC_CORE_PROCESS_H
@@ -30,7 +30,7 @@ struct hc_process {
 	struct hc_threads threads;
 	struct hc_snapshot smaps; /**< empty without --smaps */
 	struct hc_diagnostics diag;
-	unsigned jobs;            /**< at least 1 */
+	unsigned jobs; /**< at least 1 */
 };
 
 /** @return NULL, or one line that says why nothing can be analyzed (exit status 2) */

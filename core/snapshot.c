@@ -85,7 +85,8 @@ static bool vma_range(struct text *text, struct hc_vma *vma)
 	       vma->start < vma->end;
 }
 
-/** The rest of the line is the name; the kernel writes a newline in it as \012 and nothing else so.
+/**
+ * The rest of the line is the name; the kernel writes a newline in it as \012 and nothing else so.
  */
 static char *vma_name(struct text text)
 {

@@ -2,9 +2,9 @@
  * @file
  * Saved /proc/PID/maps and /proc/PID/smaps.
  *
- * One parser for both: smaps is maps with "Name: N kB" lines below each mapping. Lines that fit neither
- * end the parse with an error that names the line, except a last line without a newline (a file cut short),
- * which is dropped and reported in @ref hc_snapshot::truncated.
+ * One parser for both: smaps is maps with "Name: N kB" lines below each mapping. Lines that fit
+ * neither end the parse with an error that names the line, except a last line without a newline (a
+ * file cut short), which is dropped and reported in @ref hc_snapshot::truncated.
  */
 #ifndef HC_CORE_SNAPSHOT_H
 #define HC_CORE_SNAPSHOT_H
@@ -19,14 +19,15 @@ struct hc_vma {
 	bool shared;         /**< 's' in the permissions */
 	uint64_t offset;     /**< bytes into the file */
 	uint64_t inode;
-	char *name;          /**< path, "[heap]", "[stack]", "[anon:…]"; "" for anonymous */
-	uint64_t rss, pss, private_dirty, anonymous, swap; /**< bytes; HC_UNKNOWN_BYTES in a maps file */
+	char *name; /**< path, "[heap]", "[stack]", "[anon:…]"; "" for anonymous */
+	uint64_t rss, pss, private_dirty, anonymous,
+		swap; /**< bytes; HC_UNKNOWN_BYTES in a maps file */
 };
 
 struct hc_snapshot {
 	struct hc_vma *vmas; /**< by address */
 	size_t num_vmas;
-	bool has_usage;      /**< smaps: the byte counts are known */
+	bool has_usage; /**< smaps: the byte counts are known */
 	bool truncated;
 };
 

@@ -27,8 +27,10 @@
 /** More than any release's struct pthread takes. */
 #define HC_PTHREAD_SEARCH 0x1000
 
-/** Bytes at the front of struct pthread that every release has, in words: the part that can hold
- * pointers. */
+/**
+ * Bytes at the front of struct pthread that every release has, in words: the part that can hold
+ * pointers.
+ */
 #define HC_PTHREAD_WORDS 224
 
 /** Farthest that the static TLS of one thread reaches from the thread pointer. */
@@ -59,8 +61,10 @@ struct searcher {
 
 /* struct pthread */
 
-/** No stack has a file in it. It may have rows of several permissions: Java makes guards of its
- * own. */
+/**
+ * No stack has a file in it. It may have rows of several permissions: Java makes guards of its
+ * own.
+ */
 static bool range_is_anonymous(const struct hc_mappings *mappings, uint64_t start, uint64_t last)
 {
 	const struct hc_mapping *row = hc_mappings_find(mappings, last);
@@ -162,8 +166,10 @@ static void thread_set_block(const struct searcher *searcher, struct hc_thread *
 
 /* Stacks. */
 
-/** [live_start, stack_end) from sp. A stack pointer that is elsewhere (alternate signal stack,
- * coroutine) says nothing about this stack, so that all of it counts. */
+/**
+ * [live_start, stack_end) from sp. A stack pointer that is elsewhere (alternate signal stack,
+ * coroutine) says nothing about this stack, so that all of it counts.
+ */
 static void thread_set_live(const struct hc_machine *machine, struct hc_thread *thread)
 {
 	uint64_t sp = thread->sp;
@@ -292,8 +298,8 @@ static struct hc_error *threads_add_cached(struct hc_threads *threads,
 	if (err)
 		return err;
 	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end};
-	err = hc_mappings_assign(searcher->mappings, block->start, start,
-						  HC_MAPPING_STACK_GUARD, "exited thread");
+	err = hc_mappings_assign(searcher->mappings, block->start, start, HC_MAPPING_STACK_GUARD,
+				 "exited thread");
 	if (err)
 		return err;
 	return hc_mappings_assign(searcher->mappings, start, end, HC_MAPPING_STACK_CACHED, NULL);
@@ -309,8 +315,10 @@ static bool is_thread_block(const struct searcher *searcher, uint64_t tp, struct
 	       find_stack_block(searcher, tp, ret);
 }
 
-/** Distance of struct pthread from the page-aligned end of its block, by a thread that has one; 0:
- * unknown. */
+/**
+ * Distance of struct pthread from the page-aligned end of its block, by a thread that has one; 0:
+ * unknown.
+ */
 static uint64_t pthread_distance(const struct searcher *searcher, const struct hc_threads *threads)
 {
 	for (size_t i = 0; i < threads->num; i++) {
@@ -349,8 +357,10 @@ static bool may_hold_stack(const struct hc_mapping *row)
 	return row->kind == HC_MAPPING_ANON && row->flags & PF_W && row->present;
 }
 
-/** Where to search from: the front of a row that begins with a stack, else the end of the row's
- * last block. */
+/**
+ * Where to search from: the front of a row that begins with a stack, else the end of the row's
+ * last block.
+ */
 static uint64_t search_start(const struct searcher *searcher, size_t index, uint64_t distance)
 {
 	const struct hc_mapping *row = &searcher->mappings->items[index];

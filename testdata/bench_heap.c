@@ -4,16 +4,17 @@
  * usage: bench_heap [abort|pause] LAYOUT CHUNKS [LARGE]
  *
  *   linked  chunks of 32 bytes; each points to the next in address order
- *   tree    chunks of 32 bytes; a binary tree whose nodes lie in random order: node i's children, 2i+1 and 2i+2,
- *           are anywhere in memory
- *   mixed   chunks of 32 to 1,040 bytes, small ones being more frequent. Each points to the two that a random
- *           tree puts below it and is otherwise filled with pointers to random chunks, with numbers and with text
- *   text    the same chunks, filled with requests, replies and log lines behind the two pointers; one line in a
- *           hundred thousand says "needle in the heap", one in a thousand has the same word twice. With a second
- *           number, one more chunk of so many bytes with the same text
+ *   tree    chunks of 32 bytes; a binary tree whose nodes lie in random order: node i's children,
+ * 2i+1 and 2i+2, are anywhere in memory mixed   chunks of 32 to 1,040 bytes, small ones being more
+ * frequent. Each points to the two that a random tree puts below it and is otherwise filled with
+ * pointers to random chunks, with numbers and with text text    the same chunks, filled with
+ * requests, replies and log lines behind the two pointers; one line in a hundred thousand says
+ * "needle in the heap", one in a thousand has the same word twice. With a second number, one more
+ * chunk of so many bytes with the same text
  *
- * All chunks are reachable from one global. Prints "chunks N", "end". The order is pseudo-random with a fixed
- * seed: the same heap every time. The scratch table of addresses is mmapped and given back before the end.
+ * All chunks are reachable from one global. Prints "chunks N", "end". The order is pseudo-random
+ * with a fixed seed: the same heap every time. The scratch table of addresses is mmapped and given
+ * back before the end.
  */
 #include <malloc.h>
 #include <stdint.h>
@@ -84,11 +85,14 @@ static size_t put_line(char *p, size_t size)
 	else if (r % 1009 == 0)
 		n = snprintf(p, size, "retry=w%ux;again=w%ux\n", item, item);
 	else if (r % 3 == 0)
-		n = snprintf(p, size, "POST /user/%u/cart?channelid=%u HTTP/1.1\r\n", user, item % 37);
+		n = snprintf(p, size, "POST /user/%u/cart?channelid=%u HTTP/1.1\r\n", user,
+			     item % 37);
 	else if (r % 3 == 1)
-		n = snprintf(p, size, "user:%u:item:%u total=%u.%02u EUR\n", user, item, user % 500, item % 100);
+		n = snprintf(p, size, "user:%u:item:%u total=%u.%02u EUR\n", user, item, user % 500,
+			     item % 100);
 	else
-		n = snprintf(p, size, "2026-11-20T12:%02u:%02u worker[%u] INFO cache hit\n", user % 60, item % 60, item);
+		n = snprintf(p, size, "2026-11-20T12:%02u:%02u worker[%u] INFO cache hit\n",
+			     user % 60, item % 60, item);
 	return (size_t)n < size ? (size_t)n : size;
 }
 
@@ -111,8 +115,8 @@ int main(int argc, char **argv)
 	size_t n = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000000;
 	size_t large = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
 	int text = strcmp(layout, "text") == 0, mixed = text || strcmp(layout, "mixed") == 0;
-	void ***order = mmap(NULL, n * sizeof(*order), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1, 0);
+	void ***order = mmap(NULL, n * sizeof(*order), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (order == MAP_FAILED)
 		return 1;
@@ -127,7 +131,8 @@ int main(int argc, char **argv)
 		link_tree(order, n);
 	}
 	for (size_t i = 0; text && i < n; i++)
-		fill_text((char *)(order[i] + 2), malloc_usable_size(order[i]) - 2 * sizeof(void *));
+		fill_text((char *)(order[i] + 2),
+			  malloc_usable_size(order[i]) - 2 * sizeof(void *));
 	for (size_t i = 0; mixed && !text && i < n; i++)
 		fill(order, n, order[i], malloc_usable_size(order[i]) / sizeof(void *));
 	root = order[0];

@@ -3,8 +3,8 @@
  *
  * usage: damage abort|pause [KIND]
  *
- * Prints "live 0xADDRESS REQUESTED" and "dead 0xADDRESS REQUESTED", then for the damage done "field 0xADDRESS" (the word
- * written over) and "suspect 0xADDRESS" (the chunk in front of it). KIND is:
+ * Prints "live 0xADDRESS REQUESTED" and "dead 0xADDRESS REQUESTED", then for the damage done "field
+ * 0xADDRESS" (the word written over) and "suspect 0xADDRESS" (the chunk in front of it). KIND is:
  *   none        no damage: tests patch the core themselves
  *   overflow    strcpy() of a text that is too long for its chunk
  *   underflow   writing in front of a chunk
@@ -29,7 +29,8 @@ static size_t sizes[NUM];
 static char *volatile early[14];
 static uint32_t seed = 1;
 
-/* A pointer of which the compiler knows nothing: what is done with it here is undefined, and must be done. */
+/* A pointer of which the compiler knows nothing: what is done with it here is undefined, and must
+ * be done. */
 static void *hidden(void *p)
 {
 	__asm__ volatile("" : "+r"(p) : : "memory");
@@ -47,7 +48,8 @@ static uint32_t next_random(void)
 	return seed = seed * 1664525 + 1013904223, seed >> 8;
 }
 
-/* Mostly small; one in sixteen is large, of a few sizes only, so that large bins hold several of one size. */
+/* Mostly small; one in sixteen is large, of a few sizes only, so that large bins hold several of
+ * one size. */
 static size_t any_size(void)
 {
 	uint32_t r = next_random();
@@ -58,7 +60,8 @@ static size_t any_size(void)
 static void fill(unsigned i)
 {
 	for (size_t k = 0; k < sizes[i]; k++)
-		chunks[i][k] = i % 2 ? "record of the table, number "[k % 28] : (char)((i >> k % 4 * 8) & 7);
+		chunks[i][k] = i % 2 ? "record of the table, number "[k % 28]
+				     : (char)((i >> k % 4 * 8) & 7);
 	if (i % 2)
 		chunks[i][sizes[i] - 1] = 0;
 }
@@ -94,7 +97,8 @@ static void build(int foreign)
 /* Two neighbours at the end of the heap. */
 static void neighbours(size_t size, char **a, char **b)
 {
-	/* Empty what is free of this size first: then both come from top, the second behind the first. */
+	/* Empty what is free of this size first: then both come from top, the second behind the
+	 * first. */
 	char *last = NULL, *p;
 	unsigned tries = 0;
 
@@ -116,7 +120,8 @@ static void tell(char *field, char *suspect)
 
 static void write_over_neighbour(const char *kind)
 {
-	static const char text[] = "a name that is longer than whoever wrote this program had thought";
+	static const char text[] =
+		"a name that is longer than whoever wrote this program had thought";
 	char *a, *b;
 	unsigned word = sizeof(size_t);
 
@@ -130,7 +135,8 @@ static void write_over_neighbour(const char *kind)
 		*size_field(b) += *size_field(b) & ~(size_t)7;
 }
 
-/* The second word of a cached chunk is what tells glibc that it is free: overwrite it, and it can be freed again. */
+/* The second word of a cached chunk is what tells glibc that it is free: overwrite it, and it can
+ * be freed again. */
 static void free_twice_tcache(void)
 {
 	char *p, *q, *again;

@@ -3,9 +3,10 @@
  *
  * usage: growth [abort|pause|signal] [SESSIONS]
  *
- * A hash table in .bss, chained, holds SESSIONS (default 20,000) sessions. Each is a struct of 72 bytes (an
- * 80-byte chunk) that points to a JSON text of 200 to 455 bytes and to a key "session:N:state" in 40
- * bytes. All are reachable; nothing is lost; next to nothing is free. Prints "sessions N", "end".
+ * A hash table in .bss, chained, holds SESSIONS (default 20,000) sessions. Each is a struct of 72
+ * bytes (an 80-byte chunk) that points to a JSON text of 200 to 455 bytes and to a key
+ * "session:N:state" in 40 bytes. All are reachable; nothing is lost; next to nothing is free.
+ * Prints "sessions N", "end".
  */
 #include "manifest.h"
 
@@ -29,8 +30,8 @@ static void add(unsigned long id)
 	s->key = malloc(40);
 	snprintf(s->key, 40, "session:%lu:state", id);
 	s->state = malloc(size);
-	int n = snprintf(s->state, size, "{\"user\":%lu,\"cart\":[%lu,%lu],\"note\":\"", 70000 + id, id,
-			 id * 3);
+	int n = snprintf(s->state, size, "{\"user\":%lu,\"cart\":[%lu,%lu],\"note\":\"", 70000 + id,
+			 id, id * 3);
 	memset(s->state + n, 'a' + id % 26, size - n - 3);
 	memcpy(s->state + size - 3, "\"}", 3);
 	s->next = table[id % BUCKETS];

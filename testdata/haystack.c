@@ -3,8 +3,8 @@
  *
  * usage: haystack [abort|pause]
  *
- * Every text is put together at run time, so that it is in no other place of the process. Prints where some of them
- * are, "end".
+ * Every text is put together at run time, so that it is in no other place of the process. Prints
+ * where some of them are, "end".
  */
 #include <malloc.h>
 #include <stdint.h>
@@ -16,7 +16,8 @@ enum { TOKENS = 300, LOST = 7, JSON = 12, RUN = 100000, LARGE = 9 << 20 };
 static void *volatile kept[1024];
 static unsigned num_kept;
 
-/* Text in capitals with one added to each character of @p shifted: the text itself is not in the program. */
+/* Text in capitals with one added to each character of @p shifted: the text itself is not in the
+ * program. */
 static char *text(char *to, const char *shifted)
 {
 	char *p = to;
@@ -51,7 +52,8 @@ static void make_border(void)
 
 static void make_wide(void)
 {
-	static const uint16_t shifted[] = {'H', 's', 0xfc + 1, 0xdf + 1, 'f', '.', '5', '3', 0xd83d + 1, 0xde00 + 1};
+	static const uint16_t shifted[] = {'H', 's', 0xfc + 1, 0xdf + 1,   'f',
+					   '.', '5', '3',      0xd83d + 1, 0xde00 + 1};
 	char *p = keep(100);
 
 	for (unsigned i = 0; i < sizeof(shifted) / sizeof(*shifted); i++) {
@@ -91,7 +93,8 @@ int main(int argc, char **argv)
 	char word[32], stack_word[32];
 
 	for (unsigned i = 0; i < TOKENS; i++)
-		snprintf(keep(i % 3 ? 40 : 200), 40, "%s=%u", text(word, "UPLFO"), i % 50); /* TOKEN */
+		snprintf(keep(i % 3 ? 40 : 200), 40, "%s=%u", text(word, "UPLFO"),
+			 i % 50); /* TOKEN */
 	for (unsigned i = 0; i < LOST; i++)
 		snprintf(memset(malloc(72), 0, 72), 40, "%s=%u", text(word, "UPLFO"), i);
 	for (unsigned i = 0; i < JSON; i++)
@@ -106,7 +109,7 @@ int main(int argc, char **argv)
 	memcpy(run + RUN + 9000, text(word, "CFIJOE"), 6); /* BEHIND */
 	memset(keep(64), 'q', 5);
 	snprintf(keep(40), 40, "%s", text(word, "DBUBMPH")); /* CATALOG */
-	snprintf(keep(40), 40, "a %s b", text(word, "DBU"));  /* CAT */
+	snprintf(keep(40), 40, "a %s b", text(word, "DBU")); /* CAT */
 	char *freed = keep(3000);
 	keep(40);
 	snprintf(freed + 200, 40, "%s", text(word, "GSFF.XPSE")); /* FREE-WORD */

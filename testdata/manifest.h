@@ -1,8 +1,8 @@
 /*
  * What the programs in this folder share: telling what their heap holds, and stopping for the core.
  *
- * A manifest line is written with write(2) from a buffer on the stack: stdio would allocate. Addresses are
- * text, so that the line itself is no pointer.
+ * A manifest line is written with write(2) from a buffer on the stack: stdio would allocate.
+ * Addresses are text, so that the line itself is no pointer.
  */
 #ifndef TESTDATA_MANIFEST_H
 #define TESTDATA_MANIFEST_H

@@ -3,8 +3,9 @@
  *
  * usage: mixed [abort|pause|signal]
  *
- * Prints "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL". The mmapped ones (labels that begin with
- * "mmapped") include aligned ones, one that realloc moved with mremap, one that shrank, and one that was freed.
+ * Prints "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL". The mmapped ones (labels that
+ * begin with "mmapped") include aligned ones, one that realloc moved with mremap, one that shrank,
+ * and one that was freed.
  */
 #include <malloc.h>
 #include <stdint.h>

@@ -3,7 +3,8 @@
  *
  * usage: plain_sum FILE
  *
- * Maps the file and adds up its 64-bit words on one thread. Prints the sum, so that it has to be computed.
+ * Maps the file and adds up its 64-bit words on one thread. Prints the sum, so that it has to be
+ * computed.
  */
 #include <fcntl.h>
 #include <stdint.h>

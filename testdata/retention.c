@@ -3,9 +3,10 @@
  *
  * usage: retention [abort|pause|signal]
  *
- * 40,000 buffers of 300 to 5,899 bytes are allocated (about 124 MB) and all freed but every 4,000th: ten chunks
- * stay in use, reachable from .bss, and the last of them lies just below the top, so that nothing below it goes
- * back to the system. The peak itself was legitimate; nothing is lost.
+ * 40,000 buffers of 300 to 5,899 bytes are allocated (about 124 MB) and all freed but every
+ * 4,000th: ten chunks stay in use, reachable from .bss, and the last of them lies just below the
+ * top, so that nothing below it goes back to the system. The peak itself was legitimate; nothing is
+ * lost.
  *
  * Prints "live 0xADDRESS REQUESTED" for the ten, then glibc's own count:
  * "mallinfo arena N fordblks N uordblks N keepcost N", then "end".

@@ -1,5 +1,6 @@
 /*
- * Leaks 20-byte records, and buffers of noise: what a program without symbols and without text leaves behind.
+ * Leaks 20-byte records, and buffers of noise: what a program without symbols and without text
+ * leaves behind.
  *
  * usage: small_structs abort|pause|signal
  *

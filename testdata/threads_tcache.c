@@ -3,13 +3,13 @@
  *
  * usage: threads_tcache [abort|pause|signal] [THREADS]
  *
- * Each of THREADS (default 8) threads, and the main thread, allocates blocks of many sizes and frees a part of
- * them, so that its tcache, its arena's fastbins, unsorted list, small and large bins are all filled. Two
- * further threads have exited by then; what they leaked stays.
+ * Each of THREADS (default 8) threads, and the main thread, allocates blocks of many sizes and
+ * frees a part of them, so that its tcache, its arena's fastbins, unsorted list, small and large
+ * bins are all filled. Two further threads have exited by then; what they leaked stays.
  *
- * Prints, for each block, "live 0xADDRESS REQUESTED" or "dead 0xADDRESS", and for each thread that lives
- * "thread LWP 0xSTACK-ADDRESS". Live blocks hang in .bss; those of the exited threads are lost ("lost ..."
- * lines). Frees come last: nothing reuses a dead block.
+ * Prints, for each block, "live 0xADDRESS REQUESTED" or "dead 0xADDRESS", and for each thread that
+ * lives "thread LWP 0xSTACK-ADDRESS". Live blocks hang in .bss; those of the exited threads are
+ * lost ("lost ..." lines). Frees come last: nothing reuses a dead block.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -24,7 +24,8 @@ static pthread_barrier_t allocated, told, done;
 
 static size_t size_of(unsigned i)
 {
-	static const unsigned sizes[] = {1, 24, 25, 60, 120, 121, 500, 1000, 1040, 1500, 4000, 9000};
+	static const unsigned sizes[] = {1,   24,   25,   60,   120,  121,
+					 500, 1000, 1040, 1500, 4000, 9000};
 
 	return sizes[i % 12] + i / 300;
 }
@@ -58,8 +59,8 @@ static void release(void **mine)
 			free(mine[i]);
 			mine[i] = NULL;
 		}
-	/* A large block that no list satisfies sorts the unsorted list into the bins; what is freed after it
-	 * is unsorted again. It is freed into top. */
+	/* A large block that no list satisfies sorts the unsorted list into the bins; what is freed
+	 * after it is unsorted again. It is freed into top. */
 	void *volatile sorter = malloc(100000);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		if (stays(i) && i >= BLOCKS - 100 && size_of(i) > 1100) {

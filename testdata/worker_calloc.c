@@ -3,10 +3,11 @@
  *
  * usage: worker_calloc [abort|pause|signal] [ROUNDS]
  *
- * The thread calls calloc(1024, 8) ROUNDS times (default 500) and keeps the last result only, in a global. So
- * the thread's arena holds ROUNDS chunks of 8,208 bytes: one reachable, the others lost, none pointing to any
- * other. Prints "worker LWP", "live 0xADDRESS 8192" for the last, "lost 0xADDRESS 8192" for the others, "end".
- * Addresses pass through registers and stack of the worker, whose stack is overwritten before the end.
+ * The thread calls calloc(1024, 8) ROUNDS times (default 500) and keeps the last result only, in a
+ * global. So the thread's arena holds ROUNDS chunks of 8,208 bytes: one reachable, the others lost,
+ * none pointing to any other. Prints "worker LWP", "live 0xADDRESS 8192" for the last, "lost
+ * 0xADDRESS 8192" for the others, "end". Addresses pass through registers and stack of the worker,
+ * whose stack is overwritten before the end.
  */
 #include <pthread.h>
 #include <stdint.h>

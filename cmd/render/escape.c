@@ -14,8 +14,10 @@
 /** Longest escaped form of one byte or character: a UTF-8 character, or \xNN. */
 #define MAX_PIECE 8
 
-/** Length in bytes of a displayable multibyte character at @p p, and its columns; 0 when there is
- * none. */
+/**
+ * Length in bytes of a displayable multibyte character at @p p, and its columns; 0 when there is
+ * none.
+ */
 static size_t displayable(const uint8_t *p, size_t left, unsigned *columns_ret)
 {
 	mbstate_t state = {0};

@@ -37,8 +37,10 @@ char *hc_escape_string(const char *text, unsigned flags);
 /** Print a C string, escaped. */
 void hc_escape_print(FILE *file, const char *text, unsigned flags);
 
-/** Hexadecimal words of a chunk with no text in it: "0x55d0c2a0 0x0 0x2a …"; at most @p max
- * columns. */
+/**
+ * Hexadecimal words of a chunk with no text in it: "0x55d0c2a0 0x0 0x2a …"; at most @p max
+ * columns.
+ */
 char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, size_t max, unsigned flags);
 
 /**

@@ -2,8 +2,8 @@
  * @file
  * Bytes in hexadecimal, as xxd(1) prints them, with addresses for offsets.
  *
- * A line begins at a multiple of 16 of the address, or where the bytes begin, so that the lines of neighbouring pieces
- * agree. `xxd -r` reads it back.
+ * A line begins at a multiple of 16 of the address, or where the bytes begin, so that the lines of
+ * neighbouring pieces agree. `xxd -r` reads it back.
  */
 #ifndef HC_CMD_RENDER_HEX_H
 #define HC_CMD_RENDER_HEX_H

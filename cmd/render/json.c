@@ -48,8 +48,10 @@ static struct hc_error *write_json(struct hc_output *out, const json_t *json, si
 {
 	if (!json)
 		return &hc_enomem;
-	/* A failed write shows in the stream's error flag and is reported when the output is
-	 * closed. */
+	/*
+	 * A failed write shows in the stream's error flag and is reported when the output is
+	 * closed.
+	 */
 	json_dumpf(json, out->file, flags | JSON_REAL_PRECISION(6));
 	fputc('\n', out->file);
 	return NULL;

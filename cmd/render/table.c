@@ -211,8 +211,10 @@ static unsigned spare_room(const struct hc_table *table, const struct hc_output 
 	return used < out->width ? out->width - used : 0;
 }
 
-/** The length in bytes of a character, or of an escape sequence of escape.h, which must not be cut
- * in two. */
+/**
+ * The length in bytes of a character, or of an escape sequence of escape.h, which must not be cut
+ * in two.
+ */
 static size_t piece_size(const char *text)
 {
 	size_t size = 1;

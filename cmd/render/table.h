@@ -68,7 +68,8 @@ void hc_table_deinit(struct hc_table *table);
 /** Leave a column out of every format. */
 void hc_table_hide(struct hc_table *table, unsigned column);
 
-/** Begin a row; its cells are unknown ("-" in text, empty in CSV, null in JSON) until they are set.
+/**
+ * Begin a row; its cells are unknown ("-" in text, empty in CSV, null in JSON) until they are set.
  */
 void hc_table_add_row(struct hc_table *table);
 

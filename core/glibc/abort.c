@@ -85,8 +85,10 @@ static uint64_t next_candidate(const struct glibc *g, uint64_t at, uint64_t end)
 /** Candidates that are looked at closely; each costs a pass over the data of the modules. */
 #define MAX_CANDIDATES 16
 
-/** The page of the message: one that libc's data points to, else the first that looks like it; 0
- * when none does. */
+/**
+ * The page of the message: one that libc's data points to, else the first that looks like it; 0
+ * when none does.
+ */
 static uint64_t find_page(const struct glibc *g)
 {
 	const struct hc_mappings *mappings = &g->process->mappings;

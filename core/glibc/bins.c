@@ -2,26 +2,28 @@
  * @file
  * Free lists of an arena: fastbins and the unsorted list.
  *
- * Small and large bins need no walk: their chunks are told by the boundary tags and their sizes. Fastbin chunks look
- * in use to the tags, and unsorted ones look binned, so these lists are followed. A chunk that is on a list already
- * ends the walk (a loop, or two lists that have grown together), which also bounds it; one whose own header was
- * smashed does not, since its link still leads on.
+ * Small and large bins need no walk: their chunks are told by the boundary tags and their sizes.
+ * Fastbin chunks look in use to the tags, and unsorted ones look binned, so these lists are
+ * followed. A chunk that is on a list already ends the walk (a loop, or two lists that have grown
+ * together), which also bounds it; one whose own header was smashed does not, since its link still
+ * leads on.
  */
 #include "core/glibc/glibc.h"
 
 /** A link of a singly linked list: where it is stored, and where it leads. */
 struct link {
-	uint64_t field;  /**< address */
-	uint64_t holder; /**< user address of the chunk that the field lies in; 0: the list's head */
-	uint64_t chunk;  /**< where it leads */
+	uint64_t field; /**< address */
+	uint64_t
+		holder; /**< user address of the chunk that the field lies in; 0: the list's head */
+	uint64_t chunk; /**< where it leads */
 };
 
 static struct hc_error *broken_link(struct glibc *g, enum glibc_fault fault, const char *list,
 				    uint32_t arena, const struct link *link, const char *what)
 {
 	return hc_heap_add_inconsistency(g->heap, glibc_fault(fault, link->field, link->holder),
-					 "the %s of arena %u leads from here to 0x%jx, %s", list, arena,
-					 (uintmax_t)(link->chunk + g->params.header), what);
+					 "the %s of arena %u leads from here to 0x%jx, %s", list,
+					 arena, (uintmax_t)(link->chunk + g->params.header), what);
 }
 
 /** Broken links that a list is followed through before it is given up. */
@@ -77,9 +79,10 @@ struct hc_error *glibc_mark_fastbins(struct glibc *g)
 {
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		for (unsigned bin = 0; bin < g->state->num_fastbins; bin++) {
-			struct hc_error *err = mark_fastbin(
-				g, i, g->arenas[i].address + g->state->fastbins +
-					      (uint64_t)bin * g->params.word_size);
+			struct hc_error *err =
+				mark_fastbin(g, i,
+					     g->arenas[i].address + g->state->fastbins +
+						     (uint64_t)bin * g->params.word_size);
 			if (err)
 				return err;
 		}
@@ -88,7 +91,8 @@ struct hc_error *glibc_mark_fastbins(struct glibc *g)
 }
 
 /**
- * Follow bin 1, a doubly linked list whose head is a pseudo-chunk inside the arena, in one direction.
+ * Follow bin 1, a doubly linked list whose head is a pseudo-chunk inside the arena, in one
+ * direction.
  *
  * @param[out] whole_ret whether it came back to the head
  */
@@ -112,8 +116,8 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 				return NULL;
 			return broken_link(g, there ? GLIBC_BIN_TWICE : GLIBC_UNSORTED_LINK,
 					   "unsorted list", arena, &link,
-					   there ? "a chunk that it has passed already" :
-						   "where no chunk starts");
+					   there ? "a chunk that it has passed already"
+						 : "where no chunk starts");
 		}
 		hc_heap_set_free(g->heap, mem, HC_LIST_UNSORTED);
 		link = (struct link){mem + link_offset, mem, next};

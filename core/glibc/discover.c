@@ -2,26 +2,30 @@
  * @file
  * Find malloc's own structures without symbols, and choose their layouts.
  *
- * An empty bin is a list head that points to itself: two equal words at address a that hold a - 2W. Bin 127 is
- * never used by any release, so it is always such a pair, and it is the last one of its arena. Every self-linked
- * pair is therefore tried as "bin 127 of an arena": bins[0] lies 126 pairs before it, and everything else is placed
- * relative to bins[0]. The layout that is right is the one under which the `next` pointers of the arenas form a
- * closed ring that comes back to exactly the struct that we started from; pairs that are something else (list
- * heads of C++ programs) are named by no ring.
+ * An empty bin is a list head that points to itself: two equal words at address a that hold a - 2W.
+ * Bin 127 is never used by any release, so it is always such a pair, and it is the last one of its
+ * arena. Every self-linked pair is therefore tried as "bin 127 of an arena": bins[0] lies 126 pairs
+ * before it, and everything else is placed relative to bins[0]. The layout that is right is the one
+ * under which the `next` pointers of the arenas form a closed ring that comes back to exactly the
+ * struct that we started from; pairs that are something else (list heads of C++ programs) are named
+ * by no ring.
  *
- * main_arena lies in libc's data, or in that of a static program, so these few pages are searched first and all
- * other writable memory only when they do not have it (cores without NT_FILE). Thread arenas are reached through the
- * ring; what tells them from main_arena is the heap_info in front of them, which points back.
+ * main_arena lies in libc's data, or in that of a static program, so these few pages are searched
+ * first and all other writable memory only when they do not have it (cores without NT_FILE). Thread
+ * arenas are reached through the ring; what tells them from main_arena is the heap_info in front of
+ * them, which points back.
  *
- * Where the ring is broken, or libc's data is missing altogether, the headers of thread heaps still name their arenas;
- * and where there is no arena either, a mapping that begins with a chain of chunks is the main heap (heaps.c). The main
- * arena is then a row without an address.
+ * Where the ring is broken, or libc's data is missing altogether, the headers of thread heaps still
+ * name their arenas; and where there is no arena either, a mapping that begins with a chain of
+ * chunks is the main heap (heaps.c). The main arena is then a row without an address.
  *
- * A release that is in no table has moved bins[] within the struct, or what lies behind it. Where no known layout closes
- * a ring, every distance from the struct's start to bins[] and from `next` to system_mem is tried: the ring must come
- * back to the start, each of its arenas must have bin 127 at that distance, and sums must be possible.
+ * A release that is in no table has moved bins[] within the struct, or what lies behind it. Where
+ * no known layout closes a ring, every distance from the struct's start to bins[] and from `next`
+ * to system_mem is tried: the ring must come back to the start, each of its arenas must have bin
+ * 127 at that distance, and sums must be possible.
  *
- * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each known layout.
+ * mp_ is a neighbour of main_arena: every word-aligned place within 16 KiB is weighed against each
+ * known layout.
  */
 #include <elf.h>
 
@@ -49,8 +53,8 @@ static bool read_u32(const struct glibc *g, uint64_t address, uint64_t *ret)
 /** heap_info in front of a thread arena: it starts a page and points back to the arena. */
 static uint64_t first_heap(const struct glibc *g, uint64_t arena, unsigned *size_ret)
 {
-	const unsigned *size = g->params.word_size == 8 ? glibc_heap_info_sizes_64 :
-							  glibc_heap_info_sizes_32;
+	const unsigned *size =
+		g->params.word_size == 8 ? glibc_heap_info_sizes_64 : glibc_heap_info_sizes_32;
 	for (; *size; size++) {
 		uint64_t base = arena - *size, ar_ptr;
 		if (base & (glibc_page_size(g) - 1) || !glibc_word(g, base, &ar_ptr))
@@ -64,8 +68,8 @@ static uint64_t first_heap(const struct glibc *g, uint64_t arena, unsigned *size
 }
 
 /**
- * Read the arena at @p address under a layout; false when its fields can't be an arena's. A top chunk in memory that
- * the core lacks does not speak against it.
+ * Read the arena at @p address under a layout; false when its fields can't be an arena's. A top
+ * chunk in memory that the core lacks does not speak against it.
  */
 static bool read_arena(const struct glibc *g, const struct glibc_state_layout *layout,
 		       uint64_t address, struct glibc_arena *ret)
@@ -117,14 +121,15 @@ struct ring {
 };
 
 /**
- * Steps along `next` that one search may make, beyond the first of each try of a known layout: enough for every real process, and a bound
- * for crafted rings that many places lead into and that none closes.
+ * Steps along `next` that one search may make, beyond the first of each try of a known layout:
+ * enough for every real process, and a bound for crafted rings that many places lead into and that
+ * none closes.
  */
 #define MAX_RING_STEPS (4u * GLIBC_MAX_ARENAS)
 
 /** Follow `next` from @p start; false when some member can't be an arena. */
-static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout,
-			uint64_t start, struct ring *ret)
+static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout, uint64_t start,
+			struct ring *ret)
 {
 	hc_cleanup_free struct glibc_arena *arenas = NULL;
 	struct ring ring = {0};
@@ -154,7 +159,9 @@ static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout
 	return true;
 }
 
-/** Tell main from thread arenas; false unless exactly one member has no heap_info in front of it. */
+/**
+ * Tell main from thread arenas; false unless exactly one member has no heap_info in front of it.
+ */
 static bool sort_ring(struct glibc *g, struct ring *ring)
 {
 	size_t mains = 0, main = 0;
@@ -183,7 +190,10 @@ static bool sort_ring(struct glibc *g, struct ring *ring)
 	return true;
 }
 
-/** Whether bins[] at @p bins belong to a thread arena under any layout: it would have a heap_info in front. */
+/**
+ * Whether bins[] at @p bins belong to a thread arena under any layout: it would have a heap_info
+ * in front.
+ */
 static bool in_thread_arena(const struct glibc *g, uint64_t bins)
 {
 	unsigned size;
@@ -212,7 +222,9 @@ static void keep_ring(struct glibc *g, const struct glibc_state_layout *layout,
 	g->state = layout;
 }
 
-/** Most bytes in front of bins[] and most words behind `next` that a layout in no table may have. */
+/**
+ * Most bytes in front of bins[] and most words behind `next` that a layout in no table may have.
+ */
 #define MAX_FRONT 512
 #define MAX_TAIL 12
 
@@ -231,17 +243,22 @@ static struct glibc_state_layout make_layout(unsigned word, unsigned bins, unsig
 	return layout;
 }
 
-/** Whether every arena of a ring has its bin 127 in place, and got at least a page when it got anything. */
+/**
+ * Whether every arena of a ring has its bin 127 in place, and got at least a page when it got
+ * anything.
+ */
 static bool ring_agrees(const struct glibc *g, const struct glibc_state_layout *layout,
 			const struct ring *ring)
 {
 	for (size_t i = 0; i < ring->num; i++) {
 		const struct glibc_arena *arena = &ring->arenas[i];
-		uint64_t pair = arena->address + layout->bins + last_bin_offset(layout->word_size), fd, bk;
+		uint64_t pair = arena->address + layout->bins + last_bin_offset(layout->word_size),
+			 fd, bk;
 		if (!glibc_word(g, pair, &fd) || !glibc_word(g, pair + layout->word_size, &bk) ||
 		    fd != pair - g->params.header || bk != fd)
 			return false;
-		if (arena->top && (arena->system < glibc_page_size(g) || arena->top_size > arena->system))
+		if (arena->top &&
+		    (arena->system < glibc_page_size(g) || arena->top_size > arena->system))
 			return false;
 	}
 	return true;
@@ -281,7 +298,8 @@ static bool try_unknown(struct glibc *g, uint64_t bins)
 			g->inferred = make_layout(word, front, tail);
 			if (!follow_ring(g, &g->inferred, bins - front, &ring))
 				continue;
-			if (ring.closed && ring_agrees(g, &g->inferred, &ring) && sort_ring(g, &ring)) {
+			if (ring.closed && ring_agrees(g, &g->inferred, &ring) &&
+			    sort_ring(g, &ring)) {
 				keep_ring(g, &g->inferred, &ring);
 				return true;
 			}
@@ -298,13 +316,17 @@ static bool try_pair(struct glibc *g, uint64_t pair, enum attempt attempt)
 	uint64_t bins = pair - last_bin_offset(word);
 	if (attempt == UNKNOWN_LAYOUT)
 		return try_unknown(g, bins);
-	/* A ring that is not closed must start at the main arena: a thread arena's start can't be verified. */
+	/*
+	 * A ring that is not closed must start at the main arena: a thread arena's start can't be
+	 * verified.
+	 */
 	if (attempt == OPEN_RING && in_thread_arena(g, bins))
 		return false;
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		struct ring ring;
-		if (layout->word_size != word || !follow_ring(g, layout, bins - layout->bins, &ring))
+		if (layout->word_size != word ||
+		    !follow_ring(g, layout, bins - layout->bins, &ring))
 			continue;
 		if ((ring.closed || attempt == OPEN_RING) && sort_ring(g, &ring)) {
 			keep_ring(g, layout, &ring);
@@ -367,8 +389,8 @@ static bool search_mappings(struct glibc *g, const struct hc_mapping *const *map
 }
 
 /**
- * Closed rings are looked for everywhere first; only then may the layout be one that is in no table, and last a ring lead
- * into memory that the core lacks, since that is easily imitated.
+ * Closed rings are looked for everywhere first; only then may the layout be one that is in no
+ * table, and last a ring lead into memory that the core lacks, since that is easily imitated.
  */
 static struct hc_error *search_arenas(struct glibc *g, bool *found)
 {
@@ -396,8 +418,9 @@ static struct hc_error *search_arenas(struct glibc *g, bool *found)
 }
 
 /**
- * How well the bytes at @p address read as mp_ under a layout; 0: not at all. Most of its fields are counters with
- * relations between them; the start-up values that almost nobody tunes decide between layouts that share them.
+ * How well the bytes at @p address read as mp_ under a layout; 0: not at all. Most of its fields
+ * are counters with relations between them; the start-up values that almost nobody tunes decide
+ * between layouts that share them.
  */
 static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *layout,
 			  uint64_t address, struct glibc_par *ret)
@@ -425,7 +448,8 @@ static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *
 	if (layout->hp_pagesize && !glibc_word(g, address + layout->hp_pagesize, &hp))
 		return 0;
 	/* Where there are tcaches there is at least one bin, whatever is tuned. */
-	if (bins > 64 || (layout->tcache_bins && !bins) || count > UINT16_MAX || hp & (hp - 1) || (hp && hp < page_mask))
+	if (bins > 64 || (layout->tcache_bins && !bins) || count > UINT16_MAX || hp & (hp - 1) ||
+	    (hp && hp < page_mask))
 		return 0;
 
 	const struct glibc_arena *main = &g->arenas[0];
@@ -442,7 +466,9 @@ static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *
 	return weight;
 }
 
-/** Least weight at which mp_ is believed: the brk relation alone, or the untuned start-up values. */
+/**
+ * Least weight at which mp_ is believed: the brk relation alone, or the untuned start-up values.
+ */
 #define MIN_PAR_WEIGHT 5
 
 static void find_par(struct glibc *g)
@@ -522,7 +548,8 @@ static struct hc_error *add_arenas_of_heaps(struct glibc *g)
 {
 	uint64_t start, end, heap_max = g->params.heap_max;
 	for (size_t i = 0; glibc_next_run(g, &i, &start, &end);) {
-		for (uint64_t at = (start + heap_max - 1) & ~(heap_max - 1); at < end; at += heap_max) {
+		for (uint64_t at = (start + heap_max - 1) & ~(heap_max - 1); at < end;
+		     at += heap_max) {
 			struct hc_error *err = consider_heap(g, at);
 			if (err)
 				return err;
@@ -555,15 +582,19 @@ static struct hc_error *discover_without_main(struct glibc *g, bool *found)
 		*found = glibc_main_heap_at(g, start, end);
 	if (*found) {
 		g->heap->partial = true;
-		hc_diagnostics_add(&g->process->diag, true,
-				   "malloc's main arena is not in the core or destroyed; chunks are found "
-				   "by their headers alone, and free ones on tcache and fastbin lists of "
-				   "unknown arenas may count as in use");
+		hc_diagnostics_add(
+			&g->process->diag, true,
+			"malloc's main arena is not in the core or destroyed; chunks are found "
+			"by their headers alone, and free ones on tcache and fastbin lists of "
+			"unknown arenas may count as in use");
 	}
 	return NULL;
 }
 
-/** i386 changed MALLOC_ALIGNMENT from 8 to 16 in 2.26, with the number of fastbins (or with their removal). */
+/**
+ * i386 changed MALLOC_ALIGNMENT from 8 to 16 in 2.26, with the number of fastbins (or with their
+ * removal).
+ */
 static unsigned alignment_of(const struct glibc_state_layout *layout)
 {
 	return layout->word_size == 8 || layout->num_fastbins != 10 ? 16 : 8;

@@ -2,9 +2,10 @@
  * @file
  * What can be wrong in malloc's structures, and what malloc says when it notices.
  *
- * Each message is one that malloc.c or arena.c of the releases given prints when it meets the condition; which of them
- * a process printed depends on what it called next. Stable branches carry checks of later releases, so the release
- * that is known here may be one too old for a message that was printed.
+ * Each message is one that malloc.c or arena.c of the releases given prints when it meets the
+ * condition; which of them a process printed depends on what it called next. Stable branches carry
+ * checks of later releases, so the release that is known here may be one too old for a message that
+ * was printed.
  */
 #include <stdlib.h>
 
@@ -117,7 +118,8 @@ static const struct {
 	{GLIBC_FASTBIN_TWICE, ANY, 42, "double free or corruption (fasttop)"},
 	{GLIBC_TCACHE_UNALIGNED, 32, NOW, "malloc(): unaligned tcache chunk detected"},
 	{GLIBC_TCACHE_UNALIGNED, 32, NOW, "free(): unaligned chunk detected in tcache 2"},
-	{GLIBC_TCACHE_UNALIGNED, 32, NOW, "tcache_thread_shutdown(): unaligned tcache chunk detected"},
+	{GLIBC_TCACHE_UNALIGNED, 32, NOW,
+	 "tcache_thread_shutdown(): unaligned tcache chunk detected"},
 	{GLIBC_TCACHE_FULL, 33, 41, "free(): too many chunks detected in tcache"},
 	{GLIBC_TCACHE_COUNT, 33, NOW, "free(): too many chunks detected in tcache"},
 	{GLIBC_TCACHE_TWICE, 29, NOW, "free(): double free detected in tcache 2"},
@@ -139,7 +141,10 @@ static unsigned minor_of(const char *version)
 	return dot ? strtoul(dot + 1, NULL, 10) : 0;
 }
 
-/** The releases that this heap may be of, as minor numbers: one when libc tells, else those of its layouts. */
+/**
+ * The releases that this heap may be of, as minor numbers: one when libc tells, else those of its
+ * layouts.
+ */
 static void releases_of(const struct glibc *g, unsigned *first, unsigned *last)
 {
 	*first = *last = minor_of(g->heap->evidence.version);

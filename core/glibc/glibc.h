@@ -15,8 +15,8 @@
  *     tls.c       thread → arena, and chunks that only libc's TLS points to
  *     version.c   the release, for people; no decision depends on it
  *
- * "Chunk" in this folder means what malloc.c means, the address of the header (prev_size); "mem" is the user
- * address, which is what the heap model calls the chunk's address.
+ * "Chunk" in this folder means what malloc.c means, the address of the header (prev_size); "mem" is
+ * the user address, which is what the heap model calls the chunk's address.
  */
 #ifndef HC_CORE_GLIBC_GLIBC_H
 #define HC_CORE_GLIBC_GLIBC_H
@@ -26,12 +26,12 @@
 
 /** An arena as it was read. */
 struct glibc_arena {
-	uint64_t address;    /**< of struct malloc_state */
+	uint64_t address; /**< of struct malloc_state */
 	bool main;
 	uint32_t flags;
-	uint64_t heap;       /**< heap_info of the first heap; 0 for the main arena */
-	uint64_t top;        /**< chunk; 0 when the arena was never used */
-	uint64_t top_size;   /**< bytes; 0 when it can't be read */
+	uint64_t heap;     /**< heap_info of the first heap; 0 for the main arena */
+	uint64_t top;      /**< chunk; 0 when the arena was never used */
+	uint64_t top_size; /**< bytes; 0 when it can't be read */
 	uint64_t system, max_system;
 	int64_t attached;
 };
@@ -50,14 +50,16 @@ struct glibc {
 	struct hc_heap *heap;
 	struct glibc_params params;
 	const struct glibc_state_layout *state;
-	struct glibc_state_layout inferred; /**< what state points to when no row of the table fits */
+	struct glibc_state_layout
+		inferred;        /**< what state points to when no row of the table fits */
 	unsigned heap_info_size; /**< bytes; 0 while no thread arena was seen */
 	struct glibc_par par;
 	struct glibc_arena *arenas; /**< main first, then in ring order */
 	size_t num_arenas;
 	bool ring_closed;
 	unsigned ring_steps; /**< arenas read so far by the search for the ring */
-	bool threads_exact; /**< threads' arenas by libc's relocations, not by a vote among all words */
+	bool threads_exact;  /**< threads' arenas by libc's relocations, not by a vote among all
+				words */
 	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
 	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
 };
@@ -66,43 +68,43 @@ struct glibc {
 #define GLIBC_MAX_ARENAS 65536
 
 /**
- * What can be wrong: the numbers of hc_inconsistency::code. The table in faults.c says which messages of malloc belong
- * to each, and in which releases.
+ * What can be wrong: the numbers of hc_inconsistency::code. The table in faults.c says which
+ * messages of malloc belong to each, and in which releases.
  */
 enum glibc_fault {
-	GLIBC_SIZE_SMALL = 1,  /**< size below the smallest chunk, or not aligned */
-	GLIBC_SIZE_LARGE,      /**< size beyond the end of the heap */
-	GLIBC_SIZE_MMAPPED,    /**< bit IS_MMAPPED inside a heap */
-	GLIBC_SIZE_FOREIGN,    /**< bit NON_MAIN_ARENA of another arena */
-	GLIBC_SIZE_FALSE,      /**< a possible size that does not lead to a header */
-	GLIBC_TOP_SIZE,        /**< top's size can't be one */
-	GLIBC_TOP_END,         /**< top does not end where the heap does */
-	GLIBC_PREV_SIZE,       /**< footer of a free chunk differs from its size */
-	GLIBC_UNMERGED,        /**< free neighbours */
-	GLIBC_NO_BIN,          /**< free by its tags, but in no bin */
-	GLIBC_BIN_LINK,        /**< a list leads nowhere, or fd and bk disagree */
+	GLIBC_SIZE_SMALL = 1, /**< size below the smallest chunk, or not aligned */
+	GLIBC_SIZE_LARGE,     /**< size beyond the end of the heap */
+	GLIBC_SIZE_MMAPPED,   /**< bit IS_MMAPPED inside a heap */
+	GLIBC_SIZE_FOREIGN,   /**< bit NON_MAIN_ARENA of another arena */
+	GLIBC_SIZE_FALSE,     /**< a possible size that does not lead to a header */
+	GLIBC_TOP_SIZE,       /**< top's size can't be one */
+	GLIBC_TOP_END,        /**< top does not end where the heap does */
+	GLIBC_PREV_SIZE,      /**< footer of a free chunk differs from its size */
+	GLIBC_UNMERGED,       /**< free neighbours */
+	GLIBC_NO_BIN,         /**< free by its tags, but in no bin */
+	GLIBC_BIN_LINK,       /**< a list leads nowhere, or fd and bk disagree */
 	GLIBC_SMALL_LINK,
 	GLIBC_LARGE_LINK,
 	GLIBC_UNSORTED_LINK,
-	GLIBC_NEXTSIZE,        /**< ring of the sizes in a large bin */
-	GLIBC_BIN_SIZE,        /**< a chunk of another size than its bin's */
-	GLIBC_BIN_ORDER,       /**< large bin not sorted */
-	GLIBC_BIN_INUSE,       /**< in a bin, but in use by its tags */
+	GLIBC_NEXTSIZE,  /**< ring of the sizes in a large bin */
+	GLIBC_BIN_SIZE,  /**< a chunk of another size than its bin's */
+	GLIBC_BIN_ORDER, /**< large bin not sorted */
+	GLIBC_BIN_INUSE, /**< in a bin, but in use by its tags */
 	GLIBC_UNSORTED_INUSE,
-	GLIBC_BIN_ARENA,       /**< a chunk of another arena */
-	GLIBC_BIN_TWICE,       /**< a list comes to a chunk that it, or another, has passed */
-	GLIBC_BINMAP,          /**< bin marked empty that is not */
+	GLIBC_BIN_ARENA, /**< a chunk of another arena */
+	GLIBC_BIN_TWICE, /**< a list comes to a chunk that it, or another, has passed */
+	GLIBC_BINMAP,    /**< bin marked empty that is not */
 	GLIBC_FASTBIN_LINK,
 	GLIBC_FASTBIN_UNALIGNED,
 	GLIBC_FASTBIN_SIZE,
 	GLIBC_FASTBIN_TWICE,
 	GLIBC_TCACHE_LINK,
 	GLIBC_TCACHE_UNALIGNED,
-	GLIBC_TCACHE_COUNT,    /**< list longer than its counter */
-	GLIBC_TCACHE_FULL,     /**< counter above the limit */
+	GLIBC_TCACHE_COUNT, /**< list longer than its counter */
+	GLIBC_TCACHE_FULL,  /**< counter above the limit */
 	GLIBC_TCACHE_TWICE,
-	GLIBC_ARENA_SYSTEM,    /**< heaps do not add up to system_mem */
-	GLIBC_ARENA_HEAPS,     /**< list of heaps broken */
+	GLIBC_ARENA_SYSTEM, /**< heaps do not add up to system_mem */
+	GLIBC_ARENA_HEAPS,  /**< list of heaps broken */
 	GLIBC_ARENA_FLAGS,
 	GLIBC_ARENA_FREE_LIST, /**< list of arenas without threads */
 	GLIBC_MMAPPED_COUNT,   /**< fewer mmapped chunks than malloc counts */
@@ -142,16 +144,17 @@ struct glibc_stretch {
 };
 
 /**
- * Walk a stretch and add what is found as spans: one where all is well, more where the heap is interrupted by
- * foreign memory, missing bytes or a damaged header. After an interruption the walk resumes at the next header
- * from which a chain leads on; it does not depend on free lists.
+ * Walk a stretch and add what is found as spans: one where all is well, more where the heap is
+ * interrupted by foreign memory, missing bytes or a damaged header. After an interruption the walk
+ * resumes at the next header from which a chain leads on; it does not depend on free lists.
  */
 struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch);
 
 /**
  * Follow main-arena headers from @p first on, at most @p most of them, without marking anything.
  *
- * @param[out] end_ret where the next header would be, or the end of the pair of fenceposts that is there
+ * @param[out] end_ret where the next header would be, or the end of the pair of fenceposts that is
+ * there
  * @return how many sane headers there were
  */
 uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint64_t most,
@@ -167,7 +170,10 @@ struct hc_error *glibc_walk_arenas(struct glibc *g);
  */
 bool glibc_next_run(const struct glibc *g, size_t *i, uint64_t *start, uint64_t *end);
 
-/** Whether a chain of chunks begins at @p start, as the main heap does where no arena tells its place. */
+/**
+ * Whether a chain of chunks begins at @p start, as the main heap does where no arena tells its
+ * place.
+ */
 bool glibc_main_heap_at(const struct glibc *g, uint64_t start, uint64_t end);
 
 /** What begins a mapping of a thread arena. */
@@ -199,7 +205,8 @@ struct hc_error *glibc_mark_unsorted(struct glibc *g);
 /* tls_slots.c */
 
 /**
- * Offsets from the thread pointer of the variables in libc's TLS, as far as its relocations can be read.
+ * Offsets from the thread pointer of the variables in libc's TLS, as far as its relocations can be
+ * read.
  *
  * @param[out] ret array, freed by the caller; NULL when there are none
  */

@@ -2,19 +2,19 @@
  * @file
  * Where the arenas' memory is: the main heap, and the heaps of thread arenas.
  *
- * The main arena grows by brk from mp_.sbrk_base to its top chunk. In a clean heap the chain of chunks leads from
- * one to the other; walk.c deals with what other users of sbrk left in between.
+ * The main arena grows by brk from mp_.sbrk_base to its top chunk. In a clean heap the chain of
+ * chunks leads from one to the other; walk.c deals with what other users of sbrk left in between.
  *
- * When brk fails, or huge pages are asked for, the main arena grows by mmap instead and becomes non-contiguous. No
- * list of its stretches exists. Each begins a page, and its chain leads either to a pair of fenceposts or to the
- * end of the top chunk; their lengths add up to system_mem.
+ * When brk fails, or huge pages are asked for, the main arena grows by mmap instead and becomes
+ * non-contiguous. No list of its stretches exists. Each begins a page, and its chain leads either
+ * to a pair of fenceposts or to the end of the top chunk; their lengths add up to system_mem.
  *
- * A thread arena owns a list of heaps, each a mapping aligned to HEAP_MAX_SIZE that begins with a heap_info. The
- * newest holds the top chunk, `prev` leads to the older ones, and the first also holds the arena itself. All but
- * the newest end in a terminator: a header of size 0.
+ * A thread arena owns a list of heaps, each a mapping aligned to HEAP_MAX_SIZE that begins with a
+ * heap_info. The newest holds the top chunk, `prev` leads to the older ones, and the first also
+ * holds the arena itself. All but the newest end in a terminator: a header of size 0.
  *
- * Where libc's data is missing or destroyed, no main arena can be found; its heap still can, since its chain of
- * chunks begins a mapping.
+ * Where libc's data is missing or destroyed, no main arena can be found; its heap still can, since
+ * its chain of chunks begins a mapping.
  */
 #include <elf.h>
 
@@ -36,7 +36,10 @@ bool glibc_read_heap_info(const struct glibc *g, uint64_t base, struct glibc_hea
 	return true;
 }
 
-/** The heap of @p arena that holds @p address: HEAP_MAX_SIZE is a constant unless huge pages are asked for. */
+/**
+ * The heap of @p arena that holds @p address: HEAP_MAX_SIZE is a constant unless huge pages are
+ * asked for.
+ */
 static bool heap_for(const struct glibc *g, const struct glibc_arena *arena, uint64_t address,
 		     struct glibc_heap_info *ret)
 {
@@ -44,8 +47,8 @@ static bool heap_for(const struct glibc *g, const struct glibc_arena *arena, uin
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (!sizes[i])
 			continue;
-		if (glibc_read_heap_info(g, address & ~(sizes[i] - 1), ret) && ret->arena == arena->address &&
-		    address - ret->base < ret->mprotect_size)
+		if (glibc_read_heap_info(g, address & ~(sizes[i] - 1), ret) &&
+		    ret->arena == arena->address && address - ret->base < ret->mprotect_size)
 			return true;
 	}
 	return false;
@@ -56,7 +59,9 @@ static uint64_t round_up(uint64_t value, uint64_t alignment)
 	return (value + alignment - 1) & ~(alignment - 1);
 }
 
-/** First chunk behind a header that ends at @p end: the first place whose user address is aligned. */
+/**
+ * First chunk behind a header that ends at @p end: the first place whose user address is aligned.
+ */
 static uint64_t first_chunk(const struct glibc *g, uint64_t end)
 {
 	return round_up(end + g->params.header, g->params.alignment) - g->params.header;
@@ -67,8 +72,8 @@ static struct hc_error *walk_thread_heap(struct glibc *g, uint32_t index,
 {
 	const struct glibc_arena *arena = &g->arenas[index];
 	bool first = info->base == arena->heap;
-	uint64_t start = first_chunk(g, first ? arena->address + g->state->size :
-						info->base + g->heap_info_size);
+	uint64_t start = first_chunk(g, first ? arena->address + g->state->size
+					      : info->base + g->heap_info_size);
 	uint64_t end = info->base + info->size;
 	if (start >= end)
 		return NULL;
@@ -112,11 +117,12 @@ static struct hc_error *walk_thread_arena(struct glibc *g, uint32_t index)
 		uint64_t from = info.base + g->params.word_size, prev = info.prev;
 		if (!glibc_read_heap_info(g, prev, &info) || info.arena != arena->address) {
 			g->heap->partial = true;
-			return hc_heap_add_inconsistency(
-				g->heap, glibc_fault(GLIBC_ARENA_HEAPS, from, 0),
-				"the list of heaps of arena %u leads from here to 0x%jx, where no heap "
-				"of it begins",
-				index, (uintmax_t)prev);
+			return hc_heap_add_inconsistency(g->heap,
+							 glibc_fault(GLIBC_ARENA_HEAPS, from, 0),
+							 "the list of heaps of arena %u leads from "
+							 "here to 0x%jx, where no heap "
+							 "of it begins",
+							 index, (uintmax_t)prev);
 		}
 	}
 	if (walked != arena->system) {
@@ -130,8 +136,9 @@ static struct hc_error *walk_thread_arena(struct glibc *g, uint32_t index)
 }
 
 /**
- * Whether a mapping is called a thread's stack only because a stack pointer leads there (cores without thread pointers).
- * Since 2.43 guards are no mappings of their own, so that stacks and what malloc maps can be one mapping.
+ * Whether a mapping is called a thread's stack only because a stack pointer leads there (cores
+ * without thread pointers). Since 2.43 guards are no mappings of their own, so that stacks and what
+ * malloc maps can be one mapping.
  */
 static bool guessed_stack(const struct glibc *g, const struct hc_mapping *mapping)
 {
@@ -199,7 +206,8 @@ static struct hc_error *walk_main_stretch(struct glibc *g, uint64_t start, uint6
 }
 
 /**
- * Where a contiguous main heap ends: at the end of top, or, when top's size is smashed, where brk must have been.
+ * Where a contiguous main heap ends: at the end of top, or, when top's size is smashed, where brk
+ * must have been.
  */
 static uint64_t main_end(const struct glibc *g, uint64_t base, uint64_t run_end)
 {
@@ -253,7 +261,10 @@ static struct hc_error *walk_stretches_of_run(struct glibc *g, uint64_t start, u
 					      uint64_t *sum)
 {
 	uint64_t page = glibc_page_size(g), end, base = g->par.sbrk_base;
-	/* The brk part begins wherever sbrk_base says; static programs put their TLS in front of it. */
+	/*
+	 * The brk part begins wherever sbrk_base says; static programs put their TLS in front of
+	 * it.
+	 */
 	uint64_t at = base > start && base < run_end ? base : round_up(start, page);
 	while (at < run_end && *sum < g->arenas[0].system) {
 		if (!stretch_at(g, at, run_end, &end)) {
@@ -282,10 +293,10 @@ static struct hc_error *walk_noncontiguous(struct glibc *g)
 	if (sum == g->arenas[0].system)
 		return NULL;
 	g->heap->partial = true;
-	return hc_heap_add_inconsistency(
-		g->heap, system_fault(g, &g->arenas[0]),
-		"the main arena got %ju bytes from the system in several places, of which %ju were found",
-		(uintmax_t)g->arenas[0].system, (uintmax_t)sum);
+	return hc_heap_add_inconsistency(g->heap, system_fault(g, &g->arenas[0]),
+					 "the main arena got %ju bytes from the system in several "
+					 "places, of which %ju were found",
+					 (uintmax_t)g->arenas[0].system, (uintmax_t)sum);
 }
 
 /** Chunks in a row that make a mapping the main heap when nothing else tells. */
@@ -310,17 +321,17 @@ static void guess_top(struct glibc *g, uint64_t run_end)
 }
 
 /**
- * Without main_arena: the mappings that begin with a chain of chunks. The first is the brk heap; more, with longer
- * chains, may be what a non-contiguous arena got by mmap.
+ * Without main_arena: the mappings that begin with a chain of chunks. The first is the brk heap;
+ * more, with longer chains, may be what a non-contiguous arena got by mmap.
  */
 static struct hc_error *walk_without_arena(struct glibc *g)
 {
 	uint64_t start, end, stop;
 	for (size_t i = 0; glibc_next_run(g, &i, &start, &end);) {
 		uint64_t first = first_chunk(g, start);
-		if (g->heap->arenas[0].num_heaps ?
-			    glibc_probe(g, first, end, 4 * MIN_CHAIN, &stop) < 4 * MIN_CHAIN :
-			    !glibc_main_heap_at(g, start, end))
+		if (g->heap->arenas[0].num_heaps
+			    ? glibc_probe(g, first, end, 4 * MIN_CHAIN, &stop) < 4 * MIN_CHAIN
+			    : !glibc_main_heap_at(g, start, end))
 			continue;
 		struct hc_error *err = walk_main_stretch(g, start, end);
 		if (err)
@@ -359,8 +370,7 @@ struct hc_error *glibc_walk_arenas(struct glibc *g)
 			.top = arena->top ? arena->top + g->params.header : 0,
 			.attached_threads = arena->attached,
 		};
-		struct hc_error *err =
-			arena->main ? walk_main_arena(g) : walk_thread_arena(g, i);
+		struct hc_error *err = arena->main ? walk_main_arena(g) : walk_thread_arena(g, i);
 		if (err)
 			return err;
 	}
@@ -383,8 +393,8 @@ static struct hc_error *assign_thread_heap(struct glibc *g, uint64_t base, const
 	uint64_t heap_max = g->params.heap_max, end = rest->end;
 	if (end > base + heap_max)
 		end = base + heap_max;
-	return hc_mappings_assign(mappings, base + info.mprotect_size, end,
-				  HC_MAPPING_HEAP_RESERVE, note);
+	return hc_mappings_assign(mappings, base + info.mprotect_size, end, HC_MAPPING_HEAP_RESERVE,
+				  note);
 }
 
 /** "arena 3 (thread 4711)", with the first thread that uses it. */
@@ -397,9 +407,9 @@ static struct hc_error *arena_note(const struct glibc *g, uint32_t index, char *
 		if (g->heap->thread_arena && g->heap->thread_arena[i] == index && !users++)
 			lwp = threads->items[i].lwp;
 	}
-	int length = users == 0 ? asprintf(ret, "arena %u", index) :
-		     users == 1 ? asprintf(ret, "arena %u (thread %d)", index, lwp) :
-				  asprintf(ret, "arena %u (%zu threads)", index, users);
+	int length = users == 0   ? asprintf(ret, "arena %u", index)
+		     : users == 1 ? asprintf(ret, "arena %u (thread %d)", index, lwp)
+				  : asprintf(ret, "arena %u (%zu threads)", index, users);
 	if (length < 0) {
 		*ret = NULL;
 		return &hc_enomem;
@@ -431,7 +441,10 @@ struct hc_error *glibc_assign_arenas(struct glibc *g)
 {
 	struct hc_mappings *mappings = &g->process->mappings;
 	struct hc_error *err;
-	/* One row for the whole main heap, with what interrupts it: from the first stretch to the last. */
+	/*
+	 * One row for the whole main heap, with what interrupts it: from the first stretch to the
+	 * last.
+	 */
 	uint64_t start = UINT64_MAX, end = 0;
 	for (size_t i = 0; i < g->heap->num_spans; i++) {
 		const struct hc_span *span = &g->heap->spans[i];
@@ -441,7 +454,8 @@ struct hc_error *glibc_assign_arenas(struct glibc *g)
 		end = span->end > end ? span->end : end;
 	}
 	if (end) {
-		uint64_t top = g->arenas[0].top, top_end = top + g->arenas[0].top_size, run, run_end;
+		uint64_t top = g->arenas[0].top, top_end = top + g->arenas[0].top_size, run,
+			 run_end;
 		if (g->par.sbrk_base && g->par.sbrk_base < start)
 			start = g->par.sbrk_base;
 		/* A smashed size of top must not claim what follows the heap. */

@@ -10,8 +10,8 @@ struct glibc_params glibc_params(unsigned word_size, unsigned alignment)
 {
 	if (word_size == 8)
 		return (struct glibc_params){8, 16, 16, 0x20, 0x400, UINT64_C(64) << 20};
-	return (struct glibc_params){4,    8,   alignment,
-				     0x10, alignment == 16 ? 0x3f0 : 0x200, UINT64_C(1) << 20};
+	return (struct glibc_params){
+		4, 8, alignment, 0x10, alignment == 16 ? 0x3f0 : 0x200, UINT64_C(1) << 20};
 }
 
 unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size)
@@ -19,7 +19,10 @@ unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size)
 	bool narrow = params->word_size == 4, wide_aligned = narrow && params->alignment == 16;
 	if (size < params->first_large)
 		return narrow ? wide_aligned ? (size >> 4) + 1 : size >> 3 : size >> 4;
-	/* Each group of large bins is eight times wider than the one before; the first differs by machine. */
+	/*
+	 * Each group of large bins is eight times wider than the one before; the first differs by
+	 * machine.
+	 */
 	uint64_t first = size >> 6, limit = narrow ? wide_aligned ? 45 : 38 : 48;
 	unsigned base = narrow ? wide_aligned ? 49 : 56 : 48;
 	if (first <= limit)
@@ -34,8 +37,8 @@ unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size)
 }
 
 /*
- * Rows with equal bins[] are told apart by what follows next_free: a small attached_threads, or the size that
- * the system gave.
+ * Rows with equal bins[] are told apart by what follows next_free: a small attached_threads, or the
+ * size that the system gave.
  */
 const struct glibc_state_layout glibc_state_layouts[] = {
 	/* releases, word, bins, fastbins, number, next_free, attached_threads, size */
@@ -53,14 +56,20 @@ const struct glibc_state_layout glibc_state_layouts[] = {
 };
 const size_t glibc_num_state_layouts = NUM(glibc_state_layouts);
 
-/* The second size came with the pagesize member (2.35); on i386 with the 16-byte alignment (2.26). */
+/*
+ * The second size came with the pagesize member (2.35); on i386 with the 16-byte alignment (2.26).
+ */
 const unsigned glibc_heap_info_sizes_64[] = {48, 32, 0};
 const unsigned glibc_heap_info_sizes_32[] = {24, 16, 0};
 
-/* libc_malloc_debug.so.0, which MALLOC_CHECK_ needs since 2.34, has an mp_ of its own that ends with sbrk_base. */
+/*
+ * libc_malloc_debug.so.0, which MALLOC_CHECK_ needs since 2.34, has an mp_ of its own that ends
+ * with sbrk_base.
+ */
 const struct glibc_par_layout glibc_par_layouts[] = {
-	/* releases, word, arena_test, hp_pagesize, n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold,
-	   mmapped_mem, max_mmapped_mem, sbrk_base, tcache_bins, tcache_count, size (of the smallest) */
+	/* releases, word, arena_test, hp_pagesize, n_mmaps, n_mmaps_max, max_n_mmaps,
+	   no_dyn_threshold, mmapped_mem, max_mmapped_mem, sbrk_base, tcache_bins, tcache_count,
+	   size (of the smallest) */
 	{"2.43 and later", 8, 24, 56, 68, 72, 76, 80, 88, 96, 104, 112, 128, 136},
 	{"2.35-2.42", 8, 24, 48, 60, 64, 68, 72, 80, 88, 96, 104, 120, 136},
 	{"2.43 and later, libc_malloc_debug", 8, 24, 56, 68, 72, 76, 80, 88, 96, 104, 0, 0, 112},

@@ -1,11 +1,13 @@
 /**
  * @file
- * Layouts of glibc malloc's structures: every number that comes from a glibc release is here and nowhere else.
+ * Layouts of glibc malloc's structures: every number that comes from a glibc release is here and
+ * nowhere else.
  *
- * The rows were taken from the structure definitions of each release (malloc/malloc.c, malloc/arena.c) compiled for
- * the machine, and agree with the DWARF of the libc packages of Debian 11 to 14. "W" is the word size. A new
- * release, or a distribution's backport, is a new row; which row a core uses is decided by the structure of its
- * memory (discover.c), because stable branches and distributions have changed layouts within one version.
+ * The rows were taken from the structure definitions of each release (malloc/malloc.c,
+ * malloc/arena.c) compiled for the machine, and agree with the DWARF of the libc packages of Debian
+ * 11 to 14. "W" is the word size. A new release, or a distribution's backport, is a new row; which
+ * row a core uses is decided by the structure of its memory (discover.c), because stable branches
+ * and distributions have changed layouts within one version.
  */
 #ifndef HC_CORE_GLIBC_LAYOUT_H
 #define HC_CORE_GLIBC_LAYOUT_H
@@ -40,13 +42,16 @@ struct glibc_params {
 /** @param alignment 16 or (i386 up to 2.25) 8 */
 struct glibc_params glibc_params(unsigned word_size, unsigned alignment);
 
-/** Number of the bin that free chunks of @p size (at least the smallest) are kept in: smallbin_index, largebin_index. */
+/**
+ * Number of the bin that free chunks of @p size (at least the smallest) are kept in:
+ * smallbin_index, largebin_index.
+ */
 unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size);
 
 /**
- * struct malloc_state, the arena. Everything is placed relative to bins[], whose neighbourhood has been the same
- * since 2.10: …, top, last_remainder, bins[254], binmap[4], next, next_free?, attached_threads?, system_mem,
- * max_system_mem.
+ * struct malloc_state, the arena. Everything is placed relative to bins[], whose neighbourhood has
+ * been the same since 2.10: …, top, last_remainder, bins[254], binmap[4], next, next_free?,
+ * attached_threads?, system_mem, max_system_mem.
  */
 struct glibc_state_layout {
 	const char *releases;
@@ -57,7 +62,8 @@ struct glibc_state_layout {
 	bool next_free;        /**< has that field */
 	bool attached_threads; /**< has that field */
 	unsigned size;         /**< sizeof(struct malloc_state) */
-	unsigned unknown;      /**< words in front of system_mem that no row of the table has; 0 in the table */
+	unsigned unknown; /**< words in front of system_mem that no row of the table has; 0 in the
+			     table */
 };
 
 extern const struct glibc_state_layout glibc_state_layouts[];
@@ -110,10 +116,10 @@ struct glibc_tcache_layout {
 	unsigned word_size;
 	unsigned count_size; /**< bytes of one counter */
 	unsigned num_bins;
-	unsigned num_small;  /**< bins of one chunk size each; the others hold ranges */
-	bool counts_down;    /**< counters hold free slots, not entries */
-	unsigned entries;    /**< offset of entries[0] */
-	unsigned size;       /**< sizeof */
+	unsigned num_small; /**< bins of one chunk size each; the others hold ranges */
+	bool counts_down;   /**< counters hold free slots, not entries */
+	unsigned entries;   /**< offset of entries[0] */
+	unsigned size;      /**< sizeof */
 };
 
 extern const struct glibc_tcache_layout glibc_tcache_layouts[];

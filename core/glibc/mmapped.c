@@ -2,14 +2,15 @@
  * @file
  * Chunks that are mappings of their own.
  *
- * No list of them exists. What gives one away is its header: the size field has exactly the bit IS_MMAPPED, the
- * prev_size field holds the distance to the start of the mapping, and the two add up to whole pages (up to 2.42
- * without, from 2.43 on with one more header; a chunk satisfies only one of the two). The kernel merges neighbouring
- * anonymous mappings, so every page of anonymous memory that is nothing else may be the start of one.
+ * No list of them exists. What gives one away is its header: the size field has exactly the bit
+ * IS_MMAPPED, the prev_size field holds the distance to the start of the mapping, and the two add
+ * up to whole pages (up to 2.42 without, from 2.43 on with one more header; a chunk satisfies only
+ * one of the two). The kernel merges neighbouring anonymous mappings, so every page of anonymous
+ * memory that is nothing else may be the start of one.
  *
- * memalign moves the chunk up inside its mapping and leaves the first header in place; both describe the same
- * mapping then, and the one further up is the chunk. Since its user address is aligned to a power of two, there
- * are only as many places to look at as there are powers.
+ * memalign moves the chunk up inside its mapping and leaves the first header in place; both
+ * describe the same mapping then, and the one further up is the chunk. Since its user address is
+ * aligned to a power of two, there are only as many places to look at as there are powers.
  */
 #include "core/array.h"
 #include "core/cleanup.h"
@@ -18,8 +19,8 @@
 struct mmapped {
 	uint64_t chunk;
 	uint64_t map_start, map_end;
-	uint64_t size;    /**< of the chunk */
-	uint8_t trailer;  /**< usable size = size minus this */
+	uint64_t size;   /**< of the chunk */
+	uint8_t trailer; /**< usable size = size minus this */
 };
 
 struct mmapped_list {
@@ -33,24 +34,26 @@ static bool read_mmapped(const struct glibc *g, uint64_t chunk, uint64_t start, 
 			 struct mmapped *ret)
 {
 	uint64_t offset, field, page_mask = glibc_page_size(g) - 1;
-	if (!glibc_word(g, chunk, &offset) ||
-	    !glibc_word(g, chunk + g->params.word_size, &field) ||
+	if (!glibc_word(g, chunk, &offset) || !glibc_word(g, chunk + g->params.word_size, &field) ||
 	    (field & GLIBC_SIZE_BITS) != GLIBC_IS_MMAPPED)
 		return false;
 	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
 	bool newer = ((chunk - start + size) & page_mask) != 0;
 	uint64_t extra = newer ? g->params.header : 0, end;
 	/* From 2.43 on, bit 0 of prev_size marks a mapping of huge pages. */
-	if ((newer ? offset & ~UINT64_C(1) : offset) != chunk - start || size < g->params.min_chunk ||
-	    __builtin_add_overflow(chunk, size + extra, &end) || end < chunk || end > limit ||
-	    end & page_mask)
+	if ((newer ? offset & ~UINT64_C(1) : offset) != chunk - start ||
+	    size < g->params.min_chunk || __builtin_add_overflow(chunk, size + extra, &end) ||
+	    end < chunk || end > limit || end & page_mask)
 		return false;
 	*ret = (struct mmapped){chunk, start, end, size,
 				newer ? g->params.word_size : g->params.header};
 	return true;
 }
 
-/** The chunk whose mapping starts at the page @p start; the one furthest up when there are several headers. */
+/**
+ * The chunk whose mapping starts at the page @p start; the one furthest up when there are several
+ * headers.
+ */
 static bool find_in_page(const struct glibc *g, uint64_t start, uint64_t limit, struct mmapped *ret)
 {
 	uint64_t first = start + g->params.alignment - g->params.header, field;
@@ -122,7 +125,9 @@ static size_t first_span(const struct hc_heap *heap, uint64_t address)
 	return low;
 }
 
-/** Cut the spans and thread heaps that were found so far out of [start, end) and scan what is left. */
+/**
+ * Cut the spans and thread heaps that were found so far out of [start, end) and scan what is left.
+ */
 static struct hc_error *scan_around_heaps(const struct glibc *g, uint64_t start, uint64_t end,
 					  struct mmapped_list *list)
 {
@@ -154,10 +159,10 @@ static struct hc_error *add_chunks(struct glibc *g, const struct mmapped_list *l
 	for (size_t i = 0; i < list->num; i++) {
 		const struct mmapped *found = &list->items[i];
 		struct hc_span *span;
-		struct hc_error *err = hc_heap_add_span(
-			g->heap, HC_SPAN_MMAP, HC_ARENA_MMAP, found->chunk,
-			found->chunk + found->size, found->chunk + g->params.header, 1,
-			found->trailer, NULL, &span);
+		struct hc_error *err = hc_heap_add_span(g->heap, HC_SPAN_MMAP, HC_ARENA_MMAP,
+							found->chunk, found->chunk + found->size,
+							found->chunk + g->params.header, 1,
+							found->trailer, NULL, &span);
 		if (err)
 			return err;
 		hc_span_set_start(span, 0);
@@ -165,18 +170,21 @@ static struct hc_error *add_chunks(struct glibc *g, const struct mmapped_list *l
 	return NULL;
 }
 
-/** malloc counts too; its sum drifts by a header for each mremap in 2.43 and 2.44, so less than a page is no news. */
+/**
+ * malloc counts too; its sum drifts by a header for each mremap in 2.43 and 2.44, so less than a
+ * page is no news.
+ */
 static void reconcile(struct glibc *g, const struct mmapped_list *list)
 {
 	uint64_t counted = g->par.mmapped_mem;
 	uint64_t drift = counted > list->bytes ? counted - list->bytes : list->bytes - counted;
 	if (list->num == g->par.n_mmaps && drift < glibc_page_size(g))
 		return;
-	hc_diagnostics_add(&g->process->diag, list->num < g->par.n_mmaps,
-			   "malloc counts %ju mmapped chunks with %ju bytes, but %zu with %ju bytes "
-			   "were found; those are shown",
-			   (uintmax_t)g->par.n_mmaps, (uintmax_t)counted, list->num,
-			   (uintmax_t)list->bytes);
+	hc_diagnostics_add(
+		&g->process->diag, list->num < g->par.n_mmaps,
+		"malloc counts %ju mmapped chunks with %ju bytes, but %zu with %ju bytes "
+		"were found; those are shown",
+		(uintmax_t)g->par.n_mmaps, (uintmax_t)counted, list->num, (uintmax_t)list->bytes);
 }
 
 struct hc_error *glibc_find_mmapped(struct glibc *g)

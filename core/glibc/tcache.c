@@ -2,14 +2,16 @@
  * @file
  * Per-thread caches (tcache, 2.26 and later).
  *
- * A tcache is a chunk like any other, so it is recognised by what it holds: one counter and one list head per bin,
- * a head being NULL exactly where the counter says empty, and otherwise the user address of a chunk of that bin's
- * size. An empty one looks like any block of zeroes; it is believed when a thread's TLS points to it, or when it is
- * the first chunk of a heap, where the release that allocates it early puts it. Blocks of threads that are gone
- * (fork) are found as well.
+ * A tcache is a chunk like any other, so it is recognised by what it holds: one counter and one
+ * list head per bin, a head being NULL exactly where the counter says empty, and otherwise the user
+ * address of a chunk of that bin's size. An empty one looks like any block of zeroes; it is
+ * believed when a thread's TLS points to it, or when it is the first chunk of a heap, where the
+ * release that allocates it early puts it. Blocks of threads that are gone (fork) are found as
+ * well.
  *
- * Cached chunks look in use to the boundary tags. Their links may be mangled (safe-linking, 2.32 and later): stored
- * value = pointer XOR (address of the field >> 12). The end of a list tells: it holds 0 when it is not.
+ * Cached chunks look in use to the boundary tags. Their links may be mangled (safe-linking, 2.32
+ * and later): stored value = pointer XOR (address of the field >> 12). The end of a list tells: it
+ * holds 0 when it is not.
  */
 #include "core/array.h"
 #include "core/glibc/glibc.h"
@@ -33,7 +35,8 @@ static uint64_t counter(const struct tcache *tcache, unsigned bin)
 static uint64_t list_head(const struct tcache *tcache, unsigned bin)
 {
 	unsigned word = tcache->layout->word_size;
-	return hc_load_word(tcache->bytes.data + tcache->layout->entries + (size_t)bin * word, word);
+	return hc_load_word(tcache->bytes.data + tcache->layout->entries + (size_t)bin * word,
+			    word);
 }
 
 /** Entries in a bin's list, as its counter says. */
@@ -45,12 +48,16 @@ static uint64_t list_length(const struct tcache *tcache, unsigned bin)
 	return n < tcache->full ? tcache->full - n : 0;
 }
 
-/** A chunk that a list of @p bin may hold: one starts there, and (small bins) it has the bin's size. */
+/**
+ * A chunk that a list of @p bin may hold: one starts there, and (small bins) it has the bin's
+ * size.
+ */
 static bool fits_bin(const struct glibc *g, const struct glibc_tcache_layout *layout, unsigned bin,
 		     uint64_t mem)
 {
 	struct hc_chunk chunk;
-	if (!glibc_aligned(g, mem) || !hc_heap_chunk_at(g->heap, mem, &chunk) || chunk.address != mem)
+	if (!glibc_aligned(g, mem) || !hc_heap_chunk_at(g->heap, mem, &chunk) ||
+	    chunk.address != mem)
 		return false;
 	return bin >= layout->num_small ||
 	       chunk.size == g->params.min_chunk + (uint64_t)bin * g->params.alignment;
@@ -85,7 +92,8 @@ static struct agreement compare(const struct glibc *g, const struct tcache *tcac
 	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
 		uint64_t head = list_head(tcache, bin);
 		/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
-		bool closed = layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
+		bool closed =
+			layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
 		if (!closed && (list_length(tcache, bin) == 0) != (head == 0))
 			ret.bad++;
 		else if (head && fits_bin(g, layout, bin, head))
@@ -98,7 +106,10 @@ static struct agreement compare(const struct glibc *g, const struct tcache *tcac
 	return ret;
 }
 
-/** Bins of a struct that may be damaged before it is not recognised any more, unless as many are in order. */
+/**
+ * Bins of a struct that may be damaged before it is not recognised any more, unless as many are in
+ * order.
+ */
 #define MAX_BAD_BINS 8
 
 static bool first_of_span(const struct hc_chunk *chunk)
@@ -129,8 +140,9 @@ struct tcache_list {
 };
 
 /**
- * Whether the chunk is a tcache. Contents that agree prove it. Where nothing, or not everything, agrees, the place
- * must speak for it: a thread's TLS points there, or it is the first chunk of a heap.
+ * Whether the chunk is a tcache. Contents that agree prove it. Where nothing, or not everything,
+ * agrees, the place must speak for it: a thread's TLS points there, or it is the first chunk of a
+ * heap.
  */
 static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struct tcache *tcache)
 {
@@ -145,8 +157,8 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 	if (found.bad > MAX_BAD_BINS && found.bad > found.good)
 		return false;
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
-	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address) :
-			    first_of_span(chunk) && in_tls(g, chunk->address);
+	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address)
+			  : first_of_span(chunk) && in_tls(g, chunk->address);
 }
 
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
@@ -184,8 +196,8 @@ static uint64_t least_units(const struct glibc *g)
 }
 
 /**
- * Consider the chunks of a span that are long enough. Heaps are mostly small chunks, so blocks are passed over
- * whole when their start bits lie too close together to leave such a gap.
+ * Consider the chunks of a span that are long enough. Heaps are mostly small chunks, so blocks are
+ * passed over whole when their start bits lie too close together to leave such a gap.
  */
 static struct hc_error *search_span(const struct glibc *g, const struct hc_span *span,
 				    struct tcache_list *list)
@@ -221,8 +233,11 @@ static struct hc_error *search_span(const struct glibc *g, const struct hc_span 
 	return NULL;
 }
 
-/** Follow a list with a given idea of mangling; whether it ends in NULL after exactly its length. */
-static bool list_ends(const struct glibc *g, const struct tcache *tcache, unsigned bin, bool mangled)
+/**
+ * Follow a list with a given idea of mangling; whether it ends in NULL after exactly its length.
+ */
+static bool list_ends(const struct glibc *g, const struct tcache *tcache, unsigned bin,
+		      bool mangled)
 {
 	uint64_t mem = list_head(tcache, bin), length = list_length(tcache, bin);
 	for (uint64_t i = 0; i < length; i++) {
@@ -262,8 +277,11 @@ static bool detect_mangling(const struct glibc *g, const struct tcache_list *lis
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		for (unsigned bin = 0; bin < g->state->num_fastbins; bin++) {
 			uint64_t head;
-			if (!glibc_word(g, g->arenas[i].address + g->state->fastbins +
-						   bin * g->params.word_size, &head) || !head)
+			if (!glibc_word(g,
+					g->arenas[i].address + g->state->fastbins +
+						bin * g->params.word_size,
+					&head) ||
+			    !head)
 				continue;
 			votes[0] += fastbin_ends(g, head, false);
 			votes[1] += fastbin_ends(g, head, true);
@@ -284,16 +302,17 @@ struct follow {
 	uint64_t entries; /**< passed so far */
 };
 
-static struct hc_error *broken_link(struct glibc *g, const struct follow *at, enum glibc_fault fault,
-				    const char *what)
+static struct hc_error *broken_link(struct glibc *g, const struct follow *at,
+				    enum glibc_fault fault, const char *what)
 {
 	uint64_t holder = at->entries ? at->field : at->tcache->mem;
-	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(fault, at->field, holder),
-		"bin %u of the tcache at 0x%jx leads from here to 0x%jx, %s; %ju of its %ju entries come "
-		"before",
-		at->bin, (uintmax_t)at->tcache->mem, (uintmax_t)at->mem, what, (uintmax_t)at->entries,
-		(uintmax_t)list_length(at->tcache, at->bin));
+	return hc_heap_add_inconsistency(g->heap, glibc_fault(fault, at->field, holder),
+					 "bin %u of the tcache at 0x%jx leads from here to 0x%jx, "
+					 "%s; %ju of its %ju entries come "
+					 "before",
+					 at->bin, (uintmax_t)at->tcache->mem, (uintmax_t)at->mem,
+					 what, (uintmax_t)at->entries,
+					 (uintmax_t)list_length(at->tcache, at->bin));
 }
 
 /** Majority vote (Boyer and Moore): the key that more than half of the entries have stays. */
@@ -307,7 +326,10 @@ static void vote_key(const struct glibc *g, struct tcache *tcache, uint64_t mem,
 	*lead += tcache->key == key ? 1 : -1;
 }
 
-/** Mark the chunk that a list leads to. @param[out] goes_on whether the list can be followed through it */
+/**
+ * Mark the chunk that a list leads to. @param[out] goes_on whether the list can be followed
+ * through it
+ */
 static struct hc_error *mark_entry(struct glibc *g, const struct follow *at, bool *goes_on)
 {
 	struct hc_chunk chunk;
@@ -331,13 +353,15 @@ static struct hc_error *mark_entry(struct glibc *g, const struct follow *at, boo
 	return broken_link(g, at, GLIBC_TCACHE_LINK, "a chunk of another size");
 }
 
-static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsigned bin, uint64_t *lead)
+static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsigned bin,
+				  uint64_t *lead)
 {
 	uint64_t length = list_length(tcache, bin);
 	struct follow at = {
 		.tcache = tcache,
 		.bin = bin,
-		.field = tcache->mem + tcache->layout->entries + (uint64_t)bin * g->params.word_size,
+		.field =
+			tcache->mem + tcache->layout->entries + (uint64_t)bin * g->params.word_size,
 		.mem = list_head(tcache, bin),
 	};
 	while (at.mem && at.entries < MAX_ENTRIES) {
@@ -359,10 +383,10 @@ static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsign
 		return NULL;
 	tcache->lost += length > at.entries ? length - at.entries : 0;
 	uint64_t counter_at = tcache->mem + (uint64_t)bin * tcache->layout->count_size;
-	return hc_heap_add_inconsistency(
-		g->heap, glibc_fault(GLIBC_TCACHE_COUNT, counter_at, tcache->mem),
-		"bin %u of the tcache holds %ju chunks, but counts %ju", bin, (uintmax_t)at.entries,
-		(uintmax_t)length);
+	return hc_heap_add_inconsistency(g->heap,
+					 glibc_fault(GLIBC_TCACHE_COUNT, counter_at, tcache->mem),
+					 "bin %u of the tcache holds %ju chunks, but counts %ju",
+					 bin, (uintmax_t)at.entries, (uintmax_t)length);
 }
 
 static struct hc_error *mark_tcache(struct glibc *g, struct tcache *tcache)
@@ -399,10 +423,11 @@ static uint64_t find_keyed(struct glibc *g, uint64_t key, bool mark)
 #define MAX_RECOVERED 8
 
 /**
- * Behind a broken link lie entries that no list leads to any more. Since 2.29 each carries a key in its second word
- * (the address of its tcache, since 2.34 a random number), which is cleared when the chunk is handed out. Chunks that
- * have it are those entries, unless there are more of them than the counters promise: a thread that ended leaves its
- * key in chunks that have long been used again.
+ * Behind a broken link lie entries that no list leads to any more. Since 2.29 each carries a key in
+ * its second word (the address of its tcache, since 2.34 a random number), which is cleared when
+ * the chunk is handed out. Chunks that have it are those entries, unless there are more of them
+ * than the counters promise: a thread that ended leaves its key in chunks that have long been used
+ * again.
  */
 static void recover_lost(struct glibc *g, const struct tcache_list *list)
 {

@@ -1,18 +1,26 @@
 /**
  * @file
- * What malloc keeps in each thread's TLS: the thread's arena. And what only libc's TLS machinery points to: the dtv.
+ * What malloc keeps in each thread's TLS: the thread's arena. And what only libc's TLS machinery
+ * points to: the dtv.
  *
- * The offset of `thread_arena` from the thread pointer is the same in all threads but differs between builds. Where
- * libc's relocations can be read (tls_slots.c) it is one of a handful; elsewhere every word around the thread pointer
- * may be it. A word that equals the address of an arena votes for its offset, and the offset with the most votes wins.
+ * The offset of `thread_arena` from the thread pointer is the same in all threads but differs
+ * between builds. Where libc's relocations can be read (tls_slots.c) it is one of a handful;
+ * elsewhere every word around the thread pointer may be it. A word that equals the address of an
+ * arena votes for its offset, and the offset with the most votes wins.
  */
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
 
-/** Bytes around the thread pointer that are looked at: static TLS lies below it (x86) or above (aarch64). */
+/**
+ * Bytes around the thread pointer that are looked at: static TLS lies below it (x86) or above
+ * (aarch64).
+ */
 #define WINDOW_BELOW 0x2000
 #define WINDOW_ABOVE 0x1000
-/** Bytes below the end of a cached stack in which its thread block is looked for: more than a struct pthread has. */
+/**
+ * Bytes below the end of a cached stack in which its thread block is looked for: more than a
+ * struct pthread has.
+ */
 #define CACHED_SEARCH 0x2000
 
 static int compare_arenas(const void *a, const void *b)
@@ -35,11 +43,14 @@ static uint32_t arena_at(const struct arena_index *index, uint64_t tp, int64_t o
 	const struct glibc_arena *wanted = &key, **found;
 	if (!glibc_word(index->g, tp + offset, &key.address) || !key.address)
 		return HC_ARENA_MMAP;
-	found = bsearch(&wanted, index->sorted, index->g->num_arenas, sizeof(wanted), compare_arenas);
+	found = bsearch(&wanted, index->sorted, index->g->num_arenas, sizeof(wanted),
+			compare_arenas);
 	return found ? *found - index->g->arenas : HC_ARENA_MMAP;
 }
 
-/** The dtv of a thread: a chunk whose start nobody holds, since the pointer skips its first entry. */
+/**
+ * The dtv of a thread: a chunk whose start nobody holds, since the pointer skips its first entry.
+ */
 static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 {
 	uint64_t dtv;
@@ -53,13 +64,16 @@ static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 	    chunk.state != HC_IN_USE)
 		return NULL;
 	char *what;
-	if ((lwp ? asprintf(&what, "dtv of thread %d", lwp) :
-		   asprintf(&what, "dtv of an exited thread, kept with its stack")) < 0)
+	if ((lwp ? asprintf(&what, "dtv of thread %d", lwp)
+		 : asprintf(&what, "dtv of an exited thread, kept with its stack")) < 0)
 		return &hc_enomem;
 	return hc_heap_add_pin(g->heap, mem, what);
 }
 
-/** A stack that libc keeps for the next thread still has its dtv. Its thread block is the highest that says "self". */
+/**
+ * A stack that libc keeps for the next thread still has its dtv. Its thread block is the highest
+ * that says "self".
+ */
 static struct hc_error *pin_cached_dtv(struct glibc *g, const struct hc_stack_range *stack)
 {
 	unsigned word = g->params.word_size;
@@ -145,8 +159,8 @@ struct hc_error *glibc_assign_threads(struct glibc *g)
 	if (err)
 		return err;
 	for (size_t i = 0; i < threads->num; i++)
-		result[i] = found && threads->items[i].tp ?
-				    arena_at(&index, threads->items[i].tp, offset) :
-				    HC_ARENA_MMAP;
+		result[i] = found && threads->items[i].tp
+				    ? arena_at(&index, threads->items[i].tp, offset)
+				    : HC_ARENA_MMAP;
 	return pin_dtvs(g);
 }

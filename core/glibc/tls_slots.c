@@ -2,10 +2,10 @@
  * @file
  * Where libc keeps its TLS variables, exactly: from the relocations of its file.
  *
- * libc reaches its own `thread_arena` and `tcache` through GOT slots that the dynamic linker fills with the offset
- * from the thread pointer (R_X86_64_TPOFF64 and the like). The relocations, which lie in libc's first read-only
- * pages, name the slots; the slots, which are in the core, hold the offsets. A kernel core lacks the relocations
- * unless libc's file lends them.
+ * libc reaches its own `thread_arena` and `tcache` through GOT slots that the dynamic linker fills
+ * with the offset from the thread pointer (R_X86_64_TPOFF64 and the like). The relocations, which
+ * lie in libc's first read-only pages, name the slots; the slots, which are in the core, hold the
+ * offsets. A kernel core lacks the relocations unless libc's file lends them.
  */
 #include <elf.h>
 
@@ -55,7 +55,10 @@ static uint64_t find_dynamic(const struct glibc *g, const struct hc_module *libc
 	return 0;
 }
 
-/** DT_RELA or DT_REL. The dynamic linker has turned their addresses into absolute ones, where it could write. */
+/**
+ * DT_RELA or DT_REL. The dynamic linker has turned their addresses into absolute ones, where it
+ * could write.
+ */
 static struct relocations find_relocations(const struct glibc *g, const struct hc_module *libc)
 {
 	unsigned word = g->params.word_size;
@@ -84,11 +87,13 @@ struct hc_error *glibc_tls_offsets(const struct glibc *g, int64_t **ret, size_t 
 	struct relocations table = {0};
 	if (libc)
 		table = find_relocations(g, libc);
-	for (unsigned i = 0; table.address && i < table.size / table.entry && i < MAX_RELOCATIONS; i++) {
+	for (unsigned i = 0; table.address && i < table.size / table.entry && i < MAX_RELOCATIONS;
+	     i++) {
 		uint64_t at = table.address + (uint64_t)i * table.entry, slot, info, value;
 		if (!glibc_word(g, at, &slot) || !glibc_word(g, at + word, &info))
 			break;
-		if ((word == 8 ? info & UINT32_MAX : info & 0xff) != g->process->core->machine->tls_reloc ||
+		if ((word == 8 ? info & UINT32_MAX : info & 0xff) !=
+			    g->process->core->machine->tls_reloc ||
 		    !glibc_word(g, slot + libc->bias, &value))
 			continue;
 		int64_t offset = word == 8 ? (int64_t)value : (int32_t)value;

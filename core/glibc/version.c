@@ -1,7 +1,7 @@
 /**
  * @file
- * Which glibc release it is, for people: no decision depends on it, since stable branches and distributions have
- * changed layouts within one version.
+ * Which glibc release it is, for people: no decision depends on it, since stable branches and
+ * distributions have changed layouts within one version.
  */
 #include "core/cleanup.h"
 #include "core/glibc/glibc.h"
@@ -104,10 +104,12 @@ static unsigned confidence(const struct glibc *g)
 /** Where an inferred layout has what; empty for one of the table. */
 static struct hc_error *describe_inferred(const struct glibc *g, char **ret)
 {
-	int length = g->state == &g->inferred ?
-			     asprintf(ret, "; malloc_state fits no known release: bins at %u, system_mem at %u",
-				      g->state->bins, glibc_system_offset(g->state)) :
-			     asprintf(ret, "%s", "");
+	int length = g->state == &g->inferred
+			     ? asprintf(ret,
+					"; malloc_state fits no known release: bins at %u, "
+					"system_mem at %u",
+					g->state->bins, glibc_system_offset(g->state))
+			     : asprintf(ret, "%s", "");
 	if (length >= 0)
 		return NULL;
 	*ret = NULL;
@@ -128,8 +130,8 @@ struct hc_error *glibc_describe(struct glibc *g)
 		return &hc_enomem;
 	}
 	if (asprintf(&evidence->how,
-		     "ring of %zu arena%s %s; mp_ %s; links %s; threads' arenas by %s%s", g->num_arenas,
-		     g->num_arenas == 1 ? "" : "s",
+		     "ring of %zu arena%s %s; mp_ %s; links %s; threads' arenas by %s%s",
+		     g->num_arenas, g->num_arenas == 1 ? "" : "s",
 		     g->ring_closed ? "closed" : "not closed (memory is missing)",
 		     g->par.layout ? "found" : "not found",
 		     g->mangled ? "mangled (safe-linking)" : "plain",

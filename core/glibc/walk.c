@@ -2,22 +2,25 @@
  * @file
  * From the first header of a stretch to its end, chunk by chunk.
  *
- * A chunk's size field leads to the next header. One header costs one cache miss and the next address depends on it,
- * so one walker can't be faster than memory latency allows. A long stretch is therefore cut into pieces that are
- * walked at once, by several threads and several pieces in turn by each: a walker that does not know where a chunk starts in its piece guesses the first place from which a
- * chain of sane headers leads on. By construction a chain that meets a true header stays on true headers, and a
- * false chain fails or merges within a few steps. The pieces are joined from left to right: the true chain enters a
- * piece, is followed until it meets a start bit that the piece's walker has set, and whatever that walker had set
- * before is cleared. So the result is exactly that of a single walk, whatever was guessed. If they never meet, the
- * joiner has walked the piece itself.
+ * A chunk's size field leads to the next header. One header costs one cache miss and the next
+ * address depends on it, so one walker can't be faster than memory latency allows. A long stretch
+ * is therefore cut into pieces that are walked at once, by several threads and several pieces in
+ * turn by each: a walker that does not know where a chunk starts in its piece guesses the first
+ * place from which a chain of sane headers leads on. By construction a chain that meets a true
+ * header stays on true headers, and a false chain fails or merges within a few steps. The pieces
+ * are joined from left to right: the true chain enters a piece, is followed until it meets a start
+ * bit that the piece's walker has set, and whatever that walker had set before is cleared. So the
+ * result is exactly that of a single walk, whatever was guessed. If they never meet, the joiner has
+ * walked the piece itself.
  *
- * Where the chain breaks (a header that can't be one), the break is mended: the next place from which a chain of
- * sane headers leads on is found by looking, and the chunk with the broken header is taken to reach up to there. That
- * depends on nothing but the headers themselves, so it gives the same answer in every piece. A break costs the bytes
- * between the broken header and the next sane one, and nothing else.
+ * Where the chain breaks (a header that can't be one), the break is mended: the next place from
+ * which a chain of sane headers leads on is found by looking, and the chunk with the broken header
+ * is taken to reach up to there. That depends on nothing but the headers themselves, so it gives
+ * the same answer in every piece. A break costs the bytes between the broken header and the next
+ * sane one, and nothing else.
  *
- * Pairs of fenceposts, which sysmalloc leaves where foreign memory follows (somebody else's sbrk), end a span; the
- * next one begins at the next chain. They are no damage.
+ * Pairs of fenceposts, which sysmalloc leaves where foreign memory follows (somebody else's sbrk),
+ * end a span; the next one begins at the next chain. They are no damage.
  */
 #include "core/glibc/glibc.h"
 #include "core/array.h"
@@ -31,27 +34,34 @@
 /** Sane headers in a row before a guess at a chain is believed. A wrong guess costs only time. */
 #define GUESS_LENGTH 64
 /**
- * The same where a break is mended. Fewer, since there may be more damage near; more would lose all sound chunks
- * between two breaks that lie closer together.
+ * The same where a break is mended. Fewer, since there may be more damage near; more would lose all
+ * sound chunks between two breaks that lie closer together.
  */
 #define MEND_LENGTH 4
-/** Less still where another break follows before so many; bytes behind a break that are searched for them. */
+/**
+ * Less still where another break follows before so many; bytes behind a break that are searched
+ * for them.
+ */
 #define BETWEEN_LENGTH 2
 #define BETWEEN_WINDOW (UINT64_C(8) << 10)
-/** Headers in a row inside a guessed chunk that prove the guess wrong, and bytes of it that are searched for them. */
+/**
+ * Headers in a row inside a guessed chunk that prove the guess wrong, and bytes of it that are
+ * searched for them.
+ */
 #define HIDING_LENGTH 16
 #define HIDING_WINDOW (UINT64_C(64) << 10)
 
 /** Bytes that are walked, in one piece of memory. Offsets count from the first header. */
 struct chain {
 	const uint8_t *data;
-	uint64_t size;         /**< bytes; a chunk may end here, but not beyond */
+	uint64_t size; /**< bytes; a chunk may end here, but not beyond */
 	struct hc_block *blocks;
 	unsigned word, header, unit_shift;
 	uint64_t min_chunk;
-	uint64_t bad_bits;     /**< bits that no size field of this stretch has */
-	uint64_t top;          /**< offset of the top chunk, whose end need not be aligned; NO_TOP */
-	uint64_t reach;        /**< bytes to the end of the stretch; more than size when bytes are missing */
+	uint64_t bad_bits; /**< bits that no size field of this stretch has */
+	uint64_t top;      /**< offset of the top chunk, whose end need not be aligned; NO_TOP */
+	uint64_t reach; /**< bytes to the end of the stretch; more than size when bytes are missing
+			 */
 };
 
 #define NO_TOP UINT64_MAX
@@ -114,8 +124,8 @@ static uint64_t walk_chain(const struct chain *chain, uint64_t offset, uint64_t 
 }
 
 /**
- * Whether @p length sane headers follow each other from @p offset on, or lead straight to the end. Where a header says
- * that the chunk before it is free, that chunk's footer must agree.
+ * Whether @p length sane headers follow each other from @p offset on, or lead straight to the end.
+ * Where a header says that the chunk before it is free, that chunk's footer must agree.
  */
 static bool leads_on(const struct chain *chain, uint64_t offset, unsigned length)
 {
@@ -140,13 +150,14 @@ static bool leads_on(const struct chain *chain, uint64_t offset, unsigned length
 }
 
 /**
- * A long chain of sane headers inside the chunk that the header at @p offset describes; NO_OFFSET without one. Where
- * there is one, that header is false: three letters and a zero make a size of megabytes that may well end at a true
- * header.
+ * A long chain of sane headers inside the chunk that the header at @p offset describes; NO_OFFSET
+ * without one. Where there is one, that header is false: three letters and a zero make a size of
+ * megabytes that may well end at a true header.
  */
 static uint64_t hidden_chain(const struct chain *chain, uint64_t offset)
 {
-	uint64_t field, size = chunk_size(chain, offset, &field), step = UINT64_C(1) << chain->unit_shift;
+	uint64_t field, size = chunk_size(chain, offset, &field),
+			step = UINT64_C(1) << chain->unit_shift;
 	uint64_t end = offset + size, window = size < HIDING_WINDOW ? end : offset + HIDING_WINDOW;
 	for (uint64_t at = offset + step; at < window; at += step) {
 		uint64_t next = at;
@@ -162,7 +173,10 @@ static uint64_t hidden_chain(const struct chain *chain, uint64_t offset)
 	return NO_OFFSET;
 }
 
-/** Whether the header at @p offset, which says that the chunk before it is free, is right about its size. */
+/**
+ * Whether the header at @p offset, which says that the chunk before it is free, is right about its
+ * size.
+ */
 static bool ends_free_chunk(const struct chain *chain, uint64_t broken, uint64_t offset)
 {
 	uint64_t size = hc_load_word(chain->data + offset, chain->word), field;
@@ -175,9 +189,9 @@ static bool ends_free_chunk(const struct chain *chain, uint64_t broken, uint64_t
 /**
  * First offset in [from, to) from which a chain leads on, or @p to.
  *
- * @param broken where the chain broke, or NO_OFFSET when this is a first guess. A header whose chunk before is free
- *               is believed only when that chunk is the broken one (its footer, the prev_size field here, then
- *               says how long it is), or when its own header agrees with its footer.
+ * @param broken where the chain broke, or NO_OFFSET when this is a first guess. A header whose
+ * chunk before is free is believed only when that chunk is the broken one (its footer, the
+ * prev_size field here, then says how long it is), or when its own header agrees with its footer.
  */
 static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t from, uint64_t to)
 {
@@ -185,10 +199,11 @@ static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t 
 		uint64_t field;
 		if (!chunk_size(chain, at, &field))
 			continue;
-		if (!(field & GLIBC_PREV_INUSE) && (broken == NO_OFFSET || !ends_free_chunk(chain, broken, at)))
+		if (!(field & GLIBC_PREV_INUSE) &&
+		    (broken == NO_OFFSET || !ends_free_chunk(chain, broken, at)))
 			continue;
-		if (broken == NO_OFFSET ? leads_on(chain, at, GUESS_LENGTH) :
-					  leads_on(chain, at, MEND_LENGTH) &&
+		if (broken == NO_OFFSET ? leads_on(chain, at, GUESS_LENGTH)
+					: leads_on(chain, at, MEND_LENGTH) &&
 						  hidden_chain(chain, at) == NO_OFFSET)
 			return at;
 	}
@@ -198,17 +213,19 @@ static uint64_t find_chain(const struct chain *chain, uint64_t broken, uint64_t 
 /** What a stretch looks like where no chunk's header was accepted. */
 enum interruption {
 	REACHED_END,
-	FENCEPOSTS, /**< a header-sized filler and a header-sized fencepost: foreign memory follows */
-	TERMINATOR, /**< filler and a header of size 0: the end of a thread heap that has a successor */
+	FENCEPOSTS, /**< a header-sized filler and a header-sized fencepost: foreign memory follows
+		     */
+	TERMINATOR, /**< filler and a header of size 0: the end of a thread heap that has a
+		       successor */
 	MISSING,    /**< the core's bytes end here */
 	DAMAGED,
 };
 
 static uint64_t field_at(const struct chain *chain, uint64_t offset)
 {
-	return offset + 2 * chain->word <= chain->size ?
-		       hc_load_word(chain->data + offset + chain->word, chain->word) :
-		       0;
+	return offset + 2 * chain->word <= chain->size
+		       ? hc_load_word(chain->data + offset + chain->word, chain->word)
+		       : 0;
 }
 
 static enum interruption what_is_at(const struct chain *chain, uint64_t offset)
@@ -230,11 +247,12 @@ static enum interruption what_is_at(const struct chain *chain, uint64_t offset)
 	if (left >= header && left < header + unit && field_at(chain, offset) == GLIBC_PREV_INUSE)
 		return TERMINATOR;
 	if (more_follows) {
-		/* The chunk here may be sound and merely reach beyond the bytes that the core has. */
+		/*
+		 * The chunk here may be sound and merely reach beyond the bytes that the core has.
+		 */
 		uint64_t size = field_at(chain, offset) & ~(uint64_t)GLIBC_SIZE_BITS;
-		if (left < 2 * chain->word ||
-		    (size > left && size <= chain->reach - offset &&
-		     !(field_at(chain, offset) & chain->bad_bits)))
+		if (left < 2 * chain->word || (size > left && size <= chain->reach - offset &&
+					       !(field_at(chain, offset) & chain->bad_bits)))
 			return MISSING;
 	}
 	return DAMAGED;
@@ -261,8 +279,9 @@ static struct hc_error *add_damage(struct damages *damages, struct damage damage
 }
 
 /**
- * A chain that ends at another break before @p resume, where a long one begins: sound chunks between two breaks that lie
- * close together. The nearest one, or @p resume. However wrong the guess, the walk is back on the true chain at @p resume.
+ * A chain that ends at another break before @p resume, where a long one begins: sound chunks
+ * between two breaks that lie close together. The nearest one, or @p resume. However wrong the
+ * guess, the walk is back on the true chain at @p resume.
  */
 static uint64_t find_between(const struct chain *chain, uint64_t broken, uint64_t resume)
 {
@@ -286,23 +305,27 @@ static uint64_t find_between(const struct chain *chain, uint64_t broken, uint64_
 }
 
 /**
- * The header at @p resume may say that a free chunk is before it, and that one's header agree on its size. When it begins
- * inside the chunk before the break, in front of the break, then that chunk's size is false: it ends there at the latest.
- * The sound chunks that it hides are those that lead exactly to the free one.
+ * The header at @p resume may say that a free chunk is before it, and that one's header agree on
+ * its size. When it begins inside the chunk before the break, in front of the break, then that
+ * chunk's size is false: it ends there at the latest. The sound chunks that it hides are those that
+ * lead exactly to the free one.
  *
  * @return where the first chunk behind the false one begins; NO_OFFSET when nothing proves it false
  */
-static uint64_t find_hidden_by(const struct chain *chain, uint64_t falsified, uint64_t broken, uint64_t resume)
+static uint64_t find_hidden_by(const struct chain *chain, uint64_t falsified, uint64_t broken,
+			       uint64_t resume)
 {
 	uint64_t step = UINT64_C(1) << chain->unit_shift, field, prev_size;
 	if (resume == chain->size || !chunk_size(chain, resume, &field) || field & GLIBC_PREV_INUSE)
 		return NO_OFFSET;
 	prev_size = hc_load_word(chain->data + resume, chain->word);
-	if (prev_size > resume - falsified || resume - prev_size <= falsified || resume - prev_size >= broken ||
-	    prev_size & (step - 1) || chunk_size(chain, resume - prev_size, &field) != prev_size)
+	if (prev_size > resume - falsified || resume - prev_size <= falsified ||
+	    resume - prev_size >= broken || prev_size & (step - 1) ||
+	    chunk_size(chain, resume - prev_size, &field) != prev_size)
 		return NO_OFFSET;
 	uint64_t freed = resume - prev_size;
-	for (uint64_t at = falsified + step; at < freed && freed - falsified <= BETWEEN_WINDOW; at += step) {
+	for (uint64_t at = falsified + step; at < freed && freed - falsified <= BETWEEN_WINDOW;
+	     at += step) {
 		uint64_t next = at, size;
 		if (!chunk_size(chain, at, &field) || !(field & GLIBC_PREV_INUSE))
 			continue;
@@ -318,15 +341,15 @@ static uint64_t find_hidden_by(const struct chain *chain, uint64_t falsified, ui
 }
 
 /**
- * Where the chain resumes behind the break at @p *broken. When that proves the chunk @p before the break (or NO_OFFSET) to
- * be the false one, that is what is broken.
+ * Where the chain resumes behind the break at @p *broken. When that proves the chunk @p before the
+ * break (or NO_OFFSET) to be the false one, that is what is broken.
  */
 static uint64_t find_resumption(const struct chain *chain, uint64_t before, uint64_t *broken)
 {
 	uint64_t step = UINT64_C(1) << chain->unit_shift;
 	uint64_t resume = find_chain(chain, *broken, *broken + step, chain->size);
-	uint64_t hidden = before == NO_OFFSET ? NO_OFFSET :
-						find_hidden_by(chain, before, *broken, resume);
+	uint64_t hidden =
+		before == NO_OFFSET ? NO_OFFSET : find_hidden_by(chain, before, *broken, resume);
 	if (hidden == NO_OFFSET)
 		return find_between(chain, *broken, resume);
 	*broken = before;
@@ -334,8 +357,8 @@ static uint64_t find_resumption(const struct chain *chain, uint64_t before, uint
 }
 
 /**
- * Mend the break at @p *offset: the chunk there reaches up to the next chain. Unless the chunk before it led the walk
- * astray with a size that is sane but false; then that one is mended.
+ * Mend the break at @p *offset: the chunk there reaches up to the next chain. Unless the chunk
+ * before it led the walk astray with a size that is sane but false; then that one is mended.
  *
  * @param[out] goes_on whether the walk can go on, at the new @p *offset
  */
@@ -350,7 +373,8 @@ static struct hc_error *mend(const struct chain *chain, uint64_t *offset, uint64
 	if (before != NO_OFFSET)
 		resume = hidden_chain(chain, before);
 	if (resume == NO_OFFSET && broken == chain->top)
-		resume = chain->size; /* behind a broken top there is only what was freed long ago */
+		resume =
+			chain->size; /* behind a broken top there is only what was freed long ago */
 	else if (resume == NO_OFFSET)
 		resume = find_resumption(chain, before, &broken);
 	else
@@ -398,10 +422,9 @@ static void walk_in_turn(const struct chain *chain, struct piece *pieces, size_t
 		for (size_t i = 0; i < num;) {
 			struct piece *piece = walking[i];
 			uint64_t stop = piece->end + 1;
-			piece->end = piece->end < piece->to ?
-					     walk_chain(chain, piece->end, stop, piece->last,
-							&piece->last) :
-					     piece->end;
+			piece->end = piece->end < piece->to ? walk_chain(chain, piece->end, stop,
+									 piece->last, &piece->last)
+							    : piece->end;
 			if (piece->end < stop)
 				walking[i] = walking[--num];
 			else
@@ -426,8 +449,8 @@ static struct hc_error *walk_pieces(void *ctx, unsigned worker, size_t task)
 	for (size_t i = 0; i < num; i++) {
 		pieces[i].last = NO_UNIT;
 		pieces[i].end = pieces[i].from ? find_chain(work->chain, NO_OFFSET, pieces[i].from,
-							    pieces[i].to) :
-						 0;
+							    pieces[i].to)
+					       : 0;
 	}
 	walk_in_turn(work->chain, pieces, num);
 	for (size_t i = 0; i < num; i++) {
@@ -476,8 +499,8 @@ static struct hc_error *take_over(const struct piece *piece, uint64_t *offset, u
 }
 
 /**
- * Let the true chain, which stands at @p *offset, enter a piece. Leaves it at or behind piece->to, or where the chain
- * ends.
+ * Let the true chain, which stands at @p *offset, enter a piece. Leaves it at or behind piece->to,
+ * or where the chain ends.
  */
 static struct hc_error *join_piece(const struct chain *chain, const struct piece *piece,
 				   uint64_t *offset, uint64_t *previous, struct damages *damages)
@@ -510,8 +533,9 @@ static struct hc_error *join_piece(const struct chain *chain, const struct piece
 	return NULL;
 }
 
-static struct hc_error *join_pieces(const struct chain *chain, const struct piece *pieces, size_t num,
-				    uint64_t *end_ret, uint64_t *last_ret, struct damages *damages)
+static struct hc_error *join_pieces(const struct chain *chain, const struct piece *pieces,
+				    size_t num, uint64_t *end_ret, uint64_t *last_ret,
+				    struct damages *damages)
 {
 	uint64_t offset = 0, previous = NO_UNIT;
 	struct hc_error *err = take_over(&pieces[0], &offset, &previous, damages);
@@ -549,8 +573,7 @@ static struct hc_error *walk_whole(const struct chain *chain, unsigned jobs, boo
 		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
 	}
 	struct piecewise work = {chain, pieces, num};
-	struct hc_error *err =
-		hc_parallel_for(jobs, (num + LANES - 1) / LANES, walk_pieces, &work);
+	struct hc_error *err = hc_parallel_for(jobs, (num + LANES - 1) / LANES, walk_pieces, &work);
 	if (!err)
 		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
 	for (uint64_t i = 0; i < num; i++)
@@ -562,16 +585,16 @@ struct walker {
 	struct glibc *g;
 	const struct glibc_stretch *stretch;
 	struct chain chain;
-	uint64_t start; /**< address of chain.data */
+	uint64_t start;      /**< address of chain.data */
 	uint64_t num_blocks; /**< of chain.blocks, which outlive a span when much is left of them */
 	unsigned jobs;
 	bool behind_fence; /**< fenceposts were met: more may come, so nothing is walked ahead */
 };
 
 /**
- * The planes of a span of @p num blocks. They were made for all that might have come; a heap with many interruptions
- * needs less. Then they are copied, so that what a span costs is in proportion to the span, and the large ones are
- * kept, clear again, for the next one.
+ * The planes of a span of @p num blocks. They were made for all that might have come; a heap with
+ * many interruptions needs less. Then they are copied, so that what a span costs is in proportion
+ * to the span, and the large ones are kept, clear again, for the next one.
  */
 static struct hc_block *take_blocks(struct walker *w, uint64_t num)
 {
@@ -603,8 +626,8 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 }
 
 /**
- * The filler of a terminated heap may be an ordinary-looking chunk of two headers; what gives it away is that it
- * lacks the bit which every chunk in use in a thread arena has.
+ * The filler of a terminated heap may be an ordinary-looking chunk of two headers; what gives it
+ * away is that it lacks the bit which every chunk in use in a thread arena has.
  */
 static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
 {
@@ -633,7 +656,8 @@ static struct hc_error *close_with_fence(struct walker *w, uint64_t offset, uint
 }
 
 /** What is wrong with the header at @p offset, in which the walk could not believe. */
-static enum glibc_fault header_fault(const struct walker *w, uint64_t offset, const char **words_ret)
+static enum glibc_fault header_fault(const struct walker *w, uint64_t offset,
+				     const char **words_ret)
 {
 	const struct chain *chain = &w->chain;
 	uint64_t field = field_at(chain, offset), size = field & ~(uint64_t)GLIBC_SIZE_BITS;
@@ -643,8 +667,8 @@ static enum glibc_fault header_fault(const struct walker *w, uint64_t offset, co
 		return GLIBC_TOP_SIZE;
 	}
 	if (size < chain->min_chunk || size & (((uint64_t)1 << chain->unit_shift) - 1)) {
-		*words_ret = size < chain->min_chunk ? "is smaller than any chunk" :
-						       "is not a multiple of the alignment";
+		*words_ret = size < chain->min_chunk ? "is smaller than any chunk"
+						     : "is not a multiple of the alignment";
 		return GLIBC_SIZE_SMALL;
 	}
 	if (field & GLIBC_IS_MMAPPED) {
@@ -676,24 +700,29 @@ static struct hc_error *report_damage(struct walker *w, const struct damage *dam
 			"the size field 0x%jx %s; no chain of chunks resumes in the %ju bytes that "
 			"follow, which were left out",
 			(uintmax_t)field, words, (uintmax_t)left);
-	return hc_heap_add_inconsistency(
-		w->g->heap, fault,
-		"the size field 0x%jx %s; the chain of chunks resumes %ju bytes further on, so that "
-		"is taken for the size",
-		(uintmax_t)field, words, (uintmax_t)(damage->resume - damage->offset));
+	return hc_heap_add_inconsistency(w->g->heap, fault,
+					 "the size field 0x%jx %s; the chain of chunks resumes %ju "
+					 "bytes further on, so that "
+					 "is taken for the size",
+					 (uintmax_t)field, words,
+					 (uintmax_t)(damage->resume - damage->offset));
 }
 
 /**
- * Whether the chunk before a broken header is free lay in that header. A chunk is in a bin when the chunks that its fd
- * and bk lead to lead back.
+ * Whether the chunk before a broken header is free lay in that header. A chunk is in a bin when the
+ * chunks that its fd and bk lead to lead back.
  */
 static void restore_free(struct walker *w, const struct damage *damage)
 {
 	const struct chain *chain = &w->chain;
 	uint64_t unit = damage->offset >> chain->unit_shift, fd, bk, back, forth;
-	/* The header before is the nearest start bit: look no further back than a few blocks at a time. */
+	/*
+	 * The header before is the nearest start bit: look no further back than a few blocks at a
+	 * time.
+	 */
 	uint64_t block = unit / HC_UNITS_PER_BLOCK;
-	uint64_t bits = chain->blocks[block].start & ((UINT64_C(1) << unit % HC_UNITS_PER_BLOCK) - 1);
+	uint64_t bits =
+		chain->blocks[block].start & ((UINT64_C(1) << unit % HC_UNITS_PER_BLOCK) - 1);
 	while (!bits && block)
 		bits = chain->blocks[--block].start;
 	if (!bits)
@@ -710,8 +739,8 @@ static void restore_free(struct walker *w, const struct damage *damage)
 static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uint64_t *last_ret)
 {
 	struct damages damages = {0};
-	struct hc_error *err = walk_whole(&w->chain, w->jobs, w->behind_fence, end_ret, last_ret,
-					  &damages);
+	struct hc_error *err =
+		walk_whole(&w->chain, w->jobs, w->behind_fence, end_ret, last_ret, &damages);
 	for (size_t i = 0; i < damages.num && !err; i++) {
 		restore_free(w, &damages.items[i]);
 		err = report_damage(w, &damages.items[i]);
@@ -723,8 +752,8 @@ static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uin
 /**
  * Walk the chain that starts at w->start and add its span.
  *
- * @param[out] resume_ret offset at which to go on: of the next chain, of a header whose chunk is not all there, or
- *                        chain.size
+ * @param[out] resume_ret offset at which to go on: of the next chain, of a header whose chunk is
+ * not all there, or chain.size
  */
 static struct hc_error *walk_chain_of_span(struct walker *w, uint64_t *resume_ret,
 					   enum interruption *why_ret)
@@ -758,7 +787,8 @@ static void drop_blocks(struct walker *w)
 	w->num_blocks = 0;
 }
 
-static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret, enum interruption *why_ret)
+static struct hc_error *walk_span(struct walker *w, uint64_t *resume_ret,
+				  enum interruption *why_ret)
 {
 	uint64_t num = hc_num_blocks(w->chain.size >> w->chain.unit_shift);
 	if (w->num_blocks < num) {
@@ -812,9 +842,9 @@ static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t
 	if (size < w->chain.min_chunk || size > stretch->end - start || field & w->chain.bad_bits)
 		return NULL;
 	struct hc_span *span;
-	struct hc_error *err = hc_heap_add_span(w->g->heap, stretch->kind, stretch->arena, start,
-						start + size, start + w->chain.header, 1,
-						w->chain.word, NULL, &span);
+	struct hc_error *err =
+		hc_heap_add_span(w->g->heap, stretch->kind, stretch->arena, start, start + size,
+				 start + w->chain.header, 1, w->chain.word, NULL, &span);
 	if (err)
 		return err;
 	hc_span_set_start(span, 0);
@@ -839,7 +869,8 @@ uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint
 	struct walker w = {.g = (struct glibc *)g, .stretch = &stretch};
 	init_chain(&w, first, hc_memory_view(g->memory, first, limit - first));
 	uint64_t offset = 0, num = 0, size, field;
-	while (num < most && offset < w.chain.size && (size = chunk_size(&w.chain, offset, &field))) {
+	while (num < most && offset < w.chain.size &&
+	       (size = chunk_size(&w.chain, offset, &field))) {
 		offset += size;
 		num++;
 	}
@@ -865,7 +896,8 @@ static struct hc_error *walk_stretch(struct walker *w)
 		struct hc_error *err;
 		struct hc_bytes view = hc_memory_view(g->memory, at, stretch->end - at);
 		if (view.size < 2 * g->params.header) {
-			const struct hc_extent *next = hc_memory_find_next(g->memory, at + view.size);
+			const struct hc_extent *next =
+				hc_memory_find_next(g->memory, at + view.size);
 			g->heap->partial = true;
 			if (!next || next->start >= stretch->end)
 				return NULL;

@@ -1,22 +1,23 @@
 /*
  * The truth about a heap: a preloaded library that records every live allocation of a program.
  *
- * Built by the tests as a shared object and named in LD_PRELOAD. It wraps every allocating function of libc and
- * keeps a table in a file that is mapped shared ($HEAPTRUTH_TABLE, see struct table): so the table is outside
- * of the heap, outlives the process, needs no writing at the moment of the core, and is no root for a search of
- * pointers (addresses are XORed with a key all the same).
+ * Built by the tests as a shared object and named in LD_PRELOAD. It wraps every allocating function
+ * of libc and keeps a table in a file that is mapped shared ($HEAPTRUTH_TABLE, see struct table):
+ * so the table is outside of the heap, outlives the process, needs no writing at the moment of the
+ * core, and is no root for a search of pointers (addresses are XORed with a key all the same).
  *
- * On SIGRTMIN+7 the process comes to rest: no thread is inside an allocating function, nor may enter one. Then
- * malloc_info(3) is written to $HEAPTRUTH_INFO and the process either dies of SIGABRT ($HEAPTRUTH_END=abort: the
- * kernel writes the core) or stops itself (stop: for gcore). Nothing allocates or frees in between: the stream
- * that malloc_info() writes to, and its buffer, exist from the start, and are in the table like any other
- * allocation.
+ * On SIGRTMIN+7 the process comes to rest: no thread is inside an allocating function, nor may
+ * enter one. Then malloc_info(3) is written to $HEAPTRUTH_INFO and the process either dies of
+ * SIGABRT ($HEAPTRUTH_END=abort: the kernel writes the core) or stops itself (stop: for gcore).
+ * Nothing allocates or frees in between: the stream that malloc_info() writes to, and its buffer,
+ * exist from the start, and are in the table like any other allocation.
  *
- * What it can't see: chunks that malloc makes for itself (tcache structs), and memory that ld.so took before it
- * used malloc, which is not in the heap. Threads that exit return their tcache without a call to free(); a test
- * must not let threads exit while it takes the snapshot.
+ * What it can't see: chunks that malloc makes for itself (tcache structs), and memory that ld.so
+ * took before it used malloc, which is not in the heap. Threads that exit return their tcache
+ * without a call to free(); a test must not let threads exit while it takes the snapshot.
  *
- * The wrappers call libc's __libc_* entry points, so nothing has to be looked up with dlsym(), which allocates.
+ * The wrappers call libc's __libc_* entry points, so nothing has to be looked up with dlsym(),
+ * which allocates.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,7 +61,8 @@ struct slot {
 /* The file. tests/e2e/truth.py reads it. */
 struct table {
 	_Atomic uint64_t pid, calls, overflow, unknown_free;
-	_Atomic uint64_t snapshot; /* 1 when the process came to rest and malloc_info() is written */
+	_Atomic uint64_t
+		snapshot; /* 1 when the process came to rest and malloc_info() is written */
 	uint64_t reserved[3];
 	struct slot slots[SLOTS];
 };
@@ -259,7 +261,8 @@ EXPORT void *realloc(void *old, size_t size)
 	void *p = __libc_realloc(old, size);
 	if (p)
 		add(p, size);
-	else if (old && size > 0 && slot) /* out of memory: the old block stays; size 0 has freed it */
+	else if (old && size > 0 &&
+		 slot) /* out of memory: the old block stays; size 0 has freed it */
 		atomic_store(&slot->size, old_size);
 	leave();
 	return p;

@@ -1,9 +1,11 @@
 /**
  * @file
- * A process with a heap that a test makes up: fake memory, one root range, spans whose chunks the test chooses.
+ * A process with a heap that a test makes up: fake memory, one root range, spans whose chunks the
+ * test chooses.
  *
- * Built with the Building calls of core/heap.h, as an allocator back end would. Use: fake_init(), fake_span() for each
- * span, fake_seal(), fake_store() for words, then analyzers, then fake_deinit().
+ * Built with the Building calls of core/heap.h, as an allocator back end would. Use: fake_init(),
+ * fake_span() for each span, fake_seal(), fake_store() for words, then analyzers, then
+ * fake_deinit().
  */
 #ifndef HC_TESTS_FAKE_HEAP_H
 #define HC_TESTS_FAKE_HEAP_H
@@ -20,7 +22,7 @@
 
 #include "core/heap.h"
 
-#define FAKE_ROOTS     UINT64_C(0x10000000)
+#define FAKE_ROOTS UINT64_C(0x10000000)
 #define FAKE_MAX_SPANS 16
 #define FAKE_MAX_MAPPINGS 16
 
@@ -46,8 +48,8 @@ static inline void fake_area(struct fake *fake, uint64_t start, uint64_t size,
 	uint8_t *bytes = calloc(1, size);
 
 	assert_non_null(bytes);
-	assert_null(hc_memory_add(&fake->process.memory, start,
-				  (struct hc_bytes){ bytes, size }, true));
+	assert_null(
+		hc_memory_add(&fake->process.memory, start, (struct hc_bytes){bytes, size}, true));
 	fake->areas[fake->num_areas].start = start;
 	fake->areas[fake->num_areas].end = start + size;
 	fake->areas[fake->num_areas].bytes = bytes;
@@ -114,11 +116,10 @@ static inline void fake_span(struct fake *fake, uint64_t start, enum hc_span_kin
 		size += sizes[i];
 	fake_area(fake, start, size,
 		  kind == HC_SPAN_MMAP ? HC_MAPPING_MMAP_CHUNK : HC_MAPPING_MAIN_HEAP, PF_R | PF_W);
-	assert_null(hc_heap_add_span(fake->heap, kind, kind == HC_SPAN_MMAP ? HC_ARENA_MMAP : 0,
-				     start, start + size, start + header,
-				     kind == HC_SPAN_MMAP ? 1 : (size - header) / 16 + 1,
-				     kind == HC_SPAN_MMAP ? header : fake->heap->word_size,
-				     NULL, &span));
+	assert_null(hc_heap_add_span(
+		fake->heap, kind, kind == HC_SPAN_MMAP ? HC_ARENA_MMAP : 0, start, start + size,
+		start + header, kind == HC_SPAN_MMAP ? 1 : (size - header) / 16 + 1,
+		kind == HC_SPAN_MMAP ? header : fake->heap->word_size, NULL, &span));
 	uint64_t offset = 0;
 
 	for (size_t i = 0; i < num; i++) {

@@ -1,5 +1,6 @@
 /*
- * The heap model: looking up, stepping, slicing, states, requests. And the histogram, which reads nothing else.
+ * The heap model: looking up, stepping, slicing, states, requests. And the histogram, which reads
+ * nothing else.
  */
 #include "unit.h"
 
@@ -38,8 +39,9 @@ static void test_states(void **state)
 	struct fake fake;
 	uint64_t chunks[2 * NUM], mmapped;
 	make(&fake, chunks, &mmapped);
-	const enum hc_state expected[NUM] = {HC_IN_USE,   HC_TCACHE,  HC_UNSORTED, HC_IN_USE, HC_LARGEBIN,
-					     HC_SMALLBIN, HC_FASTBIN, HC_IN_USE,   HC_OVERHEAD, HC_TOP};
+	const enum hc_state expected[NUM] = {HC_IN_USE,   HC_TCACHE,   HC_UNSORTED, HC_IN_USE,
+					     HC_LARGEBIN, HC_SMALLBIN, HC_FASTBIN,  HC_IN_USE,
+					     HC_OVERHEAD, HC_TOP};
 	struct hc_chunk chunk;
 	for (size_t i = 0; i < NUM; i++) {
 		assert_true(hc_heap_chunk_at(fake.heap, chunks[i], &chunk));
@@ -139,7 +141,8 @@ static void test_index(void **state)
 	fake_deinit(&fake);
 }
 
-/* malloc(n) for every n up to a few hundred: the chunk that it gives, and the range that is told of that chunk. */
+/* malloc(n) for every n up to a few hundred: the chunk that it gives, and the range that is told of
+ * that chunk. */
 static void test_requests(void **state)
 {
 	(void)state;
@@ -183,7 +186,8 @@ static void test_histogram(void **state)
 		make(&fake, chunks, &mmapped);
 		fake.process.jobs = jobs;
 		assert_ok(hc_histogram_run(fake.heap, NULL, false, &histogram));
-		/* 0x20: in use twice here and four times there, one fastbin chunk, one of malloc's own. */
+		/* 0x20: in use twice here and four times there, one fastbin chunk, one of malloc's
+		 * own. */
 		assert_int_equal(row_of(&histogram, 0x20)->in_use.chunks, 6);
 		assert_int_equal(row_of(&histogram, 0x20)->free.chunks, 1);
 		assert_int_equal(row_of(&histogram, 0x10000)->in_use.bytes, 2 * 0x10000);
@@ -201,8 +205,8 @@ static void test_histogram(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states), cmocka_unit_test(test_borders),
-		cmocka_unit_test(test_slices), cmocka_unit_test(test_index),
+		cmocka_unit_test(test_states),   cmocka_unit_test(test_borders),
+		cmocka_unit_test(test_slices),   cmocka_unit_test(test_index),
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_histogram),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@ static void put_text(struct fake *fake, uint64_t address, const char *text)
 	memcpy(fake_at(fake, address), text, strlen(text));
 }
 
-/** Each request object has a text and a node below it; below the node hangs a leaf. All four are back to back. */
+/** Each request object has a text and a node below it; below the node hangs a leaf. All four are
+ * back to back. */
 static void make_requests(struct fake *fake, unsigned jobs, uint64_t c[REQUESTS][4])
 {
 	uint64_t sizes[REQUESTS * 4];
@@ -116,7 +117,8 @@ static void test_command_before_its_answer(void **state)
 	make_requests(&fake, 2, c);
 	for (size_t i = 0; i < REQUESTS; i++) {
 		memset(fake_at(&fake, c[i][1]), 0, 104);
-		put_text(&fake, c[i][1], i % 3 ? "{\"items\": [{\"sku\": 17, \"n\": 2}]}" : "v1.0001");
+		put_text(&fake, c[i][1],
+			 i % 3 ? "{\"items\": [{\"sku\": 17, \"n\": 2}]}" : "v1.0001");
 		put_text(&fake, c[i][3], "GET user:1:cart");
 	}
 	run(&fake, NULL, &leaks);
@@ -172,7 +174,8 @@ static bool remember(void *ctx, const struct hc_chunk *chunk, bool indirect)
 	/* All roots come first, each kind in address order. */
 	assert_true(indirect || !members->below);
 	if (indirect ? members->below : members->roots)
-		assert_true(chunk->address > members->addresses[members->roots + members->below - 1]);
+		assert_true(chunk->address >
+			    members->addresses[members->roots + members->below - 1]);
 	members->addresses[members->roots + members->below] = chunk->address;
 	members->roots += !indirect;
 	members->below += indirect;
@@ -184,7 +187,7 @@ static void test_chunks_of_a_group(void **state)
 	struct fake fake;
 	uint64_t c[REQUESTS][4];
 	struct hc_leaks leaks;
-	struct members members = { .stop_after = SIZE_MAX };
+	struct members members = {.stop_after = SIZE_MAX};
 
 	(void)state;
 	make_requests(&fake, 2, c);
@@ -196,18 +199,19 @@ static void test_chunks_of_a_group(void **state)
 	assert_int_equal(members.below, (REQUESTS - 1) * 3);
 	assert_int_equal(members.addresses[0], c[0][0]);
 	assert_int_equal(members.addresses[5], c[6][0]);
-	members = (struct members){ .stop_after = SIZE_MAX };
+	members = (struct members){.stop_after = SIZE_MAX};
 	assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, 2, remember, &members));
 	assert_int_equal(members.roots, 1);
 	assert_int_equal(members.below, 2);
 	assert_int_equal(members.addresses[0], c[5][0]);
 	assert_int_equal(members.addresses[1], c[5][2]);
 	assert_int_equal(members.addresses[2], c[5][3]);
-	members = (struct members){ .stop_after = 3 };
+	members = (struct members){.stop_after = 3};
 	assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, 1, remember, &members));
 	assert_int_equal(members.roots, 3);
 
-	struct hc_error *err = hc_leaks_each(&fake.process, fake.heap, &leaks, 4, remember, &members);
+	struct hc_error *err =
+		hc_leaks_each(&fake.process, fake.heap, &leaks, 4, remember, &members);
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
@@ -288,7 +292,7 @@ static void test_what(void **state)
 	fake.thread.regs[0] = c[2][1] + 8;
 	fake_store(&fake, c[2][1] + 96, c[2][1]); /* its own pointer is no referrer */
 	assert_true(hc_heap_set_free(fake.heap, c[6][3], HC_LIST_TCACHE));
-	fake_store(&fake, c[6][3], c[2][1]);      /* nor is one in a free chunk */
+	fake_store(&fake, c[6][3], c[2][1]); /* nor is one in a free chunk */
 	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][1] + 3, 3, &what));
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);

@@ -10,7 +10,7 @@
 #define MMAP UINT64_C(0x7f0000000000)
 #define NUM(a) (sizeof(a) / sizeof((a)[0]))
 
-static const unsigned jobs_tried[] = { 1, 2, 5 };
+static const unsigned jobs_tried[] = {1, 2, 5};
 
 static struct hc_reach_stats run(struct fake *fake)
 {
@@ -44,18 +44,19 @@ static void test_the_four_kinds(void **state)
 	make(&fake, 2, NUM(c), 64, c);
 	fake_root(&fake, 0, c[0]);
 	fake_store(&fake, c[0] + 8, c[1]);
-	fake_store(&fake, c[1], c[2] + 24); /* interior: 2 is possible, and so is what it points to */
+	fake_store(&fake, c[1],
+		   c[2] + 24); /* interior: 2 is possible, and so is what it points to */
 	fake_store(&fake, c[2], c[3]);
-	fake_root(&fake, 1, c[4] + 16);     /* interior from a root … */
+	fake_root(&fake, 1, c[4] + 16); /* interior from a root … */
 	fake_store(&fake, c[3], c[4] + 16);
 	fake_root(&fake, 2, c[4]);          /* … but exact from another */
 	fake_store(&fake, c[5], c[6]);      /* lost, and below it */
 	fake_store(&fake, c[6], c[7] + 48); /* interior pointers hold lost chunks together, too */
 	fake_store(&fake, c[8], c[8]);      /* its own pointer does not make it indirect */
 	fake_store(&fake, c[8] + 8, c[8] + 16);
-	fake_store(&fake, c[9], c[0]);      /* lost, though it points to something reachable */
+	fake_store(&fake, c[9], c[0]); /* lost, though it points to something reachable */
 	assert_true(hc_heap_set_free(fake.heap, c[10], HC_LIST_TCACHE));
-	fake_store(&fake, c[10], c[11]);    /* what only a free chunk points to is lost */
+	fake_store(&fake, c[10], c[11]); /* what only a free chunk points to is lost */
 	fake_root(&fake, 3, c[10]);
 	struct hc_reach_stats stats = run(&fake);
 	static const enum hc_reach expected[] = {
@@ -76,7 +77,8 @@ static void test_the_four_kinds(void **state)
 	assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 2);
 	assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 4);
 	assert_int_equal(stats.cycles, 0);
-	/* The root range, and seven usable words of each chunk in use, but the last has no slack behind it. */
+	/* The root range, and seven usable words of each chunk in use, but the last has no slack
+	 * behind it. */
 	assert_int_equal(stats.words_seen, 4096 / 8 + 11 * 7 - 1);
 	assert_int_equal(stats.pointers_seen, 12);
 	assert_int_equal(stats.pointers_interior, 5);
@@ -92,9 +94,9 @@ static void test_ends_of_a_chunk(void **state)
 
 	(void)state;
 	make(&fake, 1, NUM(c), 64, c);
-	fake_root(&fake, 0, c[0] - 1);      /* header */
-	fake_root(&fake, 1, c[1] + 55);     /* last usable byte */
-	fake_root(&fake, 2, c[2] + 56);     /* size field of the next chunk */
+	fake_root(&fake, 0, c[0] - 1);  /* header */
+	fake_root(&fake, 1, c[1] + 55); /* last usable byte */
+	fake_root(&fake, 2, c[2] + 56); /* size field of the next chunk */
 	fake_root(&fake, 3, HEAP);
 	fake_root(&fake, 4, HEAP + 4 * 64);
 	run(&fake);
@@ -183,8 +185,8 @@ static void test_roots(void **state)
 	fake_store(&fake, 0x30005000, c[8]);
 	fake_store(&fake, 0x30006000, c[9]);
 	struct hc_reach_stats stats = run(&fake);
-	static const bool reachable[] = { true,  true,  false, true, true,
-					  false, false, true,  true, false };
+	static const bool reachable[] = {true,  true,  false, true, true,
+					 false, false, true,  true, false};
 	for (size_t i = 0; i < NUM(c); i++)
 		assert_int_equal(fake_reach(&fake, c[i]),
 				 reachable[i] ? HC_REACHABLE : HC_DEFINITE);
@@ -205,7 +207,7 @@ static void test_arena_is_no_root(void **state)
 	assert_non_null(fake.heap->arenas);
 	fake.heap->num_arenas = 1;
 	fake.heap->arenas[0] =
-		(struct hc_arena){ .address = FAKE_ROOTS + 512, .struct_size = 2200, .main = true };
+		(struct hc_arena){.address = FAKE_ROOTS + 512, .struct_size = 2200, .main = true};
 	fake_store(&fake, FAKE_ROOTS + 600, c[1] - 16); /* a bin: the header of 1 is the end of 0 */
 	fake_store(&fake, FAKE_ROOTS + 512 + 2200, c[2]);
 	struct hc_reach_stats stats = run(&fake);
@@ -225,7 +227,7 @@ static void test_relro(void **state)
 		.data_start = 0x30001800,
 		.data_end = 0x30004000,
 	};
-	uint64_t c[3], sizes[3] = { 32, 32, 32 };
+	uint64_t c[3], sizes[3] = {32, 32, 32};
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
@@ -253,7 +255,7 @@ static void test_missing_bytes(void **state)
 	enum { SIZE = 5 * 4096 };
 	struct fake fake;
 	static uint8_t heap[SIZE];
-	uint64_t small[2], sizes[2] = { 32, 32 }, big = HEAP + 16;
+	uint64_t small[2], sizes[2] = {32, 32}, big = HEAP + 16;
 	struct hc_span *span;
 
 	(void)state;
@@ -261,10 +263,10 @@ static void test_missing_bytes(void **state)
 	fake_init(&fake, 8, 2, 4096);
 	fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, sizes, 2, small);
 	/* One chunk of five pages; the third is missing. */
-	assert_null(hc_memory_add(&fake.process.memory, HEAP,
-				  (struct hc_bytes){ heap, 2 * 4096 }, true));
+	assert_null(
+		hc_memory_add(&fake.process.memory, HEAP, (struct hc_bytes){heap, 2 * 4096}, true));
 	assert_null(hc_memory_add(&fake.process.memory, HEAP + 3 * 4096,
-				  (struct hc_bytes){ heap + 3 * 4096, 2 * 4096 }, true));
+				  (struct hc_bytes){heap + 3 * 4096, 2 * 4096}, true));
 	assert_null(hc_heap_add_span(fake.heap, HC_SPAN_MAIN, 0, HEAP, HEAP + SIZE, big,
 				     (SIZE - 16) / 16 + 1, 8, NULL, &span));
 	hc_span_set_start(span, 0);
@@ -291,8 +293,8 @@ enum { NODES = 300, WORDS = 3, LINKS = NODES * 2, ROOT_LINKS = 12 };
 struct graph {
 	bool exact[NODES][NODES], any[NODES][NODES];
 	bool root_exact[NODES], root_any[NODES], dead[NODES];
-	bool from[NODES][NODES];      /* lost ones: path */
-	enum hc_reach kind[NODES];    /* definite: "in a source of lost chunks" */
+	bool from[NODES][NODES];   /* lost ones: path */
+	enum hc_reach kind[NODES]; /* definite: "in a source of lost chunks" */
 };
 
 static void close_marks(const struct graph *g, bool mark[NODES], const bool edge[NODES][NODES])
@@ -327,7 +329,8 @@ static void judge(struct graph *g)
 				g->from[i][j] |= g->from[k][j];
 }
 
-/** A lost chunk may be definite when all that lead to it are led to by it. Of each such set, one is. */
+/** A lost chunk may be definite when all that lead to it are led to by it. Of each such set, one
+ * is. */
 static void check_lost(struct fake *fake, const struct graph *g, const uint64_t *c, size_t i)
 {
 	size_t definite = fake_reach(fake, c[i]) == HC_DEFINITE;
@@ -448,7 +451,8 @@ static void test_random_graphs(void **state)
 
 enum { MANY = 200000 };
 
-/** A list whose every chunk holds pointers to many earlier ones keeps the stack full of stale entries. */
+/** A list whose every chunk holds pointers to many earlier ones keeps the stack full of stale
+ * entries. */
 static void test_long_list_with_back_pointers(void **state)
 {
 	uint64_t *c = calloc(MANY, sizeof(*c));
@@ -496,7 +500,8 @@ static void test_wide_tables(void **state)
 
 		fake_init(&fake, 8, jobs_tried[j], 4096);
 		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
-		fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLE * TABLES, leaves);
+		fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLE * TABLES,
+			  leaves);
 		fake_seal(&fake);
 		for (size_t t = 0; t < TABLES; t++)
 			for (size_t i = 0; i < TABLE; i++) {
@@ -521,13 +526,14 @@ static void test_wide_tables(void **state)
 	free(leaf_sizes);
 }
 /**
- * A chain of tables, each with one pointer to the next and many to leaves, all of which are pushed before the first is
- * looked at: more than a stack holds, for whichever worker follows the chain.
+ * A chain of tables, each with one pointer to the next and many to leaves, all of which are pushed
+ * before the first is looked at: more than a stack holds, for whichever worker follows the chain.
  */
 static void make_chain(struct fake *fake, unsigned jobs, bool same_leaves, bool closed)
 {
 	enum { TABLES = 80, FAN = 2047 };
-	static uint64_t sizes[TABLES], tables[TABLES], leaf_sizes[TABLES * FAN], leaves[TABLES * FAN];
+	static uint64_t sizes[TABLES], tables[TABLES], leaf_sizes[TABLES * FAN],
+		leaves[TABLES * FAN];
 
 	for (size_t i = 0; i < TABLES; i++)
 		sizes[i] = FAN * 8 + 24;
@@ -539,7 +545,8 @@ static void make_chain(struct fake *fake, unsigned jobs, bool same_leaves, bool 
 	fake_seal(fake);
 	for (size_t t = 0; t < TABLES; t++) {
 		for (size_t i = 0; i < FAN; i++)
-			fake_store(fake, tables[t] + i * 8, leaves[(same_leaves ? 0 : t * FAN) + i]);
+			fake_store(fake, tables[t] + i * 8,
+				   leaves[(same_leaves ? 0 : t * FAN) + i]);
 		if (closed || t + 1 < TABLES)
 			fake_store(fake, tables[t] + FAN * 8, tables[(t + 1) % TABLES]);
 	}

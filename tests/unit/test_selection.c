@@ -269,12 +269,9 @@ static void test_holder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_unknown_class),
-		cmocka_unit_test(test_arenas_and_addresses),
-		cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_holder),
+		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_names),
+		cmocka_unit_test(test_unknown_class), cmocka_unit_test(test_arenas_and_addresses),
+		cmocka_unit_test(test_filters),       cmocka_unit_test(test_holder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,8 @@ static void test_merge(void **state)
 	hc_top_texts_deinit(&all);
 }
 
-/** A table that copies needs its texts only while they are added, also when they replace each other. */
+/** A table that copies needs its texts only while they are added, also when they replace each
+ * other. */
 static void test_copies(void **state)
 {
 	struct hc_top_texts table;

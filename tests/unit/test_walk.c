@@ -1,6 +1,6 @@
 /*
- * The walk over chunk headers: what it finds in heaps made up header by header, sound and damaged, must be what was
- * made, and must not depend on the number of threads.
+ * The walk over chunk headers: what it finds in heaps made up header by header, sound and damaged,
+ * must be what was made, and must not depend on the number of threads.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -16,13 +16,13 @@
 struct stretch {
 	uint8_t *bytes;
 	uint64_t size;
-	uint64_t end;       /* offset behind the last chunk made */
-	uint64_t *chunks;   /* offsets of headers, in order */
+	uint64_t end;     /* offset behind the last chunk made */
+	uint64_t *chunks; /* offsets of headers, in order */
 	size_t num_chunks;
 	bool previous_free;
 	uint64_t previous_size;
 	uint64_t seed;
-	bool small_only;    /* no chunk above 400 bytes */
+	bool small_only; /* no chunk above 400 bytes */
 };
 
 /* Xorshift: the same heaps in every run. */
@@ -60,10 +60,10 @@ static void fill(struct stretch *s, uint64_t offset, uint64_t size)
 {
 	unsigned manner = next_random(s) % 4;
 	for (uint64_t at = offset + 16; at + 8 <= offset + size; at += 8) {
-		uint64_t value = manner == 0 ? 0 :
-				 manner == 1 ? 0x21 + 16 * (next_random(s) % 8) :
-				 manner == 2 ? next_random(s) :
-					       0x4141414141414141;
+		uint64_t value = manner == 0   ? 0
+				 : manner == 1 ? 0x21 + 16 * (next_random(s) % 8)
+				 : manner == 2 ? next_random(s)
+					       : 0x4141414141414141;
 		put(s, at, value);
 	}
 }
@@ -87,9 +87,9 @@ static void add_chunks(struct stretch *s, uint64_t until, uint64_t flags)
 {
 	while (s->end < until) {
 		uint64_t pick = next_random(s) % (s->small_only ? 900 : 1000);
-		uint64_t size = pick < 900 ? 0x20 + 16 * (pick % 20) :
-				pick < 998 ? 0x400 + 16 * (next_random(s) % 500) :
-					     0x10000 + 16 * (next_random(s) % 40000);
+		uint64_t size = pick < 900   ? 0x20 + 16 * (pick % 20)
+				: pick < 998 ? 0x400 + 16 * (next_random(s) % 500)
+					     : 0x10000 + 16 * (next_random(s) % 40000);
 		if (until - s->end < size + 0x20)
 			size = until - s->end;
 		add_chunk(s, size, !s->previous_free && next_random(s) % 5 == 0, flags);
@@ -190,7 +190,7 @@ static void assert_free_bits(const struct setup *setup, const struct stretch *s)
 }
 
 static const unsigned job_counts[] = {1, 2, 5};
-#define FOR_EACH_JOBS(jobs) \
+#define FOR_EACH_JOBS(jobs)                                                                        \
 	for (unsigned j_ = 0, jobs = job_counts[0]; j_ < 3; jobs = job_counts[++j_ % 3])
 
 static void test_sound(void **state)
@@ -202,7 +202,8 @@ static void test_sound(void **state)
 	add_chunks(&s, size - 0x20000, 0);
 	uint64_t top = s.end;
 	add_chunk(&s, size - s.end, false, 0);
-	FOR_EACH_JOBS(jobs) {
+	FOR_EACH_JOBS(jobs)
+	{
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
@@ -231,7 +232,8 @@ static void test_long_chunks(void **state)
 	add_chunk(&s, size - s.end, false, 0);
 	for (uint64_t at = 0x1010; at < UINT64_C(20) << 20; at += 32)
 		put(&s, s.chunks[0] + 0x2000 + at + 8, 0x21);
-	FOR_EACH_JOBS(jobs) {
+	FOR_EACH_JOBS(jobs)
+	{
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
@@ -242,7 +244,8 @@ static void test_long_chunks(void **state)
 	stretch_deinit(&s);
 }
 
-/* Size fields overwritten with text: only what they describe may change, the same for any number of threads. */
+/* Size fields overwritten with text: only what they describe may change, the same for any number of
+ * threads. */
 static void test_smashed_sizes(void **state)
 {
 	(void)state;
@@ -257,7 +260,8 @@ static void test_smashed_sizes(void **state)
 		put(&s, s.chunks[s.num_chunks / (smashed + 2) * i] + 8, 0x4141414141414141);
 	uint64_t *first = NULL;
 	size_t num_first = 0;
-	FOR_EACH_JOBS(jobs) {
+	FOR_EACH_JOBS(jobs)
+	{
 		struct setup setup;
 		size_t num, kept = 0;
 		setup_init(&setup, jobs);
@@ -271,7 +275,8 @@ static void test_smashed_sizes(void **state)
 		}
 		/* A chunk or two near a smashed header may be lost to a lookalike, not more. */
 		assert_in_range(kept, s.num_chunks - 2 * smashed, s.num_chunks);
-		/* Two neighbours smashed are one report; a lookalike that was believed makes another. */
+		/* Two neighbours smashed are one report; a lookalike that was believed makes
+		 * another. */
 		assert_in_range(setup.heap.inconsistencies_total, smashed / 2, 2 * smashed);
 		assert_false(setup.heap.partial);
 		if (first) {
@@ -349,7 +354,8 @@ static void test_foreign_memory(void **state)
 	memset(s.bytes + fence + 32, 'f', gap);
 	add_chunks(&s, size - 0x1000, 0);
 	add_chunk(&s, size - s.end, false, 0);
-	FOR_EACH_JOBS(jobs) {
+	FOR_EACH_JOBS(jobs)
+	{
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
@@ -391,7 +397,8 @@ static void test_terminator(void **state)
 	}
 }
 
-/* Bytes that the core lacks: chunks before and behind are found, the one that reaches in keeps its size. */
+/* Bytes that the core lacks: chunks before and behind are found, the one that reaches in keeps its
+ * size. */
 static void test_missing_bytes(void **state)
 {
 	(void)state;
