@@ -106,5 +106,6 @@ int main(int argc, char **argv)
 		run(&faults, flipped);
 	}
 	print("flipped", flipped);
+	faults_deinit(&faults);
 	return 0;
 }

@@ -139,6 +139,15 @@ void faults_init(struct faults *faults, const char *path)
 	find_targets(faults);
 }
 
+void faults_deinit(struct faults *faults)
+{
+	close(faults->fd);
+	free(faults->original);
+	free(faults->targets);
+	free(faults->addresses);
+	free(faults->values);
+}
+
 void faults_write(struct faults *faults, uint64_t offset, const void *data, size_t size)
 {
 	if (faults->num_edits == FAULTS_MAX_EDITS || faults->cut || offset >= faults->size)

@@ -32,6 +32,7 @@ struct faults {
 
 /** Load a core, which may be compressed. Ends the program on failure. */
 void faults_init(struct faults *faults, const char *path);
+void faults_deinit(struct faults *faults);
 
 /** Write bytes over the core; those beyond its end are left out. */
 void faults_write(struct faults *faults, uint64_t offset, const void *data, size_t size);
