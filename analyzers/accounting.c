@@ -4,7 +4,6 @@
  * between a heap's mapping and its chunks is either the allocator's own or was not walked.
  */
 #include "analyzers/accounting.h"
-#include "analyzers/arenas.h"
 
 const char *hc_part_name(enum hc_part part)
 {
@@ -121,31 +120,27 @@ static void count_mmapped(const struct hc_arena_row *row, struct hc_accounting *
 	accounting->parts[HC_PART_TCACHE] += cached;
 }
 
-struct hc_error *hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
-				   struct hc_accounting *ret)
+/** Move what the chunks of an arena hold to their parts. */
+static void count_arena(const struct hc_arena_row *row, struct hc_accounting *accounting)
 {
-	struct hc_accounting accounting = {0};
-	count_mappings(process, &accounting);
-	if (heap) {
-		struct hc_arena_table arenas;
-		struct hc_error *err = hc_arenas_run(process, heap, &arenas);
-		if (err)
-			return err;
-		for (size_t i = 0; i < arenas.num_rows; i++) {
-			const struct hc_arena_row *row = &arenas.rows[i];
-			if (row->index == HC_ARENA_MMAP) {
-				count_mmapped(row, &accounting);
-				continue;
-			}
-			claim(&accounting, HC_PART_OVERHEAD, row->arena->outside);
-			for (int state = 0; state < HC_NUM_STATES; state++) {
-				enum hc_part part = part_of(state);
-				claim(&accounting, part, row->states[state].bytes);
-				accounting.chunks[part] += row->states[state].chunks;
-			}
-		}
-		hc_arenas_deinit(&arenas);
+	claim(accounting, HC_PART_OVERHEAD, row->arena->outside);
+	for (int state = 0; state < HC_NUM_STATES; state++) {
+		enum hc_part part = part_of(state);
+		claim(accounting, part, row->states[state].bytes);
+		accounting->chunks[part] += row->states[state].chunks;
 	}
-	*ret = accounting;
-	return NULL;
+}
+
+void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
+		       struct hc_accounting *ret)
+{
+	*ret = (struct hc_accounting){0};
+	count_mappings(process, ret);
+	for (size_t i = 0; arenas && i < arenas->num_rows; i++) {
+		const struct hc_arena_row *row = &arenas->rows[i];
+		if (row->index == HC_ARENA_MMAP)
+			count_mmapped(row, ret);
+		else
+			count_arena(row, ret);
+	}
 }

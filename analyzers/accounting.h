@@ -10,7 +10,7 @@
 #ifndef HC_ANALYZERS_ACCOUNTING_H
 #define HC_ANALYZERS_ACCOUNTING_H
 
-#include "analyzers/histogram.h"
+#include "analyzers/arenas.h"
 
 enum hc_part {
 	HC_PART_IN_USE,  /**< chunks in use in arenas */
@@ -43,8 +43,8 @@ struct hc_accounting {
 	uint64_t resident;             /**< of the total, from smaps; HC_UNKNOWN_BYTES without */
 };
 
-/** @param heap NULL: no heap was recognised; heap parts are 0 */
-struct hc_error *hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
-				   struct hc_accounting *ret);
+/** @param arenas of the process's heap; NULL: no heap was recognised, and heap parts are 0 */
+void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
+		       struct hc_accounting *ret);
 
 #endif

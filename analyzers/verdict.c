@@ -214,16 +214,14 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
 	    (err = hc_leaks_run(process, heap, classifier, NULL, &verdict->leaks)))
 		return err;
+	hc_accounting_run(process, &verdict->arenas, &verdict->accounting);
 	sum_up(verdict);
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
 							  verdict->possible_bytes) >= MIN_SHARE;
-	if (leak)
-		suspect_groups(verdict);
 	/* Where much is lost, what is in use on purpose need not be suspected. */
 	if (!leak && (err = suspect_sizes(heap, classifier, verdict)))
 		return err;
-	if (!leak)
-		suspect_groups(verdict);
+	suspect_groups(verdict);
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
@@ -234,9 +232,11 @@ struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap
 				const struct hc_classifier *classifier, struct hc_verdict *ret)
 {
 	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
-	struct hc_error *err = hc_accounting_run(process, heap, &verdict.accounting);
-	if (!err && heap)
+	struct hc_error *err = NULL;
+	if (heap)
 		err = judge(process, heap, classifier, &verdict);
+	else
+		hc_accounting_run(process, NULL, &verdict.accounting);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;

@@ -84,11 +84,14 @@ static void run_histogram(const struct hc_heap *heap)
 
 static void run_accounting(const struct hc_process *process, const struct hc_heap *heap)
 {
+	struct hc_arena_table arenas = {0};
 	struct hc_accounting accounting;
 	uint64_t sum = 0;
 
-	if (failed(hc_accounting_run(process, heap, &accounting)))
+	if (heap && failed(hc_arenas_run(process, heap, &arenas)))
 		return;
+	hc_accounting_run(process, heap ? &arenas : NULL, &accounting);
+	hc_arenas_deinit(&arenas);
 	for (unsigned i = 0; i < HC_NUM_PARTS; i++)
 		sum += accounting.parts[i];
 	check(sum == accounting.total, "the parts of the accounting don't add up");
