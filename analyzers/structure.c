@@ -313,7 +313,9 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
 		     const struct hc_ranges *ranges, unsigned word_size)
 {
-	return run->ended && run->size >= 8 && run->start % 4 == 0 && run->start > 0 &&
+	bool has_nul = run->ended && run->start + run->size < window.size;
+
+	return has_nul && run->size >= 8 && run->start % 4 == 0 && run->start > 0 &&
 	       window.data[run->start - 1] == 0 && !run_is_pointer(window, run, ranges, word_size);
 }
 

@@ -76,8 +76,9 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 		    const struct hc_ranges *ranges, unsigned word_size);
 
 /**
- * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, ended, with
- * a zero before it. That alone is no proof; what it says must be.
+ * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, with a zero
+ * before it and a NUL behind it. Without the NUL it is what the chunk held before, cut off by its
+ * end. That alone is no proof; what it says must be.
  */
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
 		     const struct hc_ranges *ranges, unsigned word_size);

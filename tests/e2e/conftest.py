@@ -22,6 +22,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "testdata"
+# What programs under test are given: a heap holds copies of it, and tests count what a heap holds.
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent",
+               "LC_ALL": "C"}
 # Some tests run several cores; the sanitized build is an order of magnitude slower.
 TIMEOUT = 300
 
@@ -199,8 +202,9 @@ def read_until(stream, last, seconds=60):
 
 @contextlib.contextmanager
 def running(argv, **options):
-    """A process that is gone at the end, whatever happens."""
-    process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, **options)
+    """A process that is gone at the end, whatever happens. env is added to ENVIRONMENT."""
+    environment = {**ENVIRONMENT, **(options.pop("env", None) or {})}
+    process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, env=environment, **options)
     try:
         yield process
     finally:
@@ -228,8 +232,7 @@ def dump(cache, compiled):
     def make(program, args, how, path, env):
         folder = tempfile.mkdtemp(dir=cache)
         stop = "abort" if how == "kernel" else "pause"
-        environment = {**os.environ, **(env or {})}
-        with running([program, stop, *args], cwd=folder, env=environment, preexec_fn=allow_core) as process:
+        with running([program, stop, *args], cwd=folder, env=env, preexec_fn=allow_core) as process:
             said = read_until(process.stdout, b"end")
             if how == "kernel":
                 process.wait(60)

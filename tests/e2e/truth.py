@@ -71,9 +71,8 @@ def take(cache, name, argv, how, drive=None, env=None):
     with conftest.once(core) as needed:
         if needed:
             folder = tempfile.mkdtemp(dir=cache)
-            environment = {**os.environ, "LC_ALL": "C", **(env or {}), "LD_PRELOAD": str(library(cache)),
-                           "HEAPTRUTH_TABLE": table, "HEAPTRUTH_INFO": info,
-                           "HEAPTRUTH_END": "abort" if how == "kernel" else "stop"}
+            environment = {**(env or {}), "LD_PRELOAD": str(library(cache)), "HEAPTRUTH_TABLE": table,
+                           "HEAPTRUTH_INFO": info, "HEAPTRUTH_END": "abort" if how == "kernel" else "stop"}
             stdin = subprocess.PIPE if drive else subprocess.DEVNULL
             with open(os.path.join(folder, "out"), "wb") as out, conftest.running(
                     argv, cwd=folder, env=environment, stdin=stdin, stderr=out,

@@ -214,6 +214,13 @@ static void test_headers(void **state)
 	strcpy((char *)chunk + 16, "user:1234");
 	assert_string_equal(class_of(*state, chunk, 40, "a sentence"), "text");
 
+	/* The same, cut off by the end of the chunk: nobody keeps a string without its NUL there. */
+	memset(chunk, 0, sizeof(chunk));
+	for (size_t i = 0; i < 3; i++)
+		memcpy(chunk + 8 + 8 * i, &(uint64_t){HEAP + 64 * i}, 8);
+	memcpy(chunk + 32, "dy:x:655", 8);
+	assert_string_equal(class_of(*state, chunk, 40, NULL), "other");
+
 	/* A pointer with printable bytes behind a number that happens to be its length is none. */
 	memset(chunk, 0, sizeof(chunk));
 	chunk[0] = 4;
