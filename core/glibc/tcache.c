@@ -15,6 +15,7 @@
  */
 #include "core/array.h"
 #include "core/glibc/glibc.h"
+#include "core/parallel.h"
 
 /** A tcache that was found. */
 struct tcache {
@@ -85,11 +86,24 @@ struct agreement {
 	unsigned dangling; /**< lead nowhere that is known, but memory is missing */
 };
 
+/**
+ * Bins of a struct that may be damaged before it is not recognised any more, unless as many are in
+ * order.
+ */
+#define MAX_BAD_BINS 8
+
+/** Whether too many bins are bad, whatever those from @p bin on are: that of most chunks. */
+static bool hopeless(const struct agreement *found, const struct glibc_tcache_layout *layout,
+		     unsigned bin)
+{
+	return found->bad > MAX_BAD_BINS && found->bad > found->good + (layout->num_bins - bin);
+}
+
 static struct agreement compare(const struct glibc *g, const struct tcache *tcache)
 {
 	const struct glibc_tcache_layout *layout = tcache->layout;
 	struct agreement ret = {0};
-	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
+	for (unsigned bin = 0; bin < layout->num_bins && !hopeless(&ret, layout, bin); bin++) {
 		uint64_t head = list_head(tcache, bin);
 		/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
 		bool closed =
@@ -105,12 +119,6 @@ static struct agreement compare(const struct glibc *g, const struct tcache *tcac
 	}
 	return ret;
 }
-
-/**
- * Bins of a struct that may be damaged before it is not recognised any more, unless as many are in
- * order.
- */
-#define MAX_BAD_BINS 8
 
 static bool first_of_span(const struct hc_chunk *chunk)
 {
@@ -195,42 +203,89 @@ static uint64_t least_units(const struct glibc *g)
 	return least / g->params.alignment;
 }
 
+/** Bytes of heap that one task searches. */
+#define SEARCH_SLICE (UINT64_C(16) << 20)
+/** Chunks that are fetched together. */
+#define SEARCH_BATCH 32
+
+/** The search for tcaches: what each task found, in the order of the heap. */
+struct search {
+	const struct glibc *g;
+	uint64_t least; /**< least_units() */
+	struct hc_slice *slices;
+	struct tcache_list *found; /**< by slice */
+};
+
 /**
- * Consider the chunks of a span that are long enough. Heaps are mostly small chunks, so blocks are
- * passed over whole when their start bits lie too close together to leave such a gap.
+ * The last start of the block of @p unit when @p unit is its first and so many follow that no chunk
+ * between them is long enough: heaps are mostly small chunks. Else @p unit.
  */
-static struct hc_error *search_span(const struct glibc *g, const struct hc_span *span,
-				    struct tcache_list *list)
+static uint64_t skip_crowd(const struct hc_span *span, uint64_t unit, uint64_t least)
 {
-	uint64_t least = least_units(g), last = 0;
-	bool have_last = false;
-	for (uint64_t i = 0; i < span->num_blocks; i++) {
-		uint64_t bits = span->blocks[i].start;
-		if (!bits)
-			continue;
-		unsigned lead = __builtin_ctzll(bits), count = __builtin_popcountll(bits);
-		uint64_t first = i * HC_UNITS_PER_BLOCK + lead;
-		bool gap_before = have_last && first - last >= least;
-		bool gap_inside = HC_UNITS_PER_BLOCK - count - lead >= least;
-		if (gap_before || gap_inside) {
-			uint64_t unit = gap_before ? last : first;
-			uint64_t end = (i + 1) * HC_UNITS_PER_BLOCK;
-			while (unit < end && unit < span->num_units) {
-				uint64_t next = hc_span_next_start(span, unit + 1);
-				if (next < end && next - unit >= least) {
-					struct hc_chunk chunk;
-					hc_span_chunk(g->heap, span, unit, &chunk);
-					struct hc_error *err = consider(g, &chunk, list);
-					if (err)
-						return err;
-				}
-				unit = next;
-			}
+	uint64_t bits = span->blocks[unit / HC_UNITS_PER_BLOCK].start;
+	unsigned at = unit % HC_UNITS_PER_BLOCK, count = __builtin_popcountll(bits);
+	if ((unsigned)__builtin_ctzll(bits) != at || HC_UNITS_PER_BLOCK - count - at >= least)
+		return unit;
+	return unit - at + (HC_UNITS_PER_BLOCK - 1 - __builtin_clzll(bits));
+}
+
+/** Consider the chunks of a slice that are long enough; they come into the cache in batches. */
+static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
+{
+	const struct search *search = ctx;
+	const struct hc_slice *slice = &search->slices[task];
+	const struct hc_span *span = slice->span;
+	struct hc_chunk batch[SEARCH_BATCH];
+	size_t num = 0;
+	(void)worker;
+	if (span->kind == HC_SPAN_MMAP)
+		return NULL;
+	uint64_t unit = hc_span_next_start(span, slice->from);
+	while (unit < slice->to) {
+		unit = skip_crowd(span, unit, search->least);
+		uint64_t next = hc_span_next_start(span, unit + 1);
+		if (next - unit >= search->least) {
+			struct hc_chunk *chunk = &batch[num++];
+			hc_span_chunk(search->g->heap, span, unit, chunk);
+			if (span->data)
+				__builtin_prefetch(span->data + (chunk->address - span->start));
 		}
-		last = i * HC_UNITS_PER_BLOCK + (HC_UNITS_PER_BLOCK - 1 - __builtin_clzll(bits));
-		have_last = true;
+		unit = next;
+		if (num < SEARCH_BATCH && unit < slice->to)
+			continue;
+		for (size_t i = 0; i < num; i++) {
+			struct hc_error *err =
+				consider(search->g, &batch[i], &search->found[task]);
+			if (err)
+				return err;
+		}
+		num = 0;
 	}
 	return NULL;
+}
+
+/** All tcaches of the heap, by address. */
+static struct hc_error *find_tcaches(const struct glibc *g, struct tcache_list *ret)
+{
+	struct search search = {.g = g, .least = least_units(g)};
+	size_t num;
+	struct hc_error *err = hc_heap_slices(g->heap, SEARCH_SLICE, &search.slices, &num);
+	if (err)
+		return err;
+	search.found = calloc(num ? num : 1, sizeof(*search.found));
+	err = search.found ? hc_parallel_for(g->process->jobs, num, search_slice, &search)
+			   : &hc_enomem;
+	for (size_t i = 0; search.found && i < num; i++) {
+		for (size_t k = 0; k < search.found[i].num && !err; k++) {
+			err = hc_array_reserve(&ret->items, ret->num, sizeof(*ret->items));
+			if (!err)
+				ret->items[ret->num++] = search.found[i].items[k];
+		}
+		free(search.found[i].items);
+	}
+	free(search.found);
+	free(search.slices);
+	return err;
 }
 
 /**
@@ -455,11 +510,7 @@ static void recover_lost(struct glibc *g, const struct tcache_list *list)
 struct hc_error *glibc_mark_tcaches(struct glibc *g)
 {
 	struct tcache_list list = {0};
-	struct hc_error *err = NULL;
-	for (size_t i = 0; i < g->heap->num_spans && !err; i++) {
-		if (g->heap->spans[i].kind != HC_SPAN_MMAP)
-			err = search_span(g, &g->heap->spans[i], &list);
-	}
+	struct hc_error *err = find_tcaches(g, &list);
 	g->mangled = detect_mangling(g, &list);
 	for (size_t i = 0; i < list.num && !err; i++)
 		err = mark_tcache(g, &list.items[i]);
