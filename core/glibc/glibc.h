@@ -3,7 +3,9 @@
  * The glibc malloc back end: what its parts share.
  *
  *     discover.c  find main_arena, the ring of arenas, mp_; choose the layouts
- *     walk.c      from the first header of a stretch to its end, chunk by chunk
+ *     walk.c      from the first header of a stretch to its end: spans
+ *     chain.h     a chain of headers in one piece of memory, walked in several pieces at once
+ *     mend.h      where a chain breaks, and where it goes on
  *     heaps.c     where the stretches are: the main heap, the heaps of thread arenas
  *     mmapped.c   chunks that are mappings of their own
  *     tcache.c    per-thread caches, safe-linking
