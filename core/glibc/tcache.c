@@ -92,29 +92,41 @@ struct agreement {
  */
 #define MAX_BAD_BINS 8
 
-/** Whether too many bins are bad, whatever those from @p bin on are: that of most chunks. */
-static bool hopeless(const struct agreement *found, const struct glibc_tcache_layout *layout,
-		     unsigned bin)
+/** Whether a bin's counter says empty and its head doesn't, or the other way round. */
+static bool contradicts(const struct tcache *tcache, unsigned bin)
 {
-	return found->bad > MAX_BAD_BINS && found->bad > found->good + (layout->num_bins - bin);
+	const struct glibc_tcache_layout *layout = tcache->layout;
+	/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
+	bool closed = layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
+	return !closed && (list_length(tcache, bin) == 0) != (list_head(tcache, bin) == 0);
 }
 
+/**
+ * Compare counters with heads, then heads with the heap. Most chunks are no tcache, and looking a
+ * head up in the heap is what costs: it ends when no outcome could change the answer.
+ */
 static struct agreement compare(const struct glibc *g, const struct tcache *tcache)
 {
 	const struct glibc_tcache_layout *layout = tcache->layout;
 	struct agreement ret = {0};
-	for (unsigned bin = 0; bin < layout->num_bins && !hopeless(&ret, layout, bin); bin++) {
+	unsigned left = 0;
+	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
+		bool bad = contradicts(tcache, bin);
+		ret.bad += bad;
+		left += !bad && list_head(tcache, bin);
+	}
+	for (unsigned bin = 0; left; bin++) {
 		uint64_t head = list_head(tcache, bin);
-		/* Bins above tcache_max have no slots, and count 0 whichever way counters go. */
-		bool closed =
-			layout->counts_down && bin >= layout->num_small && !counter(tcache, bin);
-		if (!closed && (list_length(tcache, bin) == 0) != (head == 0))
-			ret.bad++;
-		else if (head && fits_bin(g, layout, bin, head))
+		if (ret.bad > MAX_BAD_BINS && ret.bad > ret.good + left)
+			break;
+		if (!head || contradicts(tcache, bin))
+			continue;
+		left--;
+		if (fits_bin(g, layout, bin, head))
 			ret.good++;
-		else if (head && g->heap->partial && glibc_aligned(g, head))
+		else if (g->heap->partial && glibc_aligned(g, head))
 			ret.dangling++;
-		else if (head)
+		else
 			ret.bad++; /* in a sound heap no list dangles */
 	}
 	return ret;
