@@ -173,8 +173,9 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_h
 		"Sizes are chunk sizes: header included. SHARE: in use and free together.\n\n");
 	struct hc_error *err = hc_table_write_text(table, out, 0);
 	if (!err && table->num_rows < histogram->num_rows)
-		fprintf(out->file, "%zu more sizes; --top 0 shows all\n",
-			histogram->num_rows - table->num_rows);
+		fprintf(out->file, "%zu more size%s; --top 0 shows all\n",
+			histogram->num_rows - table->num_rows,
+			hc_plural(histogram->num_rows - table->num_rows));
 	return err;
 }
 

@@ -214,9 +214,9 @@ static struct hc_error *write_text_end(struct hc_hits *hits, const struct hc_tab
 	if (err || !(hits->top || hits->by))
 		return err;
 	if (hits->top)
-		fprintf(out->file, "%s%s distinct texts%s.\n",
+		fprintf(out->file, "%s%s distinct text%s%s.\n",
 			result->texts_exact ? "" : "At least ",
-			hc_unit_count(result->distinct).text,
+			hc_unit_count(result->distinct).text, hc_plural(result->distinct),
 			result->texts_exact ? "" : "; counts may be too high, see the JSON output");
 	fputc('\n', out->file);
 	return hc_table_write_text(table, out, 0);
