@@ -58,7 +58,7 @@ struct hc_leaks {
 	size_t num_groups;
 	struct hc_count definite, indirect; /**< roots of all groups, chunks below them */
 	struct hc_count possible;    /**< possible chunks of the selection; not in the groups */
-	struct hc_leak_index *index; /**< private: what hc_leaks_each() needs */
+	struct hc_leak_index *index; /**< private: the lost chunks, classified */
 };
 
 /**
@@ -78,8 +78,7 @@ void hc_leaks_deinit(struct hc_leaks *leaks);
  * no such group.
  */
 typedef bool (*hc_leak_chunk_fn)(void *ctx, const struct hc_chunk *chunk, bool indirect);
-struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_leaks *leaks, size_t number, hc_leak_chunk_fn fn,
+struct hc_error *hc_leaks_each(const struct hc_leaks *leaks, size_t number, hc_leak_chunk_fn fn,
 			       void *ctx);
 
 /** Groups that hc_leaks_walk() can tell apart. */
@@ -91,7 +90,7 @@ struct hc_error *hc_leaks_each(const struct hc_process *process, const struct hc
  */
 typedef struct hc_error *(*hc_leak_walk_fn)(void *ctx, size_t number, const struct hc_chunk *chunk,
 					    hc_class_id class, bool indirect);
-struct hc_error *hc_leaks_walk(const struct hc_heap *heap, const struct hc_leaks *leaks, size_t num,
-			       hc_leak_walk_fn fn, void *ctx);
+struct hc_error *hc_leaks_walk(const struct hc_leaks *leaks, size_t num, hc_leak_walk_fn fn,
+			       void *ctx);
 
 #endif

@@ -77,7 +77,7 @@ static struct hc_error *gather_all(const struct hc_process *process, const struc
 		reachable |= !suspect->group;
 	}
 	if (groups)
-		err = hc_leaks_walk(heap, &verdict->leaks, groups, gather_lost, gather);
+		err = hc_leaks_walk(&verdict->leaks, groups, gather_lost, gather);
 	if (!err && reachable)
 		err = gather_reachable(process, heap, gather);
 	return err;

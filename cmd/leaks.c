@@ -405,8 +405,7 @@ static struct hc_error *show_group(struct view *view)
 
 	struct chunk_list list = {
 		view, &chunks, options->selection.limit ? options->selection.limit : DEFAULT_LIMIT};
-	struct hc_error *err = hc_leaks_each(view->session->process, view->session->heap,
-					     &view->leaks, view->own->group, add_chunk, &list);
+	struct hc_error *err = hc_leaks_each(&view->leaks, view->own->group, add_chunk, &list);
 	if (err)
 		return err;
 	return options->format == HC_FORMAT_TEXT ? write_group(view, &rows, &chunks)

@@ -133,7 +133,7 @@ static void run_leaks(const struct hc_process *process, const struct hc_heap *he
 		return;
 	for (size_t i = 0; i < leaks.num_groups && i < 20; i++) {
 		struct hc_count counts[2] = {0};
-		if (failed(hc_leaks_each(process, heap, &leaks, i + 1, count_chunk, counts)))
+		if (failed(hc_leaks_each(&leaks, i + 1, count_chunk, counts)))
 			continue;
 		check(counts[0].chunks == leaks.groups[i].roots.chunks &&
 			      counts[1].chunks == leaks.groups[i].below.chunks &&

@@ -194,24 +194,24 @@ static void test_chunks_of_a_group(void **state)
 	fake_store(&fake, c[5][0] + 8, 0); /* the text of 5 is another group */
 	run(&fake, NULL, &leaks);
 	assert_int_equal(leaks.num_groups, 3);
-	assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, 1, remember, &members));
+	assert_null(hc_leaks_each(&leaks, 1, remember, &members));
 	assert_int_equal(members.roots, REQUESTS - 1);
 	assert_int_equal(members.below, (REQUESTS - 1) * 3);
 	assert_int_equal(members.addresses[0], c[0][0]);
 	assert_int_equal(members.addresses[5], c[6][0]);
 	members = (struct members){.stop_after = SIZE_MAX};
-	assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, 2, remember, &members));
+	assert_null(hc_leaks_each(&leaks, 2, remember, &members));
 	assert_int_equal(members.roots, 1);
 	assert_int_equal(members.below, 2);
 	assert_int_equal(members.addresses[0], c[5][0]);
 	assert_int_equal(members.addresses[1], c[5][2]);
 	assert_int_equal(members.addresses[2], c[5][3]);
 	members = (struct members){.stop_after = 3};
-	assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, 1, remember, &members));
+	assert_null(hc_leaks_each(&leaks, 1, remember, &members));
 	assert_int_equal(members.roots, 3);
 
 	struct hc_error *err =
-		hc_leaks_each(&fake.process, fake.heap, &leaks, 4, remember, &members);
+		hc_leaks_each(&leaks, 4, remember, &members);
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
@@ -256,24 +256,24 @@ static void test_walk(void **state)
 	make_requests(&fake, 2, c);
 	fake_store(&fake, c[5][0] + 8, 0);
 	run(&fake, NULL, &leaks);
-	assert_null(hc_leaks_walk(fake.heap, &leaks, 3, walk, &walked));
+	assert_null(hc_leaks_walk(&leaks, 3, walk, &walked));
 	for (size_t i = 1; i <= 3; i++) {
 		struct members members = {.stop_after = SIZE_MAX};
 
-		assert_null(hc_leaks_each(&fake.process, fake.heap, &leaks, i, remember, &members));
+		assert_null(hc_leaks_each(&leaks, i, remember, &members));
 		assert_int_equal(walked.roots[i], members.roots);
 		assert_int_equal(walked.below[i], members.below);
 	}
 	assert_true(walked.texts[1] >= REQUESTS - 1);
 	walked = (struct walked){.fail_after = SIZE_MAX};
-	assert_null(hc_leaks_walk(fake.heap, &leaks, 1, walk, &walked));
+	assert_null(hc_leaks_walk(&leaks, 1, walk, &walked));
 	assert_int_equal(walked.roots[1], REQUESTS - 1);
 	assert_int_equal(walked.roots[2] + walked.roots[3], 0);
 	walked = (struct walked){.fail_after = SIZE_MAX};
-	assert_null(hc_leaks_walk(fake.heap, &leaks, 1000, walk, &walked));
+	assert_null(hc_leaks_walk(&leaks, 1000, walk, &walked));
 	assert_int_equal(walked.roots[2], 1);
 	walked = (struct walked){.fail_after = 2};
-	assert_ptr_equal(hc_leaks_walk(fake.heap, &leaks, 3, walk, &walked), &hc_enomem);
+	assert_ptr_equal(hc_leaks_walk(&leaks, 3, walk, &walked), &hc_enomem);
 	hc_leaks_deinit(&leaks);
 	fake_deinit(&fake);
 }
