@@ -12,9 +12,10 @@ const char *hc_part_name(enum hc_part part)
 		[HC_PART_TCACHE] = "tcache",     [HC_PART_FASTBIN] = "fastbin",
 		[HC_PART_UNSORTED] = "unsorted", [HC_PART_SMALLBIN] = "smallbin",
 		[HC_PART_LARGEBIN] = "largebin", [HC_PART_TOP] = "top",
-		[HC_PART_OVERHEAD] = "overhead", [HC_PART_UNWALKED] = "unwalked",
-		[HC_PART_STACK] = "stack",       [HC_PART_TLS] = "tls",
-		[HC_PART_MODULE] = "module",     [HC_PART_OTHER] = "other",
+		[HC_PART_OVERHEAD] = "overhead", [HC_PART_GIVEN_BACK] = "given-back",
+		[HC_PART_UNWALKED] = "unwalked", [HC_PART_STACK] = "stack",
+		[HC_PART_TLS] = "tls",           [HC_PART_MODULE] = "module",
+		[HC_PART_OTHER] = "other",
 	};
 	return names[part];
 }
@@ -94,6 +95,16 @@ static void count_mappings(const struct hc_process *process, struct hc_accountin
 	accounting->resident = has_resident ? resident : HC_UNKNOWN_BYTES;
 }
 
+static void count_stacks(const struct hc_threads *threads, struct hc_accounting *accounting)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+		if (thread->live_start >= thread->stack_start &&
+		    thread->live_start < thread->stack_end)
+			accounting->stack_live += thread->stack_end - thread->live_start;
+	}
+}
+
 /** Move bytes from a heap mapping's rest to the part that they belong to. */
 static void claim(struct hc_accounting *accounting, enum hc_part part, uint64_t bytes)
 {
@@ -124,6 +135,7 @@ static void count_mmapped(const struct hc_arena_row *row, struct hc_accounting *
 static void count_arena(const struct hc_arena_row *row, struct hc_accounting *accounting)
 {
 	claim(accounting, HC_PART_OVERHEAD, row->arena->outside);
+	claim(accounting, HC_PART_GIVEN_BACK, row->arena->given_back);
 	for (int state = 0; state < HC_NUM_STATES; state++) {
 		enum hc_part part = part_of(state);
 		claim(accounting, part, row->states[state].bytes);
@@ -136,6 +148,7 @@ void hc_accounting_run(const struct hc_process *process, const struct hc_arena_t
 {
 	*ret = (struct hc_accounting){0};
 	count_mappings(process, ret);
+	count_stacks(&process->threads, ret);
 	for (size_t i = 0; arenas && i < arenas->num_rows; i++) {
 		const struct hc_arena_row *row = &arenas->rows[i];
 		if (row->index == HC_ARENA_MMAP)

@@ -22,9 +22,10 @@ enum hc_part {
 	HC_PART_LARGEBIN,
 	HC_PART_TOP,
 	HC_PART_OVERHEAD, /**< arena and heap headers, tcache structs, fenceposts */
-	HC_PART_UNWALKED, /**< heap memory that could not be walked: damage, foreign sbrk, stale
-			     pages */
-	HC_PART_STACK,    /**< thread and main stacks, cached ones included */
+	HC_PART_GIVEN_BACK, /**< ends of heaps that malloc returned to the system: addresses
+			       without memory */
+	HC_PART_UNWALKED,   /**< heap memory that could not be walked: damage, foreign sbrk */
+	HC_PART_STACK,      /**< thread and main stacks, cached ones included */
 	HC_PART_TLS,
 	HC_PART_MODULE, /**< bss and other anonymous pages of modules */
 	HC_PART_OTHER,  /**< other anonymous mappings */
@@ -37,6 +38,7 @@ struct hc_accounting {
 	uint64_t parts[HC_NUM_PARTS];  /**< bytes */
 	uint64_t chunks[HC_NUM_PARTS]; /**< chunks, where the part consists of chunks; else 0 */
 	uint64_t total;                /**< == sum of parts == sum of anonymous mappings, bytes */
+	uint64_t stack_live;           /**< of the stacks, from the stack pointers up */
 	uint64_t missing;              /**< of the total, bytes that the core does not hold */
 	uint64_t reserved;             /**< PROT_NONE, not in the total */
 	uint64_t file_backed;          /**< text, rodata, data, files: not in the total */

@@ -7,6 +7,10 @@
  * malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny (MIN_BYTES) is
  * no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
  * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
+ *
+ * Stacks are address space first: eight MiB for each thread, of which a few pages are touched, and a
+ * core does not tell which. They are left out of what a cause must have its share of, and are named
+ * only where there is no other.
  */
 #include "analyzers/verdict.h"
 #include "core/cleanup.h"
@@ -14,10 +18,14 @@
 #define MIN_BYTES (UINT64_C(64) << 10)
 #define MIN_SHARE 0.10   /**< of the chunks in use, for lost ones */
 #define MIN_FREE 0.50    /**< of the heap, for retention */
-#define MIN_OUTSIDE 0.50 /**< of the anonymous bytes, for memory that is not malloc's */
-#define MIN_GROWTH 0.50  /**< of the anonymous bytes, held by reachable chunks */
-/** A small process whose chunks are in use is as it should be; growth begins here. Bytes. */
-#define MIN_GROWTH_BYTES (UINT64_C(1) << 20)
+#define MIN_OUTSIDE 0.50 /**< of the occupied bytes, for memory that is not malloc's */
+#define MIN_GROWTH 0.50  /**< of the occupied bytes, held by reachable chunks */
+#define MIN_STACKS 0.50  /**< of the anonymous bytes */
+/**
+ * A small process whose chunks are in use is as it should be, and a heap keeps 128 KiB at its top;
+ * growth, retention and stacks begin to matter here. Bytes.
+ */
+#define MIN_MATTER_BYTES (UINT64_C(1) << 20)
 #define LEAK_WEIGHT 4
 /**
  * Suspects below this share of the anonymous bytes are not worth a sentence, but the first always
@@ -163,9 +171,17 @@ static struct hc_error *suspect_sizes(const struct hc_heap *heap,
 	return err;
 }
 
+/** Anonymous bytes without those that may be addresses and no memory. */
+static uint64_t occupied(const struct hc_accounting *accounting)
+{
+	return accounting->total - accounting->parts[HC_PART_STACK] -
+	       accounting->parts[HC_PART_GIVEN_BACK];
+}
+
 static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 {
 	const struct hc_accounting *accounting = &verdict->accounting;
+	uint64_t memory = occupied(accounting), stacks = accounting->parts[HC_PART_STACK];
 	uint64_t in_use = verdict->lost_bytes + verdict->reachable_bytes + verdict->possible_bytes;
 	uint64_t outside = accounting->parts[HC_PART_OTHER];
 	uint64_t reachable = verdict->reachable_bytes + verdict->possible_bytes;
@@ -177,13 +193,14 @@ static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 		{HC_VERDICT_LEAK, share_of(verdict->lost_bytes, in_use) >= MIN_SHARE,
 		 verdict->lost_bytes * LEAK_WEIGHT},
 		{HC_VERDICT_RETENTION,
-		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE,
+		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE &&
+			 verdict->free_bytes >= MIN_MATTER_BYTES,
 		 verdict->free_bytes},
 		{HC_VERDICT_GROWTH,
-		 share_of(reachable, accounting->total) >= MIN_GROWTH &&
-			 reachable >= MIN_GROWTH_BYTES,
+		 share_of(reachable, memory) >= MIN_GROWTH &&
+			 reachable >= MIN_MATTER_BYTES,
 		 reachable},
-		{HC_VERDICT_OUTSIDE, share_of(outside, accounting->total) >= MIN_OUTSIDE, outside},
+		{HC_VERDICT_OUTSIDE, share_of(outside, memory) >= MIN_OUTSIDE, outside},
 	};
 	enum hc_verdict_kind kind = HC_VERDICT_NOTHING;
 	uint64_t most = 0;
@@ -195,6 +212,9 @@ static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 			most = causes[i].bytes;
 		}
 	}
+	if (kind == HC_VERDICT_NOTHING && stacks >= MIN_MATTER_BYTES &&
+	    share_of(stacks, accounting->total) >= MIN_STACKS)
+		return HC_VERDICT_OUTSIDE;
 	return kind;
 }
 

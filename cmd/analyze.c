@@ -116,6 +116,7 @@ static void write_identity(struct view *view)
 static void write_verdict(struct view *view)
 {
 	const struct hc_verdict *verdict = &view->verdict;
+	const uint64_t *parts = verdict->accounting.parts;
 	struct hc_unit total = hc_unit_bytes(verdict->accounting.total);
 	struct hc_output *out = view->out;
 
@@ -146,9 +147,10 @@ static void write_verdict(struct view *view)
 	case HC_VERDICT_OUTSIDE:
 		hc_text_paragraph(
 			out, "", 0, true,
-			"Outside of malloc. Most of %s anonymous memory is not in malloc's "
-			"chunks.",
-			total.text);
+			"Outside of malloc. Most of %s anonymous memory is not in malloc's chunks: "
+			"stacks %s, other mappings %s.",
+			total.text, hc_unit_bytes(parts[HC_PART_STACK]).text,
+			hc_unit_bytes(parts[HC_PART_OTHER]).text);
 		break;
 	case HC_VERDICT_NOTHING:
 		hc_text_paragraph(out, "", 0, true,
@@ -162,6 +164,12 @@ static void write_verdict(struct view *view)
 							 : "none was found");
 		break;
 	}
+	if (verdict->kind != HC_VERDICT_OUTSIDE && verdict->kind != HC_VERDICT_NO_HEAP &&
+	    parts[HC_PART_STACK] > verdict->accounting.total / 2)
+		hc_text_paragraph(out, "", 0, false,
+				  "%s of it is set aside for stacks, of which %s is in use.",
+				  hc_unit_bytes(parts[HC_PART_STACK]).text,
+				  hc_unit_bytes(verdict->accounting.stack_live).text);
 }
 /**@}*/
 
@@ -274,7 +282,7 @@ static struct hc_error *write_accounting(struct view *view)
 {
 	const struct hc_accounting *accounting = &view->verdict.accounting;
 	const uint64_t *parts = accounting->parts;
-	hc_cleanup_free char *trim = NULL;
+	hc_cleanup_free char *trim = NULL, *stacks = NULL;
 	hc_cleanup_table struct hc_table table;
 	uint64_t free_bytes = 0;
 
@@ -284,13 +292,19 @@ static struct hc_error *write_accounting(struct view *view)
 	if (view->verdict.trimmable && asprintf(&trim, "malloc_trim could return %s of it",
 						hc_unit_bytes(view->verdict.trimmable).text) < 0)
 		trim = NULL;
+	if (asprintf(&stacks, "%zu thread%s, %s in use", view->session->process->threads.num,
+		     hc_plural(view->session->process->threads.num),
+		     hc_unit_bytes(accounting->stack_live).text) < 0)
+		stacks = NULL;
 	if (view->session->heap)
 		add_in_use(view, &table);
 	add_line(view, &table, "free", free_bytes, trim);
 	add_line(view, &table, "malloc's own", parts[HC_PART_OVERHEAD], NULL);
+	add_line(view, &table, "heap, given back", parts[HC_PART_GIVEN_BACK],
+		 "trimmed: addresses without memory");
 	add_line(view, &table, "heap, not readable", parts[HC_PART_UNWALKED],
 		 "damaged, missing, or not malloc's");
-	add_line(view, &table, "stacks", parts[HC_PART_STACK], NULL);
+	add_line(view, &table, "stacks", parts[HC_PART_STACK], stacks);
 	add_line(view, &table, "thread-local storage", parts[HC_PART_TLS], NULL);
 	add_line(view, &table, "program's variables", parts[HC_PART_MODULE], NULL);
 	add_line(view, &table, "other", parts[HC_PART_OTHER], NULL);
@@ -601,6 +615,8 @@ static void next_retention(struct view *view)
 
 static void write_next(struct view *view)
 {
+	const uint64_t *parts = view->verdict.accounting.parts;
+
 	fputc('\n', view->out->file);
 	switch (view->verdict.kind) {
 	case HC_VERDICT_LEAK:
@@ -617,6 +633,11 @@ static void write_next(struct view *view)
 		hc_text_paragraph(view->out, "Next: ", 6, false,
 				  "see what every mapping is for, the largest first:");
 		write_command(view, "maps", "");
+		if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
+			hc_text_paragraph(view->out, "      ", 6, false,
+					  "The size of a stack comes from ulimit -s or "
+					  "pthread_attr_setstacksize(3); what was never touched of it "
+					  "costs no memory.");
 		break;
 	case HC_VERDICT_NOTHING:
 		hc_text_paragraph(view->out, "Next: ", 6, false,
@@ -666,8 +687,9 @@ static json_t *accounting_json(const struct hc_accounting *accounting)
 {
 	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
 
-	return json_pack("{so so so so so so}", "total", hc_json_number(accounting->total), "parts",
-			 parts_json(accounting), "missing", hc_json_number(accounting->missing),
+	return json_pack("{so so so so so so so}", "total", hc_json_number(accounting->total), "parts",
+			 parts_json(accounting), "stack_live",
+			 hc_json_number(accounting->stack_live), "missing", hc_json_number(accounting->missing),
 			 "reserved", hc_json_number(accounting->reserved), "file_backed",
 			 hc_json_number(accounting->file_backed), "resident",
 			 resident ? hc_json_number(accounting->resident) : json_null());

@@ -114,6 +114,8 @@ struct hc_arena {
 	uint64_t top;             /**< user address of the top chunk; 0 when there is none */
 	int64_t attached_threads; /**< -1 when this release does not count them */
 	uint32_t num_heaps;       /**< mapped heaps (thread arenas) or stretches (main arena) */
+	uint64_t given_back; /**< bytes at the ends of its heaps that the allocator returned to the
+				  system, but whose addresses it keeps, readable and writable */
 	uint64_t outside; /**< bytes of the allocator's structs that lie in its heaps but before the
 			       first chunk: heap headers, the arena itself. Counted as overhead */
 };

@@ -71,13 +71,15 @@ static struct hc_error *walk_thread_heap(struct glibc *g, uint32_t index,
 					 const struct glibc_heap_info *info)
 {
 	const struct glibc_arena *arena = &g->arenas[index];
+	struct hc_arena *row = &g->heap->arenas[index];
 	bool first = info->base == arena->heap;
 	uint64_t start = first_chunk(g, first ? arena->address + g->state->size
 					      : info->base + g->heap_info_size);
 	uint64_t end = info->base + info->size;
+	/* heap_trim() gives pages back with MADV_DONTNEED, and leaves them accessible. */
+	row->given_back += info->mprotect_size - info->size;
 	if (start >= end)
 		return NULL;
-	struct hc_arena *row = &g->heap->arenas[index];
 	row->num_heaps++;
 	row->outside += start - info->base;
 	struct glibc_stretch stretch = {

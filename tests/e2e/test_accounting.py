@@ -1,4 +1,6 @@
 """Every anonymous byte is accounted for, and the parts add up."""
+import re
+
 import pytest
 
 import corefile
@@ -55,3 +57,29 @@ def test_maps_cover_the_same_bytes(heapcore, core):
     assert total == accounting(heapcore, core)["total"]
     spans = sorted((int(r["start"], 16), int(r["end"], 16)) for r in rows)
     assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:]))
+
+
+class TestAddressesWithoutMemory:
+    """Stacks that nobody touched, and the ends of heaps that malloc has trimmed, explain nothing."""
+
+    def test_trimmed_heap_is_no_damage(self, heapcore, dump, how):
+        core = dump("idle_threads.c", how=how)
+        parts = {part["part"]: part["bytes"] for part in accounting(heapcore, core)["parts"]}
+        assert parts["given-back"] > 2 << 20
+        assert parts["unwalked"] == 0
+        assert "damaged" not in heapcore("analyze", core).text
+
+    def test_stacks_hide_no_growth(self, heapcore, dump, how):
+        core = dump("idle_threads.c", how=how)
+        found = accounting(heapcore, core)
+        parts = {part["part"]: part["bytes"] for part in found["parts"]}
+        assert parts["stack"] > found["total"] / 2
+        assert 0 < found["stack_live"] < parts["stack"] / 2
+        text = heapcore("analyze", core).text
+        assert re.search(r"^Growth\. .*\n.*\n.* set aside for stacks, of which .* is in use\.", text, re.M), text
+
+    def test_only_stacks(self, heapcore, dump, how):
+        core = dump("idle_threads.c", "12", "0", how=how)
+        assert heapcore("analyze", core, "--format", "json").json["verdict"] == "outside"
+        text = heapcore("analyze", core).text
+        assert re.search(r"Outside of malloc\. [^:]*: stacks [0-9.]+ MiB", text.replace("\n", " ")), text
