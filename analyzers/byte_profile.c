@@ -159,9 +159,16 @@ static uint64_t count_distinct(const struct run *run)
 	return distinct;
 }
 
+/** Each mmapped chunk is a mapping of its own, and a program has many arenas. */
+static bool same_target(const struct hc_mapping *a, const struct hc_mapping *b)
+{
+	return a == b || (a && b && a->kind == b->kind && !a->path == !b->path &&
+			  (!a->path || strcmp(a->path, b->path) == 0));
+}
+
 /**
- * The mapping that most of some pointers lead to (a majority, if one has it: Boyer, Moore 1981),
- * and their share.
+ * The kind of mapping that most of some pointers lead to (a majority, if one has it: Boyer, Moore
+ * 1981), and their share.
  */
 static void find_target(const struct run *run, struct hc_byte_field *field, size_t pointers)
 {
@@ -176,15 +183,15 @@ static void find_target(const struct run *run, struct hc_byte_field *field, size
 			continue;
 		if (!lead)
 			best = target;
-		lead += target == best ? 1 : -1;
+		lead += same_target(target, best) ? 1 : -1;
 	}
 	for (size_t i = 0; i < run->num; i++)
-		count += best && hc_mappings_find(mappings, run->values[i]) == best;
+		count += best && same_target(hc_mappings_find(mappings, run->values[i]), best);
 	field->target = best;
 	field->target_share = pointers ? (double)count / pointers : 0;
 }
 
-/** Pointers or NULL, and not mostly NULL. */
+/** Pointers or NULL, and not mostly NULL. Counts them in any case. */
 static bool is_pointer(const struct run *run, struct hc_byte_field *field)
 {
 	size_t nulls = 0, pointers = 0;
@@ -194,6 +201,7 @@ static bool is_pointer(const struct run *run, struct hc_byte_field *field)
 		pointers +=
 			run->values[i] && hc_mappings_find(&run->process->mappings, run->values[i]);
 	}
+	field->pointer_share = (double)pointers / run->num;
 	if (!pointers || !agree(run, nulls + pointers))
 		return false;
 	field->kind = HC_FIELD_POINTER;
@@ -290,6 +298,8 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 		return true;
 	if (field->size == run->heap->word_size && is_pointer(run, field))
 		return true;
+	double pointers = field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
+	field->pointer_share = 0;
 	if (is_text(run, field) || is_same(run, field) || is_counter(run, field) ||
 	    is_small_int(run, field) || is_noise(run, field, entropy))
 		return true;
@@ -297,14 +307,16 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 					.size = field->size,
 					.kind = HC_FIELD_MIXED,
 					.share = 1,
-					.distinct = field->distinct};
-	return false;
+					.distinct = field->distinct,
+					.pointer_share = pointers};
+	return pointers > 0;
 }
 
 /** Whether two neighbours say the same and can be one. */
 static bool can_join(const struct hc_byte_field *a, const struct hc_byte_field *b)
 {
-	return a->kind == b->kind && (a->kind == HC_FIELD_ZERO || a->kind == HC_FIELD_TEXT ||
+	return a->kind == b->kind && !a->pointer_share && !b->pointer_share &&
+	       (a->kind == HC_FIELD_ZERO || a->kind == HC_FIELD_TEXT ||
 				      a->kind == HC_FIELD_NOISE || a->kind == HC_FIELD_MIXED);
 }
 

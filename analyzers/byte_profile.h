@@ -4,8 +4,10 @@
  *
  * Words are looked at first, then their halves, down to two bytes: zero, constant, a pointer (into
  * the heap, a module, a stack…), a counter, a small number, text, noise, or something that none of
- * these explains. A kind is given when nearly all chunks agree (HC_PROFILE_SHARE). Beside it stand,
- * for every byte, how many values it has and the most frequent one.
+ * these explains. A kind is given when nearly all chunks agree (HC_PROFILE_SHARE). A word that is a
+ * pointer in some chunks and something else in others is mixed, and stays in one piece: the upper
+ * half of an address would look like a small number. Beside it stand, for every byte, how many
+ * values it has and the most frequent one.
  *
  * The last field may be slack: what malloc gave beyond what was asked for is never cleared.
  */
@@ -23,6 +25,8 @@
 #define HC_PROFILE_MIN_SHARE 0.5
 /** Share of the chunks that must agree on a kind. */
 #define HC_PROFILE_SHARE 0.95
+/** Share of the chunks in which a word must be a pointer to stay in one piece. */
+#define HC_PROFILE_MIN_POINTERS 0.05
 /**
  * Noise: each byte has at least so many bits of entropy (Shannon). Full would be 8, of which a
  * sample of n shows about 255 / (2 n ln 2) less (Miller 1955): 7.3 at HC_PROFILE_MIN_NOISE chunks,
@@ -54,9 +58,11 @@ struct hc_byte_field {
 	uint64_t value;    /**< of a constant, or the most frequent one; little-endian */
 	uint64_t min, max; /**< of numbers, in those that agree */
 	uint64_t distinct; /**< values */
-	const struct hc_mapping *target; /**< of pointers: the mapping most of them lead to */
-	double target_share;             /**< of the pointers that are not NULL */
-	double null_share;               /**< of all, NULL pointers */
+	/** Of pointers: a mapping of the kind (and file) that most of them lead to. */
+	const struct hc_mapping *target;
+	double target_share;  /**< of the pointers that are not NULL */
+	double null_share;    /**< of all, NULL pointers */
+	double pointer_share; /**< of all, pointers that are not NULL; in mixed words, too */
 };
 
 struct hc_byte_column {

@@ -49,7 +49,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 #define MAX_SHARED 3
 #define MIN_SHARED 0.5
 #define MIN_SHARED_LINE 0.1
-#define SHARED_WIDTH 60
+#define SHARED_WIDTH 54
 /** Fields of binary chunks that are shown. */
 #define MAX_FIELDS 6
 
@@ -410,18 +410,36 @@ static void write_content(struct view *view, const struct hc_suspect *suspect)
 		write_detail(view, "content:", "%s in %s of them", title, hc_unit_count(with).text);
 }
 
-/** One text that most chunks of a suspect's content share. */
-static void write_shared(struct view *view, const char *label, struct hc_bytes text,
+/** Texts that stand below a suspect already, as they are shown. */
+struct shared {
+	char *texts[2 * MAX_SHARED];
+	size_t num;
+};
+
+/**
+ * One text that most chunks of a suspect's content share. Long texts may differ where they are cut
+ * off; the first stands for all that look the same.
+ */
+static void write_shared(struct view *view, struct shared *shared, struct hc_bytes text,
 			 uint64_t chunks, uint64_t counted, bool all)
 {
-	hc_cleanup_free char *shown = hc_session_escape(view->session, text, SHARED_WIDTH,
-							view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+	const char *label = shared->num ? "" : "repeats:";
+	char *shown = hc_session_escape(view->session, text, SHARED_WIDTH,
+					view->out->utf8 ? HC_ESCAPE_UTF8 : 0);
 
+	for (size_t i = 0; shown && i < shared->num; i++) {
+		if (strcmp(shared->texts[i], shown) == 0) {
+			free(shown);
+			return;
+		}
+	}
+	if (!shown)
+		return;
+	shared->texts[shared->num++] = shown;
 	if (all)
-		write_detail(view, label, "%s in %s", shown ? shown : "",
-			     hc_unit_count(chunks).text);
+		write_detail(view, label, "%s in %s", shown, hc_unit_count(chunks).text);
 	else
-		write_detail(view, label, "%s in %s of %s looked at", shown ? shown : "",
+		write_detail(view, label, "%s in %s of %s looked at", shown,
 			     hc_unit_count(chunks).text, hc_unit_count(counted).text);
 }
 
@@ -454,31 +472,29 @@ static void choose_lines(const struct hc_template *template, struct shared_lines
 static void write_repeats(struct view *view, const struct hc_common *common)
 {
 	const struct hc_repeats *repeats = &common->repeats;
-	const char *label = "repeats:";
+	struct shared shared = {0};
 	struct shared_lines lines;
-	size_t shown = 0;
 
 	choose_lines(&common->template, &lines);
-	for (size_t i = 0; i < repeats->num && shown < MAX_SHARED; i++) {
+	for (size_t i = 0; i < repeats->num && shared.num < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
-		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shown)))
+		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
 			continue;
-		write_shared(view, label, repeat->token.text, repeat->chunks, repeats->counted,
+		write_shared(view, &shared, repeat->token.text, repeat->chunks, repeats->counted,
 			     repeats->counted == common->all.chunks);
-		label = "";
-		shown++;
 	}
 	for (size_t i = 0; i < lines.num; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
-		write_shared(view, label,
+		write_shared(view, &shared,
 			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
 			     line->chunks, common->template.counted,
 			     common->template.counted == common->all.chunks);
-		label = "";
 	}
+	for (size_t i = 0; i < shared.num; i++)
+		free(shared.texts[i]);
 }
 
 /** What the first fields of binary chunks of one size hold. */

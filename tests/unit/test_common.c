@@ -260,6 +260,39 @@ static void put(struct fixture *fixture, size_t chunk, size_t offset, uint64_t v
 	memcpy(fake_at(&fixture->fake, fixture->chunks[chunk] + offset), &little, size);
 }
 
+/* The upper half of an address is no number of its own; mmapped chunks are one kind of target. */
+static void test_profile_of_a_union(void **state)
+{
+	struct fixture fixture;
+	struct hc_byte_profile profile;
+
+	(void)state;
+	fixture_init(&fixture, 1);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		put(&fixture, i, 0, i % 2 ? fixture.chunks[i / 2] : UINT64_C(0x7f00) << 32 | i * i, 8);
+		put(&fixture, i, 8, fixture.chunks[i / 2], 8);
+	}
+	/* Two mappings instead of one. */
+	struct hc_mapping *whole = hc_mappings_find(&fixture.fake.process.mappings, HEAP);
+	assert_non_null(whole);
+	struct hc_mapping halves[2] = {*whole, *whole};
+	halves[0].end = halves[1].start = fixture.chunks[CHUNKS / 4];
+	halves[0].kind = halves[1].kind = HC_MAPPING_MMAP_CHUNK;
+	fixture.fake.process.mappings.items = halves;
+	fixture.fake.process.mappings.num = 2;
+	assert_ok(hc_byte_profile_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
+				      &profile));
+	assert_int_equal(profile.fields[0].size, 8);
+	assert_int_equal(profile.fields[0].kind, HC_FIELD_MIXED);
+	assert_true(profile.fields[0].pointer_share > 0.45 &&
+		    profile.fields[0].pointer_share < 0.55);
+	assert_int_equal(profile.fields[1].kind, HC_FIELD_POINTER);
+	assert_int_equal(profile.fields[1].target->kind, HC_MAPPING_MMAP_CHUNK);
+	assert_true(profile.fields[1].target_share > 0.95);
+	hc_byte_profile_deinit(&profile);
+	fixture_deinit(&fixture);
+}
+
 static void test_profile(void **state)
 {
 	static const struct hc_byte_field expected[] = {
@@ -344,7 +377,8 @@ int main(void)
 		cmocka_unit_test(test_sample),  cmocka_unit_test(test_subsample),
 		cmocka_unit_test(test_repeats), cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_noise),   cmocka_unit_test(test_template),
-		cmocka_unit_test(test_profile), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_profile_of_a_union), cmocka_unit_test(test_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
