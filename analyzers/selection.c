@@ -9,6 +9,7 @@
 
 #include "analyzers/classify.h"
 #include "analyzers/search.h"
+#include "analyzers/types.h"
 #include "core/cleanup.h"
 
 void hc_selection_init(struct hc_selection *selection)
@@ -19,6 +20,7 @@ void hc_selection_init(struct hc_selection *selection)
 void hc_selection_deinit(struct hc_selection *selection)
 {
 	hc_pattern_destroy(selection->match);
+	free(selection->type_set);
 	hc_selection_init(selection);
 }
 
@@ -299,6 +301,16 @@ struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const 
 	return NULL;
 }
 
+struct hc_error *hc_selection_parse_type(struct hc_selection *selection, const char *text)
+{
+	if (selection->num_types == HC_MAX_SELECTED_TYPES) {
+		return hc_error_create(HC_ERROR_ARGUMENT, "--type: more than %d of them",
+				       HC_MAX_SELECTED_TYPES);
+	}
+	selection->type_names[selection->num_types++] = text;
+	return NULL;
+}
+
 /** @ref HC_ERROR_ARGUMENT with the names that there are. */
 static struct hc_error *unknown_class(const struct hc_signatures *signatures, const char *text)
 {
@@ -366,6 +378,32 @@ struct hc_error *hc_selection_prepare(struct hc_selection *selection,
 		selection->classes[class / 64] |= UINT64_C(1) << class % 64;
 	}
 	selection->classifier = classifier;
+	return NULL;
+}
+
+struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types)
+{
+	size_t num = hc_types_num(types) / 64 + 1;
+	hc_cleanup_free uint64_t *set = calloc(num, sizeof(*set));
+
+	if (!set)
+		return &hc_enomem;
+	for (unsigned i = 0; i < selection->num_types; i++) {
+		bool found = false;
+		struct hc_error *err = hc_types_find(types, selection->type_names[i], set, &found);
+
+		if (err)
+			return err;
+		if (!found) {
+			return hc_error_create(HC_ERROR_ARGUMENT,
+					       "--type: '%.100s' is the name of no type that this "
+					       "process has; see heapcore types",
+					       selection->type_names[i]);
+		}
+	}
+	free(selection->type_set);
+	selection->type_set = hc_steal(set);
+	selection->types = types;
 	return NULL;
 }
 
@@ -454,6 +492,16 @@ static bool has_numbers(const struct hc_selection *selection, const struct hc_he
 	return true;
 }
 
+static bool has_type(const struct hc_selection *selection, const struct hc_chunk *chunk)
+{
+	if (!selection->num_types)
+		return true;
+	if (!selection->types)
+		return false;
+	hc_type_id type = hc_type_of(selection->types, chunk);
+	return selection->type_set[type / 64] >> type % 64 & 1;
+}
+
 static bool has_content(const struct hc_selection *selection, struct hc_bytes bytes,
 			struct hc_selection_scratch *scratch)
 {
@@ -480,7 +528,7 @@ bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap
 	if (selection->reaches && (chunk->state != HC_IN_USE || !heap->reach_known ||
 				   !(selection->reaches >> chunk->reach & 1)))
 		return false;
-	if (!has_numbers(selection, heap, chunk))
+	if (!has_numbers(selection, heap, chunk) || !has_type(selection, chunk))
 		return false;
 	if (!hc_selection_needs_content(selection))
 		return true;

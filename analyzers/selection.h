@@ -18,9 +18,12 @@
 struct hc_classifier;
 struct hc_pattern;
 struct hc_signatures;
+struct hc_types;
 
 /** Most classes that can be named. */
 #define HC_MAX_SELECTED_CLASSES 64
+/** Most types that can be named. */
+#define HC_MAX_SELECTED_TYPES 64
 
 struct hc_selection {
 	uint32_t states;  /**< bit per hc_state; default: HC_IN_USE only */
@@ -39,7 +42,11 @@ struct hc_selection {
 	unsigned num_classes;                             /**< 0: no filter */
 	uint64_t classes[2];                    /**< bit per class, from hc_selection_prepare() */
 	const struct hc_classifier *classifier; /**< the same; not owned */
-	struct hc_pattern *match;               /**< search.h; NULL: no filter; owned */
+	const char *type_names[HC_MAX_SELECTED_TYPES]; /**< of --type; not owned */
+	unsigned num_types;                            /**< 0: no filter */
+	uint64_t *type_set; /**< bit per hc_type_id, from hc_selection_prepare_types(); owned */
+	const struct hc_types *types; /**< the same; not owned */
+	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
 	uint64_t limit; /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
 };
 
@@ -65,6 +72,12 @@ struct hc_error *hc_selection_parse_address(struct hc_selection *selection, cons
  * hc_selection_prepare(), or hc_selection_check_classes(). @p text must outlive the selection.
  */
 struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text);
+/**
+ * The name of a type, in which * and ? stand for any text and any character; may be given several
+ * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
+ * outlive the selection.
+ */
+struct hc_error *hc_selection_parse_type(struct hc_selection *selection, const char *text);
 /** A PCRE2 pattern. */
 struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const char *text);
 
@@ -87,6 +100,14 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 struct hc_error *hc_selection_prepare(struct hc_selection *selection,
 				      const struct hc_classifier *classifier);
 
+/**
+ * The same for types, which --type alone needs. @ref HC_ERROR_ARGUMENT when a name is of no type of
+ * the process.
+ *
+ * @param types must outlive the selection
+ */
+struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types);
+
 /** --leaked: definite and indirect. */
 #define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
 
@@ -96,7 +117,13 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 	return selection->reaches != 0;
 }
 
-/** Whether a match costs a look at the chunk's bytes. */
+/** Whether hc_selection_prepare_types() must be called. */
+static inline bool hc_selection_needs_types(const struct hc_selection *selection)
+{
+	return selection->num_types != 0;
+}
+
+/** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)
 {
 	return selection->num_classes || selection->match;

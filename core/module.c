@@ -832,18 +832,26 @@ static void modules_start_dwfl(struct hc_modules *modules)
 	dwfl_report_end(files->dwfl, NULL, NULL);
 }
 
+/** The session, started by the first question; NULL: there is none. */
+static Dwfl *modules_dwfl(struct hc_modules *modules)
+{
+	if (!modules->files)
+		return NULL;
+	if (!modules->files->dwfl)
+		modules_start_dwfl(modules);
+	return modules->files->dwfl;
+}
+
 bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char **name_ret,
 		       uint64_t *offset_ret)
 {
 	GElf_Off offset;
 	GElf_Sym symbol;
 
-	if (!modules->files || !hc_modules_find(modules, address))
+	if (!hc_modules_find(modules, address))
 		return false;
-	if (!modules->files->dwfl)
-		modules_start_dwfl(modules);
-	Dwfl_Module *module =
-		modules->files->dwfl ? dwfl_addrmodule(modules->files->dwfl, address) : NULL;
+	Dwfl *dwfl = modules_dwfl(modules);
+	Dwfl_Module *module = dwfl ? dwfl_addrmodule(dwfl, address) : NULL;
 	const char *name =
 		module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL)
 		       : NULL;
@@ -852,4 +860,43 @@ bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char 
 	*name_ret = name;
 	*offset_ret = offset;
 	return true;
+}
+
+/** A walk over the symbols of all modules. */
+struct symbol_walk {
+	const char *prefix;
+	hc_symbol_fn fn;
+	void *ctx;
+	struct hc_error *err;
+};
+
+static int walk_symbols(Dwfl_Module *module, void **user_data __attribute__((unused)),
+			const char *module_name __attribute__((unused)),
+			Dwarf_Addr start __attribute__((unused)), void *ctx)
+{
+	struct symbol_walk *walk = ctx;
+	size_t length = strlen(walk->prefix);
+	int num = dwfl_module_getsymtab(module);
+
+	for (int i = 0; i < num && !walk->err; i++) {
+		GElf_Sym symbol;
+		GElf_Addr address;
+		const char *name =
+			dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
+		if (name && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT &&
+		    symbol.st_shndx != SHN_UNDEF && !strncmp(name, walk->prefix, length))
+			walk->err = walk->fn(walk->ctx, name, address, symbol.st_size);
+	}
+	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
+}
+
+struct hc_error *hc_modules_each_symbol(struct hc_modules *modules, const char *prefix,
+					hc_symbol_fn fn, void *ctx)
+{
+	struct symbol_walk walk = {.prefix = prefix, .fn = fn, .ctx = ctx};
+	Dwfl *dwfl = modules_dwfl(modules);
+
+	if (dwfl)
+		dwfl_getmodules(dwfl, walk_symbols, &walk, 0);
+	return walk.err;
 }

@@ -78,4 +78,15 @@ const struct hc_module *hc_modules_libc(const struct hc_modules *modules);
 bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char **name_ret,
 		       uint64_t *offset_ret);
 
+/** @param address in the process; @param size bytes, 0 when the symbol does not tell */
+typedef struct hc_error *(*hc_symbol_fn)(void *ctx, const char *name, uint64_t address,
+					 uint64_t size);
+
+/**
+ * Call @p fn for every defined symbol of data whose name begins with @p prefix, module by module,
+ * until it fails. As slow and as little safe from threads as hc_modules_symbol().
+ */
+struct hc_error *hc_modules_each_symbol(struct hc_modules *modules, const char *prefix,
+					hc_symbol_fn fn, void *ctx);
+
 #endif

@@ -11,6 +11,7 @@ python=/usr/bin/python3
 package_table() {
     cat <<'TABLE'
 build   cmd:gcc             gcc               gcc                   gcc              gcc           build-base
+build   cmd:g++             g++               gcc-c++               gcc-c++          gcc           build-base
 build   cmd:meson           meson             meson                 meson            meson         meson
 build   cmd:ninja           ninja-build       ninja-build           ninja            ninja         samurai
 build   cmd:pkg-config      pkg-config        pkgconf-pkg-config    pkg-config       pkgconf       pkgconf
