@@ -30,6 +30,7 @@
 #include "analyzers/classify.h"
 #include "analyzers/search_tasks.h"
 #include "analyzers/top_texts.h"
+#include "analyzers/types.h"
 
 #define TASKS_PER_JOB 16
 /** The same where a task keeps only sums: fewer batches, at whose end threads wait. */
@@ -176,6 +177,8 @@ static uint64_t group_key(const struct search *search, const struct worker *work
 		return subject->chunk.reach;
 	case HC_SEARCH_BY_ARENA:
 		return subject->chunk.span->arena;
+	case HC_SEARCH_BY_TYPE:
+		return hc_type_of(search->options->types, &subject->chunk);
 	}
 	return 0;
 }

@@ -34,6 +34,7 @@ enum hc_search_by {
 	HC_SEARCH_BY_CLASS, /**< content class */
 	HC_SEARCH_BY_REACH, /**< reachability; chunks in use only, once it is known */
 	HC_SEARCH_BY_ARENA,
+	HC_SEARCH_BY_TYPE, /**< hc_type_id */
 };
 
 /** Longest match that is found whole wherever it lies in a mapping, bytes. */
@@ -69,6 +70,7 @@ struct hc_search_options {
 	 */
 	const char *attribute;
 	const struct hc_classifier *classifier; /**< for @ref attribute and HC_SEARCH_BY_CLASS */
+	const struct hc_types *types;           /**< for HC_SEARCH_BY_TYPE */
 };
 
 /** A distinct text and how often it was seen. */

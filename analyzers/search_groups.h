@@ -14,7 +14,8 @@
 #include "core/error.h"
 
 struct hc_search_group {
-	uint64_t key; /**< chunk size, hc_class_id, hc_reach or arena (HC_ARENA_MMAP included) */
+	uint64_t key; /**< chunk size, hc_class_id, hc_reach, arena (HC_ARENA_MMAP included) or
+			 hc_type_id */
 	uint64_t matches;
 	uint64_t chunks, bytes; /**< chunks with a match and the sum of their chunk sizes */
 };

@@ -99,17 +99,26 @@ static void suspect_groups(struct hc_verdict *verdict)
 	}
 }
 
+/** A share of a sample, put in proportion to all chunks. */
+static uint64_t extrapolate(uint64_t part, uint64_t seen, uint64_t all)
+{
+	return seen ? (uint64_t)(share_of(part, seen) * all + 0.5) : 0;
+}
+
 /** What most chunks of one size hold, from the first CLASS_SAMPLES of them. */
 static struct hc_error *classify_size(const struct hc_heap *heap,
 				      const struct hc_classifier *classifier,
-				      struct hc_suspect *suspect)
+				      const struct hc_types *types, struct hc_suspect *suspect)
 {
+	hc_cleanup_free hc_type_id *seen_types = calloc(CLASS_SAMPLES, sizeof(*seen_types));
 	struct hc_classifier_scratch *scratch = NULL;
 	struct hc_count counts[HC_MAX_CLASSES] = {0};
 	uint64_t samples[HC_MAX_CLASSES] = {0}, seen = 0;
 	struct hc_error *err = hc_classifier_scratch_create(classifier, &scratch);
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
+	if (!err && !seen_types)
+		err = &hc_enomem;
 	hc_chunk_iter_heap(&iter, heap);
 	while (!err && seen < CLASS_SAMPLES && hc_chunk_iter_next(&iter, &chunk)) {
 		if (chunk.state != HC_IN_USE || chunk.size != suspect->size ||
@@ -118,7 +127,7 @@ static struct hc_error *classify_size(const struct hc_heap *heap,
 		hc_class_id class = hc_classify(classifier, scratch, hc_chunk_bytes(heap, &chunk));
 		if (!counts[class].chunks++)
 			samples[class] = chunk.address;
-		seen++;
+		seen_types[seen++] = types ? hc_type_of(types, &chunk) : HC_TYPE_NONE;
 	}
 	hc_classifier_scratch_destroy(scratch);
 	if (err)
@@ -128,11 +137,10 @@ static struct hc_error *classify_size(const struct hc_heap *heap,
 		best = counts[i].chunks > counts[best].chunks ? i : best;
 	suspect->class = best;
 	suspect->sample = samples[best];
-	/* A share of the sample, put in proportion to all of them. */
-	suspect->class_count.chunks =
-		seen ? (uint64_t)(share_of(counts[best].chunks, seen) * suspect->count.chunks + 0.5)
-		     : 0;
+	suspect->class_count.chunks = extrapolate(counts[best].chunks, seen, suspect->count.chunks);
 	suspect->class_count.bytes = suspect->class_count.chunks * suspect->size;
+	suspect->type_chunks = extrapolate(hc_types_majority(seen_types, seen, &suspect->type),
+					   seen, suspect->count.chunks);
 	return NULL;
 }
 
@@ -147,7 +155,7 @@ static int compare_rows(const void *a, const void *b)
 /** Sizes of which reachable chunks hold the most. */
 static struct hc_error *suspect_sizes(const struct hc_heap *heap,
 				      const struct hc_classifier *classifier,
-				      struct hc_verdict *verdict)
+				      const struct hc_types *types, struct hc_verdict *verdict)
 {
 	struct hc_selection selection;
 	struct hc_histogram histogram;
@@ -165,7 +173,7 @@ static struct hc_error *suspect_sizes(const struct hc_heap *heap,
 			break;
 		suspect->size = row->min_size;
 		suspect->count = row->in_use;
-		err = classify_size(heap, classifier, suspect);
+		err = classify_size(heap, classifier, types, suspect);
 	}
 	hc_histogram_deinit(&histogram);
 	return err;
@@ -227,7 +235,8 @@ static int compare_suspects(const void *a, const void *b)
 }
 
 static struct hc_error *judge(const struct hc_process *process, struct hc_heap *heap,
-			      const struct hc_classifier *classifier, struct hc_verdict *verdict)
+			      const struct hc_classifier *classifier, const struct hc_types *types,
+			      struct hc_verdict *verdict)
 {
 	struct hc_error *err;
 	if ((err = hc_reachability_run(process, heap, &verdict->reach)) ||
@@ -239,22 +248,23 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
 							  verdict->possible_bytes) >= MIN_SHARE;
 	/* Where much is lost, what is in use on purpose need not be suspected. */
-	if (!leak && (err = suspect_sizes(heap, classifier, verdict)))
+	if (!leak && (err = suspect_sizes(heap, classifier, types, verdict)))
 		return err;
 	suspect_groups(verdict);
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
-	return hc_verdict_find_common(process, heap, classifier, verdict);
+	return hc_verdict_find_common(process, heap, classifier, types, verdict);
 }
 
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_verdict *ret)
+				const struct hc_classifier *classifier,
+				const struct hc_types *types, struct hc_verdict *ret)
 {
 	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
 	struct hc_error *err = NULL;
 	if (heap)
-		err = judge(process, heap, classifier, &verdict);
+		err = judge(process, heap, classifier, types, &verdict);
 	else
 		hc_accounting_run(process, NULL, &verdict.accounting);
 	if (err) {

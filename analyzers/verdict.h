@@ -10,6 +10,7 @@
 #include "analyzers/arenas.h"
 #include "analyzers/common.h"
 #include "analyzers/leaks.h"
+#include "analyzers/types.h"
 
 enum hc_verdict_kind {
 	HC_VERDICT_LEAK,      /**< lost chunks are a large share, or many */
@@ -31,7 +32,13 @@ struct hc_suspect {
 	double share;                      /**< of the anonymous bytes, 0 to 1 */
 	hc_class_id class;
 	struct hc_count class_count;
-	uint64_t sample; /**< user address of the chunk whose bytes are shown; 0: none */
+	/**
+	 * Type of most root objects of a group, or of most chunks; HC_TYPE_NONE where most have
+	 * none.
+	 */
+	hc_type_id type;
+	uint64_t type_chunks; /**< root objects, or chunks, of that type */
+	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
 	 * What its content has in common: of a group, the chunks of a textual @ref class, else
 	 * those of the size and depth (root objects, or below) that hold most bytes.
@@ -59,15 +66,17 @@ struct hc_verdict {
 /**
  * @param heap NULL: only the accounting of mappings. Runs reachability on it.
  * @param classifier NULL without a heap; must outlive the verdict
+ * @param types NULL: suspects have no types
  */
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_verdict *ret);
+				const struct hc_classifier *classifier,
+				const struct hc_types *types, struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
 
-/** Fill hc_suspect::common of every suspect. hc_verdict_run() does. */
+/** Fill hc_suspect::common of every suspect, and the types of groups. hc_verdict_run() does. */
 struct hc_error *hc_verdict_find_common(const struct hc_process *process,
 					const struct hc_heap *heap,
 					const struct hc_classifier *classifier,
-					struct hc_verdict *verdict);
+					const struct hc_types *types, struct hc_verdict *verdict);
 
 #endif

@@ -395,6 +395,35 @@ static char *more_command(const struct view *view, const struct hc_suspect *susp
 		       : ret;
 }
 
+/** Name of the type of a suspect; NULL when there is none, or it does not show. To be freed. */
+static char *type_name(const struct view *view, const struct hc_suspect *suspect)
+{
+	const char *name;
+
+	if (suspect->type == HC_TYPE_NONE || !hc_session_shows_class(view->session))
+		return NULL;
+	name = hc_type_name(view->session->types, suspect->type);
+	return name ? hc_escape_string(name,
+				       HC_ESCAPE_PLAIN | (view->out->utf8 ? HC_ESCAPE_UTF8 : 0))
+		    : NULL;
+}
+
+static void write_type(struct view *view, const struct hc_suspect *suspect)
+{
+	const struct hc_leak_group *group = suspect->group;
+	uint64_t all = group ? group->roots.chunks : suspect->count.chunks;
+	hc_cleanup_free char *name = type_name(view, suspect);
+
+	if (!name)
+		return;
+	if (suspect->type_chunks >= all)
+		write_detail(view, "type:", "%s (C++ class)%s", name,
+			     all > 1 ? " in all of them" : "");
+	else
+		write_detail(view, "type:", "%s (C++ class) in %s of them", name,
+			     hc_unit_count(suspect->type_chunks).text);
+}
+
 static void write_content(struct view *view, const struct hc_suspect *suspect)
 {
 	const char *title = hc_class_title(view->session, suspect->class);
@@ -551,6 +580,7 @@ static void write_suspect(struct view *view, size_t i)
 	hc_cleanup_free char *text = describe(view, suspect);
 	fputc('\n', view->out->file);
 	hc_text_paragraph(view->out, first, 3, false, "%s", text ? text : "");
+	write_type(view, suspect);
 	write_content(view, suspect);
 	write_common(view, suspect);
 	struct hc_unit address = hc_unit_address(suspect->sample);
@@ -742,6 +772,10 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 	json_object_set_new(ret, "roots_with_content",
 			    group && classes ? hc_json_number(group->roots_with_content)
 					     : json_null());
+	hc_cleanup_free char *type = type_name(view, suspect);
+	json_object_set_new(ret, "type", hc_json_text(type));
+	json_object_set_new(ret, "type_chunks",
+			    type ? hc_json_number(suspect->type_chunks) : json_null());
 	json_object_set_new(ret, "class",
 			    hc_json_text(hc_class_name(view->session, suspect->class)));
 	json_object_set_new(ret, "class_count",
@@ -814,8 +848,13 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
+	if (session->heap)
+		err = hc_session_types(session, HC_TYPES_QUICK);
+	if (err)
+		return err;
 	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, &view.verdict);
+	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
+			     &view.verdict);
 	if (!err && session->heap)
 		err = hc_sampler_init(&view.sampler, session);
 	hc_session_phase(session, NULL);

@@ -622,7 +622,7 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	if (err)
 		return err;
 	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, &verdict);
+	err = hc_verdict_run(session->process, session->heap, session->classifier, NULL, &verdict);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

@@ -140,6 +140,15 @@ static const char *class_name(struct hc_hits *hits, const struct hc_chunk *chunk
 	return hc_class_name(session, hits->class);
 }
 
+/** Name of the type of a chunk; NULL when it has none, or it does not show. */
+static const char *type_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
+{
+	struct hc_types *types = hits->session->types;
+	hc_type_id type = hits->classifier && types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+
+	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
+}
+
 static const char *reach_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
 	bool known = hits->session->heap->reach_known && chunk->state == HC_IN_USE;
@@ -180,6 +189,7 @@ static bool has_group(const struct hc_search_hit *hit)
 static void set_chunk_json(struct hc_hits *hits, json_t *row, const struct hc_chunk *chunk)
 {
 	const char *reach = reach_name(hits, chunk), *class = class_name(hits, chunk);
+	const char *type = type_name(hits, chunk);
 
 	json_object_set_new(row, "chunk", hc_json_address(chunk->address));
 	json_object_set_new(row, "chunk_size", hc_json_number(chunk->size));
@@ -189,6 +199,8 @@ static void set_chunk_json(struct hc_hits *hits, json_t *row, const struct hc_ch
 		json_object_set_new(row, "reach", hc_json_text(reach));
 	if (class)
 		json_object_set_new(row, "class", hc_json_text(class));
+	if (type)
+		json_object_set_new(row, "type", hc_json_text(type));
 }
 
 static void write_json(struct hc_hits *hits, const struct hc_search_hit *hit)
@@ -237,7 +249,8 @@ static void csv_chunk(struct hc_hits *hits, const struct hc_chunk *chunk)
 
 void hc_hits_write_header(struct hc_hits *hits)
 {
-	fputs("address,chunk,chunk_size,state,arena,reach,class,mapping,kind,match,group,context\n",
+	fputs("address,chunk,chunk_size,state,arena,reach,class,mapping,kind,match,group,context,"
+	      "type\n",
 	      hits->session->out.file);
 }
 
@@ -259,6 +272,7 @@ static void write_csv(struct hc_hits *hits, const struct hc_search_hit *hit)
 	csv_text(hits, match);
 	csv_text(hits, group);
 	csv_text(hits, around);
+	csv_text(hits, hit->chunk ? type_name(hits, hit->chunk) : NULL);
 	fputc('\n', file);
 }
 
@@ -349,6 +363,16 @@ static struct hc_error *prepare_class(struct hc_hits *hits)
 	return hc_classifier_scratch_create(session->classifier, &hits->classifier);
 }
 
+/** Rows of data also name the type, as far as that is known without long reading. */
+static struct hc_error *prepare_types(struct hc_hits *hits)
+{
+	struct hc_session *session = hits->session;
+
+	if (hits->by == HC_SEARCH_BY_TYPE)
+		return hc_session_types(session, HC_TYPES_FULL);
+	return hits->classifier ? hc_session_types(session, HC_TYPES_QUICK) : NULL;
+}
+
 static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pattern,
 			       struct hc_search_result *result)
 {
@@ -362,6 +386,7 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.by = hits->by,
 		.attribute = hits->attribute,
 		.classifier = session->classifier,
+		.types = session->types,
 		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
 	};
 
@@ -385,6 +410,8 @@ struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *patt
 		return err;
 	hits->escape = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
 	err = prepare_class(hits);
+	if (!err)
+		err = prepare_types(hits);
 	if (!err)
 		err = search(hits, pattern, &result);
 	hc_classifier_scratch_destroy(hits->classifier);

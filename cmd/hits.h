@@ -93,7 +93,7 @@ enum hc_hits_option {
 		 "count distinct matches, or what the first (group) matched; the N most frequent " \
 		 "(default: 10; 0: all)"},                                                         \
 		{HC_HITS_BY, 0, "by", "WHAT",                                                      \
-		 "count by size, class, reach or arena of the chunk"},                             \
+		 "count by size, class, type, reach or arena of the chunk"},                       \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
 		 "search every readable mapping instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \

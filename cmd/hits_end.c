@@ -58,6 +58,7 @@ enum group_column {
 	GROUP_CLASS,
 	GROUP_REACH,
 	GROUP_ARENA,
+	GROUP_TYPE,
 	GROUP_MATCHES,
 	GROUP_CHUNKS,
 	GROUP_BYTES,
@@ -71,6 +72,7 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 	[GROUP_CLASS] = {"class", "CLASS", HC_COLUMN_TEXT},
 	[GROUP_REACH] = {"reach", "REACH", HC_COLUMN_TEXT},
 	[GROUP_ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
+	[GROUP_TYPE] = {"type", "TYPE", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
 	[GROUP_MATCHES] = {"matches", "MATCHES", HC_COLUMN_COUNT},
 	[GROUP_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
 	[GROUP_BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
@@ -80,7 +82,7 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 static void fill_groups(struct hc_hits *hits, struct hc_table *table,
 			const struct hc_search_result *result)
 {
-	for (unsigned i = GROUP_SIZE; i <= GROUP_ARENA; i++) {
+	for (unsigned i = GROUP_SIZE; i <= GROUP_TYPE; i++) {
 		if (i + 1 != hits->by)
 			hc_table_hide(table, i);
 	}
@@ -90,6 +92,9 @@ static void fill_groups(struct hc_hits *hits, struct hc_table *table,
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
 			hc_table_text(table, GROUP_CLASS, hc_class_name(hits->session, group->key));
+		else if (hits->by == HC_SEARCH_BY_TYPE)
+			hc_table_text(table, GROUP_TYPE,
+				      hc_type_name(hits->session->types, group->key));
 		else if (hits->by == HC_SEARCH_BY_REACH)
 			hc_table_text(table, GROUP_REACH, hc_reach_name(group->key));
 		else

@@ -21,20 +21,19 @@ static struct hc_error *parse_top(const char *value, uint64_t *ret)
 static struct hc_error *parse_by(const char *value, enum hc_search_by *ret)
 {
 	static const char *const names[] = {
-		[HC_SEARCH_BY_SIZE] = "size",
-		[HC_SEARCH_BY_CLASS] = "class",
-		[HC_SEARCH_BY_REACH] = "reach",
-		[HC_SEARCH_BY_ARENA] = "arena",
+		[HC_SEARCH_BY_SIZE] = "size",   [HC_SEARCH_BY_CLASS] = "class",
+		[HC_SEARCH_BY_REACH] = "reach", [HC_SEARCH_BY_ARENA] = "arena",
+		[HC_SEARCH_BY_TYPE] = "type",
 	};
 
-	for (unsigned i = HC_SEARCH_BY_SIZE; i <= HC_SEARCH_BY_ARENA; i++) {
+	for (unsigned i = HC_SEARCH_BY_SIZE; i <= HC_SEARCH_BY_TYPE; i++) {
 		if (!strcmp(value, names[i])) {
 			*ret = i;
 			return NULL;
 		}
 	}
 	return hc_error_create(HC_ERROR_ARGUMENT,
-			       "--by takes size, class, reach or arena, not '%.100s'", value);
+			       "--by takes size, class, type, reach or arena, not '%.100s'", value);
 }
 
 static struct hc_error *set_scope(struct hc_hits *hits, enum hc_search_scope scope)
@@ -95,6 +94,9 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits)
 	if (hits->by == HC_SEARCH_BY_CLASS && !hc_session_shows_class(hits->session))
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--by class shows content classes, which --content forbids");
+	if (hits->by == HC_SEARCH_BY_TYPE && !hc_session_shows_class(hits->session))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--by type shows what chunks hold, which --content forbids");
 	if (hits->addresses + hits->bare + hits->count + (hits->by != HC_SEARCH_BY_NOTHING) > 1)
 		return hc_error_create(HC_ERROR_ARGUMENT, "give only one of -c, -l, %s and --by",
 				       hits->masked ? "--only-strings" : "-o");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "analyzers/leaks.h"
+#include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -77,6 +78,7 @@ enum group_column {
 	SAMPLE_ROOT,
 	SAMPLE_CONTENT,
 	SAMPLE,
+	ROOT_TYPE,
 	NUM_GROUP_COLUMNS
 };
 
@@ -99,7 +101,21 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 	[SAMPLE_ROOT] = {"sample_root", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
 	[SAMPLE_CONTENT] = {"sample_content", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
 	[SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[ROOT_TYPE] = {"root_type", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
+
+/** Type of the sample root object of a group; NULL when it has none, or it does not show. */
+static const char *root_type(const struct view *view, const struct hc_leak_group *group)
+{
+	struct hc_types *types = view->session->types;
+	struct hc_chunk chunk;
+
+	if (!hc_session_shows_class(view->session) ||
+	    !hc_heap_chunk_at(view->session->heap, group->sample_root, &chunk))
+		return NULL;
+	hc_type_id type = hc_type_of(types, &chunk);
+	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
+}
 
 static uint64_t lost_bytes(const struct hc_leaks *leaks)
 {
@@ -133,6 +149,7 @@ static void add_group(const struct view *view, struct hc_table *table, size_t i)
 	hc_table_number(table, SAMPLE_ROOT, group->sample_root);
 	hc_table_number(table, SAMPLE_CONTENT, group->sample_content);
 	hc_table_text(table, SAMPLE, sample);
+	hc_table_text(table, ROOT_TYPE, root_type(view, group));
 }
 
 enum row_column {
@@ -275,6 +292,29 @@ static void write_samples(struct view *view, size_t num)
 	}
 }
 
+/** The C++ classes of root objects, where there are any. */
+static void write_types(struct view *view, size_t num)
+{
+	struct hc_output *out = &view->session->out;
+	bool headed = false;
+
+	for (size_t i = 0; i < num; i++) {
+		const struct hc_leak_group *group = &view->leaks.groups[i];
+		const char *type = root_type(view, group);
+		char first[24];
+
+		if (!type)
+			continue;
+		hc_cleanup_free char *name =
+			hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
+		if (!headed)
+			hc_text_heading(out, "C++ classes of root objects");
+		headed = true;
+		snprintf(first, sizeof(first), "%5zu  ", i + 1);
+		hc_text_paragraph(out, first, 7, false, "%s", name ? name : "");
+	}
+}
+
 static struct hc_error *write_overview(struct view *view, const struct hc_table *groups)
 {
 	struct hc_output *out = &view->session->out;
@@ -289,6 +329,7 @@ static struct hc_error *write_overview(struct view *view, const struct hc_table 
 	if (groups->num_rows < view->leaks.num_groups)
 		fprintf(out->file, "%zu more groups; --top 0 shows all\n",
 			view->leaks.num_groups - groups->num_rows);
+	write_types(view, groups->num_rows);
 	write_samples(view, groups->num_rows);
 	fprintf(out->file,
 		"\nROOTS are chunks that nothing points to, BELOW what only they lead to.\n"
@@ -311,6 +352,12 @@ static struct hc_error *write_group(struct view *view, const struct hc_table *ro
 			  hc_unit_count(group->below.chunks).text, hc_plural(group->below.chunks),
 			  hc_unit_bytes(group->roots.bytes + group->below.bytes).text,
 			  group->num_arenas, hc_plural(group->num_arenas));
+	const char *type = root_type(view, group);
+	hc_cleanup_free char *name =
+		type ? hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0))
+		     : NULL;
+	if (name)
+		hc_text_paragraph(out, "", 0, false, "The first root object: C++ class %s.", name);
 	fputc('\n', out->file);
 	struct hc_error *err = hc_table_write_text(rows, out, 0);
 	if (err)
@@ -430,6 +477,8 @@ static struct hc_error *run(struct hc_session *session)
 			   &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
+	if (!err)
+		err = hc_session_types(session, HC_TYPES_QUICK);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

@@ -18,10 +18,10 @@
 
 /** In the order of the help. */
 static const struct hc_verb *const verbs[] = {
-	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,       &hc_verb_arenas,
-	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram,  &hc_verb_classify,
-	&hc_verb_common,  &hc_verb_grep,   &hc_verb_strings,    &hc_verb_what,
-	&hc_verb_dump,    &hc_verb_check,  &hc_verb_signatures,
+	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,      &hc_verb_arenas,
+	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram, &hc_verb_classify,
+	&hc_verb_types,   &hc_verb_common, &hc_verb_grep,      &hc_verb_strings,
+	&hc_verb_what,    &hc_verb_dump,   &hc_verb_check,     &hc_verb_signatures,
 };
 
 #define NUM_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -50,6 +50,7 @@ void hc_session_deinit(struct hc_session *session)
 	hc_progress_destroy(session->progress);
 	hc_output_discard(&session->out);
 	hc_masker_destroy(session->masker);
+	hc_types_destroy(session->types);
 	hc_classifier_destroy(session->classifier);
 	hc_signatures_destroy(session->signatures);
 	hc_heap_close(session->heap);
@@ -151,12 +152,37 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 	return err ? err : hc_masker_create(session->signatures, &session->masker);
 }
 
+struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)
+{
+	if (session->types)
+		return NULL;
+	hc_session_phase(session, "reading types");
+	struct hc_error *err =
+		hc_types_create(session->process, session->heap, effort, &session->types);
+	hc_session_phase(session, NULL);
+	return err;
+}
+
+/** What the filters of the selection need. */
+static struct hc_error *prepare_selection(struct hc_session *session)
+{
+	struct hc_selection *selection = &session->options->selection;
+	struct hc_error *err = hc_selection_prepare(selection, session->classifier);
+
+	if (!err && hc_selection_needs_types(selection)) {
+		err = hc_session_types(session, HC_TYPES_FULL);
+		if (!err)
+			err = hc_selection_prepare_types(selection, session->types);
+	}
+	return err;
+}
+
 static struct hc_error *prepare_content(struct hc_session *session)
 {
 	struct hc_error *err = hc_classifier_create(session->process, session->heap,
 						    session->signatures, &session->classifier);
 
-	return err ? err : hc_selection_prepare(&session->options->selection, session->classifier);
+	return err ? err : prepare_selection(session);
 }
 
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)

@@ -12,6 +12,7 @@
 #include "analyzers/classify.h"
 #include "analyzers/reachability.h"
 #include "analyzers/secrets.h"
+#include "analyzers/types.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
 #include "cmd/render/json.h"
@@ -35,6 +36,7 @@ struct hc_session {
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
 	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/mask.h */
 	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
+	struct hc_types *types;           /**< from hc_session_types(), or with --type; else NULL */
 	char *no_heap;                    /**< why @ref heap is NULL, or NULL */
 	struct hc_reach_stats reach;      /**< once heap->reach_known */
 	bool partial; /**< set by a verb that reads something other than a core */
@@ -59,6 +61,12 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);
+
+/**
+ * Make session->types of the open heap, unless they are there: with --type they are, and then with
+ * all that can be known.
+ */
+struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort);
 
 /**
  * Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"

@@ -62,6 +62,7 @@ enum selection_id {
 	SELECT_ARENA,
 	SELECT_ADDRESS,
 	SELECT_CLASS,
+	SELECT_TYPE,
 	SELECT_MATCH,
 	SELECT_LIMIT,
 };
@@ -77,6 +78,7 @@ static const struct hc_option selection_options[] = {
 	{SELECT_ADDRESS, 0, "address", "START[-END]",
 	 "chunks that begin in a range, or hold START"},
 	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated"},
+	{SELECT_TYPE, 0, "type", "NAME", "C++ class, see types; with * and ?; may be repeated"},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
@@ -217,6 +219,8 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 		return hc_selection_parse_address(selection, value);
 	case SELECT_CLASS:
 		return hc_selection_parse_class(selection, value);
+	case SELECT_TYPE:
+		return hc_selection_parse_type(selection, value);
 	case SELECT_MATCH:
 		return hc_selection_parse_match(selection, value);
 	case SELECT_LIMIT:

@@ -219,6 +219,27 @@ static void write_place(struct hc_session *session, const struct hc_what *what)
 		hc_text_field(out, "thread", "%d", what->thread->lwp);
 }
 
+/** The type of its chunk, unless there is none, or it must not show. */
+static hc_type_id shown_type(const struct hc_session *session, const struct hc_what *what)
+{
+	return what->in_chunk && session->types && hc_session_shows_class(session)
+		       ? hc_type_of(session->types, &what->chunk)
+		       : HC_TYPE_NONE;
+}
+
+static void write_type(struct hc_session *session, const struct hc_what *what)
+{
+	hc_type_id type = shown_type(session, what);
+
+	if (type == HC_TYPE_NONE)
+		return;
+	const char *known = hc_type_name(session->types, type);
+	unsigned flags = HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+	hc_cleanup_free char *name = known ? hc_escape_string(known, flags) : NULL;
+	hc_text_field(&session->out, "type", "%s (%s)", name ? name : "",
+		      hc_type_source_title(hc_type_source(session->types, type)));
+}
+
 static void write_chunk(struct hc_session *session, const struct hc_what *what)
 {
 	struct hc_output *out = &session->out;
@@ -248,6 +269,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 		hc_text_field(out, "reachability", "%s", reach_meaning(chunk->reach));
 	if (what->special)
 		hc_text_field(out, "known as", "%s", what->special);
+	write_type(session, what);
 	const char *title = hc_class_title(session, what->class);
 	if (title)
 		hc_text_field(out, "content", "%s", title);
@@ -341,6 +363,16 @@ static json_t *mapping_json(const struct hc_mapping *mapping)
 			 "path", hc_json_text(mapping->path), "note", hc_json_text(mapping->note));
 }
 
+static json_t *type_json(const struct hc_session *session, const struct hc_what *what)
+{
+	hc_type_id type = shown_type(session, what);
+
+	if (type == HC_TYPE_NONE)
+		return json_null();
+	return json_pack("{so ss}", "name", hc_json_text(hc_type_name(session->types, type)),
+			 "known_by", hc_type_source_name(hc_type_source(session->types, type)));
+}
+
 static json_t *chunk_json(const struct hc_session *session, const struct hc_what *what)
 {
 	const struct hc_chunk *chunk = &what->chunk;
@@ -361,6 +393,7 @@ static json_t *chunk_json(const struct hc_session *session, const struct hc_what
 	json_object_set_new(ret, "request_max",
 			    in_use ? hc_json_number(what->request_max) : json_null());
 	json_object_set_new(ret, "class", hc_json_text(hc_class_name(session, what->class)));
+	json_object_set_new(ret, "type", type_json(session, what));
 	return ret;
 }
 
@@ -427,6 +460,8 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
+	if (!err && session->heap)
+		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
 	hc_session_phase(session, "looking for pointers to it");

@@ -18,11 +18,11 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "dump"]
+VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
+         "common", "check", "strings", "dump"]
 NO_CORE = ["signatures"]
-LATER = ["threads", "refs", "types", "diff", "report", "export"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "check", "strings"]
+LATER = ["threads", "refs", "diff", "report", "export"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 

@@ -14,8 +14,8 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "dump"]
-DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "common", "check"]
+         "types", "check", "strings", "dump"]
+DOCUMENTS = ["analyze", "info", "maps", "arenas", "histogram", "leaks", "classify", "types", "common", "check"]
 TABLES = ["maps", "arenas", "histogram", "chunks", "leaks", "classify"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 

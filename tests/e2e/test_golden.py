@@ -43,6 +43,8 @@ RUNS = {
     "classify.txt": ["classify"],
     "classify.json": ["classify", "--format", "json"],
     "classify.csv": ["classify", "--format", "csv"],
+    "types.txt": ["types"],
+    "types.json": ["types", "--format", "json"],
     "common.txt": ["common"],
     "common.json": ["common", "--format", "json", "--leaked", "--class", "http-request"],
     "grep.txt": ["grep", "channelid=[0-9]+"],

@@ -107,12 +107,30 @@ static void run_regions(const struct hc_process *process, const struct hc_heap *
 }
 
 static void run_verdict(const struct hc_process *process, struct hc_heap *heap,
-			const struct hc_classifier *classifier)
+			const struct hc_classifier *classifier, const struct hc_types *types)
 {
 	struct hc_verdict verdict;
 
-	if (!failed(hc_verdict_run(process, heap, classifier, &verdict)))
+	if (!failed(hc_verdict_run(process, heap, classifier, types, &verdict)))
 		hc_verdict_deinit(&verdict);
+}
+
+/** Names of all types are made, since names are what a core can be hostile with. */
+static void run_types(const struct hc_heap *heap, struct hc_types *types)
+{
+	struct hc_type_table table;
+	struct hc_count sum = {0};
+
+	if (failed(hc_types_count(types, heap, NULL, &table)))
+		return;
+	for (size_t i = 0; i < table.num_rows; i++) {
+		const char *name = hc_type_name(types, table.rows[i].type);
+		check(name && *name, "a type without a name");
+		sum.chunks += table.rows[i].all.chunks;
+	}
+	check(sum.chunks == table.typed.chunks && sum.chunks <= table.total.chunks,
+	      "the types don't add up");
+	hc_type_table_deinit(&table);
 }
 
 static bool count_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
@@ -229,14 +247,24 @@ static void run_damage(const struct hc_heap *heap, const struct hc_classifier *c
 	hc_classifier_scratch_destroy(scratch);
 }
 
+static void types_destroyp(struct hc_types **types)
+{
+	hc_types_destroy(*types);
+}
+
 static void analyze(struct hc_process *process, struct hc_heap *heap,
 		    const struct hc_classifier *classifier)
 {
+	hc_cleanup(types_destroyp) struct hc_types *types = NULL;
+
+	if (failed(hc_types_create(process, heap, HC_TYPES_FULL, &types)))
+		return;
 	check_chunks(heap);
 	run_damage(heap, classifier);
 	run_histogram(heap);
 	/* Marks reachability, which the others need. */
-	run_verdict(process, heap, classifier);
+	run_verdict(process, heap, classifier, types);
+	run_types(heap, types);
 	run_accounting(process, heap);
 	if (heap->reach_known)
 		run_leaks(process, heap, classifier);
@@ -268,7 +296,7 @@ static enum pipeline_outcome run(struct hc_process *process, struct hc_heap *hea
 	} else {
 		run_accounting(process, NULL);
 		run_regions(process, NULL, classifier);
-		run_verdict(process, NULL, classifier);
+		run_verdict(process, NULL, classifier, NULL);
 	}
 	hc_classifier_destroy(classifier);
 	if (!heap)

@@ -1,0 +1,313 @@
+"""Types of chunks: C++ classes whose objects are counted exactly, in programs built in every way."""
+import bisect
+import collections
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import conftest
+import corefile
+
+# How classes.cc is built. Stripped programs have nothing but what they need to run.
+BUILDS = {
+    "pie": [],
+    "stripped": ["-s"],
+    "position-dependent": ["-no-pie", "-s"],
+    "code-and-constants-together": ["-no-pie", "-s", "-Wl,-z,noseparate-code"],
+    "no-relro": ["-s", "-Wl,-z,norelro"],
+    "static": ["-static", "-s"],
+    "static-runtime": ["-s", "-static-libstdc++"],
+    "unoptimized": ["-O0", "-s"],
+}
+
+
+def expected(core):
+    """name → (chunks, leaked)"""
+    rows = [line.split(maxsplit=3) for line in core.said if line.startswith("CLASS ")]
+    return {name: (int(chunks), int(leaked)) for _, chunks, leaked, name in rows}
+
+
+def counted(heapcore, core, *options):
+    document = heapcore("types", core, "--with-leaks", "--format", "json", *options).json
+    return {row["type"]: (row["chunks"], row["leaked_chunks"]) for row in document["types"]}, document
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_every_class_is_counted(heapcore, dump, how, build):
+    core = dump("classes.cc", how=how, flags=BUILDS[build])
+    types, document = counted(heapcore, core)
+    assert types == expected(core)
+    assert {row["known_by"] for row in document["types"]} == {"vtable"}
+    assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values())
+
+
+def test_without_typeinfos_symbols_tell(heapcore, dump, how):
+    core = dump("classes.cc", how=how, flags=["-fno-rtti"])
+    types, document = counted(heapcore, core)
+    assert types == expected(core)
+    assert {row["known_by"] for row in document["types"]} == {"symbol"}
+
+
+def test_without_typeinfos_and_symbols_there_is_nothing(heapcore, dump):
+    core = dump("classes.cc", flags=["-fno-rtti", "-s"])
+    types, _ = counted(heapcore, core)
+    assert types == {}
+    assert "virtual functions" in heapcore("types", core).text
+
+
+def test_without_the_files_there_are_no_names(heapcore, dump, tmp_path):
+    """Names are constants, which cores lack. No file, no name, and no error; the output says what to do."""
+    core = dump("classes.cc", how="gcore", flags=["-s"])
+    moved = tmp_path / "core"
+    # Paths that exist nowhere, as in a core from another machine.
+    data = open(core, "rb").read().replace(b"/classes-", b"/nowhere-")
+    moved.write_bytes(data)
+    types, _ = counted(heapcore, moved)
+    assert types == {}
+    assert "--exe" in heapcore("types", moved).text
+    exe = next(line.split()[-1] for line in core.maps.splitlines() if "/classes-" in line)
+    types, _ = counted(heapcore, moved, "--exe", exe)
+    assert types == expected(core)
+
+
+def test_a_runtime_of_another_build_does_no_harm(heapcore, dump, tmp_path):
+    """The program's file is at hand, its C++ runtime's is not."""
+    core = dump("classes.cc", how="gcore", flags=["-s"])
+    moved = tmp_path / "core"
+    moved.write_bytes(open(core, "rb").read().replace(b"/libstdc++.so", b"/nosuchlib.so"))
+    types, _ = counted(heapcore, moved)
+    assert types == expected(core)
+
+
+class TestSelection:
+    @pytest.fixture
+    def core(self, dump):
+        return dump("classes.cc", flags=["-s"])
+
+    def chunks(self, heapcore, core, *options):
+        return heapcore("chunks", core, "--format", "csv", *options).rows()
+
+    def test_names(self, heapcore, core):
+        counts = expected(core)
+        for name, (chunks, leaked) in counts.items():
+            assert len(self.chunks(heapcore, core, "--type", name)) == chunks
+            assert len(self.chunks(heapcore, core, "--type", name, "--leaked")) == leaked
+        both = self.chunks(heapcore, core, "--type", "Failure", "--type", "shop::Session")
+        assert len(both) == counts["Failure"][0] + counts["shop::Session"][0]
+
+    def test_patterns(self, heapcore, core):
+        counts = expected(core)
+        assert len(self.chunks(heapcore, core, "--type", "*Session")) == (
+            counts["shop::Session"][0] + counts["shop::AdminSession"][0])
+        assert len(self.chunks(heapcore, core, "--type", "*")) == sum(c for c, _ in counts.values())
+
+    def test_none(self, heapcore, core):
+        every = len(self.chunks(heapcore, core))
+        assert len(self.chunks(heapcore, core, "--type", "(none)")) == every - sum(
+            c for c, _ in expected(core).values())
+
+    def test_unknown(self, heapcore, core):
+        result = heapcore("chunks", core, "--type", "shop::Nothing", status=2)
+        assert result.err.startswith(b"heapcore: --type: 'shop::Nothing'") and result.err.count(b"\n") == 1
+
+    def test_csv_of_chunks_stays(self, heapcore, core):
+        lines = heapcore("chunks", core, "--format", "csv", "--type", "Failure").text.splitlines()
+        assert lines[0] == "address,chunk_size,usable_size,state,arena"
+
+    def test_classify_within_a_type(self, heapcore, core):
+        document = heapcore("classify", core, "--type", "shop::Order", "--format", "json").json
+        assert document["total"]["chunks"] == expected(core)["shop::Order"][0]
+
+
+class TestElsewhere:
+    """The type in other verbs."""
+
+    @pytest.fixture
+    def core(self, dump):
+        return dump("classes.cc", flags=["-s"])
+
+    def test_grep_by_type(self, heapcore, core):
+        """Bytes 0x67 0x12 are 4711, which every order begins with behind its pointers."""
+        result = heapcore("grep", core, "--hex", "67 12 00 00", "--by", "type", "--format", "json")
+        counts = {row["type"]: row["chunks"] for row in result.jsonl[1:-1]}
+        assert counts["shop::Order"] == expected(core)["shop::Order"][0]
+        text = heapcore("grep", core, "--hex", "67 12 00 00", "--by", "type").text
+        assert "shop::Order" in text
+
+    def test_grep_groups_do_not_depend_on_threads(self, heapcore, core):
+        runs = {heapcore("grep", core, ".", "--by", "type", "--format", "csv", "--jobs", jobs).out
+                for jobs in (1, 2, 3, 8)}
+        assert len(runs) == 1
+        assert b"\n(none)," in runs.pop()
+
+    def test_grep_rows(self, heapcore, core):
+        _, *rows, _ = heapcore("grep", core, "--hex", "67 12 00 00", "--format", "json").jsonl
+        by_type = collections.Counter(row.get("type") for row in rows)
+        assert by_type["shop::Order"] == expected(core)["shop::Order"][0]
+        lines = heapcore("grep", core, "--hex", "67 12 00 00", "--format", "csv").text.splitlines()
+        assert lines[0].endswith(",context,type")
+        assert sum(line.endswith(",shop::Order") for line in lines) == by_type["shop::Order"]
+
+    def test_what(self, heapcore, core):
+        (first, *_) = heapcore("chunks", core, "--type", "shop::Terminal", "--format", "csv").rows()
+        document = heapcore("what", core, first["address"], "--format", "json").json
+        assert document["chunk"]["type"] == {"name": "shop::Terminal", "known_by": "vtable"}
+        assert "shop::Terminal (C++ class" in heapcore("what", core, first["address"]).text
+        (first, *_) = heapcore("chunks", core, "--type", "(none)", "--format", "csv").rows()
+        assert heapcore("what", core, first["address"], "--format", "json").json["chunk"]["type"] is None
+
+    def test_leaks(self, heapcore, core):
+        groups = heapcore("leaks", core, "--format", "json").json["groups"]
+        found = {group["root_type"]: group["roots"] for group in groups}
+        assert found == {name: leaked for name, (_, leaked) in expected(core).items() if leaked}
+        text = heapcore("leaks", core).text
+        assert "shop::Session" in text and "Failure" in text
+        assert "shop::Session" in heapcore("leaks", core, "--group", 1).text
+
+    def test_analyze(self, heapcore, dump):
+        core = dump("classes.cc", "5000", flags=["-s"], name="many")
+        suspect = heapcore("analyze", core, "--format", "json").json["suspects"][0]
+        assert (suspect["type"], suspect["type_chunks"]) == ("shop::Session", 5012)
+        assert "shop::Session (C++ class) in all of them" in heapcore("analyze", core).text
+
+    @pytest.mark.parametrize("verb", ["types", "leaks", "analyze"])
+    def test_content_none_hides_types(self, heapcore, core, verb):
+        for form in ("text", "json"):
+            assert "Session" not in heapcore(verb, core, "--content", "none", "--format", form).text
+
+    def test_content_none_refuses_groups(self, heapcore, core):
+        heapcore("grep", core, ".", "--by", "type", "--content", "none", status=2)
+
+
+class TestSchemas:
+    """What has a type is as the schema files say."""
+
+    @pytest.mark.parametrize("args", [["types"], ["types", "--with-leaks"], ["leaks"], ["analyze"],
+                                      ["types", "--content", "none"], ["analyze", "--content", "none"]])
+    def test_documents(self, heapcore, dump, args):
+        core = dump("classes.cc", flags=["-s"])
+        self.validate(args[0], [heapcore(args[0], core, *args[1:], "--format", "json").json])
+
+    def test_what(self, heapcore, dump):
+        core = dump("classes.cc", flags=["-s"])
+        (row, *_) = heapcore("chunks", core, "--type", "shop::*", "--format", "csv").rows()
+        self.validate("what", [heapcore("what", core, row["address"], "--format", "json").json])
+
+    @pytest.mark.parametrize("options", [[], ["--by", "type"]])
+    def test_grep(self, heapcore, dump, options):
+        core = dump("classes.cc", flags=["-s"])
+        self.validate("grep", heapcore("grep", core, "--hex", "67 12", *options, "--format", "json").jsonl)
+
+    def validate(self, verb, documents):
+        jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+        schema = json.loads((conftest.ROOT / f"docs/schema/heapcore.{verb}.json").read_text())
+        validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft7Validator)(schema)
+        for document in documents:
+            validator.validate(document)
+
+
+class TestOutput:
+    @pytest.fixture
+    def core(self, dump):
+        return dump("classes.cc", flags=["-s"])
+
+    def test_top(self, heapcore, core):
+        names = list(expected(core))
+        lines = heapcore("types", core, "--format", "csv").text.splitlines()
+        assert lines[0] == "chunks,bytes,share,known_by,sample_address,type"
+        assert len(lines) == len(names) + 1
+        assert len(heapcore("types", core, "--format", "csv", "--top", 3).rows()) == 3
+        assert "more types; --top 0 shows all" in heapcore("types", core, "--top", 3).text
+
+    def test_eighty_columns(self, heapcore, core):
+        for options in ([], ["--with-leaks"]):
+            lines = heapcore("types", core, *options, env={"COLUMNS": "80"}).text.splitlines()
+            assert max(map(len, lines)) <= 80
+
+    def test_a_program_in_c_has_none(self, heapcore, dump):
+        document = heapcore("types", dump("mixed.c"), "--format", "json").json
+        assert document["typed"] == {"chunks": 0, "bytes": 0} and document["types"] == []
+
+
+@contextlib.contextmanager
+def fed(argv, text):
+    """A program that has read a text from its stdin and waits for more."""
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        process.stdin.write(text)
+        process.stdin.flush()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_gdb(heapcore, cache):
+    """A stripped program of others. How many of some objects there are follows from what they are for."""
+    core = cache / "gdb.core"
+    with conftest.once(core) as needed:
+        if needed:
+            with fed(["gdb", "-q", "-nx", "--interpreter=mi"], b"3-gdb-version\n") as process:
+                assert any(line.startswith(b"3^done") for line in process.stdout)
+                conftest.gcore(process.pid, core)
+    rows = {row["type"]: row["chunks"] for row in heapcore("types", core, "--format", "json").json["types"]}
+    if not any(name.startswith("mi_") for name in rows):
+        pytest.skip(f"this gdb has no file that heapcore may read, or other classes: {list(rows)[:5]}")
+    assert rows["mi_interp"] == 1 and rows["mi_ui_out"] == 1
+    assert rows["mi_command_mi"] > 20
+    assert all(re.fullmatch(r"[\w:<>,()\[\]&*{}# -]+", name) for name in rows), rows
+
+
+def symbols_of_vtables(path):
+    """Address in the file → demangled name and size, as nm reads them."""
+    out = subprocess.run(["nm", "-D", "-C", "-S", "--defined-only", path], capture_output=True, text=True).stdout
+    found = re.findall(r"^(\w+) (\w+) [VDdB] vtable for (.+)$", out, re.M)
+    return {int(address, 16): (name, int(size, 16)) for address, size, name in found}
+
+
+def first_word(process, address):
+    segment = next(s for s in process.loads if s.start <= address < s.end)
+    offset = segment.offset + address - segment.start
+    return int.from_bytes(process.data[offset:offset + 8], "little")
+
+
+def test_every_class_has_the_symbol_of_its_vtable(heapcore, cache):
+    """Libraries of others that export the symbols of their vtables, as nm and /proc/PID/maps see them."""
+    clang = shutil.which("clang++") or shutil.which("clang++-14")
+    if not clang:
+        pytest.skip("clang++ is not installed")
+    core = cache / "clang.core"
+    with conftest.once(core) as needed:
+        if needed:
+            with fed([clang, "-cc1", "-fsyntax-only", "-x", "c++", "-"], b"int f();\n") as process:
+                conftest.wait_for(lambda: conftest.state_of(process.pid) == "S", "clang reads its stdin")
+                maps = open(f"/proc/{process.pid}/maps").read()
+                conftest.gcore(process.pid, core)
+            open(f"{core}.maps", "w").write(maps)
+    vtables = {}
+    for line in open(f"{core}.maps").read().splitlines():
+        fields = line.split()
+        if len(fields) == 6 and fields[2] == "00000000" and fields[5].startswith("/") and ".so" in fields[5]:
+            base = int(fields[0].split("-")[0], 16)
+            for address, vtable in symbols_of_vtables(fields[5]).items():
+                vtables[base + address] = vtable
+    starts = sorted(vtables)
+    if len(starts) < 1000:
+        pytest.skip("this clang++ has no libraries that export vtables")
+
+    process = corefile.Core(core)
+    checked = collections.Counter()
+    for row in heapcore("chunks", core, "--format", "csv").rows():
+        word = first_word(process, int(row["address"], 16))
+        i = bisect.bisect_right(starts, word) - 1
+        if i >= 0 and word < starts[i] + vtables[starts[i]][1] and word == starts[i] + 16:
+            checked[vtables[starts[i]][0]] += 1
+    assert len(checked) > 10
+    types = {row["type"]: row["chunks"] for row in heapcore("types", core, "--format", "json").json["types"]}
+    assert {name: types.get(name) for name in checked} == dict(checked)
