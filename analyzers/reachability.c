@@ -29,7 +29,7 @@
  * (step 3 apart from lost.c's visits), whatever the number of workers: the statistics are exact and
  * reproducible. So are the answers: each step computes a closure, which does not depend on the
  * order of the work. Planes of free chunks hold list codes and are never touched. No edge is
- * stored: see trace.c for how the heap is walked and what bounds the memory.
+ * stored: see trace_mark.c for how the heap is walked and what bounds the memory.
  *
  * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is
  * not seen, so that its chunk counts as lost; tagged in the low bits makes it interior, hence
