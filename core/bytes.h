@@ -19,6 +19,13 @@ struct hc_bytes {
 	size_t size; /**< bytes */
 };
 
+static inline uint16_t hc_load16(const void *p)
+{
+	uint16_t v;
+	memcpy(&v, p, sizeof(v));
+	return le16toh(v);
+}
+
 static inline uint32_t hc_load32(const void *p)
 {
 	uint32_t v;

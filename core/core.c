@@ -46,13 +46,6 @@ struct elf_layout {
 static const struct elf_layout layout64 = LAYOUT(64);
 static const struct elf_layout layout32 = LAYOUT(32);
 
-static uint16_t load16(const void *p)
-{
-	uint16_t v;
-	memcpy(&v, p, sizeof(v));
-	return le16toh(v);
-}
-
 /** One program header, of either class. */
 struct phdr {
 	uint32_t type, flags;
@@ -124,8 +117,8 @@ static struct hc_error *core_identify(struct hc_bytes file, const struct hc_mach
 				       file.size);
 	}
 
-	uint16_t e_type = load16(ident + offsetof(Elf64_Ehdr, e_type));
-	uint16_t e_machine = load16(ident + offsetof(Elf64_Ehdr, e_machine));
+	uint16_t e_type = hc_load16(ident + offsetof(Elf64_Ehdr, e_type));
+	uint16_t e_machine = hc_load16(ident + offsetof(Elf64_Ehdr, e_machine));
 	if (ident[EI_DATA] == ELFDATA2MSB) {
 		e_type = __builtin_bswap16(e_type);
 		e_machine = __builtin_bswap16(e_machine);
@@ -231,10 +224,10 @@ static struct hc_error *phdr_table_init(const struct hc_core *core, struct hc_di
 	const struct elf_layout *layout = core->machine->word_size == 8 ? &layout64 : &layout32;
 	const uint8_t *ehdr = core->file.data;
 	uint64_t phoff = hc_load_word(ehdr + layout->e_phoff, layout->word_size);
-	uint64_t num = load16(ehdr + layout->e_phnum);
+	uint64_t num = hc_load16(ehdr + layout->e_phnum);
 
 	*ret = (struct phdr_table){.layout = layout,
-				   .entry_size = load16(ehdr + layout->e_phentsize)};
+				   .entry_size = hc_load16(ehdr + layout->e_phentsize)};
 	if (!num || !phoff)
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "has no program headers; it holds no memory");
