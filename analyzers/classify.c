@@ -17,6 +17,7 @@ struct entry {
 	hc_class_id class;
 	const struct hc_signature *signature;
 	const struct hc_signature_pattern *pattern; /* NULL: the check */
+	uint32_t needed, literals; /* what it must hold: lists of hc_classifier::literals */
 };
 
 /** What may begin with each byte, in the order of precedence. */
@@ -24,16 +25,18 @@ struct by_first {
 	uint64_t pairs[65536 / 64]; /* bit per two bytes (the first is the high one) that something
 				       may begin with */
 	uint32_t start[257];        /* into entries */
+	uint32_t literals[256];     /* that these entries have, all together */
 	struct entry *entries;
 };
 
 struct hc_classifier {
 	const struct hc_signatures *signatures;
+	struct hc_literal_set *literals;
 	struct by_first runs;    /* of text */
 	struct by_first starts;  /* of chunks */
 	struct by_first headers; /* at one of hc_header_offsets */
 	struct entry *anywhere;  /* patterns of bytes without an anchor */
-	size_t num_anywhere;
+	size_t num_anywhere, anywhere_literals;
 	struct entry *checks; /* of bytes */
 	size_t num_checks;
 	hc_class_id zero, text, utf8; /* HC_CLASS_NONE: there is none */
@@ -43,6 +46,7 @@ struct hc_classifier {
 
 struct hc_classifier_scratch {
 	struct hc_signature_match match;
+	struct hc_literal_scan *literals;
 };
 
 /* --- Making it --- */
@@ -51,6 +55,7 @@ void hc_classifier_destroy(struct hc_classifier *classifier)
 {
 	if (!classifier)
 		return;
+	hc_literal_set_destroy(classifier->literals);
 	free(classifier->runs.entries);
 	free(classifier->starts.entries);
 	free(classifier->headers.entries);
@@ -104,6 +109,36 @@ static bool is_bytes_check(const struct hc_signature *signature)
 	return signature->check && signature->check->role == HC_CHECK_BYTES;
 }
 
+/** Lists of literals that a signature has: those needed besides, then those of each pattern. */
+static size_t num_lists(const struct hc_signature *signature)
+{
+	return 1 + signature->num_patterns;
+}
+
+/** Gather the literals of all signatures. */
+static struct hc_error *gather_literals(struct hc_classifier *classifier,
+					enum hc_literal_engine engine)
+{
+	const struct hc_signatures *signatures = classifier->signatures;
+	hc_cleanup_free const struct hc_literals **lists = NULL;
+	size_t num = 0;
+
+	for (size_t i = 0; i < signatures->num_classes; i++)
+		num += num_lists(&signatures->classes[i]);
+	lists = calloc(num + 1, sizeof(*lists));
+	if (!lists)
+		return &hc_enomem;
+	num = 0;
+	for (size_t i = 0; i < signatures->num_classes; i++) {
+		const struct hc_signature *signature = &signatures->classes[i];
+
+		lists[num++] = &signature->needed;
+		for (size_t k = 0; k < signature->num_patterns; k++)
+			lists[num++] = &signature->patterns[k].literals;
+	}
+	return hc_literal_set_create(lists, num, engine, &classifier->literals);
+}
+
 /**
  * Collect the patterns and checks of the wanted signatures that may begin with @p byte (negative:
  * all).
@@ -113,10 +148,11 @@ static bool is_bytes_check(const struct hc_signature *signature)
 static size_t collect(const struct hc_signatures *signatures, wanted_fn wanted, int byte,
 		      struct entry *entries)
 {
-	size_t num = 0;
+	size_t num = 0, list = num_lists(&signatures->classes[0]);
 
 	/* "other" is what remains. */
-	for (size_t i = 1; i < signatures->num_classes; i++) {
+	for (size_t i = 1; i < signatures->num_classes;
+	     list += num_lists(&signatures->classes[i++])) {
 		const struct hc_signature *signature = &signatures->classes[i];
 
 		for (size_t k = 0;
@@ -127,11 +163,25 @@ static size_t collect(const struct hc_signatures *signatures, wanted_fn wanted, 
 			if (byte >= 0 && !may_begin(signature, pattern, byte))
 				continue;
 			if (entries)
-				entries[num] = (struct entry){i, signature, pattern};
+				entries[num] =
+					(struct entry){i, signature, pattern, list, list + 1 + k};
 			num++;
 		}
 	}
 	return num;
+}
+
+/** Literals of some entries, those that are needed besides too. */
+static size_t count_literals(const struct entry *entries, size_t num)
+{
+	size_t literals = 0;
+
+	for (size_t i = 0; i < num; i++) {
+		literals += entries[i].signature->needed.num;
+		if (entries[i].pattern)
+			literals += entries[i].pattern->literals.num;
+	}
+	return literals;
 }
 
 static struct hc_error *file_by_first(const struct hc_signatures *signatures, wanted_fn wanted,
@@ -150,6 +200,9 @@ static struct hc_error *file_by_first(const struct hc_signatures *signatures, wa
 		num += collect(signatures, wanted, byte, ret->entries + num);
 	}
 	ret->start[256] = num;
+	for (unsigned byte = 0; byte < 256; byte++)
+		ret->literals[byte] = count_literals(ret->entries + ret->start[byte],
+						     ret->start[byte + 1] - ret->start[byte]);
 	return NULL;
 }
 
@@ -238,6 +291,8 @@ static struct hc_error *file_signatures(struct hc_classifier *classifier)
 	if (!err)
 		err = list_all(signatures, is_bytes_check, &classifier->checks,
 			       &classifier->num_checks);
+	classifier->anywhere_literals =
+		count_literals(classifier->anywhere, classifier->num_anywhere);
 	classifier->zero = find_role(signatures, HC_CHECK_ZERO);
 	classifier->text = find_role(signatures, HC_CHECK_TEXT);
 	classifier->utf8 = find_role(signatures, HC_CHECK_UTF8);
@@ -269,7 +324,7 @@ static struct hc_error *collect_mapped(struct hc_classifier *classifier,
 
 struct hc_error *hc_classifier_create(const struct hc_process *process, const struct hc_heap *heap,
 				      const struct hc_signatures *signatures,
-				      struct hc_classifier **ret)
+				      enum hc_literal_engine engine, struct hc_classifier **ret)
 {
 	hc_cleanup(classifier_destroyp) struct hc_classifier *classifier =
 		calloc(1, sizeof(*classifier));
@@ -279,6 +334,8 @@ struct hc_error *hc_classifier_create(const struct hc_process *process, const st
 	classifier->signatures = signatures;
 	classifier->word_size = heap ? heap->word_size : process->memory.word_size;
 	struct hc_error *err = file_signatures(classifier);
+	if (!err)
+		err = gather_literals(classifier, engine);
 
 	if (!err)
 		err = collect_mapped(classifier, &process->mappings);
@@ -293,6 +350,12 @@ const struct hc_signatures *hc_classifier_signatures(const struct hc_classifier 
 	return classifier->signatures;
 }
 
+const char *hc_classifier_prefilter(const struct hc_classifier *classifier)
+{
+	return hc_literal_set_has_scanner(classifier->literals) ? hc_literal_scanner_version()
+								: "literals";
+}
+
 const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class)
 {
 	return hc_signatures_class(classifier->signatures, class);
@@ -303,6 +366,7 @@ void hc_classifier_scratch_destroy(struct hc_classifier_scratch *scratch)
 	if (!scratch)
 		return;
 	hc_signature_match_deinit(&scratch->match);
+	hc_literal_scan_destroy(scratch->literals);
 	free(scratch);
 }
 
@@ -311,11 +375,12 @@ struct hc_error *hc_classifier_scratch_create(const struct hc_classifier *classi
 {
 	struct hc_classifier_scratch *scratch = calloc(1, sizeof(*scratch));
 
-	(void)classifier;
 	if (!scratch)
 		return &hc_enomem;
 	struct hc_error *err = hc_signature_match_init(&scratch->match);
 
+	if (!err)
+		err = hc_literal_scan_create(classifier->literals, &scratch->literals);
 	if (err) {
 		hc_classifier_scratch_destroy(scratch);
 		return err;
@@ -352,8 +417,9 @@ static size_t match_start(const struct hc_classifier_scratch *scratch, struct hc
 	return offsets[0] < subject.size ? offsets[0] : 0;
 }
 
+/** @param subject is what hc_literal_scan_begin() was told */
 static bool entry_matches(const struct entry *entry, struct hc_classifier_scratch *scratch,
-			  struct hc_bytes subject, size_t from)
+			  struct hc_bytes subject)
 {
 	const struct hc_signature *signature = entry->signature;
 
@@ -363,10 +429,9 @@ static bool entry_matches(const struct entry *entry, struct hc_classifier_scratc
 		return signature->check->run(subject);
 	if (subject.size < entry->pattern->min_size)
 		return false;
-	if (!holds_any(subject, &signature->needed))
-		return false;
-	return holds_any(subject, &entry->pattern->literals) &&
-	       hc_signature_pattern_match(entry->pattern, &scratch->match, subject, from);
+	return hc_literal_scan_holds(scratch->literals, entry->needed) &&
+	       hc_literal_scan_holds(scratch->literals, entry->literals) &&
+	       hc_signature_pattern_match(entry->pattern, &scratch->match, subject, 0);
 }
 
 /** Set @p best to the class that the patterns give a run, if it precedes. */
@@ -377,6 +442,7 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 	bool marks_known = false;
 	unsigned marks = 0;
 
+	hc_literal_scan_begin(scratch->literals, text, runs->literals[text.data[0]]);
 	for (size_t i = runs->start[text.data[0]]; i < runs->start[text.data[0] + 1]; i++) {
 		const struct entry *entry = &runs->entries[i];
 
@@ -391,7 +457,7 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 		}
 		if (entry->pattern && entry->pattern->marks & ~marks)
 			continue;
-		if (!entry_matches(entry, scratch, text, 0))
+		if (!entry_matches(entry, scratch, text))
 			continue;
 		*best = (struct recognised){
 			.class = entry->class,
@@ -499,12 +565,13 @@ static void recognise_bytes(const struct hc_classifier *classifier,
 		if (has_pair(&classifier->headers, window.data[offset], window.data[offset + 1]))
 			match_at(&classifier->headers, scratch, window, offset, best);
 	}
+	hc_literal_scan_begin(scratch->literals, window, classifier->anywhere_literals);
 	for (size_t i = 0; i < classifier->num_anywhere; i++) {
 		const struct entry *entry = &classifier->anywhere[i];
 
 		if (!hc_class_precedes(entry->class, best->class))
 			break;
-		if (entry_matches(entry, scratch, window, 0))
+		if (entry_matches(entry, scratch, window))
 			*best = (struct recognised){entry->class, entry->pattern, window,
 						    match_start(scratch, window)};
 	}

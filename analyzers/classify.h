@@ -18,6 +18,7 @@
 #define HC_ANALYZERS_CLASSIFY_H
 
 #include "analyzers/histogram.h"
+#include "analyzers/literal_set.h"
 #include "analyzers/signatures.h"
 
 #define HC_CLASSIFY_WINDOW 4096
@@ -27,13 +28,20 @@
  * threads, and made once for all analyzers of a run.
  */
 struct hc_classifier;
-/** @param signatures must outlive it */
+/**
+ * @param signatures must outlive it
+ * @param engine     how their literals are looked for; what is recognised does not depend on it
+ * @return @ref HC_ERROR_ARGUMENT for an engine that is not there
+ */
 struct hc_error *hc_classifier_create(const struct hc_process *process, const struct hc_heap *heap,
 				      const struct hc_signatures *signatures,
-				      struct hc_classifier **ret);
+				      enum hc_literal_engine engine, struct hc_classifier **ret);
 void hc_classifier_destroy(struct hc_classifier *classifier);
 
 const struct hc_signatures *hc_classifier_signatures(const struct hc_classifier *classifier);
+
+/** How it looks for literals, for people: "literals", or "libhs 5.4.9". */
+const char *hc_classifier_prefilter(const struct hc_classifier *classifier);
 
 /** Shorthand: the class of an index. */
 const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class);

@@ -101,7 +101,8 @@ struct hc_error *hc_signatures_test(const struct hc_signatures *signatures, cons
 	struct hc_process process = {
 		.memory.word_size = 8, .mappings = {.items = &mapping, .num = 1}, .jobs = 1};
 	hc_cleanup(test_deinit) struct test test = {path, fn, ctx};
-	struct hc_error *err = hc_classifier_create(&process, NULL, signatures, &test.classifier);
+	struct hc_error *err = hc_classifier_create(&process, NULL, signatures, HC_LITERALS_AUTO,
+						    &test.classifier);
 
 	if (!err)
 		err = hc_classifier_scratch_create(test.classifier, &test.scratch);

@@ -180,6 +180,17 @@ static int run_verb(const struct hc_verb *verb, int argc, char **argv)
 	return close_stdout();
 }
 
+/** `heapcore --version`; with -v what it is made of, where answers or speed depend on it. */
+static int version(bool verbose)
+{
+	const char *scanner = hc_literal_scanner_version();
+
+	printf("heapcore %s\n", HC_VERSION);
+	if (verbose)
+		printf("prefilter of content classes: %s\n", scanner ? scanner : "literals");
+	return close_stdout();
+}
+
 /** `heapcore help [VERB]`, and the options that stand in place of a verb. */
 static int help(const char *word)
 {
@@ -239,10 +250,8 @@ int main(int argc, char **argv)
 		return EXIT_TROUBLE;
 	}
 	const char *word = argv[1];
-	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
-		printf("heapcore %s\n", HC_VERSION);
-		return close_stdout();
-	}
+	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+		return version(argc > 2 && !strcmp(argv[2], "-v"));
 	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
 		return help(NULL);
 	if (!strcmp(word, "help"))

@@ -179,8 +179,9 @@ static struct hc_error *prepare_selection(struct hc_session *session)
 
 static struct hc_error *prepare_content(struct hc_session *session)
 {
-	struct hc_error *err = hc_classifier_create(session->process, session->heap,
-						    session->signatures, &session->classifier);
+	struct hc_error *err =
+		hc_classifier_create(session->process, session->heap, session->signatures,
+				     session->options->prefilter, &session->classifier);
 
 	return err ? err : prepare_selection(session);
 }
@@ -279,6 +280,9 @@ void hc_session_print_costs(struct hc_session *session)
 			session->phases[i].seconds);
 	if (session->heap && session->heap->reach_known)
 		print_reach_costs(&session->reach);
+	if (session->classifier)
+		fprintf(stderr, "prefilter of content classes: %s\n",
+			hc_classifier_prefilter(session->classifier));
 	getrusage(RUSAGE_SELF, &usage);
 	/* ru_maxrss is in KiB and counts the mapped core's pages too. */
 	fprintf(stderr, "anonymous memory at the end of a phase, at most: %s\n",

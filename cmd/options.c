@@ -22,6 +22,7 @@ enum common_id {
 	COMMON_FORCE,
 	COMMON_CONTENT,
 	COMMON_SIGNATURES,
+	COMMON_PREFILTER,
 	COMMON_JOBS,
 	COMMON_COLOR,
 	COMMON_QUIET,
@@ -45,6 +46,8 @@ static const struct hc_option common_options[] = {
 	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)"},
 	{COMMON_SIGNATURES, 0, "signatures", "FILE|DIR",
 	 "more content classes, or others for those built in; may be repeated"},
+	/* For tests and for trouble with the library: without help. */
+	{COMMON_PREFILTER, 0, "prefilter", "HOW", NULL},
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
 	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)"},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
@@ -86,6 +89,7 @@ static const struct hc_option selection_options[] = {
 
 static const char *const format_names[] = {"text", "json", "csv", "hex", NULL};
 static const char *const content_names[] = {"none", "class", "sample", "full", NULL};
+static const char *const prefilter_names[] = {"auto", "literals", "vectorscan", NULL};
 static const char *const color_names[] = {"auto", "always", "never", NULL};
 
 /** Index of a word in a list that NULL ends. */
@@ -138,6 +142,16 @@ static struct hc_error *parse_jobs(const char *text, unsigned *ret)
 	return NULL;
 }
 
+static struct hc_error *parse_prefilter(const char *text, enum hc_literal_engine *ret)
+{
+	struct hc_error *err = parse_word("--prefilter", text, prefilter_names, ret);
+
+	if (!err && *ret == HC_LITERALS_ONE_PASS && !hc_literal_scanner_version())
+		return hc_error_create(HC_ERROR_ARGUMENT, "--prefilter vectorscan: it is not built "
+							  "in, or not for this processor");
+	return err;
+}
+
 struct hc_error *hc_options_add_signatures(struct hc_options *options, const char *path)
 {
 	if (options->num_signatures == HC_MAX_SIGNATURE_FILES)
@@ -177,6 +191,8 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return parse_word("--content", value, content_names, &options->content);
 	case COMMON_SIGNATURES:
 		return hc_options_add_signatures(options, value);
+	case COMMON_PREFILTER:
+		return parse_prefilter(value, &options->prefilter);
 	case COMMON_JOBS:
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
@@ -427,6 +443,9 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 	fprintf(file, "\n%s:\n", title);
 	for (; options->name; options++) {
 		char left[64];
+
+		if (!options->help)
+			continue;
 		/* A letter that the verb uses for something else doesn't show here. */
 		bool letter = options->letter &&
 			      parser->options[option_index(parser, options->letter)] == options;

@@ -11,6 +11,7 @@
 #ifndef HC_CMD_OPTIONS_H
 #define HC_CMD_OPTIONS_H
 
+#include "analyzers/literal_set.h"
 #include "analyzers/selection.h"
 #include "cmd/render/output.h"
 
@@ -20,7 +21,7 @@ struct hc_option {
 	char letter;       /**< '\0': none */
 	const char *name;  /**< long name */
 	const char *value; /**< placeholder of its value; "[N]": optional; NULL: takes none */
-	const char *help;  /**< what it does, without a full stop */
+	const char *help; /**< what it does, without a full stop; NULL: --help is silent about it */
 };
 
 enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
@@ -52,6 +53,7 @@ struct hc_options {
 	const char
 		*signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */
 	unsigned num_signatures;
+	enum hc_literal_engine prefilter; /**< of the classifier */
 	enum hc_color_mode color;
 	bool quiet, verbose, help;
 	struct hc_selection selection;

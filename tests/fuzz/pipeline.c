@@ -289,7 +289,8 @@ static enum pipeline_outcome run(struct hc_process *process, struct hc_heap *hea
 {
 	struct hc_classifier *classifier;
 
-	if (failed(hc_classifier_create(process, heap, signatures(), &classifier)))
+	if (failed(hc_classifier_create(process, heap, signatures(), HC_LITERALS_AUTO,
+					&classifier)))
 		return PIPELINE_PARTIAL;
 	if (heap) {
 		analyze(process, heap, classifier);

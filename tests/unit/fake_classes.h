@@ -18,7 +18,7 @@ static inline void fake_classes_init(struct fake_classes *classes, const struct 
 {
 	assert_null(hc_signatures_create(NULL, 0, &classes->signatures));
 	assert_null(hc_classifier_create(&fake->process, fake->heap, classes->signatures,
-					 &classes->classifier));
+					 HC_LITERALS_AUTO, &classes->classifier));
 }
 
 static inline void fake_classes_deinit(struct fake_classes *classes)

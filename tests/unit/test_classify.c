@@ -30,7 +30,7 @@ static int set_up(void **state)
 	fake_seal(&tools->fake);
 	assert_null(hc_signatures_create(NULL, 0, &tools->signatures));
 	assert_null(hc_classifier_create(&tools->fake.process, tools->fake.heap, tools->signatures,
-					 &tools->classifier));
+					 HC_LITERALS_AUTO, &tools->classifier));
 	assert_null(hc_classifier_scratch_create(tools->classifier, &tools->scratch));
 	*state = tools;
 	return 0;
@@ -395,8 +395,8 @@ static void test_run(void **state)
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
 		assert_true(hc_heap_set_free(fake.heap, c[0], HC_LIST_TCACHE));
-		assert_null(
-			hc_classifier_create(&fake.process, fake.heap, signatures, &classifier));
+		assert_null(hc_classifier_create(&fake.process, fake.heap, signatures,
+						 HC_LITERALS_AUTO, &classifier));
 		assert_null(hc_classify_run(&fake.process, fake.heap, classifier, NULL, &table));
 		hc_classifier_destroy(classifier);
 		assert_int_equal(table.classes[key].all.chunks, 999);
