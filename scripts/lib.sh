@@ -22,6 +22,7 @@ build   pc:libpcre2-8       libpcre2-dev      pcre2-devel           pcre2-devel 
 build   pc:inih            libinih-dev       inih-devel            libinih-devel    libinih       inih-dev
 build   pc:smartcols        libsmartcols-dev  libsmartcols-devel    libsmartcols-devel util-linux-libs util-linux-dev
 build   pc:jansson          libjansson-dev    jansson-devel         libjansson-devel jansson       jansson-dev
+wanted  pc:libhs            libvectorscan-dev vectorscan-devel      vectorscan-devel vectorscan    vectorscan-dev
 serve   cmd:g++             g++               gcc-c++               gcc-c++          gcc           build-base
 serve   cmd:gcore           gdb               gdb                   gdb              gdb           gdb
 serve   cmd:curl            curl              curl                  curl             curl          curl
@@ -111,6 +112,19 @@ require_foreign_programs() {
             missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] || apt_install --no-remove "${missing[@]}" >&2
+}
+
+# What the build goes without where it can't be had: Vectorscan, of which releases and machines exist that have
+# Hyperscan instead, or neither.
+require_wanted() {
+    local package missing=(libvectorscan-dev)
+    if pkg-config --exists libhs 2>/dev/null || ! command -v apt-get >/dev/null; then
+        return 0
+    fi
+    for package in $(packages 3 wanted) libhyperscan-dev; do
+        ! apt_install --no-remove "$package" >&2 || return 0
+    done
+    echo "$0: going on without Vectorscan" >&2
 }
 
 # No other package manager is driven; its user is told what to ask it for.
