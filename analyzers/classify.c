@@ -4,7 +4,8 @@
  *
  * Speed comes from not calling PCRE2: a chunk without a run of text never gets to the patterns of
  * text, and a run only meets those that may begin with its first byte and whose required literal it
- * holds. Patterns of bytes are filed by their first byte too. Nothing is allocated for a chunk.
+ * holds (literal_set.h). Patterns of bytes are filed by their first byte too. Nothing is allocated
+ * for a chunk.
  */
 #include "analyzers/classify.h"
 
