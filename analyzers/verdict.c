@@ -32,10 +32,8 @@
  * is.
  */
 #define MIN_SUSPECT 0.01
-/** Sizes of reachable chunks that are named: beyond the first few they explain nothing. */
-#define MAX_SIZES 5
-/** Chunks of one size that are looked at to tell what they hold. */
-#define CLASS_SAMPLES 4096
+/** Kinds of reachable chunks that are named: beyond the first few they explain nothing. */
+#define MAX_KINDS 5
 
 const char *hc_verdict_name(enum hc_verdict_kind kind)
 {
@@ -89,7 +87,7 @@ static void suspect_groups(struct hc_verdict *verdict)
 			return;
 		suspect->group = group;
 		suspect->group_number = i + 1;
-		suspect->size = group->root_size;
+		suspect->size = suspect->max_size = group->root_size;
 		suspect->count.chunks = group->roots.chunks + group->below.chunks;
 		suspect->count.bytes = bytes;
 		suspect->class = group->content;
@@ -99,84 +97,25 @@ static void suspect_groups(struct hc_verdict *verdict)
 	}
 }
 
-/** A share of a sample, put in proportion to all chunks. */
-static uint64_t extrapolate(uint64_t part, uint64_t seen, uint64_t all)
+/** Kinds of reachable chunks that hold the most. */
+static void suspect_growth(struct hc_verdict *verdict)
 {
-	return seen ? (uint64_t)(share_of(part, seen) * all + 0.5) : 0;
-}
-
-/** What most chunks of one size hold, from the first CLASS_SAMPLES of them. */
-static struct hc_error *classify_size(const struct hc_heap *heap,
-				      const struct hc_classifier *classifier,
-				      const struct hc_types *types, struct hc_suspect *suspect)
-{
-	hc_cleanup_free hc_type_id *seen_types = calloc(CLASS_SAMPLES, sizeof(*seen_types));
-	struct hc_classifier_scratch *scratch = NULL;
-	struct hc_count counts[HC_MAX_CLASSES] = {0};
-	uint64_t samples[HC_MAX_CLASSES] = {0}, seen = 0;
-	struct hc_error *err = hc_classifier_scratch_create(classifier, &scratch);
-	struct hc_chunk_iter iter;
-	struct hc_chunk chunk;
-	if (!err && !seen_types)
-		err = &hc_enomem;
-	hc_chunk_iter_heap(&iter, heap);
-	while (!err && seen < CLASS_SAMPLES && hc_chunk_iter_next(&iter, &chunk)) {
-		if (chunk.state != HC_IN_USE || chunk.size != suspect->size ||
-		    (chunk.reach != HC_REACHABLE && chunk.reach != HC_POSSIBLE))
-			continue;
-		hc_class_id class = hc_classify(classifier, scratch, hc_chunk_bytes(heap, &chunk));
-		if (!counts[class].chunks++)
-			samples[class] = chunk.address;
-		seen_types[seen++] = types ? hc_type_of(types, &chunk) : HC_TYPE_NONE;
-	}
-	hc_classifier_scratch_destroy(scratch);
-	if (err)
-		return err;
-	hc_class_id best = HC_CLASS_OTHER;
-	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
-		best = counts[i].chunks > counts[best].chunks ? i : best;
-	suspect->class = best;
-	suspect->sample = samples[best];
-	suspect->class_count.chunks = extrapolate(counts[best].chunks, seen, suspect->count.chunks);
-	suspect->class_count.bytes = suspect->class_count.chunks * suspect->size;
-	suspect->type_chunks = extrapolate(hc_types_majority(seen_types, seen, &suspect->type),
-					   seen, suspect->count.chunks);
-	return NULL;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	const struct hc_histogram_row *x = a, *y = b;
-	if (x->in_use.bytes != y->in_use.bytes)
-		return x->in_use.bytes < y->in_use.bytes ? 1 : -1;
-	return (x->min_size > y->min_size) - (x->min_size < y->min_size);
-}
-
-/** Sizes of which reachable chunks hold the most. */
-static struct hc_error *suspect_sizes(const struct hc_heap *heap,
-				      const struct hc_classifier *classifier,
-				      const struct hc_types *types, struct hc_verdict *verdict)
-{
-	struct hc_selection selection;
-	struct hc_histogram histogram;
-	hc_selection_init(&selection);
-	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	struct hc_error *err = hc_histogram_run(heap, &selection, false, &histogram);
-	hc_selection_deinit(&selection);
-	if (err)
-		return err;
-	qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), compare_rows);
-	for (size_t i = 0; i < histogram.num_rows && i < MAX_SIZES && !err; i++) {
-		const struct hc_histogram_row *row = &histogram.rows[i];
-		struct hc_suspect *suspect = add_suspect(verdict, row->in_use.bytes);
+	const struct hc_growth *growth = &verdict->growth;
+	for (size_t i = 0; i < growth->num_kinds && i < MAX_KINDS; i++) {
+		const struct hc_growth_kind *kind = &growth->kinds[i];
+		struct hc_suspect *suspect = add_suspect(verdict, kind->count.bytes);
 		if (!suspect)
 			break;
-		suspect->size = row->min_size;
-		suspect->count = row->in_use;
-		err = classify_size(heap, classifier, types, suspect);
+		suspect->kind = kind;
+		suspect->size = kind->size;
+		suspect->max_size = kind->max_size;
+		suspect->count = kind->count;
+		suspect->class = kind->class;
+		suspect->class_count = kind->class_count;
+		suspect->sample = kind->sample;
+		suspect->type = kind->type;
+		suspect->type_chunks = kind->type_chunks;
 	}
-	hc_histogram_deinit(&histogram);
-	return err;
 }
 
 /** Anonymous bytes without those that may be addresses and no memory. */
@@ -248,8 +187,9 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
 							  verdict->possible_bytes) >= MIN_SHARE;
 	/* Where much is lost, what is in use on purpose need not be suspected. */
-	if (!leak && (err = suspect_sizes(heap, classifier, types, verdict)))
+	if (!leak && (err = hc_growth_run(process, heap, classifier, types, &verdict->growth)))
 		return err;
+	suspect_growth(verdict);
 	suspect_groups(verdict);
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
@@ -281,5 +221,6 @@ void hc_verdict_deinit(struct hc_verdict *verdict)
 		hc_common_deinit(&verdict->suspects[i].common);
 	hc_arenas_deinit(&verdict->arenas);
 	hc_leaks_deinit(&verdict->leaks);
+	hc_growth_deinit(&verdict->growth);
 	*verdict = (struct hc_verdict){0};
 }

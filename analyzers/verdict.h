@@ -9,6 +9,7 @@
 #include "analyzers/accounting.h"
 #include "analyzers/arenas.h"
 #include "analyzers/common.h"
+#include "analyzers/growth.h"
 #include "analyzers/leaks.h"
 #include "analyzers/types.h"
 
@@ -23,12 +24,14 @@ enum hc_verdict_kind {
 
 const char *hc_verdict_name(enum hc_verdict_kind kind);
 
-/** One suspect: a group of lost chunks, or reachable chunks of one size and class. */
+/** One suspect: a group of lost chunks, or a kind of reachable chunks. */
 struct hc_suspect {
 	const struct hc_leak_group *group; /**< NULL for reachable chunks */
 	size_t group_number;               /**< from 1, for `leaks --group` */
-	uint64_t size;                     /**< chunk size */
-	struct hc_count count;             /**< everything that the suspect holds */
+	const struct hc_growth_kind *kind; /**< NULL for lost chunks */
+	/** Chunk sizes of the root objects, or of the chunks: smallest and largest. */
+	uint64_t size, max_size;
+	struct hc_count count; /**< everything that the suspect holds */
 	double share;                      /**< of the anonymous bytes, 0 to 1 */
 	hc_class_id class;
 	struct hc_count class_count;
@@ -53,6 +56,7 @@ struct hc_verdict {
 	struct hc_accounting accounting;
 	struct hc_arena_table arenas;
 	struct hc_leaks leaks;
+	struct hc_growth growth; /**< empty when much is lost */
 	struct hc_reach_stats reach;
 	struct hc_suspect suspects[HC_MAX_SUSPECTS];
 	size_t num_suspects;

@@ -81,11 +81,13 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 static size_t sort_reachable(void *ctx, const struct hc_chunk *chunk)
 {
 	const struct gather *gather = ctx;
+	const struct hc_growth *growth = &gather->verdict->growth;
 	const struct hc_suspect *suspects = gather->verdict->suspects;
-	size_t i = 0;
+	size_t kind = hc_growth_kind_of(growth, chunk->size), i = 0;
 
-	while (i < gather->verdict->num_suspects &&
-	       (suspects[i].group || suspects[i].size != chunk->size))
+	if (kind == growth->num_kinds)
+		return gather->verdict->num_suspects;
+	while (i < gather->verdict->num_suspects && suspects[i].kind != &growth->kinds[kind])
 		i++;
 	return i;
 }

@@ -361,6 +361,15 @@ static char *describe(const struct view *view, const struct hc_suspect *suspect)
 	uint64_t count = group ? group->roots.chunks : suspect->count.chunks;
 	char *ret;
 
+	if (suspect->max_size > suspect->size)
+		return asprintf(&ret,
+				"%s chunks of %s to %s bytes in use and still referenced: %s, %s",
+				hc_unit_count(count).text, hc_unit_count(suspect->size).text,
+				hc_unit_count(suspect->max_size).text,
+				hc_unit_bytes(suspect->count.bytes).text,
+				hc_unit_share(suspect->share).text) < 0
+			       ? NULL
+			       : ret;
 	if (asprintf(&ret, "%s %s %s-byte %s%s %s%s: %s, %s", hc_unit_count(count).text,
 		     hc_text_times(view->out), hc_unit_count(suspect->size).text,
 		     group ? "object" : "chunk", hc_plural(count),
@@ -389,8 +398,14 @@ static char *more_command(const struct view *view, const struct hc_suspect *susp
 	if (!suspect->sample || !hc_heap_chunk_at(view->session->heap, suspect->sample, &chunk))
 		return NULL;
 	const char *class = hc_class_name(view->session, suspect->class);
-	return asprintf(&ret, "heapcore chunks %s --size %" PRIu64 "%s%s", view->quoted,
-			chunk.usable, class ? " --class " : "", class ? class : "") < 0
+	uint64_t kept = chunk.size - chunk.usable;
+	hc_cleanup_free char *to = NULL;
+	if (suspect->max_size > suspect->size &&
+	    asprintf(&to, "-%" PRIu64, suspect->max_size - kept) < 0)
+		return NULL;
+	return asprintf(&ret, "heapcore chunks %s --size %" PRIu64 "%s%s%s", view->quoted,
+			suspect->size - kept, to ? to : "", class ? " --class " : "",
+			class ? class : "") < 0
 		       ? NULL
 		       : ret;
 }
@@ -759,9 +774,9 @@ static json_t *suspect_json(const struct view *view, const struct hc_suspect *su
 	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, suspect->sample, 0);
 	hc_cleanup_free char *more = more_command(view, suspect);
 	hc_cleanup_free char *text = describe(view, suspect);
-	json_t *ret = json_pack("{so so so so so so}", "text", hc_json_text(text), "leaked",
+	json_t *ret = json_pack("{so so so so so so so}", "text", hc_json_text(text), "leaked",
 				json_boolean(group), "size", hc_json_number(suspect->size),
-				"chunks", hc_json_number(suspect->count.chunks), "bytes",
+				"max_size", hc_json_number(suspect->max_size), "chunks", hc_json_number(suspect->count.chunks), "bytes",
 				hc_json_number(suspect->count.bytes), "share",
 				hc_json_share(suspect->share));
 

@@ -509,6 +509,13 @@ static char *set_title(const struct hc_session *session, const struct set *one)
 		size = asprintf(&ret, "chunk%s (%s) of lost group %zu, %s-byte objects", plural,
 				class ? class : "content hidden", suspect->group_number,
 				hc_unit_count(suspect->size).text);
+	else if (suspect->max_size > suspect->size)
+		size = asprintf(&ret,
+				"chunk%s (mostly %s) of %s to %s bytes, in use and still "
+				"referenced",
+				plural, class ? class : "content hidden",
+				hc_unit_count(suspect->size).text,
+				hc_unit_count(suspect->max_size).text);
 	else
 		size = asprintf(&ret,
 				"chunk%s (mostly %s) of %s bytes, in use and still referenced",
@@ -556,6 +563,8 @@ static json_t *set_json(const struct hc_session *session, const struct set *one)
 	json_object_set_new(ret, "group",
 			    group ? hc_json_number(suspect->group_number) : json_null());
 	json_object_set_new(ret, "size", suspect ? hc_json_number(suspect->size) : json_null());
+	json_object_set_new(ret, "max_size",
+			    suspect ? hc_json_number(suspect->max_size) : json_null());
 	json_object_set_new(ret, "class",
 			    hc_json_text(suspect ? hc_class_name(session, suspect->class) : NULL));
 	return ret;

@@ -21,6 +21,23 @@ static unsigned columns_of(const char *text, size_t len)
 	return columns;
 }
 
+/** Bytes of the next word; a unit stays with its number. */
+static size_t word_size(const char *text)
+{
+	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB"};
+	size_t len = strcspn(text, " ");
+
+	if (!len || text[len - 1] < '0' || text[len - 1] > '9' || !text[len])
+		return len;
+	const char *next = text + len + 1;
+	size_t next_len = strcspn(next, " ,;.:)");
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strlen(units[i]) == next_len && strncmp(units[i], next, next_len) == 0)
+			return len + 1 + strcspn(next, " ");
+	return len;
+}
+
 static void paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
 		      const char *text)
 {
@@ -31,7 +48,7 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 	if (emphasis && out->color)
 		fputs("\033[1m", out->file);
 	while (*text) {
-		size_t len = strcspn(text, " ");
+		size_t len = word_size(text);
 		unsigned width = columns_of(text, len);
 		if (!line_start && column + 1 + width > out->width) {
 			fprintf(out->file, "\n%*s", indent, "");
