@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "core/array.h"
 #include "core/cleanup.h"
 #include "core/parallel.h"
 
@@ -19,16 +20,7 @@ hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id
 /** Root objects of exactly this chunk size. */
 static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
 {
-	size_t low = 0, high = index->sizes.num_rows;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (index->sizes.rows[middle].min_size < size)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hc_lower_bound(index->sizes.num_rows, i, index->sizes.rows[i].min_size < size);
 	return low < index->sizes.num_rows && index->sizes.rows[low].min_size == size
 		       ? index->sizes.rows[low].in_use.chunks
 		       : 0;

@@ -18,17 +18,7 @@ void hc_search_groups_deinit(struct hc_search_groups *groups)
 /** Index of the first group whose key is not below @p key. */
 static size_t find_place(const struct hc_search_groups *groups, uint64_t key)
 {
-	size_t low = 0, high = groups->num;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (groups->items[middle].key < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hc_lower_bound(groups->num, i, groups->items[i].key < key);
 }
 
 struct hc_error *hc_search_groups_add(struct hc_search_groups *groups,

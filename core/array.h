@@ -1,6 +1,7 @@
 /**
  * @file
- * Growing an array by one: no capacity is kept, it is the next power of two.
+ * Arrays: growing one by one, where no capacity is kept but is the next power of two; and finding a
+ * place in a sorted one.
  */
 #ifndef HC_CORE_ARRAY_H
 #define HC_CORE_ARRAY_H
@@ -28,5 +29,25 @@ static inline struct hc_error *hc_array_reserve(void *array, size_t num, size_t 
 	*(void **)array = grown;
 	return NULL;
 }
+
+/**
+ * Index of the first of @p num sorted items that is not @p before what is sought; @p num when all
+ * are.
+ *
+ * @param i      names the index in @p before
+ * @param before expression, true of the first items and false of the others
+ */
+#define hc_lower_bound(num, i, before)                                                             \
+	({                                                                                         \
+		size_t low_ = 0, high_ = (num);                                                    \
+		while (low_ < high_) {                                                             \
+			size_t i = low_ + (high_ - low_) / 2;                                      \
+			if (before)                                                                \
+				low_ = i + 1;                                                      \
+			else                                                                       \
+				high_ = i;                                                         \
+		}                                                                                  \
+		low_;                                                                              \
+	})
 
 #endif

@@ -3,6 +3,7 @@
  * The heap model, reading side.
  */
 #include "core/heap.h"
+#include "core/array.h"
 #include "core/cleanup.h"
 
 const char *hc_fault_name(enum hc_fault fault)
@@ -231,14 +232,7 @@ uint64_t hc_heap_request_size(const struct hc_heap *heap, uint64_t request)
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address)
 {
-	size_t low = 0, high = heap->num_specials;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->specials[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hc_lower_bound(heap->num_specials, i, heap->specials[i].address < address);
 	return low < heap->num_specials && heap->specials[low].address == address
 		       ? &heap->specials[low]
 		       : NULL;
@@ -246,13 +240,6 @@ const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t ad
 
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address)
 {
-	size_t low = 0, high = heap->num_pins;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->pins[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hc_lower_bound(heap->num_pins, i, heap->pins[i].address < address);
 	return low < heap->num_pins && heap->pins[low].address == address ? &heap->pins[low] : NULL;
 }

@@ -425,6 +425,9 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
  */
 void hc_span_set_start(struct hc_span *span, uint64_t unit);
 
+/** Sort the spans so far by address, for a back end that searches what lies between them. */
+void hc_heap_sort_spans(struct hc_heap *heap);
+
 /**
  * Sort spans, drop those that overlap an earlier one or exceed HC_MAX_MISSING (with an
  * inconsistency), build the index. Called by hc_heap_open() between a back end's walk() and

@@ -170,6 +170,12 @@ static int compare_spans(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+void hc_heap_sort_spans(struct hc_heap *heap)
+{
+	if (heap->num_spans)
+		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
+}
+
 static void count_chunks(struct hc_span *span)
 {
 	span->num_chunks = 0;
@@ -195,11 +201,9 @@ static const char *span_problem(const struct hc_heap *heap, const struct hc_span
 	return NULL;
 }
 
-/** Sort, and drop what can't be: where two spans overlap, the later one is wrong. */
-static struct hc_error *sort_spans(struct hc_heap *heap)
+/** Drop sorted spans that can't be: where two overlap, the later one is wrong. */
+static struct hc_error *sift_spans(struct hc_heap *heap)
 {
-	if (heap->num_spans)
-		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
 	size_t kept = 0;
 	uint64_t missing = 0;
 	for (size_t i = 0; i < heap->num_spans; i++) {
@@ -271,7 +275,8 @@ static struct hc_error *build_index(struct hc_heap *heap)
 
 struct hc_error *hc_heap_seal(struct hc_heap *heap)
 {
-	struct hc_error *err = sort_spans(heap);
+	hc_heap_sort_spans(heap);
+	struct hc_error *err = sift_spans(heap);
 	if (err)
 		return err;
 	heap->lowest = heap->num_spans ? heap->spans[0].start : 0;
@@ -342,14 +347,8 @@ static bool in_doubt(const struct hc_heap *heap, uint64_t address)
 {
 	/* The field at fault lies in the header, in front of the user address. */
 	uint64_t from = address - 2 * heap->word_size;
-	size_t low = 0, high = heap->num_inconsistencies;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->inconsistencies[middle].address < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hc_lower_bound(heap->num_inconsistencies, i,
+				    heap->inconsistencies[i].address < from);
 	for (; low < heap->num_inconsistencies && heap->inconsistencies[low].address < address;
 	     low++) {
 		if (heap->inconsistencies[low].fault == HC_FAULT_HEADER)

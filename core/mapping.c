@@ -103,16 +103,7 @@ void hc_mappings_deinit(struct hc_mappings *mappings)
 /** Index of the first row that ends above @p address. */
 static size_t mappings_index(const struct hc_mappings *mappings, uint64_t address)
 {
-	size_t low = 0, high = mappings->num;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (mappings->items[mid].end <= address)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return hc_lower_bound(mappings->num, i, mappings->items[i].end <= address);
 }
 
 struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t address)

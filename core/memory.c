@@ -22,16 +22,7 @@ void hc_memory_deinit(struct hc_memory *memory)
 /** Index of the first extent that ends above @p address. */
 static size_t memory_index(const struct hc_memory *memory, uint64_t address)
 {
-	size_t low = 0, high = memory->num_extents;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (memory->extents[mid].end <= address)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return hc_lower_bound(memory->num_extents, i, memory->extents[i].end <= address);
 }
 
 static bool extents_join(const struct hc_extent *low, const struct hc_extent *high)

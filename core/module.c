@@ -382,15 +382,7 @@ void hc_modules_deinit(struct hc_modules *modules)
 
 const struct hc_module *hc_modules_find(const struct hc_modules *modules, uint64_t address)
 {
-	size_t low = 0, high = modules->num;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (modules->items[mid].end <= address)
-			low = mid + 1;
-		else
-			high = mid;
-	}
+	size_t low = hc_lower_bound(modules->num, i, modules->items[i].end <= address);
 	return low < modules->num && modules->items[low].start <= address ? &modules->items[low]
 									  : NULL;
 }

@@ -114,15 +114,7 @@ static struct hc_error *scan(const struct glibc *g, uint64_t start, uint64_t end
 /** First of the sorted spans that ends above @p address. */
 static size_t first_span(const struct hc_heap *heap, uint64_t address)
 {
-	size_t low = 0, high = heap->num_spans;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->spans[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hc_lower_bound(heap->num_spans, i, heap->spans[i].end <= address);
 }
 
 /**
@@ -146,12 +138,6 @@ static struct hc_error *scan_around_heaps(const struct glibc *g, uint64_t start,
 		start = to;
 	}
 	return start < end ? scan(g, start, end, list) : NULL;
-}
-
-static int compare_spans(const void *a, const void *b)
-{
-	uint64_t x = ((const struct hc_span *)a)->start, y = ((const struct hc_span *)b)->start;
-	return (x > y) - (x < y);
 }
 
 static struct hc_error *add_chunks(struct glibc *g, const struct mmapped_list *list)
@@ -191,8 +177,7 @@ struct hc_error *glibc_find_mmapped(struct glibc *g)
 {
 	struct hc_heap *heap = g->heap;
 	struct mmapped_list list = {0};
-	if (heap->num_spans)
-		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
+	hc_heap_sort_spans(heap);
 	struct hc_error *err = NULL;
 	uint64_t start, end;
 	for (size_t i = 0; !err && glibc_next_run(g, &i, &start, &end);)
