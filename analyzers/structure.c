@@ -4,21 +4,17 @@
  */
 #include "analyzers/structure.h"
 
-bool hc_ranges_hold(const struct hc_ranges *ranges, uint64_t address)
+#include "core/array.h"
+
+static bool is_in_ranges(const struct hc_ranges *ranges, uint64_t address)
 {
-	size_t low = 0, high = ranges->num;
+	const struct hc_range *items = ranges->items;
+	size_t num = ranges->num;
 
-	if (!high || address < ranges->items[0].start || address >= ranges->items[high - 1].end)
+	/* Most words are outside of all. */
+	if (!num || address < items[0].start || address >= items[num - 1].end)
 		return false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= ranges->items[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return address >= ranges->items[low].start;
+	return address >= items[hc_lower_bound(num, i, items[i].end <= address)].start;
 }
 
 bool hc_is_zero(struct hc_bytes bytes)
@@ -218,7 +214,13 @@ static bool sds_counts(const uint8_t *text, size_t before, size_t size)
 	}
 }
 
-bool hc_run_is_counted(struct hc_bytes window, const struct hc_text_run *run)
+/**
+ * Whether something before the run says how long it is: a 32- or 64-bit field of that value
+ * (std::string's representation, CPython's str and bytes, many buffers), the header of an sds
+ * string of Redis, or the size of the block in the word before it (SQLite's allocator and others
+ * that wrap malloc).
+ */
+static bool is_counted(struct hc_bytes window, const struct hc_text_run *run)
 {
 	if (run->start && sds_counts(window.data + run->start, run->start, run->size))
 		return true;
@@ -263,7 +265,7 @@ static bool run_is_pointer(struct hc_bytes window, const struct hc_text_run *run
 	size_t word = run->start - run->start % word_size;
 
 	return run->size < MAX_POINTER_WORDS * word_size && window.size - word >= word_size &&
-	       hc_ranges_hold(ranges, hc_load_word(window.data + word, word_size));
+	       is_in_ranges(ranges, hc_load_word(window.data + word, word_size));
 }
 
 /** Whether a run that nothing but its looks speaks for is long enough, or a word. */
@@ -305,7 +307,7 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 		return false;
 	if (run->start == 0)
 		return looks_like_text(window, run) && rest_is_slack(window, run);
-	if (hc_run_is_counted(window, run))
+	if (is_counted(window, run))
 		return (!run->utf8 || run->size >= 8) && rest_is_slack(window, run);
 	return run->size >= 16 && run->size >= window.size / 2;
 }
@@ -512,7 +514,7 @@ bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsi
 
 		if (!word)
 			continue;
-		if (hc_ranges_hold(ranges, word))
+		if (is_in_ranges(ranges, word))
 			pointers++;
 		else if (++others > num / 8)
 			return false;

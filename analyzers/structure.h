@@ -34,9 +34,6 @@ struct hc_ranges {
 	size_t num;
 };
 
-/** Whether @p address is in a range. */
-bool hc_ranges_hold(const struct hc_ranges *ranges, uint64_t address);
-
 /** Whether all bytes are 0; an empty view is not. For whole chunks. */
 bool hc_is_zero(struct hc_bytes bytes);
 
@@ -54,14 +51,6 @@ size_t hc_text_runs(struct hc_bytes window, struct hc_text_run *ret);
 
 /** Bit per byte of HC_MARKS: whether a text has it. Faster than looking for them one by one. */
 unsigned hc_text_marks(struct hc_bytes text);
-
-/**
- * Whether something before the run says how long it is: a 32- or 64-bit field of that value
- * (std::string's representation, CPython's str and bytes, many buffers), the header of an sds
- * string of Redis, or the size of the block in the word before it (SQLite's allocator and others
- * that wrap malloc).
- */
-bool hc_run_is_counted(struct hc_bytes window, const struct hc_text_run *run);
 
 /**
  * Whether a run is what a chunk holds, rather than the look of a number or one field of a struct.

@@ -247,7 +247,8 @@ static void csv_chunk(struct hc_hits *hits, const struct hc_chunk *chunk)
 	fputs(",,", file);
 }
 
-void hc_hits_write_header(struct hc_hits *hits)
+/** The header line of CSV. */
+static void write_header(struct hc_hits *hits)
 {
 	fputs("address,chunk,chunk_size,state,arena,reach,class,mapping,kind,match,group,context,"
 	      "type\n",
@@ -276,7 +277,8 @@ static void write_csv(struct hc_hits *hits, const struct hc_search_hit *hit)
 	fputc('\n', file);
 }
 
-void hc_hits_write(struct hc_hits *hits, const struct hc_search_hit *hit)
+/** One match, in the session's format. */
+static void write_hit(struct hc_hits *hits, const struct hc_search_hit *hit)
 {
 	switch (hits->session->options->format) {
 	case HC_FORMAT_JSON:
@@ -313,7 +315,7 @@ static bool show_hit(void *ctx, const struct hc_search_hit *hit)
 	}
 	if (!hits->shown++)
 		begin_output(hits);
-	hc_hits_write(hits, hit);
+	write_hit(hits, hit);
 	return !ferror(session->out.file);
 }
 
@@ -348,7 +350,7 @@ static void write_head(struct hc_hits *hits)
 		hc_cleanup_json json_t *head = hc_session_json(session);
 		hc_json_write_line(&session->out, head);
 	} else if (session->options->format == HC_FORMAT_CSV && hc_hits_stream(hits)) {
-		hc_hits_write_header(hits);
+		write_header(hits);
 	}
 }
 

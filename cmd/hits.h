@@ -61,10 +61,6 @@ struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *patt
  * without memory.
  */
 char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags);
-/** One match, in the session's format. */
-void hc_hits_write(struct hc_hits *hits, const struct hc_search_hit *hit);
-/** The header line of CSV. */
-void hc_hits_write_header(struct hc_hits *hits);
 /** What comes after the matches, or instead of them. */
 struct hc_error *hc_hits_write_end(struct hc_hits *hits, const struct hc_search_result *result);
 

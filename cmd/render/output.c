@@ -44,7 +44,8 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 	out->width = screen_width(fd, out->terminal);
 }
 
-struct hc_error *hc_output_create(const char *path, FILE **ret)
+/** Create a file that must not exist, for writing, with mode 0600. */
+static struct hc_error *create_file(const char *path, FILE **ret)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -95,7 +96,7 @@ struct hc_error *hc_output_open(const char *path, bool force, enum hc_color_mode
 
 	if (path && strcmp(path, "-")) {
 		struct hc_error *err = force ? create_beside(path, &out.temporary, &out.file)
-					     : hc_output_create(path, &out.file);
+					     : create_file(path, &out.file);
 		if (err)
 			return err;
 		out.path = strdup(path);

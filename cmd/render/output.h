@@ -44,7 +44,4 @@ struct hc_error *hc_output_finish(struct hc_output *out);
 /** Close and remove what was begun. Does nothing after hc_output_finish(). */
 void hc_output_discard(struct hc_output *out);
 
-/** Create a file that must not exist, for writing, with mode 0600. */
-struct hc_error *hc_output_create(const char *path, FILE **ret);
-
 #endif
