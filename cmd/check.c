@@ -390,8 +390,6 @@ const struct hc_verb hc_verb_check = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_TREE,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
+	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

@@ -433,8 +433,6 @@ const struct hc_verb hc_verb_dump = {
 	.formats = HC_FORMATS_TREE | 1u << HC_FORMAT_HEX,
 	.selection = true,
 	.own_output = true,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
+	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

@@ -226,8 +226,6 @@ const struct hc_verb hc_verb_grep = {
 	.max_args = 2,
 	.formats = HC_FORMATS_ALL,
 	.selection = true,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
+	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

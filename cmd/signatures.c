@@ -224,8 +224,6 @@ const struct hc_verb hc_verb_signatures = {
 	.min_args = 0,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
+	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

@@ -230,9 +230,6 @@ const struct hc_verb hc_verb_types = {
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
 	.selection = true,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
-	.own_defaults = &own_defaults,
+	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

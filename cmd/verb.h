@@ -29,6 +29,10 @@ struct hc_verb {
 	struct hc_error *(*run)(struct hc_session *session);
 };
 
+/** The members that describe a verb's own options: all four, or none. */
+#define HC_VERB_OWN(table, set_fn, type, defaults)                                                 \
+	.options = (table), .set = (set_fn), .own_size = sizeof(type), .own_defaults = (defaults)
+
 #define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)
 

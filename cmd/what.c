@@ -490,9 +490,6 @@ const struct hc_verb hc_verb_what = {
 	.min_args = 2,
 	.max_args = 2,
 	.formats = HC_FORMATS_TREE,
-	.options = own_options,
-	.set = set,
-	.own_size = sizeof(struct own),
-	.own_defaults = &own_defaults,
+	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };
