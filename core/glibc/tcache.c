@@ -7,7 +7,8 @@
  * address of a chunk of that bin's size. An empty one looks like any block of zeroes; it is
  * believed when a thread's TLS points to it, or when it is the first chunk of a heap, where the
  * release that allocates it early puts it. Blocks of threads that are gone (fork) are found as
- * well.
+ * well. One that was written over is still one where both speak for it, or the first does and no
+ * TLS is known.
  *
  * Cached chunks look in use to the boundary tags. Their links may be mangled (safe-linking, 2.32
  * and later): stored value = pointer XOR (address of the field >> 12). The end of a list tells: it
@@ -25,6 +26,7 @@ struct tcache {
 	uint64_t full;         /**< counter of an empty bin when counters go down */
 	uint64_t key;          /**< second word of most of its entries; 0: none, or none seen */
 	uint64_t lost;         /**< entries that its counters promise and no list leads to */
+	bool wrecked;          /**< written over: neither counters nor heads say anything */
 };
 
 static uint64_t counter(const struct tcache *tcache, unsigned bin)
@@ -154,6 +156,17 @@ static bool in_tls(const struct glibc *g, uint64_t value)
 	return false;
 }
 
+/** Cores of i386 don't tell where the TLS is. */
+static bool tls_is_known(const struct glibc *g)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	for (size_t i = 0; i < threads->num; i++) {
+		if (threads->items[i].block_end > threads->items[i].block_start)
+			return true;
+	}
+	return false;
+}
+
 struct tcache_list {
 	struct tcache *items;
 	size_t num;
@@ -174,8 +187,12 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 		return false;
 	if (!found.bad)
 		return first_of_span(chunk) || in_tls(g, chunk->address);
-	if (found.bad > MAX_BAD_BINS && found.bad > found.good)
-		return false;
+	if (found.bad > MAX_BAD_BINS && found.bad > found.good) {
+		/* What malloc allocates first, up to 2.41, is the tcache. */
+		tcache->wrecked = g->par.tcache_count && first_of_span(chunk) &&
+				  (in_tls(g, chunk->address) || !tls_is_known(g));
+		return tcache->wrecked;
+	}
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
 	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address)
 			  : first_of_span(chunk) && in_tls(g, chunk->address);
@@ -334,7 +351,7 @@ static bool detect_mangling(const struct glibc *g, const struct tcache_list *lis
 	size_t votes[2] = {0, 0};
 	for (size_t i = 0; i < list->num; i++) {
 		const struct tcache *tcache = &list->items[i];
-		for (unsigned bin = 0; bin < tcache->layout->num_bins; bin++) {
+		for (unsigned bin = 0; !tcache->wrecked && bin < tcache->layout->num_bins; bin++) {
 			if (!list_head(tcache, bin))
 				continue;
 			votes[0] += list_ends(g, tcache, bin, false);
@@ -456,11 +473,36 @@ static struct hc_error *mark_list(struct glibc *g, struct tcache *tcache, unsign
 					 bin, (uintmax_t)at.entries, (uintmax_t)length);
 }
 
+/** Say so once, at the first word that can't be right. Any list may have been full. */
+static struct hc_error *report_wreck(struct glibc *g, struct tcache *tcache)
+{
+	const struct glibc_tcache_layout *layout = tcache->layout;
+	unsigned bin = 0, bad = 0;
+	for (unsigned i = layout->num_bins; i-- > 0;) {
+		uint64_t head = list_head(tcache, i);
+		if (contradicts(tcache, i) || (head && !fits_bin(g, layout, i, head))) {
+			bin = i;
+			bad++;
+		}
+	}
+	tcache->lost = (uint64_t)layout->num_bins * g->par.tcache_count;
+	uint64_t field = tcache->mem + layout->entries + (uint64_t)bin * layout->word_size;
+	return hc_heap_add_inconsistency(
+		g->heap, glibc_fault(GLIBC_TCACHE_UNALIGNED, field, tcache->mem),
+		"the tcache at 0x%jx was written over: %u of its %u bins can't be right",
+		(uintmax_t)tcache->mem, bad, layout->num_bins);
+}
+
 static struct hc_error *mark_tcache(struct glibc *g, struct tcache *tcache)
 {
 	uint64_t lead = 0;
 	g->tcache = tcache->layout;
-	for (unsigned bin = 0; bin < tcache->layout->num_bins; bin++) {
+	if (tcache->wrecked) {
+		struct hc_error *err = report_wreck(g, tcache);
+		if (err)
+			return err;
+	}
+	for (unsigned bin = 0; !tcache->wrecked && bin < tcache->layout->num_bins; bin++) {
 		struct hc_error *err = mark_list(g, tcache, bin, &lead);
 		if (err)
 			return err;
@@ -485,6 +527,130 @@ static uint64_t find_keyed(struct glibc *g, uint64_t key, bool mark)
 	}
 	return found;
 }
+
+/** @name The key of a cache that has no entry left to tell it */
+/**@{*/
+
+/** Bytes around main_arena in which libc keeps tcache_key, and random words looked at there. */
+#define KEY_DISTANCE (UINT64_C(64) << 10)
+#define MAX_KEYS 4096
+
+struct keys {
+	const struct glibc *g;
+	uint64_t words[MAX_KEYS];
+	uint32_t found[MAX_KEYS]; /**< chunks in use that carry it */
+	size_t num;
+};
+
+/**
+ * Neither a small number nor an address. Stale links, which chunks in use carry where the key is,
+ * are addresses.
+ */
+static bool looks_random(const struct glibc *g, uint64_t word)
+{
+	uint64_t top = word >> (g->params.word_size * 8 - 16);
+	return top && top != 0xffff && !hc_mappings_find(&g->process->mappings, word);
+}
+
+static bool is_variable(const struct glibc *g, uint64_t address)
+{
+	const struct hc_mapping *mapping = hc_mappings_find(&g->process->mappings, address);
+	return mapping &&
+	       (mapping->kind == HC_MAPPING_DATA || mapping->kind == HC_MAPPING_BSS);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+/** Random words among libc's variables. */
+static void collect_keys(struct keys *keys)
+{
+	const struct glibc *g = keys->g;
+	uint64_t arena = g->num_arenas ? g->arenas[0].address : 0, word;
+	unsigned size = g->params.word_size;
+	if (arena < KEY_DISTANCE)
+		return;
+	for (uint64_t at = arena - KEY_DISTANCE; at < arena + KEY_DISTANCE; at += size) {
+		if (keys->num == MAX_KEYS)
+			break;
+		if (is_variable(g, at) && glibc_word(g, at, &word) && looks_random(g, word))
+			keys->words[keys->num++] = word;
+	}
+	qsort(keys->words, keys->num, sizeof(keys->words[0]), compare_words);
+}
+
+/** Count the chunks that carry each. */
+static void count_keys(struct keys *keys)
+{
+	uint64_t word;
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	hc_chunk_iter_heap(&iter, keys->g->heap);
+	while (keys->num && hc_chunk_iter_next(&iter, &chunk)) {
+		if (chunk.state != HC_IN_USE ||
+		    !glibc_word(keys->g, chunk.address + keys->g->params.word_size, &word))
+			continue;
+		const uint64_t *key = bsearch(&word, keys->words, keys->num,
+					      sizeof(keys->words[0]), compare_words);
+		if (key)
+			keys->found[key - keys->words]++;
+	}
+}
+
+/**
+ * Since 2.34 the key is a random word in libc's variables, the same for all threads: the one that
+ * most chunks carry, but no more than there can be entries. 0 when no two do.
+ */
+static uint64_t guess_key(const struct glibc *g, uint64_t entries)
+{
+	struct keys *keys = calloc(1, sizeof(*keys));
+	uint64_t ret = 0;
+	uint32_t most = 1;
+	if (!keys)
+		return 0; /* what is only guessed may be left out */
+	keys->g = g;
+	collect_keys(keys);
+	count_keys(keys);
+	for (size_t i = 0; i < keys->num; i++) {
+		if (keys->found[i] > most && keys->found[i] <= entries) {
+			most = keys->found[i];
+			ret = keys->words[i];
+		}
+	}
+	free(keys);
+	return ret;
+}
+
+/** Give wrecked caches the key that others have, or else one that is guessed. */
+static void find_keys(struct glibc *g, struct tcache_list *list)
+{
+	uint64_t shared = 0, entries = 0;
+	bool guessed = false;
+	for (size_t i = 0; i < list->num; i++) {
+		entries += list->items[i].wrecked ? list->items[i].lost : 0;
+		/* From 2.29 to 2.33 the key is the address of the cache, and no other has it. */
+		if (list->items[i].key != list->items[i].mem)
+			shared = list->items[i].key ? list->items[i].key : shared;
+	}
+	for (size_t i = 0; i < list->num; i++) {
+		struct tcache *tcache = &list->items[i];
+		if (!tcache->wrecked)
+			continue;
+		if (find_keyed(g, tcache->mem, false)) {
+			tcache->key = tcache->mem;
+			continue;
+		}
+		if (!shared && !guessed) {
+			shared = guess_key(g, entries);
+			guessed = true;
+		}
+		tcache->key = shared;
+	}
+}
+/**@}*/
 
 /** Broken caches whose entries are looked for; each costs a pass over the heap. */
 #define MAX_RECOVERED 8
@@ -526,8 +692,10 @@ struct hc_error *glibc_mark_tcaches(struct glibc *g)
 	g->mangled = detect_mangling(g, &list);
 	for (size_t i = 0; i < list.num && !err; i++)
 		err = mark_tcache(g, &list.items[i]);
-	if (!err)
+	if (!err) {
+		find_keys(g, &list);
 		recover_lost(g, &list);
+	}
 	free(list.items);
 	return err;
 }

@@ -124,6 +124,16 @@ def compiled(cache):
     return compile_
 
 
+@pytest.fixture(scope="session")
+def can_build_32_bit(cache):
+    """Skips where the compiler has no 32-bit half (gcc-multilib)."""
+    source = cache / "empty.c"
+    source.write_text("int main(void) { return 0; }\n")
+    done = subprocess.run([os.environ.get("CC", "gcc"), "-m32", "-o", cache / "empty-32", source], capture_output=True)
+    if done.returncode or subprocess.run([cache / "empty-32"]).returncode:
+        pytest.skip("programs of 32 bits can't be built and run here (gcc-multilib)")
+
+
 def kernel_core_problem():
     """Why the kernel would not write a core where we can find it, or None."""
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()

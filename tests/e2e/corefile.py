@@ -10,8 +10,11 @@ AT_SYSINFO_EHDR = 33
 
 
 class Segment:
-    def __init__(self, fields):
-        self.type, self.flags, self.offset, self.start, _, self.filesz, self.memsz, _ = fields
+    def __init__(self, fields, word):
+        if word == 8:
+            self.type, self.flags, self.offset, self.start, _, self.filesz, self.memsz, _ = fields
+        else:
+            self.type, self.offset, self.start, _, self.filesz, self.memsz, self.flags, _ = fields
         self.end = self.start + self.memsz
 
 
@@ -19,11 +22,13 @@ class Core:
     def __init__(self, path):
         self.path = path
         self.data = pathlib.Path(path).read_bytes()
-        assert self.data[:6] == b"\x7fELF\x02\x01"
-        phoff, = struct.unpack_from("<Q", self.data, 32)
-        self.phentsize, self.phnum = struct.unpack_from("<HH", self.data, 54)
+        assert self.data[:4] == b"\x7fELF" and self.data[4] in (1, 2) and self.data[5] == 1
+        self.word = 4 * self.data[4]
+        phoff, = struct.unpack_from("<Q" if self.word == 8 else "<I", self.data, 32 if self.word == 8 else 28)
+        self.phentsize, self.phnum = struct.unpack_from("<HH", self.data, 54 if self.word == 8 else 42)
         self.phoff = phoff
-        segments = [Segment(struct.unpack_from("<IIQQQQQQ", self.data, phoff + i * self.phentsize))
+        header = "<IIQQQQQQ" if self.word == 8 else "<IIIIIIII"
+        segments = [Segment(struct.unpack_from(header, self.data, phoff + i * self.phentsize), self.word)
                     for i in range(self.phnum)]
         self.loads = [s for s in segments if s.type == PT_LOAD]
         self.end = max(s.offset + s.filesz for s in segments)  # of what matters in the file
@@ -46,14 +51,15 @@ class Core:
         desc = self.notes.get(NT_FILE)
         if desc is None:
             return
-        count, page = struct.unpack_from("<QQ", desc)
-        names = desc[16 + 24 * count:].split(b"\0")
+        letter, word = ("Q", 8) if self.word == 8 else ("I", 4)
+        count, page = struct.unpack_from(f"<2{letter}", desc)
+        names = desc[word * (2 + 3 * count):].split(b"\0")
         for i in range(count):
-            start, end, offset = struct.unpack_from("<QQQ", desc, 16 + 24 * i)
+            start, end, offset = struct.unpack_from(f"<3{letter}", desc, word * (2 + 3 * i))
             yield start, end, offset * page, names[i].decode()
 
     def auxv(self, wanted):
-        for key, value in struct.iter_unpack("<QQ", self.notes[NT_AUXV]):
+        for key, value in struct.iter_unpack("<QQ" if self.word == 8 else "<II", self.notes[NT_AUXV]):
             if key == wanted:
                 return value
         return None

@@ -47,7 +47,7 @@ class Good:
         return load.offset + address - load.start
 
     def word(self, address):
-        return struct.unpack_from("<Q", self.file.data, self.offset(address))[0]
+        return int.from_bytes(self.file.data[self.offset(address):][:self.file.word], "little")
 
     def patched(self, *changes, name="damaged"):
         """(address, word or bytes) → path of a copy with that written over."""
@@ -56,7 +56,8 @@ class Good:
         with open(path, "r+b") as file:
             for address, data in changes:
                 file.seek(self.offset(address))
-                file.write(data if isinstance(data, bytes) else struct.pack("<Q", data & (2**64 - 1)))
+                file.write(data if isinstance(data, bytes) else
+                           struct.pack("<Q", data & (2**64 - 1))[:self.file.word])
         return path
 
     def lost(self, path, *options):
@@ -356,6 +357,19 @@ class TestLists:
         assert not gone and not risen
         assert check(good.run, good.folder / "damaged")["inconsistencies"][0]["fault"] == "list"
 
+    @pytest.mark.parametrize("what", ["text", "random", "ones"])
+    def test_tcache_overwritten(self, good, what):
+        """The whole struct: still one, reported once, and its entries are found by their key."""
+        (cache,) = [a for a in good.heap.of_state("overhead") if good.heap.chunks[a][0] in (0x250, 0x290, 0x300, 0x310)]
+        size = good.heap.chunks[cache][0] - 16
+        data = {"text": (TEXT * 100)[:size], "random": random.Random(2).randbytes(size), "ones": b"\xff" * size}[what]
+        gone, risen, after = good.lost(good.patched((cache, data)))
+        assert not gone and not risen and after.chunks[cache] == good.heap.chunks[cache]
+        document = check(good.run, good.folder / "damaged")
+        assert document["inconsistencies_total"] == 1
+        (fault,) = document["inconsistencies"]
+        assert fault["fault"] == "list" and fault["chunk"] == hex(cache) and "written over" in fault["what"]
+
     def test_fastbin_entry(self, good):
         """Behind a broken link of a fastbin nothing tells that chunks are free: at most the rest of that list."""
         for victim in self.free_chunks(good, "fastbin", 5):
@@ -427,3 +441,67 @@ class TestOutput:
         assert "Damage." in text and "heapcore check" in text
         document = heapcore("analyze", core, "--format", "json").json
         assert document["inconsistencies_total"] == 1 and len(document["damage"]) == 1
+
+
+class Test32Bit:
+    """The same on i386, whose words are half as long and whose keys and links have fewer bits to be told by."""
+
+    @pytest.fixture
+    def good(self, heapcore, dump, tmp_path, can_build_32_bit):
+        good = Good(heapcore, dump("damage.c", "none", flags=["-m32"]), tmp_path)
+        assert good.file.word == 4 and len(good.live) > 7000 and good.live <= good.heap.in_use()
+        assert not good.dead & good.heap.in_use()
+        return good
+
+    def tcache(self, good):
+        (cache,) = [a for a in good.heap.of_state("overhead") if good.heap.chunks[a][0] >= 0x150]
+        return cache, good.heap.chunks[cache][0] - 4
+
+    def test_sound(self, good):
+        check(good.run, good.core, status=0)
+
+    @pytest.mark.parametrize("num", [1, 10, 100])
+    @pytest.mark.parametrize("data", [b"AAAA", bytes(4), b"\xff" * 4], ids=["text", "zero", "ones"])
+    def test_smashed(self, good, num, data):
+        victims = random.Random(num).sample(sorted(good.live), num)
+        gone, risen, _ = good.lost(good.patched(*[(v - 4, data) for v in victims]))
+        assert len(gone) <= num // 10 and len(gone - set(victims)) <= num // 50 and len(risen) <= num // 50
+        document = check(good.run, good.folder / "damaged")
+        assert len({i["chunk"] for i in document["inconsistencies"]} & {hex(v) for v in victims}) >= 0.95 * num
+        assert document["inconsistencies_total"] <= 1.1 * num + 1
+
+    @pytest.mark.parametrize("state", ["smallbin", "largebin", "unsorted"])
+    def test_bin(self, good, state):
+        chunks = good.heap.of_state(state)
+        if not chunks:
+            pytest.skip(f"no {state} chunk here")
+        for victim in random.Random(1).sample(chunks, min(5, len(chunks))):
+            gone, risen, after = good.lost(good.patched((victim, 0x10)))
+            assert not gone and not risen and after.chunks[victim] == good.heap.chunks[victim]
+            assert at(check(good.run, good.folder / "damaged"), victim)["fault"] == "list"
+
+    def test_tcache_entry(self, good):
+        chunks = good.heap.of_state("tcache")
+        for victim in random.Random(2).sample(chunks, 8):
+            gone, risen, after = good.lost(good.patched((victim, b"use.")))
+            assert not gone and not risen and after.chunks[victim] == good.heap.chunks[victim]
+            assert at(check(good.run, good.folder / "damaged"), victim)["fault"] == "list"
+
+    def test_tcache_overwritten(self, good):
+        cache, size = self.tcache(good)
+        key = good.word(good.heap.of_state("tcache")[0] + 4)
+        if any(s.start <= key < s.end for s in good.file.loads):
+            pytest.skip(f"the random key of this process, {key:#x}, is an address")
+        gone, risen, after = good.lost(good.patched((cache, (TEXT * 100)[:size])))
+        assert not gone and not risen and after.chunks[cache] == good.heap.chunks[cache]
+        assert check(good.run, good.folder / "damaged")["inconsistencies_total"] == 1
+
+    def test_fastbin_entry(self, good):
+        chunks = good.heap.of_state("fastbin")
+        if not chunks:
+            pytest.skip("no fastbin chunk here")
+        for victim in random.Random(3).sample(chunks, min(5, len(chunks))):
+            gone, risen, _ = good.lost(good.patched((victim, b"use.")))
+            same = {a for a in chunks if good.heap.chunks[a][0] == good.heap.chunks[victim][0]}
+            assert not gone and risen <= same - {victim}
+            assert at(check(good.run, good.folder / "damaged"), victim)["fault"] == "list"
