@@ -21,7 +21,7 @@ enum hc_part {
 	HC_PART_SMALLBIN,
 	HC_PART_LARGEBIN,
 	HC_PART_TOP,
-	HC_PART_OVERHEAD, /**< arena and heap headers, tcache structs, fenceposts */
+	HC_PART_OVERHEAD,   /**< arena and heap headers, tcache structs, fenceposts */
 	HC_PART_GIVEN_BACK, /**< ends of heaps that malloc returned to the system: addresses
 			       without memory */
 	HC_PART_UNWALKED,   /**< heap memory that could not be walked: damage, foreign sbrk */

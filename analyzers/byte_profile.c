@@ -298,7 +298,8 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 		return true;
 	if (field->size == run->heap->word_size && is_pointer(run, field))
 		return true;
-	double pointers = field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
+	double pointers =
+		field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
 	field->pointer_share = 0;
 	if (is_text(run, field) || is_same(run, field) || is_counter(run, field) ||
 	    is_small_int(run, field) || is_noise(run, field, entropy))
@@ -316,8 +317,8 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 static bool can_join(const struct hc_byte_field *a, const struct hc_byte_field *b)
 {
 	return a->kind == b->kind && !a->pointer_share && !b->pointer_share &&
-	       (a->kind == HC_FIELD_ZERO || a->kind == HC_FIELD_TEXT ||
-				      a->kind == HC_FIELD_NOISE || a->kind == HC_FIELD_MIXED);
+	       (a->kind == HC_FIELD_ZERO || a->kind == HC_FIELD_TEXT || a->kind == HC_FIELD_NOISE ||
+		a->kind == HC_FIELD_MIXED);
 }
 
 static void add_field(struct hc_byte_profile *profile, const struct hc_byte_field *field)

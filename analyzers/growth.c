@@ -62,8 +62,8 @@ static struct hc_error *find_rows(const struct hc_selection *selection, struct r
 
 	if (err)
 		return err;
-	size_t num = histogram.num_rows < HC_GROWTH_MAX_SIZES ? histogram.num_rows
-							      : HC_GROWTH_MAX_SIZES;
+	size_t num =
+		histogram.num_rows < HC_GROWTH_MAX_SIZES ? histogram.num_rows : HC_GROWTH_MAX_SIZES;
 
 	if (num)
 		qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), most_bytes);
@@ -314,5 +314,5 @@ size_t hc_growth_kind_of(const struct hc_growth *growth, uint64_t size)
 			high = middle;
 	}
 	return low < growth->num_sizes && growth->sizes[low].size == size ? growth->sizes[low].kind
-									    : growth->num_kinds;
+									  : growth->num_kinds;
 }

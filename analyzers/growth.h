@@ -23,9 +23,9 @@
 #define HC_GROWTH_SAMPLES 512
 
 struct hc_growth_kind {
-	uint64_t size, max_size; /**< smallest and largest chunk size */
-	struct hc_count count;   /**< all chunks of its sizes, whatever they hold */
-	hc_class_id class;       /**< of most chunks */
+	uint64_t size, max_size;     /**< smallest and largest chunk size */
+	struct hc_count count;       /**< all chunks of its sizes, whatever they hold */
+	hc_class_id class;           /**< of most chunks */
 	struct hc_count class_count; /**< of these, as the sample tells */
 	uint64_t sample;             /**< user address of a chunk of @ref class; 0: none */
 	hc_type_id type;             /**< of most chunks, or HC_TYPE_NONE */
@@ -39,7 +39,7 @@ struct hc_growth {
 	struct hc_growth_size {
 		uint64_t size;
 		size_t kind;
-	} *sizes;
+	} * sizes;
 	size_t num_sizes;
 };
 

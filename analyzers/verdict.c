@@ -8,9 +8,9 @@
  * no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
  * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
  *
- * Stacks are address space first: eight MiB for each thread, of which a few pages are touched, and a
- * core does not tell which. They are left out of what a cause must have its share of, and are named
- * only where there is no other.
+ * Stacks are address space first: eight MiB for each thread, of which a few pages are touched, and
+ * a core does not tell which. They are left out of what a cause must have its share of, and are
+ * named only where there is no other.
  */
 #include "analyzers/verdict.h"
 #include "core/cleanup.h"
@@ -144,8 +144,7 @@ static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
 			 verdict->free_bytes >= MIN_MATTER_BYTES,
 		 verdict->free_bytes},
 		{HC_VERDICT_GROWTH,
-		 share_of(reachable, memory) >= MIN_GROWTH &&
-			 reachable >= MIN_MATTER_BYTES,
+		 share_of(reachable, memory) >= MIN_GROWTH && reachable >= MIN_MATTER_BYTES,
 		 reachable},
 		{HC_VERDICT_OUTSIDE, share_of(outside, memory) >= MIN_OUTSIDE, outside},
 	};

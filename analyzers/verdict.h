@@ -32,7 +32,7 @@ struct hc_suspect {
 	/** Chunk sizes of the root objects, or of the chunks: smallest and largest. */
 	uint64_t size, max_size;
 	struct hc_count count; /**< everything that the suspect holds */
-	double share;                      /**< of the anonymous bytes, 0 to 1 */
+	double share;          /**< of the anonymous bytes, 0 to 1 */
 	hc_class_id class;
 	struct hc_count class_count;
 	/**

@@ -403,7 +403,8 @@ char *hc_field_text(const struct hc_session *session, const struct hc_byte_field
 	if (field->kind == HC_FIELD_POINTER)
 		return pointer_text(field);
 	if (field->kind == HC_FIELD_MIXED && field->pointer_share > 0)
-		size = asprintf(&ret, "mixed, %s pointers", hc_unit_share(field->pointer_share).text);
+		size = asprintf(&ret, "mixed, %s pointers",
+				hc_unit_share(field->pointer_share).text);
 	else if (field->kind == HC_FIELD_CONSTANT && bytes)
 		size = asprintf(&ret, "constant 0x%" PRIx64, field->value);
 	else if (is_number(field) && bytes)

@@ -145,7 +145,7 @@ struct hc_span_index {
 		uint64_t granule; /**< address >> HC_GRANULE_SHIFT */
 		uint32_t first,
 			last; /**< spans[first … last) touch it; first == last: slot is empty */
-	} *slots;
+	} * slots;
 	uint32_t mask; /**< number of slots minus 1; slots is never full */
 };
 

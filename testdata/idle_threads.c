@@ -1,11 +1,12 @@
 /*
- * Many threads that wait, in a process that is otherwise small: its stacks are most of its mappings.
+ * Many threads that wait, in a process that is otherwise small: its stacks are most of its
+ * mappings.
  *
  * usage: idle_threads [abort|pause|signal] [THREADS] [BLOCKS]
  *
- * Of THREADS (default 12) waiting threads the first has filled its arena and freed all of it, so that
- * malloc has trimmed the arena's heap. The main thread holds BLOCKS (default 4000) blocks of 1,000 bytes
- * in .bss.
+ * Of THREADS (default 12) waiting threads the first has filled its arena and freed all of it, so
+ * that malloc has trimmed the arena's heap. The main thread holds BLOCKS (default 4000) blocks of
+ * 1,000 bytes in .bss.
  */
 #include <pthread.h>
 

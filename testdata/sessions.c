@@ -1,10 +1,11 @@
 /*
- * A store that nobody prunes: texts of one kind in blocks of many sizes, and structs that hold them.
+ * A store that nobody prunes: texts of one kind in blocks of many sizes, and structs that hold
+ * them.
  *
  * usage: sessions [abort|pause|signal] [COUNT]
  *
- * Each of COUNT (default 6000) sessions is a struct of 40 bytes in a list, which points to its JSON of 200 to
- * 455 bytes. All of them begin with the same 90 characters.
+ * Each of COUNT (default 6000) sessions is a struct of 40 bytes in a list, which points to its JSON
+ * of 200 to 455 bytes. All of them begin with the same 90 characters.
  */
 #include "manifest.h"
 
@@ -20,10 +21,11 @@ static char *make_json(unsigned number)
 {
 	size_t size = 200 + number * 37 % 256;
 	char *json = malloc(size);
-	int n = snprintf(json, size,
-			 "{\"kind\":\"session\",\"origin\":\"https://login.example.com/realms/customers/"
-			 "protocol/openid\",\"number\":%u,\"fill\":\"",
-			 number);
+	int n = snprintf(
+		json, size,
+		"{\"kind\":\"session\",\"origin\":\"https://login.example.com/realms/customers/"
+		"protocol/openid\",\"number\":%u,\"fill\":\"",
+		number);
 
 	memset(json + n, 'f', size - n - 3);
 	strcpy(json + size - 3, "\"}");

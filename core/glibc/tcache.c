@@ -283,8 +283,7 @@ static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
 		if (num < SEARCH_BATCH && unit < slice->to)
 			continue;
 		for (size_t i = 0; i < num; i++) {
-			struct hc_error *err =
-				consider(search->g, &batch[i], &search->found[task]);
+			struct hc_error *err = consider(search->g, &batch[i], &search->found[task]);
 			if (err)
 				return err;
 		}
@@ -555,8 +554,7 @@ static bool looks_random(const struct glibc *g, uint64_t word)
 static bool is_variable(const struct glibc *g, uint64_t address)
 {
 	const struct hc_mapping *mapping = hc_mappings_find(&g->process->mappings, address);
-	return mapping &&
-	       (mapping->kind == HC_MAPPING_DATA || mapping->kind == HC_MAPPING_BSS);
+	return mapping && (mapping->kind == HC_MAPPING_DATA || mapping->kind == HC_MAPPING_BSS);
 }
 
 static int compare_words(const void *a, const void *b)
@@ -593,8 +591,8 @@ static void count_keys(struct keys *keys)
 		if (chunk.state != HC_IN_USE ||
 		    !glibc_word(keys->g, chunk.address + keys->g->params.word_size, &word))
 			continue;
-		const uint64_t *key = bsearch(&word, keys->words, keys->num,
-					      sizeof(keys->words[0]), compare_words);
+		const uint64_t *key = bsearch(&word, keys->words, keys->num, sizeof(keys->words[0]),
+					      compare_words);
 		if (key)
 			keys->found[key - keys->words]++;
 	}

@@ -269,7 +269,8 @@ static void test_profile_of_a_union(void **state)
 	(void)state;
 	fixture_init(&fixture, 1);
 	for (size_t i = 0; i < CHUNKS; i++) {
-		put(&fixture, i, 0, i % 2 ? fixture.chunks[i / 2] : UINT64_C(0x7f00) << 32 | i * i, 8);
+		put(&fixture, i, 0, i % 2 ? fixture.chunks[i / 2] : UINT64_C(0x7f00) << 32 | i * i,
+		    8);
 		put(&fixture, i, 8, fixture.chunks[i / 2], 8);
 	}
 	/* Two mappings instead of one. */
@@ -377,8 +378,8 @@ int main(void)
 		cmocka_unit_test(test_sample),  cmocka_unit_test(test_subsample),
 		cmocka_unit_test(test_repeats), cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_noise),   cmocka_unit_test(test_template),
-		cmocka_unit_test(test_profile),
-		cmocka_unit_test(test_profile_of_a_union), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_profile), cmocka_unit_test(test_profile_of_a_union),
+		cmocka_unit_test(test_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
