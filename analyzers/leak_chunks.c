@@ -46,6 +46,7 @@ static struct hc_leak_look look_of_group(const struct hc_leak_index *index,
 {
 	return (struct hc_leak_look){
 		.root_size = group->root_size,
+		.root_type = group->root_type,
 		.root_class = hc_leak_index_textual(index, group->root_class),
 		.content = hc_leak_index_textual(index, group->content),
 	};

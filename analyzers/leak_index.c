@@ -48,7 +48,7 @@ struct classify_job {
 		struct hc_classifier_scratch *scratch;
 		struct hc_selection_scratch *selection_scratch;
 		struct hc_count possible;
-	} *workers;
+	} * workers;
 };
 
 static void classify_chunk(struct classify_job *job, struct classify_worker *worker, size_t span,
@@ -145,6 +145,7 @@ static struct hc_error *count_root_sizes(struct hc_leak_index *index)
 
 struct hc_error *hc_leak_index_create(const struct hc_process *process, const struct hc_heap *heap,
 				      const struct hc_classifier *classifier,
+				      const struct hc_types *types,
 				      const struct hc_selection *selection,
 				      struct hc_count *possible_ret, struct hc_leak_index **ret)
 {
@@ -155,6 +156,7 @@ struct hc_error *hc_leak_index_create(const struct hc_process *process, const st
 		return &hc_enomem;
 	index->heap = heap;
 	index->classifier = classifier;
+	index->types = types;
 	index->selection = selection;
 	while (1u << index->class_bits < hc_signatures_num_classes(signatures))
 		index->class_bits++;

@@ -19,6 +19,7 @@
 struct hc_leak_index {
 	const struct hc_heap *heap;
 	const struct hc_classifier *classifier;
+	const struct hc_types *types;         /**< of root objects; NULL: they have none */
 	const struct hc_selection *selection; /**< of root objects; NULL: all */
 	struct hc_tracer *tracer;             /**< for visits alone */
 	struct hc_plane classes[HC_LEAK_CLASS_BITS];
@@ -34,6 +35,7 @@ struct hc_leak_index {
  */
 struct hc_error *hc_leak_index_create(const struct hc_process *process, const struct hc_heap *heap,
 				      const struct hc_classifier *classifier,
+				      const struct hc_types *types,
 				      const struct hc_selection *selection,
 				      struct hc_count *possible_ret, struct hc_leak_index **ret);
 /** NULL is fine. */

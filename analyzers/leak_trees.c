@@ -65,6 +65,8 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
 {
 	return (struct hc_leak_look){
 		.root_size = hc_leak_index_kind_size(tree->index, tree->root.size),
+		.root_type = tree->index->types ? hc_type_of(tree->index->types, &tree->root)
+						: HC_TYPE_NONE,
 		.root_class = hc_leak_index_textual(tree->index, tree->root_class),
 		.content = hc_leak_index_textual(
 			tree->index, hc_leak_classes_best(tree->index, &tree->classes)->class),

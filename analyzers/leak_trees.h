@@ -13,14 +13,15 @@
 
 /** What makes trees alike. */
 struct hc_leak_look {
-	uint64_t root_size;              /**< hc_leak_index_kind_size() */
+	uint64_t root_size; /**< hc_leak_index_kind_size() */
+	hc_type_id root_type;
 	hc_class_id root_class, content; /**< a textual class, or HC_LEAK_STRUCTURAL */
 };
 
 static inline bool hc_leak_look_equal(const struct hc_leak_look *a, const struct hc_leak_look *b)
 {
-	return a->root_size == b->root_size && a->root_class == b->root_class &&
-	       a->content == b->content;
+	return a->root_size == b->root_size && a->root_type == b->root_type &&
+	       a->root_class == b->root_class && a->content == b->content;
 }
 
 /** What some chunks hold of one class. */

@@ -40,8 +40,8 @@ struct drafts {
 static size_t draft_slot(const struct drafts *drafts, const struct hc_leak_look *look)
 {
 	size_t mask = drafts->capacity * 2 - 1;
-	uint64_t key =
-		look->root_size ^ (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56;
+	uint64_t key = look->root_size ^ (uint64_t)look->root_type << 24 ^
+		       (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56;
 	size_t slot = (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
 
 	for (; drafts->slots[slot]; slot = (slot + 1) & mask) {
@@ -205,6 +205,7 @@ static void choose_classes(const struct hc_leak_index *index, struct draft *draf
 	}
 	group->root_size = draft->look.root_size;
 	group->root_class = root->class;
+	group->root_type = draft->look.root_type;
 	group->content = best->class;
 	group->content_count = best->count;
 	group->roots_with_content = best->roots_with;
@@ -269,11 +270,11 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 }
 
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
-			      const struct hc_classifier *classifier,
+			      const struct hc_classifier *classifier, const struct hc_types *types,
 			      const struct hc_selection *selection, struct hc_leaks *ret)
 {
 	struct hc_leaks leaks = {0};
-	struct hc_error *err = hc_leak_index_create(process, heap, classifier, selection,
+	struct hc_error *err = hc_leak_index_create(process, heap, classifier, types, selection,
 						    &leaks.possible, &leaks.index);
 
 	if (!err)

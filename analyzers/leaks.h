@@ -4,8 +4,9 @@
  *
  * A *group* is the set of definite chunks (root objects) of one chunk size that look alike,
  * together with everything below them. A few objects that are larger by the slack that malloc may
- * leave count with their kind. They look alike when their own bytes are of the same textual class,
- * or of none, and what their trees are about is of the same, too; structural classes (pointers,
+ * leave count with their kind. They look alike when they are objects of the same type, or all have
+ * none, when their own bytes are of the same textual class, or of none, and what their trees are
+ * about is of the same, too; structural classes (pointers,
  * small integers, zero…) change with the state of an object and don't tell groups apart. A lost
  * tree hangs below exactly one root object: an indirect chunk that several roots reach is counted
  * with the one at the lowest address. Groups are ordered by the bytes that they and everything
@@ -23,6 +24,7 @@
 
 #include "analyzers/classify.h"
 #include "analyzers/reachability.h"
+#include "analyzers/types.h"
 
 /** Chunks of one (size, class, root or indirect) within a group. */
 struct hc_leak_row {
@@ -36,6 +38,7 @@ struct hc_leak_row {
 struct hc_leak_group {
 	uint64_t root_size;     /**< chunk size of the root objects */
 	hc_class_id root_class; /**< of most root objects */
+	hc_type_id root_type;   /**< of all root objects */
 	struct hc_count roots;
 	struct hc_count below;
 	hc_class_id content;           /**< the class that attributes the group */
@@ -65,10 +68,11 @@ struct hc_leaks {
  * Find the groups. Chunks are classified with process->jobs threads.
  *
  * @param classifier must outlive the result
+ * @param types      the same; NULL: root objects have no types
  * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
  */
 struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
-			      const struct hc_classifier *classifier,
+			      const struct hc_classifier *classifier, const struct hc_types *types,
 			      const struct hc_selection *selection, struct hc_leaks *ret);
 void hc_leaks_deinit(struct hc_leaks *leaks);
 

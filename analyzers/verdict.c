@@ -92,6 +92,8 @@ static void suspect_groups(struct hc_verdict *verdict)
 		suspect->count.bytes = bytes;
 		suspect->class = group->content;
 		suspect->class_count = group->content_count;
+		suspect->type = group->root_type;
+		suspect->type_chunks = group->roots.chunks;
 		suspect->sample =
 			group->sample_content ? group->sample_content : group->sample_root;
 	}
@@ -179,7 +181,7 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	struct hc_error *err;
 	if ((err = hc_reachability_run(process, heap, &verdict->reach)) ||
 	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
-	    (err = hc_leaks_run(process, heap, classifier, NULL, &verdict->leaks)))
+	    (err = hc_leaks_run(process, heap, classifier, types, NULL, &verdict->leaks)))
 		return err;
 	hc_accounting_run(process, &verdict->arenas, &verdict->accounting);
 	sum_up(verdict);
@@ -193,7 +195,7 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
-	return hc_verdict_find_common(process, heap, classifier, types, verdict);
+	return hc_verdict_find_common(process, heap, classifier, verdict);
 }
 
 struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,

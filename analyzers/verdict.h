@@ -36,8 +36,8 @@ struct hc_suspect {
 	hc_class_id class;
 	struct hc_count class_count;
 	/**
-	 * Type of most root objects of a group, or of most chunks; HC_TYPE_NONE where most have
-	 * none.
+	 * Type of the root objects of a group, or of most chunks; HC_TYPE_NONE where they, or most
+	 * of them, have none.
 	 */
 	hc_type_id type;
 	uint64_t type_chunks; /**< root objects, or chunks, of that type */
@@ -77,10 +77,10 @@ struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap
 				const struct hc_types *types, struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
 
-/** Fill hc_suspect::common of every suspect, and the types of groups. hc_verdict_run() does. */
+/** Fill hc_suspect::common of every suspect. hc_verdict_run() does. */
 struct hc_error *hc_verdict_find_common(const struct hc_process *process,
 					const struct hc_heap *heap,
 					const struct hc_classifier *classifier,
-					const struct hc_types *types, struct hc_verdict *verdict);
+					struct hc_verdict *verdict);
 
 #endif

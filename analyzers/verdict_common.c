@@ -1,52 +1,15 @@
 /**
  * @file
- * What the content of each suspect has in common, and which type its root objects have. Their
- * chunks are sampled in at most two passes,
+ * What the content of each suspect has in common. Their chunks are sampled in at most two passes,
  * however many suspects there are: one over the lost trees, one over the reachable chunks.
  */
 #include "analyzers/verdict.h"
-
-#include "core/array.h"
 
 struct gather {
 	const struct hc_verdict *verdict;
 	const struct hc_classifier *classifier;
 	struct hc_chunk_sample samples[HC_MAX_SUSPECTS];
-	const struct hc_types *types;            /**< or NULL */
-	hc_type_id *root_types[HC_MAX_SUSPECTS]; /**< of the first MAX_ROOT_TYPES root objects */
-	size_t num_root_types[HC_MAX_SUSPECTS];
 };
-
-/** Root objects of one group whose type is looked at. */
-#define MAX_ROOT_TYPES 4096
-
-static struct hc_error *note_type(struct gather *gather, size_t suspect,
-				  const struct hc_chunk *chunk)
-{
-	size_t *num = &gather->num_root_types[suspect];
-
-	if (!gather->types || *num == MAX_ROOT_TYPES)
-		return NULL;
-	struct hc_error *err = hc_array_reserve(&gather->root_types[suspect], *num,
-						sizeof(*gather->root_types[suspect]));
-	if (!err)
-		gather->root_types[suspect][(*num)++] = hc_type_of(gather->types, chunk);
-	return err;
-}
-
-/** What most of the root objects are that were looked at, put in proportion to all of them. */
-static void judge_types(const struct gather *gather, struct hc_verdict *verdict)
-{
-	for (size_t i = 0; i < verdict->num_suspects; i++) {
-		struct hc_suspect *suspect = &verdict->suspects[i];
-		size_t num = gather->num_root_types[i];
-
-		if (!num)
-			continue;
-		uint64_t of_type = hc_types_majority(gather->root_types[i], num, &suspect->type);
-		suspect->type_chunks = (double)of_type / num * suspect->group->roots.chunks + 0.5;
-	}
-}
 
 /** Index of the suspect that is a group, or of none. */
 static size_t find_group(const struct hc_verdict *verdict, size_t number)
@@ -69,11 +32,8 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 			       ? class == group->content
 			       : chunk->size == most->size && indirect == most->indirect;
 
-	if (suspect == gather->verdict->num_suspects)
+	if (!content || suspect == gather->verdict->num_suspects)
 		return NULL;
-	struct hc_error *err = indirect ? NULL : note_type(gather, suspect, chunk);
-	if (err || !content)
-		return err;
 	return hc_chunk_sample_add(&gather->samples[suspect], chunk);
 }
 
@@ -128,21 +88,17 @@ static struct hc_error *gather_all(const struct hc_process *process, const struc
 struct hc_error *hc_verdict_find_common(const struct hc_process *process,
 					const struct hc_heap *heap,
 					const struct hc_classifier *classifier,
-					const struct hc_types *types, struct hc_verdict *verdict)
+					struct hc_verdict *verdict)
 {
-	struct gather gather = {.verdict = verdict, .classifier = classifier, .types = types};
+	struct gather gather = {.verdict = verdict, .classifier = classifier};
 
 	for (size_t i = 0; i < HC_MAX_SUSPECTS; i++)
 		hc_chunk_sample_init(&gather.samples[i], HC_COMMON_MAX_CHUNKS);
 	struct hc_error *err = gather_all(process, heap, &gather);
-	if (!err)
-		judge_types(&gather, verdict);
 	for (size_t i = 0; !err && i < verdict->num_suspects; i++)
 		err = hc_common_run(process, heap, &gather.samples[i],
 				    &verdict->suspects[i].common);
 	for (size_t i = 0; i < HC_MAX_SUSPECTS; i++)
 		hc_chunk_sample_deinit(&gather.samples[i]);
-	for (size_t i = 0; i < HC_MAX_SUSPECTS; i++)
-		free(gather.root_types[i]);
 	return err;
 }

@@ -631,8 +631,13 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
+	/* Groups of lost objects are numbered as those of analyze. */
+	err = hc_session_types(session, HC_TYPES_QUICK);
+	if (err)
+		return err;
 	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, NULL, &verdict);
+	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
+			     &verdict);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

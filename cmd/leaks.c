@@ -104,17 +104,12 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 	[ROOT_TYPE] = {"root_type", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
-/** Type of the sample root object of a group; NULL when it has none, or it does not show. */
+/** Type of the root objects of a group; NULL when they have none, or it does not show. */
 static const char *root_type(const struct view *view, const struct hc_leak_group *group)
 {
-	struct hc_types *types = view->session->types;
-	struct hc_chunk chunk;
-
-	if (!hc_session_shows_class(view->session) ||
-	    !hc_heap_chunk_at(view->session->heap, group->sample_root, &chunk))
-		return NULL;
-	hc_type_id type = hc_type_of(types, &chunk);
-	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
+	return group->root_type != HC_TYPE_NONE && hc_session_shows_class(view->session)
+		       ? hc_type_name(view->session->types, group->root_type)
+		       : NULL;
 }
 
 static uint64_t lost_bytes(const struct hc_leaks *leaks)
@@ -292,7 +287,7 @@ static void write_samples(struct view *view, size_t num)
 	}
 }
 
-/** The C++ classes of root objects, where there are any. */
+/** The types of root objects, where they are known. */
 static void write_types(struct view *view, size_t num)
 {
 	struct hc_output *out = &view->session->out;
@@ -308,7 +303,7 @@ static void write_types(struct view *view, size_t num)
 		hc_cleanup_free char *name =
 			hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 		if (!headed)
-			hc_text_heading(out, "C++ classes of root objects");
+			hc_text_heading(out, "Types of root objects");
 		headed = true;
 		snprintf(first, sizeof(first), "%5zu  ", i + 1);
 		hc_text_paragraph(out, first, 7, false, "%s", name ? name : "");
@@ -357,7 +352,7 @@ static struct hc_error *write_group(struct view *view, const struct hc_table *ro
 		type ? hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0))
 		     : NULL;
 	if (name)
-		hc_text_paragraph(out, "", 0, false, "The first root object: C++ class %s.", name);
+		hc_text_paragraph(out, "", 0, false, "Type of the root objects: %s.", name);
 	fputc('\n', out->file);
 	struct hc_error *err = hc_table_write_text(rows, out, 0);
 	if (err)
@@ -472,13 +467,14 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
 		return err;
+	err = hc_session_types(session, HC_TYPES_QUICK);
+	if (err)
+		return err;
 	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, session->classifier,
+	err = hc_leaks_run(session->process, session->heap, session->classifier, session->types,
 			   &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	if (!err)
-		err = hc_session_types(session, HC_TYPES_QUICK);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

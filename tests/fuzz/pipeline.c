@@ -143,11 +143,11 @@ static bool count_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
 }
 
 static void run_leaks(const struct hc_process *process, const struct hc_heap *heap,
-		      const struct hc_classifier *classifier)
+		      const struct hc_classifier *classifier, const struct hc_types *types)
 {
 	struct hc_leaks leaks;
 
-	if (failed(hc_leaks_run(process, heap, classifier, NULL, &leaks)))
+	if (failed(hc_leaks_run(process, heap, classifier, types, NULL, &leaks)))
 		return;
 	for (size_t i = 0; i < leaks.num_groups && i < 20; i++) {
 		struct hc_count counts[2] = {0};
@@ -267,7 +267,7 @@ static void analyze(struct hc_process *process, struct hc_heap *heap,
 	run_types(heap, types);
 	run_accounting(process, heap);
 	if (heap->reach_known)
-		run_leaks(process, heap, classifier);
+		run_leaks(process, heap, classifier, types);
 	run_classify(process, heap, classifier);
 	run_regions(process, heap, classifier);
 	run_search(process, heap, "[a-z]+:[0-9]+", HC_SEARCH_CHUNKS, 10);

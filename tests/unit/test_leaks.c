@@ -61,7 +61,7 @@ static void run(struct fake *fake, const struct hc_selection *selection, struct 
 	struct hc_reach_stats stats;
 
 	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
-	assert_null(hc_leaks_run(&fake->process, fake->heap, classify(fake), selection, ret));
+	assert_null(hc_leaks_run(&fake->process, fake->heap, classify(fake), NULL, selection, ret));
 }
 
 static void test_requests_are_one_group(void **state)
@@ -210,8 +210,7 @@ static void test_chunks_of_a_group(void **state)
 	assert_null(hc_leaks_each(&leaks, 1, remember, &members));
 	assert_int_equal(members.roots, 3);
 
-	struct hc_error *err =
-		hc_leaks_each(&leaks, 4, remember, &members);
+	struct hc_error *err = hc_leaks_each(&leaks, 4, remember, &members);
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
