@@ -6,10 +6,13 @@
 
 #include "analyzers/demangle.h"
 #include "analyzers/rtti.h"
+#include "analyzers/typegraph.h"
 #include "core/cleanup.h"
 
-/** A type alone and as an array: ids 2 * (index + 1) and the next one. */
-enum form { FORM_ONE, FORM_ARRAY, NUM_FORMS };
+/**
+ * A type alone, as an array, and with something else behind it: three ids in a row, from 3 on.
+ */
+enum form { FORM_ONE, FORM_ARRAY, FORM_PREFIX, NUM_FORMS };
 
 struct type {
 	char *names[NUM_FORMS]; /**< as far as they were asked for */
@@ -18,7 +21,9 @@ struct type {
 struct hc_types {
 	const struct hc_heap *heap;
 	struct hc_rtti rtti;
-	struct type *types; /**< parallel to the classes of @ref rtti */
+	struct hc_debuginfo *info;  /**< NULL: none was looked at */
+	struct hc_typegraph *graph; /**< with @ref info */
+	struct type *types; /**< first the classes of @ref rtti, then the types of @ref graph */
 	size_t num;
 };
 
@@ -37,6 +42,7 @@ const char *hc_type_source_name(enum hc_type_source source)
 	static const char *const names[] = {
 		[HC_TYPE_VTABLE] = "vtable",
 		[HC_TYPE_SYMBOL] = "symbol",
+		[HC_TYPE_DWARF] = "dwarf",
 	};
 
 	return names[source];
@@ -47,6 +53,7 @@ const char *hc_type_source_title(enum hc_type_source source)
 	static const char *const titles[] = {
 		[HC_TYPE_VTABLE] = "C++ class, by its vtable",
 		[HC_TYPE_SYMBOL] = "C++ class, by the symbol of its vtable",
+		[HC_TYPE_DWARF] = "by debug information and what points to it",
 	};
 
 	return titles[source];
@@ -63,6 +70,8 @@ void hc_types_destroy(struct hc_types *types)
 			free(types->types[i].names[form]);
 	}
 	free(types->types);
+	hc_typegraph_destroy(types->graph);
+	hc_debuginfo_close(types->info);
 	hc_rtti_deinit(&types->rtti);
 	free(types);
 }
@@ -70,6 +79,47 @@ void hc_types_destroy(struct hc_types *types)
 static void types_destroyp(struct hc_types **types)
 {
 	hc_types_destroy(*types);
+}
+
+/** The debug information of classes with a vtable, by index. */
+struct known_layouts {
+	const struct hc_types *types;
+	hc_layout_id *layouts;
+};
+
+static hc_layout_id known_layout(void *ctx, const struct hc_chunk *chunk)
+{
+	const struct known_layouts *known = ctx;
+	hc_type_id type = hc_type_of(known->types, chunk);
+
+	return type != HC_TYPE_NONE && type % NUM_FORMS == FORM_ONE &&
+			       index_of(type) < known->types->rtti.num_classes
+		       ? known->layouts[index_of(type)]
+		       : HC_NO_LAYOUT;
+}
+
+/** Where there is debug information, find what it tells. */
+static struct hc_error *build_graph(struct hc_types *types, struct hc_process *process)
+{
+	size_t num = types->rtti.num_classes;
+	hc_cleanup_free hc_layout_id *layouts = calloc(num + 1, sizeof(*layouts));
+	struct known_layouts known = {types, layouts};
+
+	if (!layouts)
+		return &hc_enomem;
+	struct hc_error *err =
+		hc_debuginfo_open(&process->modules, process->memory.word_size, &types->info);
+	if (err || !hc_debuginfo_num_modules(types->info))
+		return err;
+	for (size_t i = 0; i < num; i++) {
+		hc_cleanup_free char *name = hc_demangle_type(types->rtti.classes[i].mangled);
+
+		if (!name)
+			return &hc_enomem;
+		layouts[i] = hc_debuginfo_find(types->info, name);
+	}
+	return hc_typegraph_build(types->heap, types->info, num ? known_layout : NULL, &known,
+				  &types->graph);
 }
 
 struct hc_error *hc_types_create(struct hc_process *process, const struct hc_heap *heap,
@@ -83,12 +133,21 @@ struct hc_error *hc_types_create(struct hc_process *process, const struct hc_hea
 	struct hc_error *err = hc_rtti_find(process, effort >= HC_TYPES_FULL, &types->rtti);
 	if (err)
 		return err;
+	if (effort >= HC_TYPES_FULL && (err = build_graph(types, process)))
+		return err;
 	types->num = types->rtti.num_classes;
+	if (types->graph)
+		types->num += hc_typegraph_num(types->graph);
 	types->types = calloc(types->num + 1, sizeof(*types->types));
 	if (!types->types)
 		return &hc_enomem;
 	*ret = hc_steal(types);
 	return NULL;
+}
+
+bool hc_types_have_debuginfo(const struct hc_types *types)
+{
+	return types->info && hc_debuginfo_of_program(types->info);
 }
 
 size_t hc_types_num(const struct hc_types *types)
@@ -98,18 +157,27 @@ size_t hc_types_num(const struct hc_types *types)
 
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
 {
-	return types->rtti.classes[index_of(type)].by_symbol ? HC_TYPE_SYMBOL : HC_TYPE_VTABLE;
+	size_t index = index_of(type);
+
+	if (index >= types->rtti.num_classes)
+		return HC_TYPE_DWARF;
+	return types->rtti.classes[index].by_symbol ? HC_TYPE_SYMBOL : HC_TYPE_VTABLE;
 }
 
 /** Make the name of a type. */
 static char *make_name(const struct hc_types *types, hc_type_id type)
 {
-	hc_cleanup_free char *name = hc_demangle_type(types->rtti.classes[index_of(type)].mangled);
-	char *array;
+	size_t index = index_of(type), num = types->rtti.num_classes;
+	hc_cleanup_free char *name = index < num
+					     ? hc_demangle_type(types->rtti.classes[index].mangled)
+					     : strdup(hc_typegraph_name(types->graph, index - num));
+	char *longer;
 
 	if (!name || type % NUM_FORMS == FORM_ONE)
 		return hc_steal(name);
-	return asprintf(&array, "%s[]", name) < 0 ? NULL : array;
+	return asprintf(&longer, "%s%s", name, type % NUM_FORMS == FORM_ARRAY ? "[]" : "+") < 0
+		       ? NULL
+		       : longer;
 }
 
 const char *hc_type_name(struct hc_types *types, hc_type_id type)
@@ -145,13 +213,21 @@ static bool matches(const char *name, const char *pattern)
 	return !pattern[strspn(pattern, "*")];
 }
 
+/** Whether there can be chunks of a type: a vtable tells all of an object, never a part. */
+static bool is_possible(const struct hc_types *types, hc_type_id type)
+{
+	if (type < id_of(0, FORM_ONE))
+		return false;
+	return type % NUM_FORMS != FORM_PREFIX || index_of(type) >= types->rtti.num_classes;
+}
+
 struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint64_t *set,
 			       bool *found_ret)
 {
 	bool found = false;
 
 	for (hc_type_id type = HC_TYPE_NONE; type < hc_types_num(types); type++) {
-		if (type > HC_TYPE_NONE && type < id_of(0, FORM_ONE))
+		if (type != HC_TYPE_NONE && !is_possible(types, type))
 			continue;
 		const char *name = hc_type_name(types, type);
 		if (!name)
@@ -233,11 +309,12 @@ static hc_type_id type_of_array(const struct hc_types *types, const struct hc_ch
 	return HC_TYPE_NONE;
 }
 
-hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk)
+/** The type that the first word tells, or the count before the first of several. */
+static hc_type_id type_by_vtable(const struct hc_types *types, const struct hc_chunk *chunk)
 {
 	unsigned word = types->heap->word_size;
 
-	if (!types->num || chunk->state != HC_IN_USE)
+	if (!types->rtti.num_vtables)
 		return HC_TYPE_NONE;
 	struct hc_bytes bytes = hc_chunk_bytes(types->heap, chunk);
 	if (bytes.size < word)
@@ -245,6 +322,22 @@ hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk
 	uint32_t class = hc_rtti_class_of(&types->rtti, hc_load_word(bytes.data, word));
 	return class != HC_NO_RTTI_CLASS ? id_of(class, FORM_ONE)
 					 : type_of_array(types, chunk, bytes);
+}
+
+hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk)
+{
+	enum hc_fit fit;
+	uint32_t index;
+
+	if (chunk->state != HC_IN_USE)
+		return HC_TYPE_NONE;
+	hc_type_id type = type_by_vtable(types, chunk);
+	if (type != HC_TYPE_NONE || !types->graph ||
+	    !hc_typegraph_find(types->graph, chunk, &index, &fit))
+		return type;
+	return id_of(types->rtti.num_classes + index, fit == HC_FIT_ARRAY   ? FORM_ARRAY
+						      : fit != HC_FIT_EXACT ? FORM_PREFIX
+									    : FORM_ONE);
 }
 
 size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret)

@@ -1,6 +1,6 @@
 /**
  * @file
- * Types of chunks: the C++ class of the object in a chunk.
+ * Types of chunks: the C++ class or C struct of the object in a chunk.
  *
  * An object of a class with virtual functions begins with a pointer into the vtable of its class,
  * wherever it was allocated and whatever it inherits (rtti.h). So the first word of a chunk tells
@@ -13,6 +13,13 @@
  * no mark; an object that stands behind something else in its chunk, as in the node of a list, is
  * not looked for. A class that is being constructed or destroyed shows as one of its bases. A chunk
  * that was handed out but not written to yet may still hold what was there before.
+ *
+ * Where modules have debug information, chunks without a vtable are typed by the pointers that lead
+ * to them, from variables on (typegraph.h). That is a conclusion, not a mark: it needs a chain of
+ * typed pointers, so it has nothing to say of lost chunks, but of those below an object with a
+ * vtable. Where a chunk goes on behind the object, or is larger than malloc would have given for
+ * one, the name has a + behind it: that is so with base structs, with arrays that can't be told
+ * from them, and with a few objects that got what was left of a larger chunk.
  *
  * Chunks that are not in use have no type.
  */
@@ -31,10 +38,11 @@ typedef uint32_t hc_type_id;
 enum hc_type_source {
 	HC_TYPE_VTABLE, /**< typeinfo in the vtable that the object points to */
 	HC_TYPE_SYMBOL, /**< that vtable has no typeinfo, but a symbol */
+	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
 	HC_NUM_TYPE_SOURCES
 };
 
-/** "vtable", "symbol": for programs. */
+/** "vtable", "symbol", "dwarf": for programs. */
 const char *hc_type_source_name(enum hc_type_source source);
 /** "C++ class, by its vtable": for people. */
 const char *hc_type_source_title(enum hc_type_source source);
@@ -45,7 +53,7 @@ struct hc_types;
 /** What to look at. */
 enum hc_types_effort {
 	HC_TYPES_QUICK, /**< typeinfos alone: milliseconds */
-	HC_TYPES_FULL,  /**< and symbol tables */
+	HC_TYPES_FULL,  /**< and symbol tables and debug information: seconds for large programs */
 };
 
 /** @param process @param heap must outlive the types */
@@ -54,6 +62,9 @@ struct hc_error *hc_types_create(struct hc_process *process, const struct hc_hea
 /** NULL is fine. */
 void hc_types_destroy(struct hc_types *types);
 
+/** Whether the debug information of the program itself was looked at. */
+bool hc_types_have_debuginfo(const struct hc_types *types);
+
 /** Every id is below this. */
 size_t hc_types_num(const struct hc_types *types);
 
@@ -61,9 +72,9 @@ size_t hc_types_num(const struct hc_types *types);
 hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk);
 
 /**
- * Name of a type, "app::Session" or "app::Session[]"; "(none)" for @ref HC_TYPE_NONE. Untrusted
- * text, without control characters. Names are made when they are asked for: not safe from several
- * threads. NULL without memory.
+ * Name of a type, "app::Session", "app::Session[]" or "struct header+"; "(none)" for @ref
+ * HC_TYPE_NONE. Untrusted text, without control characters. Names are made when they are asked for:
+ * not safe from several threads. NULL without memory.
  */
 const char *hc_type_name(struct hc_types *types, hc_type_id type);
 

@@ -81,7 +81,7 @@ static const struct hc_option selection_options[] = {
 	{SELECT_ADDRESS, 0, "address", "START[-END]",
 	 "chunks that begin in a range, or hold START"},
 	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated"},
-	{SELECT_TYPE, 0, "type", "NAME", "C++ class, see types; with * and ?; may be repeated"},
+	{SELECT_TYPE, 0, "type", "NAME", "class or struct, see types; with * and ?; may be repeated"},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},

@@ -1,6 +1,6 @@
 /**
  * @file
- * heapcore types: objects by C++ class.
+ * heapcore types: objects by C++ class or C struct.
  */
 #include <stdlib.h>
 
@@ -116,10 +116,18 @@ static void write_advice(struct hc_session *session, const struct hc_type_table 
 				  "Names of classes are in the files of the program and its "
 				  "libraries, of which some were not found (heapcore info lists "
 				  "them): --exe FILE or --sysroot DIR says where they are.");
+	else if (!hc_types_have_debuginfo(session->types))
+		hc_text_paragraph(
+			out, "", 0, false,
+			"The program's debug information was not found. Without it only C++ "
+			"classes with "
+			"virtual functions can be told; C structs need it: --debug-dir DIR "
+			"says where it is.");
 	else
 		hc_text_paragraph(out, "", 0, false,
-				  "Only C++ classes with virtual functions can be told; for the "
-				  "others, see heapcore classify.");
+				  "The others have no vtable, and no variable leads to them by "
+				  "pointers whose type says what they point to. heapcore classify "
+				  "tells what they hold.");
 }
 
 static struct hc_error *write_text(struct hc_session *session, const struct hc_type_table *types,
@@ -218,14 +226,15 @@ static struct hc_error *run(struct hc_session *session)
 const struct hc_verb hc_verb_types = {
 	.name = "types",
 	.arguments = "CORE",
-	.summary = "objects by C++ class",
+	.summary = "objects by C++ class or C struct",
 	.description = "Counts chunks by the class of the C++ object that they hold, which its "
-		       "vtable tells, in stripped programs too. Classes without virtual functions "
-		       "can't be told.",
+		       "vtable tells, in stripped programs too. Other classes and C structs are "
+		       "known where debug information says what the pointers that lead to them "
+		       "point to.",
 	.examples = "  heapcore types core.1234\n"
 		    "  heapcore types core.1234 --leaked --top 5\n"
 		    "  heapcore chunks core.1234 --type 'app::Session'\n"
-		    "  heapcore grep core.1234 'user=\\w+' --type 'app::*'\n",
+		    "  heapcore grep core.1234 'user=\\w+' --type 'struct session'\n",
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,

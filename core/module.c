@@ -424,8 +424,7 @@ static void modules_start_dwfl(struct hc_modules *modules)
 	dwfl_report_end(files->dwfl, NULL, NULL);
 }
 
-/** The session, started by the first question; NULL: there is none. */
-static Dwfl *modules_dwfl(struct hc_modules *modules)
+Dwfl *hc_modules_dwfl(struct hc_modules *modules)
 {
 	if (!modules->files)
 		return NULL;
@@ -442,7 +441,7 @@ bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char 
 
 	if (!hc_modules_find(modules, address))
 		return false;
-	Dwfl *dwfl = modules_dwfl(modules);
+	Dwfl *dwfl = hc_modules_dwfl(modules);
 	Dwfl_Module *module = dwfl ? dwfl_addrmodule(dwfl, address) : NULL;
 	const char *name =
 		module ? dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL)
@@ -486,7 +485,7 @@ struct hc_error *hc_modules_each_symbol(struct hc_modules *modules, const char *
 					hc_symbol_fn fn, void *ctx)
 {
 	struct symbol_walk walk = {.prefix = prefix, .fn = fn, .ctx = ctx};
-	Dwfl *dwfl = modules_dwfl(modules);
+	Dwfl *dwfl = hc_modules_dwfl(modules);
 
 	if (dwfl)
 		dwfl_getmodules(dwfl, walk_symbols, &walk, 0);

@@ -78,6 +78,14 @@ const struct hc_module *hc_modules_libc(const struct hc_modules *modules);
 bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char **name_ret,
 		       uint64_t *offset_ret);
 
+struct Dwfl;
+
+/**
+ * libdwfl's view of the modules whose files were found, with the addresses of the process; or NULL.
+ * For debuginfo.h.
+ */
+struct Dwfl *hc_modules_dwfl(struct hc_modules *modules);
+
 /** @param address in the process; @param size bytes, 0 when the symbol does not tell */
 typedef struct hc_error *(*hc_symbol_fn)(void *ctx, const char *name, uint64_t address,
 					 uint64_t size);

@@ -4,7 +4,7 @@
  * usage: classes [abort|pause [MORE]]    MORE sessions are lost than otherwise
  *
  * Prints for each class "CLASS COUNT LEAKED NAME": how many chunks begin with an object of it, how many of these
- * nothing points to, and what a reader calls it; then "end". Built with -fno-rtti it has no typeinfos, and names
+ * nothing points to, and what a reader calls it; "BELOW …" for what only debug information tells; then "end". Built with -fno-rtti it has no typeinfos, and names
  * are known from symbols alone; then a class without a virtual function of its own is not known.
  *
  * Chunks that look like objects but are none, and must have no type: pointers to typeinfos, to functions and to
@@ -107,6 +107,21 @@ struct Hidden {
 };
 } /* namespace */
 
+namespace shop {
+/* No mark of its own: only the debug information of what points to it tells. */
+struct Part {
+	long values[9] = {};
+};
+
+class Owner {
+public:
+	virtual ~Owner() {}
+
+private:
+	Part *part_ = new Part;
+};
+} /* namespace shop */
+
 struct Failure : std::exception {
 	const char *what() const noexcept override { return "no"; }
 };
@@ -193,6 +208,7 @@ int main(int argc, char **argv)
 	make<Hidden>(2);
 	make<Failure>(3);
 	lose<Failure>(5);
+	lose<Owner>(7);
 	for (int i = 0; i < 4; i++)
 		keep(new Cache<int, 7>[2 + i]);
 	static std::vector<std::shared_ptr<Order>> orders;
@@ -215,6 +231,8 @@ int main(int argc, char **argv)
 #endif
 	say("CLASS 2 0 (anonymous namespace)::Hidden");
 	say("CLASS 8 5 Failure");
+	say("CLASS 7 7 shop::Owner");
+	say("BELOW 7 7 shop::Part");
 	say("CLASS 13 0 std::_Sp_counted_ptr_inplace<shop::Order, %s, (__gnu_cxx::_Lock_policy)2>",
 	    __GNUC__ >= 12 ? "std::allocator<void>" : "std::allocator<shop::Order>");
 	stop_here(argc > 1 ? argv[1] : "pause");

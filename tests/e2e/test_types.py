@@ -1,4 +1,4 @@
-"""Types of chunks: C++ classes whose objects are counted exactly, in programs built in every way."""
+"""Types of chunks: C++ classes and C structs that are counted exactly, in programs built in every way."""
 import bisect
 import collections
 import contextlib
@@ -32,7 +32,9 @@ def expected(core):
 
 
 def counted(heapcore, core, *options):
+    """What vtables tell; what debug information adds is another test's."""
     document = heapcore("types", core, "--with-leaks", "--format", "json", *options).json
+    document["types"] = [row for row in document["types"] if row["known_by"] != "dwarf"]
     return {row["type"]: (row["chunks"], row["leaked_chunks"]) for row in document["types"]}, document
 
 
@@ -42,7 +44,8 @@ def test_every_class_is_counted(heapcore, dump, how, build):
     types, document = counted(heapcore, core)
     assert types == expected(core)
     assert {row["known_by"] for row in document["types"]} == {"vtable"}
-    assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values())
+    if "-s" in BUILDS[build]:
+        assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values())
 
 
 def test_without_typeinfos_symbols_tell(heapcore, dump, how):
@@ -57,6 +60,7 @@ def test_without_typeinfos_and_symbols_there_is_nothing(heapcore, dump):
     types, _ = counted(heapcore, core)
     assert types == {}
     assert "virtual functions" in heapcore("types", core).text
+    assert "--debug-dir" in heapcore("types", core).text
 
 
 def test_without_the_files_there_are_no_names(heapcore, dump, tmp_path):
@@ -81,6 +85,95 @@ def test_a_runtime_of_another_build_does_no_harm(heapcore, dump, tmp_path):
     moved.write_bytes(open(core, "rb").read().replace(b"/libstdc++.so", b"/nosuchlib.so"))
     types, _ = counted(heapcore, moved)
     assert types == expected(core)
+
+
+# How structs.c and structs_other.c are built; conftest adds -g.
+DEBUG_BUILDS = {
+    "default": [],
+    "dwarf-4": ["-gdwarf-4"],
+    "type-units": ["-gdwarf-5", "-fdebug-types-section"],
+    "compressed": ["-gz"],
+    "unoptimized": ["-O0"],
+    "static": ["-static"],
+    "position-dependent": ["-no-pie"],
+}
+OTHER = str(conftest.TESTDATA / "structs_other.c")
+
+
+def by_debug_information(heapcore, core, *options):
+    """Types of the program; where the C library has debug information, too, its own chunks have others."""
+    rows = heapcore("types", core, "--format", "json", *options).json["types"]
+    source = (conftest.TESTDATA / "structs.c").read_text() + open(OTHER).read()
+    ours = {name for tag in re.findall(r"struct (\w+)", source) for name in (f"struct {tag}", tag)} | {"config_t"}
+    return {row["type"]: row["chunks"] for row in rows
+            if row["known_by"] == "dwarf" and row["type"].rstrip("+*[]") in ours}
+
+
+def expected_structs(core):
+    rows = [line.split(maxsplit=2) for line in core.said if line.startswith("TYPE ")]
+    return {name: int(chunks) for _, chunks, name in rows}
+
+
+class TestDebugInformation:
+    @pytest.mark.parametrize("build", DEBUG_BUILDS)
+    def test_every_struct_is_counted(self, heapcore, dump, how, build):
+        core = dump("structs.c", how=how, flags=[OTHER, *DEBUG_BUILDS[build]])
+        assert by_debug_information(heapcore, core) == expected_structs(core)
+
+    def test_clang(self, heapcore, dump, monkeypatch):
+        if not shutil.which("clang"):
+            pytest.skip("clang is not installed")
+        monkeypatch.setenv("CC", "clang")
+        # -DCLANG: another program for the cache.
+        core = dump("structs.c", flags=[OTHER, "-DCLANG"])
+        assert by_debug_information(heapcore, core) == expected_structs(core)
+
+    def test_a_separate_file(self, heapcore, dump, compiled, tmp_path):
+        """Stripped afterwards; the debug file is found by its build-id, where --debug-dir says."""
+        program = compiled("structs.c", OTHER, "-Wl,--build-id", "-DSEPARATE")
+        core = dump("structs.c", flags=[OTHER, "-Wl,--build-id", "-DSEPARATE"])
+        notes = subprocess.run(["readelf", "-n", program], capture_output=True, text=True, check=True).stdout
+        build_id = re.search(r"Build ID: (\w+)", notes).group(1)
+        folder = tmp_path / "debug" / ".build-id" / build_id[:2]
+        folder.mkdir(parents=True)
+        subprocess.run(["objcopy", "--only-keep-debug", program, folder / f"{build_id[2:]}.debug"], check=True)
+        stripped = tmp_path / "stripped"
+        subprocess.run(["strip", "-o", stripped, program], check=True)
+        moved = tmp_path / "core"
+        moved.write_bytes(open(core, "rb").read().replace(b"/structs-", b"/nowhere-"))
+        assert by_debug_information(heapcore, moved, "--exe", stripped) == {}
+        assert by_debug_information(heapcore, moved, "--exe", stripped, "--debug-dir",
+                                    tmp_path / "debug") == expected_structs(core)
+
+    def test_stripped(self, heapcore, dump):
+        core = dump("structs.c", flags=[OTHER, "-s"])
+        assert by_debug_information(heapcore, core) == {}
+        assert "C structs need it: --debug-dir" in " ".join(heapcore("types", core).text.split())
+
+    def test_below_lost_objects(self, heapcore, dump, how):
+        """A vtable is a starting point: what lost objects own is known, too."""
+        core = dump("classes.cc", how=how)
+        rows = {row["type"]: row for row in heapcore("types", core, "--with-leaks", "--format", "json").json["types"]}
+        ((chunks, leaked, name),) = core.lines("BELOW")
+        assert (rows[name]["chunks"], rows[name]["leaked_chunks"]) == (int(chunks), int(leaked))
+        assert rows[name]["known_by"] == "dwarf"
+
+    def test_selection(self, heapcore, dump):
+        core = dump("structs.c", flags=[OTHER])
+        counts = expected_structs(core)
+        rows = heapcore("chunks", core, "--type", "struct entry", "--format", "csv").rows()
+        assert len(rows) == counts["struct entry"]
+        rows = heapcore("chunks", core, "--type", "struct entry*", "--format", "csv").rows()
+        assert len(rows) == counts["struct entry"] + counts["struct entry*[]"]
+
+    def test_what(self, heapcore, dump):
+        core = dump("structs.c", flags=[OTHER])
+        (row, *_) = heapcore("chunks", core, "--type", "struct tree", "--format", "csv").rows()
+        assert "struct tree (by debug information" in heapcore("what", core, row["address"]).text
+
+    def test_any_number_of_threads(self, heapcore, dump):
+        core = dump("structs.c", flags=[OTHER])
+        assert len({heapcore("types", core, "--format", "csv", "--jobs", jobs).out for jobs in (1, 2, 5)}) == 1
 
 
 class TestSelection:
@@ -256,7 +349,8 @@ def test_gdb(heapcore, cache):
             with fed(["gdb", "-q", "-nx", "--interpreter=mi"], b"3-gdb-version\n") as process:
                 assert any(line.startswith(b"3^done") for line in process.stdout)
                 conftest.gcore(process.pid, core)
-    rows = {row["type"]: row["chunks"] for row in heapcore("types", core, "--format", "json").json["types"]}
+    rows = {row["type"]: row["chunks"] for row in heapcore("types", core, "--format", "json").json["types"]
+            if row["known_by"] == "vtable"}
     if not any(name.startswith("mi_") for name in rows):
         pytest.skip(f"this gdb has no file that heapcore may read, or other classes: {list(rows)[:5]}")
     assert rows["mi_interp"] == 1 and rows["mi_ui_out"] == 1
