@@ -329,8 +329,12 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 		if (known && row->path && !row->present &&
 		    image_is_code(&image, row->start - module->bias))
 			row->flags |= PF_X;
-		if (row->kind == HC_MAPPING_FILE || row->kind == HC_MAPPING_RODATA)
-			row->kind = load_kind(row->flags);
+		/* A program may be run from a file in memory, whose path looks like shared memory. */
+		if (known && row->path && row->kind == HC_MAPPING_SHARED)
+			row->shared = false;
+		else if (row->kind != HC_MAPPING_FILE && row->kind != HC_MAPPING_RODATA)
+			continue;
+		row->kind = load_kind(row->flags);
 	}
 	return NULL;
 }

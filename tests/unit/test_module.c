@@ -250,6 +250,31 @@ static void test_mapped_as_data(void **state)
 	fake_bytes_deinit(&image);
 }
 
+/** Not all that lies in /dev/shm or a memfd is shared memory. */
+static void test_run_from_memory(void **state)
+{
+	(void)state;
+	struct fake_bytes image = make_image(7);
+	const struct hc_module_options options = {};
+	struct fake_core fake = {};
+	struct hc_process *process;
+
+	add_module(&fake, &image, "/memfd:program (deleted)", true);
+	fake_core_file(&fake, BASE + 0x100000, BASE + 0x101000, 0, "/dev/shm/queue");
+	fake_core_segment(&fake, BASE + 0x100000, 0x1000, PF_R | PF_W, NULL, 0);
+	assert_ok(open_fake(&fake, &options, &process));
+	assert_int_equal(process->modules.num, 1);
+	assert_int_equal(hc_mappings_find(&process->mappings, BASE)->kind, HC_MAPPING_RODATA);
+	const struct hc_mapping *data = hc_mappings_find(&process->mappings, BASE + DATA);
+	assert_int_equal(data->kind, HC_MAPPING_DATA);
+	assert_false(data->shared);
+	const struct hc_mapping *queue = hc_mappings_find(&process->mappings, BASE + 0x100000);
+	assert_int_equal(queue->kind, HC_MAPPING_SHARED);
+	assert_true(queue->shared);
+	hc_process_close(process);
+	fake_bytes_deinit(&image);
+}
+
 /** No NT_FILE, as in qemu's cores: the ELF header at the start of a segment tells. */
 static void test_no_files(void **state)
 {
@@ -323,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_sysroot),        cmocka_unit_test(test_no_build_id),
 		cmocka_unit_test(test_mapped_as_data), cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_hostile),        cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_run_from_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
