@@ -98,20 +98,20 @@ require_with_apt() {
     fi
 }
 
-# Programs of another machine can be built and run with these. They are wanted, not needed: nothing is removed for
-# their sake, and who calls this goes on without them. The compiler's package that carries a release in its name can be
-# installed beside gcc-multilib, the one without can't.
+# Programs of other machines can be built and run with these. They are wanted, not needed: nothing is removed for
+# their sake, and who calls this goes on without them. gcc-multilib, without a release in its name, is not among them:
+# it conflicts with cross compilers.
 require_foreign_programs() {
-    local missing=() release package
+    local release package missing
     if [ "$(uname -m)" != x86_64 ] || ! command -v apt-get >/dev/null; then
         return 0
     fi
     release=$(gcc -dumpversion)
-    for package in "gcc-${release%%.*}-aarch64-linux-gnu" qemu-user-static; do
+    for package in "gcc-${release%%.*}-aarch64-linux-gnu" qemu-user-static "gcc-${release%%.*}-multilib"; do
+        missing=("$package")
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-            missing+=("$package")
+            apt_install --no-remove "$package" >&2 || true
     done
-    [ ${#missing[@]} -eq 0 ] || apt_install --no-remove "${missing[@]}" >&2
 }
 
 # What the build goes without where it can't be had: Vectorscan, of which releases and machines exist that have

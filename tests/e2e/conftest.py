@@ -124,14 +124,19 @@ def compiled(cache):
     return compile_
 
 
+# Debian's gcc-multilib is no more than a link to that folder, and can't be installed beside cross compilers.
+FLAGS_32_BIT = ["-m32", "-isystem", "/usr/include/x86_64-linux-gnu"]
+
+
 @pytest.fixture(scope="session")
 def can_build_32_bit(cache):
-    """Skips where the compiler has no 32-bit half (gcc-multilib)."""
+    """Skips where the compiler has no 32-bit half (gcc-12-multilib)."""
     source = cache / "empty.c"
-    source.write_text("int main(void) { return 0; }\n")
-    done = subprocess.run([os.environ.get("CC", "gcc"), "-m32", "-o", cache / "empty-32", source], capture_output=True)
+    source.write_text("#include <errno.h>\nint main(void) { return 0; }\n")
+    done = subprocess.run([os.environ.get("CC", "gcc"), *FLAGS_32_BIT, "-o", cache / "empty-32", source],
+                          capture_output=True)
     if done.returncode or subprocess.run([cache / "empty-32"]).returncode:
-        pytest.skip("programs of 32 bits can't be built and run here (gcc-multilib)")
+        pytest.skip("programs of 32 bits can't be built and run here (gcc-12-multilib)")
 
 
 def kernel_core_problem():

@@ -9,6 +9,7 @@ import struct
 
 import pytest
 
+import conftest
 import corefile
 
 STATES = "in-use,tcache,fastbin,unsorted,smallbin,largebin,top,overhead"
@@ -448,7 +449,7 @@ class Test32Bit:
 
     @pytest.fixture
     def good(self, heapcore, dump, tmp_path, can_build_32_bit):
-        good = Good(heapcore, dump("damage.c", "none", flags=["-m32"]), tmp_path)
+        good = Good(heapcore, dump("damage.c", "none", flags=conftest.FLAGS_32_BIT), tmp_path)
         assert good.file.word == 4 and len(good.live) > 7000 and good.live <= good.heap.in_use()
         assert not good.dead & good.heap.in_use()
         return good
