@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
@@ -12,6 +13,7 @@
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/allocator.h"
+#include "core/arguments.h"
 #include "core/cleanup.h"
 
 enum column {
@@ -125,19 +127,26 @@ static char *describe_signal(const struct hc_core *core)
 	return ret;
 }
 
-static void write_process(struct hc_session *session)
+/** Columns of a command line in text; JSON has all of it. */
+#define MAX_COMMAND_COLUMNS 512
+
+static void write_process(struct hc_session *session, const char *command_line)
 {
 	const struct hc_core *core = session->process->core;
 	struct hc_output *out = &session->out;
 	hc_cleanup_free char *signal = describe_signal(core);
 
 	if (core->has_prpsinfo) {
-		hc_cleanup_free char *command = hc_escape_string(core->prpsinfo.command, 0);
 		hc_cleanup_free char *name = hc_escape_string(core->prpsinfo.name, 0);
 		hc_text_field(out, "program", "%s, pid %d", name ? name : "", core->prpsinfo.pid);
-		hc_text_field(out, "command line", "%s", command ? command : "");
 	} else {
 		hc_text_field(out, "program", "unknown: the core has no NT_PRPSINFO note");
+	}
+	if (command_line) {
+		hc_cleanup_free char *command = hc_escape(
+			(struct hc_bytes){(const uint8_t *)command_line, strlen(command_line)},
+			MAX_COMMAND_COLUMNS, out->utf8 ? HC_ESCAPE_UTF8 : 0);
+		hc_text_field(out, "command line", "%s", command ? command : "");
 	}
 	hc_text_field(out, "signal", "%s", signal ? signal : "none");
 	hc_text_field(out, "machine", "%s", core->machine->name);
@@ -195,17 +204,17 @@ static void write_missing(struct hc_session *session, const struct missing *miss
 }
 
 static struct hc_error *write_text(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing)
+				   const struct missing *missing, const char *command_line)
 {
 	hc_session_write_partial(session);
-	write_process(session);
+	write_process(session, command_line);
 	write_heap(session);
 	write_missing(session, missing);
 	hc_text_heading(&session->out, "Modules");
 	return hc_table_write_text(modules, &session->out, 0);
 }
 
-static json_t *process_json(const struct hc_process *process)
+static json_t *process_json(const struct hc_process *process, const char *command_line)
 {
 	const struct hc_core *core = process->core;
 	hc_cleanup_free char *signal = describe_signal(core);
@@ -215,8 +224,7 @@ static json_t *process_json(const struct hc_process *process)
 			    hc_json_text(core->has_prpsinfo ? core->prpsinfo.name : NULL));
 	json_object_set_new(ret, "pid",
 			    core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null());
-	json_object_set_new(ret, "command",
-			    hc_json_text(core->has_prpsinfo ? core->prpsinfo.command : NULL));
+	json_object_set_new(ret, "command", hc_json_text(command_line));
 	json_object_set_new(ret, "signal", hc_json_text(signal));
 	json_object_set_new(ret, "machine", json_string(core->machine->name));
 	json_object_set_new(ret, "threads", hc_json_number(process->threads.num));
@@ -257,7 +265,7 @@ static json_t *missing_json(const struct missing *missing)
 }
 
 static struct hc_error *write_json(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing)
+				   const struct missing *missing, const char *command_line)
 {
 	const struct hc_core *core = session->process->core;
 	hc_cleanup_json json_t *document = hc_session_json(session);
@@ -266,7 +274,7 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 
 	if (err)
 		return err;
-	json_object_set_new(document, "process", process_json(session->process));
+	json_object_set_new(document, "process", process_json(session->process, command_line));
 	json_object_set_new(document, "heap", heap_json(session->heap));
 	json_object_set_new(document, "no_heap", hc_json_text(session->no_heap));
 	json_object_set_new(document, "segments", hc_json_number(core->num_segments));
@@ -280,17 +288,19 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup_table struct hc_table modules;
+	hc_cleanup_free char *command_line = NULL;
 	struct missing missing;
 
 	hc_table_init(&modules, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err)
+	if (err || (err = hc_command_line(session->process, &command_line)))
 		return err;
 	for (size_t i = 0; i < session->process->modules.num; i++)
 		add_module(&modules, &session->process->modules.items[i]);
 	count_missing(&session->process->mappings, &missing);
-	return session->options->format == HC_FORMAT_JSON ? write_json(session, &modules, &missing)
-							  : write_text(session, &modules, &missing);
+	return session->options->format == HC_FORMAT_JSON
+		       ? write_json(session, &modules, &missing, command_line)
+		       : write_text(session, &modules, &missing, command_line);
 }
 
 const struct hc_verb hc_verb_info = {

@@ -126,6 +126,13 @@ def true(request, taken, how):
     return taken(request.param, how)
 
 
+@pytest.mark.parametrize("name", REAL)
+def test_command_line(heapcore, taken, how, name):
+    """All of it: gcore writes no more than the name of the program, and the kernel 79 characters."""
+    argv = REAL[name][0]
+    assert heapcore("info", taken(name, how).core, "--format", "json").json["process"]["command"] == " ".join(argv)
+
+
 def chunks(heapcore, core, states):
     rows = heapcore("chunks", core, "--format", "csv", "--state", states).rows()
     return {int(row["address"], 16): row for row in rows}
