@@ -29,11 +29,7 @@ static const struct hc_option own_options[] = {
 	{0},
 };
 
-/** --top was not given: it depends on the format. */
-#define TOP_DEFAULT UINT64_MAX
-#define TOP_TEXT 20
-
-static const struct own own_defaults = {.top = TOP_DEFAULT};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -228,10 +224,7 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 
 	sort_rows(&histogram, own->sort);
-	uint64_t top = own->top != TOP_DEFAULT             ? own->top
-		       : options->format == HC_FORMAT_TEXT ? TOP_TEXT
-							   : 0;
-	fill_table(&table, &histogram, top && top < histogram.num_rows ? top : histogram.num_rows);
+	fill_table(&table, &histogram, hc_top_rows(own->top, options->format, histogram.num_rows));
 	switch (options->format) {
 	case HC_FORMAT_JSON:
 		return write_json(session, &histogram, &table);

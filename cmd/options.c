@@ -128,6 +128,13 @@ struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *
 	return NULL;
 }
 
+size_t hc_top_rows(uint64_t top, enum hc_format format, size_t num)
+{
+	if (top == HC_TOP_DEFAULT)
+		top = format == HC_FORMAT_TEXT ? 20 : 0;
+	return top && top < num ? top : num;
+}
+
 static struct hc_error *parse_jobs(const char *text, unsigned *ret)
 {
 	uint64_t jobs;

@@ -81,4 +81,10 @@ struct hc_error *hc_options_add_signatures(struct hc_options *options, const cha
 /** A plain number of things. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);
 
+/** The value of a verb's --top before it is given: 20 rows in text, all of them elsewhere. */
+#define HC_TOP_DEFAULT UINT64_MAX
+
+/** How many of @p num rows --top shows; 0 means all of them. */
+size_t hc_top_rows(uint64_t top, enum hc_format format, size_t num);
+
 #endif

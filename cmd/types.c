@@ -24,11 +24,7 @@ static const struct hc_option own_options[] = {
 	{0},
 };
 
-/** --top was not given: it depends on the format. */
-#define TOP_DEFAULT UINT64_MAX
-#define TOP_TEXT 20
-
-static const struct own own_defaults = {.top = TOP_DEFAULT};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -206,10 +202,7 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
-	uint64_t top = own->top != TOP_DEFAULT             ? own->top
-		       : options->format == HC_FORMAT_TEXT ? TOP_TEXT
-							   : 0;
-	size_t num = top && top < types.num_rows ? top : types.num_rows;
+	size_t num = hc_top_rows(own->top, options->format, types.num_rows);
 	err = fill_table(session, &types, hc_session_shows_class(session) ? num : 0, &table);
 	if (err)
 		return err;
