@@ -22,6 +22,11 @@
 #define MAX_PEEL 32
 /** Structs within structs. */
 #define MAX_NESTING 32
+/** Longest name that is taken, bytes: names can overlap, so that a file has more of them than
+ * bytes. */
+#define MAX_NAME 4096
+/** Few variables share their bytes; all together may have so many times those of all modules. */
+#define MAX_OVERLAP 16
 /** Entries that are looked at in all; a program of a million lines has some ten million. */
 #define MAX_ENTRIES (UINT64_C(1) << 30)
 
@@ -183,6 +188,21 @@ static bool is_struct(int tag)
 	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type;
 }
 
+/** The name of an entry; NULL when it has none that can be shown. */
+static const char *name_of(Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+	size_t size = name ? strnlen(name, MAX_NAME + 1) : 0;
+
+	if (!size || size > MAX_NAME)
+		return NULL;
+	for (size_t i = 0; i < size; i++) {
+		if ((uint8_t)name[i] < ' ' || name[i] == 0x7f)
+			return NULL;
+	}
+	return name;
+}
+
 /** A number that is a constant; false for expressions. */
 static bool constant(Dwarf_Die *die, unsigned name, uint64_t *ret)
 {
@@ -217,7 +237,7 @@ static bool peel(Dwarf_Die *die, const char **name_ret)
 
 		switch (dwarf_tag(die)) {
 		case DW_TAG_typedef:
-			*name_ret = dwarf_diename(die);
+			*name_ret = name_of(die);
 			break;
 		case DW_TAG_const_type:
 		case DW_TAG_volatile_type:
@@ -260,7 +280,9 @@ static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
 		return NULL;
 	}
 	/* Not met on the way down: in a partial unit of another file, or without a name. */
-	const char *name = dwarf_diename(die) ? dwarf_diename(die) : typedef_name;
+	const char *name = name_of(die);
+	if (!name)
+		name = typedef_name;
 	struct hc_error *err =
 		name ? intern(info, name, &id) : add_entry(info, "struct (unnamed)", &id);
 	if (!err)
@@ -363,9 +385,17 @@ static struct hc_error *find_shape(struct hc_debuginfo *info, Dwarf_Die type, st
 
 static struct hc_error *read_layout(struct hc_debuginfo *info, hc_layout_id id, unsigned depth);
 
-static struct hc_error *add_slot(struct entry *entry, uint64_t offset, hc_layout_id target)
+/** What is full stays as it is: members don't overlap, so there is at most one slot for each word.
+ */
+static bool is_full(const struct hc_debuginfo *info, const struct entry *entry)
 {
-	if (entry->num_slots == HC_MAX_SLOTS)
+	return entry->num_slots >= HC_MAX_SLOTS || entry->num_slots >= entry->size / info->word;
+}
+
+static struct hc_error *add_slot(const struct hc_debuginfo *info, struct entry *entry,
+				 uint64_t offset, hc_layout_id target)
+{
+	if (is_full(info, entry))
 		return NULL;
 	struct hc_error *err =
 		hc_array_reserve(&entry->slots, entry->num_slots, sizeof(*entry->slots));
@@ -386,11 +416,12 @@ static struct hc_error *embed(struct hc_debuginfo *info, hc_layout_id id, uint64
 		const struct entry *from = &info->entries[inner];
 		uint64_t start = offset + i * from->size;
 
-		if (entry->num_slots == HC_MAX_SLOTS || !from->num_slots || !from->size ||
+		if (is_full(info, entry) || !from->num_slots || !from->size ||
 		    start > entry->size || from->size > entry->size - start)
 			break;
 		for (size_t k = 0; k < from->num_slots && !err; k++)
-			err = add_slot(entry, start + from->slots[k].offset, from->slots[k].target);
+			err = add_slot(info, entry, start + from->slots[k].offset,
+				       from->slots[k].target);
 	}
 	return err;
 }
@@ -448,7 +479,7 @@ static struct hc_error *read_layout(struct hc_debuginfo *info, hc_layout_id id, 
 	if (entry->state != LAYOUT_UNREAD || depth > MAX_NESTING || !entry->size)
 		return NULL;
 	entry->state = LAYOUT_BEING_READ;
-	err = entry->target != HC_NO_LAYOUT ? add_slot(entry, 0, entry->target)
+	err = entry->target != HC_NO_LAYOUT ? add_slot(info, entry, 0, entry->target)
 					    : read_members(info, id, depth);
 	info->entries[id].state = LAYOUT_READ;
 	return err;
@@ -510,7 +541,7 @@ static char *qualified_name(const struct walk *walk, const char *name)
 
 static struct hc_error *note_struct(struct walk *walk, Dwarf_Die *die)
 {
-	const char *name = dwarf_diename(die);
+	const char *name = name_of(die);
 	hc_layout_id id;
 
 	if (!name)
@@ -565,7 +596,7 @@ static struct hc_error *note_variable(struct walk *walk, Dwarf_Die *die)
 static void enter_scope(struct walk *walk, Dwarf_Die *die)
 {
 	int tag = dwarf_tag(die);
-	const char *name = dwarf_diename(die);
+	const char *name = name_of(die);
 	size_t room = sizeof(walk->prefix) - walk->prefix_size;
 
 	if (tag != DW_TAG_namespace && !is_struct(tag) && tag != DW_TAG_union_type)
@@ -603,6 +634,7 @@ static struct hc_error *walk_unit(struct walk *walk, Dwarf_Die *unit)
 	struct level levels[MAX_DEPTH];
 	struct hc_error *err = NULL;
 	unsigned depth = 0;
+	const void *last = NULL;
 
 	walk->prefix_size = 0;
 	if (dwarf_child(unit, &levels[0].die))
@@ -610,6 +642,14 @@ static struct hc_error *walk_unit(struct walk *walk, Dwarf_Die *unit)
 	levels[0].prefix = 0;
 	while (!err && walk->info->seen++ < MAX_ENTRIES) {
 		Dwarf_Die *die = &levels[depth].die;
+
+		/*
+		 * Each entry lies behind the one before. A DW_AT_sibling that leads among children
+		 * would have them walked twice, theirs four times, and so on.
+		 */
+		if ((uintptr_t)die->addr <= (uintptr_t)last)
+			break;
+		last = die->addr;
 		bool inside = look_at(walk, die, &err);
 
 		if (!err && inside && depth + 1 < MAX_DEPTH &&
@@ -665,30 +705,60 @@ static int walk_module(Dwfl_Module *dwfl_module, void **user_data __attribute__(
 	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
+/** The bytes that all variables may have. */
+static uint64_t variable_bytes(const struct hc_modules *modules)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < modules->num; i++) {
+		if (__builtin_add_overflow(sum, modules->items[i].end - modules->items[i].start,
+					   &sum))
+			return UINT64_MAX;
+	}
+	return __builtin_mul_overflow(sum, MAX_OVERLAP, &sum) ? UINT64_MAX : sum;
+}
+
+/**
+ * How many objects a variable has: none if it has no layout, and none behind the end of its module.
+ *
+ * @param[in,out] left bytes that all other variables may have
+ */
+static uint64_t count_objects(const struct walk *walk, uint64_t address, const struct shape *shape,
+			      uint64_t *left)
+{
+	const struct hc_module *module = hc_modules_find(walk->modules, address);
+	uint64_t size = shape->layout == HC_NO_LAYOUT ? 0 : walk->info->entries[shape->layout].size;
+
+	if (!size || !module)
+		return 0;
+	uint64_t room = module->end - address < *left ? module->end - address : *left;
+	uint64_t count = shape->count < room / size ? shape->count : room / size;
+	*left -= count * size;
+	return count;
+}
+
 /** Give the variables their layouts. */
 static struct hc_error *take_variables(struct walk *walk)
 {
 	struct hc_debuginfo *info = walk->info;
+	uint64_t left = variable_bytes(walk->modules);
 
 	for (size_t i = 0; i < walk->num_found; i++) {
+		uint64_t address = walk->found[i].address;
 		struct shape shape;
 		struct hc_error *err = find_shape(info, walk->found[i].type, &shape);
 
 		if (err)
 			return err;
-		if (shape.layout == HC_NO_LAYOUT || !shape.count)
+		uint64_t count = count_objects(walk, address, &shape, &left);
+		if (!count)
 			continue;
 		err = hc_array_reserve(&info->variables, info->num_variables,
 				       sizeof(*info->variables));
 		if (err)
 			return err;
-		struct hc_variable variable = {walk->found[i].address, shape.layout, shape.count};
-		/* No array reaches over the end of its module. */
-		const struct hc_module *module = hc_modules_find(walk->modules, variable.address);
-		uint64_t room = module ? module->end - variable.address : 0;
-		if (variable.count > room)
-			variable.count = room;
-		info->variables[info->num_variables++] = variable;
+		info->variables[info->num_variables++] =
+			(struct hc_variable){address, shape.layout, count};
 	}
 	return NULL;
 }

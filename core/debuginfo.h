@@ -17,7 +17,9 @@
  * declare it get that definition, by its name. Two different structs of one name are taken for one.
  *
  * Read by libdw, from modules whose file was found (module.h), with --debug-dir in the search path.
- * These are files of the user, not of the core; still nothing in them is believed without bounds.
+ * These are files of the user, not of the core; still nothing in them is believed without bounds: a
+ * struct has no more slots than words, variables end with their module and do not all share its
+ * bytes, and names that are long or have control characters are none.
  * Not safe from several threads.
  */
 #ifndef HC_CORE_DEBUGINFO_H

@@ -66,11 +66,11 @@ class Heapcore:
     def __init__(self, path):
         self.path = path
 
-    def __call__(self, *args, status=0, **options):
+    def __call__(self, *args, status=0, timeout=TIMEOUT, **options):
         """Run it; status=None allows 0, 1 and 2. A signal or a sanitizer's report always fails."""
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBUGINFOD_URLS": "", **options.pop("env", {})}
         process = subprocess.run([self.path, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, timeout=TIMEOUT, env=environment, **options)
+                                 stderr=subprocess.PIPE, timeout=timeout, env=environment, **options)
         result = Result(process)
         assert result.status in (0, 1, 2), result
         assert b"Sanitizer" not in result.err and b"runtime error" not in result.err, result
