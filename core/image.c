@@ -31,7 +31,7 @@ static struct hc_image_phdr load_phdr(const uint8_t *p, bool is64)
 	};
 }
 
-/** The lowest and highest page of all PT_LOADs. @return whether there is one */
+/** The lowest and highest page of all PT_LOADs. @return whether there is one, and all are sane */
 static bool image_bounds(struct hc_image *image, uint64_t page_mask)
 {
 	image->low = UINT64_MAX;
@@ -41,7 +41,8 @@ static bool image_bounds(struct hc_image *image, uint64_t page_mask)
 		uint64_t end;
 		if (phdr->type != PT_LOAD)
 			continue;
-		if (__builtin_add_overflow(phdr->vaddr, phdr->mem_size, &end) ||
+		if (phdr->file_size > phdr->mem_size ||
+		    __builtin_add_overflow(phdr->vaddr, phdr->mem_size, &end) ||
 		    __builtin_add_overflow(end, page_mask, &end))
 			return false;
 		if ((phdr->vaddr & ~page_mask) < image->low)

@@ -31,7 +31,8 @@ struct hc_image {
  *
  * @param bytes   from the ELF header on, as far as they are there
  * @param[out] ret undefined on failure
- * @return false when it is none of this machine
+ * @return false when it is none of this machine, or when a segment has more bytes in the file than
+ * in memory or wraps around, which no loader accepts
  */
 bool hc_image_read(struct hc_bytes bytes, const struct hc_machine *machine, struct hc_image *ret);
 

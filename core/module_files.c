@@ -56,6 +56,17 @@ static enum hc_file_status compare_file(const struct hc_module_loader *loader,
 		       : HC_FILE_MISMATCH;
 }
 
+/** End of the last page of so many bytes, not beyond the end of all addresses. */
+static uint64_t last_page_end(const struct hc_module_loader *loader, uint64_t start, uint64_t size)
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(start, size, &end) ||
+	    __builtin_add_overflow(end, loader->page_mask, &end))
+		end = UINT64_MAX;
+	return end & ~loader->page_mask;
+}
+
 /**
  * Lend the core the pages that the kernel did not dump. Only rows and segments that nobody can
  * write to: RELRO and patched code differ from the file, and the kernel dumps them.
@@ -77,8 +88,7 @@ static struct hc_error *lend_pages(const struct hc_module_loader *loader,
 			const struct hc_image_phdr *phdr = &image.phdrs[i];
 			uint64_t from = (module->bias + phdr->vaddr) & ~loader->page_mask;
 			uint64_t to =
-				(module->bias + phdr->vaddr + phdr->file_size + loader->page_mask) &
-				~loader->page_mask;
+				last_page_end(loader, module->bias + phdr->vaddr, phdr->file_size);
 			if (phdr->type != PT_LOAD || phdr->flags & PF_W || from < row->start ||
 			    from >= row->end ||
 			    (phdr->offset & ~loader->page_mask) !=

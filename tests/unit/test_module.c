@@ -302,6 +302,62 @@ static void test_no_files(void **state)
 	fake_bytes_deinit(&image);
 }
 
+static void put_sizes(struct fake_bytes *image, unsigned phdr, uint64_t file_size,
+		      uint64_t mem_size)
+{
+	uint8_t *p = image->data + 64 + phdr * 56;
+
+	memcpy(p + offsetof(Elf64_Phdr, p_filesz), &file_size, sizeof(file_size));
+	memcpy(p + offsetof(Elf64_Phdr, p_memsz), &mem_size, sizeof(mem_size));
+}
+
+/** A file's segment that reaches around all addresses lends no more than the pages of its row. */
+static void test_file_wraps(void **state)
+{
+	(void)state;
+	struct fake_bytes image = make_image(7), other = make_image(7);
+	const struct hc_module_options options = {};
+	struct fake_core fake = {};
+	struct hc_process *process;
+
+	put_sizes(&other, 1, -(BASE + TEXT), -(BASE + TEXT));
+	char *file = fake_file_write(other.data, other.size);
+	fake_core_thread(&fake, 1, BASE + TEXT, 0, 0);
+	fake_core_file(&fake, BASE, BASE + TEXT, 0, file);
+	fake_core_file(&fake, BASE + TEXT, BASE + DATA, TEXT, file);
+	fake_core_file(&fake, BASE + DATA, BASE + DATA + 0x1000, DATA, file);
+	fake_core_segment(&fake, BASE, 0x1000, PF_R, image.data, 0x1000);
+	fake_core_segment(&fake, BASE + TEXT, 0x1000, PF_R | PF_X, NULL, 0);
+	fake_core_segment(&fake, BASE + DATA, 0x1000, PF_R | PF_W, NULL, 0);
+	assert_ok(open_fake(&fake, &options, &process));
+	assert_int_equal(process->modules.items[0].status, HC_FILE_MATCHED);
+	assert_non_null(hc_memory_find(&process->memory, BASE + TEXT));
+	assert_null(hc_memory_find(&process->memory, BASE + DATA));
+	hc_process_close(process);
+	fake_core_remove(file);
+	fake_bytes_deinit(&image);
+	fake_bytes_deinit(&other);
+}
+
+/** More bytes in the file than in memory: .bss would begin anywhere. The kernel runs no such
+ * program. */
+static void test_more_in_the_file(void **state)
+{
+	(void)state;
+	struct fake_bytes image = make_image(7);
+	const struct hc_module_options options = {};
+	struct fake_core fake = {};
+	struct hc_process *process;
+
+	put_sizes(&image, 2, 0x1000 - (BASE + DATA), DATA_MEM);
+	fake_core_segment(&fake, 0x10000, 0x1000, PF_R | PF_W, NULL, 0);
+	add_module(&fake, &image, "/x.so", true);
+	assert_ok(open_fake(&fake, &options, &process));
+	assert_int_equal(hc_mappings_find(&process->mappings, 0x10000)->kind, HC_MAPPING_ANON);
+	hc_process_close(process);
+	fake_bytes_deinit(&image);
+}
+
 /** Every byte of the headers turned over: nothing may crash or be read out of bounds. */
 static void test_hostile(void **state)
 {
@@ -344,10 +400,11 @@ static void test_libc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matched),        cmocka_unit_test(test_mismatch),
-		cmocka_unit_test(test_sysroot),        cmocka_unit_test(test_no_build_id),
-		cmocka_unit_test(test_mapped_as_data), cmocka_unit_test(test_no_files),
-		cmocka_unit_test(test_hostile),        cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_matched),         cmocka_unit_test(test_mismatch),
+		cmocka_unit_test(test_sysroot),         cmocka_unit_test(test_no_build_id),
+		cmocka_unit_test(test_mapped_as_data),  cmocka_unit_test(test_no_files),
+		cmocka_unit_test(test_file_wraps),      cmocka_unit_test(test_more_in_the_file),
+		cmocka_unit_test(test_hostile),         cmocka_unit_test(test_libc),
 		cmocka_unit_test(test_run_from_memory),
 	};
 
