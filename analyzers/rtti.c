@@ -42,6 +42,7 @@ struct finder {
 	size_t num_slots;
 	uint32_t *names; /**< hash table of classes by name: index plus 1, 0 is free */
 	size_t num_names;
+	uint64_t name_bytes; /**< of all of them; names in a core may overlap */
 	struct {
 		uint64_t vtable;
 		enum kind kind;
@@ -215,6 +216,7 @@ static struct hc_error *intern(struct finder *finder, const char *name, bool by_
 		char *copy = strdup(name);
 		if (!copy)
 			return &hc_enomem;
+		finder->name_bytes += strlen(name);
 		rtti->classes[rtti->num_classes++] = (struct hc_rtti_class){copy, by_symbol};
 		*slot = rtti->num_classes;
 	}
@@ -262,7 +264,8 @@ static struct hc_error *add_vtable(struct finder *finder, uint64_t address, cons
 	struct hc_rtti *rtti = &finder->rtti;
 	uint32_t class;
 
-	if (rtti->num_vtables == HC_MAX_VTABLES || !address)
+	if (rtti->num_vtables == HC_MAX_VTABLES || finder->name_bytes > HC_MAX_NAME_BYTES ||
+	    !address)
 		return NULL;
 	struct hc_error *err = grow_slots(finder);
 	if (err || vtable_slot(rtti, address)->address)

@@ -51,6 +51,8 @@ struct hc_rtti {
 
 /** Most vtables that are remembered; the largest programs have some hundred thousand. */
 #define HC_MAX_VTABLES (1u << 20)
+/** Bytes of their names, mangled: no more vtables are taken once they exceed this. */
+#define HC_MAX_NAME_BYTES (UINT64_C(64) << 20)
 
 /** Vtables of a module's .bss that are copies of a library's are in so many of its first bytes. */
 #define HC_COPIED_VTABLES (UINT64_C(1) << 20)

@@ -39,13 +39,15 @@ static bool find_stack(const struct hc_process *process, struct stack *ret)
 
 /** How far below the random bytes the vector may end: they and what aligns it. */
 #define MAX_DISTANCE 4096
+/** Bytes of a vector; the kernel's have a tenth of it. */
+#define MAX_AUXV 4096
 
 /** Offset of the stack's copy of @p auxv. */
 static bool find_auxv(const struct stack *stack, struct hc_bytes auxv, size_t *ret)
 {
 	unsigned word = stack->word_size;
 
-	for (size_t below = 0; below <= MAX_DISTANCE; below++) {
+	for (size_t below = 0; auxv.size <= MAX_AUXV && below <= MAX_DISTANCE; below++) {
 		size_t size = auxv.size + below;
 		if (size > stack->bytes.size)
 			return false;

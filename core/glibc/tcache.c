@@ -622,11 +622,15 @@ static uint64_t guess_key(const struct glibc *g, uint64_t entries)
 	return ret;
 }
 
+/** Broken caches whose entries are looked for; each costs a pass over the heap. */
+#define MAX_RECOVERED 8
+
 /** Give wrecked caches the key that others have, or else one that is guessed. */
 static void find_keys(struct glibc *g, struct tcache_list *list)
 {
 	uint64_t shared = 0, entries = 0;
 	bool guessed = false;
+	unsigned tried = 0;
 	for (size_t i = 0; i < list->num; i++) {
 		entries += list->items[i].wrecked ? list->items[i].lost : 0;
 		/* From 2.29 to 2.33 the key is the address of the cache, and no other has it. */
@@ -637,7 +641,7 @@ static void find_keys(struct glibc *g, struct tcache_list *list)
 		struct tcache *tcache = &list->items[i];
 		if (!tcache->wrecked)
 			continue;
-		if (find_keyed(g, tcache->mem, false)) {
+		if (tried++ < MAX_RECOVERED && find_keyed(g, tcache->mem, false)) {
 			tcache->key = tcache->mem;
 			continue;
 		}
@@ -650,9 +654,6 @@ static void find_keys(struct glibc *g, struct tcache_list *list)
 }
 /**@}*/
 
-/** Broken caches whose entries are looked for; each costs a pass over the heap. */
-#define MAX_RECOVERED 8
-
 /**
  * Behind a broken link lie entries that no list leads to any more. Since 2.29 each carries a key in
  * its second word (the address of its tcache, since 2.34 a random number), which is cleared when
@@ -662,22 +663,21 @@ static void find_keys(struct glibc *g, struct tcache_list *list)
  */
 static void recover_lost(struct glibc *g, const struct tcache_list *list)
 {
+	uint64_t keys[MAX_RECOVERED];
 	unsigned tried = 0;
 	for (size_t i = 0; i < list->num && tried < MAX_RECOVERED; i++) {
 		const struct tcache *tcache = &list->items[i];
 		uint64_t lost = 0, key = tcache->lost ? tcache->key : 0;
-		bool done = false;
+		bool done = !key;
 		if (tcache->layout->count_size == 1 && key != tcache->mem)
 			continue; /* up to 2.28 that word is the program's */
-		for (size_t k = 0; key && k < list->num; k++) {
-			if (list->items[k].key != key || !list->items[k].lost)
-				continue;
-			done |= k < i;
-			lost += list->items[k].lost;
-		}
-		if (!key || done)
+		for (unsigned k = 0; k < tried; k++)
+			done |= keys[k] == key;
+		if (done)
 			continue;
-		tried++;
+		keys[tried++] = key;
+		for (size_t k = i; k < list->num; k++)
+			lost += list->items[k].key == key ? list->items[k].lost : 0;
 		if (find_keyed(g, key, false) <= lost)
 			find_keyed(g, key, true);
 	}
