@@ -167,6 +167,21 @@ static bool tls_is_known(const struct glibc *g)
 	return false;
 }
 
+/**
+ * Whether the chunk can only be a tcache: the first one of a heap, for which a thread's TLS speaks.
+ * Where the TLS is unknown, only that of the main thread is certain: it is what malloc allocates
+ * first, up to 2.41, and is never freed; other threads end, and their first chunk is used again.
+ */
+static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
+{
+	if (!g->par.tcache_count || !first_of_span(chunk))
+		return false;
+	if (tls_is_known(g))
+		return in_tls(g, chunk->address);
+	return chunk->span->kind == HC_SPAN_MAIN && g->par.sbrk_base &&
+	       chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+}
+
 struct tcache_list {
 	struct tcache *items;
 	size_t num;
@@ -188,9 +203,7 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 	if (!found.bad)
 		return first_of_span(chunk) || in_tls(g, chunk->address);
 	if (found.bad > MAX_BAD_BINS && found.bad > found.good) {
-		/* What malloc allocates first, up to 2.41, is the tcache. */
-		tcache->wrecked = g->par.tcache_count && first_of_span(chunk) &&
-				  (in_tls(g, chunk->address) || !tls_is_known(g));
+		tcache->wrecked = must_be_tcache(g, chunk);
 		return tcache->wrecked;
 	}
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
