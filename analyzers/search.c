@@ -111,8 +111,8 @@ struct sink {
 	struct finding *finding;
 	bool direct;
 	struct worker *worker;
-	struct subject *subject; /**< the current one */
-	uint64_t key;            /**< of its group */
+	struct subject subject; /**< the current one */
+	uint64_t key;           /**< of its group */
 	struct hc_error *err;
 };
 
@@ -280,19 +280,19 @@ static struct hc_error *sum_chunk(struct sink *sink, bool first)
 
 	if (first) {
 		finding->chunks++;
-		finding->bytes += sink->subject->chunk.size;
+		finding->bytes += sink->subject.chunk.size;
 	}
-	if (!is_grouped(sink->search, sink->subject))
+	if (!is_grouped(sink->search, &sink->subject))
 		return NULL;
 	if (first)
-		sink->key = group_key(sink->search, sink->worker, sink->subject);
-	return count_group(&finding->groups, sink->key, sink->subject, 1, first);
+		sink->key = group_key(sink->search, sink->worker, &sink->subject);
+	return count_group(&finding->groups, sink->key, &sink->subject, 1, first);
 }
 
 /** Count a match of a task that nobody wants to see. */
 static struct hc_error *sum_match(struct sink *sink, const struct hc_match *match, bool first)
 {
-	const struct subject *subject = sink->subject;
+	const struct subject *subject = &sink->subject;
 	struct finding *finding = sink->finding;
 	struct hc_error *err = NULL;
 
@@ -316,7 +316,7 @@ static struct hc_error *keep_match(struct sink *sink, const struct hc_match *mat
 	struct finding *finding = sink->finding;
 
 	if (first) {
-		struct hc_error *err = buffer_subject(finding, sink->subject);
+		struct hc_error *err = buffer_subject(finding, &sink->subject);
 		if (err)
 			return err;
 	}
@@ -328,13 +328,13 @@ static struct hc_error *keep_match(struct sink *sink, const struct hc_match *mat
 static bool take_match(struct sink *sink, const struct hc_match *match, bool first)
 {
 	struct finding *finding = sink->finding;
-	uint64_t base = sink->subject->address;
+	uint64_t base = sink->subject.address;
 
 	if (finding->first_tried == UINT64_MAX)
 		finding->first_tried = base + match->tried;
 	finding->last_end = base + hc_match_next(match);
 	if (sink->direct)
-		return deliver_match(sink->search, sink->subject, match, first);
+		return deliver_match(sink->search, &sink->subject, match, first);
 	sink->err =
 		sink->search->fn ? keep_match(sink, match, first) : sum_match(sink, match, first);
 	return !sink->err && !finding->overflow;
@@ -344,7 +344,7 @@ static bool next_match(struct sink *sink, size_t from, size_t to, struct hc_matc
 		       bool *limited)
 {
 	struct hc_matcher *matcher = sink->worker->matcher;
-	struct hc_bytes bytes = sink->subject->bytes;
+	struct hc_bytes bytes = sink->subject.bytes;
 
 	if (to == SIZE_MAX)
 		return hc_matcher_next(matcher, bytes, from, match, limited);
@@ -426,27 +426,27 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 	struct finding *finding = sink->finding;
 	struct hc_prefilter prefilter;
 	struct hc_chunk_iter iter;
-	struct subject subject = {};
+	struct subject *subject = &sink->subject;
 	uint64_t start;
 	struct hc_bytes all = slice_bytes(slice, &start);
 	bool use_prefilter = hc_pattern_has_prefilter(search->pattern) && all.size;
 
 	if (use_prefilter)
 		hc_prefilter_init(&prefilter, search->pattern, all);
-	sink->subject = &subject;
+	*subject = (struct subject){};
 	hc_chunk_iter_slice(&iter, search->heap, *slice);
-	while (hc_chunk_iter_next(&iter, &subject.chunk)) {
-		if (!hc_selection_has(&search->selection, search->heap, &subject.chunk,
+	while (hc_chunk_iter_next(&iter, &subject->chunk)) {
+		if (!hc_selection_has(&search->selection, search->heap, &subject->chunk,
 				      sink->worker->scratch))
 			continue;
-		subject.address = subject.chunk.address;
-		subject.bytes = hc_chunk_bytes(search->heap, &subject.chunk);
+		subject->address = subject->chunk.address;
+		subject->bytes = hc_chunk_bytes(search->heap, &subject->chunk);
 		finding->searched_chunks++;
-		finding->searched_bytes += subject.bytes.size;
-		if (use_prefilter && is_ruled_out(&prefilter, start, &subject))
+		finding->searched_bytes += subject->bytes.size;
+		if (use_prefilter && is_ruled_out(&prefilter, start, subject))
 			continue;
 		if (search->options->attribute &&
-		    !narrow_to_attribute(search, sink->worker, &subject))
+		    !narrow_to_attribute(search, sink->worker, subject))
 			continue;
 		if (!match_subject(sink, 0, SIZE_MAX))
 			break;
@@ -458,7 +458,7 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 static struct hc_error *run_window(struct sink *sink, const struct hc_search_window *window,
 				   uint64_t from)
 {
-	struct subject subject = {
+	sink->subject = (struct subject){
 		.chunk = window->chunk,
 		.mapping = window->mapping,
 		.large = !window->mapping,
@@ -467,14 +467,13 @@ static struct hc_error *run_window(struct sink *sink, const struct hc_search_win
 	};
 	size_t to = window->last ? SIZE_MAX : window->end - window->address;
 
-	sink->subject = &subject;
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
 	/*
 	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
 	 */
-	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, subject.bytes))
+	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, window->subject))
 		return NULL;
 	if (from < window->end || window->last)
 		match_subject(sink, from - window->address, to);

@@ -10,15 +10,10 @@
 #ifndef HC_TESTS_FAKE_HEAP_H
 #define HC_TESTS_FAKE_HEAP_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <elf.h>
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
+#include <elf.h>
 
 #include "core/heap.h"
 

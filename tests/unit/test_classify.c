@@ -331,7 +331,7 @@ static void test_noise_has_no_content(void **state)
 		if (strcmp(class, "text") && strcmp(class, "utf8"))
 			fail_msg("noise of %zu bytes is %s", size, class);
 	}
-	assert_in_range(named, 0, MOST);
+	assert_uint_in_range(named, 0, MOST);
 }
 
 /** Bytes of all kinds never lead beyond the chunk (class_of() checks), whatever their size. */
@@ -360,7 +360,7 @@ static void test_names(void **state)
 	const struct hc_signatures *signatures = ((struct tools *)*state)->signatures;
 	size_t num = hc_signatures_num_classes(signatures);
 
-	assert_in_range(num, 2, HC_MAX_CLASSES);
+	assert_uint_in_range(num, 2, HC_MAX_CLASSES);
 	for (hc_class_id i = 0; i < num; i++) {
 		const struct hc_class *class = hc_signatures_class(signatures, i);
 

@@ -83,20 +83,20 @@ static void test_sample(void **state)
 			struct hc_chunk chunk = {.address = i, .size = 32};
 
 			assert_ok(hc_chunk_sample_add(&sample, &chunk));
-			assert_in_range(sample.num, 0, max);
+			assert_uint_in_range(sample.num, 0, max);
 		}
 		assert_int_equal(sample.offered, 1000);
 		assert_int_equal(sample.bytes, 32000);
 		assert_true(sample.stride > 1);
 		for (size_t i = 0; i < sample.num; i++)
 			assert_int_equal(sample.addresses[i] / sample.stride, i);
-		assert_in_range(sample.num, 1000 / sample.stride, 1000 / sample.stride + 1);
+		assert_uint_in_range(sample.num, 1000 / sample.stride, 1000 / sample.stride + 1);
 		hc_chunk_sample_deinit(&sample);
 	}
 	size_t odd = 0;
 	for (uint64_t i = 0; i < 1000; i++)
 		odd += hc_chunk_sample_pick(i, 2);
-	assert_in_range(odd, 400, 600);
+	assert_uint_in_range(odd, 400, 600);
 }
 
 static void test_subsample(void **state)
@@ -113,7 +113,7 @@ static void test_subsample(void **state)
 	}
 	for (size_t max = 1; max < 1100; max += 7) {
 		hc_chunk_subsample_init(&sub, &sample, max);
-		assert_in_range(sub.num, 1, max);
+		assert_uint_in_range(sub.num, 1, max);
 		for (size_t i = 0; i < sub.num; i++)
 			assert_int_equal(hc_chunk_subsample_at(&sub, i) / sub.step, i);
 	}

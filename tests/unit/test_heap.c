@@ -159,7 +159,7 @@ static void test_requests(void **state)
 			chunk.size = size + slack;
 			chunk.usable = chunk.size - 8;
 			hc_chunk_request(fake.heap, &chunk, &min, &max);
-			assert_in_range(request, min, max);
+			assert_uint_in_range(request, min, max);
 		}
 	}
 	assert_int_equal(hc_heap_request_size(fake.heap, UINT64_MAX - 3), UINT64_MAX);

@@ -231,7 +231,7 @@ static struct hc_error *walk(void *ctx, size_t number, const struct hc_chunk *ch
 {
 	struct walked *walked = ctx;
 
-	assert_in_range(number, 1, 3);
+	assert_uint_in_range(number, 1, 3);
 	if (!walked->fail_after--)
 		return &hc_enomem;
 	if (!indirect) {
