@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/verb.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 #define EXIT_TROUBLE 2
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "cmd/verb.h"
-#include "core/cleanup.h"
-#include "core/parallel.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 
 enum common_id {
 	COMMON_EXE,

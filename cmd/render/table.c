@@ -12,7 +12,7 @@
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/units.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 /** A bar narrower than this says nothing; one wider says no more. */
 #define MIN_BAR 6

@@ -1,0 +1,77 @@
+/**
+ * @file
+ * Errors as values.
+ *
+ * A call that can fail returns `struct hc_error *`: NULL for success, else an object that the
+ * caller owns and destroys with hc_error_destroy(). Out of memory is a static object, so that
+ * reporting it can't fail. Results are the last parameters of a function and are untouched on
+ * failure.
+ *
+ * Nothing in core/ or analyzers/ prints; what is worth saying although work went on is collected in
+ * @ref hc_diagnostics.
+ */
+#ifndef HC_CORE_BASE_ERROR_H
+#define HC_CORE_BASE_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum hc_error_code {
+	HC_ERROR_NO_MEMORY,
+	HC_ERROR_OS,           /**< a system call failed; the message carries strerror() */
+	HC_ERROR_FORMAT,       /**< input is not what it claims to be, or not supported */
+	HC_ERROR_MISSING,      /**< an address whose bytes the core does not hold */
+	HC_ERROR_NO_ALLOCATOR, /**< no heap that any allocator back end recognises */
+	HC_ERROR_ARGUMENT,     /**< the user asked for something malformed (pattern, address…) */
+	HC_ERROR_LIMIT,        /**< a stated bound was reached (PCRE2 match limit…) */
+};
+
+struct hc_error {
+	enum hc_error_code code;
+	bool has_address; /**< @ref address is meaningful */
+	uint64_t address; /**< where in the process, when the fault has a place */
+	char *message;    /**< one line, no newline, no "heapcore:" prefix */
+};
+
+/** The one out-of-memory error; destroying it is fine. */
+extern struct hc_error hc_enomem;
+
+struct hc_error *hc_error_create(enum hc_error_code code, const char *format, ...)
+	__attribute__((returns_nonnull, format(printf, 2, 3)));
+
+/** Like hc_error_create() with a place in the process; the message should not repeat it. */
+struct hc_error *hc_error_at(enum hc_error_code code, uint64_t address, const char *format, ...)
+	__attribute__((returns_nonnull, format(printf, 3, 4)));
+
+/** "FORMAT: strerror(errnum)" with @ref HC_ERROR_OS. */
+struct hc_error *hc_error_os(int errnum, const char *format, ...)
+	__attribute__((returns_nonnull, format(printf, 2, 3)));
+
+/** Destroy; NULL is fine. */
+void hc_error_destroy(struct hc_error *err);
+
+/** What is worth telling the user although the work went on. */
+struct hc_diagnostic {
+	bool partial;  /**< the answer does not cover everything it should */
+	char *message; /**< "what is wrong; what was done about it" */
+};
+
+/** An append-only list of remarks, owned by the process (process.h). */
+struct hc_diagnostics {
+	struct hc_diagnostic *items;
+	size_t num;
+	bool partial; /**< any item is partial */
+};
+
+void hc_diagnostics_deinit(struct hc_diagnostics *diag);
+
+/**
+ * Append a remark. Never fails: without memory the remark is dropped, but @p partial is still
+ * recorded. A text that is already in the list is not added again, and after 100 remarks only the
+ * partial flag is kept, so that a damaged core can't flood the terminal.
+ */
+void hc_diagnostics_add(struct hc_diagnostics *diag, bool partial, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
