@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 #define MAX_TARGETS 16384
 #define MAX_VALUES 4096

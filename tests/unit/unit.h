@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* cmocka 2 deprecates the older of two names that do the same, cmocka 1 has no other. */
 #ifndef assert_uint_in_range
