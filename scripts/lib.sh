@@ -56,8 +56,8 @@ TABLE
 # newer one adds must not stop anybody's build.
 compiler_table() {
     cat <<'TABLE'
-gcc     10 11 12 13 14 15 16
-clang   14 15 16 17 18 19 20 21 22
+gcc     10 12 14
+clang   14
 TABLE
 }
 
