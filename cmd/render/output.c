@@ -28,6 +28,12 @@ struct hc_output_target {
 	struct hc_place place;
 };
 
+/** An argument's fault: the core has nothing to do with it. */
+static struct hc_error *cannot(const char *what, const char *path, int errnum)
+{
+	return hc_error_create(HC_ERROR_ARGUMENT, "cannot %s %s: %s", what, path, strerror(errnum));
+}
+
 static unsigned screen_width(int fd, bool terminal)
 {
 	struct winsize size;
@@ -158,7 +164,7 @@ static struct hc_error *open_direct(struct hc_output_target *target, const struc
 				       target->path);
 	target->fd = open(target->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (target->fd < 0 || fstat(target->fd, &st))
-		return hc_error_os(errno, "cannot write to %s", target->path);
+		return cannot("write to", target->path, errno);
 	if (st.st_dev != seen->st_dev || st.st_ino != seen->st_ino)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "%s was replaced while it was opened; it was left alone",
@@ -220,8 +226,7 @@ struct hc_error *hc_output_check(const struct hc_output *out)
 
 static struct hc_error *write_failed(const struct hc_output_target *target, int errnum)
 {
-	return hc_error_os(errnum, "cannot write to %s",
-			   target->path ? target->path : "standard output");
+	return cannot("write to", target->path ? target->path : "standard output", errnum);
 }
 
 /** Everything to where it goes, but for the name. */
@@ -334,7 +339,7 @@ static struct hc_error *look_inside(struct hc_output_directory *directory, int f
 
 	if (!stream) {
 		close(fd);
-		return hc_error_os(errno, "cannot read %s", place->path);
+		return cannot("read", place->path, errno);
 	}
 	while (!err && (entry = readdir(stream))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -367,7 +372,7 @@ static struct hc_error *look_at_directory(struct hc_output_directory *directory)
 
 	place->replaces = false;
 	if (fstatat(place->dir, place->name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? NULL : hc_error_os(errno, "cannot create %s", place->path);
+		return errno == ENOENT ? NULL : cannot("create", place->path, errno);
 	if (S_ISLNK(st.st_mode))
 		return refuse_directory(place, "is a symbolic link");
 	if (!S_ISDIR(st.st_mode))
@@ -378,8 +383,7 @@ static struct hc_error *look_at_directory(struct hc_output_directory *directory)
 	if (!stat(".", &here) && here.st_dev == st.st_dev && here.st_ino == st.st_ino)
 		return refuse_directory(place, "is the working directory");
 	int fd = openat(place->dir, place->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? hc_error_os(errno, "cannot read %s", place->path)
-		      : look_inside(directory, fd);
+	return fd < 0 ? cannot("read", place->path, errno) : look_inside(directory, fd);
 }
 
 static void destroy_directoryp(struct hc_output_directory **directory)
@@ -428,7 +432,7 @@ struct hc_error *hc_output_directory_open(struct hc_output_directory *directory,
 	target->fd = openat(directory->fd, name,
 			    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (target->fd < 0)
-		return hc_error_os(errno, "cannot create %s", path);
+		return cannot("create", path, errno);
 	return open_stream(hc_steal(target), HC_COLOR_NEVER, ret);
 }
 
@@ -439,7 +443,7 @@ struct hc_error *hc_output_directory_finish(struct hc_output_directory *director
 
 	/* One for all of them: thousands of files may be in it. */
 	if (syncfs(directory->fd) && errno != EINVAL && errno != ENOSYS)
-		return hc_error_os(errno, "cannot write to %s", place->path);
+		return cannot("write to", place->path, errno);
 	struct hc_error *err = look_at_directory(directory);
 	if (err)
 		return err;

@@ -19,7 +19,8 @@
 
 static struct hc_error *cannot(const char *what, const struct hc_place *place, int errnum)
 {
-	return hc_error_os(errnum, "cannot %s %s", what, place->path);
+	return hc_error_create(HC_ERROR_ARGUMENT, "cannot %s %s: %s", what, place->path,
+			       strerror(errnum));
 }
 
 static struct hc_error *left_alone(const struct hc_place *place, const char *why)
