@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/advice.h"
 #include "cmd/render/unfinished.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -124,7 +125,7 @@ static void print_help(FILE *file)
 /** Print an error and give it up. */
 static int report(const char *path, struct hc_error *err)
 {
-	hc_print_message(path, err->message);
+	hc_print_error(path, err);
 	hc_error_destroy(err);
 	return EXIT_TROUBLE;
 }
@@ -172,8 +173,7 @@ static int run(struct hc_options *options)
 	hc_session_phase(&session, NULL);
 	hc_progress_destroy(hc_steal(session.progress));
 	if (err)
-		/* Where an argument is at fault, the core is not. */
-		return report(err->code == HC_ERROR_ARGUMENT ? NULL : options->core, err);
+		return report(options->core, err);
 	err = hc_output_finish(&session.out);
 	if (err)
 		return report(NULL, err);

@@ -133,6 +133,8 @@ static struct hc_error *create_named(struct hc_place *place, int *fd_ret)
 		int errnum = errno;
 		if (fd >= 0)
 			hc_unfinished_add(unfinished);
+		else if (unfinished->directory && errnum != EEXIST)
+			unlinkat(place->dir, unfinished->name, AT_REMOVEDIR);
 		hc_signals_release(&old);
 		if (fd < 0 && errnum != EEXIST)
 			return cannot("create", place, errnum);

@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/hex.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/select_options.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
