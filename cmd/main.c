@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 	reserve_standard_files();
 	setlocale(LC_CTYPE, "");
 	sigaction(SIGBUS, &action, NULL);
-	hc_signals_init();
+	hc_signals_init(hc_progress_abandon);
 	/* A limit on file sizes is an error of write(2), not a silent end. */
 	signal(SIGXFSZ, SIG_IGN);
 

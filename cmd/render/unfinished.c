@@ -18,6 +18,8 @@
 /** What a signal handler has to find has to be in a place that it knows. */
 static struct hc_unfinished *first;
 
+static void (*at_end_fn)(void);
+
 static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXCPU};
 
 #define NUM_SIGNALS (sizeof(signals) / sizeof(signals[0]))
@@ -79,6 +81,8 @@ static void on_signal(int signum)
 		return;
 	}
 	hc_unfinished_remove_all();
+	if (at_end_fn)
+		at_end_fn();
 	signal(signum, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, signum);
@@ -94,10 +98,11 @@ static void fill(sigset_t *set)
 		sigaddset(set, signals[i]);
 }
 
-void hc_signals_init(void)
+void hc_signals_init(void (*at_end)(void))
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
 
+	at_end_fn = at_end;
 	fill(&action.sa_mask);
 	for (size_t i = 0; i < NUM_SIGNALS; i++) {
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)

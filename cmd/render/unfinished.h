@@ -27,8 +27,12 @@ struct hc_unfinished {
 	struct hc_unfinished *next;
 };
 
-/** Handle the signals; once, by the main thread, before there are others. */
-void hc_signals_init(void);
+/**
+ * Handle the signals; once, by the main thread, before there are others.
+ *
+ * @param at_end called before the run ends, async-signal-safe; may be NULL
+ */
+void hc_signals_init(void (*at_end)(void));
 
 /** Hold the signals back until hc_signals_release(). Pairs may be nested. */
 void hc_signals_hold(sigset_t *old_ret);

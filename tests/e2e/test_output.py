@@ -1,6 +1,7 @@
 """What a run leaves on the disk: whole files or nothing, whatever ends it, and inputs as they were."""
 import os
 import pathlib
+import pty
 import re
 import resource
 import signal
@@ -58,8 +59,8 @@ def command(heapcore, core):
 
 def start(args, **options):
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBUGINFOD_URLS": "", **options.pop("env", {})}
-    return subprocess.Popen(list(map(str, args)), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment,
-                            **{"stdout": subprocess.PIPE, **options})
+    return subprocess.Popen(list(map(str, args)), stdin=subprocess.DEVNULL, env=environment,
+                            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
 
 
 def run(args, **options):
@@ -428,6 +429,25 @@ class TestInterrupted:
         process.stdout.close()
         assert process.stderr.read() == b"" and process.wait(60) == -signal.SIGPIPE
         assert not os.listdir(tmp_path)
+
+    def test_progress_ends_its_line(self, heapcore, core):
+        """The reader of stdout waits, so the writer does, and says so."""
+        screen, terminal = pty.openpty()
+        process = start([heapcore.path, "dump", core, "--state", "in-use"], stderr=terminal)
+        os.close(terminal)
+        said = b""
+        while b"writing" not in said:
+            said += os.read(screen, 1000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == -signal.SIGINT
+        process.stdout.close()
+        try:
+            while more := os.read(screen, 1000):
+                said += more
+        except OSError:  # EIO: nobody has the other end any more
+            pass
+        os.close(screen)
+        assert said.endswith(b" s\r\n")
 
     def test_reader_of_a_pipe_goes_away(self, heapcore, core, tmp_path):
         os.mkfifo(tmp_path / "pipe")

@@ -344,7 +344,7 @@ static int interrupt_child(int signum, bool held)
 		sigset_t old;
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(signum, SIG_DFL);
-		hc_signals_init();
+		hc_signals_init(NULL);
 		begin_directory("part", &directory);
 		begin("out", "part", &out);
 		if (held)
