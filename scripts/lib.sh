@@ -56,7 +56,7 @@ TABLE
 # newer one adds must not stop anybody's build.
 compiler_table() {
     cat <<'TABLE'
-gcc     10 12 14
+gcc     10 12 14 16
 clang   14
 TABLE
 }
