@@ -1,7 +1,7 @@
 /**
  * @file
  * The contract of an allocator back end. A new allocator is a new folder beside core/allocators/glibc/ and one
- * line in the table of allocator.c; no analyzer and no verb changes.
+ * line in the table of build.c; no analyzer and no verb changes.
  *
  * hc_heap_open() asks the back ends in table order. For each it calls
  *
