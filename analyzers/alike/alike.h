@@ -7,9 +7,9 @@
 #define HC_ANALYZERS_ALIKE_ALIKE_H
 
 #include "analyzers/alike/byte_profile.h"
-#include "analyzers/counts/histogram.h"
 #include "analyzers/alike/repeats.h"
 #include "analyzers/alike/template.h"
+#include "analyzers/count.h"
 
 /** Addresses of a set that are kept; beyond, an even sample of at least half as many is. */
 #define HC_COMMON_MAX_CHUNKS (1u << 20)

@@ -201,7 +201,7 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 /** Take the shapes that are frequent enough. Their texts stay in the table. */
 static struct hc_error *choose_shapes(struct run *run, const struct hc_top_texts *table)
 {
-	hc_cleanup_free struct hc_search_text *texts = NULL;
+	hc_cleanup_free struct hc_text_count *texts = NULL;
 	uint64_t least = ceil(run->chunks.num * HC_TEMPLATE_MIN_SHARE);
 	size_t num;
 	struct hc_error *err = hc_top_texts_list(table, HC_TEMPLATE_MAX_LINES, &texts, &num);
@@ -302,7 +302,7 @@ static struct hc_error *count_shapes(struct run *run)
 /**@{*/
 
 /** The look that nearly all values share, or "*". @return its size */
-static size_t mark_of(const struct hc_search_text *values, size_t num, uint64_t seen,
+static size_t mark_of(const struct hc_text_count *values, size_t num, uint64_t seen,
 		      char ret[MAX_PATTERN])
 {
 	char pattern[MAX_PATTERN];
@@ -323,7 +323,7 @@ static size_t mark_of(const struct hc_search_text *values, size_t num, uint64_t 
 
 /** Fill in a slot from the values of its atom. */
 static void fill_slot(struct hc_template_slot *slot, const struct hc_top_texts *table,
-		      const struct hc_search_text *values, size_t num)
+		      const struct hc_text_count *values, size_t num)
 {
 	slot->num_values = num < HC_TEMPLATE_MAX_VALUES ? num : HC_TEMPLATE_MAX_VALUES;
 	memcpy(slot->values, values, slot->num_values * sizeof(*values));
@@ -354,7 +354,7 @@ struct naming {
 static struct hc_error *write_atom(FILE *file, const struct hc_top_texts *table,
 				   struct naming *naming, struct hc_template_line *line)
 {
-	hc_cleanup_free struct hc_search_text *values = NULL;
+	hc_cleanup_free struct hc_text_count *values = NULL;
 	char mark[MAX_PATTERN];
 	size_t num;
 	struct hc_error *err = hc_top_texts_list(table, UINT64_MAX, &values, &num);

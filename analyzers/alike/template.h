@@ -16,7 +16,7 @@
 #define HC_ANALYZERS_ALIKE_TEMPLATE_H
 
 #include "analyzers/select/chunk_sample.h"
-#include "analyzers/search/search.h"
+#include "analyzers/texts/top_texts.h"
 
 /** Bytes of a chunk that are looked at, and lines in them. */
 #define HC_TEMPLATE_WINDOW 4096
@@ -46,7 +46,7 @@ struct hc_template_slot {
 	struct hc_bytes name; /**< the constant atom before it, when = or : stand between; else
 				 empty. In the core */
 	bool constant; /**< the mark is its most frequent value, which has HC_TEMPLATE_CONSTANT */
-	struct hc_search_text
+	struct hc_text_count
 		values[HC_TEMPLATE_MAX_VALUES]; /**< most frequent first; in the core */
 	size_t num_values;
 	uint64_t distinct; /**< values; a lower bound when not @ref exact */

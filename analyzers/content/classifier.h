@@ -17,9 +17,9 @@
 #ifndef HC_ANALYZERS_CONTENT_CLASSIFIER_H
 #define HC_ANALYZERS_CONTENT_CLASSIFIER_H
 
-#include "analyzers/counts/histogram.h"
-#include "analyzers/pattern/literal_set.h"
 #include "analyzers/content/signatures.h"
+#include "analyzers/pattern/literal_set.h"
+#include "core/heap/heap.h"
 
 #define HC_CLASSIFY_WINDOW 4096
 
@@ -73,22 +73,5 @@ struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 hc_class_id hc_class_values(const struct hc_classifier *classifier,
 			    struct hc_classifier_scratch *scratch, struct hc_bytes bytes,
 			    struct hc_bytes values[HC_MAX_ATTRIBUTES]);
-
-struct hc_class_count {
-	struct hc_count all;
-	struct hc_count leaked; /**< of these, definite or indirect */
-	uint64_t sample;        /**< user address of the chunk with the lowest address; 0: none */
-};
-
-struct hc_class_table {
-	struct hc_class_count classes[HC_MAX_CLASSES];
-	struct hc_count total;
-	bool has_leaked;
-};
-
-/** Count the classes of a selection (prepared; NULL: all in use), with process->jobs threads. */
-struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
-				 const struct hc_classifier *classifier,
-				 const struct hc_selection *selection, struct hc_class_table *ret);
 
 #endif

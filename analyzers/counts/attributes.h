@@ -12,7 +12,8 @@
 #define HC_ANALYZERS_COUNTS_ATTRIBUTES_H
 
 #include "analyzers/content/classifier.h"
-#include "analyzers/search/search.h"
+#include "analyzers/select/selection.h"
+#include "analyzers/texts/top_texts.h"
 
 /** Memory for the distinct values of one attribute, and for all normalised texts, bytes. */
 #define HC_ATTRIBUTE_BYTES (16u << 20)
@@ -26,7 +27,7 @@ struct hc_attribute_row {
 	uint64_t chunks;   /**< that have a value */
 	uint64_t distinct; /**< values; a lower bound when @ref exact is false */
 	bool exact;
-	struct hc_search_text *values; /**< most frequent first, then by text */
+	struct hc_text_count *values; /**< most frequent first, then by text */
 	size_t num_values;
 };
 

@@ -3,6 +3,7 @@
  * Kinds of growth: the histogram gives the sizes, one pass over the heap samples their chunks, and
  * the classes of the samples put sizes together.
  */
+#include "analyzers/counts/histogram.h"
 #include "analyzers/counts/growth.h"
 
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 #define HC_ANALYZERS_COUNTS_GROWTH_H
 
 #include "analyzers/content/classifier.h"
+#include "analyzers/count.h"
 #include "analyzers/types/types.h"
 
 /** Sizes that are looked at, and chunks of each. */

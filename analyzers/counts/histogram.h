@@ -9,11 +9,8 @@
 #ifndef HC_ANALYZERS_COUNTS_HISTOGRAM_H
 #define HC_ANALYZERS_COUNTS_HISTOGRAM_H
 
+#include "analyzers/count.h"
 #include "analyzers/select/selection.h"
-
-struct hc_count {
-	uint64_t chunks, bytes; /**< bytes: chunk sizes */
-};
 
 struct hc_histogram_row {
 	uint64_t min_size, max_size; /**< chunk sizes, inclusive; equal in an exact histogram */

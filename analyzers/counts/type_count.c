@@ -2,7 +2,7 @@
  * @file
  * Counting chunks by type: each thread has a table of all types, and the tables are added up.
  */
-#include "analyzers/types/types.h"
+#include "analyzers/counts/type_count.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"

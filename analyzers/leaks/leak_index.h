@@ -8,8 +8,11 @@
 #ifndef HC_ANALYZERS_LEAKS_LEAK_INDEX_H
 #define HC_ANALYZERS_LEAKS_LEAK_INDEX_H
 
+#include "analyzers/count.h"
+#include "analyzers/counts/histogram.h"
 #include "analyzers/leaks/leaks.h"
 #include "analyzers/reachability/trace.h"
+#include "analyzers/select/selection.h"
 
 #define HC_LEAK_CLASS_BITS 7
 

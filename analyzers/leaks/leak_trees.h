@@ -8,6 +8,7 @@
 #ifndef HC_ANALYZERS_LEAKS_LEAK_TREES_H
 #define HC_ANALYZERS_LEAKS_LEAK_TREES_H
 
+#include "analyzers/count.h"
 #include "analyzers/leaks/leak_index.h"
 #include "analyzers/leaks/leak_rows.h"
 

@@ -23,7 +23,9 @@
 #define HC_ANALYZERS_LEAKS_LEAKS_H
 
 #include "analyzers/content/classifier.h"
+#include "analyzers/count.h"
 #include "analyzers/reachability/reachability.h"
+#include "analyzers/select/selection.h"
 #include "analyzers/types/types.h"
 
 /** Chunks of one (size, class, root or indirect) within a group. */

@@ -18,6 +18,7 @@
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/search/search_groups.h"
 #include "analyzers/select/selection.h"
+#include "analyzers/texts/top_texts.h"
 
 /** What is searched. */
 enum hc_search_scope {
@@ -73,14 +74,6 @@ struct hc_search_options {
 	const struct hc_types *types;           /**< for HC_SEARCH_BY_TYPE */
 };
 
-/** A distinct text and how often it was seen. */
-struct hc_search_text {
-	const uint8_t *text; /**< in the core: valid as long as the process is open */
-	size_t size;         /**< bytes; a match may be long, so cut it for people */
-	uint64_t matches;
-	uint64_t error; /**< the true count is in [matches - error, matches]; 0: exact */
-};
-
 struct hc_search_result {
 	uint64_t matches;
 	uint64_t chunks, bytes; /**< chunks with a match and the sum of their chunk sizes */
@@ -91,7 +84,7 @@ struct hc_search_result {
 	uint64_t searched_mappings; /**< likewise; mappings with bytes in the core */
 	uint64_t limited; /**< subjects (of long ones: windows) with bytes given up at PCRE2's match
 			     limit */
-	struct hc_search_text *texts; /**< most frequent first, then by text */
+	struct hc_text_count *texts; /**< most frequent first, then by text */
 	size_t num_texts;
 	uint64_t distinct; /**< distinct texts seen; a lower bound when texts_exact is false */
 	bool texts_exact;

@@ -15,6 +15,7 @@
 #define HC_ANALYZERS_SEARCH_SEARCH_TASKS_H
 
 #include "analyzers/search/search.h"
+#include "analyzers/select/selection.h"
 
 /** Bytes of a slice or a window. */
 #define HC_SEARCH_TASK_BYTES (1u << 20)

@@ -54,38 +54,6 @@ struct hc_selection {
 void hc_selection_init(struct hc_selection *selection);
 void hc_selection_deinit(struct hc_selection *selection);
 
-/** Comma-separated names of hc_state. Replaces the default. */
-struct hc_error *hc_selection_parse_states(struct hc_selection *selection, const char *text);
-/** Comma-separated names of hc_reach. */
-struct hc_error *hc_selection_parse_reach(struct hc_selection *selection, const char *text);
-/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers with optional K, M, G (1024). "MIN" alone is exact. */
-struct hc_error *hc_selection_parse_size(struct hc_selection *selection, const char *text);
-struct hc_error *hc_selection_parse_request(struct hc_selection *selection, const char *text);
-/** "0", "1", … or "mmap". */
-struct hc_error *hc_selection_parse_arena(struct hc_selection *selection, const char *text);
-/**
- * "START" (the chunk that holds it) or "START-END" (user addresses, END exclusive), hexadecimal.
- */
-struct hc_error *hc_selection_parse_address(struct hc_selection *selection, const char *text);
-/**
- * The name of a class; may be given several times. Whether there is such a class is known at
- * hc_selection_prepare(), or hc_selection_check_classes(). @p text must outlive the selection.
- */
-struct hc_error *hc_selection_parse_class(struct hc_selection *selection, const char *text);
-/**
- * The name of a type, in which * and ? stand for any text and any character; may be given several
- * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
- * outlive the selection.
- */
-struct hc_error *hc_selection_parse_type(struct hc_selection *selection, const char *text);
-/** A PCRE2 pattern. */
-struct hc_error *hc_selection_parse_match(struct hc_selection *selection, const char *text);
-
-/** A byte count with optional K, M, G, T suffix (1024), for every option that takes one. */
-struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);
-/** An address: hexadecimal, with or without 0x. */
-struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret);
-
 /** Whether all classes that were named are in a set of signatures; else @ref HC_ERROR_ARGUMENT. */
 struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
 					    const struct hc_signatures *signatures);

@@ -300,7 +300,7 @@ const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table, s
 /** Most frequent first, then by text, the shorter of two first. */
 static int compare_texts(const void *a, const void *b)
 {
-	const struct hc_search_text *x = a, *y = b;
+	const struct hc_text_count *x = a, *y = b;
 
 	if (x->matches != y->matches)
 		return x->matches > y->matches ? -1 : 1;
@@ -313,15 +313,15 @@ static int compare_texts(const void *a, const void *b)
 }
 
 struct hc_error *hc_top_texts_list(const struct hc_top_texts *table, uint64_t top,
-				   struct hc_search_text **ret, size_t *num_ret)
+				   struct hc_text_count **ret, size_t *num_ret)
 {
 	size_t num = table->num_entries;
-	hc_cleanup_free struct hc_search_text *texts = calloc(num ? num : 1, sizeof(*texts));
+	hc_cleanup_free struct hc_text_count *texts = calloc(num ? num : 1, sizeof(*texts));
 
 	if (!texts)
 		return &hc_enomem;
 	for (size_t i = 0; i < num; i++) {
-		texts[i] = (struct hc_search_text){
+		texts[i] = (struct hc_text_count){
 			.text = table->entries[i].text,
 			.size = table->entries[i].size,
 			.matches = table->entries[i].count,
@@ -331,7 +331,7 @@ struct hc_error *hc_top_texts_list(const struct hc_top_texts *table, uint64_t to
 	qsort(texts, num, sizeof(*texts), compare_texts);
 	if (num > top) {
 		num = top;
-		struct hc_search_text *less = realloc(texts, (num ? num : 1) * sizeof(*less));
+		struct hc_text_count *less = realloc(texts, (num ? num : 1) * sizeof(*less));
 		if (less)
 			texts = less;
 	}

@@ -17,7 +17,16 @@
 #ifndef HC_ANALYZERS_TEXTS_TOP_TEXTS_H
 #define HC_ANALYZERS_TEXTS_TOP_TEXTS_H
 
-#include "analyzers/search/search.h"
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+
+/** A distinct text and how often it was seen. */
+struct hc_text_count {
+	const uint8_t *text; /**< in the core: valid as long as the process is open */
+	size_t size;         /**< bytes; a match may be long, so cut it for people */
+	uint64_t matches;
+	uint64_t error; /**< the true count is in [matches - error, matches]; 0: exact */
+};
 
 struct hc_top_entry {
 	const uint8_t *text; /**< owned only by a table that copies */
@@ -80,6 +89,6 @@ static inline bool hc_top_texts_full(const struct hc_top_texts *table)
  * @param[out] ret array, freed by the caller; the texts stay where they are
  */
 struct hc_error *hc_top_texts_list(const struct hc_top_texts *table, uint64_t top,
-				   struct hc_search_text **ret, size_t *num_ret);
+				   struct hc_text_count **ret, size_t *num_ret);
 
 #endif

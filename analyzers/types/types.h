@@ -26,8 +26,7 @@
 #ifndef HC_ANALYZERS_TYPES_TYPES_H
 #define HC_ANALYZERS_TYPES_TYPES_H
 
-#include "analyzers/select/selection.h"
-#include "analyzers/counts/histogram.h"
+#include "core/heap/heap.h"
 
 /** A type, or @ref HC_TYPE_NONE. Small numbers: hc_types_num() is their bound. */
 typedef uint32_t hc_type_id;
@@ -97,27 +96,5 @@ struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint
  * @return how many of them have it; 0 when there is none
  */
 size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret);
-
-/** Chunks of one type. */
-struct hc_type_count {
-	hc_type_id type;
-	struct hc_count all;
-	struct hc_count leaked; /**< of these, definite or indirect */
-	uint64_t sample;        /**< user address of the chunk with the lowest address */
-};
-
-struct hc_type_table {
-	struct hc_type_count *rows; /**< most bytes first, then by name; without HC_TYPE_NONE */
-	size_t num_rows;
-	struct hc_count total; /**< of the selection */
-	struct hc_count typed; /**< of these, with a type */
-	struct hc_count typed_leaked;
-	bool has_leaked;
-};
-
-/** Count the types of a selection (prepared; NULL: all in use), with process->jobs threads. */
-struct hc_error *hc_types_count(struct hc_types *types, const struct hc_heap *heap,
-				const struct hc_selection *selection, struct hc_type_table *ret);
-void hc_type_table_deinit(struct hc_type_table *table);
 
 #endif

@@ -6,9 +6,10 @@
 #ifndef HC_ANALYZERS_VERDICT_VERDICT_H
 #define HC_ANALYZERS_VERDICT_VERDICT_H
 
+#include "analyzers/alike/alike.h"
+#include "analyzers/count.h"
 #include "analyzers/counts/accounting.h"
 #include "analyzers/counts/arenas.h"
-#include "analyzers/alike/alike.h"
 #include "analyzers/counts/growth.h"
 #include "analyzers/leaks/leaks.h"
 #include "analyzers/types/types.h"

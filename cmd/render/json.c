@@ -2,6 +2,7 @@
  * @file
  * JSON with Jansson; see json.h.
  */
+#include "core/heap/heap.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/json.h"
 #include "cmd/render/units.h"

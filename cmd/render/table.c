@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/heap/heap.h"
 #include "cmd/render/csv.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"

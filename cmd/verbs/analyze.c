@@ -2,14 +2,15 @@
  * @file
  * heapcore analyze: the verdict, and what to look at next.
  */
+#include "cmd/select_options.h"
 #include "cmd/verbs/analyze.h"
 
 #include <stdlib.h>
 
-#include "cmd/verbs/common.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
+#include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
 
 struct own {

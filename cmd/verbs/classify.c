@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 #include "analyzers/counts/attributes.h"
-#include "cmd/show/mask.h"
+#include "analyzers/counts/class_count.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -184,7 +185,7 @@ static void fill_attributes(const struct hc_session *session, const struct hc_cl
 	}
 }
 
-static json_t *value_json(const struct hc_session *session, const struct hc_search_text *value,
+static json_t *value_json(const struct hc_session *session, const struct hc_text_count *value,
 			  uint64_t chunks)
 {
 	struct hc_bytes bytes = {value->text, value->size};

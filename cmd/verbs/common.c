@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "analyzers/verdict/verdict.h"
-#include "cmd/show/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -87,7 +87,7 @@ static json_t *slot_json(const struct hc_session *session, const struct hc_templ
 	json_t *values = json_array();
 
 	for (size_t i = 0; i < slot->num_values; i++) {
-		const struct hc_search_text *value = &slot->values[i];
+		const struct hc_text_count *value = &slot->values[i];
 		struct hc_bytes text = {value->text, value->size};
 
 		json_array_append_new(values,
@@ -305,7 +305,7 @@ static char *slot_text(const struct hc_session *session, const struct hc_templat
 		fprintf(file, "%s%s values, such as ", slot->exact ? "" : "more than ",
 			hc_unit_count(slot->distinct).text);
 	for (size_t i = 0; i < slot->num_values; i++) {
-		const struct hc_search_text *value = &slot->values[i];
+		const struct hc_text_count *value = &slot->values[i];
 		hc_cleanup_free char *text = hc_session_escape(
 			session, (struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
 

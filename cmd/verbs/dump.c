@@ -21,6 +21,7 @@
 #include "cmd/render/hex.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/select_options.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 

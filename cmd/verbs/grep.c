@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "analyzers/search/search.h"
-#include "cmd/verbs/hits.h"
+#include "cmd/select_options.h"
 #include "cmd/verb.h"
+#include "cmd/verbs/hits.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "analyzers/counts/histogram.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"

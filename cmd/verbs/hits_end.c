@@ -4,12 +4,12 @@
  */
 #include <inttypes.h>
 
-#include "cmd/verbs/hits.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/show/sample.h"
+#include "cmd/verbs/hits.h"
 #include "core/base/cleanup.h"
 
 /** Columns of a distinct text: a match may be as long as a chunk. */
@@ -34,7 +34,7 @@ static void fill_texts(struct hc_hits *hits, struct hc_table *table,
 	bool full = hits->session->options->content == HC_CONTENT_FULL;
 
 	for (size_t i = 0; i < result->num_texts; i++) {
-		const struct hc_search_text *row = &result->texts[i];
+		const struct hc_text_count *row = &result->texts[i];
 		struct hc_bytes bytes = {row->text, row->size};
 		hc_cleanup_free char *text = hc_hits_escape(hits, bytes, full ? 0 : MAX_TEXT, 0);
 		hc_cleanup_free char *quoted =

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "analyzers/counts/type_count.h"
 #include "analyzers/types/types.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 
 #include "analyzers/inspect/what.h"
-#include "cmd/show/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/select_options.h"
+#include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"

@@ -2,6 +2,8 @@
  * @file
  * The pipeline; see pipeline.h.
  */
+#include "analyzers/counts/class_count.h"
+#include "analyzers/counts/type_count.h"
 #include "pipeline.h"
 
 #include <stdio.h>
@@ -9,9 +11,9 @@
 
 #include "analyzers/inspect/damage.h"
 #include "analyzers/inspect/regions.h"
+#include "analyzers/inspect/what.h"
 #include "analyzers/search/search.h"
 #include "analyzers/verdict/verdict.h"
-#include "analyzers/inspect/what.h"
 #include "core/base/cleanup.h"
 
 /** One thread: what is found can be found again. A sysroot that is empty: a core's paths open no

@@ -2,6 +2,7 @@
  * @file
  * Content classes: what each accepts, what looks like it and is not, and samples.
  */
+#include "analyzers/counts/class_count.h"
 #include "tests/unit/fake_heap.h"
 
 #include <stdio.h>

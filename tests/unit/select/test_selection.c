@@ -2,6 +2,7 @@
  * @file
  * Selections: what the options take and refuse, and which chunks pass.
  */
+#include "cmd/select_options.h"
 #include "tests/unit/fake_classes.h"
 
 #include <stdio.h>
@@ -68,14 +69,14 @@ static void test_sizes(void **state)
 		struct hc_selection selection;
 
 		hc_selection_init(&selection);
-		assert_null(hc_selection_parse_size(&selection, good[i].text));
+		assert_null(hc_select_size(&selection, good[i].text));
 		assert_true(selection.has_size);
 		assert_int_equal(selection.min_usable, good[i].min);
 		assert_int_equal(selection.max_usable, good[i].max);
 		hc_selection_deinit(&selection);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_refused(hc_selection_parse_size, bad[i], "--size: ");
+		assert_refused(hc_select_size, bad[i], "--size: ");
 }
 
 static void test_names(void **state)
@@ -85,22 +86,22 @@ static void test_names(void **state)
 	(void)state;
 	hc_selection_init(&selection);
 	assert_int_equal(selection.states, 1u << HC_IN_USE);
-	assert_null(hc_selection_parse_states(&selection, "tcache,top"));
+	assert_null(hc_select_states(&selection, "tcache,top"));
 	assert_int_equal(selection.states, 1u << HC_TCACHE | 1u << HC_TOP);
-	assert_null(hc_selection_parse_reach(&selection, "indirect"));
+	assert_null(hc_select_reach(&selection, "indirect"));
 	assert_int_equal(selection.reaches, 1u << HC_INDIRECT);
 	assert_true(hc_selection_needs_reach(&selection));
-	assert_null(hc_selection_parse_class(&selection, "key"));
-	assert_null(hc_selection_parse_class(&selection, "json"));
+	assert_null(hc_select_class(&selection, "key"));
+	assert_null(hc_select_class(&selection, "json"));
 	assert_int_equal(selection.num_classes, 2);
 	hc_selection_deinit(&selection);
 
-	assert_refused(hc_selection_parse_states, "", "--state: ");
-	assert_refused(hc_selection_parse_states, "in-use,", "--state: ");
-	assert_refused(hc_selection_parse_states, "inuse", "--state: ");
-	assert_refused(hc_selection_parse_reach, "lost", "--reach: ");
-	assert_refused(hc_selection_parse_match, "a(b", "--match: ");
-	assert_refused(hc_selection_parse_request, "x", "--request: ");
+	assert_refused(hc_select_states, "", "--state: ");
+	assert_refused(hc_select_states, "in-use,", "--state: ");
+	assert_refused(hc_select_states, "inuse", "--state: ");
+	assert_refused(hc_select_reach, "lost", "--reach: ");
+	assert_refused(hc_select_match, "a(b", "--match: ");
+	assert_refused(hc_select_request, "x", "--request: ");
 }
 
 /** A name is known to be wrong once there are signatures. */
@@ -112,9 +113,9 @@ static void test_unknown_class(void **state)
 	(void)state;
 	assert_null(hc_signatures_create(NULL, 0, &signatures));
 	hc_selection_init(&selection);
-	assert_null(hc_selection_parse_class(&selection, "key"));
+	assert_null(hc_select_class(&selection, "key"));
 	assert_null(hc_selection_check_classes(&selection, signatures));
-	assert_null(hc_selection_parse_class(&selection, "keys"));
+	assert_null(hc_select_class(&selection, "keys"));
 	struct hc_error *err = hc_selection_check_classes(&selection, signatures);
 
 	assert_non_null(err);
@@ -123,8 +124,8 @@ static void test_unknown_class(void **state)
 	assert_non_null(strstr(err->message, "http-request, "));
 	hc_error_destroy(err);
 	for (unsigned i = selection.num_classes; i < HC_MAX_SELECTED_CLASSES; i++)
-		assert_null(hc_selection_parse_class(&selection, "key"));
-	err = hc_selection_parse_class(&selection, "key");
+		assert_null(hc_select_class(&selection, "key"));
+	err = hc_select_class(&selection, "key");
 	assert_non_null(err);
 	hc_error_destroy(err);
 	hc_selection_deinit(&selection);
@@ -137,29 +138,29 @@ static void test_arenas_and_addresses(void **state)
 
 	(void)state;
 	hc_selection_init(&selection);
-	assert_null(hc_selection_parse_arena(&selection, "mmap"));
+	assert_null(hc_select_arena(&selection, "mmap"));
 	assert_int_equal(selection.arena, HC_ARENA_MMAP);
-	assert_null(hc_selection_parse_arena(&selection, "12"));
+	assert_null(hc_select_arena(&selection, "12"));
 	assert_int_equal(selection.arena, 12);
-	assert_null(hc_selection_parse_address(&selection, "0x1000-FFff"));
+	assert_null(hc_select_address(&selection, "0x1000-FFff"));
 	assert_true(selection.has_range);
 	assert_int_equal(selection.start, 0x1000);
 	assert_int_equal(selection.end, 0xffff);
-	assert_null(hc_selection_parse_address(&selection, "ffffffffffffffff"));
+	assert_null(hc_select_address(&selection, "ffffffffffffffff"));
 	assert_true(selection.has_holder);
 	assert_int_equal(selection.holder, UINT64_MAX);
 	hc_selection_deinit(&selection);
 
-	assert_refused(hc_selection_parse_arena, "", "--arena: ");
-	assert_refused(hc_selection_parse_arena, "1K", "--arena: ");
-	assert_refused(hc_selection_parse_arena, "4294967295", "--arena: ");
-	assert_refused(hc_selection_parse_arena, "-1", "--arena: ");
-	assert_refused(hc_selection_parse_address, "", "--address: ");
-	assert_refused(hc_selection_parse_address, "0x", "--address: ");
-	assert_refused(hc_selection_parse_address, "12g", "--address: ");
-	assert_refused(hc_selection_parse_address, "2000-1000", "--address: ");
-	assert_refused(hc_selection_parse_address, "1000-", "--address: ");
-	assert_refused(hc_selection_parse_address, "10000000000000000", "--address: ");
+	assert_refused(hc_select_arena, "", "--arena: ");
+	assert_refused(hc_select_arena, "1K", "--arena: ");
+	assert_refused(hc_select_arena, "4294967295", "--arena: ");
+	assert_refused(hc_select_arena, "-1", "--arena: ");
+	assert_refused(hc_select_address, "", "--address: ");
+	assert_refused(hc_select_address, "0x", "--address: ");
+	assert_refused(hc_select_address, "12g", "--address: ");
+	assert_refused(hc_select_address, "2000-1000", "--address: ");
+	assert_refused(hc_select_address, "1000-", "--address: ");
+	assert_refused(hc_select_address, "10000000000000000", "--address: ");
 }
 
 /** Chunks of a made-up heap that a selection has, as a set of bits by index. */
@@ -203,35 +204,35 @@ static void test_filters(void **state)
 	hc_selection_init(&selection);
 
 	assert_int_equal(selected(&fake, &selection), 0x1b);
-	assert_null(hc_selection_parse_states(&selection, "tcache"));
+	assert_null(hc_select_states(&selection, "tcache"));
 	assert_int_equal(selected(&fake, &selection), 0x04);
-	assert_null(hc_selection_parse_size(&selection, "24"));
+	assert_null(hc_select_size(&selection, "24"));
 	assert_int_equal(selected(&fake, &selection), 0x01);
-	assert_null(hc_selection_parse_size(&selection, "40-"));
+	assert_null(hc_select_size(&selection, "40-"));
 	assert_int_equal(selected(&fake, &selection), 0x1a);
-	assert_null(hc_selection_parse_request(&selection, "50"));
+	assert_null(hc_select_request(&selection, "50"));
 	assert_int_equal(selected(&fake, &selection), 0x08);
-	assert_null(hc_selection_parse_arena(&selection, "mmap"));
+	assert_null(hc_select_arena(&selection, "mmap"));
 	assert_int_equal(selected(&fake, &selection), 0x10);
-	assert_null(hc_selection_parse_address(&selection, "20000030-20000080"));
+	assert_null(hc_select_address(&selection, "20000030-20000080"));
 	assert_int_equal(selected(&fake, &selection), 0x02);
-	assert_null(hc_selection_parse_class(&selection, "key"));
+	assert_null(hc_select_class(&selection, "key"));
 	assert_int_equal(selected(&fake, &selection), 0x02);
-	assert_null(hc_selection_parse_class(&selection, "redis-command"));
-	assert_null(hc_selection_parse_class(&selection, "zero"));
+	assert_null(hc_select_class(&selection, "redis-command"));
+	assert_null(hc_select_class(&selection, "zero"));
 	assert_int_equal(selected(&fake, &selection), 0x19);
-	assert_null(hc_selection_parse_match(&selection, "r:(\\d+):c"));
+	assert_null(hc_select_match(&selection, "r:(\\d+):c"));
 	assert_int_equal(selected(&fake, &selection), 0x0a);
-	assert_null(hc_selection_parse_match(&selection, "^user"));
-	assert_null(hc_selection_parse_class(&selection, "text"));
+	assert_null(hc_select_match(&selection, "^user"));
+	assert_null(hc_select_class(&selection, "text"));
 	assert_int_equal(selected(&fake, &selection), 0x00);
 
 	/* By reach: only chunks in use, and only once it is known. */
-	assert_null(hc_selection_parse_reach(&selection, "definite"));
+	assert_null(hc_select_reach(&selection, "definite"));
 	assert_int_equal(selected(&fake, &selection), 0x00);
 	fake.heap->reach_known = true;
-	assert_null(hc_selection_parse_reach(&selection, "definite"));
-	assert_null(hc_selection_parse_states(&selection, "in-use,tcache"));
+	assert_null(hc_select_reach(&selection, "definite"));
+	assert_null(hc_select_states(&selection, "in-use,tcache"));
 	assert_int_equal(selected(&fake, &selection), 0x1b);
 	fake_deinit(&fake);
 }
@@ -254,7 +255,7 @@ static void test_holder(void **state)
 
 		snprintf(text, sizeof(text), "%llx", (unsigned long long)address);
 		hc_selection_init(&selection);
-		assert_null(hc_selection_parse_address(&selection, text));
+		assert_null(hc_select_address(&selection, text));
 		unsigned set = selected(&fake, &selection);
 
 		assert_int_equal(__builtin_popcount(set), 1);

@@ -40,7 +40,7 @@ static unsigned skewed(uint32_t *seed)
 	return (uint64_t)a * b / NUM_TEXTS * (next_random(seed) % 4) / 4;
 }
 
-static unsigned number(const struct hc_search_text *item)
+static unsigned number(const struct hc_text_count *item)
 {
 	char digits[16] = "";
 
@@ -53,7 +53,7 @@ static void test_exact(void **state)
 {
 	struct hc_top_texts table;
 	uint64_t *counts = calloc(NUM_TEXTS, sizeof(*counts));
-	struct hc_search_text *list;
+	struct hc_text_count *list;
 	size_t num, distinct = 0;
 	uint32_t seed = 1;
 
@@ -98,7 +98,7 @@ static void test_summary(void **state)
 	struct hc_top_texts table;
 	uint64_t *counts = calloc(NUM_TEXTS, sizeof(*counts));
 	const uint64_t rounds = 200000;
-	struct hc_search_text *list;
+	struct hc_text_count *list;
 	size_t num, found = 0, frequent = 0;
 	uint64_t sum = 0;
 	uint32_t seed = 2;
@@ -141,7 +141,7 @@ static void test_summary(void **state)
 static void test_merge(void **state)
 {
 	struct hc_top_texts parts[2], all;
-	struct hc_search_text *list;
+	struct hc_text_count *list;
 	size_t num;
 	static const uint8_t empty[1], zeros[2], long_text[4096] = {1};
 
@@ -176,7 +176,7 @@ static void test_merge(void **state)
 static void test_copies(void **state)
 {
 	struct hc_top_texts table;
-	struct hc_search_text *list;
+	struct hc_text_count *list;
 	char buffer[16];
 	size_t num;
 
