@@ -71,13 +71,13 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 
 	for (unsigned i = 0; i < index->class_bits; i++)
 		if (class >> i & 1)
-			hc_plane_set(index->tracer, &index->classes[i], span, unit);
+			hc_plane_set(&index->tracer->layout, &index->classes[i], span, unit);
 }
 
 static struct hc_error *classify_stretch(void *ctx, unsigned worker, size_t task)
 {
 	struct classify_job *job = ctx;
-	const struct hc_stretch *stretch = &job->index->tracer->stretches[task];
+	const struct hc_stretch *stretch = &job->index->tracer->layout.stretches[task];
 	const struct hc_span *span = &job->index->heap->spans[stretch->span];
 
 	for (uint64_t i = stretch->from; i < stretch->to && i < span->num_blocks; i++) {
@@ -118,7 +118,7 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
-		err = hc_parallel_for(process->jobs, index->tracer->num_stretches, classify_stretch,
+		err = hc_parallel_for(process->jobs, index->tracer->layout.num_stretches, classify_stretch,
 				      &job);
 	for (unsigned i = 0; i < process->jobs; i++) {
 		possible.chunks += workers[i].possible.chunks;
@@ -163,7 +163,7 @@ struct hc_error *hc_leak_index_create(const struct hc_process *process, const st
 	/* HC_PASS_VISIT does not write to the heap. */
 	struct hc_error *err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
 	for (unsigned i = 0; !err && i < index->class_bits; i++)
-		err = hc_plane_init(index->tracer, &index->classes[i]);
+		err = hc_plane_init(&index->tracer->layout, &index->classes[i]);
 	if (!err)
 		err = count_root_sizes(index);
 	if (!err)

@@ -134,7 +134,7 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn, void *ctx)
 {
 	struct round round = {.tree = {.index = index}, .fn = fn, .ctx = ctx};
-	struct hc_error *err = hc_plane_init(index->tracer, &round.visited);
+	struct hc_error *err = hc_plane_init(&index->tracer->layout, &round.visited);
 
 	if (!err && index->selection)
 		err = hc_selection_scratch_create(index->selection, &round.scratch);

@@ -56,7 +56,7 @@ struct sweep {
 /** The blocks of a stretch; mmapped chunks have fewer blocks than plane words. */
 static struct hc_block *stretch_blocks(const struct sweep *sweep, size_t task, size_t *num_ret)
 {
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	uint64_t to = stretch->to < span->num_blocks ? stretch->to : span->num_blocks;
 
@@ -122,7 +122,7 @@ static void count_block(struct hc_reach_stats *stats, const struct hc_span *span
 static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 {
 	struct sweep *sweep = ctx;
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	size_t num;
 	const struct hc_block *blocks = stretch_blocks(sweep, task, &num);
@@ -135,7 +135,7 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->num_stretches, fn,
+	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches, fn,
 			       sweep);
 }
 /**@}*/

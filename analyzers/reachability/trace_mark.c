@@ -135,7 +135,7 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 		return false;
 	case HC_PASS_VISIT: {
 		uint64_t *word =
-			hc_plane_word(w->shared->tracer, w->shared->plane, span_index, unit);
+			hc_plane_word(&w->shared->tracer->layout, w->shared->plane, span_index, unit);
 		bool first = !has_bit(word, mask) && hc_trace_set_bit(word, mask);
 
 		if (first && w->shared->visit)
@@ -423,7 +423,7 @@ static void spill(struct hc_trace_worker *w)
 		uint64_t unit =
 			(w->stack[i] & HC_TRACE_OFFSET_MASK) >> w->heap->spans[span].unit_shift;
 
-		hc_trace_set_bit(hc_plane_word(shared->tracer, &shared->pending, span, unit),
+		hc_trace_set_bit(hc_plane_word(&shared->tracer->layout, &shared->pending, span, unit),
 				 UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
 	}
 	memmove(w->stack, w->stack + half, (w->depth - half) * sizeof(*w->stack));

@@ -1,7 +1,7 @@
 /**
  * @file
- * The contract of an allocator back end. A new allocator is a new folder beside core/allocators/glibc/ and one
- * line in the table of build.c; no analyzer and no verb changes.
+ * The contract of an allocator back end. A new allocator is a new folder beside
+ * core/allocators/glibc/ and one line in the table of build.c; no analyzer and no verb changes.
  *
  * hc_heap_open() asks the back ends in table order. For each it calls
  *
@@ -44,7 +44,7 @@
 #ifndef HC_CORE_HEAP_ALLOCATOR_H
 #define HC_CORE_HEAP_ALLOCATOR_H
 
-#include "core/heap/heap.h"
+#include "core/heap/build.h"
 
 struct hc_allocator {
 	const char *name; /**< "glibc malloc" */

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 
+#include "core/heap/build.h"
+
 #include "core/heap/allocator.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
