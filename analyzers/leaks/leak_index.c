@@ -29,9 +29,20 @@ static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
 /** How much rarer a size must be than the next smaller one to count as that with slack. */
 #define SLACK_RARITY 16
 
+/** The most that a chunk of any zone may be larger than asked for. */
+static uint64_t most_slack(const struct hc_heap *heap)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < heap->num_zones; i++)
+		if (heap->zones[i]->slack > most)
+			most = heap->zones[i]->slack;
+	return most;
+}
+
 uint64_t hc_leak_index_kind_size(const struct hc_leak_index *index, uint64_t size)
 {
-	uint64_t slack = index->heap->min_chunk - index->heap->alignment;
+	uint64_t slack = most_slack(index->heap);
 
 	if (slack && size > slack &&
 	    roots_of_size(index, size) * SLACK_RARITY <= roots_of_size(index, size - slack))
@@ -118,8 +129,8 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
-		err = hc_parallel_for(process->jobs, index->tracer->layout.num_stretches, classify_stretch,
-				      &job);
+		err = hc_parallel_for(process->jobs, index->tracer->layout.num_stretches,
+				      classify_stretch, &job);
 	for (unsigned i = 0; i < process->jobs; i++) {
 		possible.chunks += workers[i].possible.chunks;
 		possible.bytes += workers[i].possible.bytes;

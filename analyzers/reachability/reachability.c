@@ -108,14 +108,12 @@ static void count_block(struct hc_reach_stats *stats, const struct hc_span *span
 		uint64_t unit = first_unit + bit, later = block->start >> bit >> 1;
 		uint64_t next = later ? unit + 1 + __builtin_ctzll(later)
 				      : hc_span_next_start(span, unit + 1);
+		uint64_t end =
+			next < span->num_units ? hc_span_offset(span, next) : hc_span_limit(span);
 		unsigned kind = (block->b >> bit & 1) << 1 | (block->a >> bit & 1);
 
 		stats->kinds[kind].chunks++;
-		stats->kinds[kind].bytes +=
-			next < span->num_units
-				? (next - unit) << span->unit_shift
-				: span->end - (span->base + (unit << span->unit_shift)) +
-					  span->header;
+		stats->kinds[kind].bytes += end - hc_span_offset(span, unit);
 	}
 }
 
@@ -135,8 +133,8 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches, fn,
-			       sweep);
+	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches,
+			       fn, sweep);
 }
 /**@}*/
 

@@ -215,7 +215,8 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 	if (fn)
 		fn(ctx, span, unit);
 	w->stack[w->depth++] =
-		hc_trace_entry(span, unit << tracer->heap->spans[span].unit_shift) | HC_TRACE_SCAN;
+		hc_trace_entry(span, hc_span_offset(&tracer->heap->spans[span], unit)) |
+		HC_TRACE_SCAN;
 	hc_trace_drain(w);
 	shared->pending_sweep = true;
 	while (shared->spilled) {

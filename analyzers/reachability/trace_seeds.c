@@ -45,7 +45,8 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 	struct hc_block *block;
 
 	if (shared->pending_sweep) {
-		plane_word = &shared->pending.words[shared->tracer->layout.first_word[span_index] + index];
+		plane_word = &shared->pending
+				      .words[shared->tracer->layout.first_word[span_index] + index];
 		if (!__atomic_load_n(plane_word, __ATOMIC_RELAXED))
 			return 0;
 		return __atomic_exchange_n(plane_word, 0, __ATOMIC_RELAXED);
@@ -61,7 +62,9 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 				mine |= bits & -bits;
 		return mine;
 	case HC_SEED_UNREFERENCED:
-		plane_word = &shared->plane->words[shared->tracer->layout.first_word[span_index] + index];
+		plane_word =
+			&shared->plane
+				 ->words[shared->tracer->layout.first_word[span_index] + index];
 		bits &= ~block->a;
 		__atomic_fetch_or(plane_word, bits, __ATOMIC_RELAXED);
 		return bits;
@@ -83,7 +86,7 @@ static void seed_stretch(struct hc_trace_worker *w)
 			uint64_t unit = index * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits);
 
 			w->stack[w->depth++] =
-				hc_trace_entry(span_index, unit << span->unit_shift) |
+				hc_trace_entry(span_index, hc_span_offset(span, unit)) |
 				HC_TRACE_SCAN;
 		}
 	}

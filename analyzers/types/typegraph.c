@@ -188,7 +188,7 @@ static enum hc_fit find_fit(const struct hc_heap *heap, const struct hc_chunk *c
 	hc_chunk_request(heap, chunk, &min, &max);
 	if (layout->size > max)
 		return HC_FIT_NONE;
-	if (layout->open_ended || hc_heap_request_size(heap, layout->size) == chunk->size)
+	if (layout->open_ended || hc_chunk_request_size(chunk, layout->size) == chunk->size)
 		return HC_FIT_EXACT;
 	if (layout->size >= min)
 		return HC_FIT_SLACK;

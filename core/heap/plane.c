@@ -13,9 +13,7 @@
 /** Any unit of a span may be asked for, also behind the last at which a chunk may start. */
 static uint64_t span_words(const struct hc_span *span)
 {
-	uint64_t words = (span->end - span->base) / HC_UNITS_PER_BLOCK;
-
-	return (words >> span->unit_shift) + 1;
+	return hc_span_unit(span, span->end - span->base) / HC_UNITS_PER_BLOCK + 1;
 }
 
 static void cut(struct hc_plane_layout *layout, size_t num_spans)
