@@ -681,15 +681,14 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 {
 	const char *path, *name = hc_allocator_foreign(process, &path);
 	if (name)
-		return hc_error_create(
-			HC_ERROR_NO_ALLOCATOR,
-			"the program allocates with %s (%s), whose heap this version "
-			"can't read; analyze, maps, info, dump and grep --maps work",
-			name, path);
-	return hc_error_create(HC_ERROR_NO_ALLOCATOR,
-			       "no %s heap found in the core; analyze, maps, info, dump and "
-			       "grep --maps work",
-			       allocators[0]->name);
+		return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						      "the program allocates with %s (%s), whose "
+						      "heap this version can't read",
+						      name, path),
+				      HC_ABOUT_ALLOCATOR);
+	return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR, "no %s heap found in the core",
+					      allocators[0]->name),
+			      HC_ABOUT_ALLOCATOR);
 }
 
 /** Ask one allocator, and when it is at work have it walk its heap. */
