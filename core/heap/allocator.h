@@ -38,13 +38,12 @@
  *     is for private state; when the answer is no it must be NULL again.
  *
  *   walk(self)
- *     Called once, after a positive recognise(). Add the arenas (with hc_arena::backend set to
- *     self) to heap->arenas, behind those that are there, and every span with its start bits; the
- *     free bit may be set, with a code of hc_list in planes a and b, of chunks whose state is
- *     plain to see. Memory that is a chunk of another allocator is claimed with hc_heap_carve()
- *     before spans are laid over it. Whatever is damaged is left out, reported with
- *     hc_heap_add_inconsistency() or process->diag, and heap->partial is set: an error is reserved
- *     for lack of memory. The caller then seals the spans.
+ *     Called once, after a positive recognise(). Add the arenas with hc_heap_add_arenas(), and
+ *     every span with its start bits; the free bit may be set, with a code of hc_list in planes a
+ * and b, of chunks whose state is plain to see. Memory that is a chunk of another allocator is
+ * claimed with hc_heap_carve() before spans are laid over it. Whatever is damaged is left out,
+ * reported with hc_heap_add_inconsistency() or process->diag, and heap->partial is set: an error is
+ * reserved for lack of memory. The caller then seals the spans.
  *
  *   mark(self)
  *     Called after the last seal; addresses can be looked up, and spans don't move any more. Put

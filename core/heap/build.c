@@ -168,6 +168,24 @@ static void backend_destroy(struct hc_backend *backend)
 }
 /**@}*/
 
+struct hc_error *hc_heap_add_arenas(struct hc_backend *backend, size_t num, uint32_t *ret)
+{
+	struct hc_heap *heap = backend->heap;
+	size_t total;
+	if (__builtin_add_overflow(heap->num_arenas, num, &total) || total >= HC_ARENA_MMAP)
+		return hc_error_create(HC_ERROR_LIMIT, "the heap has too many arenas");
+	struct hc_arena *arenas =
+		reallocarray(heap->arenas, total ? total : 1, sizeof(*heap->arenas));
+	if (!arenas)
+		return &hc_enomem;
+	heap->arenas = arenas;
+	for (size_t i = heap->num_arenas; i < total; i++)
+		arenas[i] = (struct hc_arena){.backend = backend};
+	*ret = heap->num_arenas;
+	heap->num_arenas = total;
+	return NULL;
+}
+
 /** What spans have in their own cache line of what their zone says. */
 static void take_over_zone(struct hc_span *span)
 {

@@ -29,6 +29,9 @@ struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uin
 struct hc_error *hc_heap_add_zone(struct hc_backend *backend, const struct hc_zone *zone,
 				  const struct hc_zone **ret);
 
+/** Add @p num arenas, all zeroes but hc_arena::backend. @param[out] ret index of the first */
+struct hc_error *hc_heap_add_arenas(struct hc_backend *backend, size_t num, uint32_t *ret);
+
 /**
  * Add a span. Spans may come in any order; hc_heap_seal() sorts them.
  *

@@ -93,9 +93,13 @@ static inline void fake_zones(struct fake *fake)
 	assert_null(hc_heap_add_zone(fake->backend, &mmapped, &fake->mmapped));
 }
 
-/** @param root_size bytes of writable memory at FAKE_ROOTS */
-static inline void fake_init(struct fake *fake, unsigned word_size, unsigned jobs,
-			     uint64_t root_size)
+/**
+ * The process alone, without a heap.
+ *
+ * @param root_size bytes of writable memory at FAKE_ROOTS
+ */
+static inline void fake_init_process(struct fake *fake, unsigned word_size, unsigned jobs,
+				     uint64_t root_size)
 {
 	memset(fake, 0, sizeof(*fake));
 	hc_memory_init(&fake->process.memory, word_size);
@@ -106,13 +110,20 @@ static inline void fake_init(struct fake *fake, unsigned word_size, unsigned job
 	fake->process.jobs = jobs;
 	fake->process.threads.items = &fake->thread;
 	fake->process.threads.num = 1;
+	fake->root_size = root_size;
+	fake_area(fake, FAKE_ROOTS, root_size, HC_MAPPING_ANON, PF_R | PF_W);
+}
+
+/** The same with an empty heap, to be filled by hand. */
+static inline void fake_init(struct fake *fake, unsigned word_size, unsigned jobs,
+			     uint64_t root_size)
+{
+	fake_init_process(fake, word_size, jobs, root_size);
 	fake->heap = calloc(1, sizeof(*fake->heap));
 	assert_non_null(fake->heap);
 	fake->heap->process = &fake->process;
 	fake->heap->word_size = word_size;
 	fake_zones(fake);
-	fake->root_size = root_size;
-	fake_area(fake, FAKE_ROOTS, root_size, HC_MAPPING_ANON, PF_R | PF_W);
 }
 
 static inline void fake_deinit(struct fake *fake)
@@ -177,13 +188,13 @@ static inline void fake_store(struct fake *fake, uint64_t address, uint64_t valu
 {
 	uint64_t little = htole64(value);
 
-	memcpy(fake_at(fake, address), &little, fake->heap->word_size);
+	memcpy(fake_at(fake, address), &little, fake->machine.word_size);
 }
 
 /** Store root word number @p index. */
 static inline void fake_root(struct fake *fake, size_t index, uint64_t value)
 {
-	fake_store(fake, FAKE_ROOTS + index * fake->heap->word_size, value);
+	fake_store(fake, FAKE_ROOTS + index * fake->machine.word_size, value);
 }
 
 static inline enum hc_reach fake_reach(struct fake *fake, uint64_t address)

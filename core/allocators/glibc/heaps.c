@@ -356,10 +356,11 @@ static struct hc_error *walk_main_arena(struct glibc *g)
 struct hc_error *glibc_walk_arenas(struct glibc *g)
 {
 	struct hc_heap *heap = g->heap;
-	heap->arenas = calloc(g->num_arenas, sizeof(*heap->arenas));
-	if (!heap->arenas)
-		return &hc_enomem;
-	heap->num_arenas = g->num_arenas;
+	/* Numbers of arenas are the same here and in the model: this allocator comes first. */
+	uint32_t first;
+	struct hc_error *err = hc_heap_add_arenas(g->backend, g->num_arenas, &first);
+	if (err)
+		return err;
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		const struct glibc_arena *arena = &g->arenas[i];
 		heap->arenas[i] = (struct hc_arena){
@@ -373,8 +374,7 @@ struct hc_error *glibc_walk_arenas(struct glibc *g)
 			.top = arena->top ? arena->top + g->params.header : 0,
 			.attached_threads = arena->attached,
 		};
-		struct hc_error *err = arena->main ? walk_main_arena(g) : walk_thread_arena(g, i);
-		if (err)
+		if ((err = arena->main ? walk_main_arena(g) : walk_thread_arena(g, i)))
 			return err;
 	}
 	return NULL;
