@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/select_options.h"
 #include "cmd/verb.h"
-#include "core/cleanup.h"
-#include "core/parallel.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 
 enum common_id {
 	COMMON_EXE,
@@ -226,26 +227,26 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	switch ((enum selection_id)id) {
 	case SELECT_STATE:
 		options->states_given = true;
-		return hc_selection_parse_states(selection, value);
+		return hc_select_states(selection, value);
 	case SELECT_REACH:
-		return hc_selection_parse_reach(selection, value);
+		return hc_select_reach(selection, value);
 	case SELECT_LEAKED:
 		selection->reaches = HC_REACH_LEAKED;
 		return NULL;
 	case SELECT_SIZE:
-		return hc_selection_parse_size(selection, value);
+		return hc_select_size(selection, value);
 	case SELECT_REQUEST:
-		return hc_selection_parse_request(selection, value);
+		return hc_select_request(selection, value);
 	case SELECT_ARENA:
-		return hc_selection_parse_arena(selection, value);
+		return hc_select_arena(selection, value);
 	case SELECT_ADDRESS:
-		return hc_selection_parse_address(selection, value);
+		return hc_select_address(selection, value);
 	case SELECT_CLASS:
-		return hc_selection_parse_class(selection, value);
+		return hc_select_class(selection, value);
 	case SELECT_TYPE:
-		return hc_selection_parse_type(selection, value);
+		return hc_select_type(selection, value);
 	case SELECT_MATCH:
-		return hc_selection_parse_match(selection, value);
+		return hc_select_match(selection, value);
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}

@@ -11,8 +11,8 @@
 #ifndef HC_CMD_OPTIONS_H
 #define HC_CMD_OPTIONS_H
 
-#include "analyzers/literal_set.h"
-#include "analyzers/selection.h"
+#include "analyzers/pattern/literal_set.h"
+#include "analyzers/select/selection.h"
 #include "cmd/render/output.h"
 
 /** One option. A table of them ends with a row without a name. */

@@ -8,7 +8,7 @@
 #ifndef HC_CMD_VERB_H
 #define HC_CMD_VERB_H
 
-#include "cmd/open.h"
+#include "cmd/session.h"
 #include "cmd/options.h"
 
 struct hc_verb {

@@ -348,7 +348,7 @@ def probe_mount():
         except OSError as error:
             raise Missing(f"mount: {error.strerror}") from error
         if done.returncode:
-            raise Missing(words(done.stderr) or "mount failed")
+            raise Missing(words(done.stderr).split(". ")[0].replace(f" {folder}:", "") or "mount failed")
         subprocess.run(["umount", folder], check=True)
     return True, "one of 1 MiB was mounted"
 

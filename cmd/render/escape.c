@@ -9,7 +9,7 @@
 #include <wctype.h>
 
 #include "cmd/render/escape.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 /** Longest escaped form of one byte or character: a UTF-8 character, or \xNN. */
 #define MAX_PIECE 8

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#include "core/bytes.h"
+#include "core/base/bytes.h"
 
 enum {
 	HC_ESCAPE_UTF8 = 1,  /**< keep UTF-8; only where the reader's locale has it */

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "core/bytes.h"
+#include "core/base/bytes.h"
 
 #define HC_HEX_LINE 16
 

@@ -2,10 +2,11 @@
  * @file
  * JSON with Jansson; see json.h.
  */
+#include "core/heap/heap.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/json.h"
 #include "cmd/render/units.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 json_t *hc_json_number(uint64_t number)
 {

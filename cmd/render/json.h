@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "analyzers/histogram.h"
+#include "analyzers/count.h"
 #include "cmd/render/output.h"
 
 static inline void hc_json_decref(json_t **json)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/render/output.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 #define DEFAULT_WIDTH 80
 #define MIN_WIDTH 40

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 struct hc_output {
 	FILE *file;

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/heap/heap.h"
 #include "cmd/render/csv.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/units.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 /** A bar narrower than this says nothing; one wider says no more. */
 #define MIN_BAR 6

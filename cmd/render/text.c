@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cmd/render/text.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 #define FIELD_INDENT 16
 

@@ -25,7 +25,7 @@ import machine  # noqa: E402 (shared with the other test folders)
 
 TESTDATA = ROOT / "testdata"
 # What programs under test are given: a heap holds copies of it, and tests count what a heap holds.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent",
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/proc/nonexistent",
                "LC_ALL": "C"}
 # Some tests run several cores; the sanitized build is an order of magnitude slower.
 TIMEOUT = 300

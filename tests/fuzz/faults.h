@@ -9,7 +9,7 @@
 #ifndef HC_TESTS_FUZZ_FAULTS_H
 #define HC_TESTS_FUZZ_FAULTS_H
 
-#include "core/heap.h"
+#include "core/heap/heap.h"
 
 #define FAULTS_MAX_EDITS 64
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "analyzers/signature_test.h"
+#include "analyzers/content/signature_examples.h"
 
 static void on_example(void *ctx, const struct hc_class *signature,
 		       const struct hc_example *example, bool passed, const struct hc_class *got)

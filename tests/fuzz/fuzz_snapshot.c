@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "core/mapping.h"
+#include "core/process/mapping.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,22 +2,24 @@
  * @file
  * The pipeline; see pipeline.h.
  */
+#include "analyzers/counts/class_count.h"
+#include "analyzers/counts/type_count.h"
 #include "pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "analyzers/damage.h"
-#include "analyzers/regions.h"
-#include "analyzers/search.h"
-#include "analyzers/verdict.h"
-#include "analyzers/what.h"
-#include "core/cleanup.h"
+#include "analyzers/inspect/damage.h"
+#include "analyzers/inspect/regions.h"
+#include "analyzers/inspect/what.h"
+#include "analyzers/search/search.h"
+#include "analyzers/verdict/verdict.h"
+#include "core/base/cleanup.h"
 
 /** One thread: what is found can be found again. A sysroot that is empty: a core's paths open no
  * files. */
 static const struct hc_process_options process_options = {
-	.modules = {.sysroot = "/nonexistent"},
+	.modules = {.sysroot = "/proc/nonexistent"},
 	.decompress = {.tmpdir = "/tmp"},
 	.jobs = 1,
 };

@@ -7,7 +7,7 @@
 
 #include "tests/unit/fake_heap.h"
 
-#include "analyzers/classify.h"
+#include "analyzers/content/classifier.h"
 
 struct fake_classes {
 	struct hc_signatures *signatures;

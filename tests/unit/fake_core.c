@@ -3,7 +3,7 @@
  * Writing cores by hand. Offsets are spelled out here a second time, on purpose: a mistake in
  * machine.c must not be repeated by the file that it is tested with.
  */
-#include "fake_core.h"
+#include "tests/unit/fake_core.h"
 
 #include <elf.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * A process with a heap that a test makes up: fake memory, one root range, spans whose chunks the
  * test chooses.
  *
- * Built with the Building calls of core/heap.h, as an allocator back end would. Use: fake_init(),
+ * Built with the Building calls of core/heap/heap.h, as an allocator back end would. Use: fake_init(),
  * fake_span() for each span, fake_seal(), fake_store() for words, then analyzers, then
  * fake_deinit().
  */
@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "core/heap.h"
+#include "core/heap/heap.h"
 
 #define FAKE_ROOTS UINT64_C(0x10000000)
 #define FAKE_MAX_SPANS 16

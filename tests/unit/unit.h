@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /** The call succeeds; when not, its message is shown. */
 #define assert_ok(call)                                                                            \

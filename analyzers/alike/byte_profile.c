@@ -1,0 +1,425 @@
+/**
+ * @file
+ * The byte profile: a few thousand chunks, column by column.
+ */
+#include "analyzers/alike/byte_profile.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/cleanup.h"
+
+const char *hc_field_kind_name(enum hc_field_kind kind)
+{
+	static const char *const names[] = {
+		[HC_FIELD_ZERO] = "zero",       [HC_FIELD_CONSTANT] = "constant",
+		[HC_FIELD_POINTER] = "pointer", [HC_FIELD_TEXT] = "text",
+		[HC_FIELD_COUNTER] = "counter", [HC_FIELD_SMALL_INT] = "small-int",
+		[HC_FIELD_NOISE] = "noise",     [HC_FIELD_MIXED] = "mixed",
+	};
+	return names[kind];
+}
+
+struct run {
+	const struct hc_process *process;
+	const struct hc_heap *heap;
+	const struct hc_chunk_sample *sample;
+	struct hc_bytes *chunks; /* of one size, in the order of the sample */
+	size_t num;
+	uint64_t *values, *sorted; /* room for num */
+	uint64_t population;       /* chunks that the sample stands for */
+};
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/** @name The size */
+/**@{*/
+
+/** The most frequent of some sorted numbers. */
+static uint64_t mode(const uint64_t *sorted, size_t num, size_t *count_ret)
+{
+	uint64_t best = 0;
+	size_t most = 0;
+
+	for (size_t i = 0, from = 0; i < num; i++) {
+		if (sorted[i] != sorted[from])
+			from = i;
+		if (i - from + 1 > most) {
+			most = i - from + 1;
+			best = sorted[i];
+		}
+	}
+	*count_ret = most;
+	return best;
+}
+
+/** Collect the chunks of the most frequent usable size. @return whether there are enough */
+static bool collect(struct run *run, struct hc_byte_profile *profile)
+{
+	struct hc_chunk_subsample chunks;
+	struct hc_chunk chunk;
+	size_t num = 0, same;
+
+	hc_chunk_subsample_init(&chunks, run->sample, HC_PROFILE_MAX_CHUNKS);
+	for (size_t i = 0; i < chunks.num; i++)
+		if (hc_heap_chunk_at(run->heap, hc_chunk_subsample_at(&chunks, i), &chunk))
+			run->sorted[num++] = chunk.usable;
+	profile->looked = num;
+	qsort(run->sorted, num, sizeof(*run->sorted), compare_numbers);
+	uint64_t usable = mode(run->sorted, num, &same);
+	if (same < HC_PROFILE_MIN_CHUNKS || same < HC_PROFILE_MIN_SHARE * num)
+		return false;
+	profile->num_columns = usable < HC_PROFILE_MAX_BYTES ? usable : HC_PROFILE_MAX_BYTES;
+	for (size_t i = 0; i < chunks.num; i++) {
+		if (!hc_heap_chunk_at(run->heap, hc_chunk_subsample_at(&chunks, i), &chunk) ||
+		    chunk.usable != usable)
+			continue;
+		run->chunks[run->num] = hc_chunk_bytes(run->heap, &chunk);
+		/* A chunk that is cut short tells nothing about the rest. */
+		run->num += run->chunks[run->num].size >= profile->num_columns;
+	}
+	profile->usable = usable;
+	profile->chunks = run->num;
+	run->population = run->sample->offered;
+	return run->num >= HC_PROFILE_MIN_CHUNKS;
+}
+/**@}*/
+
+/** @name Bytes */
+/**@{*/
+
+/** @return entropy of the byte, bits */
+static double describe_column(const struct run *run, unsigned offset, struct hc_byte_column *ret)
+{
+	size_t counts[256] = {0};
+	double entropy = 0;
+
+	*ret = (struct hc_byte_column){0};
+	for (size_t i = 0; i < run->num; i++)
+		counts[run->chunks[i].data[offset]]++;
+	for (unsigned i = 0; i < 256; i++) {
+		double share = (double)counts[i] / run->num;
+
+		if (!counts[i])
+			continue;
+		ret->distinct++;
+		entropy -= share * log2(share);
+		if (share > ret->share) {
+			ret->share = share;
+			ret->value = i;
+		}
+	}
+	return entropy;
+}
+/**@}*/
+
+/** @name Fields */
+/**@{*/
+
+static bool agree(const struct run *run, size_t count)
+{
+	return count >= HC_PROFILE_SHARE * run->num;
+}
+
+/** A little-endian number of 2, 4 or 8 bytes. */
+static uint64_t load(const uint8_t *data, unsigned size)
+{
+	return size == 2 ? data[0] | (uint64_t)data[1] << 8 : hc_load_word(data, size);
+}
+
+static void load_values(struct run *run, unsigned offset, unsigned size)
+{
+	for (size_t i = 0; i < run->num; i++)
+		run->values[i] = load(run->chunks[i].data + offset, size);
+	memcpy(run->sorted, run->values, run->num * sizeof(*run->values));
+	qsort(run->sorted, run->num, sizeof(*run->sorted), compare_numbers);
+}
+
+static bool is_same(const struct run *run, struct hc_byte_field *field)
+{
+	size_t count;
+
+	field->value = mode(run->sorted, run->num, &count);
+	field->share = (double)count / run->num;
+	field->kind = field->value ? HC_FIELD_CONSTANT : HC_FIELD_ZERO;
+	return agree(run, count);
+}
+
+static uint64_t count_distinct(const struct run *run)
+{
+	uint64_t distinct = run->num > 0;
+
+	for (size_t i = 1; i < run->num; i++)
+		distinct += run->sorted[i] != run->sorted[i - 1];
+	return distinct;
+}
+
+/** Each mmapped chunk is a mapping of its own, and a program has many arenas. */
+static bool same_target(const struct hc_mapping *a, const struct hc_mapping *b)
+{
+	return a == b || (a && b && a->kind == b->kind && !a->path == !b->path &&
+			  (!a->path || strcmp(a->path, b->path) == 0));
+}
+
+/**
+ * The kind of mapping that most of some pointers lead to (a majority, if one has it: Boyer, Moore
+ * 1981), and their share.
+ */
+static void find_target(const struct run *run, struct hc_byte_field *field, size_t pointers)
+{
+	const struct hc_mappings *mappings = &run->process->mappings;
+	const struct hc_mapping *best = NULL;
+	size_t lead = 0, count = 0;
+
+	for (size_t i = 0; i < run->num; i++) {
+		const struct hc_mapping *target = hc_mappings_find(mappings, run->values[i]);
+
+		if (!target)
+			continue;
+		if (!lead)
+			best = target;
+		lead += same_target(target, best) ? 1 : -1;
+	}
+	for (size_t i = 0; i < run->num; i++)
+		count += best && same_target(hc_mappings_find(mappings, run->values[i]), best);
+	field->target = best;
+	field->target_share = pointers ? (double)count / pointers : 0;
+}
+
+/** Pointers or NULL, and not mostly NULL. Counts them in any case. */
+static bool is_pointer(const struct run *run, struct hc_byte_field *field)
+{
+	size_t nulls = 0, pointers = 0;
+
+	for (size_t i = 0; i < run->num; i++) {
+		nulls += !run->values[i];
+		pointers +=
+			run->values[i] && hc_mappings_find(&run->process->mappings, run->values[i]);
+	}
+	field->pointer_share = (double)pointers / run->num;
+	if (!pointers || !agree(run, nulls + pointers))
+		return false;
+	field->kind = HC_FIELD_POINTER;
+	field->share = (double)(nulls + pointers) / run->num;
+	field->null_share = (double)nulls / run->num;
+	find_target(run, field, pointers);
+	return true;
+}
+
+static bool is_text_byte(uint8_t c)
+{
+	return (c >= ' ' && c <= '~') || c == '\t' || c == '\n' || c == '\r';
+}
+
+/** At least three characters, then zeros to the end. */
+static bool is_text(const struct run *run, struct hc_byte_field *field)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->num; i++) {
+		const uint8_t *data = run->chunks[i].data + field->offset;
+		unsigned size = 0, end;
+
+		while (size < field->size && is_text_byte(data[size]))
+			size++;
+		for (end = size; end < field->size && !data[end]; end++)
+			;
+		count += end == field->size && size >= 3;
+	}
+	field->kind = HC_FIELD_TEXT;
+	field->share = (double)count / run->num;
+	return agree(run, count);
+}
+
+/** Numbers that lie close together and hardly repeat, or that rise with the address. */
+static bool is_counter(const struct run *run, struct hc_byte_field *field)
+{
+	uint64_t from = run->sorted[run->num / 40], to = run->sorted[run->num - 1 - run->num / 40];
+	uint64_t room = run->population > UINT64_MAX / 4 ? UINT64_MAX : run->population * 4;
+	size_t rising = 1;
+
+	for (size_t i = 1; i < run->num; i++)
+		rising += run->values[i] >= run->values[i - 1];
+	/* Of 16 bits there are too few values: they always lie close together. */
+	if (field->size < 4 || field->distinct < run->num / 4 || to - from > UINT32_MAX)
+		return false;
+	/* A constant above a counter is a field of its own. */
+	if (from >> 32 && from >> 32 == to >> 32)
+		return false;
+	if (!agree(run, rising) && (!agree(run, field->distinct) || to - from > room))
+		return false;
+	field->kind = HC_FIELD_COUNTER;
+	field->share = agree(run, rising) ? (double)rising / run->num : HC_PROFILE_SHARE;
+	field->min = from;
+	field->max = to;
+	return true;
+}
+
+/** Most of its bits are never used. */
+static bool is_small_int(const struct run *run, struct hc_byte_field *field)
+{
+	uint64_t limit = field->size > 2 ? 1 << 16 : 1 << 8;
+	size_t count = 0;
+
+	while (count < run->num && run->sorted[count] < limit)
+		count++;
+	if (!agree(run, count))
+		return false;
+	field->kind = HC_FIELD_SMALL_INT;
+	field->share = (double)count / run->num;
+	field->min = run->sorted[0];
+	field->max = run->sorted[count - 1];
+	return true;
+}
+
+static bool is_noise(const struct run *run, struct hc_byte_field *field, const double *entropy)
+{
+	if (run->num < HC_PROFILE_MIN_NOISE)
+		return false;
+	for (unsigned i = 0; i < field->size; i++)
+		if (entropy[field->offset + i] < HC_PROFILE_NOISE_BITS)
+			return false;
+	field->kind = HC_FIELD_NOISE;
+	field->share = 1;
+	return true;
+}
+
+/** Whether the kind of a field is found; when not, its halves are looked at. */
+static bool explain(struct run *run, struct hc_byte_field *field, const double *entropy)
+{
+	load_values(run, field->offset, field->size);
+	field->distinct = count_distinct(run);
+	if (is_same(run, field) && field->kind == HC_FIELD_ZERO)
+		return true;
+	if (field->size == run->heap->word_size && is_pointer(run, field))
+		return true;
+	double pointers =
+		field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
+	field->pointer_share = 0;
+	if (is_text(run, field) || is_same(run, field) || is_counter(run, field) ||
+	    is_small_int(run, field) || is_noise(run, field, entropy))
+		return true;
+	*field = (struct hc_byte_field){.offset = field->offset,
+					.size = field->size,
+					.kind = HC_FIELD_MIXED,
+					.share = 1,
+					.distinct = field->distinct,
+					.pointer_share = pointers};
+	return pointers > 0;
+}
+
+/** Whether two neighbours say the same and can be one. */
+static bool can_join(const struct hc_byte_field *a, const struct hc_byte_field *b)
+{
+	return a->kind == b->kind && !a->pointer_share && !b->pointer_share &&
+	       (a->kind == HC_FIELD_ZERO || a->kind == HC_FIELD_TEXT || a->kind == HC_FIELD_NOISE ||
+		a->kind == HC_FIELD_MIXED);
+}
+
+static void add_field(struct hc_byte_profile *profile, const struct hc_byte_field *field)
+{
+	struct hc_byte_field *last =
+		profile->num_fields ? &profile->fields[profile->num_fields - 1] : NULL;
+
+	if (!last || !can_join(last, field)) {
+		profile->fields[profile->num_fields++] = *field;
+		return;
+	}
+	last->size += field->size;
+	last->share = field->share < last->share ? field->share : last->share;
+	last->distinct = field->distinct > last->distinct ? field->distinct : last->distinct;
+}
+
+/**
+ * Describe [offset, offset + size) as one field, or as its halves when that explains any of them.
+ */
+static void describe_field(struct run *run, unsigned offset, unsigned size, const double *entropy,
+			   struct hc_byte_profile *profile)
+{
+	struct hc_byte_field field = {.offset = offset, .size = size};
+
+	if (explain(run, &field, entropy) || size == 2) {
+		add_field(profile, &field);
+		return;
+	}
+	if (size == 4) {
+		struct hc_byte_field halves[2] = {{.offset = offset, .size = 2},
+						  {.offset = offset + 2, .size = 2}};
+		bool low = explain(run, &halves[0], entropy);
+
+		if (!explain(run, &halves[1], entropy) && !low) {
+			add_field(profile, &field);
+			return;
+		}
+	}
+	describe_field(run, offset, size / 2, entropy, profile);
+	describe_field(run, offset + size / 2, size / 2, entropy, profile);
+}
+
+static void describe_fields(struct run *run, const double *entropy, struct hc_byte_profile *profile)
+{
+	unsigned word = run->heap->word_size;
+
+	for (unsigned offset = 0; offset + 4 <= profile->num_columns;) {
+		bool whole = offset % word == 0 && offset + word <= profile->num_columns;
+		unsigned size = whole ? word : 4;
+
+		describe_field(run, offset, size, entropy, profile);
+		offset += size;
+	}
+}
+/**@}*/
+
+static struct hc_error *describe(struct run *run, struct hc_byte_profile *profile)
+{
+	double entropy[HC_PROFILE_MAX_BYTES] = {0};
+
+	if (!collect(run, profile)) {
+		*profile = (struct hc_byte_profile){.looked = profile->looked};
+		return NULL;
+	}
+	profile->fields = calloc(profile->num_columns / 2 + 1, sizeof(*profile->fields));
+	if (!profile->fields)
+		return &hc_enomem;
+	for (unsigned i = 0; i < profile->num_columns; i++)
+		entropy[i] = describe_column(run, i, &profile->columns[i]);
+	describe_fields(run, entropy, profile);
+	return NULL;
+}
+
+struct hc_error *hc_byte_profile_run(const struct hc_process *process, const struct hc_heap *heap,
+				     const struct hc_chunk_sample *sample,
+				     struct hc_byte_profile *ret)
+{
+	hc_cleanup_free struct hc_bytes *chunks = calloc(HC_PROFILE_MAX_CHUNKS, sizeof(*chunks));
+	hc_cleanup_free uint64_t *values = calloc(HC_PROFILE_MAX_CHUNKS, sizeof(*values));
+	hc_cleanup_free uint64_t *sorted = calloc(HC_PROFILE_MAX_CHUNKS, sizeof(*sorted));
+	struct hc_byte_profile profile = {0};
+
+	if (!chunks || !values || !sorted)
+		return &hc_enomem;
+	struct run run = {.process = process,
+			  .heap = heap,
+			  .sample = sample,
+			  .chunks = chunks,
+			  .values = values,
+			  .sorted = sorted};
+	struct hc_error *err = describe(&run, &profile);
+	if (err) {
+		hc_byte_profile_deinit(&profile);
+		return err;
+	}
+	*ret = profile;
+	return NULL;
+}
+
+void hc_byte_profile_deinit(struct hc_byte_profile *profile)
+{
+	free(profile->fields);
+	*profile = (struct hc_byte_profile){0};
+}

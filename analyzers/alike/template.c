@@ -1,0 +1,485 @@
+/**
+ * @file
+ * Learning the template: shapes, then their values, from a few thousand chunks in the calling
+ * thread; then counting the lines of these shapes in all chunks, in parallel.
+ *
+ * A shape is written as text, so that the table of distinct texts (top_texts.h) can count it: the
+ * first atom that is not empty, normalised, a zero byte, and the separators.
+ */
+#include "analyzers/alike/template.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "analyzers/texts/tokens.h"
+#include "analyzers/texts/top_texts.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+
+#define MAX_PATTERN 64 /**< bytes of a normalised atom; longer ones are cut */
+#define MAX_SHAPE (MAX_PATTERN + 1 + HC_TEMPLATE_MAX_ATOMS)
+#define TASK_CHUNKS 64
+
+/** @name Normal forms */
+/**@{*/
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_hex(uint8_t c)
+{
+	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/** 8-4-4-4-12 hexadecimal digits (RFC 9562). */
+static bool is_uuid(struct hc_bytes atom)
+{
+	if (atom.size != 36)
+		return false;
+	for (size_t i = 0; i < atom.size; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? atom.data[i] != '-' : !is_hex(atom.data[i]))
+			return false;
+	}
+	return true;
+}
+
+/** At least eight hexadecimal digits, letters and digits among them. */
+static bool is_hex_number(struct hc_bytes atom)
+{
+	size_t digits = 0;
+
+	if (atom.size < 8)
+		return false;
+	for (size_t i = 0; i < atom.size; i++) {
+		if (!is_hex(atom.data[i]))
+			return false;
+		digits += is_digit(atom.data[i]);
+	}
+	return digits && digits < atom.size;
+}
+
+/** What an atom looks like: U, H, or itself with N for each run of digits. @return its size */
+static size_t normalise(struct hc_bytes atom, char ret[MAX_PATTERN])
+{
+	size_t size = 0;
+
+	if (is_uuid(atom) || is_hex_number(atom)) {
+		ret[0] = atom.size == 36 && is_uuid(atom) ? 'U' : 'H';
+		return 1;
+	}
+	for (size_t i = 0; i < atom.size && size < MAX_PATTERN; i++) {
+		if (!is_digit(atom.data[i]))
+			ret[size++] = atom.data[i];
+		else if (!i || !is_digit(atom.data[i - 1]))
+			ret[size++] = 'N';
+	}
+	return size;
+}
+/**@}*/
+
+/** @name Shapes */
+/**@{*/
+
+/** A line, cut. */
+struct cut_line {
+	struct hc_bytes atoms[HC_TEMPLATE_MAX_ATOMS];
+	size_t num_atoms;
+	char shape[MAX_SHAPE];
+	size_t shape_size;
+};
+
+static void cut(struct hc_bytes line, struct cut_line *ret)
+{
+	size_t first = 0;
+
+	ret->num_atoms = hc_atoms_of_line(line, ret->atoms, HC_TEMPLATE_MAX_ATOMS);
+	while (first + 1 < ret->num_atoms && !ret->atoms[first].size)
+		first++;
+	ret->shape_size = normalise(ret->atoms[first], ret->shape);
+	ret->shape[ret->shape_size++] = 0;
+	for (size_t i = 0; i + 1 < ret->num_atoms; i++)
+		ret->shape[ret->shape_size++] = ret->atoms[i].data[ret->atoms[i].size];
+}
+
+static struct hc_bytes shape_of(const struct cut_line *line)
+{
+	return (struct hc_bytes){(const uint8_t *)line->shape, line->shape_size};
+}
+
+/** The lines of a chunk, one after the other. */
+struct chunk_lines {
+	struct hc_lines lines;
+	size_t num;
+};
+
+static void open_chunk(const struct hc_process *process, const struct hc_heap *heap,
+		       uint64_t address, struct chunk_lines *ret)
+{
+	struct hc_bytes bytes = {0};
+	struct hc_chunk chunk;
+
+	if (hc_heap_chunk_at(heap, address, &chunk))
+		bytes = hc_chunk_bytes(heap, &chunk);
+	if (bytes.size > HC_TEMPLATE_WINDOW)
+		bytes.size = HC_TEMPLATE_WINDOW;
+	hc_lines_init(&ret->lines, bytes, &process->mappings, heap->word_size);
+	ret->num = 0;
+}
+
+static bool next_line(struct chunk_lines *lines, struct cut_line *ret)
+{
+	struct hc_bytes line;
+
+	if (lines->num == HC_TEMPLATE_MAX_CHUNK_LINES || !hc_lines_next(&lines->lines, &line))
+		return false;
+	lines->num++;
+	cut(line, ret);
+	return true;
+}
+/**@}*/
+
+/** A shape that many chunks have. */
+struct shape {
+	struct hc_bytes text; /* in the table of shapes */
+	size_t num_atoms;
+	char separators[HC_TEMPLATE_MAX_ATOMS];
+	struct hc_top_texts values[HC_TEMPLATE_MAX_ATOMS];
+	uint64_t lines, places; /* learned lines, and the sum of their numbers in their chunks */
+	uint64_t chunks;        /* counted */
+};
+
+struct run {
+	const struct hc_process *process;
+	const struct hc_heap *heap;
+	struct hc_chunk_subsample chunks; /* that this pass looks at */
+	struct shape *shapes;
+	size_t num_shapes;
+	uint64_t (*counts)[HC_TEMPLATE_MAX_LINES]; /* of each worker */
+};
+
+/** Index of a line's shape, or num_shapes. */
+static size_t find_shape(const struct run *run, const struct cut_line *line)
+{
+	size_t i = 0;
+
+	while (i < run->num_shapes &&
+	       (run->shapes[i].text.size != line->shape_size ||
+		memcmp(run->shapes[i].text.data, line->shape, line->shape_size) != 0))
+		i++;
+	return i;
+}
+
+/** @name Learning */
+/**@{*/
+
+/** Count shapes, each once a chunk: a chunk's table is added to that of all. */
+static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts *shapes)
+{
+	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts own;
+	struct hc_error *err = NULL;
+	struct chunk_lines lines;
+	struct cut_line line;
+
+	hc_top_texts_init(&own, HC_TEMPLATE_MAX_CHUNK_LINES * HC_TOP_TEXTS_PLACE_BYTES);
+	own.copies = true;
+	for (size_t i = 0; !err && i < run->chunks.num; i++) {
+		hc_top_texts_clear(&own);
+		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		while (!err && next_line(&lines, &line))
+			if (!hc_top_texts_find(&own, shape_of(&line)))
+				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
+		if (!err)
+			err = hc_top_texts_merge(shapes, &own);
+	}
+	return err;
+}
+
+/** Take the shapes that are frequent enough. Their texts stay in the table. */
+static struct hc_error *choose_shapes(struct run *run, const struct hc_top_texts *table)
+{
+	hc_cleanup_free struct hc_text_count *texts = NULL;
+	uint64_t least = ceil(run->chunks.num * HC_TEMPLATE_MIN_SHARE);
+	size_t num;
+	struct hc_error *err = hc_top_texts_list(table, HC_TEMPLATE_MAX_LINES, &texts, &num);
+
+	if (err)
+		return err;
+	if (least < HC_TEMPLATE_MIN_CHUNKS)
+		least = HC_TEMPLATE_MIN_CHUNKS;
+	run->shapes = calloc(HC_TEMPLATE_MAX_LINES, sizeof(*run->shapes));
+	if (!run->shapes)
+		return &hc_enomem;
+	for (size_t i = 0; i < num && texts[i].matches - texts[i].error >= least; i++) {
+		struct shape *shape = &run->shapes[run->num_shapes++];
+		const char *end = memchr(texts[i].text, 0, texts[i].size);
+
+		shape->text = (struct hc_bytes){texts[i].text, texts[i].size};
+		shape->num_atoms = (const char *)texts[i].text + texts[i].size - end;
+		memcpy(shape->separators, end + 1, shape->num_atoms - 1);
+		for (size_t k = 0; k < shape->num_atoms; k++)
+			hc_top_texts_init(&shape->values[k], HC_TEMPLATE_VALUE_BYTES);
+	}
+	return NULL;
+}
+
+static struct hc_error *learn_values(struct run *run)
+{
+	struct hc_error *err = NULL;
+	struct chunk_lines lines;
+	struct cut_line line;
+
+	for (size_t i = 0; !err && i < run->chunks.num; i++) {
+		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		while (!err && next_line(&lines, &line)) {
+			size_t found = find_shape(run, &line);
+
+			if (found == run->num_shapes)
+				continue;
+			struct shape *shape = &run->shapes[found];
+			shape->lines++;
+			shape->places += lines.num;
+			for (size_t k = 0; !err && k < line.num_atoms; k++)
+				err = hc_top_texts_add(&shape->values[k], line.atoms[k], 1, 0);
+		}
+	}
+	return err;
+}
+/**@}*/
+
+/** @name Counting */
+/**@{*/
+
+static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
+{
+	struct run *run = ctx;
+	size_t end = (task + 1) * TASK_CHUNKS;
+
+	struct chunk_lines lines;
+	struct cut_line line;
+
+	if (end > run->chunks.num)
+		end = run->chunks.num;
+	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
+		uint64_t seen = 0; /* bit per shape */
+
+		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		while (next_line(&lines, &line)) {
+			size_t found = find_shape(run, &line);
+
+			if (found < run->num_shapes && !(seen >> found & 1)) {
+				seen |= UINT64_C(1) << found;
+				run->counts[worker][found]++;
+			}
+		}
+	}
+	return NULL;
+}
+
+static struct hc_error *count_shapes(struct run *run)
+{
+	unsigned jobs = run->process->jobs;
+	size_t tasks = (run->chunks.num + TASK_CHUNKS - 1) / TASK_CHUNKS;
+	hc_cleanup_free uint64_t(*counts)[HC_TEMPLATE_MAX_LINES] = calloc(jobs, sizeof(*counts));
+
+	_Static_assert(HC_TEMPLATE_MAX_LINES <= 64, "a bit per shape must fit");
+	if (!counts)
+		return &hc_enomem;
+	run->counts = counts;
+	struct hc_error *err = hc_parallel_for(jobs, tasks, count_task, run);
+	run->counts = NULL;
+	for (unsigned i = 0; i < jobs; i++)
+		for (size_t k = 0; k < run->num_shapes; k++)
+			run->shapes[k].chunks += counts[i][k];
+	return err;
+}
+/**@}*/
+
+/** @name Writing it down */
+/**@{*/
+
+/** The look that nearly all values share, or "*". @return its size */
+static size_t mark_of(const struct hc_text_count *values, size_t num, uint64_t seen,
+		      char ret[MAX_PATTERN])
+{
+	char pattern[MAX_PATTERN];
+	uint64_t same = 0;
+	size_t size = num ? normalise((struct hc_bytes){values[0].text, values[0].size}, ret) : 0;
+
+	for (size_t i = 0; i < num; i++) {
+		struct hc_bytes value = {values[i].text, values[i].size};
+
+		if (normalise(value, pattern) == size && memcmp(pattern, ret, size) == 0)
+			same += values[i].matches;
+	}
+	if (size && same >= HC_TEMPLATE_CONSTANT * seen)
+		return size;
+	ret[0] = '*';
+	return 1;
+}
+
+/** Fill in a slot from the values of its atom. */
+static void fill_slot(struct hc_template_slot *slot, const struct hc_top_texts *table,
+		      const struct hc_text_count *values, size_t num)
+{
+	slot->num_values = num < HC_TEMPLATE_MAX_VALUES ? num : HC_TEMPLATE_MAX_VALUES;
+	memcpy(slot->values, values, slot->num_values * sizeof(*values));
+	slot->distinct = table->num_entries;
+	slot->exact = table->exact;
+	slot->seen = table->seen;
+}
+
+static void write_constant(FILE *file, struct hc_bytes value)
+{
+	bool cut_short = value.size > HC_TEMPLATE_MAX_CONSTANT;
+
+	fwrite(value.data, 1, cut_short ? HC_TEMPLATE_MAX_CONSTANT : value.size, file);
+	if (cut_short)
+		fputs("...", file);
+}
+
+/**
+ * What names the atom to come: the last one with text in it, if it is constant and = or : came
+ * after it.
+ */
+struct naming {
+	struct hc_bytes atom;
+	bool assigned;
+};
+
+/** Write one atom; one that varies becomes a slot. */
+static struct hc_error *write_atom(FILE *file, const struct hc_top_texts *table,
+				   struct naming *naming, struct hc_template_line *line)
+{
+	hc_cleanup_free struct hc_text_count *values = NULL;
+	char mark[MAX_PATTERN];
+	size_t num;
+	struct hc_error *err = hc_top_texts_list(table, UINT64_MAX, &values, &num);
+
+	if (err || !num)
+		return err;
+	struct hc_bytes first = {values[0].text, values[0].size};
+	bool constant = values[0].matches - values[0].error >= HC_TEMPLATE_CONSTANT * table->seen;
+	if (num > 1 || !table->exact) {
+		struct hc_template_slot *slot = &line->slots[line->num_slots++];
+
+		fflush(file);
+		*slot = (struct hc_template_slot){.offset = line->size, .constant = constant};
+		if (naming->assigned)
+			slot->name = naming->atom;
+		fill_slot(slot, table, values, num);
+	}
+	if (constant)
+		write_constant(file, first);
+	else
+		fwrite(mark, 1, mark_of(values, num, table->seen, mark), file);
+	if (!constant || first.size)
+		*naming = (struct naming){.atom = constant ? first : (struct hc_bytes){0}};
+	return NULL;
+}
+
+static struct hc_error *write_line(const struct shape *shape, struct hc_template_line *line)
+{
+	hc_cleanup_fclose FILE *file = open_memstream(&line->text, &line->size);
+	struct naming naming = {0};
+	struct hc_error *err = NULL;
+
+	line->slots = calloc(shape->num_atoms, sizeof(*line->slots));
+	if (!file || !line->slots)
+		return &hc_enomem;
+	line->chunks = shape->chunks;
+	for (size_t i = 0; !err && i < shape->num_atoms; i++) {
+		err = write_atom(file, &shape->values[i], &naming, line);
+		if (i + 1 == shape->num_atoms)
+			break;
+		fputc(shape->separators[i], file);
+		if (shape->separators[i] == '=' || shape->separators[i] == ':')
+			naming.assigned = true;
+	}
+	FILE *done = hc_steal(file);
+	if (fclose(done) && !err)
+		err = &hc_enomem;
+	return err;
+}
+
+/** By usual place: the mean number of the line in its chunk; then the more frequent first. */
+static int compare_shapes(const void *a, const void *b)
+{
+	const struct shape *x = a, *y = b;
+	double place_x = (double)x->places / x->lines, place_y = (double)y->places / y->lines;
+
+	if (place_x != place_y)
+		return place_x < place_y ? -1 : 1;
+	if (x->chunks != y->chunks)
+		return x->chunks > y->chunks ? -1 : 1;
+	int order = memcmp(x->text.data, y->text.data,
+			   x->text.size < y->text.size ? x->text.size : y->text.size);
+	return order ? order : (x->text.size > y->text.size) - (x->text.size < y->text.size);
+}
+
+static struct hc_error *write_lines(struct run *run, struct hc_template *template)
+{
+	struct hc_error *err = NULL;
+
+	template->lines = calloc(run->num_shapes + 1, sizeof(*template->lines));
+	if (!template->lines)
+		return &hc_enomem;
+	qsort(run->shapes, run->num_shapes, sizeof(*run->shapes), compare_shapes);
+	for (size_t i = 0; !err && i < run->num_shapes; i++)
+		err = write_line(&run->shapes[i], &template->lines[template->num_lines++]);
+	return err;
+}
+/**@}*/
+
+static struct hc_error *learn_and_count(struct run *run, const struct hc_chunk_sample *sample,
+					struct hc_top_texts *shapes, struct hc_template *template)
+{
+	struct hc_error *err;
+
+	hc_chunk_subsample_init(&run->chunks, sample, HC_TEMPLATE_LEARN_CHUNKS);
+	template->learned = run->chunks.num;
+	if ((err = learn_shapes(run, shapes)) || (err = choose_shapes(run, shapes)) ||
+	    (err = learn_values(run)))
+		return err;
+	hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_TEMPLATE_COUNT_BYTES,
+				      HC_TEMPLATE_WINDOW);
+	template->counted = run->chunks.num;
+	if (run->num_shapes && (err = count_shapes(run)))
+		return err;
+	return write_lines(run, template);
+}
+
+struct hc_error *hc_template_run(const struct hc_process *process, const struct hc_heap *heap,
+				 const struct hc_chunk_sample *sample, struct hc_template *ret)
+{
+	struct run run = {.process = process, .heap = heap};
+	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts shapes;
+	struct hc_template template = {0};
+
+	hc_top_texts_init(&shapes, HC_TEMPLATE_SHAPE_BYTES);
+	shapes.copies = true;
+	struct hc_error *err = learn_and_count(&run, sample, &shapes, &template);
+	for (size_t i = 0; i < run.num_shapes; i++)
+		for (size_t k = 0; k < run.shapes[i].num_atoms; k++)
+			hc_top_texts_deinit(&run.shapes[i].values[k]);
+	free(run.shapes);
+	if (err) {
+		hc_template_deinit(&template);
+		return err;
+	}
+	*ret = template;
+	return NULL;
+}
+
+void hc_template_deinit(struct hc_template *template)
+{
+	for (size_t i = 0; i < template->num_lines; i++) {
+		free(template->lines[i].text);
+		free(template->lines[i].slots);
+	}
+	free(template->lines);
+	*template = (struct hc_template){0};
+}

@@ -1,0 +1,14 @@
+/**
+ * @file
+ * How many chunks, and how many bytes they are: what every analyzer counts.
+ */
+#ifndef HC_ANALYZERS_COUNT_H
+#define HC_ANALYZERS_COUNT_H
+
+#include <stdint.h>
+
+struct hc_count {
+	uint64_t chunks, bytes; /**< bytes: chunk sizes */
+};
+
+#endif

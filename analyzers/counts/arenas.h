@@ -1,0 +1,34 @@
+/**
+ * @file
+ * One row per arena: what it got from the system and what it did with it.
+ */
+#ifndef HC_ANALYZERS_COUNTS_ARENAS_H
+#define HC_ANALYZERS_COUNTS_ARENAS_H
+
+#include "analyzers/counts/histogram.h"
+
+struct hc_arena_row {
+	const struct hc_arena *arena; /**< NULL for the row of mmapped chunks */
+	uint32_t index;               /**< HC_ARENA_MMAP for that row */
+	struct hc_count states[HC_NUM_STATES];
+	struct hc_count leaked; /**< when reach is known */
+	uint64_t system;        /**< bytes the allocator says it got */
+	uint64_t walked;        /**< bytes of its spans */
+	uint64_t free_bytes;   /**< as malloc_info counts: fast + rest (top and bins), tcache not */
+	uint64_t largest_free; /**< chunk size of the largest binned chunk */
+	/** 1 - largest_free / all binned bytes: 0 is one block, near 1 is confetti. */
+	double fragmentation;
+	uint64_t trimmable;   /**< bytes of whole free pages that malloc_trim(0) could give back */
+	uint32_t num_threads; /**< threads of the core that use it */
+};
+
+struct hc_arena_table {
+	struct hc_arena_row *rows;
+	size_t num_rows;
+};
+
+struct hc_error *hc_arenas_run(const struct hc_process *process, const struct hc_heap *heap,
+			       struct hc_arena_table *ret);
+void hc_arenas_deinit(struct hc_arena_table *table);
+
+#endif

@@ -1,0 +1,29 @@
+/**
+ * @file
+ * How many chunks of each content class.
+ */
+#ifndef HC_ANALYZERS_COUNTS_CLASS_COUNT_H
+#define HC_ANALYZERS_COUNTS_CLASS_COUNT_H
+
+#include "analyzers/content/classifier.h"
+#include "analyzers/count.h"
+#include "analyzers/select/selection.h"
+
+struct hc_class_count {
+	struct hc_count all;
+	struct hc_count leaked; /**< of these, definite or indirect */
+	uint64_t sample;        /**< user address of the chunk with the lowest address; 0: none */
+};
+
+struct hc_class_table {
+	struct hc_class_count classes[HC_MAX_CLASSES];
+	struct hc_count total;
+	bool has_leaked;
+};
+
+/** Count the classes of a selection (prepared; NULL: all in use), with process->jobs threads. */
+struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
+				 const struct hc_classifier *classifier,
+				 const struct hc_selection *selection, struct hc_class_table *ret);
+
+#endif

@@ -1,0 +1,319 @@
+/**
+ * @file
+ * Kinds of growth: the histogram gives the sizes, one pass over the heap samples their chunks, and
+ * the classes of the samples put sizes together.
+ */
+#include "analyzers/counts/histogram.h"
+#include "analyzers/counts/growth.h"
+
+#include <stdlib.h>
+
+#include "analyzers/select/chunk_sample.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+
+/** Share of a size's chunks that must be of a class for it to join other sizes. */
+#define MIN_JOINED 0.5
+
+/** One size. */
+struct row {
+	uint64_t size;
+	struct hc_count count;
+	struct hc_chunk_sample sample;
+	hc_class_id class;
+	double share;     /* of the sample that is of it */
+	uint64_t address; /* of the first such chunk */
+	hc_type_id type;
+	double type_share;
+};
+
+struct run {
+	const struct hc_heap *heap;
+	const struct hc_classifier *classifier;
+	const struct hc_types *types;           /* or NULL */
+	struct hc_classifier_scratch **scratch; /* of each worker */
+	struct row *rows;                       /* by size */
+	size_t num_rows;
+};
+
+/** @name Sizes */
+/**@{*/
+
+static int most_bytes(const void *a, const void *b)
+{
+	const struct hc_histogram_row *x = a, *y = b;
+
+	if (x->in_use.bytes != y->in_use.bytes)
+		return x->in_use.bytes < y->in_use.bytes ? 1 : -1;
+	return (x->min_size > y->min_size) - (x->min_size < y->min_size);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+/** The sizes that hold the most. */
+static struct hc_error *find_rows(const struct hc_selection *selection, struct run *run)
+{
+	struct hc_histogram histogram;
+	struct hc_error *err = hc_histogram_run(run->heap, selection, false, &histogram);
+
+	if (err)
+		return err;
+	size_t num =
+		histogram.num_rows < HC_GROWTH_MAX_SIZES ? histogram.num_rows : HC_GROWTH_MAX_SIZES;
+
+	if (num)
+		qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), most_bytes);
+	run->rows = calloc(num ? num : 1, sizeof(*run->rows));
+	if (!run->rows)
+		err = &hc_enomem;
+	for (size_t i = 0; !err && i < num; i++) {
+		struct row *row = &run->rows[run->num_rows++];
+
+		row->size = histogram.rows[i].min_size;
+		row->count = histogram.rows[i].in_use;
+		hc_chunk_sample_init(&row->sample, HC_GROWTH_SAMPLES);
+	}
+	if (run->num_rows)
+		qsort(run->rows, run->num_rows, sizeof(*run->rows), by_size);
+	hc_histogram_deinit(&histogram);
+	return err;
+}
+/**@}*/
+
+/** @name Classes */
+/**@{*/
+
+/** The row of a chunk; num_rows: none. */
+static size_t row_of(void *ctx, const struct hc_chunk *chunk)
+{
+	const struct run *run = ctx;
+	size_t low = 0, high = run->num_rows;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (run->rows[middle].size < chunk->size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < run->num_rows && run->rows[low].size == chunk->size ? low : run->num_rows;
+}
+
+static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
+{
+	struct run *run = ctx;
+	struct row *row = &run->rows[task];
+	uint64_t counts[HC_MAX_CLASSES] = {0}, first[HC_MAX_CLASSES] = {0};
+	hc_type_id types[HC_GROWTH_SAMPLES];
+	struct hc_chunk chunk;
+	size_t num = 0;
+
+	for (size_t i = 0; i < row->sample.num; i++) {
+		if (!hc_heap_chunk_at(run->heap, row->sample.addresses[i], &chunk))
+			continue;
+		hc_class_id class = hc_classify(run->classifier, run->scratch[worker],
+						hc_chunk_bytes(run->heap, &chunk));
+		if (!counts[class]++)
+			first[class] = chunk.address;
+		types[num++] = run->types ? hc_type_of(run->types, &chunk) : HC_TYPE_NONE;
+	}
+	row->class = HC_CLASS_OTHER;
+	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
+		row->class = counts[i] > counts[row->class] ? i : row->class;
+	row->address = first[row->class];
+	if (!num)
+		return NULL;
+	row->share = (double)counts[row->class] / num;
+	row->type_share = (double)hc_types_majority(types, num, &row->type) / num;
+	return NULL;
+}
+
+static struct hc_error *classify_rows(const struct hc_process *process, struct run *run)
+{
+	unsigned jobs = process->jobs;
+	struct hc_error *err = NULL;
+
+	run->scratch = calloc(jobs, sizeof(struct hc_classifier_scratch *));
+	if (!run->scratch)
+		return &hc_enomem;
+	for (unsigned i = 0; !err && i < jobs; i++)
+		err = hc_classifier_scratch_create(run->classifier, &run->scratch[i]);
+	if (!err)
+		err = hc_parallel_for(jobs, run->num_rows, classify_row, run);
+	for (unsigned i = 0; i < jobs; i++)
+		hc_classifier_scratch_destroy(run->scratch[i]);
+	free(run->scratch);
+	return err;
+}
+
+/** The samples of all rows are taken in one pass. */
+static struct hc_error *sample_rows(const struct hc_process *process,
+				    const struct hc_selection *selection, struct run *run)
+{
+	hc_cleanup_free struct hc_chunk_sample *samples =
+		calloc(run->num_rows ? run->num_rows : 1, sizeof(*samples));
+
+	if (!samples)
+		return &hc_enomem;
+	for (size_t i = 0; i < run->num_rows; i++)
+		samples[i] = run->rows[i].sample;
+	struct hc_error *err = hc_chunk_sample_sort(samples, run->num_rows, process, run->heap,
+						    selection, row_of, run);
+	for (size_t i = 0; i < run->num_rows; i++)
+		run->rows[i].sample = samples[i];
+	return err;
+}
+/**@}*/
+
+/** @name Kinds */
+/**@{*/
+
+static bool can_join(const struct run *run, const struct row *row)
+{
+	return row->share >= MIN_JOINED && hc_class_of(run->classifier, row->class)->textual;
+}
+
+/** A share of the sample, put in proportion to all chunks. */
+static uint64_t extrapolate(double share, const struct row *row)
+{
+	return share * row->count.chunks + 0.5;
+}
+
+static void add_row(struct hc_growth_kind *kind, const struct row *row)
+{
+	uint64_t chunks = extrapolate(row->share, row);
+
+	if (!kind->count.chunks) {
+		kind->size = row->size;
+		kind->class = row->class;
+		kind->sample = row->address;
+		kind->type = row->type;
+	}
+	if (kind->type != row->type)
+		kind->type = HC_TYPE_NONE;
+	if (kind->type == HC_TYPE_NONE)
+		kind->type_chunks = 0;
+	else
+		kind->type_chunks += extrapolate(row->type_share, row);
+	kind->max_size = row->size;
+	kind->count.chunks += row->count.chunks;
+	kind->count.bytes += row->count.bytes;
+	kind->class_count.chunks += chunks;
+	kind->class_count.bytes += chunks * row->size;
+}
+
+struct order {
+	struct hc_growth_kind kind;
+	size_t number; /* before they were sorted */
+};
+
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	if (x->kind.count.bytes != y->kind.count.bytes)
+		return x->kind.count.bytes < y->kind.count.bytes ? 1 : -1;
+	return (x->kind.size > y->kind.size) - (x->kind.size < y->kind.size);
+}
+
+/** Put the kinds in order; sizes go on leading to their own. */
+static void sort_kinds(struct order *order, struct hc_growth *growth)
+{
+	size_t places[HC_GROWTH_MAX_SIZES];
+
+	if (growth->num_kinds)
+		qsort(order, growth->num_kinds, sizeof(*order), compare_kinds);
+	for (size_t i = 0; i < growth->num_kinds; i++) {
+		growth->kinds[i] = order[i].kind;
+		places[order[i].number] = i;
+	}
+	for (size_t i = 0; i < growth->num_sizes; i++)
+		growth->sizes[i].kind = places[growth->sizes[i].kind];
+}
+
+static struct hc_error *make_kinds(const struct run *run, struct hc_growth *growth)
+{
+	hc_cleanup_free struct order *order = calloc(run->num_rows + 1, sizeof(*order));
+	size_t joined[HC_MAX_CLASSES]; /* kind of each textual class */
+
+	growth->kinds = calloc(run->num_rows + 1, sizeof(*growth->kinds));
+	growth->sizes = calloc(run->num_rows + 1, sizeof(*growth->sizes));
+	if (!order || !growth->kinds || !growth->sizes)
+		return &hc_enomem;
+	for (size_t i = 0; i < HC_MAX_CLASSES; i++)
+		joined[i] = SIZE_MAX;
+	for (size_t i = 0; i < run->num_rows; i++) {
+		const struct row *row = &run->rows[i];
+		bool joins = can_join(run, row);
+		size_t kind = joins && joined[row->class] != SIZE_MAX ? joined[row->class]
+								      : growth->num_kinds;
+
+		if (joins)
+			joined[row->class] = kind;
+		if (kind == growth->num_kinds)
+			order[growth->num_kinds++].number = kind;
+		add_row(&order[kind].kind, row);
+		growth->sizes[growth->num_sizes++] = (struct hc_growth_size){row->size, kind};
+	}
+	sort_kinds(order, growth);
+	return NULL;
+}
+/**@}*/
+
+struct hc_error *hc_growth_run(const struct hc_process *process, const struct hc_heap *heap,
+			       const struct hc_classifier *classifier, const struct hc_types *types,
+			       struct hc_growth *ret)
+{
+	struct run run = {.heap = heap, .classifier = classifier, .types = types};
+	struct hc_growth growth = {0};
+	struct hc_selection selection;
+
+	hc_selection_init(&selection);
+	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
+	struct hc_error *err = find_rows(&selection, &run);
+	if (!err)
+		err = sample_rows(process, &selection, &run);
+	if (!err)
+		err = classify_rows(process, &run);
+	if (!err)
+		err = make_kinds(&run, &growth);
+	for (size_t i = 0; i < run.num_rows; i++)
+		hc_chunk_sample_deinit(&run.rows[i].sample);
+	free(run.rows);
+	hc_selection_deinit(&selection);
+	if (err) {
+		hc_growth_deinit(&growth);
+		return err;
+	}
+	*ret = growth;
+	return NULL;
+}
+
+void hc_growth_deinit(struct hc_growth *growth)
+{
+	free(growth->kinds);
+	free(growth->sizes);
+	*growth = (struct hc_growth){0};
+}
+
+size_t hc_growth_kind_of(const struct hc_growth *growth, uint64_t size)
+{
+	size_t low = 0, high = growth->num_sizes;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (growth->sizes[middle].size < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < growth->num_sizes && growth->sizes[low].size == size ? growth->sizes[low].kind
+									  : growth->num_kinds;
+}

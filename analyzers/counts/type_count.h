@@ -1,0 +1,34 @@
+/**
+ * @file
+ * How many chunks of each type.
+ */
+#ifndef HC_ANALYZERS_COUNTS_TYPE_COUNT_H
+#define HC_ANALYZERS_COUNTS_TYPE_COUNT_H
+
+#include "analyzers/count.h"
+#include "analyzers/select/selection.h"
+#include "analyzers/types/types.h"
+
+/** Chunks of one type. */
+struct hc_type_count {
+	hc_type_id type;
+	struct hc_count all;
+	struct hc_count leaked; /**< of these, definite or indirect */
+	uint64_t sample;        /**< user address of the chunk with the lowest address */
+};
+
+struct hc_type_table {
+	struct hc_type_count *rows; /**< most bytes first, then by name; without HC_TYPE_NONE */
+	size_t num_rows;
+	struct hc_count total; /**< of the selection */
+	struct hc_count typed; /**< of these, with a type */
+	struct hc_count typed_leaked;
+	bool has_leaked;
+};
+
+/** Count the types of a selection (prepared; NULL: all in use), with process->jobs threads. */
+struct hc_error *hc_types_count(struct hc_types *types, const struct hc_heap *heap,
+				const struct hc_selection *selection, struct hc_type_table *ret);
+void hc_type_table_deinit(struct hc_type_table *table);
+
+#endif

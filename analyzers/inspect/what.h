@@ -1,0 +1,63 @@
+/**
+ * @file
+ * Everything known about one address: mapping, module and symbol, thread, arena, chunk, state,
+ * reachability, content, what it points to and who points to it.
+ */
+#ifndef HC_ANALYZERS_INSPECT_WHAT_H
+#define HC_ANALYZERS_INSPECT_WHAT_H
+
+#include "analyzers/content/classifier.h"
+#include "analyzers/reachability/reachability.h"
+
+/** Somebody who holds a pointer. */
+struct hc_referrer {
+	uint64_t address; /**< where the pointer is stored; 0 for a register */
+	uint64_t value;   /**< the pointer itself */
+	bool in_chunk;
+	struct hc_chunk chunk;            /**< the chunk that holds it, when in_chunk */
+	enum hc_root_kind root;           /**< else the kind of root */
+	const struct hc_thread *thread;   /**< of a register, stack or TLS */
+	const struct hc_mapping *mapping; /**< of a root range */
+	const char *detail;               /**< register name, or what a pin says; or NULL */
+	enum hc_heuristic heuristic;      /**< why an interior pointer counts as exact */
+};
+
+struct hc_what {
+	uint64_t address;
+	const struct hc_mapping *mapping; /**< NULL: not mapped */
+	const struct hc_module *module;
+	const char *symbol; /**< or NULL */
+	uint64_t symbol_offset;
+	const struct hc_thread *thread; /**< whose stack or TLS it is */
+	bool in_chunk;
+	struct hc_chunk chunk;
+	uint64_t request_min, request_max; /**< bytes */
+	const char *special;               /**< what hc_special or hc_pin say, or NULL */
+	hc_class_id class;                 /**< of the chunk; HC_CLASS_NONE outside of one */
+	struct hc_bytes sample;            /**< the part of @ref bytes that stands for it */
+	struct hc_bytes bytes;             /**< of the chunk, or the first few at the address */
+	/**
+	 * Who points into the chunk (other than itself), or to the address when it is in none:
+	 * registers and pins, then by address. At most @p max_referrers; chunks that are free hold
+	 * nothing.
+	 */
+	struct hc_referrer *referrers;
+	size_t num_referrers;
+	uint64_t total_referrers;
+	/** Chunks it points to, by offset, at most HC_WHAT_MAX_TARGETS. */
+	struct hc_target {
+		uint64_t offset, value;
+		struct hc_chunk chunk;
+	} *targets;
+	size_t num_targets;
+};
+
+#define HC_WHAT_MAX_TARGETS 64
+
+/** @param heap NULL: only what is known without one; then @p classifier may be NULL too */
+struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
+			     const struct hc_classifier *classifier, uint64_t address,
+			     size_t max_referrers, struct hc_what *ret);
+void hc_what_deinit(struct hc_what *what);
+
+#endif

@@ -1,0 +1,148 @@
+/**
+ * @file
+ * Visiting trees of lost chunks.
+ */
+#include "analyzers/leaks/leak_trees.h"
+
+#include <stdlib.h>
+
+struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class,
+				      struct hc_leak_class **ret)
+{
+	for (size_t i = 0; i < classes->num; i++) {
+		if (classes->items[i].class == class) {
+			*ret = &classes->items[i];
+			return NULL;
+		}
+	}
+	/* Emptied for each tree: unlike hc_array_reserve(), this never shrinks. */
+	if (classes->num == classes->capacity) {
+		size_t capacity = classes->capacity ? classes->capacity * 2 : 4;
+		struct hc_leak_class *items =
+			reallocarray(classes->items, capacity, sizeof(*items));
+
+		if (!items)
+			return &hc_enomem;
+		classes->items = items;
+		classes->capacity = capacity;
+	}
+	*ret = &classes->items[classes->num++];
+	**ret = (struct hc_leak_class){.class = class};
+	return NULL;
+}
+
+/**
+ * Whether a class says more about some chunks than another. Text does; of two kinds of text the one
+ * that is harder to mistake, which classes are in the order of: who asked, in a small chunk, says
+ * more than what was answered in a large one, and unlike sizes it is the same from tree to tree.
+ */
+static bool says_more(const struct hc_leak_index *index, const struct hc_leak_class *a,
+		      const struct hc_leak_class *b)
+{
+	bool a_textual = hc_class_of(index->classifier, a->class)->textual;
+	bool b_textual = hc_class_of(index->classifier, b->class)->textual;
+
+	if (a_textual != b_textual)
+		return a_textual;
+	if (!a_textual && a->count.bytes != b->count.bytes)
+		return a->count.bytes > b->count.bytes;
+	return hc_class_precedes(a->class, b->class);
+}
+
+const struct hc_leak_class *hc_leak_classes_best(const struct hc_leak_index *index,
+						 const struct hc_leak_classes *classes)
+{
+	const struct hc_leak_class *best = &classes->items[0];
+
+	for (size_t i = 1; i < classes->num; i++) {
+		if (says_more(index, &classes->items[i], best))
+			best = &classes->items[i];
+	}
+	return best;
+}
+
+struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
+{
+	return (struct hc_leak_look){
+		.root_size = hc_leak_index_kind_size(tree->index, tree->root.size),
+		.root_type = tree->index->types ? hc_type_of(tree->index->types, &tree->root)
+						: HC_TYPE_NONE,
+		.root_class = hc_leak_index_textual(tree->index, tree->root_class),
+		.content = hc_leak_index_textual(
+			tree->index, hc_leak_classes_best(tree->index, &tree->classes)->class),
+	};
+}
+
+static void visit_chunk(void *ctx, size_t span, uint64_t unit)
+{
+	struct hc_leak_tree *tree = ctx;
+	const struct hc_leak_index *index = tree->index;
+	struct hc_chunk chunk;
+
+	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
+	hc_class_id class = hc_leak_index_class(index, span, unit);
+	struct hc_leak_row row = {
+		.size = chunk.size,
+		.class = class,
+		.indirect = chunk.address != tree->root.address,
+		.count = {1, chunk.size},
+		.sample = chunk.address,
+	};
+	struct hc_leak_class *sum;
+
+	if (!tree->err)
+		tree->err = hc_leak_classes_find(&tree->classes, class, &sum);
+	if (!tree->err)
+		tree->err = hc_leak_rows_add(&tree->rows, 0, &row);
+	if (tree->err)
+		return;
+	sum->count.chunks++;
+	sum->count.bytes += chunk.size;
+	if (!sum->sample || chunk.address < sum->sample)
+		sum->sample = chunk.address;
+}
+
+/** A round over all trees. */
+struct round {
+	struct hc_leak_tree tree; /**< the current one */
+	struct hc_plane visited;
+	struct hc_selection_scratch *scratch;
+	hc_leak_tree_fn fn;
+	void *ctx;
+};
+
+static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
+{
+	struct round *round = ctx;
+	struct hc_leak_tree *tree = &round->tree;
+	const struct hc_leak_index *index = tree->index;
+
+	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &tree->root);
+	if (index->selection &&
+	    !hc_selection_has(index->selection, index->heap, &tree->root, round->scratch)) {
+		/* Not asked for, but what it reaches is not somebody else's. */
+		hc_tracer_visit(index->tracer, span, unit, &round->visited, NULL, NULL);
+		return NULL;
+	}
+	hc_leak_rows_clear(&tree->rows);
+	tree->classes.num = 0;
+	tree->root_class = hc_leak_index_class(index, span, unit);
+	hc_tracer_visit(index->tracer, span, unit, &round->visited, visit_chunk, tree);
+	return tree->err ? tree->err : round->fn(round->ctx, tree);
+}
+
+struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn, void *ctx)
+{
+	struct round round = {.tree = {.index = index}, .fn = fn, .ctx = ctx};
+	struct hc_error *err = hc_plane_init(index->tracer, &round.visited);
+
+	if (!err && index->selection)
+		err = hc_selection_scratch_create(index->selection, &round.scratch);
+	if (!err)
+		err = hc_leak_index_each_root(index, visit_tree, &round);
+	hc_selection_scratch_destroy(round.scratch);
+	hc_plane_deinit(&round.visited);
+	hc_leak_rows_deinit(&round.tree.rows);
+	free(round.tree.classes.items);
+	return err;
+}

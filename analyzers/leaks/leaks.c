@@ -1,0 +1,297 @@
+/**
+ * @file
+ * Leak groups.
+ *
+ * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes,
+ * a few bits a unit (leak_index.h). The second goes through the definite chunks in address order
+ * and visits what hangs below each and was not visited before (leak_trees.h); this is what "counted
+ * with the one at the lowest address" means, and it is sequential for that reason. The chunks of
+ * one tree are added up in a small table; at its end the tree's look is known and the table is
+ * added to that of its group. So memory grows with groups and their rows, not with chunks.
+ */
+#include "analyzers/leaks/leaks.h"
+
+#include <stdlib.h>
+
+#include "analyzers/leaks/leak_trees.h"
+
+/** A group while it is being added up. */
+struct draft {
+	struct hc_leak_look look;
+	struct hc_leak_group group;
+	struct hc_leak_classes classes;
+	uint8_t *arenas; /* a bit each, mmap the last */
+};
+
+static void draft_deinit(struct draft *draft)
+{
+	free(draft->classes.items);
+	free(draft->arenas);
+}
+
+struct drafts {
+	const struct hc_heap *heap;
+	struct draft *items;
+	size_t num, capacity;
+	uint32_t *slots; /* index plus one, by look; twice the capacity */
+	struct hc_leak_rows rows;
+};
+
+static size_t draft_slot(const struct drafts *drafts, const struct hc_leak_look *look)
+{
+	size_t mask = drafts->capacity * 2 - 1;
+	uint64_t key = look->root_size ^ (uint64_t)look->root_type << 24 ^
+		       (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56;
+	size_t slot = (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+
+	for (; drafts->slots[slot]; slot = (slot + 1) & mask) {
+		const struct hc_leak_look *other = &drafts->items[drafts->slots[slot] - 1].look;
+
+		if (hc_leak_look_equal(other, look))
+			break;
+	}
+	return slot;
+}
+
+static struct hc_error *grow_drafts(struct drafts *drafts)
+{
+	size_t capacity = drafts->capacity ? drafts->capacity * 2 : 32;
+	struct draft *items = reallocarray(drafts->items, capacity, sizeof(*items));
+
+	if (!items)
+		return &hc_enomem;
+	drafts->items = items;
+	uint32_t *slots = calloc(capacity * 2, sizeof(*slots));
+
+	if (!slots)
+		return &hc_enomem;
+	free(drafts->slots);
+	drafts->slots = slots;
+	drafts->capacity = capacity;
+	for (size_t i = 0; i < drafts->num; i++)
+		slots[draft_slot(drafts, &items[i].look)] = i + 1;
+	return NULL;
+}
+
+static struct hc_error *find_draft(struct drafts *drafts, const struct hc_leak_look *look,
+				   size_t *ret)
+{
+	if (drafts->num == drafts->capacity) {
+		struct hc_error *err = grow_drafts(drafts);
+
+		if (err)
+			return err;
+	}
+	size_t slot = draft_slot(drafts, look);
+
+	if (!drafts->slots[slot]) {
+		uint8_t *arenas = calloc(drafts->heap->num_arenas / 8 + 1, 1);
+
+		if (!arenas)
+			return &hc_enomem;
+		drafts->items[drafts->num] = (struct draft){.look = *look, .arenas = arenas};
+		drafts->slots[slot] = ++drafts->num;
+	}
+	*ret = drafts->slots[slot] - 1;
+	return NULL;
+}
+
+/** Add what a tree holds of each class. */
+static struct hc_error *add_classes(struct hc_leak_classes *sums, const struct hc_leak_tree *tree)
+{
+	for (size_t i = 0; i < tree->classes.num; i++) {
+		const struct hc_leak_class *more = &tree->classes.items[i];
+		struct hc_leak_class *sum;
+		struct hc_error *err = hc_leak_classes_find(sums, more->class, &sum);
+
+		if (err)
+			return err;
+		sum->count.chunks += more->count.chunks;
+		sum->count.bytes += more->count.bytes;
+		sum->roots += more->class == tree->root_class;
+		sum->roots_with++;
+		if (!sum->sample)
+			sum->sample = more->sample;
+	}
+	return NULL;
+}
+
+static void add_root(struct draft *draft, const struct hc_heap *heap,
+		     const struct hc_leak_tree *tree)
+{
+	size_t arena = tree->root.span->arena < heap->num_arenas ? tree->root.span->arena
+								 : heap->num_arenas;
+
+	if (!draft->group.roots.chunks)
+		draft->group.sample_root = tree->root.address;
+	draft->group.roots.chunks++;
+	draft->group.roots.bytes += tree->root.size;
+	if (!(draft->arenas[arena / 8] >> arena % 8 & 1)) {
+		draft->arenas[arena / 8] |= 1 << arena % 8;
+		draft->group.num_arenas++;
+	}
+}
+
+static struct hc_error *add_tree(void *ctx, const struct hc_leak_tree *tree)
+{
+	struct drafts *drafts = ctx;
+	struct hc_leak_look look = hc_leak_tree_look(tree);
+	struct hc_error *err;
+	size_t number;
+
+	err = find_draft(drafts, &look, &number);
+	if (err)
+		return err;
+	struct draft *draft = &drafts->items[number];
+
+	err = add_classes(&draft->classes, tree);
+	if (err)
+		return err;
+	add_root(draft, drafts->heap, tree);
+	for (size_t i = 0; !err && i < tree->rows.num; i++) {
+		const struct hc_leak_row *row = &tree->rows.items[i].row;
+
+		if (row->indirect) {
+			draft->group.below.chunks += row->count.chunks;
+			draft->group.below.bytes += row->count.bytes;
+		}
+		err = hc_leak_rows_add(&drafts->rows, number, row);
+	}
+	return err;
+}
+
+static uint64_t group_bytes(const struct hc_leak_group *group)
+{
+	return group->roots.bytes + group->below.bytes;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct hc_leak_group *x = a, *y = b;
+
+	if (group_bytes(x) != group_bytes(y))
+		return group_bytes(x) < group_bytes(y) ? 1 : -1;
+	return (x->sample_root > y->sample_root) - (x->sample_root < y->sample_root);
+}
+
+/** By group, then in the order of hc_leak_group::rows. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct hc_leak_rows_item *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	if (x->row.count.bytes != y->row.count.bytes)
+		return x->row.count.bytes < y->row.count.bytes ? 1 : -1;
+	if (x->row.size != y->row.size)
+		return x->row.size < y->row.size ? 1 : -1;
+	if (x->row.class != y->row.class)
+		return x->row.class < y->row.class ? -1 : 1;
+	return x->row.indirect - y->row.indirect;
+}
+
+static void choose_classes(const struct hc_leak_index *index, struct draft *draft)
+{
+	struct hc_leak_group *group = &draft->group;
+	const struct hc_leak_class *root = &draft->classes.items[0];
+	const struct hc_leak_class *best = hc_leak_classes_best(index, &draft->classes);
+
+	for (size_t i = 1; i < draft->classes.num; i++) {
+		const struct hc_leak_class *sum = &draft->classes.items[i];
+
+		if (sum->roots > root->roots ||
+		    (sum->roots == root->roots && hc_class_precedes(sum->class, root->class)))
+			root = sum;
+	}
+	group->root_size = draft->look.root_size;
+	group->root_class = root->class;
+	group->root_type = draft->look.root_type;
+	group->content = best->class;
+	group->content_count = best->count;
+	group->roots_with_content = best->roots_with;
+	group->sample_content = best->sample;
+}
+
+/** Hand the sorted rows of a group over. @param next first row that may belong to it; steps on */
+static struct hc_error *take_rows(const struct hc_leak_rows *table, size_t number, size_t *next,
+				  struct hc_leak_group *group)
+{
+	size_t from = *next;
+
+	while (*next < table->num && table->items[*next].group == number)
+		++*next;
+	group->rows = calloc(*next - from + 1, sizeof(*group->rows));
+	if (!group->rows)
+		return &hc_enomem;
+	for (size_t i = from; i < *next; i++)
+		group->rows[group->num_rows++] = table->items[i].row;
+	return NULL;
+}
+
+static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *leaks)
+{
+	struct hc_error *err = NULL;
+	size_t next = 0;
+
+	leaks->groups = calloc(drafts->num + 1, sizeof(*leaks->groups));
+	if (!leaks->groups)
+		return &hc_enomem;
+	if (drafts->rows.num)
+		qsort(drafts->rows.items, drafts->rows.num, sizeof(*drafts->rows.items),
+		      compare_rows);
+	for (size_t i = 0; !err && i < drafts->num; i++) {
+		struct hc_leak_group *group = &leaks->groups[leaks->num_groups++];
+
+		choose_classes(leaks->index, &drafts->items[i]);
+		*group = drafts->items[i].group;
+		leaks->definite.chunks += group->roots.chunks;
+		leaks->definite.bytes += group->roots.bytes;
+		leaks->indirect.chunks += group->below.chunks;
+		leaks->indirect.bytes += group->below.bytes;
+		err = take_rows(&drafts->rows, i, &next, group);
+	}
+	qsort(leaks->groups, leaks->num_groups, sizeof(*leaks->groups), compare_groups);
+	return err;
+}
+
+static struct hc_error *find_groups(struct hc_leaks *leaks)
+{
+	struct drafts drafts = {.heap = leaks->index->heap};
+	struct hc_error *err = hc_leak_trees_run(leaks->index, add_tree, &drafts);
+
+	if (!err)
+		err = finish_groups(&drafts, leaks);
+	for (size_t i = 0; i < drafts.num; i++)
+		draft_deinit(&drafts.items[i]);
+	free(drafts.items);
+	free(drafts.slots);
+	hc_leak_rows_deinit(&drafts.rows);
+	return err;
+}
+
+struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
+			      const struct hc_classifier *classifier, const struct hc_types *types,
+			      const struct hc_selection *selection, struct hc_leaks *ret)
+{
+	struct hc_leaks leaks = {0};
+	struct hc_error *err = hc_leak_index_create(process, heap, classifier, types, selection,
+						    &leaks.possible, &leaks.index);
+
+	if (!err)
+		err = find_groups(&leaks);
+	if (err) {
+		hc_leaks_deinit(&leaks);
+		return err;
+	}
+	*ret = leaks;
+	return NULL;
+}
+
+void hc_leaks_deinit(struct hc_leaks *leaks)
+{
+	for (size_t i = 0; i < leaks->num_groups; i++)
+		free(leaks->groups[i].rows);
+	free(leaks->groups);
+	hc_leak_index_destroy(leaks->index);
+	*leaks = (struct hc_leaks){0};
+}

@@ -1,0 +1,135 @@
+/**
+ * @file
+ * Interior pointers that mean the whole block.
+ *
+ * The four patterns are those that Memcheck documents for --leak-check-heuristics. It knows the
+ * size that the program asked for; a core only has the chunk, so that where a pattern is about the
+ * block's size, any request that malloc could have answered with this chunk will do.
+ */
+#include "analyzers/reachability/reachability.h"
+
+#include "core/base/bytes.h"
+
+/** Words that a rep of a pre-C++11 std::string has before its characters. */
+#define STRING_REP_WORDS 3
+/** Slots of a vtable that are searched for the address of code; the first ones may be null. */
+#define VTABLE_SLOTS 2
+
+const char *hc_heuristic_name(enum hc_heuristic heuristic)
+{
+	static const char *const names[HC_NUM_HEURISTICS] = {
+		[HC_HEURISTIC_NONE] = "none",
+		[HC_HEURISTIC_NEWARRAY] = "newarray",
+		[HC_HEURISTIC_MULTIPLE_INHERITANCE] = "multipleinheritance",
+		[HC_HEURISTIC_STDSTRING] = "stdstring",
+		[HC_HEURISTIC_LENGTH64] = "length64",
+	};
+
+	return names[heuristic];
+}
+
+/** Whether the program may have asked for @p size bytes. */
+static bool may_be_request(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t size)
+{
+	uint64_t min, max;
+
+	hc_chunk_request(heap, chunk, &min, &max);
+	return size >= min && size <= max;
+}
+
+/** "length, capacity, reference count, characters": the pointer is to the characters. */
+static bool is_string(const struct hc_heap *heap, const struct hc_chunk *chunk,
+		      struct hc_bytes bytes)
+{
+	unsigned word = heap->word_size;
+	uint64_t length, capacity, size;
+
+	if (bytes.size <= STRING_REP_WORDS * word)
+		return false;
+	length = hc_load_word(bytes.data, word);
+	capacity = hc_load_word(bytes.data + word, word);
+	return length <= capacity &&
+	       !__builtin_add_overflow(capacity, STRING_REP_WORDS * word + 1, &size) &&
+	       may_be_request(heap, chunk, size);
+}
+
+/** A 64-bit count of the bytes that follow it. */
+static bool is_length64(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			struct hc_bytes bytes)
+{
+	uint64_t size;
+
+	return bytes.size > sizeof(uint64_t) &&
+	       !__builtin_add_overflow(hc_load64(bytes.data), sizeof(uint64_t), &size) &&
+	       may_be_request(heap, chunk, size);
+}
+
+/** The number of elements, then the elements, all of one size. */
+static bool is_array(const struct hc_heap *heap, const struct hc_chunk *chunk,
+		     struct hc_bytes bytes)
+{
+	unsigned word = heap->word_size;
+	uint64_t count, min, max;
+
+	if (bytes.size <= word)
+		return false;
+	count = hc_load_word(bytes.data, word);
+	hc_chunk_request(heap, chunk, &min, &max);
+	if (!count || max < word || count > max - word)
+		return false;
+	/* The largest multiple of count that fits is a request in [min, max]? */
+	return (max - word) / count * count + word >= min;
+}
+
+/** A word that points to a table of code addresses in memory that a module can't write to. */
+static bool is_vtable_pointer(const struct hc_process *process, uint64_t value)
+{
+	const struct hc_mapping *table = hc_mappings_find(&process->mappings, value);
+	unsigned word = process->memory.word_size;
+
+	if (!table || table->kind != HC_MAPPING_RODATA || value % word)
+		return false;
+	for (unsigned i = 0; i < VTABLE_SLOTS; i++) {
+		const struct hc_mapping *code;
+		uint64_t slot;
+
+		if (!hc_memory_word(&process->memory, value + i * word, &slot))
+			return false;
+		code = hc_mappings_find(&process->mappings, slot);
+		if (code && code->kind == HC_MAPPING_TEXT)
+			return true;
+	}
+	return false;
+}
+
+/** A vtable pointer at the start of the object, and one at the start of the base class. */
+static bool is_base_class(const struct hc_process *process, struct hc_bytes bytes, uint64_t offset)
+{
+	unsigned word = process->memory.word_size;
+
+	return offset % word == 0 && offset <= bytes.size && bytes.size - offset >= word &&
+	       is_vtable_pointer(process, hc_load_word(bytes.data, word)) &&
+	       is_vtable_pointer(process, hc_load_word(bytes.data + offset, word));
+}
+
+enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
+				     const struct hc_chunk *chunk, uint64_t address)
+{
+	uint64_t offset = address - chunk->address;
+	struct hc_bytes bytes;
+
+	if (!offset || offset >= chunk->usable)
+		return HC_HEURISTIC_NONE;
+	bytes = hc_chunk_bytes(heap, chunk);
+	if (bytes.size < heap->word_size)
+		return HC_HEURISTIC_NONE;
+	if (offset == STRING_REP_WORDS * heap->word_size && is_string(heap, chunk, bytes))
+		return HC_HEURISTIC_STDSTRING;
+	if (offset == sizeof(uint64_t) && is_length64(heap, chunk, bytes))
+		return HC_HEURISTIC_LENGTH64;
+	if (offset == heap->word_size && is_array(heap, chunk, bytes))
+		return HC_HEURISTIC_NEWARRAY;
+	if (is_base_class(process, bytes, offset))
+		return HC_HEURISTIC_MULTIPLE_INHERITANCE;
+	return HC_HEURISTIC_NONE;
+}

@@ -1,0 +1,88 @@
+/**
+ * @file
+ * Reachability: which chunks in use can still be reached by the program.
+ *
+ * Roots are registers of all threads, the live part of all stacks, TLS, writable data of all
+ * modules, and every other writable byte that is not a chunk. Free chunks, the allocator's
+ * bookkeeping and stacks of exited threads are neither roots nor leaks. The result is written into
+ * the heap model (planes a and b, hc_heap::reach_known); see the top of reachability.c for the
+ * algorithm.
+ *
+ * The four kinds are those of Memcheck (definitely, indirectly, possibly lost, still reachable),
+ * with one deliberate choice in each set of lost chunks that point to each other in a cycle that
+ * nothing else points to: exactly one of them is definite.
+ */
+#ifndef HC_ANALYZERS_REACHABILITY_REACHABILITY_H
+#define HC_ANALYZERS_REACHABILITY_REACHABILITY_H
+
+#include "core/heap/heap.h"
+
+/**
+ * Interior pointers that compilers and libraries make on purpose and that count as pointers to the
+ * start.
+ */
+enum hc_heuristic {
+	HC_HEURISTIC_NONE,
+	HC_HEURISTIC_NEWARRAY, /**< new T[n] of a class with a destructor: a count, then the array
+				*/
+	HC_HEURISTIC_MULTIPLE_INHERITANCE, /**< a base class at an offset: vtable pointers at both
+					    */
+	HC_HEURISTIC_STDSTRING, /**< pre-C++11 std::string: length, capacity, refcount, then
+				   characters */
+	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
+				 */
+	HC_NUM_HEURISTICS
+};
+
+const char *hc_heuristic_name(enum hc_heuristic heuristic);
+
+/** Why an interior pointer to @p chunk at @p address counts as one to its start, or NONE. */
+enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
+				     const struct hc_chunk *chunk, uint64_t address);
+
+enum hc_root_kind {
+	HC_ROOT_REGISTER,
+	HC_ROOT_STACK,
+	HC_ROOT_TLS,
+	HC_ROOT_DATA,  /**< writable data and bss of a module */
+	HC_ROOT_OTHER, /**< every other writable byte that is no chunk */
+	HC_ROOT_PIN,   /**< held by the C library, see hc_pin */
+	HC_NUM_ROOT_KINDS
+};
+
+const char *hc_root_kind_name(enum hc_root_kind kind);
+
+/** A range of memory whose words are roots. Registers and pins are not ranges. */
+struct hc_root {
+	uint64_t start, end; /**< addresses */
+	enum hc_root_kind kind;
+	const struct hc_thread *thread; /**< of a stack or TLS; else NULL */
+	const struct hc_mapping *mapping;
+};
+
+/** The root ranges, by address, disjoint. @param[out] ret array, freed by the caller */
+struct hc_error *hc_roots_collect(const struct hc_process *process, const struct hc_heap *heap,
+				  struct hc_root **ret, size_t *num_ret);
+
+struct hc_reach_stats {
+	struct {
+		uint64_t chunks, bytes; /**< bytes: chunk sizes */
+	} kinds[HC_NUM_REACH];
+	uint64_t words_seen;                   /**< words looked at in roots and chunks */
+	uint64_t pointers_seen;                /**< of these, pointers into a chunk in use */
+	uint64_t pointers_interior;            /**< of these, not to a start and in no heuristic */
+	uint64_t heuristic[HC_NUM_HEURISTICS]; /**< interior pointers that counted as exact */
+	uint64_t root_bytes;                   /**< bytes of roots searched */
+	uint64_t root_bytes_missing; /**< bytes of roots that the core lacks: results may call live
+					chunks lost */
+	uint64_t cycles;             /**< lost cycles in which one chunk was chosen */
+};
+
+/**
+ * Mark the heap with process->jobs threads. A second call does the work again, with the same
+ * result.
+ */
+struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
+				     struct hc_reach_stats *ret);
+
+#endif

@@ -1,0 +1,304 @@
+/**
+ * @file
+ * Tracing engine: set-up and runs. The algorithm is at the top of trace_mark.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzers/reachability/trace_worker.h"
+#include "core/base/parallel.h"
+
+enum {
+	STRETCH_WORDS = 4096, /* plane words of a sweep task: 4 MiB of a heap with 16-byte units */
+	ROOT_TASK_BYTES = 1 << 20,
+};
+
+/** @name Set-up */
+/**@{*/
+
+struct hc_error *hc_plane_init(const struct hc_tracer *tracer, struct hc_plane *ret)
+{
+	uint64_t *words = calloc(tracer->num_words ? tracer->num_words : 1, sizeof(*words));
+
+	if (!words)
+		return &hc_enomem;
+	ret->words = words;
+	return NULL;
+}
+
+void hc_plane_deinit(struct hc_plane *plane)
+{
+	free(plane->words);
+	plane->words = NULL;
+}
+
+void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane)
+{
+	memset(plane->words, 0, tracer->num_words * sizeof(*plane->words));
+}
+
+struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_root *roots,
+				     size_t num_roots, const uint64_t *values, size_t num_values)
+{
+	struct hc_trace_shared *shared = tracer->shared;
+	const struct hc_memory *memory = &tracer->process->memory;
+	struct hc_trace_root_task task;
+	size_t num = 0;
+
+	/* A root may be terabytes, all of them missing. */
+	for (size_t i = 0; i < num_roots; i++)
+		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
+			num++;
+	struct hc_trace_root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
+
+	if (!tasks)
+		return &hc_enomem;
+	free(shared->root_tasks);
+	shared->root_tasks = tasks;
+	shared->num_root_tasks = 0;
+	for (size_t i = 0; i < num_roots; i++)
+		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
+			tasks[shared->num_root_tasks++] = task;
+	shared->values = values;
+	shared->num_values = num_values;
+	return NULL;
+}
+
+/** Lay out the planes and cut them into stretches. */
+static struct hc_error *lay_out(struct hc_tracer *tracer)
+{
+	const struct hc_heap *heap = tracer->heap;
+	size_t num = 0;
+
+	tracer->first_word = calloc(heap->num_spans + 1, sizeof(*tracer->first_word));
+	if (!tracer->first_word)
+		return &hc_enomem;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+		uint64_t words = (span->end - span->base) / HC_UNITS_PER_BLOCK;
+
+		words = (words >> span->unit_shift) + 1;
+		tracer->first_word[i + 1] = tracer->first_word[i] + words;
+		num += (words + STRETCH_WORDS - 1) / STRETCH_WORDS;
+	}
+	tracer->num_words = tracer->first_word[heap->num_spans];
+	tracer->stretches = calloc(num ? num : 1, sizeof(*tracer->stretches));
+	if (!tracer->stretches)
+		return &hc_enomem;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		uint64_t words = tracer->first_word[i + 1] - tracer->first_word[i];
+
+		for (uint64_t from = 0; from < words; from += STRETCH_WORDS) {
+			uint64_t to = from + STRETCH_WORDS < words ? from + STRETCH_WORDS : words;
+
+			tracer->stretches[tracer->num_stretches++] =
+				(struct hc_stretch){i, from, to};
+		}
+	}
+	return NULL;
+}
+
+static struct hc_error *create_workers(struct hc_trace_shared *shared)
+{
+	const struct hc_heap *heap = shared->tracer->heap;
+
+	if (posix_memalign((void **)&shared->workers, __alignof__(struct hc_trace_worker),
+			   shared->jobs * sizeof(*shared->workers))) {
+		shared->workers = NULL;
+		return &hc_enomem;
+	}
+	memset(shared->workers, 0, shared->jobs * sizeof(*shared->workers));
+	for (unsigned i = 0; i < shared->jobs; i++) {
+		struct hc_trace_worker *w = &shared->workers[i];
+
+		w->shared = shared;
+		w->heap = heap;
+		w->lowest = heap->lowest;
+		w->extent = heap->highest - heap->lowest;
+		w->stack = malloc(HC_TRACE_STACK_ENTRIES * sizeof(*w->stack));
+		if (!w->stack)
+			return &hc_enomem;
+	}
+	return NULL;
+}
+
+/** Entries hold spans and offsets in fewer bits than a hostile core could ask for. */
+static struct hc_error *check_limits(const struct hc_heap *heap)
+{
+	if (heap->num_spans > UINT64_C(1) << HC_TRACE_SPAN_BITS)
+		return hc_error_create(
+			HC_ERROR_LIMIT,
+			"the heap has %zu separate parts; reachability can handle %llu",
+			heap->num_spans, 1ULL << HC_TRACE_SPAN_BITS);
+	for (size_t i = 0; i < heap->num_spans; i++)
+		if (heap->spans[i].end - heap->spans[i].base > HC_TRACE_OFFSET_MASK)
+			return hc_error_at(
+				HC_ERROR_LIMIT, heap->spans[i].start,
+				"a part of the heap is larger than reachability can handle");
+	return NULL;
+}
+
+struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
+				  unsigned jobs, struct hc_tracer **ret)
+{
+	struct hc_error *err = check_limits(heap);
+
+	if (err)
+		return err;
+	struct hc_tracer *tracer = calloc(1, sizeof(*tracer));
+	struct hc_trace_shared *shared = calloc(1, sizeof(*shared));
+
+	if (!tracer || !shared) {
+		free(tracer);
+		free(shared);
+		return &hc_enomem;
+	}
+	tracer->process = process;
+	tracer->heap = heap;
+	tracer->shared = shared;
+	shared->tracer = tracer;
+	shared->jobs = jobs ? jobs : 1;
+	pthread_mutex_init(&shared->lock, NULL);
+	pthread_cond_init(&shared->wake, NULL);
+	err = lay_out(tracer);
+	if (!err)
+		err = create_workers(shared);
+	if (!err)
+		err = hc_plane_init(tracer, &shared->pending);
+	if (!err) {
+		shared->pool = malloc(HC_TRACE_POOL_ENTRIES * sizeof(*shared->pool));
+		if (!shared->pool)
+			err = &hc_enomem;
+	}
+	if (err) {
+		hc_tracer_destroy(tracer);
+		return err;
+	}
+	*ret = tracer;
+	return NULL;
+}
+
+void hc_tracer_destroy(struct hc_tracer *tracer)
+{
+	if (!tracer)
+		return;
+	struct hc_trace_shared *shared = tracer->shared;
+
+	for (unsigned i = 0; shared->workers && i < shared->jobs; i++)
+		free(shared->workers[i].stack);
+	free(shared->workers);
+	free(shared->root_tasks);
+	free(shared->pool);
+	hc_plane_deinit(&shared->pending);
+	pthread_mutex_destroy(&shared->lock);
+	pthread_cond_destroy(&shared->wake);
+	free(shared);
+	free(tracer->first_word);
+	free(tracer->stretches);
+	free(tracer);
+}
+/**@}*/
+
+/** @name Runs */
+/**@{*/
+
+static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)), size_t task)
+{
+	struct hc_trace_shared *shared = ctx;
+	struct hc_trace_worker *w = &shared->workers[task];
+
+	pthread_mutex_lock(&shared->lock);
+	shared->active++;
+	pthread_mutex_unlock(&shared->lock);
+	do {
+		while (hc_trace_seed(w))
+			hc_trace_drain(w);
+	} while (hc_trace_take(w) && (hc_trace_drain(w), true));
+	pthread_mutex_lock(&shared->lock);
+	shared->active--;
+	pthread_mutex_unlock(&shared->lock);
+	return NULL;
+}
+
+static struct hc_error *run_workers(struct hc_trace_shared *shared, size_t num_tasks)
+{
+	shared->num_tasks = num_tasks;
+	shared->next_task = 0;
+	shared->done = false;
+	shared->hungry = 0;
+	for (unsigned i = 0; i < shared->jobs; i++)
+		shared->workers[i].task_pos = shared->workers[i].task_end = 0;
+	return hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+}
+
+struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
+			       struct hc_plane *plane)
+{
+	struct hc_trace_shared *shared = tracer->shared;
+	size_t values = (shared->num_values + HC_TRACE_PIECE_WORDS - 1) / HC_TRACE_PIECE_WORDS;
+	struct hc_error *err;
+
+	shared->pass = pass;
+	shared->seed = seed;
+	shared->plane = plane;
+	shared->visit = NULL;
+	shared->spilled = false;
+	err = run_workers(shared, seed == HC_SEED_ROOTS ? shared->num_root_tasks + values
+							: tracer->num_stretches);
+	shared->pending_sweep = true;
+	while (!err && shared->spilled) {
+		shared->spilled = false;
+		err = run_workers(shared, tracer->num_stretches);
+	}
+	shared->pending_sweep = false;
+	return err;
+}
+
+void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
+		     hc_visit_fn fn, void *ctx)
+{
+	struct hc_trace_shared *shared = tracer->shared;
+	struct hc_trace_worker *w = &shared->workers[0];
+
+	shared->pass = HC_PASS_VISIT;
+	shared->plane = plane;
+	shared->visit = fn;
+	shared->visit_ctx = ctx;
+	shared->spilled = false;
+	shared->hungry = 0;
+	hc_plane_set(tracer, plane, span, unit);
+	if (fn)
+		fn(ctx, span, unit);
+	w->stack[w->depth++] =
+		hc_trace_entry(span, unit << tracer->heap->spans[span].unit_shift) | HC_TRACE_SCAN;
+	hc_trace_drain(w);
+	shared->pending_sweep = true;
+	while (shared->spilled) {
+		shared->spilled = false;
+		shared->num_tasks = tracer->num_stretches;
+		shared->next_task = 0;
+		w->task_pos = w->task_end = 0;
+		while (hc_trace_seed(w))
+			hc_trace_drain(w);
+	}
+	shared->pending_sweep = false;
+}
+
+struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer)
+{
+	struct hc_trace_stats sum = {0};
+
+	for (unsigned i = 0; i < tracer->shared->jobs; i++) {
+		const struct hc_trace_stats *stats = &tracer->shared->workers[i].stats;
+
+		sum.words += stats->words;
+		sum.pointers += stats->pointers;
+		sum.interior += stats->interior;
+		for (size_t h = 0; h < HC_NUM_HEURISTICS; h++)
+			sum.heuristic[h] += stats->heuristic[h];
+	}
+	return sum;
+}
+/**@}*/

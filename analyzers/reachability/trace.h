@@ -1,0 +1,138 @@
+/**
+ * @file
+ * Tracing: follow pointers from chunk to chunk over the whole heap, on every processor, in bounded
+ * memory.
+ *
+ * This is the engine below reachability.h and leaks.h; analyzers outside of those don't need it. A
+ * *pass* says what a pointer does to the chunk that it points to; a *seed* says where the pass
+ * starts. Nothing is remembered of an edge once it was followed.
+ *
+ * A word is a pointer when its value lies in the usable bytes of a chunk in use. It is *exact* when
+ * that is the chunk's start, or when a heuristic (reachability.h) says that it means the start;
+ * else it is *interior*.
+ */
+#ifndef HC_ANALYZERS_REACHABILITY_TRACE_H
+#define HC_ANALYZERS_REACHABILITY_TRACE_H
+
+#include "analyzers/reachability/reachability.h"
+
+enum hc_pass {
+	HC_PASS_EXACT,   /**< exact: set b of the chunk and go on below it; interior: set a */
+	HC_PASS_ANY,     /**< chunks without b: set a and b and go on below them */
+	HC_PASS_POINTED, /**< chunks without b: set a, unless the pointer is their own. Goes no
+			    further */
+	HC_PASS_VISIT,   /**< chunks without b: set the bit in a plane and go on below them */
+};
+
+enum hc_seed {
+	HC_SEED_ROOTS,        /**< words of the roots, registers, pins */
+	HC_SEED_INTERIOR,     /**< chunks with a and without b; b is set */
+	HC_SEED_LOST,         /**< chunks without b */
+	HC_SEED_UNREFERENCED, /**< chunks without a and b; their bit in the plane is set */
+};
+
+/** One bit a unit, all spans in one array; only what is touched costs memory. */
+struct hc_plane {
+	uint64_t *words;
+};
+
+/** Words of a plane that one task handles: [from, to) of one span. */
+struct hc_stretch {
+	uint32_t span;
+	uint64_t from, to;
+};
+
+struct hc_trace_stats {
+	uint64_t words, pointers, interior;
+	uint64_t heuristic[HC_NUM_HEURISTICS];
+};
+
+struct hc_tracer {
+	const struct hc_process *process;
+	struct hc_heap *heap;
+	uint64_t *first_word;         /**< of each span in a plane */
+	uint64_t num_words;           /**< of a plane */
+	struct hc_stretch *stretches; /**< the whole heap, by address */
+	size_t num_stretches;
+	struct hc_trace_shared *shared; /**< private: workers and what they share */
+};
+
+/** @param jobs workers; 1 gives a tracer for hc_tracer_visit() */
+struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
+				  unsigned jobs, struct hc_tracer **ret);
+void hc_tracer_destroy(struct hc_tracer *tracer);
+
+static inline void hc_tracer_destroyp(struct hc_tracer **tracer)
+{
+	hc_tracer_destroy(*tracer);
+}
+
+struct hc_error *hc_plane_init(const struct hc_tracer *tracer, struct hc_plane *ret);
+void hc_plane_deinit(struct hc_plane *plane);
+void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane);
+
+static inline uint64_t *hc_plane_word(const struct hc_tracer *tracer, const struct hc_plane *plane,
+				      size_t span, uint64_t unit)
+{
+	return &plane->words[tracer->first_word[span] + unit / HC_UNITS_PER_BLOCK];
+}
+
+static inline bool hc_plane_has(const struct hc_tracer *tracer, const struct hc_plane *plane,
+				size_t span, uint64_t unit)
+{
+	return *hc_plane_word(tracer, plane, span, unit) >> unit % HC_UNITS_PER_BLOCK & 1;
+}
+
+static inline void hc_plane_set(const struct hc_tracer *tracer, const struct hc_plane *plane,
+				size_t span, uint64_t unit)
+{
+	*hc_plane_word(tracer, plane, span, unit) |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+}
+
+/**
+ * The roots of @ref HC_SEED_ROOTS; @p roots and @p values (registers, pins) must outlive the run.
+ */
+struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_root *roots,
+				     size_t num_roots, const uint64_t *values, size_t num_values);
+
+/**
+ * Run one pass from one kind of seed to its end, with all workers. @param plane of HC_PASS_VISIT
+ */
+struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
+			       struct hc_plane *plane);
+
+/** A chunk that a visit came to. */
+typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
+
+/**
+ * HC_PASS_VISIT from one chunk in use, whose bit in @p plane must be clear, in the calling thread.
+ *
+ * @param fn called once for each chunk that is visited, the first included; NULL: none
+ */
+void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
+		     hc_visit_fn fn, void *ctx);
+
+/** What all passes so far have seen. */
+struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer);
+
+/** Chunks in use of 64 units: bit i is unit i. */
+static inline uint64_t hc_block_in_use(const struct hc_block *block)
+{
+	return block->start & ~block->free;
+}
+
+/** Chunks in use that no root leads to, once the marking passes are done. */
+static inline uint64_t hc_block_lost(const struct hc_block *block)
+{
+	return hc_block_in_use(block) & ~block->b;
+}
+
+/**
+ * After HC_PASS_POINTED: in cycles of lost chunks that nothing else points to, make one chunk
+ * definite. See the top of lost.c.
+ *
+ * @param[out] cycles_ret number of chunks that were chosen
+ */
+struct hc_error *hc_lost_sort(struct hc_tracer *tracer, uint64_t *cycles_ret);
+
+#endif

@@ -1,0 +1,544 @@
+/**
+ * @file
+ * Following pointers: bounded stacks, prefetching, work sharing.
+ *
+ * Where the time goes. Following a pointer costs two cache misses: the block of the chunk's bits
+ * and the chunk's own bytes. A plain depth-first search waits for each. So a candidate (a word that
+ * lies in some span) is pushed on a stack at once, and what is popped from the stack first waits in
+ * a small ring while both lines are fetched; only what leaves the ring is looked at (Cher, Hosking,
+ * Vitek: "Software prefetching for mark-sweep garbage collection: hardware analysis and software
+ * redesign", ASPLOS 2004). A dozen misses are then under way at any time.
+ *
+ * An entry is 8 bytes: a span and an offset into it, and one bit: clear for a *candidate* that
+ * nobody has looked up yet, set for a *scan*, "search the words of this chunk from this offset on".
+ * A large chunk is searched in pieces: before the words of a piece are pushed, the scan of the rest
+ * is, so that a huge pointer table neither floods the stack nor occupies one worker only.
+ *
+ * Bounded memory. The stack has a fixed size. When it is full, its candidates are looked up on the
+ * spot: most are marked already (think of the `prev` of a list) and vanish, the others become
+ * scans. If that does not make room, scans become bits in the plane "pending", which is swept when
+ * the stacks have run empty, as in Boehm's collector. Each word is still looked at exactly once, so
+ * that the statistics don't depend on any of this.
+ *
+ * Parallel. Every worker has its own stack. One that has run dry takes seeds; when there are none
+ * it waits at a pool, and the others, seeing that somebody is hungry, put the older half of their
+ * stack there: old entries have the larger subgraphs below them. When all wait, the pass is done.
+ * Who marks a chunk first is decided by an atomic OR on its bit; it is the only one who scans it.
+ */
+#include <string.h>
+
+#include "analyzers/reachability/trace_worker.h"
+
+enum {
+	SHARE_DEPTH = 32, /* a stack that is shorter is not worth sharing */
+	LARGE_SHIFT = 16, /* chunks above 64 KiB are worth remembering */
+};
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static inline uint64_t span_unit(const struct hc_span *span, uint64_t offset)
+{
+	uint64_t unit = offset >> span->unit_shift;
+
+	/* Only one unit of an mmapped chunk can be a start; all others are behind it. */
+	return unit < span->num_units ? unit : span->num_units - 1;
+}
+
+/**
+ * Find the chunk around an offset whose block does not tell. The start bits before and after a
+ * large chunk are far away, and pools of many megabytes with pointers into them are common, so
+ * large ones are remembered.
+ *
+ * @return false when no chunk starts at or before it
+ */
+static __attribute__((noinline)) bool find_chunk(struct hc_trace_worker *w, size_t span_index,
+						 uint64_t offset, uint64_t *start_ret,
+						 uint64_t *next_ret)
+{
+	const struct hc_span *span = &w->heap->spans[span_index];
+	struct hc_trace_large *large =
+		&w->large[((offset >> LARGE_SHIFT) + span_index * 31) % HC_TRACE_LARGE_ENTRIES];
+
+	if (large->span != span_index + 1 || offset < large->start || offset >= large->next) {
+		uint64_t unit = hc_span_prev_start(span, span_unit(span, offset));
+
+		if (unit == UINT64_MAX)
+			return false;
+		uint64_t next = hc_span_next_start(span, unit + 1);
+
+		*start_ret = unit << span->unit_shift;
+		*next_ret = next < span->num_units ? next << span->unit_shift
+						   : span->end - span->base + span->header;
+		if (*next_ret - *start_ret > UINT64_C(1) << LARGE_SHIFT)
+			*large = (struct hc_trace_large){span_index + 1, *start_ret, *next_ret};
+		return true;
+	}
+	*start_ret = large->start;
+	*next_ret = large->next;
+	return true;
+}
+
+/** Offset of the first byte behind the usable ones; not beyond the span. */
+static inline uint64_t usable_end(const struct hc_span *span, uint64_t next)
+{
+	uint64_t end = next > span->trailer ? next - span->trailer : 0;
+	uint64_t limit = span->end - span->base;
+
+	return end < limit ? end : limit;
+}
+
+/** The same for the chunk that holds @p offset, which is known to be in one. */
+static inline uint64_t search_end(struct hc_trace_worker *w, size_t span_index,
+				  const struct hc_span *span, uint64_t offset)
+{
+	uint64_t unit = span_unit(span, offset), start, next;
+	uint64_t later =
+		span->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK >> 1;
+
+	if (later)
+		return usable_end(span, (unit + 1 + __builtin_ctzll(later)) << span->unit_shift);
+	if (!find_chunk(w, span_index, offset, &start, &next))
+		return 0;
+	return usable_end(span, next);
+}
+
+/** @name Marking */
+/**@{*/
+
+static inline bool has_bit(const uint64_t *word, uint64_t mask)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED) & mask;
+}
+
+/** Do to a chunk in use what the pass does. @return whether its words are to be searched now */
+static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pass,
+				size_t span_index, struct hc_block *block, uint64_t unit,
+				bool interior)
+{
+	uint64_t mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+
+	if (has_bit(&block->b, mask))
+		return false;
+	switch (pass) {
+	case HC_PASS_EXACT:
+		if (!interior)
+			return hc_trace_set_bit(&block->b, mask);
+		if (!has_bit(&block->a, mask))
+			hc_trace_set_bit(&block->a, mask);
+		return false;
+	case HC_PASS_ANY:
+		hc_trace_set_bit(&block->a, mask);
+		return hc_trace_set_bit(&block->b, mask);
+	case HC_PASS_POINTED:
+		if (!has_bit(&block->a, mask))
+			hc_trace_set_bit(&block->a, mask);
+		return false;
+	case HC_PASS_VISIT: {
+		uint64_t *word =
+			hc_plane_word(w->shared->tracer, w->shared->plane, span_index, unit);
+		bool first = !has_bit(word, mask) && hc_trace_set_bit(word, mask);
+
+		if (first && w->shared->visit)
+			w->shared->visit(w->shared->visit_ctx, span_index, unit);
+		return first;
+	}
+	}
+	return false;
+}
+
+/**
+ * Where a word that is no pointer to the start of a chunk leads: the chunk's start, if it is one in
+ * use.
+ */
+static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, size_t span_index,
+						  uint64_t offset, uint64_t *start_ret,
+						  bool *interior_ret)
+{
+	const struct hc_span *span = &w->heap->spans[span_index];
+	enum hc_heuristic heuristic;
+	uint64_t start, next;
+
+	if (!find_chunk(w, span_index, offset, &start, &next) || offset >= usable_end(span, next))
+		return false;
+	uint64_t unit = start >> span->unit_shift;
+
+	if (!(hc_block_in_use(&span->blocks[unit / HC_UNITS_PER_BLOCK]) >>
+		      unit % HC_UNITS_PER_BLOCK &
+	      1))
+		return false;
+	const struct hc_chunk chunk = {
+		.address = span->base + start,
+		.size = next - start,
+		.usable = next - start > span->trailer ? next - start - span->trailer : 0,
+		.span = span,
+		.unit = unit,
+		.state = HC_IN_USE,
+	};
+
+	heuristic = hc_heuristic_match(w->shared->tracer->process, w->heap, &chunk,
+				       span->base + offset);
+	if (heuristic == HC_HEURISTIC_NONE)
+		w->stats.interior++;
+	else
+		w->stats.heuristic[heuristic]++;
+	*interior_ret = heuristic == HC_HEURISTIC_NONE;
+	*start_ret = start;
+	return true;
+}
+
+/**
+ * Look a candidate up and claim its chunk.
+ *
+ * @return whether the chunk is to be searched, from *offset_ret on
+ */
+static ALWAYS_INLINE bool follow(struct hc_trace_worker *w, const enum hc_pass pass, uint64_t entry,
+				 uint64_t *offset_ret)
+{
+	size_t span_index = hc_trace_entry_span(entry);
+	const struct hc_span *span = &w->heap->spans[span_index];
+	uint64_t offset = entry & HC_TRACE_OFFSET_MASK;
+	uint64_t unit = offset >> span->unit_shift;
+	bool interior = false;
+	struct hc_block *block;
+
+	if (unit < span->num_units && unit << span->unit_shift == offset) {
+		block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
+		uint64_t mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+
+		if (block->start & mask) {
+			if (block->free & mask)
+				return false;
+			w->stats.pointers++;
+			*offset_ret = offset;
+			return claim(w, pass, span_index, block, unit, false);
+		}
+	}
+	if (!look_inside(w, span_index, offset, offset_ret, &interior))
+		return false;
+	w->stats.pointers++;
+	unit = *offset_ret >> span->unit_shift;
+	block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
+	return claim(w, pass, span_index, block, unit, interior);
+}
+/**@}*/
+
+/** @name Candidates */
+/**@{*/
+
+static __attribute__((noinline)) bool switch_span(struct hc_trace_worker *w, uint64_t value)
+{
+	const struct hc_span *span = hc_heap_span(w->heap, value);
+
+	if (!span || value < span->base)
+		return false;
+	w->last_base = span->base;
+	w->last_extent = span->end - span->base;
+	w->last_entry = hc_trace_entry(span - w->heap->spans, 0);
+	return true;
+}
+
+/** Whether a word lies in a span; if so, its entry. */
+static ALWAYS_INLINE bool is_candidate(struct hc_trace_worker *w, uint64_t value,
+				       uint64_t *entry_ret)
+{
+	if (value - w->lowest >= w->extent)
+		return false;
+	if (value - w->last_base >= w->last_extent && !switch_span(w, value))
+		return false;
+	*entry_ret = w->last_entry | (value - w->last_base);
+	return true;
+}
+
+/** Push the candidates among some words. There must be room for all. */
+static ALWAYS_INLINE void push_words(struct hc_trace_worker *w, const uint8_t *data,
+				     size_t num_words, const unsigned word_size)
+{
+	size_t depth = w->depth;
+
+	for (size_t i = 0; i < num_words; i++) {
+		uint64_t value = word_size == 8 ? hc_load64(data + i * 8) : hc_load32(data + i * 4);
+		uint64_t entry;
+
+		if (is_candidate(w, value, &entry))
+			w->stack[depth++] = entry;
+	}
+	w->depth = depth;
+	w->stats.words += num_words;
+}
+
+void hc_trace_push_words(struct hc_trace_worker *w, const uint8_t *data, size_t num_words)
+{
+	if (w->heap->word_size == 8)
+		push_words(w, data, num_words, 8);
+	else
+		push_words(w, data, num_words, 4);
+}
+
+void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
+{
+	uint64_t entry;
+
+	w->stats.words++;
+	if (is_candidate(w, value, &entry))
+		w->stack[w->depth++] = entry;
+}
+
+/** The same for a chunk of HC_PASS_POINTED, whose pointers to itself count but do nothing. */
+static void push_others(struct hc_trace_worker *w, const uint8_t *data, size_t num_words,
+			unsigned word_size, uint64_t self, uint64_t self_size)
+{
+	for (size_t i = 0; i < num_words; i++) {
+		uint64_t value = hc_load_word(data + i * word_size, word_size);
+		uint64_t entry, start;
+		bool interior;
+
+		if (!is_candidate(w, value, &entry))
+			continue;
+		if (value - self >= self_size) {
+			w->stack[w->depth++] = entry;
+			continue;
+		}
+		if (value == self || look_inside(w, hc_trace_entry_span(entry),
+						 entry & HC_TRACE_OFFSET_MASK, &start, &interior))
+			w->stats.pointers++;
+	}
+	w->stats.words += num_words;
+}
+
+/** Bytes from @p address on, at most @p size: the span's own if it has them in one piece. */
+static inline struct hc_bytes bytes_at(const struct hc_trace_worker *w, const struct hc_span *span,
+				       uint64_t address, uint64_t size)
+{
+	if (span->data)
+		return (struct hc_bytes){span->data + (address - span->start), size};
+	return hc_memory_view(&w->shared->tracer->process->memory, address, size);
+}
+
+/** Search a chunk from @p offset on. There must be room for HC_TRACE_PIECE_WORDS + 1 entries. */
+static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pass,
+			       size_t span_index, uint64_t offset)
+{
+	const struct hc_span *span = &w->heap->spans[span_index];
+	const unsigned word_size = w->heap->word_size;
+	uint64_t end = search_end(w, span_index, span, offset);
+	uint64_t address = span->base + offset;
+
+	if (offset >= end)
+		return;
+	if (end - offset > HC_TRACE_PIECE_WORDS * word_size) {
+		end = offset + HC_TRACE_PIECE_WORDS * word_size;
+		w->stack[w->depth++] = hc_trace_entry(span_index, end) | HC_TRACE_SCAN;
+	}
+	for (uint64_t left = end - offset; left >= word_size;) {
+		struct hc_bytes bytes = bytes_at(w, span, address, left);
+		uint64_t step = bytes.size;
+
+		if (!bytes.data) {
+			/* Missing: go on where the core has bytes again. */
+			const struct hc_extent *extent =
+				hc_memory_find_next(&w->shared->tracer->process->memory, address);
+
+			if (!extent || extent->start - address >= left)
+				return;
+			step = extent->start - address;
+		} else if (pass == HC_PASS_POINTED) {
+			uint64_t start = offset, next = end;
+
+			find_chunk(w, span_index, offset, &start, &next);
+			push_others(w, bytes.data, bytes.size / word_size, word_size,
+				    span->base + start, usable_end(span, next) - start);
+		} else if (word_size == 8) {
+			push_words(w, bytes.data, bytes.size / 8, 8);
+		} else {
+			push_words(w, bytes.data, bytes.size / 4, 4);
+		}
+		address += step;
+		left -= step;
+	}
+}
+/**@}*/
+
+/** @name Stack */
+/**@{*/
+
+static inline void prefetch_block(const struct hc_trace_worker *w, uint64_t entry)
+{
+	const struct hc_span *span = &w->heap->spans[hc_trace_entry_span(entry)];
+
+	__builtin_prefetch(
+		&span->blocks[span_unit(span, entry & HC_TRACE_OFFSET_MASK) / HC_UNITS_PER_BLOCK]);
+}
+
+static inline void prefetch_bytes(const struct hc_trace_worker *w, uint64_t entry)
+{
+	const struct hc_span *span = &w->heap->spans[hc_trace_entry_span(entry)];
+
+	if (span->data)
+		__builtin_prefetch(span->data + (span->base - span->start) +
+				   (entry & HC_TRACE_OFFSET_MASK));
+}
+
+static inline void ring_put(struct hc_trace_ring *ring, uint64_t entry)
+{
+	ring->entries[(ring->head + ring->length++) % HC_TRACE_RING_ENTRIES] = entry;
+}
+
+static inline uint64_t ring_take(struct hc_trace_ring *ring)
+{
+	uint64_t entry = ring->entries[ring->head];
+
+	ring->head = (ring->head + 1) % HC_TRACE_RING_ENTRIES;
+	ring->length--;
+	return entry;
+}
+
+/** Turn candidates into scans, or nothing. */
+static ALWAYS_INLINE void settle(struct hc_trace_worker *w, const enum hc_pass pass)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->depth; i++) {
+		uint64_t entry = w->stack[i];
+		uint64_t offset;
+
+		if (i + HC_TRACE_RING_ENTRIES < w->depth)
+			prefetch_block(w, w->stack[i + HC_TRACE_RING_ENTRIES]);
+		if (entry & HC_TRACE_SCAN)
+			w->stack[kept++] = entry;
+		else if (follow(w, pass, entry, &offset))
+			w->stack[kept++] =
+				hc_trace_entry(hc_trace_entry_span(entry), offset) | HC_TRACE_SCAN;
+	}
+	w->depth = kept;
+}
+
+/** Put the older half of a stack of scans into the pending plane. */
+static void spill(struct hc_trace_worker *w)
+{
+	struct hc_trace_shared *shared = w->shared;
+	size_t half = w->depth / 2;
+
+	for (size_t i = 0; i < half; i++) {
+		size_t span = hc_trace_entry_span(w->stack[i]);
+		uint64_t unit =
+			(w->stack[i] & HC_TRACE_OFFSET_MASK) >> w->heap->spans[span].unit_shift;
+
+		hc_trace_set_bit(hc_plane_word(shared->tracer, &shared->pending, span, unit),
+				 UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
+	}
+	memmove(w->stack, w->stack + half, (w->depth - half) * sizeof(*w->stack));
+	w->depth -= half;
+	__atomic_store_n(&shared->spilled, true, __ATOMIC_RELAXED);
+}
+
+static __attribute__((noinline)) void make_room(struct hc_trace_worker *w, const enum hc_pass pass)
+{
+	settle(w, pass);
+	if (w->depth > HC_TRACE_STACK_ENTRIES / 2)
+		spill(w);
+}
+
+static __attribute__((noinline)) void share(struct hc_trace_worker *w)
+{
+	struct hc_trace_shared *shared = w->shared;
+	size_t half = w->depth / 2;
+
+	pthread_mutex_lock(&shared->lock);
+	if (half > HC_TRACE_POOL_ENTRIES - shared->pooled)
+		half = HC_TRACE_POOL_ENTRIES - shared->pooled;
+	memcpy(shared->pool + shared->pooled, w->stack, half * sizeof(*w->stack));
+	shared->pooled += half;
+	/* Those who wait are on their way now; nobody else needs to share for them. */
+	__atomic_store_n(&shared->hungry, 0, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&shared->wake);
+	pthread_mutex_unlock(&shared->lock);
+	memmove(w->stack, w->stack + half, (w->depth - half) * sizeof(*w->stack));
+	w->depth -= half;
+}
+
+bool hc_trace_take(struct hc_trace_worker *w)
+{
+	struct hc_trace_shared *shared = w->shared;
+	size_t num;
+
+	pthread_mutex_lock(&shared->lock);
+	shared->waiting++;
+	while (!shared->pooled && !shared->done) {
+		if (shared->waiting == shared->active) {
+			shared->done = true;
+			pthread_cond_broadcast(&shared->wake);
+			break;
+		}
+		__atomic_store_n(&shared->hungry, shared->waiting, __ATOMIC_RELAXED);
+		pthread_cond_wait(&shared->wake, &shared->lock);
+	}
+	num = (shared->pooled + shared->waiting - 1) / shared->waiting;
+	if (num > HC_TRACE_STACK_ENTRIES / 2)
+		num = HC_TRACE_STACK_ENTRIES / 2;
+	shared->pooled -= num;
+	memcpy(w->stack, shared->pool + shared->pooled, num * sizeof(*w->stack));
+	w->depth = num;
+	shared->waiting--;
+	pthread_mutex_unlock(&shared->lock);
+	return num > 0;
+}
+
+/**
+ * Move entries from the stack through the first ring until the second is full, or nothing is left.
+ */
+static ALWAYS_INLINE void fetch(struct hc_trace_worker *w, const enum hc_pass pass)
+{
+	while (w->scans.length < HC_TRACE_RING_ENTRIES) {
+		while (w->candidates.length < HC_TRACE_RING_ENTRIES && w->depth) {
+			uint64_t entry = w->stack[--w->depth];
+
+			prefetch_block(w, entry);
+			ring_put(&w->candidates, entry);
+		}
+		if (!w->candidates.length)
+			return;
+		uint64_t entry = ring_take(&w->candidates);
+		uint64_t offset = entry & HC_TRACE_OFFSET_MASK;
+
+		if (entry & HC_TRACE_SCAN || follow(w, pass, entry, &offset)) {
+			entry = hc_trace_entry(hc_trace_entry_span(entry), offset);
+			prefetch_bytes(w, entry);
+			ring_put(&w->scans, entry);
+		}
+	}
+}
+
+/** Work until rings and stack are empty. */
+static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pass)
+{
+	const bool alone = w->shared->jobs == 1;
+
+	for (;;) {
+		fetch(w, pass);
+		if (!w->scans.length)
+			return;
+		uint64_t entry = ring_take(&w->scans);
+
+		if (w->depth + HC_TRACE_PIECE_WORDS + 1 > HC_TRACE_STACK_ENTRIES)
+			make_room(w, pass);
+		scan(w, pass, hc_trace_entry_span(entry), entry & HC_TRACE_OFFSET_MASK);
+		if (!alone && w->depth >= SHARE_DEPTH &&
+		    __atomic_load_n(&w->shared->hungry, __ATOMIC_RELAXED))
+			share(w);
+	}
+}
+
+void hc_trace_drain(struct hc_trace_worker *w)
+{
+	switch (w->shared->pass) {
+	case HC_PASS_EXACT:
+		return drain(w, HC_PASS_EXACT);
+	case HC_PASS_ANY:
+		return drain(w, HC_PASS_ANY);
+	case HC_PASS_POINTED:
+		return drain(w, HC_PASS_POINTED);
+	case HC_PASS_VISIT:
+		return drain(w, HC_PASS_VISIT);
+	}
+}
+/**@}*/

@@ -1,0 +1,243 @@
+/**
+ * @file
+ * Sampling chunks. Slices are filtered in parallel, batch by batch, and offered in order.
+ */
+#include "analyzers/select/chunk_sample.h"
+
+#include <stdlib.h>
+
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+
+/** Bytes of heap that a task filters: its buffer holds at most one chunk for each 16 of them. */
+#define SLICE_BYTES (1u << 20)
+#define TASKS_PER_JOB 8
+
+void hc_chunk_sample_init(struct hc_chunk_sample *sample, size_t max)
+{
+	*sample = (struct hc_chunk_sample){.max = max < 2 ? 2 : max & ~(size_t)1, .stride = 1};
+}
+
+void hc_chunk_sample_deinit(struct hc_chunk_sample *sample)
+{
+	free(sample->addresses);
+	*sample = (struct hc_chunk_sample){0};
+}
+
+uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride)
+{
+	/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
+	uint64_t x = group + UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (x ^ x >> 31) % stride;
+}
+
+/** Keep one of each two. */
+static void thin_out(struct hc_chunk_sample *sample)
+{
+	for (size_t i = 0; i < sample->num / 2; i++)
+		sample->addresses[i] = sample->addresses[2 * i + hc_chunk_sample_pick(i, 2)];
+	sample->num /= 2;
+	sample->stride *= 2;
+}
+
+struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
+{
+	/*
+	 * A full sample has one of each group so far, and their number is even: a new group begins
+	 * here.
+	 */
+	if (sample->num == sample->max && sample->offered % sample->stride == 0)
+		thin_out(sample);
+	uint64_t group = sample->offered / sample->stride;
+	uint64_t place = sample->offered % sample->stride;
+
+	sample->offered++;
+	sample->bytes += chunk->size;
+	if (place != hc_chunk_sample_pick(group, sample->stride))
+		return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&sample->addresses, sample->num, sizeof(*sample->addresses));
+	if (err)
+		return err;
+	sample->addresses[sample->num++] = chunk->address;
+	return NULL;
+}
+
+/** @name Samples of a sample */
+/**@{*/
+
+void hc_chunk_subsample_init(struct hc_chunk_subsample *sub, const struct hc_chunk_sample *sample,
+			     size_t max)
+{
+	size_t step = sample->num / max + (sample->num % max != 0);
+
+	sub->sample = sample;
+	sub->step = step ? step : 1;
+	sub->num = sample->num / sub->step + (sample->num % sub->step != 0);
+}
+
+void hc_chunk_subsample_init_bytes(struct hc_chunk_subsample *sub,
+				   const struct hc_chunk_sample *sample, uint64_t bytes,
+				   uint64_t window)
+{
+	uint64_t each = sample->offered ? sample->bytes / sample->offered : 0;
+
+	if (each > window)
+		each = window;
+	hc_chunk_subsample_init(sub, sample, bytes / (each ? each : 1));
+}
+
+uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
+{
+	size_t first = i * sub->step, left = sub->sample->num - first;
+
+	return sub->sample
+		->addresses[first + hc_chunk_sample_pick(i, left < sub->step ? left : sub->step)];
+}
+/**@}*/
+
+/** @name Selections */
+/**@{*/
+
+/** Chunks of one slice that were selected. */
+struct catch
+{
+	struct caught {
+		struct hc_chunk chunk;
+		size_t sample; /* that it is for */
+	} *chunks;
+	size_t num;
+};
+
+struct filter {
+	const struct hc_heap *heap;
+	const struct hc_selection *selection;
+	struct hc_chunk_sample *samples;
+	size_t num_samples;
+	hc_chunk_sort_fn fn;
+	void *ctx;
+	struct hc_selection_scratch **scratch; /* of each worker */
+	struct hc_slice *slices;
+	size_t num_slices;
+	size_t first; /* slice of the batch's first task */
+	struct catch *catches;
+};
+
+static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk,
+				    size_t sample)
+{
+	struct hc_error *err = hc_array_reserve(&catch->chunks, catch->num, sizeof(*catch->chunks));
+	if (err)
+		return err;
+	catch->chunks[catch->num++] = (struct caught){*chunk, sample};
+	return NULL;
+}
+
+static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
+{
+	struct filter *filter = ctx;
+	struct catch *catch = &filter->catches[task];
+	struct hc_error *err = NULL;
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+
+	catch->num = 0;
+	hc_chunk_iter_slice(&iter, filter->heap, filter->slices[filter->first + task]);
+	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+		if (!hc_selection_has(filter->selection, filter->heap, &chunk,
+				      filter->scratch[worker]))
+			continue;
+		size_t sample = filter->fn(filter->ctx, &chunk);
+		if (sample < filter->num_samples)
+			err = catch_chunk(catch, &chunk, sample);
+	}
+	return err;
+}
+
+static struct hc_error *offer_batch(const struct filter *filter, size_t num)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < num; i++) {
+		for (size_t k = 0; !err && k < filter->catches[i].num; k++) {
+			const struct caught *caught = &filter->catches[i].chunks[k];
+
+			err = hc_chunk_sample_add(&filter->samples[caught->sample], &caught->chunk);
+		}
+	}
+	return err;
+}
+
+static struct hc_error *run_filter(struct filter *filter, unsigned jobs, size_t batch)
+{
+	struct hc_error *err = NULL;
+
+	for (unsigned i = 0; !err && i < jobs; i++)
+		err = hc_selection_scratch_create(filter->selection, &filter->scratch[i]);
+	for (filter->first = 0; !err && filter->first < filter->num_slices;
+	     filter->first += batch) {
+		size_t left = filter->num_slices - filter->first;
+		size_t num = left < batch ? left : batch;
+
+		err = hc_parallel_for(jobs, num, filter_slice, filter);
+		if (!err)
+			err = offer_batch(filter, num);
+	}
+	return err;
+}
+
+struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
+				      const struct hc_process *process, const struct hc_heap *heap,
+				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
+				      void *ctx)
+{
+	struct hc_selection all;
+	hc_cleanup_free struct hc_slice *slices = NULL;
+	size_t num_slices, batch = (size_t)process->jobs * TASKS_PER_JOB;
+	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+
+	if (err)
+		return err;
+	hc_cleanup_free struct hc_selection_scratch **scratch =
+		calloc(process->jobs, sizeof(struct hc_selection_scratch *));
+	hc_cleanup_free struct catch *catches = calloc(batch, sizeof(*catches));
+	if (!scratch || !catches)
+		return &hc_enomem;
+	hc_selection_init(&all);
+	struct filter filter = {.heap = heap,
+				.selection = selection ? selection : &all,
+				.samples = samples,
+				.num_samples = num,
+				.fn = fn,
+				.ctx = ctx,
+				.scratch = scratch,
+				.slices = slices,
+				.num_slices = num_slices,
+				.catches = catches};
+
+	err = run_filter(&filter, process->jobs, batch);
+	for (unsigned i = 0; i < process->jobs; i++)
+		hc_selection_scratch_destroy(scratch[i]);
+	for (size_t i = 0; i < batch; i++)
+		free(catches[i].chunks);
+	return err;
+}
+
+static size_t only_sample(void *ctx __attribute__((unused)),
+			  const struct hc_chunk *chunk __attribute__((unused)))
+{
+	return 0;
+}
+
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
+					const struct hc_process *process,
+					const struct hc_heap *heap,
+					const struct hc_selection *selection)
+{
+	return hc_chunk_sample_sort(sample, 1, process, heap, selection, only_sample, NULL);
+}
+/**@}*/

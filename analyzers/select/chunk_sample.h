@@ -1,0 +1,74 @@
+/**
+ * @file
+ * A bounded, even sample of chunks: their addresses, in the order in which they were offered.
+ *
+ * All chunks are kept while they fit. When they no longer do, one of each two neighbours is dropped
+ * and from there on one of two is taken, and so on: what is kept is always one of each group of
+ * stride chunks that were offered. Which one is pseudo-random, because programs allocate in turns:
+ * every third chunk may always be of the same kind. It depends on the number of the group alone, so
+ * that the sample is the same in every run and for any number of threads.
+ */
+#ifndef HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
+#define HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
+
+#include "analyzers/select/selection.h"
+
+struct hc_chunk_sample {
+	uint64_t *addresses; /**< user addresses */
+	size_t num;
+	size_t max;       /**< the bound; even */
+	uint64_t stride;  /**< one of so many is kept; 1: all */
+	uint64_t offered; /**< chunks */
+	uint64_t bytes;   /**< sum of their chunk sizes */
+};
+
+/** @param max chunks to keep at most, at least 2 */
+void hc_chunk_sample_init(struct hc_chunk_sample *sample, size_t max);
+void hc_chunk_sample_deinit(struct hc_chunk_sample *sample);
+
+/** Which of @p stride chunks stands for group number @p group: 0 to stride - 1. */
+uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride);
+
+/** A smaller sample of a sample: one of each @p step addresses. */
+struct hc_chunk_subsample {
+	const struct hc_chunk_sample *sample;
+	size_t step;
+	size_t num; /**< chunks in it */
+};
+
+/** @param max chunks in it at most */
+void hc_chunk_subsample_init(struct hc_chunk_subsample *sub, const struct hc_chunk_sample *sample,
+			     size_t max);
+
+/** As many chunks as have about @p bytes when of each no more than @p window is looked at. */
+void hc_chunk_subsample_init_bytes(struct hc_chunk_subsample *sub,
+				   const struct hc_chunk_sample *sample, uint64_t bytes,
+				   uint64_t window);
+
+/** User address of chunk @p i of @ref hc_chunk_subsample::num. */
+uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i);
+
+/** Offer a chunk. */
+struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk);
+
+/**
+ * Offer every chunk of a selection (prepared; NULL: all in use) in address order, with
+ * process->jobs threads.
+ */
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
+					const struct hc_process *process,
+					const struct hc_heap *heap,
+					const struct hc_selection *selection);
+
+/**
+ * Which of several samples a chunk is for; their number or more: none. Called by several threads.
+ */
+typedef size_t (*hc_chunk_sort_fn)(void *ctx, const struct hc_chunk *chunk);
+
+/** The same for @p num samples in one pass. */
+struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
+				      const struct hc_process *process, const struct hc_heap *heap,
+				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
+				      void *ctx);
+
+#endif

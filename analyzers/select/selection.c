@@ -1,0 +1,238 @@
+/**
+ * @file
+ * Evaluating selections. Filters run from the cheapest to the dearest: bits of the
+ * chunk, numbers, then its bytes.
+ */
+#include "analyzers/select/selection.h"
+
+#include <stdio.h>
+
+#include "analyzers/content/classifier.h"
+#include "analyzers/pattern/pattern.h"
+#include "analyzers/types/types.h"
+#include "core/base/cleanup.h"
+
+void hc_selection_init(struct hc_selection *selection)
+{
+	*selection = (struct hc_selection){.states = 1u << HC_IN_USE};
+}
+
+void hc_selection_deinit(struct hc_selection *selection)
+{
+	hc_pattern_destroy(selection->match);
+	free(selection->type_set);
+	hc_selection_init(selection);
+}
+
+/** @ref HC_ERROR_ARGUMENT with the names that there are. */
+static struct hc_error *unknown_class(const struct hc_signatures *signatures, const char *text)
+{
+	size_t num = hc_signatures_num_classes(signatures), size;
+	hc_cleanup_free char *all = NULL;
+	FILE *out = open_memstream(&all, &size);
+
+	if (!out)
+		return &hc_enomem;
+	for (size_t i = 1; i <= num; i++)
+		fprintf(out, "%s%s", i > 1 ? ", " : "",
+			hc_signatures_class(signatures, i % num)->name);
+	if (fclose(out))
+		return &hc_enomem;
+	return hc_error_about(
+		hc_error_create(HC_ERROR_ARGUMENT, "'%.100s' is none of: %s", text, all),
+		HC_ABOUT_CLASS);
+}
+
+struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
+					    const struct hc_signatures *signatures)
+{
+	for (unsigned i = 0; i < selection->num_classes; i++) {
+		const char *name = selection->class_names[i];
+
+		if (hc_signatures_find(signatures, name) == HC_CLASS_NONE)
+			return unknown_class(signatures, name);
+	}
+	return NULL;
+}
+
+_Static_assert(HC_MAX_CLASSES <= sizeof(((struct hc_selection *)NULL)->classes) * 8,
+	       "a bit for each class");
+
+struct hc_error *hc_selection_prepare(struct hc_selection *selection,
+				      const struct hc_classifier *classifier)
+{
+	const struct hc_signatures *signatures;
+	struct hc_error *err;
+
+	if (!selection->num_classes)
+		return NULL;
+	signatures = hc_classifier_signatures(classifier);
+	err = hc_selection_check_classes(selection, signatures);
+	if (err)
+		return err;
+	memset(selection->classes, 0, sizeof(selection->classes));
+	for (unsigned i = 0; i < selection->num_classes; i++) {
+		hc_class_id class = hc_signatures_find(signatures, selection->class_names[i]);
+
+		selection->classes[class / 64] |= UINT64_C(1) << class % 64;
+	}
+	selection->classifier = classifier;
+	return NULL;
+}
+
+struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types)
+{
+	size_t num = hc_types_num(types) / 64 + 1;
+	hc_cleanup_free uint64_t *set = calloc(num, sizeof(*set));
+
+	if (!set)
+		return &hc_enomem;
+	for (unsigned i = 0; i < selection->num_types; i++) {
+		bool found = false;
+		struct hc_error *err = hc_types_find(types, selection->type_names[i], set, &found);
+
+		if (err)
+			return err;
+		if (!found) {
+			return hc_error_about(
+				hc_error_create(
+					HC_ERROR_ARGUMENT,
+					"'%.100s' is the name of no type that this process has",
+					selection->type_names[i]),
+				HC_ABOUT_TYPE);
+		}
+	}
+	free(selection->type_set);
+	selection->type_set = hc_steal(set);
+	selection->types = types;
+	return NULL;
+}
+
+struct hc_selection_scratch {
+	struct hc_classifier_scratch *classifier;
+	struct hc_matcher *matcher;
+};
+
+void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch)
+{
+	if (!scratch)
+		return;
+	hc_classifier_scratch_destroy(scratch->classifier);
+	hc_matcher_destroy(scratch->matcher);
+	free(scratch);
+}
+
+static void scratch_destroyp(struct hc_selection_scratch **scratch)
+{
+	hc_selection_scratch_destroy(*scratch);
+}
+
+struct hc_error *hc_selection_scratch_create(const struct hc_selection *selection,
+					     struct hc_selection_scratch **ret)
+{
+	if (!selection || !hc_selection_needs_content(selection)) {
+		*ret = NULL;
+		return NULL;
+	}
+	hc_cleanup(scratch_destroyp) struct hc_selection_scratch *scratch =
+		calloc(1, sizeof(*scratch));
+
+	if (!scratch)
+		return &hc_enomem;
+	if (selection->num_classes) {
+		if (!selection->classifier) {
+			return hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+							      "the selection was not prepared"),
+					      HC_ABOUT_CLASS);
+		}
+		struct hc_error *err =
+			hc_classifier_scratch_create(selection->classifier, &scratch->classifier);
+		if (err)
+			return err;
+	}
+	if (selection->match) {
+		struct hc_error *err = hc_matcher_create(selection->match, &scratch->matcher);
+		if (err)
+			return err;
+	}
+	*ret = hc_steal(scratch);
+	return NULL;
+}
+
+/**
+ * Whether an address lies in a chunk: in its size field, or in its usable bytes. The tail that
+ * usable bytes share with the next header counts as usable, so that an address is in one chunk
+ * only.
+ */
+static bool chunk_holds(const struct hc_chunk *chunk, uint64_t address)
+{
+	uint64_t first = chunk->address - (chunk->size - chunk->usable);
+
+	return address >= first && address - first < chunk->size;
+}
+
+static bool has_numbers(const struct hc_selection *selection, const struct hc_heap *heap,
+			const struct hc_chunk *chunk)
+{
+	if (selection->has_size &&
+	    (chunk->usable < selection->min_usable || chunk->usable > selection->max_usable))
+		return false;
+	if (selection->has_arena && chunk->span->arena != selection->arena)
+		return false;
+	if (selection->has_range &&
+	    (chunk->address < selection->start || chunk->address >= selection->end))
+		return false;
+	if (selection->has_holder && !chunk_holds(chunk, selection->holder))
+		return false;
+	if (selection->has_request) {
+		uint64_t min, max;
+
+		hc_chunk_request(heap, chunk, &min, &max);
+		if (selection->request < min || selection->request > max)
+			return false;
+	}
+	return true;
+}
+
+static bool has_type(const struct hc_selection *selection, const struct hc_chunk *chunk)
+{
+	if (!selection->num_types)
+		return true;
+	if (!selection->types)
+		return false;
+	hc_type_id type = hc_type_of(selection->types, chunk);
+	return selection->type_set[type / 64] >> type % 64 & 1;
+}
+
+static bool has_content(const struct hc_selection *selection, struct hc_bytes bytes,
+			struct hc_selection_scratch *scratch)
+{
+	if (selection->num_classes) {
+		hc_class_id class = hc_classify(selection->classifier, scratch->classifier, bytes);
+
+		if (!(selection->classes[class / 64] >> class % 64 & 1))
+			return false;
+	}
+	if (selection->match) {
+		struct hc_match match;
+		bool limited = false;
+
+		return hc_matcher_next(scratch->matcher, bytes, 0, &match, &limited);
+	}
+	return true;
+}
+
+bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
+		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch)
+{
+	if (!(selection->states >> chunk->state & 1))
+		return false;
+	if (selection->reaches && (chunk->state != HC_IN_USE || !heap->reach_known ||
+				   !(selection->reaches >> chunk->reach & 1)))
+		return false;
+	if (!has_numbers(selection, heap, chunk) || !has_type(selection, chunk))
+		return false;
+	if (!hc_selection_needs_content(selection))
+		return true;
+	return scratch && has_content(selection, hc_chunk_bytes(heap, chunk), scratch);
+}

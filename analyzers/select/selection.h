@@ -1,0 +1,117 @@
+/**
+ * @file
+ * Selection: which chunks a verb works on. Parsed once, the same options for every verb.
+ *
+ * A selection is a conjunction: a chunk is in it when it passes every filter that was set. --class
+ * and --match look into the chunk's bytes and come last. Parsing never prints; a bad value is an
+ * error with
+ * @ref HC_ERROR_ARGUMENT whose message names the option and what it takes.
+ *
+ * The order of calls: hc_selection_init(), the parse functions, then, once the heap is open,
+ * hc_selection_prepare(); from there on the selection is read-only and may be shared by threads.
+ */
+#ifndef HC_ANALYZERS_SELECT_SELECTION_H
+#define HC_ANALYZERS_SELECT_SELECTION_H
+
+#include "core/heap/heap.h"
+
+struct hc_classifier;
+struct hc_pattern;
+struct hc_signatures;
+struct hc_types;
+
+/** Most classes that can be named. */
+#define HC_MAX_SELECTED_CLASSES 64
+/** Most types that can be named. */
+#define HC_MAX_SELECTED_TYPES 64
+
+struct hc_selection {
+	uint32_t states;  /**< bit per hc_state; default: HC_IN_USE only */
+	uint32_t reaches; /**< bit per hc_reach; 0: no filter */
+	bool has_size;
+	uint64_t min_usable, max_usable; /**< bytes, inclusive */
+	bool has_request;
+	uint64_t request; /**< bytes: chunks that malloc(request) may have returned */
+	bool has_arena;
+	uint32_t arena; /**< index, or HC_ARENA_MMAP */
+	bool has_range;
+	uint64_t start, end; /**< user addresses in [start, end) */
+	bool has_holder;
+	uint64_t holder; /**< address: the one chunk whose bytes, header included, hold it */
+	const char *class_names[HC_MAX_SELECTED_CLASSES]; /**< of --class; not owned */
+	unsigned num_classes;                             /**< 0: no filter */
+	uint64_t classes[2];                    /**< bit per class, from hc_selection_prepare() */
+	const struct hc_classifier *classifier; /**< the same; not owned */
+	const char *type_names[HC_MAX_SELECTED_TYPES]; /**< of --type; not owned */
+	unsigned num_types;                            /**< 0: no filter */
+	uint64_t *type_set; /**< bit per hc_type_id, from hc_selection_prepare_types(); owned */
+	const struct hc_types *types; /**< the same; not owned */
+	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
+	uint64_t limit; /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
+};
+
+/** The default: every chunk in use. */
+void hc_selection_init(struct hc_selection *selection);
+void hc_selection_deinit(struct hc_selection *selection);
+
+/** Whether all classes that were named are in a set of signatures; else @ref HC_ERROR_ARGUMENT. */
+struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
+					    const struct hc_signatures *signatures);
+
+/**
+ * Give the content filters what they need, once, after all options and before any scratch. Without
+ * --class there is nothing to do, and a selection that is used without a process needs no such
+ * call.
+ *
+ * @param classifier must outlive the selection
+ */
+struct hc_error *hc_selection_prepare(struct hc_selection *selection,
+				      const struct hc_classifier *classifier);
+
+/**
+ * The same for types, which --type alone needs. @ref HC_ERROR_ARGUMENT when a name is of no type of
+ * the process.
+ *
+ * @param types must outlive the selection
+ */
+struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types);
+
+/** --leaked: definite and indirect. */
+#define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
+
+/** Whether hc_reachability_run() must come first. */
+static inline bool hc_selection_needs_reach(const struct hc_selection *selection)
+{
+	return selection->reaches != 0;
+}
+
+/** Whether hc_selection_prepare_types() must be called. */
+static inline bool hc_selection_needs_types(const struct hc_selection *selection)
+{
+	return selection->num_types != 0;
+}
+
+/** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
+static inline bool hc_selection_needs_content(const struct hc_selection *selection)
+{
+	return selection->num_classes || selection->match;
+}
+
+/**
+ * Per-thread scratch for content filters; create one per worker. Without content filters (or for a
+ * NULL selection) it is NULL, which hc_selection_has() and the destroy function take.
+ */
+struct hc_selection_scratch;
+struct hc_error *hc_selection_scratch_create(const struct hc_selection *selection,
+					     struct hc_selection_scratch **ret);
+void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
+
+/**
+ * Whether a chunk is selected. Bytes that --match gives up at PCRE2's limit have no match. With a
+ * filter by reach, chunks that are not in use are never selected. Safe from several threads, each
+ * with its own scratch.
+ */
+bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
+		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch);
+
+#endif

@@ -1,0 +1,374 @@
+/**
+ * @file
+ * Cutting bytes into lines and lines into tokens.
+ */
+#include "analyzers/texts/tokens.h"
+
+#include <string.h>
+
+/** What a byte may be part of. */
+enum {
+	TEXT = 1,   /**< a line */
+	NAME = 2,   /**< the name of a pair */
+	WORD = 4,   /**< a word; ':' only inside */
+	PATH = 8,   /**< a path */
+	VALUE = 16, /**< the value of a key=value pair */
+	ALNUM = 32,
+};
+
+#define PUNCTUATION_OF_WORDS (TEXT | WORD | VALUE)
+
+static const uint8_t traits[256] = {
+	['\t'] = TEXT,
+	[' '] = TEXT,
+	['!'] = PUNCTUATION_OF_WORDS,
+	['"'] = TEXT,
+	['#'] = PUNCTUATION_OF_WORDS,
+	['$'] = PUNCTUATION_OF_WORDS,
+	['%'] = PUNCTUATION_OF_WORDS | PATH,
+	['&' ... '\''] = TEXT,
+	['('] = TEXT | VALUE,
+	[')'] = TEXT,
+	['*'] = PUNCTUATION_OF_WORDS,
+	['+'] = PUNCTUATION_OF_WORDS | PATH,
+	[','] = TEXT | VALUE,
+	['-'] = PUNCTUATION_OF_WORDS | PATH | NAME,
+	['.'] = PUNCTUATION_OF_WORDS | PATH | NAME,
+	['/'] = PUNCTUATION_OF_WORDS | PATH,
+	[':'] = PUNCTUATION_OF_WORDS,
+	[';' ... '<'] = TEXT,
+	['='] = TEXT | VALUE,
+	['>'] = TEXT,
+	['?'] = TEXT | VALUE,
+	['@'] = PUNCTUATION_OF_WORDS | PATH,
+	['['] = TEXT | VALUE,
+	['\\'] = TEXT | VALUE,
+	[']' ... '^'] = TEXT,
+	['_'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
+	['`'] = TEXT | VALUE,
+	['{'] = TEXT | VALUE,
+	['|'] = TEXT | VALUE,
+	['}'] = TEXT,
+	['~'] = PUNCTUATION_OF_WORDS | PATH,
+	['0' ... '9'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
+	['A' ... 'Z'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
+	['a' ... 'z'] = PUNCTUATION_OF_WORDS | PATH | NAME | ALNUM,
+	[0x80 ... 0xff] =
+		WORD | VALUE | PATH | ALNUM, /* checked to be UTF-8 when it is in a line */
+};
+
+/** @name Lines */
+/**@{*/
+
+void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,
+		   const struct hc_mappings *mappings, unsigned word_size)
+{
+	*lines = (struct hc_lines){bytes, 0, mappings, word_size};
+}
+
+/** Bytes of the UTF-8 character beyond ASCII at @p pos, or 0. RFC 3629, Table in section 4. */
+static size_t utf8_size(struct hc_bytes bytes, size_t pos)
+{
+	const uint8_t *p = bytes.data + pos;
+	size_t left = bytes.size - pos;
+	size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+	if (p[0] < 0xc2 || p[0] > 0xf4 || left < size)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+/** Where the text that starts at @p pos ends. */
+static size_t text_end(struct hc_bytes bytes, size_t pos)
+{
+	while (pos < bytes.size) {
+		size_t size = traits[bytes.data[pos]] & TEXT ? 1 : 0;
+
+		if (!size && bytes.data[pos] >= 0x80)
+			size = utf8_size(bytes, pos);
+		if (!size)
+			break;
+		pos += size;
+	}
+	return pos;
+}
+
+/** Whether text of at most a word lies in one aligned word (or two) that is an address. */
+static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
+{
+	if (!lines->mappings || end - start > lines->word_size)
+		return false;
+	for (size_t at = start - start % lines->word_size; at < end; at += lines->word_size) {
+		if (lines->bytes.size - at < lines->word_size)
+			break;
+		uint64_t word = hc_load_word(lines->bytes.data + at, lines->word_size);
+		if (hc_mappings_find(lines->mappings, word))
+			return true;
+	}
+	return false;
+}
+
+/** The next byte that text may start with. Zeroes, of which heaps are full, go by eights. */
+static size_t skip_binary(struct hc_bytes bytes, size_t pos)
+{
+	for (;;) {
+		while (bytes.size - pos >= 8 && !hc_load64(bytes.data + pos))
+			pos += 8;
+		size_t stop = bytes.size - pos < 8 ? bytes.size : pos + 8;
+
+		for (; pos < stop; pos++)
+			if (traits[bytes.data[pos]])
+				return pos;
+		if (pos == bytes.size)
+			return pos;
+	}
+}
+
+bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)
+{
+	while ((lines->pos = skip_binary(lines->bytes, lines->pos)) < lines->bytes.size) {
+		size_t start = lines->pos;
+		size_t end = text_end(lines->bytes, start);
+
+		lines->pos = end > start ? end : start + 1;
+		if (end - start < HC_LINE_MIN_SIZE || is_address(lines, start, end))
+			continue;
+		*ret = (struct hc_bytes){lines->bytes.data + start, end - start};
+		return true;
+	}
+	return false;
+}
+/**@}*/
+
+/** @name Tokens */
+/**@{*/
+
+const char *hc_token_kind_name(enum hc_token_kind kind)
+{
+	static const char *const names[] = {
+		[HC_TOKEN_PAIR] = "pair",
+		[HC_TOKEN_HEADER] = "header",
+		[HC_TOKEN_PATH] = "path",
+		[HC_TOKEN_WORD] = "word",
+	};
+	return names[kind];
+}
+
+/** Tokens on their way out. */
+struct sink {
+	struct hc_bytes line;
+	struct hc_token *tokens;
+	size_t num, max;
+};
+
+static bool has(struct hc_bytes line, size_t pos, uint8_t trait)
+{
+	return pos < line.size && traits[line.data[pos]] & trait;
+}
+
+static bool is(struct hc_bytes line, size_t pos, char c)
+{
+	return pos < line.size && line.data[pos] == (uint8_t)c;
+}
+
+static bool is_blank(struct hc_bytes line, size_t pos)
+{
+	return is(line, pos, ' ') || is(line, pos, '\t');
+}
+
+static size_t skip(struct hc_bytes line, size_t pos, uint8_t trait)
+{
+	while (has(line, pos, trait))
+		pos++;
+	return pos;
+}
+
+/** @param value where the value starts; 0: there is none */
+static void emit(struct sink *sink, enum hc_token_kind kind, size_t start, size_t value, size_t end)
+{
+	bool cut = end - start > HC_TOKEN_MAX_SIZE;
+
+	if (sink->num == sink->max)
+		return;
+	sink->tokens[sink->num++] = (struct hc_token){
+		.kind = kind,
+		.cut = cut,
+		.text = {sink->line.data + start, cut ? HC_TOKEN_MAX_SIZE : end - start},
+		.key_size = value ? value - start : 0,
+	};
+}
+
+/** Words begin and end with a letter, a digit, or what is left of a longer word's rim. */
+static void emit_word(struct sink *sink, size_t start, size_t end)
+{
+	const uint8_t *data = sink->line.data;
+
+	while (end > start && !(traits[data[end - 1]] & ALNUM))
+		end--;
+	while (start < end && !(traits[data[start]] & ALNUM))
+		start++;
+	if (end - start >= HC_TOKEN_MIN_WORD)
+		emit(sink, HC_TOKEN_WORD, start, 0, end);
+}
+
+/**
+ * Where a name that starts at @p pos ends, when a letter begins it and it is short enough; else @p
+ * pos.
+ */
+static size_t name_end(struct hc_bytes line, size_t pos)
+{
+	if (!has(line, pos, ALNUM) || !has(line, pos, NAME) ||
+	    (line.data[pos] >= '0' && line.data[pos] <= '9'))
+		return pos;
+	size_t end = skip(line, pos, NAME);
+	return end - pos <= HC_TOKEN_MAX_NAME ? end : pos;
+}
+
+/** The value of name= or name="; where it ends. */
+static size_t value_end(struct hc_bytes line, size_t pos)
+{
+	if (is(line, pos, '"')) {
+		const uint8_t *quote =
+			line.size - pos > 1 ? memchr(line.data + pos + 1, '"', line.size - pos - 1)
+					    : NULL;
+		if (quote)
+			return quote - line.data + 1;
+	}
+	for (; has(line, pos, VALUE); pos++) {
+		if (!is(line, pos, ','))
+			continue;
+		size_t next = name_end(line, pos + 1);
+		if (pos + 1 == line.size || !has(line, pos + 1, VALUE) ||
+		    (next > pos + 1 && is(line, next, '=')))
+			break;
+	}
+	return pos;
+}
+
+/** "key":value. @return where to go on, or @p pos when it is none */
+static size_t scan_json(struct sink *sink, size_t pos)
+{
+	struct hc_bytes line = sink->line;
+	size_t name = pos + 1, end = name;
+
+	while (end < line.size && end - name <= HC_TOKEN_MAX_NAME && !is(line, end, '"') &&
+	       !is(line, end, '\\'))
+		end++;
+	if (end == name || !is(line, end, '"'))
+		return pos;
+	end++;
+	while (is_blank(line, end))
+		end++;
+	if (!is(line, end, ':'))
+		return pos;
+	end++;
+	while (is_blank(line, end))
+		end++;
+	size_t value = end;
+	if (is(line, end, '"')) {
+		for (end++; end < line.size && !is(line, end, '"'); end++)
+			end += is(line, end, '\\');
+		end = end < line.size ? end + 1 : line.size;
+	} else {
+		end = skip(line, end, NAME);
+	}
+	if (end > value)
+		emit(sink, HC_TOKEN_PAIR, pos, value, end);
+	return end;
+}
+
+static size_t scan_path(struct sink *sink, size_t pos)
+{
+	size_t end = skip(sink->line, pos, PATH);
+	size_t segment = pos, segments = 0;
+
+	if (end - pos < HC_TOKEN_MIN_WORD)
+		return end;
+	emit(sink, HC_TOKEN_PATH, pos, pos + 1, end);
+	for (size_t i = pos; i <= end; i++) {
+		if (i < end && !is(sink->line, i, '/'))
+			continue;
+		/* A path of one segment says no more than that. */
+		if (i > segment && (segments++ || i < end))
+			emit_word(sink, segment, i);
+		segment = i + 1;
+	}
+	return end;
+}
+
+/** A word or a pair. */
+static size_t scan_word(struct sink *sink, size_t pos)
+{
+	struct hc_bytes line = sink->line;
+	size_t name = name_end(line, pos);
+
+	if (name > pos && is(line, name, '=') && !is(line, name + 1, '=')) {
+		size_t end = value_end(line, name + 1);
+
+		emit(sink, HC_TOKEN_PAIR, pos, name + 1, end);
+		return end;
+	}
+	size_t end = skip(line, pos, WORD);
+	emit_word(sink, pos, end);
+	return end;
+}
+
+/** Name: value at the start of the line. @return where the value starts, or 0 */
+static size_t scan_header(struct sink *sink)
+{
+	struct hc_bytes line = sink->line;
+	size_t name = name_end(line, 0);
+
+	if (!name || !is(line, name, ':') || !is(line, name + 1, ' ') || name + 2 >= line.size)
+		return 0;
+	emit(sink, HC_TOKEN_HEADER, 0, name + 2, line.size);
+	return name + 2;
+}
+
+size_t hc_tokens_of_line(struct hc_bytes line, struct hc_token *ret, size_t max)
+{
+	struct sink sink = {line, ret, 0, max};
+	size_t pos = scan_header(&sink);
+
+	while (pos < line.size && sink.num < max) {
+		size_t next = pos;
+
+		if (is(line, pos, '"'))
+			next = scan_json(&sink, pos);
+		else if (is(line, pos, '/'))
+			next = scan_path(&sink, pos);
+		else if (has(line, pos, WORD))
+			next = scan_word(&sink, pos);
+		pos = next > pos ? next : pos + 1;
+	}
+	return sink.num;
+}
+
+size_t hc_atoms_of_line(struct hc_bytes line, struct hc_bytes *ret, size_t max)
+{
+	size_t start = 0, num = 0;
+
+	for (size_t i = 0; i < line.size && num + 1 < max; i++) {
+		if (traits[line.data[i]] & WORD && line.data[i] != '/' && line.data[i] != ':')
+			continue;
+		ret[num++] = (struct hc_bytes){line.data + start, i - start};
+		start = i + 1;
+	}
+	ret[num++] = (struct hc_bytes){line.data + start, line.size - start};
+	return num;
+}
+
+struct hc_token hc_token_parse(struct hc_bytes text)
+{
+	struct hc_token token = {.kind = HC_TOKEN_WORD, .text = text};
+
+	hc_tokens_of_line(text, &token, 1);
+	return token;
+}
+/**@}*/

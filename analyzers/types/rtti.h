@@ -1,0 +1,90 @@
+/**
+ * @file
+ * Classes with virtual functions, found by the vtables that the program and its libraries hold.
+ *
+ * Itanium C++ ABI, chapters 2.5 and 2.9, which GCC and Clang follow on Linux: an object of such a
+ * class begins with a pointer to the *address point* of the class's vtable. The word before the
+ * address point is the address of the class's typeinfo, and the word before that the offset from
+ * here to the top of the object: 0 in the part of the vtable that the object's first word points
+ * to. A typeinfo is "vtable of its kind, mangled name, bases"; its kinds are three classes of the
+ * C++ runtime. All of this is data that the program needs to run, so it is there in stripped
+ * programs too.
+ *
+ * Vtables are looked for once, in all modules; afterwards an object's class is one probe of a hash
+ * table. Where they are: in .data.rel.ro, which the dynamic linker writes when it relocates a
+ * module, so that cores have it; in programs that are linked to a fixed address in .rodata, which
+ * comes from the program's file; and, where such a program uses a class of a library directly, in a
+ * copy at the start of .bss. The *names* are in .rodata: without the module's file there are none,
+ * and then the class does not count as found.
+ *
+ * Classes that were compiled with -fno-rtti have a null pointer for the typeinfo. They are found by
+ * the symbols of their vtables ("_ZTV…"), if the module's file still has them.
+ *
+ * Nothing is trusted: names and vtables are bounded, no chain of bases is followed.
+ */
+#ifndef HC_ANALYZERS_TYPES_RTTI_H
+#define HC_ANALYZERS_TYPES_RTTI_H
+
+#include "core/process/process.h"
+
+/** A class that some vtable is of. Equal names are one class, in whatever module. */
+struct hc_rtti_class {
+	char *mangled;  /**< name of the type, without _Z: "N3app7SessionE" */
+	bool by_symbol; /**< it has no typeinfo: the name is that of a symbol */
+};
+
+/** A place in the hash table of address points. */
+struct hc_rtti_slot {
+	uint64_t address; /**< of the address point; 0: free */
+	uint32_t class;   /**< index */
+};
+
+struct hc_rtti {
+	struct hc_rtti_class *classes; /**< in the order in which their vtables lie in memory, those
+					  by symbol last */
+	size_t num_classes;
+	size_t num_vtables;
+	struct hc_rtti_slot *slots;
+	unsigned shift;     /**< 64 minus log2 of the number of slots */
+	uint64_t low, high; /**< every address point lies in [low, high) */
+};
+
+/** Most vtables that are remembered; the largest programs have some hundred thousand. */
+#define HC_MAX_VTABLES (1u << 20)
+/** Bytes of their names, mangled: no more vtables are taken once they exceed this. */
+#define HC_MAX_NAME_BYTES (UINT64_C(64) << 20)
+
+/** Vtables of a module's .bss that are copies of a library's are in so many of its first bytes. */
+#define HC_COPIED_VTABLES (UINT64_C(1) << 20)
+
+/**
+ * Look for vtables.
+ *
+ * @param symbols also by symbol tables, which takes longer, and must not be done by two threads at
+ * once
+ */
+struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct hc_rtti *ret);
+void hc_rtti_deinit(struct hc_rtti *rtti);
+
+#define HC_NO_RTTI_CLASS UINT32_MAX
+
+/**
+ * Index of the class whose objects have this word first, or HC_NO_RTTI_CLASS. Inline: asked for
+ * every chunk.
+ */
+static inline uint32_t hc_rtti_class_of(const struct hc_rtti *rtti, uint64_t word)
+{
+	if (word - rtti->low >= rtti->high - rtti->low)
+		return HC_NO_RTTI_CLASS;
+	/* Fibonacci hashing, as in heap.h. The table is never full. */
+	size_t mask = (~UINT64_C(0) >> rtti->shift);
+	size_t i = word * UINT64_C(0x9e3779b97f4a7c15) >> rtti->shift;
+	while (rtti->slots[i].address != word) {
+		if (!rtti->slots[i].address)
+			return HC_NO_RTTI_CLASS;
+		i = (i + 1) & mask;
+	}
+	return rtti->slots[i].class;
+}
+
+#endif

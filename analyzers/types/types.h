@@ -1,0 +1,100 @@
+/**
+ * @file
+ * Types of chunks: the C++ class or C struct of the object in a chunk.
+ *
+ * An object of a class with virtual functions begins with a pointer into the vtable of its class,
+ * wherever it was allocated and whatever it inherits (rtti.h). So the first word of a chunk tells
+ * its class, also in a stripped program, and also where nothing points to the chunk any more. An
+ * array from new[] has the number of its elements first; it is recognised when every element begins
+ * with the same vtable. It has the name of its class with [] behind it.
+ *
+ * What it can't tell: a chunk that begins with an object may go on with others (the buffer of a
+ * vector of such objects looks like one of them); objects of classes without virtual functions have
+ * no mark; an object that stands behind something else in its chunk, as in the node of a list, is
+ * not looked for. A class that is being constructed or destroyed shows as one of its bases. A chunk
+ * that was handed out but not written to yet may still hold what was there before.
+ *
+ * Where modules have debug information, chunks without a vtable are typed by the pointers that lead
+ * to them, from variables on (typegraph.h). That is a conclusion, not a mark: it needs a chain of
+ * typed pointers, so it has nothing to say of lost chunks, but of those below an object with a
+ * vtable. Where a chunk goes on behind the object, or is larger than malloc would have given for
+ * one, the name has a + behind it: that is so with base structs, with arrays that can't be told
+ * from them, and with a few objects that got what was left of a larger chunk.
+ *
+ * Chunks that are not in use have no type.
+ */
+#ifndef HC_ANALYZERS_TYPES_TYPES_H
+#define HC_ANALYZERS_TYPES_TYPES_H
+
+#include "core/heap/heap.h"
+
+/** A type, or @ref HC_TYPE_NONE. Small numbers: hc_types_num() is their bound. */
+typedef uint32_t hc_type_id;
+
+#define HC_TYPE_NONE 0
+
+/** How a type is known. */
+enum hc_type_source {
+	HC_TYPE_VTABLE, /**< typeinfo in the vtable that the object points to */
+	HC_TYPE_SYMBOL, /**< that vtable has no typeinfo, but a symbol */
+	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
+	HC_NUM_TYPE_SOURCES
+};
+
+/** "vtable", "symbol", "dwarf": for programs. */
+const char *hc_type_source_name(enum hc_type_source source);
+/** "C++ class, by its vtable": for people. */
+const char *hc_type_source_title(enum hc_type_source source);
+
+/** All types of a process. */
+struct hc_types;
+
+/** What to look at. */
+enum hc_types_effort {
+	HC_TYPES_QUICK, /**< typeinfos alone: milliseconds */
+	HC_TYPES_FULL,  /**< and symbol tables and debug information: seconds for large programs */
+};
+
+/** @param process @param heap must outlive the types */
+struct hc_error *hc_types_create(struct hc_process *process, const struct hc_heap *heap,
+				 enum hc_types_effort effort, struct hc_types **ret);
+/** NULL is fine. */
+void hc_types_destroy(struct hc_types *types);
+
+/** Whether the debug information of the program itself was looked at. */
+bool hc_types_have_debuginfo(const struct hc_types *types);
+
+/** Every id is below this. */
+size_t hc_types_num(const struct hc_types *types);
+
+/** Type of a chunk. Safe from several threads. */
+hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk);
+
+/**
+ * Name of a type, "app::Session", "app::Session[]" or "struct header+"; "(none)" for @ref
+ * HC_TYPE_NONE. Untrusted text, without control characters. Names are made when they are asked for:
+ * not safe from several threads. NULL without memory.
+ */
+const char *hc_type_name(struct hc_types *types, hc_type_id type);
+
+/** Not of @ref HC_TYPE_NONE. */
+enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);
+
+/**
+ * Which types have a name: one bit per id. In a pattern, * stands for any text and ? for any
+ * character.
+ *
+ * @param[out] set array of hc_types_num() bits in 64-bit words; bits are only added
+ * @param[out] found_ret whether there was one
+ */
+struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint64_t *set,
+			       bool *found_ret);
+
+/**
+ * The type that more than half of some chunks have, or @ref HC_TYPE_NONE.
+ *
+ * @return how many of them have it; 0 when there is none
+ */
+size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret);
+
+#endif

@@ -1,0 +1,314 @@
+/**
+ * @file
+ * The options of a selection; see select_options.h.
+ */
+#include "cmd/select_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzers/pattern/pattern.h"
+#include "core/base/cleanup.h"
+
+static bool same_name(const char *name, const char *text, size_t size)
+{
+	return strlen(name) == size && memcmp(name, text, size) == 0;
+}
+
+/**
+ * Parse a comma-separated list of names to a set of bits.
+ *
+ * @param name_of name of bit i, for i < @p num
+ */
+static struct hc_error *parse_names(const char *option, const char *text, unsigned num,
+				    const char *(*name_of)(unsigned), uint32_t *ret)
+{
+	uint32_t set = 0;
+	const char *item = text;
+
+	for (;;) {
+		size_t size = strcspn(item, ",");
+		unsigned i = 0;
+
+		while (i < num && !same_name(name_of(i), item, size))
+			i++;
+		if (i == num) {
+			char all[256] = "";
+
+			for (i = 0; i < num; i++) {
+				size_t used = strlen(all);
+				snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 name_of(i));
+			}
+			return hc_error_create(
+				HC_ERROR_ARGUMENT,
+				"%s: '%.*s' is none of: %s (separate several by commas)", option,
+				(int)(size < 100 ? size : 100), item, all);
+		}
+		set |= 1u << i;
+		if (!item[size])
+			break;
+		item += size + 1;
+	}
+	*ret = set;
+	return NULL;
+}
+
+static const char *state_name(unsigned i)
+{
+	return hc_state_name(i);
+}
+
+static const char *reach_name(unsigned i)
+{
+	return hc_reach_name(i);
+}
+
+struct hc_error *hc_select_states(struct hc_selection *selection, const char *text)
+{
+	return parse_names("--state", text, HC_NUM_STATES, state_name, &selection->states);
+}
+
+struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
+{
+	return parse_names("--reach", text, HC_NUM_REACH, reach_name, &selection->reaches);
+}
+
+/** log2 of what a suffix multiplies by, or -1. */
+static int suffix_shift(char suffix)
+{
+	switch (suffix) {
+	case 'K':
+	case 'k':
+		return 10;
+	case 'M':
+	case 'm':
+		return 20;
+	case 'G':
+	case 'g':
+		return 30;
+	case 'T':
+	case 't':
+		return 40;
+	default:
+		return -1;
+	}
+}
+
+/** Read a number with optional suffix; NULL when there is none or it does not fit 64 bits. */
+static const char *scan_bytes(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+	const char *pos = text;
+
+	for (; *pos >= '0' && *pos <= '9'; pos++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *pos - '0', &value))
+			return NULL;
+	}
+	if (pos == text)
+		return NULL;
+
+	int shift = suffix_shift(*pos);
+	if (shift >= 0) {
+		if (__builtin_mul_overflow(value, UINT64_C(1) << shift, &value))
+			return NULL;
+		pos++;
+	}
+	*ret = value;
+	return pos;
+}
+
+struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret)
+{
+	uint64_t value;
+	const char *end = scan_bytes(text, &value);
+
+	if (!end || *end) {
+		return hc_error_create(
+			HC_ERROR_ARGUMENT,
+			"%s: '%.100s' is no number of bytes; it takes digits and, if "
+			"need be, K, M, G or T (1024)",
+			option, text);
+	}
+	*ret = value;
+	return NULL;
+}
+
+/** Read hexadecimal digits, with or without 0x; NULL when there are none or too many. */
+static const char *scan_address(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+	const char *digits = text;
+
+	if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+		digits += 2;
+
+	const char *pos = digits;
+	for (;; pos++) {
+		unsigned digit;
+
+		if (*pos >= '0' && *pos <= '9')
+			digit = *pos - '0';
+		else if ((*pos | 0x20) >= 'a' && (*pos | 0x20) <= 'f')
+			digit = (*pos | 0x20) - 'a' + 10;
+		else
+			break;
+		if (value >> 60)
+			return NULL;
+		value = value << 4 | digit;
+	}
+	if (pos == digits)
+		return NULL;
+	*ret = value;
+	return pos;
+}
+
+struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret)
+{
+	uint64_t value;
+	const char *end = scan_address(text, &value);
+
+	if (!end || *end) {
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "%s: '%.100s' is no address; it takes hexadecimal digits, "
+				       "with or without 0x",
+				       option, text);
+	}
+	*ret = value;
+	return NULL;
+}
+
+/** Read "MIN", "MIN-", "MIN-MAX" or "-MAX"; false for anything else. */
+static bool scan_size_range(const char *text, uint64_t *min_ret, uint64_t *max_ret)
+{
+	uint64_t min = 0, max = UINT64_MAX;
+	const char *pos = text;
+
+	if (*pos != '-') {
+		pos = scan_bytes(pos, &min);
+		if (!pos)
+			return false;
+		if (!*pos)
+			max = min;
+	}
+	if (*pos == '-') {
+		pos++;
+		if (*pos || pos == text + 1) {
+			pos = scan_bytes(pos, &max);
+			if (!pos)
+				return false;
+		}
+	}
+	if (*pos || min > max)
+		return false;
+	*min_ret = min;
+	*max_ret = max;
+	return true;
+}
+
+struct hc_error *hc_select_size(struct hc_selection *selection, const char *text)
+{
+	if (!scan_size_range(text, &selection->min_usable, &selection->max_usable)) {
+		return hc_error_create(
+			HC_ERROR_ARGUMENT,
+			"--size: '%.100s' is no range of usable sizes; it takes MIN, "
+			"MIN-, -MAX or MIN-MAX in bytes, with K, M, G or T (1024)",
+			text);
+	}
+	selection->has_size = true;
+	return NULL;
+}
+
+struct hc_error *hc_select_request(struct hc_selection *selection, const char *text)
+{
+	struct hc_error *err = hc_parse_bytes("--request", text, &selection->request);
+
+	if (!err)
+		selection->has_request = true;
+	return err;
+}
+
+struct hc_error *hc_select_arena(struct hc_selection *selection, const char *text)
+{
+	uint32_t arena = HC_ARENA_MMAP;
+
+	if (strcmp(text, "mmap") != 0) {
+		uint64_t value;
+		const char *end = scan_bytes(text, &value);
+
+		if (!end || *end || end[-1] > '9' || value >= HC_ARENA_MMAP) {
+			return hc_error_create(
+				HC_ERROR_ARGUMENT,
+				"--arena: '%.100s' is no arena; it takes a number (0 is "
+				"the main arena) or mmap",
+				text);
+		}
+		arena = value;
+	}
+	selection->arena = arena;
+	selection->has_arena = true;
+	return NULL;
+}
+
+struct hc_error *hc_select_address(struct hc_selection *selection, const char *text)
+{
+	uint64_t start, end;
+	const char *pos = scan_address(text, &start);
+
+	if (pos && !*pos) {
+		selection->has_holder = true;
+		selection->holder = start;
+		return NULL;
+	}
+	if (pos && *pos == '-') {
+		pos = scan_address(pos + 1, &end);
+		if (pos && !*pos && start < end) {
+			selection->has_range = true;
+			selection->start = start;
+			selection->end = end;
+			return NULL;
+		}
+	}
+	return hc_error_create(
+		HC_ERROR_ARGUMENT,
+		"--address: '%.100s' is no address or range; it takes START (the chunk "
+		"that holds it) or START-END, hexadecimal",
+		text);
+}
+
+struct hc_error *hc_select_class(struct hc_selection *selection, const char *text)
+{
+	if (selection->num_classes == HC_MAX_SELECTED_CLASSES) {
+		return hc_error_create(HC_ERROR_ARGUMENT, "--class: more than %d of them",
+				       HC_MAX_SELECTED_CLASSES);
+	}
+	selection->class_names[selection->num_classes++] = text;
+	return NULL;
+}
+
+struct hc_error *hc_select_type(struct hc_selection *selection, const char *text)
+{
+	if (selection->num_types == HC_MAX_SELECTED_TYPES) {
+		return hc_error_create(HC_ERROR_ARGUMENT, "--type: more than %d of them",
+				       HC_MAX_SELECTED_TYPES);
+	}
+	selection->type_names[selection->num_types++] = text;
+	return NULL;
+}
+
+struct hc_error *hc_select_match(struct hc_selection *selection, const char *text)
+{
+	static const struct hc_pattern_options options;
+	struct hc_pattern *pattern;
+	hc_cleanup_error struct hc_error *err = hc_pattern_compile(text, &options, &pattern);
+
+	if (err) {
+		if (err->code != HC_ERROR_ARGUMENT)
+			return hc_steal(err);
+		return hc_error_create(HC_ERROR_ARGUMENT, "--match: %s", err->message);
+	}
+	hc_pattern_destroy(selection->match);
+	selection->match = pattern;
+	return NULL;
+}

@@ -1,0 +1,106 @@
+/**
+ * @file
+ * A session: one run of one verb on one core.
+ *
+ * Opens what the verb needs (process, heap, reachability), prints the remarks that come up as
+ * "heapcore: CORE: what is wrong; what was done about it", shows the current phase on a terminal
+ * while work takes long, and measures it for --verbose.
+ */
+#ifndef HC_CMD_SESSION_H
+#define HC_CMD_SESSION_H
+
+#include "analyzers/content/classifier.h"
+#include "analyzers/reachability/reachability.h"
+#include "analyzers/content/secrets.h"
+#include "analyzers/types/types.h"
+#include "cmd/options.h"
+#include "cmd/progress.h"
+#include "cmd/render/json.h"
+#include "cmd/render/output.h"
+
+enum hc_need {
+	HC_NEED_PROCESS,     /**< no heap */
+	HC_NEED_HEAP_IF_ANY, /**< a process without a heap that can be read is fine:
+				session->no_heap says why */
+	HC_NEED_HEAP,
+	HC_NEED_REACH, /**< and which chunks are reachable */
+};
+
+#define HC_MAX_PHASES 16
+
+struct hc_session {
+	struct hc_options *options; /**< the selection is prepared when the heap is open */
+	struct hc_output out;
+	struct hc_process *process;
+	struct hc_heap *heap;             /**< NULL when there is none */
+	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
+	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/show/mask.h */
+	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
+	struct hc_types *types;           /**< from hc_session_types(), or with --type; else NULL */
+	char *no_heap;                    /**< why @ref heap is NULL, or NULL */
+	struct hc_reach_stats reach;      /**< once heap->reach_known */
+	bool partial; /**< set by a verb that reads something other than a core */
+	int status;   /**< exit status, unless an error is returned */
+
+	struct hc_progress *progress;
+	struct hc_phase {
+		const char *name;
+		double seconds;
+	} phases[HC_MAX_PHASES];
+	unsigned num_phases;
+	double phase_start;      /**< seconds; 0: between phases */
+	uint64_t peak_anonymous; /**< bytes, the most at the end of a phase */
+	size_t remarks_shown;
+};
+
+/** Prepare; opens the output unless the verb does. */
+struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options);
+void hc_session_deinit(struct hc_session *session);
+
+struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
+
+/** Make session->signatures of the built-in ones and --signatures, unless they are there. */
+struct hc_error *hc_session_signatures(struct hc_session *session);
+
+/**
+ * Make session->types of the open heap, unless they are there: with --type they are, and then with
+ * all that can be known.
+ */
+struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort);
+
+/**
+ * Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
+ */
+void hc_session_phase(struct hc_session *session, const char *name);
+
+/** Whether the answer may lack something. */
+bool hc_session_partial(const struct hc_session *session);
+
+/** In text: "PARTIAL: why" at the top, when it is. */
+void hc_session_write_partial(struct hc_session *session);
+
+/**
+ * {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+ */
+json_t *hc_session_json(const struct hc_session *session);
+
+/** What --verbose shows, on stderr. */
+void hc_session_print_costs(struct hc_session *session);
+
+/** What --content allows. */
+static inline bool hc_session_shows_class(const struct hc_session *session)
+{
+	return session->options->content >= HC_CONTENT_CLASS;
+}
+
+static inline bool hc_session_shows_bytes(const struct hc_session *session)
+{
+	return session->options->content >= HC_CONTENT_SAMPLE;
+}
+
+static inline void hc_selection_scratch_destroyp(struct hc_selection_scratch **scratch)
+{
+	hc_selection_scratch_destroy(*scratch);
+}
+
+#endif

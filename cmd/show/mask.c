@@ -1,0 +1,72 @@
+/**
+ * @file
+ * Masking what shows; see mask.h.
+ */
+#include <stdlib.h>
+
+#include "cmd/show/mask.h"
+#include "cmd/render/escape.h"
+#include "core/base/cleanup.h"
+
+/** Bytes around a part that are looked at. */
+#define CONTEXT 1024
+/** Bytes that are masked at once; below --content full nothing shows more. */
+#define MAX_SHOWN (64u << 10)
+
+/** What stands around @p part in the core, and the part itself. */
+static struct hc_bytes context_of(const struct hc_session *session, struct hc_bytes part)
+{
+	struct hc_bytes file = {0};
+	const uint8_t *start = part.data, *end = part.data + part.size;
+
+	if (session->process && session->process->core)
+		file = session->process->core->file;
+	if (!file.size || start < file.data || end > file.data + file.size)
+		return part;
+	while (start > file.data && start[-1] && part.data - start < CONTEXT)
+		start--;
+	while (end < file.data + file.size && *end && end - (part.data + part.size) < CONTEXT)
+		end++;
+	return (struct hc_bytes){start, end - start};
+}
+
+struct hc_shown hc_session_show(const struct hc_session *session, struct hc_bytes bytes,
+				enum hc_mask how)
+{
+	struct hc_shown ret = {0};
+	size_t size;
+
+	if (session->options->content == HC_CONTENT_FULL || !bytes.size)
+		return (struct hc_shown){.bytes = bytes};
+	if (bytes.size > MAX_SHOWN)
+		bytes.size = MAX_SHOWN;
+	struct hc_bytes context = context_of(session, bytes);
+	hc_cleanup_error struct hc_error *err =
+		hc_masker_mask(session->masker, context, bytes.data - context.data, bytes.size, how,
+			       &ret.owned, &size, NULL);
+
+	if (!err)
+		ret.bytes = (struct hc_bytes){ret.owned, size};
+	return ret;
+}
+
+char *hc_session_escape(const struct hc_session *session, struct hc_bytes bytes, size_t max,
+			unsigned flags)
+{
+	hc_cleanup_shown struct hc_shown shown = {0};
+	struct hc_bytes part = bytes;
+
+	/*
+	 * One column takes at most four bytes; masked text takes fewer columns, so that more of it
+	 * shows.
+	 */
+	if (max && part.size > 4 * max)
+		part.size = 4 * max;
+	for (;; part.size = part.size * 4 < bytes.size ? part.size * 4 : bytes.size) {
+		hc_shown_deinit(&shown);
+		shown = hc_session_show(session, part, HC_MASK_SHORT);
+		if (part.size == bytes.size || part.size >= MAX_SHOWN || shown.bytes.size > max)
+			break;
+	}
+	return hc_escape(shown.bytes, max, flags);
+}

@@ -1,0 +1,58 @@
+/**
+ * @file
+ * What `analyze` says, for people and programs: behind the verb's file.
+ */
+#ifndef HC_CMD_VERBS_ANALYZE_H
+#define HC_CMD_VERBS_ANALYZE_H
+
+#include "analyzers/verdict/verdict.h"
+#include "cmd/show/sample.h"
+
+/** Below this share of the anonymous memory a suspect is not worth a second look. */
+#define HC_ANALYSIS_SMALL_SHARE 0.01
+
+/** Inconsistencies that are listed; heapcore check has them all. */
+#define HC_ANALYSIS_DAMAGE_SHOWN 3
+
+/** A verdict, and what is needed to show it. */
+struct hc_analysis {
+	struct hc_session *session;
+	struct hc_output *out;
+	struct hc_verdict verdict;
+	struct hc_sampler sampler; /**< when there is a heap */
+	char *quoted;              /**< the core's path, for a shell */
+};
+
+/** Name of the program, or NULL. */
+static inline const char *hc_analysis_process_name(const struct hc_analysis *analysis)
+{
+	const struct hc_core *core = analysis->session->process->core;
+
+	return core->has_prpsinfo ? core->prpsinfo.name : NULL;
+}
+
+/** Inconsistencies to list: the first ones of the heap. */
+static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
+{
+	size_t num = heap ? heap->num_inconsistencies : 0;
+
+	return num < HC_ANALYSIS_DAMAGE_SHOWN ? num : HC_ANALYSIS_DAMAGE_SHOWN;
+}
+
+/* analyze_text.c */
+
+/** All of it as text. */
+struct hc_error *hc_analysis_write_text(struct hc_analysis *analysis);
+
+/* analyze_suspect.c */
+
+/** The sentence that names a suspect. To be freed by the caller. */
+char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
+/** The command that shows more of a suspect, or NULL. To be freed by the caller. */
+char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
+/** Name of the type of a suspect; NULL when there is none, or it does not show. To be freed. */
+char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
+/** A suspect as text: what it is, what it holds, a sample, the next command. */
+void hc_analysis_write_suspect(struct hc_analysis *analysis, size_t i);
+
+#endif

@@ -1,0 +1,440 @@
+/**
+ * @file
+ * heapcore dump: bytes of the process, to a file.
+ *
+ * Either a range of addresses, or one mapping, or the chunks of a selection: back to back in one
+ * file, or one file each. Bytes that the core lacks are holes. A hole is left out and reported, so
+ * that nobody takes it for data, or filled with zeros when the user asks for it. What is written is
+ * private to its owner.
+ *
+ * Chunks in one file can't be told apart by their bytes. So an index lies beside it, FILE.index: a
+ * line for each contiguous piece, "OFFSET ADDRESS SIZE": where it is in the file (decimal), where
+ * it was in the process (hexadecimal, 0x), and how many bytes it has (decimal).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "cmd/advice.h"
+#include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
+#include "cmd/render/text.h"
+#include "cmd/render/units.h"
+#include "cmd/select_options.h"
+#include "cmd/verb.h"
+#include "core/base/cleanup.h"
+
+struct own {
+	const char *split;
+	bool zero_fill;
+};
+
+enum own_id { OWN_SPLIT, OWN_ZERO_FILL };
+
+static const struct hc_option own_options[] = {
+	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address"},
+	{OWN_ZERO_FILL, 0, "zero-fill", NULL, "write zeros where the core lacks bytes"},
+	{0},
+};
+
+static struct hc_error *set(void *ctx, int id, const char *value)
+{
+	struct own *own = ctx;
+
+	if (id == OWN_SPLIT)
+		own->split = value;
+	else
+		own->zero_fill = true;
+	return NULL;
+}
+
+/** Holes that are kept for the summary; all are counted. */
+#define MAX_HOLES 1000
+
+/** What was done so far. */
+struct dump {
+	struct hc_session *session;
+	const struct own *own;
+	uint64_t written; /**< bytes, zeros for holes not included */
+	uint64_t missing; /**< bytes */
+	uint64_t chunks;
+	FILE *index;     /**< of a file with many chunks, or NULL */
+	uint64_t offset; /**< bytes in that file */
+	struct hole {
+		uint64_t start, end; /**< addresses */
+	} holes[MAX_HOLES];
+	size_t num_holes;
+};
+
+static void add_hole(struct dump *dump, uint64_t start, uint64_t end)
+{
+	dump->missing += end - start;
+	if (dump->num_holes && dump->holes[dump->num_holes - 1].end == start)
+		dump->holes[dump->num_holes - 1].end = end;
+	else if (dump->num_holes < MAX_HOLES)
+		dump->holes[dump->num_holes++] = (struct hole){start, end};
+}
+
+static void write_zeros(FILE *file, uint64_t size)
+{
+	static const char zeros[1 << 16];
+
+	while (size && !ferror(file)) {
+		size_t piece = size < sizeof(zeros) ? size : sizeof(zeros);
+		fwrite(zeros, 1, piece, file);
+		size -= piece;
+	}
+}
+
+static void write_bytes(struct dump *dump, FILE *file, uint64_t address, struct hc_bytes bytes)
+{
+	if (dump->session->options->format == HC_FORMAT_HEX)
+		hc_hex_print(file, address, bytes);
+	else
+		fwrite(bytes.data, 1, bytes.size, file);
+	dump->written += bytes.size;
+}
+
+/** A piece of the index, which ends at @p end. */
+static void write_index(struct dump *dump, uint64_t start, uint64_t end)
+{
+	if (!dump->index || start == end)
+		return;
+	fprintf(dump->index, "%" PRIu64 " 0x%" PRIx64 " %" PRIu64 "\n", dump->offset, start,
+		end - start);
+	dump->offset += end - start;
+}
+
+/** Write [start, end), piece by piece. */
+static void write_range(struct dump *dump, FILE *file, uint64_t start, uint64_t end)
+{
+	const struct hc_memory *memory = &dump->session->process->memory;
+	uint64_t piece = start; /* what the next line of the index begins with */
+
+	while (start < end && !ferror(file)) {
+		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
+		if (bytes.size) {
+			write_bytes(dump, file, start, bytes);
+			start += bytes.size;
+			continue;
+		}
+		const struct hc_extent *next = hc_memory_find_next(memory, start);
+		uint64_t hole_end = next && next->start < end ? next->start : end;
+		add_hole(dump, start, hole_end);
+		/* A range that reaches over all of the address space would make zeros for ever. */
+		if (dump->own->zero_fill) {
+			write_zeros(file, hole_end - start);
+		} else {
+			write_index(dump, piece, start);
+			piece = hole_end;
+		}
+		start = hole_end;
+	}
+	write_index(dump, piece, end);
+}
+
+/** A file of its own for one chunk. */
+static struct hc_error *write_chunk_file(struct dump *dump, const struct hc_chunk *chunk)
+{
+	const struct hc_options *options = dump->session->options;
+	hc_cleanup(hc_output_discard) struct hc_output out = {0};
+	hc_cleanup_free char *path = NULL;
+
+	if (asprintf(&path, "%s/0x%" PRIx64 ".%s", dump->own->split, chunk->address,
+		     options->format == HC_FORMAT_HEX ? "hex" : "bin") < 0) {
+		path = NULL;
+		return &hc_enomem;
+	}
+	struct hc_error *err = hc_output_open(path, options->force, HC_COLOR_NEVER, &out);
+	if (err)
+		return err;
+	write_range(dump, out.file, chunk->address, chunk->address + chunk->usable);
+	return hc_output_finish(&out);
+}
+
+/** The chunks of the selection, up to --limit. @param file NULL with --split */
+static struct hc_error *write_chunks(struct dump *dump, FILE *file)
+{
+	const struct hc_selection *selection = &dump->session->options->selection;
+	const struct hc_heap *heap = dump->session->heap;
+	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
+	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+
+	hc_chunk_iter_heap(&iter, heap);
+	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+		if (!hc_selection_has(selection, heap, &chunk, scratch))
+			continue;
+		if (selection->limit && dump->chunks == selection->limit)
+			break;
+		dump->chunks++;
+		if (dump->own->split)
+			err = write_chunk_file(dump, &chunk);
+		else
+			write_range(dump, file, chunk.address, chunk.address + chunk.usable);
+		if (file && ferror(file))
+			break;
+	}
+	return err;
+}
+
+static struct hc_error *make_directory(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return NULL;
+	if (errno != EEXIST)
+		return hc_error_os(errno, "cannot create %s", path);
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s exists and is no directory", path);
+	return NULL;
+}
+
+/** START END, or START for the mapping that holds it. */
+static struct hc_error *parse_range(const struct hc_options *options, uint64_t *start,
+				    uint64_t *end)
+{
+	struct hc_error *err = hc_parse_address("START", options->args[0], start);
+
+	*end = 0;
+	if (!err && options->num_args > 1)
+		err = hc_parse_address("END", options->args[1], end);
+	if (!err && options->num_args > 1 && *end <= *start)
+		err = hc_error_create(HC_ERROR_ARGUMENT, "END must be greater than START");
+	return err;
+}
+
+static struct hc_error *find_mapping(const struct hc_session *session, uint64_t *start,
+				     uint64_t *end)
+{
+	const struct hc_mapping *mapping = hc_mappings_find(&session->process->mappings, *start);
+
+	if (!mapping)
+		return hc_error_create(HC_ERROR_MISSING, "0x%" PRIx64 " is not mapped", *start);
+	*start = mapping->start;
+	*end = mapping->end;
+	return NULL;
+}
+
+/** Zeros to write are bounded by what is mapped: an absurd range must not fill the disk. */
+static struct hc_error *check_range(const struct dump *dump, uint64_t start, uint64_t end)
+{
+	const struct hc_mappings *mappings = &dump->session->process->mappings;
+	uint64_t mapped = 0;
+
+	for (size_t i = 0; i < mappings->num; i++) {
+		const struct hc_mapping *mapping = &mappings->items[i];
+		uint64_t from = mapping->start > start ? mapping->start : start;
+		uint64_t to = mapping->end < end ? mapping->end : end;
+		mapped += from < to ? to - from : 0;
+	}
+	if (!mapped)
+		return hc_error_create(HC_ERROR_MISSING,
+				       "nothing is mapped from 0x%" PRIx64 " to 0x%" PRIx64, start,
+				       end);
+	if (dump->own->zero_fill && mapped < end - start)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--zero-fill: %s of the range is not mapped at all; give a "
+				       "range that is",
+				       hc_unit_bytes(end - start - mapped).text);
+	return NULL;
+}
+
+static void report_holes(const struct dump *dump)
+{
+	hc_cleanup_free char *message = NULL;
+
+	for (size_t i = 0; i < dump->num_holes && i < 10; i++) {
+		char *text;
+		if (asprintf(&text, "0x%" PRIx64 "-0x%" PRIx64 " is not in the core; %s",
+			     dump->holes[i].start, dump->holes[i].end,
+			     dump->own->zero_fill ? "written as zeros" : "left out") < 0)
+			return;
+		hc_print_message(dump->session->options->core, text);
+		free(text);
+	}
+	if (dump->num_holes > 10 &&
+	    asprintf(&message, "%zu more holes; %s in all is not in the core", dump->num_holes - 10,
+		     hc_unit_bytes(dump->missing).text) > 0)
+		hc_print_message(dump->session->options->core, message);
+}
+
+static struct hc_error *write_summary(const struct dump *dump)
+{
+	struct hc_session *session = dump->session;
+	const struct hc_options *options = session->options;
+
+	if (options->format == HC_FORMAT_JSON) {
+		hc_cleanup_json json_t *document = hc_session_json(session);
+		json_t *holes = json_array();
+		for (size_t i = 0; i < dump->num_holes; i++)
+			json_array_append_new(
+				holes,
+				json_pack("{so so}", "start", hc_json_address(dump->holes[i].start),
+					  "end", hc_json_address(dump->holes[i].end)));
+		json_object_set_new(document, "file", hc_json_text(options->output));
+		json_object_set_new(document, "index",
+				    dump->index ? json_sprintf("%s.index", options->output)
+						: json_null());
+		json_object_set_new(document, "directory", hc_json_text(dump->own->split));
+		json_object_set_new(document, "bytes", hc_json_number(dump->written));
+		json_object_set_new(document, "missing_bytes", hc_json_number(dump->missing));
+		json_object_set_new(document, "zero_filled", json_boolean(dump->own->zero_fill));
+		json_object_set_new(document, "chunks", hc_json_number(dump->chunks));
+		json_object_set_new(document, "holes", holes);
+		return hc_json_write(&session->out, document);
+	}
+	if (options->quiet ||
+	    ((!options->output || !strcmp(options->output, "-")) && !dump->own->split))
+		return NULL;
+	fprintf(session->out.file, "%s bytes", hc_unit_count(dump->written).text);
+	if (dump->chunks)
+		fprintf(session->out.file, " of %s chunk%s", hc_unit_count(dump->chunks).text,
+			hc_plural(dump->chunks));
+	fprintf(session->out.file, " written to %s%s\n",
+		dump->own->split ? dump->own->split : options->output,
+		dump->index ? ", their addresses to the same name with .index" : "");
+	return NULL;
+}
+
+static struct hc_error *check_options(const struct hc_session *session, const struct own *own)
+{
+	const struct hc_options *options = session->options;
+	bool to_stdout = !own->split && (!options->output || !strcmp(options->output, "-"));
+
+	if (!hc_session_shows_bytes(session))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "dump writes the heap's bytes, which --content forbids");
+	if (!options->num_args && !options->selection_given && !own->split)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "dump needs START [END], or options that choose chunks");
+	if (options->num_args && (options->selection_given || own->split))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "give a range, or options that choose chunks, not both");
+	if (own->split && options->output)
+		return hc_error_create(HC_ERROR_ARGUMENT, "give --split or -o, not both");
+	if (options->format == HC_FORMAT_HEX && own->zero_fill)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--zero-fill does not go with --format hex, whose lines "
+				       "have addresses");
+	if (to_stdout && session->out.terminal && options->format != HC_FORMAT_HEX)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "raw bytes don't belong on a terminal; give -o FILE");
+	if (to_stdout && options->format == HC_FORMAT_JSON)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "JSON output needs -o FILE for the bytes");
+	return NULL;
+}
+
+/** The index of a file of chunks; hexadecimal lines have their addresses already. */
+static struct hc_error *open_index(struct dump *dump, struct hc_output *index)
+{
+	const struct hc_options *options = dump->session->options;
+	hc_cleanup_free char *path = NULL;
+
+	if (options->num_args || options->format == HC_FORMAT_HEX)
+		return NULL;
+	if (asprintf(&path, "%s.index", options->output) < 0) {
+		path = NULL;
+		return &hc_enomem;
+	}
+	struct hc_error *err = hc_output_open(path, options->force, HC_COLOR_NEVER, index);
+	if (!err)
+		dump->index = index->file;
+	return err;
+}
+
+/** Put the index in its place, then the file that it is of. */
+static struct hc_error *finish_files(const struct dump *dump, struct hc_output *index,
+				     struct hc_output *out)
+{
+	struct hc_error *err = dump->index ? hc_output_finish(index) : NULL;
+
+	return err ? err : hc_output_finish(out);
+}
+
+/** Write everything that was asked for to one file, or with --split to many. */
+static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t end)
+{
+	const struct hc_options *options = dump->session->options;
+	hc_cleanup(hc_output_discard) struct hc_output out = {0}, index = {0};
+
+	if (dump->own->split) {
+		struct hc_error *err = make_directory(dump->own->split);
+		return err ? err : write_chunks(dump, NULL);
+	}
+	struct hc_error *err = NULL;
+	bool own_file = options->output && strcmp(options->output, "-");
+	if (own_file)
+		err = hc_output_open(options->output, options->force, HC_COLOR_NEVER, &out);
+	if (own_file && !err)
+		err = open_index(dump, &index);
+	if (err)
+		return err;
+	FILE *file = own_file ? out.file : dump->session->out.file;
+	if (options->num_args)
+		write_range(dump, file, start, end);
+	else
+		err = write_chunks(dump, file);
+	if (!err && !dump->written)
+		err = hc_error_create(HC_ERROR_MISSING, "%s; nothing was written",
+				      dump->missing ? "none of these bytes are in the core"
+						    : "no chunk is selected");
+	return err || !own_file ? err : finish_files(dump, &index, &out);
+}
+
+static struct hc_error *run(struct hc_session *session)
+{
+	const struct hc_options *options = session->options;
+	hc_cleanup_free struct dump *dump = calloc(1, sizeof(*dump));
+	bool range = options->num_args > 0;
+	uint64_t start = 0, end = 0;
+
+	if (!dump)
+		return &hc_enomem;
+	dump->session = session;
+	dump->own = options->own;
+	struct hc_error *err = check_options(session, dump->own);
+	if (!err && range)
+		err = parse_range(options, &start, &end);
+	if (!err)
+		err = hc_session_open(session, range ? HC_NEED_HEAP_IF_ANY : HC_NEED_HEAP);
+	if (!err && range && !end)
+		err = find_mapping(session, &start, &end);
+	if (!err && range)
+		err = check_range(dump, start, end);
+	if (err)
+		return err;
+
+	hc_session_phase(session, "writing");
+	err = write_all(dump, start, end);
+	hc_session_phase(session, NULL);
+	report_holes(dump);
+	return err ? err : write_summary(dump);
+}
+
+const struct hc_verb hc_verb_dump = {
+	.name = "dump",
+	.arguments = "CORE [START [END]]",
+	.summary = "bytes to a file: a range, a mapping, or chosen chunks",
+	.description = "Writes the bytes from START up to END, or of the mapping that holds START, "
+		       "or of the "
+		       "chosen chunks; then FILE.index has a line for each: offset in FILE, "
+		       "address, bytes. Addresses are hexadecimal. Bytes that the core lacks are "
+		       "left out and reported. --format hex writes lines as xxd does.",
+	.examples = "  heapcore dump core.1234 0x55d0c2a0 0x55d0d2a0 -o piece.bin\n"
+		    "  heapcore dump core.1234 --class json --split json-chunks\n"
+		    "  heapcore dump core.1234 --leaked --match session -o lost.bin\n"
+		    "  heapcore dump core.1234 --address 0x55d0c2a0 --format hex\n",
+	.min_args = 1,
+	.max_args = 3,
+	.formats = HC_FORMATS_TREE | 1u << HC_FORMAT_HEX,
+	.selection = true,
+	.own_output = true,
+	HC_VERB_OWN(own_options, set, struct own, NULL),
+	.run = run,
+};

@@ -1,0 +1,53 @@
+/**
+ * @file
+ * Arrays: growing one by one, where no capacity is kept but is the next power of two; and finding a
+ * place in a sorted one.
+ */
+#ifndef HC_CORE_BASE_ARRAY_H
+#define HC_CORE_BASE_ARRAY_H
+
+#include <stdlib.h>
+
+#include "core/base/error.h"
+
+/**
+ * Make room for one more item behind the @p num that an array holds. Doubling keeps appends linear.
+ *
+ * @param array address of the pointer to the items; NULL items with num 0 are fine. Untouched on
+ * failure
+ */
+static inline struct hc_error *hc_array_reserve(void *array, size_t num, size_t item_size)
+{
+	if (num & (num - 1))
+		return NULL;
+	size_t bytes;
+	if (__builtin_mul_overflow(num ? num * 2 : 1, item_size, &bytes))
+		return &hc_enomem;
+	void *grown = realloc(*(void **)array, bytes);
+	if (!grown)
+		return &hc_enomem;
+	*(void **)array = grown;
+	return NULL;
+}
+
+/**
+ * Index of the first of @p num sorted items that is not @p before what is sought; @p num when all
+ * are.
+ *
+ * @param i      names the index in @p before
+ * @param before expression, true of the first items and false of the others
+ */
+#define hc_lower_bound(num, i, before)                                                             \
+	({                                                                                         \
+		size_t low_ = 0, high_ = (num);                                                    \
+		while (low_ < high_) {                                                             \
+			size_t i = low_ + (high_ - low_) / 2;                                      \
+			if (before)                                                                \
+				low_ = i + 1;                                                      \
+			else                                                                       \
+				high_ = i;                                                         \
+		}                                                                                  \
+		low_;                                                                              \
+	})
+
+#endif

@@ -1,0 +1,76 @@
+/**
+ * @file
+ * Compressed files: streamed into a private temporary file, which can then be mapped like any
+ * other.
+ *
+ * Reads zstd, lz4, xz, gzip and bzip2 through libarchive's raw format, as far as libarchive was
+ * built with them. The temporary file has no name (or loses it at once), mode 0600, and holes where
+ * the content has zero pages (but for tmpfs, where holes that are read take room after all).
+ *
+ * What is compressed is hostile. The work is linear in the size of the compressed file, since no
+ * format here expands beyond a constant (zstd: about 32,768 times) and a file that is compressed
+ * twice is refused; the first bytes are examined before the rest is unpacked; the content has a
+ * limit; and room on the file system is checked before and while writing.
+ *
+ * Damage: what was unpacked before it is kept. libarchive hands out whole blocks only, so that up
+ * to one block (64 KiB of gzip and xz, 128 KiB of zstd, 4 MiB of lz4) before the damage is lost as
+ * well. Bytes that follow the end of zstd or xz data count as damage. libarchive doesn't compare
+ * the checksum of gzip: what is wrong there shows as a wrong core.
+ */
+#ifndef HC_CORE_ELF_DECOMPRESS_H
+#define HC_CORE_ELF_DECOMPRESS_H
+
+#include "core/base/bytes.h"
+
+struct hc_decompress_options {
+	const char *tmpdir; /**< folder of the temporary file; NULL: /var/tmp, which outlasts
+			       RAM-backed /tmp */
+	/**
+	 * Called between blocks, in the calling thread, and once at the end with done == total;
+	 * NULL: not called.
+	 */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx; /**< of @ref progress */
+};
+
+/**
+ * Largest content, bytes: more than any core that somebody would unpack beside its compressed
+ * file.
+ */
+#define HC_DECOMPRESS_MAX (UINT64_C(1) << 40)
+
+/** Bytes at the start of a file that hc_decompress_recognise() needs. */
+#define HC_DECOMPRESS_MAGIC_SIZE 6
+
+struct hc_compression;
+
+/** The format that these bytes begin, or NULL. */
+const struct hc_compression *hc_decompress_recognise(struct hc_bytes head);
+
+/**
+ * Looks at the first 64 KiB of the content, or all of a shorter one, before the rest is unpacked.
+ *
+ * @param[out] size_ret bytes that the content must have at least to be whole, 0 when unknown
+ * @return NULL, or an error that ends the work
+ */
+typedef struct hc_error *(*hc_decompress_examine_fn)(void *ctx, struct hc_bytes head,
+						     uint64_t *size_ret);
+
+/**
+ * Unpack a file.
+ *
+ * @param fd the compressed file, at its beginning; stays open
+ * @param size bytes of it
+ * @param examine with its @p examine_ctx; may be NULL
+ * @param diag a remark when the compressed data is damaged or ends early
+ * @param[out] ret descriptor of the content, to be closed by the caller
+ * @return NULL; @ref HC_ERROR_FORMAT when nothing can be unpacked, @ref HC_ERROR_LIMIT when the
+ * content is larger than HC_DECOMPRESS_MAX, @ref HC_ERROR_OS when it can't be written: the message
+ * says how much room is needed
+ */
+struct hc_error *hc_decompress(int fd, uint64_t size, const struct hc_compression *compression,
+			       const struct hc_decompress_options *options,
+			       hc_decompress_examine_fn examine, void *examine_ctx,
+			       struct hc_diagnostics *diag, int *ret);
+
+#endif

@@ -1,0 +1,823 @@
+/**
+ * @file
+ * Debug information, read with libdw.
+ *
+ * First all units are walked once: each struct is given an entry by its qualified name, each
+ * variable is remembered with its type. libdw does not know the parent of an entry, so names are
+ * put together on the way down, and the place of each struct's entry is remembered. Layouts are
+ * made when they are asked for.
+ */
+#include "core/process/debuginfo.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+
+/** Nesting of scopes that is looked into: namespaces, classes, functions, blocks. */
+#define MAX_DEPTH 24
+/** Typedefs, qualifiers, pointers and arrays around a type. */
+#define MAX_PEEL 32
+/** Structs within structs. */
+#define MAX_NESTING 32
+/** Longest name that is taken, bytes: names can overlap, so that a file has more of them than
+ * bytes. */
+#define MAX_NAME 4096
+/** Few variables share their bytes; all together may have so many times those of all modules. */
+#define MAX_OVERLAP 16
+/** Entries that are looked at in all; a program of a million lines has some ten million. */
+#define MAX_ENTRIES (UINT64_C(1) << 30)
+
+enum state { LAYOUT_UNREAD, LAYOUT_BEING_READ, LAYOUT_READ };
+
+/** A struct, or a pointer to one. */
+struct entry {
+	char *name;
+	uint64_t size;        /* 0: only declared so far */
+	Dwarf_Die die;        /* of the definition */
+	hc_layout_id target;  /* of a pointer, else HC_NO_LAYOUT */
+	hc_layout_id pointer; /* the layout of pointers to this one, if there is one */
+	enum state state;
+	bool open_ended;
+	struct hc_slot *slots;
+	size_t num_slots;
+};
+
+/** A hash table from a number to an index; keys are not 0. */
+struct index {
+	struct index_slot {
+		uint64_t key;
+		uint32_t value;
+	} * slots;
+	size_t num, size; /* size: a power of two, or 0 */
+};
+
+struct hc_debuginfo {
+	unsigned word;
+	size_t num_modules;
+	bool of_program;
+	struct entry *entries;
+	size_t num_entries;
+	struct index by_name;  /* hash of the name → entry; collisions go to the next key */
+	struct index by_place; /* address of the DIE → entry */
+	struct hc_variable *variables;
+	size_t num_variables;
+	uint64_t seen; /* entries of the units */
+};
+
+/* --- Tables --- */
+
+static struct index_slot *index_find(const struct index *index, uint64_t key)
+{
+	size_t i = key * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (index->size - 1);
+
+	while (index->slots[i].key && index->slots[i].key != key)
+		i = (i + 1) & (index->size - 1);
+	return &index->slots[i];
+}
+
+/** Make room for one more key; the table is at most half full. */
+static struct hc_error *index_reserve(struct index *index)
+{
+	struct index grown = {.num = index->num, .size = index->size ? index->size * 2 : 1024};
+
+	if (index->num * 2 < index->size)
+		return NULL;
+	grown.slots = calloc(grown.size, sizeof(*grown.slots));
+	if (!grown.slots)
+		return &hc_enomem;
+	for (size_t i = 0; i < index->size; i++) {
+		if (index->slots[i].key)
+			*index_find(&grown, index->slots[i].key) = index->slots[i];
+	}
+	free(index->slots);
+	*index = grown;
+	return NULL;
+}
+
+static struct hc_error *index_put(struct index *index, uint64_t key, uint32_t value)
+{
+	struct hc_error *err = index_reserve(index);
+
+	if (err)
+		return err;
+	struct index_slot *slot = index_find(index, key);
+	index->num += !slot->key;
+	*slot = (struct index_slot){key, value};
+	return NULL;
+}
+
+static bool index_get(const struct index *index, uint64_t key, uint32_t *ret)
+{
+	struct index_slot *slot = index->size ? index_find(index, key) : NULL;
+
+	if (!slot || !slot->key)
+		return false;
+	*ret = slot->value;
+	return true;
+}
+
+/** The key of a name, or the free one behind those of other names with its hash. */
+static uint64_t name_key(const struct hc_debuginfo *info, const char *name, hc_layout_id *found)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (const char *pos = name; *pos; pos++)
+		key = (key ^ (uint8_t)*pos) * UINT64_C(0x100000001b3);
+	key |= 1;
+	*found = HC_NO_LAYOUT;
+	for (uint32_t id; index_get(&info->by_name, key, &id); key += 2) {
+		if (!strcmp(info->entries[id].name, name)) {
+			*found = id;
+			break;
+		}
+	}
+	return key;
+}
+
+hc_layout_id hc_debuginfo_find(const struct hc_debuginfo *info, const char *name)
+{
+	hc_layout_id id;
+
+	name_key(info, name, &id);
+	return id != HC_NO_LAYOUT && info->entries[id].size ? id : HC_NO_LAYOUT;
+}
+
+/** A new entry. @param name copied */
+static struct hc_error *add_entry(struct hc_debuginfo *info, const char *name, hc_layout_id *ret)
+{
+	struct hc_error *err =
+		hc_array_reserve(&info->entries, info->num_entries, sizeof(*info->entries));
+	if (err)
+		return err;
+	struct entry entry = {
+		.name = strdup(name),
+		.target = HC_NO_LAYOUT,
+		.pointer = HC_NO_LAYOUT,
+	};
+	if (!entry.name)
+		return &hc_enomem;
+	*ret = info->num_entries;
+	info->entries[info->num_entries++] = entry;
+	return NULL;
+}
+
+/** The entry of a name, which may be new. */
+static struct hc_error *intern(struct hc_debuginfo *info, const char *name, hc_layout_id *ret)
+{
+	hc_layout_id id;
+	uint64_t key = name_key(info, name, &id);
+
+	if (id == HC_NO_LAYOUT) {
+		struct hc_error *err = add_entry(info, name, &id);
+		if (!err)
+			err = index_put(&info->by_name, key, id);
+		if (err)
+			return err;
+	}
+	*ret = id;
+	return NULL;
+}
+
+/* --- Entries of the units --- */
+
+static bool is_struct(int tag)
+{
+	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type;
+}
+
+/** The name of an entry; NULL when it has none that can be shown. */
+static const char *name_of(Dwarf_Die *die)
+{
+	const char *name = dwarf_diename(die);
+	size_t size = name ? strnlen(name, MAX_NAME + 1) : 0;
+
+	if (!size || size > MAX_NAME)
+		return NULL;
+	for (size_t i = 0; i < size; i++) {
+		if ((uint8_t)name[i] < ' ' || name[i] == 0x7f)
+			return NULL;
+	}
+	return name;
+}
+
+/** A number that is a constant; false for expressions. */
+static bool constant(Dwarf_Die *die, unsigned name, uint64_t *ret)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word value;
+
+	if (!dwarf_attr_integrate(die, name, &attr) || dwarf_formudata(&attr, &value))
+		return false;
+	*ret = value;
+	return true;
+}
+
+/** What an entry says is its type. */
+static bool type_of(Dwarf_Die *die, Dwarf_Die *ret)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_attr_integrate(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, ret);
+}
+
+/**
+ * What is behind typedefs and qualifiers.
+ *
+ * @param[in,out] die the type
+ * @param[out] name_ret the name of the last typedef, or NULL
+ */
+static bool peel(Dwarf_Die *die, const char **name_ret)
+{
+	*name_ret = NULL;
+	for (unsigned i = 0; i < MAX_PEEL; i++) {
+		Dwarf_Die next;
+
+		switch (dwarf_tag(die)) {
+		case DW_TAG_typedef:
+			*name_ret = name_of(die);
+			break;
+		case DW_TAG_const_type:
+		case DW_TAG_volatile_type:
+		case DW_TAG_restrict_type:
+		case DW_TAG_atomic_type:
+			break;
+		default:
+			return true;
+		}
+		if (!type_of(die, &next))
+			return false;
+		*die = next;
+	}
+	return false;
+}
+
+/** Take a definition of an entry, unless there is one already. */
+static void define(struct hc_debuginfo *info, hc_layout_id id, Dwarf_Die *die)
+{
+	struct entry *entry = &info->entries[id];
+	uint64_t size;
+
+	if (entry->size || dwarf_hasattr(die, DW_AT_declaration) ||
+	    !constant(die, DW_AT_byte_size, &size) || size > HC_MAX_LAYOUT_SIZE)
+		return;
+	entry->size = size;
+	entry->die = *die;
+}
+
+/** The entry of a struct; those without a name are known by their typedef. */
+static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
+				     const char *typedef_name, hc_layout_id *ret)
+{
+	uint64_t place = (uintptr_t)die->addr;
+	hc_layout_id id;
+
+	*ret = HC_NO_LAYOUT;
+	if (index_get(&info->by_place, place, &id)) {
+		*ret = id;
+		return NULL;
+	}
+	/* Not met on the way down: in a partial unit of another file, or without a name. */
+	const char *name = name_of(die);
+	if (!name)
+		name = typedef_name;
+	struct hc_error *err =
+		name ? intern(info, name, &id) : add_entry(info, "struct (unnamed)", &id);
+	if (!err)
+		err = index_put(&info->by_place, place, id);
+	if (err)
+		return err;
+	define(info, id, die);
+	*ret = id;
+	return NULL;
+}
+
+/** The layout of pointers to a layout. */
+static struct hc_error *pointer_entry(struct hc_debuginfo *info, hc_layout_id target,
+				      hc_layout_id *ret)
+{
+	if (info->entries[target].pointer == HC_NO_LAYOUT) {
+		hc_cleanup_free char *name = NULL;
+		hc_layout_id id;
+
+		if (asprintf(&name, "%s*", info->entries[target].name) < 0) {
+			name = NULL;
+			return &hc_enomem;
+		}
+		struct hc_error *err = add_entry(info, name, &id);
+		if (err)
+			return err;
+		info->entries[id].size = info->word;
+		info->entries[id].target = target;
+		info->entries[target].pointer = id;
+	}
+	*ret = info->entries[target].pointer;
+	return NULL;
+}
+
+/** A type, as far as it has a layout: so many objects of one. */
+struct shape {
+	hc_layout_id layout; /* HC_NO_LAYOUT: it has none */
+	uint64_t count;
+	bool open_ended; /* an array without a size */
+};
+
+/** The number of elements of an array. */
+static void count_elements(Dwarf_Die *array, struct shape *shape)
+{
+	Dwarf_Die range;
+
+	if (dwarf_child(array, &range))
+		return;
+	do {
+		uint64_t count, upper;
+
+		if (dwarf_tag(&range) != DW_TAG_subrange_type)
+			continue;
+		if (constant(&range, DW_AT_upper_bound, &upper) && upper != UINT64_MAX)
+			count = upper + 1;
+		else if (!constant(&range, DW_AT_count, &count))
+			count = 0;
+		shape->open_ended |= count <= 1;
+		if (__builtin_mul_overflow(shape->count, count, &shape->count))
+			shape->count = 0;
+	} while (!dwarf_siblingof(&range, &range));
+}
+
+static struct hc_error *find_shape(struct hc_debuginfo *info, Dwarf_Die type, struct shape *ret)
+{
+	struct shape shape = {.layout = HC_NO_LAYOUT, .count = 1};
+	unsigned pointers = 0;
+	const char *name;
+
+	for (unsigned i = 0; i < MAX_PEEL; i++) {
+		Dwarf_Die next;
+
+		if (!peel(&type, &name))
+			break;
+		int tag = dwarf_tag(&type);
+		if (is_struct(tag)) {
+			struct hc_error *err = struct_entry(info, &type, name, &shape.layout);
+			for (; !err && pointers && shape.layout != HC_NO_LAYOUT; pointers--)
+				err = pointer_entry(info, shape.layout, &shape.layout);
+			if (err)
+				return err;
+			break;
+		}
+		/* A pointer to an array is one to its first element. */
+		if (tag == DW_TAG_array_type && !pointers)
+			count_elements(&type, &shape);
+		else if (tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type)
+			pointers++;
+		else if (tag != DW_TAG_array_type)
+			break;
+		if (!type_of(&type, &next))
+			break;
+		type = next;
+	}
+	*ret = shape;
+	return NULL;
+}
+
+/* --- Layouts --- */
+
+static struct hc_error *read_layout(struct hc_debuginfo *info, hc_layout_id id, unsigned depth);
+
+/** What is full stays as it is: members don't overlap, so there is at most one slot for each word.
+ */
+static bool is_full(const struct hc_debuginfo *info, const struct entry *entry)
+{
+	return entry->num_slots >= HC_MAX_SLOTS || entry->num_slots >= entry->size / info->word;
+}
+
+static struct hc_error *add_slot(const struct hc_debuginfo *info, struct entry *entry,
+				 uint64_t offset, hc_layout_id target)
+{
+	if (is_full(info, entry))
+		return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&entry->slots, entry->num_slots, sizeof(*entry->slots));
+	if (!err)
+		entry->slots[entry->num_slots++] = (struct hc_slot){offset, target};
+	return err;
+}
+
+/** The slots of so many objects of one layout, from an offset of another one on. */
+static struct hc_error *embed(struct hc_debuginfo *info, hc_layout_id id, uint64_t offset,
+			      const struct shape *shape, unsigned depth)
+{
+	hc_layout_id inner = shape->layout;
+	struct hc_error *err = read_layout(info, inner, depth + 1);
+
+	for (uint64_t i = 0; !err && i < shape->count; i++) {
+		struct entry *entry = &info->entries[id];
+		const struct entry *from = &info->entries[inner];
+		uint64_t start = offset + i * from->size;
+
+		if (is_full(info, entry) || !from->num_slots || !from->size ||
+		    start > entry->size || from->size > entry->size - start)
+			break;
+		for (size_t k = 0; k < from->num_slots && !err; k++)
+			err = add_slot(info, entry, start + from->slots[k].offset,
+				       from->slots[k].target);
+	}
+	return err;
+}
+
+static struct hc_error *add_member(struct hc_debuginfo *info, hc_layout_id id, Dwarf_Die *member,
+				   unsigned depth)
+{
+	struct shape shape;
+	uint64_t offset = 0;
+	Dwarf_Die type;
+
+	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
+	    !type_of(member, &type))
+		return NULL;
+	/* Without a place it is at the start, unless the place is an expression. */
+	if (dwarf_hasattr(member, DW_AT_data_member_location) &&
+	    !constant(member, DW_AT_data_member_location, &offset))
+		return NULL;
+	struct hc_error *err = find_shape(info, type, &shape);
+	if (err)
+		return err;
+	info->entries[id].open_ended = false;
+	if (dwarf_tag(&type) == DW_TAG_array_type) {
+		struct shape bounds = {.count = 1};
+		count_elements(&type, &bounds);
+		info->entries[id].open_ended = bounds.open_ended;
+	}
+	return shape.layout == HC_NO_LAYOUT || offset > info->entries[id].size
+		       ? NULL
+		       : embed(info, id, offset, &shape, depth);
+}
+
+static struct hc_error *read_members(struct hc_debuginfo *info, hc_layout_id id, unsigned depth)
+{
+	Dwarf_Die definition = info->entries[id].die, child;
+	struct hc_error *err = NULL;
+
+	if (dwarf_child(&definition, &child))
+		return NULL;
+	do {
+		int tag = dwarf_tag(&child);
+
+		if (tag == DW_TAG_member || tag == DW_TAG_inheritance)
+			err = add_member(info, id, &child, depth);
+	} while (!err && !dwarf_siblingof(&child, &child));
+	return err;
+}
+
+/** Make a layout, unless it is there; one that contains itself has no more slots than so far. */
+static struct hc_error *read_layout(struct hc_debuginfo *info, hc_layout_id id, unsigned depth)
+{
+	struct entry *entry = &info->entries[id];
+	struct hc_error *err;
+
+	if (entry->state != LAYOUT_UNREAD || depth > MAX_NESTING || !entry->size)
+		return NULL;
+	entry->state = LAYOUT_BEING_READ;
+	err = entry->target != HC_NO_LAYOUT ? add_slot(info, entry, 0, entry->target)
+					    : read_members(info, id, depth);
+	info->entries[id].state = LAYOUT_READ;
+	return err;
+}
+
+struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
+				     struct hc_layout *ret)
+{
+	struct hc_error *err = read_layout(info, id, 0);
+
+	if (err)
+		return err;
+	const struct entry *entry = &info->entries[id];
+	*ret = (struct hc_layout){
+		.name = entry->name,
+		.size = entry->size,
+		.is_pointer = entry->target != HC_NO_LAYOUT,
+		.open_ended = entry->open_ended,
+		.slots = entry->slots,
+		.num_slots = entry->num_slots,
+	};
+	return NULL;
+}
+
+/* --- The walk --- */
+
+/** Where the walk is: an entry, and the length of the qualified name that its scope has. */
+struct level {
+	Dwarf_Die die;
+	size_t prefix;
+};
+
+struct walk {
+	struct hc_debuginfo *info;
+	const struct hc_modules *modules;
+	const struct hc_module *module; /* the current one */
+	Dwarf_Addr bias;
+	bool is_c;
+	char prefix[1024]; /* "app::detail::" */
+	size_t prefix_size;
+	struct found_variable {
+		uint64_t address;
+		Dwarf_Die type;
+	} * found;
+	size_t num_found;
+	struct hc_error *err;
+};
+
+/** The name of a struct as its language writes it. */
+static char *qualified_name(const struct walk *walk, const char *name)
+{
+	char *ret;
+
+	if (walk->is_c)
+		return asprintf(&ret, "struct %s", name) < 0 ? NULL : ret;
+	return asprintf(&ret, "%.*s%s", (int)walk->prefix_size, walk->prefix, name) < 0 ? NULL
+											: ret;
+}
+
+static struct hc_error *note_struct(struct walk *walk, Dwarf_Die *die)
+{
+	const char *name = name_of(die);
+	hc_layout_id id;
+
+	if (!name)
+		return NULL;
+	hc_cleanup_free char *qualified = qualified_name(walk, name);
+	struct hc_error *err = qualified ? intern(walk->info, qualified, &id) : &hc_enomem;
+	if (!err)
+		err = index_put(&walk->info->by_place, (uintptr_t)die->addr, id);
+	if (!err)
+		define(walk->info, id, die);
+	return err;
+}
+
+/** The fixed address of a variable. */
+static bool find_address(Dwarf_Die *die, Dwarf_Addr *ret)
+{
+	Dwarf_Attribute attr, place;
+	Dwarf_Op *ops;
+	size_t num;
+
+	if (!dwarf_attr(die, DW_AT_location, &attr) || dwarf_getlocation(&attr, &ops, &num) ||
+	    num != 1)
+		return false;
+	if (ops->atom == DW_OP_addr) {
+		*ret = ops->number;
+		return true;
+	}
+	return (ops->atom == DW_OP_addrx || ops->atom == DW_OP_GNU_addr_index) &&
+	       !dwarf_getlocation_attr(&attr, ops, &place) && !dwarf_formaddr(&place, ret);
+}
+
+/** A variable, whose layout can be told when all structs have a name: its type is kept meanwhile.
+ */
+static struct hc_error *note_variable(struct walk *walk, Dwarf_Die *die)
+{
+	Dwarf_Addr address;
+	Dwarf_Die type;
+
+	if (!find_address(die, &address) || !type_of(die, &type))
+		return NULL;
+	address += walk->bias;
+	if (address < walk->module->start || address >= walk->module->end)
+		return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&walk->found, walk->num_found, sizeof(*walk->found));
+	if (!err)
+		walk->found[walk->num_found++] = (struct found_variable){address, type};
+	return err;
+}
+
+/** Append the name of a scope; what is too long stays as it is. */
+static void enter_scope(struct walk *walk, Dwarf_Die *die)
+{
+	int tag = dwarf_tag(die);
+	const char *name = name_of(die);
+	size_t room = sizeof(walk->prefix) - walk->prefix_size;
+
+	if (tag != DW_TAG_namespace && !is_struct(tag) && tag != DW_TAG_union_type)
+		return;
+	int size = snprintf(walk->prefix + walk->prefix_size, room,
+			    "%s::", name ? name : "(anonymous namespace)");
+	if (size > 0 && (size_t)size < room)
+		walk->prefix_size += size;
+}
+
+/** Take what an entry tells. @return whether there may be more inside */
+static bool look_at(struct walk *walk, Dwarf_Die *die, struct hc_error **err)
+{
+	switch (dwarf_tag(die)) {
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+		*err = note_struct(walk, die);
+		return !walk->is_c;
+	case DW_TAG_variable:
+		*err = note_variable(walk, die);
+		return false;
+	case DW_TAG_namespace:
+	case DW_TAG_union_type:
+	case DW_TAG_subprogram:
+	case DW_TAG_lexical_block:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/** All of one unit, with a stack of its own. */
+static struct hc_error *walk_unit(struct walk *walk, Dwarf_Die *unit)
+{
+	struct level levels[MAX_DEPTH];
+	struct hc_error *err = NULL;
+	unsigned depth = 0;
+	const void *last = NULL;
+
+	walk->prefix_size = 0;
+	if (dwarf_child(unit, &levels[0].die))
+		return NULL;
+	levels[0].prefix = 0;
+	while (!err && walk->info->seen++ < MAX_ENTRIES) {
+		Dwarf_Die *die = &levels[depth].die;
+
+		/*
+		 * Each entry lies behind the one before. A DW_AT_sibling that leads among children
+		 * would have them walked twice, theirs four times, and so on.
+		 */
+		if ((uintptr_t)die->addr <= (uintptr_t)last)
+			break;
+		last = die->addr;
+		bool inside = look_at(walk, die, &err);
+
+		if (!err && inside && depth + 1 < MAX_DEPTH &&
+		    !dwarf_child(die, &levels[depth + 1].die)) {
+			enter_scope(walk, die);
+			levels[++depth].prefix = walk->prefix_size;
+			continue;
+		}
+		while (dwarf_siblingof(&levels[depth].die, &levels[depth].die)) {
+			if (!depth--)
+				return err;
+			walk->prefix_size = levels[depth].prefix;
+		}
+	}
+	return err;
+}
+
+/** Of the list that continues that of DWARF 5; older headers lack it. */
+#define LANG_C17 0x2c
+
+static bool is_c(Dwarf_Die *unit)
+{
+	switch (dwarf_srclang(unit)) {
+	case DW_LANG_C:
+	case DW_LANG_C89:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+	case LANG_C17:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/** Called for each module. */
+static int walk_module(Dwfl_Module *dwfl_module, void **user_data __attribute__((unused)),
+		       const char *name __attribute__((unused)), Dwarf_Addr start, void *ctx)
+{
+	struct walk *walk = ctx;
+	Dwarf *dwarf = dwfl_module_getdwarf(dwfl_module, &walk->bias);
+	Dwarf_CU *unit = NULL;
+	Dwarf_Die die;
+
+	walk->module = hc_modules_find(walk->modules, start);
+	if (!dwarf || !walk->module)
+		return DWARF_CB_OK;
+	walk->info->num_modules++;
+	walk->info->of_program |= walk->module->executable;
+	while (!walk->err && !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL)) {
+		walk->is_c = is_c(&die);
+		walk->err = walk_unit(walk, &die);
+	}
+	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
+}
+
+/** The bytes that all variables may have. */
+static uint64_t variable_bytes(const struct hc_modules *modules)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < modules->num; i++) {
+		if (__builtin_add_overflow(sum, modules->items[i].end - modules->items[i].start,
+					   &sum))
+			return UINT64_MAX;
+	}
+	return __builtin_mul_overflow(sum, MAX_OVERLAP, &sum) ? UINT64_MAX : sum;
+}
+
+/**
+ * How many objects a variable has: none if it has no layout, and none behind the end of its module.
+ *
+ * @param[in,out] left bytes that all other variables may have
+ */
+static uint64_t count_objects(const struct walk *walk, uint64_t address, const struct shape *shape,
+			      uint64_t *left)
+{
+	const struct hc_module *module = hc_modules_find(walk->modules, address);
+	uint64_t size = shape->layout == HC_NO_LAYOUT ? 0 : walk->info->entries[shape->layout].size;
+
+	if (!size || !module)
+		return 0;
+	uint64_t room = module->end - address < *left ? module->end - address : *left;
+	uint64_t count = shape->count < room / size ? shape->count : room / size;
+	*left -= count * size;
+	return count;
+}
+
+/** Give the variables their layouts. */
+static struct hc_error *take_variables(struct walk *walk)
+{
+	struct hc_debuginfo *info = walk->info;
+	uint64_t left = variable_bytes(walk->modules);
+
+	for (size_t i = 0; i < walk->num_found; i++) {
+		uint64_t address = walk->found[i].address;
+		struct shape shape;
+		struct hc_error *err = find_shape(info, walk->found[i].type, &shape);
+
+		if (err)
+			return err;
+		uint64_t count = count_objects(walk, address, &shape, &left);
+		if (!count)
+			continue;
+		err = hc_array_reserve(&info->variables, info->num_variables,
+				       sizeof(*info->variables));
+		if (err)
+			return err;
+		info->variables[info->num_variables++] =
+			(struct hc_variable){address, shape.layout, count};
+	}
+	return NULL;
+}
+
+void hc_debuginfo_close(struct hc_debuginfo *info)
+{
+	if (!info)
+		return;
+	for (size_t i = 0; i < info->num_entries; i++) {
+		free(info->entries[i].name);
+		free(info->entries[i].slots);
+	}
+	free(info->entries);
+	free(info->by_name.slots);
+	free(info->by_place.slots);
+	free(info->variables);
+	free(info);
+}
+
+static void debuginfo_closep(struct hc_debuginfo **info)
+{
+	hc_debuginfo_close(*info);
+}
+
+struct hc_error *hc_debuginfo_open(struct hc_modules *modules, unsigned word_size,
+				   struct hc_debuginfo **ret)
+{
+	hc_cleanup(debuginfo_closep) struct hc_debuginfo *info = calloc(1, sizeof(*info));
+	hc_cleanup_free struct walk *walk = calloc(1, sizeof(*walk));
+	Dwfl *dwfl = hc_modules_dwfl(modules);
+
+	if (!info || !walk)
+		return &hc_enomem;
+	info->word = word_size;
+	walk->info = info;
+	walk->modules = modules;
+	if (dwfl)
+		dwfl_getmodules(dwfl, walk_module, walk, 0);
+	if (!walk->err)
+		walk->err = take_variables(walk);
+	free(walk->found);
+	if (walk->err)
+		return walk->err;
+	*ret = hc_steal(info);
+	return NULL;
+}
+
+size_t hc_debuginfo_num_modules(const struct hc_debuginfo *info)
+{
+	return info->num_modules;
+}
+
+bool hc_debuginfo_of_program(const struct hc_debuginfo *info)
+{
+	return info->of_program;
+}
+
+const struct hc_variable *hc_debuginfo_variables(const struct hc_debuginfo *info, size_t *num_ret)
+{
+	*num_ret = info->num_variables;
+	return info->variables;
+}

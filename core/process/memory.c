@@ -1,0 +1,215 @@
+/**
+ * @file
+ * A sorted array of extents, searched by bisection. Cores hold their segments by address, so that
+ * adding is an append almost always.
+ */
+#include "core/process/memory.h"
+#include "core/base/array.h"
+
+#include <stdlib.h>
+
+void hc_memory_init(struct hc_memory *memory, unsigned word_size)
+{
+	*memory = (struct hc_memory){.word_size = word_size};
+}
+
+void hc_memory_deinit(struct hc_memory *memory)
+{
+	free(memory->extents);
+	*memory = (struct hc_memory){.word_size = memory->word_size};
+}
+
+/** Index of the first extent that ends above @p address. */
+static size_t memory_index(const struct hc_memory *memory, uint64_t address)
+{
+	return hc_lower_bound(memory->num_extents, i, memory->extents[i].end <= address);
+}
+
+static bool extents_join(const struct hc_extent *low, const struct hc_extent *high)
+{
+	return low->end == high->start && low->from_core == high->from_core &&
+	       low->data + (low->end - low->start) == high->data;
+}
+
+/** Insert at @p index an extent that overlaps none. */
+static struct hc_error *memory_insert(struct hc_memory *memory, size_t index,
+				      struct hc_extent extent)
+{
+	struct hc_extent *below = index ? &memory->extents[index - 1] : NULL;
+	struct hc_extent *above = index < memory->num_extents ? &memory->extents[index] : NULL;
+
+	if (below && extents_join(below, &extent)) {
+		below->end = extent.end;
+		if (above && extents_join(below, above)) {
+			below->end = above->end;
+			memory->num_extents--;
+			memmove(above, above + 1, (memory->num_extents - index) * sizeof(*above));
+		}
+		return NULL;
+	}
+	if (above && extents_join(&extent, above)) {
+		above->start = extent.start;
+		above->data = extent.data;
+		return NULL;
+	}
+
+	struct hc_error *err =
+		hc_array_reserve(&memory->extents, memory->num_extents, sizeof(*memory->extents));
+	if (err)
+		return err;
+	struct hc_extent *at = &memory->extents[index];
+	memmove(at + 1, at, (memory->num_extents - index) * sizeof(*at));
+	*at = extent;
+	memory->num_extents++;
+	return NULL;
+}
+
+struct hc_error *hc_memory_add(struct hc_memory *memory, uint64_t start, struct hc_bytes bytes,
+			       bool from_core)
+{
+	uint64_t end;
+
+	if (__builtin_add_overflow(start, bytes.size, &end)) {
+		return hc_error_at(HC_ERROR_FORMAT, start,
+				   "bytes reach beyond the end of the address space");
+	}
+	/* Fill the gaps between what is there, lowest first. */
+	for (uint64_t at = start; at < end;) {
+		size_t index = memory_index(memory, at);
+		const struct hc_extent *next =
+			index < memory->num_extents ? &memory->extents[index] : NULL;
+		if (next && next->start <= at) {
+			at = next->end;
+			continue;
+		}
+		uint64_t gap_end = next && next->start < end ? next->start : end;
+		struct hc_error *err = memory_insert(memory, index,
+						     (struct hc_extent){
+							     .start = at,
+							     .end = gap_end,
+							     .data = bytes.data + (at - start),
+							     .from_core = from_core,
+						     });
+		if (err)
+			return err;
+		at = gap_end;
+	}
+	return NULL;
+}
+
+const struct hc_extent *hc_memory_find_next(const struct hc_memory *memory, uint64_t address)
+{
+	size_t index = memory_index(memory, address);
+
+	return index < memory->num_extents ? &memory->extents[index] : NULL;
+}
+
+const struct hc_extent *hc_memory_find(const struct hc_memory *memory, uint64_t address)
+{
+	const struct hc_extent *extent = hc_memory_find_next(memory, address);
+
+	return extent && extent->start <= address ? extent : NULL;
+}
+
+struct hc_bytes hc_memory_view(const struct hc_memory *memory, uint64_t address, uint64_t size)
+{
+	const struct hc_extent *extent = hc_memory_find(memory, address);
+
+	if (!extent)
+		return (struct hc_bytes){};
+	uint64_t left = extent->end - address;
+	return (struct hc_bytes){
+		.data = extent->data + (address - extent->start),
+		.size = size < left ? size : left,
+	};
+}
+
+struct hc_error *hc_memory_read(const struct hc_memory *memory, uint64_t address, void *buf,
+				size_t size)
+{
+	uint8_t *to = buf;
+	uint64_t at = address, left = size;
+
+	/* Outputs are untouched on failure, so look before copying. */
+	while (left) {
+		struct hc_bytes view = hc_memory_view(memory, at, left);
+		if (!view.data) {
+			return hc_error_at(HC_ERROR_MISSING, at,
+					   "the core does not hold this address");
+		}
+		at += view.size;
+		left -= view.size;
+	}
+	for (at = address, left = size; left;) {
+		struct hc_bytes view = hc_memory_view(memory, at, left);
+		memcpy(to, view.data, view.size);
+		to += view.size;
+		at += view.size;
+		left -= view.size;
+	}
+	return NULL;
+}
+
+/** A value that is read far more often than it straddles two extents. */
+static bool memory_value(const struct hc_memory *memory, uint64_t address, unsigned size,
+			 uint64_t *ret)
+{
+	struct hc_bytes view = hc_memory_view(memory, address, size);
+	uint8_t pieces[8];
+
+	if (view.size < size) {
+		for (unsigned i = 0; i < size; i++) {
+			struct hc_bytes byte = hc_memory_view(memory, address + i, 1);
+			if (!byte.data)
+				return false;
+			pieces[i] = *byte.data;
+		}
+		view.data = pieces;
+	}
+	*ret = hc_load_word(view.data, size);
+	return true;
+}
+
+bool hc_memory_word(const struct hc_memory *memory, uint64_t address, uint64_t *ret)
+{
+	return memory_value(memory, address, memory->word_size, ret);
+}
+
+bool hc_memory_u32(const struct hc_memory *memory, uint64_t address, uint32_t *ret)
+{
+	uint64_t value;
+
+	if (!memory_value(memory, address, sizeof(*ret), &value))
+		return false;
+	*ret = value;
+	return true;
+}
+
+bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
+			  uint64_t most, uint64_t *start_ret, uint64_t *end_ret)
+{
+	const struct hc_extent *extent = *pos < end ? hc_memory_find_next(memory, *pos) : NULL;
+
+	if (!extent || extent->start >= end)
+		return false;
+	uint64_t start = extent->start > *pos ? extent->start : *pos;
+	uint64_t left = (extent->end < end ? extent->end : end) - start;
+	*start_ret = start;
+	*end_ret = *pos = start + (left < most ? left : most);
+	return true;
+}
+
+uint64_t hc_memory_present(const struct hc_memory *memory, uint64_t start, uint64_t end)
+{
+	uint64_t present = 0;
+
+	for (size_t i = memory_index(memory, start); i < memory->num_extents; i++) {
+		const struct hc_extent *extent = &memory->extents[i];
+		if (extent->start >= end)
+			break;
+		uint64_t from = extent->start > start ? extent->start : start;
+		uint64_t to = extent->end < end ? extent->end : end;
+		present += to - from;
+	}
+	return present;
+}

@@ -1,0 +1,340 @@
+/**
+ * @file
+ * The parser of /proc/PID/maps and smaps (format: proc_pid_maps(5), proc_pid_smaps(5)), line by
+ * line.
+ */
+#include "core/process/snapshot.h"
+#include "core/base/array.h"
+
+#include <ctype.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+
+/** Largest snapshot that is read. A mapping takes some 100 bytes in maps and 1 KiB in smaps. */
+#define HC_MAX_SNAPSHOT_BYTES (1u << 30)
+
+/** A part of a line that is still to be read. */
+struct text {
+	const char *pos, *end;
+};
+
+static bool text_char(struct text *text, char c)
+{
+	if (text->pos == text->end || *text->pos != c)
+		return false;
+	text->pos++;
+	return true;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
+/** At least one digit, and no overflow. */
+static bool text_number(struct text *text, unsigned base, uint64_t *ret)
+{
+	const char *start = text->pos;
+	uint64_t value = 0;
+
+	for (; text->pos < text->end; text->pos++) {
+		unsigned digit = digit_value(*text->pos);
+		if (digit >= base)
+			break;
+		if (__builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, digit, &value))
+			return false;
+	}
+	*ret = value;
+	return text->pos > start;
+}
+
+/** 'r', 'w', 'x' or '-' at its place. */
+static bool text_flag(struct text *text, char c, uint32_t flag, uint32_t *flags)
+{
+	if (text_char(text, '-'))
+		return true;
+	*flags |= flag;
+	return text_char(text, c);
+}
+
+static void text_blanks(struct text *text)
+{
+	while (text->pos < text->end && (*text->pos == ' ' || *text->pos == '\t'))
+		text->pos++;
+}
+
+/** "START-END PERM ", which alone tells a mapping line from all others. */
+static bool vma_range(struct text *text, struct hc_vma *vma)
+{
+	if (!text_number(text, 16, &vma->start) || !text_char(text, '-') ||
+	    !text_number(text, 16, &vma->end) || !text_char(text, ' ') ||
+	    !text_flag(text, 'r', PF_R, &vma->flags) || !text_flag(text, 'w', PF_W, &vma->flags) ||
+	    !text_flag(text, 'x', PF_X, &vma->flags))
+		return false;
+	vma->shared = text_char(text, 's');
+	return (vma->shared || text_char(text, 'p')) && text_char(text, ' ') &&
+	       vma->start < vma->end;
+}
+
+/**
+ * The rest of the line is the name; the kernel writes a newline in it as \012 and nothing else so.
+ */
+static char *vma_name(struct text text)
+{
+	char *name = malloc(text.end - text.pos + 1);
+	char *to = name;
+
+	if (!name)
+		return NULL;
+	while (text.pos < text.end) {
+		if (text.end - text.pos >= 4 && !memcmp(text.pos, "\\012", 4)) {
+			*to++ = '\n';
+			text.pos += 4;
+		} else {
+			*to++ = *text.pos++;
+		}
+	}
+	*to = '\0';
+	return name;
+}
+
+/** "START-END PERM OFFSET MAJOR:MINOR INODE  NAME" */
+static bool vma_line(struct text *text, struct hc_vma *vma)
+{
+	uint64_t major, minor;
+
+	*vma = (struct hc_vma){
+		.rss = HC_UNKNOWN_BYTES,
+		.pss = HC_UNKNOWN_BYTES,
+		.private_dirty = HC_UNKNOWN_BYTES,
+		.anonymous = HC_UNKNOWN_BYTES,
+		.swap = HC_UNKNOWN_BYTES,
+	};
+	if (!vma_range(text, vma) || !text_number(text, 16, &vma->offset) ||
+	    !text_char(text, ' ') || !text_number(text, 16, &major) || !text_char(text, ':') ||
+	    !text_number(text, 16, &minor) || !text_char(text, ' ') ||
+	    !text_number(text, 10, &vma->inode))
+		return false;
+	if (text->pos < text->end && *text->pos != ' ' && *text->pos != '\t')
+		return false;
+	text_blanks(text);
+	return true;
+}
+
+static uint64_t *usage_field(struct hc_vma *vma, const char *key, size_t size)
+{
+	const struct {
+		const char *key;
+		uint64_t *field;
+	} fields[] = {
+		{"Rss", &vma->rss},
+		{"Pss", &vma->pss},
+		{"Private_Dirty", &vma->private_dirty},
+		{"Anonymous", &vma->anonymous},
+		{"Swap", &vma->swap},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (strlen(fields[i].key) == size && !memcmp(fields[i].key, key, size))
+			return fields[i].field;
+	}
+	return NULL;
+}
+
+/** "Key:   N kB", or a key that is none of ours ("VmFlags: rd wr"). @p vma NULL: no mapping yet. */
+static bool detail_line(struct text *text, struct hc_vma *vma)
+{
+	const char *key = text->pos;
+	uint64_t value, *field;
+
+	while (text->pos < text->end && (isalnum((unsigned char)*text->pos) || *text->pos == '_'))
+		text->pos++;
+	size_t size = text->pos - key;
+	if (!vma || !size || !text_char(text, ':'))
+		return false;
+	field = usage_field(vma, key, size);
+	if (!field)
+		return true;
+	text_blanks(text);
+	return text_number(text, 10, &value) && !__builtin_mul_overflow(value, 1024, field);
+}
+
+bool hc_snapshot_recognise(struct hc_bytes file)
+{
+	const char *start = (const char *)file.data;
+	struct text text = {.pos = start, .end = start + file.size};
+	struct hc_vma vma = {};
+
+	return vma_range(&text, &vma);
+}
+
+static struct hc_error *snapshot_append(struct hc_snapshot *snapshot, struct hc_vma vma,
+					struct text name)
+{
+	struct hc_error *err =
+		hc_array_reserve(&snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas));
+
+	if (err)
+		return err;
+	vma.name = vma_name(name);
+	if (!vma.name)
+		return &hc_enomem;
+	snapshot->vmas[snapshot->num_vmas++] = vma;
+	return NULL;
+}
+
+static struct hc_error *snapshot_line(struct hc_snapshot *snapshot, struct text line, size_t number,
+				      const char *name)
+{
+	struct hc_vma *last = snapshot->num_vmas ? &snapshot->vmas[snapshot->num_vmas - 1] : NULL;
+	struct text text = line;
+	struct hc_vma vma;
+
+	if (!memchr(line.pos, '\0', line.end - line.pos)) {
+		if (vma_line(&text, &vma))
+			return snapshot_append(snapshot, vma, text);
+		text = line;
+		if (detail_line(&text, last)) {
+			snapshot->has_usage |= last->rss != HC_UNKNOWN_BYTES;
+			return NULL;
+		}
+	}
+	return hc_error_create(HC_ERROR_FORMAT,
+			       "%s%sline %zu is none of a maps or smaps file; "
+			       "give a copy of /proc/PID/smaps",
+			       name ? name : "", name ? ": " : "", number);
+}
+
+static int compare_vmas(const void *a, const void *b)
+{
+	const struct hc_vma *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/**
+ * The kernel doesn't stop the process while it writes the file, so a mapping that grew in between
+ * may overlap the one read before it. The lower one keeps the address.
+ */
+static void snapshot_separate(struct hc_snapshot *snapshot)
+{
+	uint64_t end = 0;
+	size_t kept = 0;
+
+	qsort(snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas), compare_vmas);
+	for (size_t i = 0; i < snapshot->num_vmas; i++) {
+		struct hc_vma vma = snapshot->vmas[i];
+		if (vma.end <= end) {
+			free(vma.name);
+			continue;
+		}
+		if (vma.start < end) {
+			vma.offset += end - vma.start;
+			vma.start = end;
+		}
+		end = vma.end;
+		snapshot->vmas[kept++] = vma;
+	}
+	snapshot->num_vmas = kept;
+}
+
+struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret)
+{
+	hc_cleanup(hc_snapshot_deinit) struct hc_snapshot snapshot = {};
+	const char *pos = (const char *)file.data, *end = pos + file.size;
+
+	for (size_t number = 1; pos < end; number++) {
+		const char *newline = memchr(pos, '\n', end - pos);
+		if (!newline) {
+			snapshot.truncated = true;
+			break;
+		}
+		struct text line = {.pos = pos, .end = newline};
+		if (line.end > line.pos && line.end[-1] == '\r')
+			line.end--;
+		struct hc_error *err = snapshot_line(&snapshot, line, number, name);
+		if (err)
+			return err;
+		pos = newline + 1;
+	}
+	if (!snapshot.num_vmas) {
+		return hc_error_create(HC_ERROR_FORMAT,
+				       "%s%sholds no mapping; give a copy of /proc/PID/smaps",
+				       name ? name : "", name ? ": " : "");
+	}
+	snapshot_separate(&snapshot);
+	*ret = snapshot;
+	snapshot = (struct hc_snapshot){};
+	return NULL;
+}
+
+/** Read to the end: files below /proc have no size. */
+static struct hc_error *read_all(int fd, char **data_ret, size_t *size_ret)
+{
+	hc_cleanup_free char *data = NULL;
+	size_t size = 0, room = 0;
+
+	for (;;) {
+		if (size == room) {
+			if (room >= HC_MAX_SNAPSHOT_BYTES) {
+				return hc_error_create(HC_ERROR_LIMIT,
+						       "is larger than any maps or smaps file");
+			}
+			room = room ? 2 * room : 64 << 10;
+			char *grown = realloc(data, room);
+			if (!grown)
+				return &hc_enomem;
+			data = grown;
+		}
+		ssize_t n = read(fd, data + size, room - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return hc_error_os(errno, "can't be read");
+		if (!n)
+			break;
+		size += n;
+	}
+	*data_ret = hc_steal(data);
+	*size_ret = size;
+	return NULL;
+}
+
+struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret)
+{
+	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return hc_error_os(errno, "can't be opened");
+	struct stat st;
+	if (fstat(fd, &st))
+		return hc_error_os(errno, "can't be examined");
+	if (!S_ISREG(st.st_mode)) {
+		return hc_error_create(HC_ERROR_FORMAT,
+				       "is not a regular file; give a copy of /proc/PID/smaps");
+	}
+
+	hc_cleanup_free char *data = NULL;
+	size_t size;
+	struct hc_error *err = read_all(fd, &data, &size);
+	if (err)
+		return err;
+	return hc_snapshot_parse((struct hc_bytes){.data = (uint8_t *)data, .size = size}, NULL,
+				 ret);
+}
+
+void hc_snapshot_deinit(struct hc_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->num_vmas; i++)
+		free(snapshot->vmas[i].name);
+	free(snapshot->vmas);
+	*snapshot = (struct hc_snapshot){};
+}

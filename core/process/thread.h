@@ -1,0 +1,51 @@
+/**
+ * @file
+ * Threads: registers, stack and thread block of each.
+ *
+ * The stack of a thread that libc started is found exactly, without symbols: glibc's struct
+ * pthread, which the thread pointer points to, records the block that was mapped for it as
+ * (stackblock, stackblock_size, guardsize); these three words are recognised by their values, since
+ * their offset differs between releases. The main thread's stack is the VMA that its stack pointer,
+ * or AT_EXECFN, lies in.
+ *
+ * Stacks of threads that have exited are kept mapped by glibc. They are found by the self-pointers
+ * at the start of their struct pthread, and named, since their bytes are neither live nor leaked.
+ */
+#ifndef HC_CORE_PROCESS_THREAD_H
+#define HC_CORE_PROCESS_THREAD_H
+
+#include "core/elf/core.h"
+#include "core/process/mapping.h"
+#include "core/process/memory.h"
+
+struct hc_thread {
+	int32_t lwp;
+	int32_t signal;
+	bool main; /**< lwp == pid, or the only thread */
+	unsigned num_regs;
+	uint64_t regs[HC_MAX_REGS];
+	uint64_t pc, sp;
+	uint64_t tp;          /**< thread pointer; 0 when unknown */
+	bool exact;           /**< stack and block come from struct pthread, not from the VMA */
+	uint64_t guard_start; /**< == stack_start when there is no guard */
+	uint64_t stack_start, stack_end; /**< usable stack, without guard; equal when unknown */
+	uint64_t live_start; /**< sp minus the red zone: [live_start, stack_end) is live */
+	uint64_t block_start, block_end; /**< static TLS and struct pthread; equal when unknown */
+};
+
+struct hc_threads {
+	struct hc_thread *items; /**< as in the core: the first is the one that died */
+	size_t num;
+	/** Stacks of exited threads, by address: [start, end) without guard. */
+	struct hc_stack_range {
+		uint64_t start, end;
+	} *cached;
+	size_t num_cached;
+};
+
+/** Build the table and assign stacks, guards and TLS in @p mappings. */
+struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_memory *memory,
+				 struct hc_mappings *mappings, struct hc_threads *ret);
+void hc_threads_deinit(struct hc_threads *threads);
+
+#endif

@@ -1,0 +1,675 @@
+/**
+ * @file
+ * Reachability on heaps that are made up, against the definition.
+ */
+#include "tests/unit/fake_heap.h"
+
+#include "analyzers/reachability/reachability.h"
+
+#define HEAP UINT64_C(0x20000000)
+#define MMAP UINT64_C(0x7f0000000000)
+#define NUM(a) (sizeof(a) / sizeof((a)[0]))
+
+static const unsigned jobs_tried[] = {1, 2, 5};
+
+static struct hc_reach_stats run(struct fake *fake)
+{
+	struct hc_reach_stats stats;
+
+	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
+	assert_true(fake->heap->reach_known);
+	return stats;
+}
+
+/** A heap of equal chunks. */
+static void make(struct fake *fake, unsigned jobs, size_t num, uint64_t size, uint64_t *chunks)
+{
+	uint64_t *sizes = calloc(num, sizeof(*sizes));
+
+	assert_non_null(sizes);
+	for (size_t i = 0; i < num; i++)
+		sizes[i] = size;
+	fake_init(fake, 8, jobs, 4096);
+	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, num, chunks);
+	fake_seal(fake);
+	free(sizes);
+}
+
+static void test_the_four_kinds(void **state)
+{
+	struct fake fake;
+	uint64_t c[12];
+
+	(void)state;
+	make(&fake, 2, NUM(c), 64, c);
+	fake_root(&fake, 0, c[0]);
+	fake_store(&fake, c[0] + 8, c[1]);
+	fake_store(&fake, c[1],
+		   c[2] + 24); /* interior: 2 is possible, and so is what it points to */
+	fake_store(&fake, c[2], c[3]);
+	fake_root(&fake, 1, c[4] + 16); /* interior from a root … */
+	fake_store(&fake, c[3], c[4] + 16);
+	fake_root(&fake, 2, c[4]);          /* … but exact from another */
+	fake_store(&fake, c[5], c[6]);      /* lost, and below it */
+	fake_store(&fake, c[6], c[7] + 48); /* interior pointers hold lost chunks together, too */
+	fake_store(&fake, c[8], c[8]);      /* its own pointer does not make it indirect */
+	fake_store(&fake, c[8] + 8, c[8] + 16);
+	fake_store(&fake, c[9], c[0]); /* lost, though it points to something reachable */
+	assert_true(hc_heap_set_free(fake.heap, c[10], HC_LIST_TCACHE));
+	fake_store(&fake, c[10], c[11]); /* what only a free chunk points to is lost */
+	fake_root(&fake, 3, c[10]);
+	struct hc_reach_stats stats = run(&fake);
+	static const enum hc_reach expected[] = {
+		HC_REACHABLE, HC_REACHABLE, HC_POSSIBLE, HC_POSSIBLE, HC_REACHABLE, HC_DEFINITE,
+		HC_INDIRECT,  HC_INDIRECT,  HC_DEFINITE, HC_DEFINITE, HC_DEFINITE,  HC_DEFINITE,
+	};
+	for (size_t i = 0; i < NUM(c); i++)
+		if (i != 10)
+			assert_int_equal(fake_reach(&fake, c[i]), expected[i]);
+
+	struct hc_chunk freed;
+
+	assert_true(hc_heap_chunk_at(fake.heap, c[10], &freed));
+	assert_int_equal(freed.state, HC_TCACHE);
+	assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 3);
+	assert_int_equal(stats.kinds[HC_REACHABLE].bytes, 3 * 64);
+	assert_int_equal(stats.kinds[HC_POSSIBLE].chunks, 2);
+	assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 2);
+	assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 4);
+	assert_int_equal(stats.cycles, 0);
+	/* The root range, and seven usable words of each chunk in use, but the last has no slack
+	 * behind it. */
+	assert_int_equal(stats.words_seen, 4096 / 8 + 11 * 7 - 1);
+	assert_int_equal(stats.pointers_seen, 12);
+	assert_int_equal(stats.pointers_interior, 5);
+	assert_int_equal(stats.root_bytes, 4096);
+	assert_int_equal(stats.root_bytes_missing, 0);
+	fake_deinit(&fake);
+}
+
+static void test_ends_of_a_chunk(void **state)
+{
+	struct fake fake;
+	uint64_t c[4];
+
+	(void)state;
+	make(&fake, 1, NUM(c), 64, c);
+	fake_root(&fake, 0, c[0] - 1);  /* header */
+	fake_root(&fake, 1, c[1] + 55); /* last usable byte */
+	fake_root(&fake, 2, c[2] + 56); /* size field of the next chunk */
+	fake_root(&fake, 3, HEAP);
+	fake_root(&fake, 4, HEAP + 4 * 64);
+	run(&fake);
+	assert_int_equal(fake_reach(&fake, c[0]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[1]), HC_POSSIBLE);
+	assert_int_equal(fake_reach(&fake, c[2]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[3]), HC_DEFINITE);
+	fake_deinit(&fake);
+}
+
+static void test_cycles(void **state)
+{
+	struct fake fake;
+	uint64_t c[13];
+	struct hc_reach_stats stats;
+	size_t definite = 0;
+
+	(void)state;
+	make(&fake, 2, NUM(c), 32, c);
+	/* Two cycles, the one at the higher addresses leads to the one at the lower. */
+	fake_store(&fake, c[0], c[1]);
+	fake_store(&fake, c[1], c[2]);
+	fake_store(&fake, c[2], c[0]);
+	fake_store(&fake, c[3], c[4]);
+	fake_store(&fake, c[4], c[3]);
+	fake_store(&fake, c[4] + 8, c[1]);
+	/* A cycle with a tail, whose tail lies before it. */
+	fake_store(&fake, c[7], c[8]);
+	fake_store(&fake, c[8], c[7]);
+	fake_store(&fake, c[7] + 8, c[6]);
+	fake_store(&fake, c[6], c[5]);
+	/* A cycle below a definite chunk. */
+	fake_store(&fake, c[11], c[9]);
+	fake_store(&fake, c[9], c[10]);
+	fake_store(&fake, c[10], c[9]);
+	/* A cycle that a root reaches into. */
+	fake_store(&fake, c[12], c[12]);
+	fake_root(&fake, 0, c[12]);
+	stats = run(&fake);
+	assert_int_equal(stats.cycles, 2);
+	for (size_t i = 0; i < NUM(c); i++)
+		definite += fake_reach(&fake, c[i]) == HC_DEFINITE;
+	assert_int_equal(definite, 3);
+	assert_true((fake_reach(&fake, c[3]) == HC_DEFINITE) !=
+		    (fake_reach(&fake, c[4]) == HC_DEFINITE));
+	assert_true((fake_reach(&fake, c[7]) == HC_DEFINITE) !=
+		    (fake_reach(&fake, c[8]) == HC_DEFINITE));
+	assert_int_equal(fake_reach(&fake, c[11]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[12]), HC_REACHABLE);
+	fake_deinit(&fake);
+}
+
+static void test_roots(void **state)
+{
+	struct fake fake;
+	uint64_t c[10], sizes[10];
+	char *pin = strdup("dtv of thread 1");
+
+	(void)state;
+	for (size_t i = 0; i < NUM(c); i++)
+		sizes[i] = 32;
+	fake_init(&fake, 8, 1, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, NUM(c), c);
+	fake_area(&fake, 0x30000000, 4096, HC_MAPPING_STACK, PF_R | PF_W);
+	fake_area(&fake, 0x30001000, 4096, HC_MAPPING_TLS, PF_R | PF_W);
+	fake_area(&fake, 0x30002000, 4096, HC_MAPPING_STACK_CACHED, PF_R | PF_W);
+	fake_area(&fake, 0x30003000, 4096, HC_MAPPING_FILE, PF_R);
+	fake_area(&fake, 0x30004000, 4096, HC_MAPPING_SHARED, PF_R | PF_W);
+	fake_area(&fake, 0x30005000, 4096, HC_MAPPING_DATA, PF_R | PF_W);
+	fake_area(&fake, 0x30006000, 4096, HC_MAPPING_THREAD_HEAP, PF_R | PF_W);
+	fake.thread.stack_start = 0x30000000;
+	fake.thread.stack_end = 0x30001000;
+	fake.thread.live_start = 0x30000800;
+	fake.thread.block_start = 0x30001000;
+	fake.thread.block_end = 0x30002000;
+	fake.thread.num_regs = 2;
+	fake.thread.regs[1] = c[0];
+	assert_null(hc_heap_add_pin(fake.heap, c[1], pin));
+	fake_seal(&fake);
+	fake_store(&fake, 0x30000000 + 0x7f8, c[2]); /* below the stack pointer */
+	fake_store(&fake, 0x30000000 + 0x800, c[3]);
+	fake_store(&fake, 0x30001ff8, c[4]);
+	fake_store(&fake, 0x30002000, c[5]);
+	fake_store(&fake, 0x30003000, c[6]);
+	fake_store(&fake, 0x30004000, c[7]);
+	fake_store(&fake, 0x30005000, c[8]);
+	fake_store(&fake, 0x30006000, c[9]);
+	struct hc_reach_stats stats = run(&fake);
+	static const bool reachable[] = {true,  true,  false, true, true,
+					 false, false, true,  true, false};
+	for (size_t i = 0; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]),
+				 reachable[i] ? HC_REACHABLE : HC_DEFINITE);
+	assert_int_equal(stats.root_bytes, 4096 * 4 + 0x800);
+	fake_deinit(&fake);
+}
+
+/** The arena's own lists are no roots: they point into the chunk before a free one. */
+static void test_arena_is_no_root(void **state)
+{
+	struct fake fake;
+	uint64_t c[3];
+
+	(void)state;
+	make(&fake, 1, NUM(c), 64, c);
+	assert_true(hc_heap_set_free(fake.heap, c[1], HC_LIST_BIN));
+	fake.heap->arenas = calloc(1, sizeof(*fake.heap->arenas));
+	assert_non_null(fake.heap->arenas);
+	fake.heap->num_arenas = 1;
+	fake.heap->arenas[0] =
+		(struct hc_arena){.address = FAKE_ROOTS + 512, .struct_size = 2200, .main = true};
+	fake_store(&fake, FAKE_ROOTS + 600, c[1] - 16); /* a bin: the header of 1 is the end of 0 */
+	fake_store(&fake, FAKE_ROOTS + 512 + 2200, c[2]);
+	struct hc_reach_stats stats = run(&fake);
+	assert_int_equal(fake_reach(&fake, c[0]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[2]), HC_REACHABLE);
+	assert_int_equal(stats.root_bytes, 4096 - 2200);
+	fake_deinit(&fake);
+}
+
+/** Pages that the linker wrote before it made them read-only are roots; constants are not. */
+static void test_relro(void **state)
+{
+	struct fake fake;
+	struct hc_module module = {
+		.start = 0x30000000,
+		.end = 0x30004000,
+		.data_start = 0x30001800,
+		.data_end = 0x30004000,
+	};
+	uint64_t c[3], sizes[3] = {32, 32, 32};
+
+	(void)state;
+	fake_init(&fake, 8, 1, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, NUM(c), c);
+	fake_area(&fake, 0x30000000, 4096, HC_MAPPING_RODATA, PF_R);
+	fake_area(&fake, 0x30001000, 4096, HC_MAPPING_RODATA, PF_R);
+	fake.process.modules.items = &module;
+	fake.process.modules.num = 1;
+	fake_seal(&fake);
+	fake_store(&fake, 0x30000000, c[0]);
+	fake_store(&fake, 0x300017f8, c[1]);
+	fake_store(&fake, 0x30001800, c[2]);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, c[0]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[1]), HC_DEFINITE);
+	assert_int_equal(fake_reach(&fake, c[2]), HC_REACHABLE);
+	assert_int_equal(stats.root_bytes, 4096 + 0x800);
+	fake_deinit(&fake);
+}
+
+/** Bytes that the core lacks, in roots and in the middle of a chunk. */
+static void test_missing_bytes(void **state)
+{
+	enum { SIZE = 5 * 4096 };
+	struct fake fake;
+	static uint8_t heap[SIZE];
+	uint64_t small[2], sizes[2] = {32, 32}, big = HEAP + 16;
+	struct hc_span *span;
+
+	(void)state;
+	memset(heap, 0, sizeof(heap));
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, sizes, 2, small);
+	/* One chunk of five pages; the third is missing. */
+	assert_null(
+		hc_memory_add(&fake.process.memory, HEAP, (struct hc_bytes){heap, 2 * 4096}, true));
+	assert_null(hc_memory_add(&fake.process.memory, HEAP + 3 * 4096,
+				  (struct hc_bytes){heap + 3 * 4096, 2 * 4096}, true));
+	assert_null(hc_heap_add_span(fake.heap, HC_SPAN_MAIN, 0, HEAP, HEAP + SIZE, big,
+				     (SIZE - 16) / 16 + 1, 8, NULL, &span));
+	hc_span_set_start(span, 0);
+	fake_seal(&fake);
+	fake.mappings[0].end += 8192; /* two pages of the root range are missing, too */
+	fake_root(&fake, 0, big);
+	memcpy(heap + 4096, &small[0], 8);
+	memcpy(heap + 4 * 4096 + 8, &small[1], 8);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, small[0]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, small[1]), HC_REACHABLE);
+	assert_int_equal(stats.root_bytes, 3 * 4096);
+	assert_int_equal(stats.root_bytes_missing, 2 * 4096);
+	assert_int_equal(stats.words_seen, 4096 / 8 + (4 * 4096 - 16) / 8 + 3 + 2);
+	fake_deinit(&fake);
+}
+
+/** @name Against the definition, on random graphs */
+/**@{*/
+
+enum { NODES = 300, WORDS = 3, LINKS = NODES * 2, ROOT_LINKS = 12 };
+
+struct graph {
+	bool exact[NODES][NODES], any[NODES][NODES];
+	bool root_exact[NODES], root_any[NODES], dead[NODES];
+	bool from[NODES][NODES];   /* lost ones: path */
+	enum hc_reach kind[NODES]; /* definite: "in a source of lost chunks" */
+};
+
+static void close_marks(const struct graph *g, bool mark[NODES], const bool edge[NODES][NODES])
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < NODES; i++)
+			for (size_t j = 0; mark[i] && j < NODES; j++)
+				if (edge[i][j] && !mark[j] && !g->dead[j])
+					mark[j] = more = true;
+	}
+}
+
+/** The kinds by definition; for lost chunks, paths among them. */
+static void judge(struct graph *g)
+{
+	bool exact[NODES], any[NODES];
+
+	memcpy(exact, g->root_exact, sizeof(exact));
+	close_marks(g, exact, g->exact);
+	memcpy(any, g->root_any, sizeof(any));
+	close_marks(g, any, g->any);
+	for (size_t i = 0; i < NODES; i++)
+		g->kind[i] = exact[i] ? HC_REACHABLE : any[i] ? HC_POSSIBLE : HC_INDIRECT;
+	for (size_t i = 0; i < NODES; i++)
+		for (size_t j = 0; j < NODES; j++)
+			g->from[i][j] = i != j && g->any[i][j] && !any[i] && !any[j] &&
+					!g->dead[i] && !g->dead[j];
+	for (size_t k = 0; k < NODES; k++)
+		for (size_t i = 0; i < NODES; i++)
+			for (size_t j = 0; g->from[i][k] && j < NODES; j++)
+				g->from[i][j] |= g->from[k][j];
+}
+
+/** A lost chunk may be definite when all that lead to it are led to by it. Of each such set, one
+ * is. */
+static void check_lost(struct fake *fake, const struct graph *g, const uint64_t *c, size_t i)
+{
+	size_t definite = fake_reach(fake, c[i]) == HC_DEFINITE;
+	bool source = true;
+
+	for (size_t j = 0; j < NODES; j++)
+		if (j != i && g->from[j][i] && !g->from[i][j])
+			source = false;
+	if (!source) {
+		assert_int_equal(fake_reach(fake, c[i]), HC_INDIRECT);
+		return;
+	}
+	for (size_t j = 0; j < NODES; j++)
+		if (j != i && g->from[j][i])
+			definite += fake_reach(fake, c[j]) == HC_DEFINITE;
+	assert_int_equal(definite, 1);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return *seed >> 33;
+}
+
+/** Make a graph; node n-1 is an mmapped chunk of many pages, whose pointers are far apart. */
+static void make_random(struct fake *fake, struct graph *g, uint64_t *c, uint64_t seed,
+			unsigned word_size, unsigned jobs, size_t links)
+{
+	uint64_t sizes[NODES], big = 40 * 4096;
+
+	memset(g, 0, sizeof(*g));
+	fake_init(fake, word_size, jobs, 4096);
+	for (size_t i = 0; i < NODES; i++)
+		sizes[i] = 16 * (2 + next_random(&seed) % 5 + (i == NODES / 2 ? 5000 : 0));
+	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, NODES / 2, c);
+	fake_span(fake, HEAP + 0x4000000, HC_SPAN_THREAD_HEAP, sizes + NODES / 2, NODES / 2 - 1,
+		  c + NODES / 2);
+	fake_span(fake, word_size == 8 ? MMAP : 0x70000000, HC_SPAN_MMAP, &big, 1, c + NODES - 1);
+	fake_seal(fake);
+	sizes[NODES - 1] = big;
+	for (size_t i = 0; i < NODES / 10; i++) {
+		size_t victim = next_random(&seed) % (NODES - 1);
+
+		g->dead[victim] = true;
+		assert_true(hc_heap_set_free(fake->heap, c[victim], next_random(&seed) % 4));
+	}
+	for (size_t i = 0; i < links; i++) {
+		size_t from = next_random(&seed) % NODES, to = next_random(&seed) % NODES;
+		uint64_t word = next_random(&seed) % ((sizes[from] - 16) / word_size);
+		bool exact = next_random(&seed) % 4;
+		uint64_t value = c[to] + (exact ? 0 : 2 * word_size + 1); /* no heuristic's */
+
+		/* One word, one pointer: a second one in the same place replaces it. */
+		uint64_t place = c[from] + word * word_size, old;
+
+		assert_true(hc_memory_word(&fake->process.memory, place, &old));
+		if (old || g->dead[from])
+			continue;
+		fake_store(fake, place, value);
+		g->any[from][to] = true;
+		g->exact[from][to] |= exact;
+	}
+	for (size_t i = 0; i < ROOT_LINKS; i++) {
+		size_t to = next_random(&seed) % NODES;
+		bool exact = next_random(&seed) % 2;
+
+		fake_root(fake, i, c[to] + (exact ? 0 : 2 * word_size + 1));
+		g->root_any[to] |= !g->dead[to];
+		g->root_exact[to] |= exact && !g->dead[to];
+	}
+}
+
+static void check_random(uint64_t seed, unsigned word_size, size_t links)
+{
+	static struct graph g;
+	struct hc_reach_stats first;
+
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+		uint64_t c[NODES];
+
+		make_random(&fake, &g, c, seed, word_size, jobs_tried[j], links);
+		judge(&g);
+		struct hc_reach_stats stats = run(&fake);
+
+		for (size_t i = 0; i < NODES; i++) {
+			if (g.dead[i])
+				continue;
+			if (g.kind[i] == HC_INDIRECT)
+				check_lost(&fake, &g, c, i);
+			else
+				assert_int_equal(fake_reach(&fake, c[i]), g.kind[i]);
+		}
+		if (j == 0)
+			first = stats;
+		assert_memory_equal(&first, &stats, sizeof(stats));
+		/* A second run changes nothing. */
+		stats = run(&fake);
+		assert_memory_equal(&first, &stats, sizeof(stats));
+		fake_deinit(&fake);
+	}
+}
+
+static void test_random_graphs(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		check_random(seed, 8, LINKS / 4);
+		check_random(seed, 8, LINKS / 2);
+		check_random(seed, 8, LINKS);
+		check_random(seed, 4, LINKS / 2);
+	}
+}
+/**@}*/
+
+/** @name More than the stacks hold */
+/**@{*/
+
+enum { MANY = 200000 };
+
+/** A list whose every chunk holds pointers to many earlier ones keeps the stack full of stale
+ * entries. */
+static void test_long_list_with_back_pointers(void **state)
+{
+	uint64_t *c = calloc(MANY, sizeof(*c));
+
+	(void)state;
+	assert_non_null(c);
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+
+		make(&fake, jobs_tried[j], MANY, 48, c);
+		fake_root(&fake, 0, c[0]);
+		for (size_t i = 0; i < MANY; i++) {
+			fake_store(&fake, c[i], i ? c[i - 1] : 0);
+			fake_store(&fake, c[i] + 8, i ? c[i / 2] : 0);
+			fake_store(&fake, c[i] + 16, i ? c[i / 3] : 0);
+			if (i + 1 < MANY)
+				fake_store(&fake, c[i] + 24, c[i + 1]);
+		}
+		struct hc_reach_stats stats = run(&fake);
+
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, MANY);
+		assert_int_equal(stats.pointers_seen, 1 + 3 * (MANY - 1) + MANY - 1);
+		fake_deinit(&fake);
+	}
+	free(c);
+}
+
+/** Tables of pointers to tables: more scans than a stack holds. */
+static void test_wide_tables(void **state)
+{
+	enum { TABLE = 120000, TABLES = 3 };
+	uint64_t sizes[TABLES], tables[TABLES];
+	uint64_t *leaves = calloc(TABLE * TABLES, sizeof(*leaves));
+	uint64_t *leaf_sizes = calloc(TABLE * TABLES, sizeof(*leaf_sizes));
+
+	(void)state;
+	assert_non_null(leaves);
+	assert_non_null(leaf_sizes);
+	for (size_t i = 0; i < TABLE * TABLES; i++)
+		leaf_sizes[i] = 32;
+	for (size_t i = 0; i < TABLES; i++)
+		sizes[i] = TABLE * 8 + 64;
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+
+		fake_init(&fake, 8, jobs_tried[j], 4096);
+		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
+		fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLE * TABLES,
+			  leaves);
+		fake_seal(&fake);
+		for (size_t t = 0; t < TABLES; t++)
+			for (size_t i = 0; i < TABLE; i++) {
+				uint64_t leaf = leaves[(i * 7919 % TABLE) * TABLES + t];
+
+				fake_store(&fake, tables[t] + 8 + i * 8, leaf);
+				/* Each leaf of the first two leads on, so that scans pile up. */
+				if (t + 1 < TABLES)
+					fake_store(&fake, leaf,
+						   leaves[(i * 7919 % TABLE) * TABLES + t + 1]);
+			}
+		fake_root(&fake, 0, tables[0]);
+		struct hc_reach_stats stats = run(&fake);
+
+		/* All leaves hang on the first table; the other tables are lost. */
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 1 + TABLE * TABLES);
+		assert_int_equal(stats.kinds[HC_DEFINITE].chunks, TABLES - 1);
+		assert_int_equal(stats.pointers_seen, 1 + TABLE * TABLES + TABLE * (TABLES - 1));
+		fake_deinit(&fake);
+	}
+	free(leaves);
+	free(leaf_sizes);
+}
+/**
+ * A chain of tables, each with one pointer to the next and many to leaves, all of which are pushed
+ * before the first is looked at: more than a stack holds, for whichever worker follows the chain.
+ */
+static void make_chain(struct fake *fake, unsigned jobs, bool same_leaves, bool closed)
+{
+	enum { TABLES = 80, FAN = 2047 };
+	static uint64_t sizes[TABLES], tables[TABLES], leaf_sizes[TABLES * FAN],
+		leaves[TABLES * FAN];
+
+	for (size_t i = 0; i < TABLES; i++)
+		sizes[i] = FAN * 8 + 24;
+	for (size_t i = 0; i < TABLES * FAN; i++)
+		leaf_sizes[i] = 32;
+	fake_init(fake, 8, jobs, 4096);
+	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
+	fake_span(fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLES * FAN, leaves);
+	fake_seal(fake);
+	for (size_t t = 0; t < TABLES; t++) {
+		for (size_t i = 0; i < FAN; i++)
+			fake_store(fake, tables[t] + i * 8,
+				   leaves[(same_leaves ? 0 : t * FAN) + i]);
+		if (closed || t + 1 < TABLES)
+			fake_store(fake, tables[t] + FAN * 8, tables[(t + 1) % TABLES]);
+	}
+	/* Leaves that lead on, far from each other. */
+	for (size_t i = 0; i < TABLES * FAN / 2; i++)
+		fake_store(fake, leaves[i] + 8, leaves[TABLES * FAN - 1 - i]);
+	if (!closed)
+		fake_root(fake, 0, tables[0]);
+}
+
+static void test_stacks_that_overflow(void **state)
+{
+	(void)state;
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+		struct hc_reach_stats stats;
+
+		make_chain(&fake, jobs_tried[j], false, false);
+		stats = run(&fake);
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 80 + 80 * 2047);
+		assert_int_equal(stats.pointers_seen, 80 + 80 * 2047 + 40 * 2047);
+		fake_deinit(&fake);
+
+		make_chain(&fake, jobs_tried[j], true, false);
+		stats = run(&fake);
+		/* The leaves of the first table, and those that they lead to. */
+		assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 80 + 2 * 2047);
+		assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 80 * 2047 / 2 - 2047);
+		assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 80 * 2047 / 2 - 2047);
+		assert_int_equal(stats.pointers_seen, 80 + 80 * 2047 + 40 * 2047);
+		fake_deinit(&fake);
+
+		/* All lost, in one cycle. */
+		make_chain(&fake, jobs_tried[j], false, true);
+		stats = run(&fake);
+		assert_int_equal(stats.cycles, 1);
+		assert_int_equal(stats.kinds[HC_DEFINITE].chunks, 1);
+		assert_int_equal(stats.kinds[HC_INDIRECT].chunks, 80 + 80 * 2047 - 1);
+		fake_deinit(&fake);
+	}
+}
+/**@}*/
+
+static void test_heuristics(void **state)
+{
+	struct fake fake;
+	uint64_t c[6];
+
+	(void)state;
+	make(&fake, 1, NUM(c), 112, c); /* 104 bytes usable: requests of 73 to 104 */
+	/* A string of capacity 70: 24 + 70 + 1 = 95. */
+	fake_store(&fake, c[0], 60);
+	fake_store(&fake, c[0] + 8, 70);
+	fake_root(&fake, 0, c[0] + 24);
+	/* Longer than its capacity: no string. */
+	fake_store(&fake, c[1], 71);
+	fake_store(&fake, c[1] + 8, 70);
+	fake_root(&fake, 1, c[1] + 24);
+	/* SQLite: 92 bytes follow. */
+	fake_store(&fake, c[2], 92);
+	fake_root(&fake, 2, c[2] + 8);
+	/* new T[40]: no element size makes a request of 73 to 104 bytes but 2 (88). */
+	fake_store(&fake, c[3], 40);
+	fake_root(&fake, 3, c[3] + 8);
+	/* 97 elements: more than there are bytes. */
+	fake_store(&fake, c[4], 97);
+	fake_root(&fake, 4, c[4] + 8);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, c[0]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, c[1]), HC_POSSIBLE);
+	assert_int_equal(fake_reach(&fake, c[2]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, c[3]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, c[4]), HC_POSSIBLE);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_STDSTRING], 1);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_LENGTH64], 1);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_NEWARRAY], 1);
+	assert_int_equal(stats.pointers_interior, 2);
+	fake_deinit(&fake);
+}
+
+static void test_base_class(void **state)
+{
+	struct fake fake;
+	uint64_t c[2];
+
+	(void)state;
+	make(&fake, 1, NUM(c), 64, c);
+	fake_area(&fake, 0x40000000, 4096, HC_MAPPING_TEXT, PF_R | PF_X);
+	fake_area(&fake, 0x40001000, 4096, HC_MAPPING_RODATA, PF_R);
+	fake_store(&fake, 0x40001010, 0x40000020); /* two vtables with a function each */
+	fake_store(&fake, 0x40001030, 0x40000040);
+	fake_store(&fake, c[0], 0x40001010);
+	fake_store(&fake, c[0] + 16, 0x40001030);
+	fake_root(&fake, 0, c[0] + 16);
+	fake_store(&fake, c[1], 0x40001010);
+	fake_store(&fake, c[1] + 16, 0x40001050); /* no function there */
+	fake_root(&fake, 1, c[1] + 16);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_int_equal(fake_reach(&fake, c[0]), HC_REACHABLE);
+	assert_int_equal(fake_reach(&fake, c[1]), HC_POSSIBLE);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_MULTIPLE_INHERITANCE], 1);
+	fake_deinit(&fake);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_four_kinds),
+		cmocka_unit_test(test_ends_of_a_chunk),
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_arena_is_no_root),
+		cmocka_unit_test(test_relro),
+		cmocka_unit_test(test_missing_bytes),
+		cmocka_unit_test(test_random_graphs),
+		cmocka_unit_test(test_long_list_with_back_pointers),
+		cmocka_unit_test(test_wide_tables),
+		cmocka_unit_test(test_stacks_that_overflow),
+		cmocka_unit_test(test_heuristics),
+		cmocka_unit_test(test_base_class),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
