@@ -78,7 +78,8 @@ class TestNoCore:
         front = conftest.machine.need("permissions")
         shutil.copyfile(small, tmp_path / "secret")
         os.chmod(tmp_path / "secret", 0)
-        assert "Permission denied" in refused(conftest.Heapcore(heapcore.path, front), *arguments(verb, tmp_path / "secret", tmp_path))
+        line = refused(conftest.Heapcore(heapcore.path, front), *arguments(verb, tmp_path / "secret", tmp_path))
+        assert "Permission denied" in line
 
 
 class TestNoHeap:
