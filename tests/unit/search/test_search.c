@@ -757,7 +757,7 @@ static void test_long_subject(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 2, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 1, c);
+	fake_span(&fake, HEAP, HC_SPAN_SINGLE, sizes, 1, c);
 	fake_seal(&fake);
 	uint8_t *bytes = fake_at(&fake, c[0]);
 	memset(bytes, 'a', (6 << 20) - 16);
