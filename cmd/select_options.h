@@ -3,7 +3,8 @@
  * The words of a selection: what --state, --size, --class… take, read into a selection.
  *
  * Parsing never prints; a bad value is an error with @ref HC_ERROR_ARGUMENT whose message names the
- * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive it.
+ * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive
+ * it.
  */
 #ifndef HC_CMD_SELECT_OPTIONS_H
 #define HC_CMD_SELECT_OPTIONS_H
@@ -30,7 +31,7 @@ struct hc_error *hc_select_address(struct hc_selection *selection, const char *t
 struct hc_error *hc_select_class(struct hc_selection *selection, const char *text);
 /**
  * The name of a type, in which * and ? stand for any text and any character; may be given several
- * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
+ * times. Whether there is such a type is known at hc_selection_prepare(). @p text must
  * outlive the selection.
  */
 struct hc_error *hc_select_type(struct hc_selection *selection, const char *text);

@@ -143,9 +143,11 @@ static void count_arena(const struct hc_arena_row *row, struct hc_accounting *ac
 	}
 }
 
-void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
+void hc_accounting_run(const struct hc_target *target, const struct hc_arena_table *arenas,
 		       struct hc_accounting *ret)
 {
+	const struct hc_process *process = target->process;
+
 	*ret = (struct hc_accounting){0};
 	count_mappings(process, ret);
 	count_stacks(&process->threads, ret);

@@ -46,7 +46,7 @@ struct hc_accounting {
 };
 
 /** @param arenas of the process's heap; NULL: no heap was recognised, and heap parts are 0 */
-void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
+void hc_accounting_run(const struct hc_target *target, const struct hc_arena_table *arenas,
 		       struct hc_accounting *ret);
 
 #endif

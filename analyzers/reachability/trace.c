@@ -140,8 +140,7 @@ static struct hc_error *check_limits(const struct hc_heap *heap)
 	return NULL;
 }
 
-struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
-				  unsigned jobs, struct hc_tracer **ret)
+struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc_tracer **ret)
 {
 	struct hc_error *err = check_limits(heap);
 
@@ -155,7 +154,7 @@ struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_he
 		free(shared);
 		return &hc_enomem;
 	}
-	tracer->process = process;
+	tracer->process = heap->process;
 	tracer->heap = heap;
 	tracer->shared = shared;
 	shared->tracer = tracer;

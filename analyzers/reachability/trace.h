@@ -58,8 +58,7 @@ struct hc_tracer {
 };
 
 /** @param jobs workers; 1 gives a tracer for hc_tracer_visit() */
-struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
-				  unsigned jobs, struct hc_tracer **ret);
+struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc_tracer **ret);
 void hc_tracer_destroy(struct hc_tracer *tracer);
 
 static inline void hc_tracer_destroyp(struct hc_tracer **tracer)

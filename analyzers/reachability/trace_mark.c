@@ -175,8 +175,7 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 		.state = HC_IN_USE,
 	};
 
-	heuristic = hc_heuristic_match(w->shared->tracer->process, w->heap, &chunk,
-				       span->base + offset);
+	heuristic = hc_heuristic_match(w->heap, &chunk, span->base + offset);
 	if (heuristic == HC_HEURISTIC_NONE)
 		w->stats.interior++;
 	else

@@ -127,9 +127,9 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_t
 	hc_text_paragraph(&session->out, "", 0, true,
 			  "%zu arena%s: %s from the system, %s of it in use; malloc_trim could "
 			  "give back %s.",
-			  session->heap->num_arenas, hc_plural(session->heap->num_arenas),
-			  hc_unit_bytes(system).text, hc_unit_bytes(in_use).text,
-			  hc_unit_bytes(trimmable).text);
+			  session->target->heap->num_arenas,
+			  hc_plural(session->target->heap->num_arenas), hc_unit_bytes(system).text,
+			  hc_unit_bytes(in_use).text, hc_unit_bytes(trimmable).text);
 	fputc('\n', session->out.file);
 	return hc_table_write_text(table, &session->out, 0);
 }
@@ -154,7 +154,7 @@ static struct hc_error *run(struct hc_session *session)
 	hc_table_init(&table, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
-		err = hc_arenas_run(session->process, session->heap, &arenas);
+		err = hc_arenas_run(session->target, &arenas);
 	if (err)
 		return err;
 	for (size_t i = 0; i < arenas.num_rows; i++)

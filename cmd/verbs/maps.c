@@ -147,12 +147,10 @@ static struct hc_error *open_core(struct view *view)
 
 	if (err)
 		return err;
-	view->mappings = &session->process->mappings;
+	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
-	view->has_resident = session->process->smaps.has_usage;
-	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, session->classifier, &view->regions);
-	hc_session_phase(session, NULL);
+	view->has_resident = session->target->process->smaps.has_usage;
+	err = hc_regions_run(session->target, &view->regions);
 	return err;
 }
 /**@}*/
@@ -402,8 +400,9 @@ static struct hc_error *write_text(struct view *view, const struct hc_table *kin
 	struct hc_output *out = &view->session->out;
 
 	hc_session_write_partial(view->session);
-	if (view->session->no_heap)
-		hc_text_paragraph(out, "", 0, false, "Heap: %s.", view->session->no_heap);
+	if (hc_session_no_heap(view->session))
+		hc_text_paragraph(out, "", 0, false, "Heap: %s.",
+				  hc_session_no_heap(view->session));
 	struct hc_error *err = hc_table_write_text(kinds, out, 0);
 	fputc('\n', out->file);
 	if (!err)
@@ -430,7 +429,7 @@ static struct hc_error *write_json(struct view *view, const struct hc_table *kin
 	}
 	if (err)
 		return err;
-	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
+	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(view->session)));
 	json_object_set_new(document, "mappings", array);
 	return hc_json_write(&view->session->out, document);
 }

@@ -582,9 +582,10 @@ static struct hc_error *unpack_file(const struct hc_compression *compression,
 				    const struct hc_decompress_options *options,
 				    struct hc_diagnostics *diag, int *fd, uint64_t *size)
 {
+	const struct hc_packed_file file = {
+		.fd = *fd, .size = *size, .compression = compression, .examine = examine_content};
 	int content;
-	struct hc_error *err = hc_decompress(*fd, *size, compression, options, examine_content,
-					     NULL, diag, &content);
+	struct hc_error *err = hc_decompress(&file, options, diag, &content);
 	if (err)
 		return err;
 	close(*fd);

@@ -50,16 +50,13 @@ static struct hc_error *process_load_smaps(struct hc_process *process, const cha
 	return hc_mappings_annotate(&process->mappings, &process->smaps);
 }
 
-static struct hc_error *process_load(struct hc_process *process, const char *path,
-				     const struct hc_process_options *options)
+/** All that is made of an open core. */
+static struct hc_error *process_load_core(struct hc_process *process,
+					  const struct hc_process_options *options)
 {
 	struct hc_error *err;
 
-	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
-	if (process->jobs > HC_MAX_JOBS)
-		process->jobs = HC_MAX_JOBS;
-	if ((err = hc_core_open(path, &options->decompress, &process->diag, &process->core)) ||
-	    (err = process_load_memory(process)) ||
+	if ((err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
 	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
@@ -68,6 +65,26 @@ static struct hc_error *process_load(struct hc_process *process, const char *pat
 				   &process->threads)))
 		return err;
 	return NULL;
+}
+
+static struct hc_error *process_load(struct hc_process *process, const char *path,
+				     const struct hc_process_options *options)
+{
+	struct hc_error *err;
+
+	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
+	if (process->jobs > HC_MAX_JOBS)
+		process->jobs = HC_MAX_JOBS;
+	process->watch = options->watch;
+	struct hc_decompress_options decompress = options->decompress;
+	decompress.watch = options->watch;
+	if ((err = hc_core_open(path, &decompress, &process->diag, &process->core)))
+		return err;
+	/* Unpacking is a phase of its own. */
+	hc_watch_enter(process->watch, HC_PHASE_READ);
+	err = process_load_core(process, options);
+	hc_watch_leave(process->watch);
+	return err;
 }
 
 static void process_closep(struct hc_process **process)

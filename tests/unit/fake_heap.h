@@ -3,9 +3,9 @@
  * A process with a heap that a test makes up: fake memory, one root range, spans whose chunks the
  * test chooses.
  *
- * Built with the Building calls of core/heap/heap.h, as an allocator back end would. Use: fake_init(),
- * fake_span() for each span, fake_seal(), fake_store() for words, then analyzers, then
- * fake_deinit().
+ * Built with the Building calls of core/heap/heap.h, as an allocator back end would. Use:
+ * fake_init(), fake_span() for each span, fake_seal(), fake_store() for words, then analyzers on
+ * fake_target(), then fake_deinit().
  */
 #ifndef HC_TESTS_FAKE_HEAP_H
 #define HC_TESTS_FAKE_HEAP_H
@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "core/heap/heap.h"
+#include "analyzers/target.h"
 
 #define FAKE_ROOTS UINT64_C(0x10000000)
 #define FAKE_MAX_SPANS 16
@@ -31,6 +31,7 @@ struct fake {
 	struct hc_core core;
 	struct hc_machine machine;
 	struct hc_heap *heap;
+	struct hc_target *target; /**< of both, once fake_target() was called */
 	struct hc_mapping mappings[FAKE_MAX_MAPPINGS];
 	struct hc_thread thread;
 	struct {
@@ -93,6 +94,7 @@ static inline void fake_init(struct fake *fake, unsigned word_size, unsigned job
 
 static inline void fake_deinit(struct fake *fake)
 {
+	hc_target_close(fake->target);
 	hc_heap_close(fake->heap);
 	hc_memory_deinit(&fake->process.memory);
 	for (size_t i = 0; i < fake->num_areas; i++)
@@ -148,6 +150,14 @@ static inline void fake_store(struct fake *fake, uint64_t address, uint64_t valu
 	uint64_t little = htole64(value);
 
 	memcpy(fake_at(fake, address), &little, fake->heap->word_size);
+}
+
+/** What analyzers get; call it when the heap is sealed. */
+static inline struct hc_target *fake_target(struct fake *fake)
+{
+	if (!fake->target)
+		assert_null(hc_target_of(&fake->process, fake->heap, NULL, &fake->target));
+	return fake->target;
 }
 
 /** Store root word number @p index. */
