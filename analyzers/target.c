@@ -5,7 +5,6 @@
 #include "analyzers/target.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /** @name Opening */
 /**@{*/
@@ -61,7 +60,6 @@ void hc_target_close(struct hc_target *target)
 	hc_classifier_destroy(target->own_classifier);
 	hc_signatures_destroy(target->built_in);
 	hc_error_destroy(target->heap_error);
-	free(target->no_heap);
 	if (!target->borrowed) {
 		hc_heap_close(target->owned_heap);
 		hc_process_close(target->process);
@@ -84,9 +82,8 @@ static struct hc_error *keep_error(struct hc_target *target, struct hc_error *er
 {
 	if (!is_final(err))
 		return err;
-	/* Only what is wrong: what to do about it, which follows, is for whoever gave up. */
 	if (err->code == HC_ERROR_NO_ALLOCATOR)
-		target->no_heap = strndup(err->message, strcspn(err->message, ";"));
+		target->no_heap = err->message;
 	target->heap_error = err;
 	return hc_error_copy(err);
 }

@@ -59,7 +59,7 @@ struct hc_target {
 	const struct hc_classifier *classifier;
 	/** Of the last hc_target_types(); names are made on demand, hence not const. */
 	struct hc_types *types;
-	char *no_heap; /**< why there is no heap, a sentence without full stop */
+	const char *no_heap; /**< why there is no heap, a sentence without full stop */
 	/**@}*/
 
 	struct hc_reach_stats reach; /**< once heap->reach_known */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cmd/session.h"
+#include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -21,18 +22,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-void hc_print_message(const char *path, const char *message)
-{
-	fputs("heapcore: ", stderr);
-	if (path) {
-		hc_escape_print(stderr, path, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
-		fputs(": ", stderr);
-	}
-	/* Messages quote paths and text from the core. */
-	hc_escape_print(stderr, message, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
-	fputc('\n', stderr);
 }
 
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options)

@@ -84,10 +84,18 @@ struct hc_error *hc_error_copy(const struct hc_error *err)
 		return (struct hc_error *)err;
 	struct hc_error *copy = hc_error_create(err->code, "%s", err->message);
 	if (copy != &hc_enomem) {
+		copy->about = err->about;
 		copy->has_address = err->has_address;
 		copy->address = err->address;
 	}
 	return copy;
+}
+
+struct hc_error *hc_error_about(struct hc_error *err, enum hc_about about)
+{
+	if (err != &hc_enomem)
+		err->about = about;
+	return err;
 }
 
 void hc_error_destroy(struct hc_error *err)

@@ -286,10 +286,10 @@ static void test_refused(void **state)
 	close(twice);
 	free(once);
 
-	struct hc_decompress_options nowhere = {.tmpdir = "/nonexistent"};
+	struct hc_decompress_options nowhere = {.tmpdir = "/proc/nonexistent"};
 	const struct hc_packed_file file = {packed, size, recognise(packed), NULL, NULL};
 	assert_fails(hc_decompress(&file, &nowhere, &diag, &plain), HC_ERROR_OS,
-		     "no file can be made in /nonexistent");
+		     "no file can be made in /proc/nonexistent");
 	close(packed);
 
 	packed = compressed("zstd", content, 0, &size);
