@@ -2,7 +2,6 @@
  * @file
  * A session; see session.h.
  */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,11 +23,21 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+struct hc_output_options hc_session_output_options(const struct hc_session *session)
+{
+	return (struct hc_output_options){
+		.force = session->options->force,
+		.color = session->options->color,
+		.inputs = &session->options->inputs,
+	};
+}
+
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options)
 {
 	*session = (struct hc_session){.options = options};
 	const char *path = options->verb->own_output ? NULL : options->output;
-	struct hc_error *err = hc_output_open(path, options->force, options->color, &session->out);
+	struct hc_output_options output = hc_session_output_options(session);
+	struct hc_error *err = hc_output_open(path, &output, &session->out);
 	if (err)
 		return err;
 	session->progress = options->quiet ? NULL : hc_progress_create();
@@ -133,20 +142,6 @@ static void on_share(void *ctx, double share)
 
 	hc_progress_set_share(session->progress, share);
 }
-
-/** Raised by hc_session_interrupt(), from a signal handler. */
-static atomic_bool interrupted;
-
-static bool is_interrupted(void *ctx)
-{
-	(void)ctx;
-	return atomic_load_explicit(&interrupted, memory_order_relaxed);
-}
-
-void hc_session_interrupt(void)
-{
-	atomic_store_explicit(&interrupted, true, memory_order_relaxed);
-}
 /**@}*/
 
 struct hc_error *hc_session_signatures(struct hc_session *session)
@@ -168,8 +163,16 @@ struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effo
 	return hc_target_types(session->target, effort, &types);
 }
 
+/** A file that was found on the way is an input as well as one that was named. */
+static void add_input(void *ctx, const char *path, int fd)
+{
+	struct hc_session *session = ctx;
+
+	hc_inputs_add_open(&session->options->inputs, path, fd);
+}
+
 /** The options of a target. */
-static struct hc_target_options target_options(const struct hc_session *session)
+static struct hc_target_options target_options(struct hc_session *session)
 {
 	struct hc_target_options ret = {
 		.process = session->options->process,
@@ -181,13 +184,15 @@ static struct hc_target_options target_options(const struct hc_session *session)
 	/* Where to unpack: --tmpdir, or $TMPDIR as other programs take it, or core's own choice. */
 	if (!ret.process.decompress.tmpdir && tmpdir && *tmpdir)
 		ret.process.decompress.tmpdir = tmpdir;
+	ret.process.modules.opened = add_input;
+	ret.process.modules.opened_ctx = session;
 	return ret;
 }
 
 static struct hc_error *add_target(struct hc_session *session, const char *path)
 {
 	const struct hc_target_options options = target_options(session);
-	const struct hc_observer observer = {on_phase, on_share, is_interrupted, session};
+	const struct hc_observer observer = {.phase = on_phase, .share = on_share, .ctx = session};
 	struct hc_error *err =
 		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
 
@@ -231,6 +236,8 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 {
 	struct hc_error *err = open_all(session, need);
 	hc_session_phase(session, NULL);
+	if (!err)
+		err = hc_output_check(&session->out);
 	/* A failure is one line: what else is wrong with the core doesn't matter any more. */
 	if (!err)
 		print_remarks(session);

@@ -52,6 +52,9 @@ struct hc_session {
 	size_t remarks_shown;
 };
 
+/** What the output unit wants to know of the command line. */
+struct hc_output_options hc_session_output_options(const struct hc_session *session);
+
 /** Prepare; opens the output unless the verb does. */
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options);
 void hc_session_deinit(struct hc_session *session);
@@ -72,9 +75,6 @@ struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effo
  * tell theirs themselves. @param name static, "writing"
  */
 void hc_session_phase(struct hc_session *session, const char *name);
-
-/** End the work soon, with @ref HC_ERROR_CANCELLED. For signal handlers. */
-void hc_session_interrupt(void);
 
 /** Why there is no heap; NULL: there is one, or nobody asked for it. */
 static inline const char *hc_session_no_heap(const struct hc_session *session)
