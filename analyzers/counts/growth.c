@@ -284,9 +284,12 @@ struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret)
 	if (err)
 		return err;
 	hc_target_phase(target, HC_PHASE_GROWTH);
+	hc_watch_part(&target->watch, 0, 0.3);
 	err = find_rows(&selection, &run);
+	hc_watch_part(&target->watch, 0.3, 0.7);
 	if (!err)
 		err = sample_rows(&selection, &run);
+	hc_watch_part(&target->watch, 0.7, 1);
 	if (!err)
 		err = classify_rows(&run);
 	if (!err)

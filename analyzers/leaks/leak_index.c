@@ -194,13 +194,17 @@ void hc_leak_index_destroy(struct hc_leak_index *index)
 struct hc_error *hc_leak_index_each_root(const struct hc_leak_index *index, hc_leak_root_fn fn,
 					 void *ctx)
 {
-	struct hc_error *err = NULL;
+	struct hc_watch *watch = index->heap->process->watch;
+	struct hc_error *err = hc_watch_check(watch);
 
-	for (size_t s = 0; s < index->heap->num_spans; s++) {
+	for (size_t s = 0; s < index->heap->num_spans && !err; s++) {
 		const struct hc_span *span = &index->heap->spans[s];
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
 			uint64_t bits = hc_block_lost(&span->blocks[i]) & ~span->blocks[i].a;
+
+			if (bits && hc_watch_cancelled(watch))
+				err = hc_watch_check(watch);
 
 			for (; !err && bits; bits &= bits - 1)
 				err = fn(ctx, s, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits));

@@ -281,6 +281,7 @@ struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selectio
 	if (err)
 		return err;
 	hc_target_phase(target, HC_PHASE_GROUP);
+	hc_watch_part(&target->watch, 0, 0.5);
 	err = hc_leak_index_create(target, selection, &leaks.possible, &leaks.index);
 	if (!err)
 		err = find_groups(&leaks);

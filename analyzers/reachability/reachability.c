@@ -165,15 +165,23 @@ static struct hc_error *mark(struct sweep *sweep, const struct hc_root *roots, s
 			     const uint64_t *values, size_t num_values)
 {
 	struct hc_tracer *tracer = sweep->tracer;
+	struct hc_watch *watch = tracer->heap->process->watch;
 	struct hc_error *err;
 
+	/* The first pass does nearly all of the work. */
+	hc_watch_part(watch, 0, 0.02);
 	if ((err = run_sweep(sweep, clear_marks)) ||
-	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)) ||
-	    (err = run_sweep(sweep, settle_interior)))
+	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)))
+		return err;
+	hc_watch_part(watch, 0.02, 0.9);
+	if ((err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
+		return err;
+	hc_watch_part(watch, 0.9, 0.95);
+	if ((err = run_sweep(sweep, settle_interior)))
 		return err;
 	if (sweep->interior)
 		err = hc_tracer_run(tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
+	hc_watch_part(watch, 0.95, 1);
 	return err ? err : hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL);
 }
 

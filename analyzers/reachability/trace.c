@@ -81,6 +81,7 @@ static struct hc_error *lay_out(struct hc_tracer *tracer)
 
 		words = (words >> span->unit_shift) + 1;
 		tracer->first_word[i + 1] = tracer->first_word[i] + words;
+		tracer->heap_words += (heap->spans[i].end - heap->spans[i].start) / heap->word_size;
 		num += (words + STRETCH_WORDS - 1) / STRETCH_WORDS;
 	}
 	tracer->num_words = tracer->first_word[heap->num_spans];
@@ -203,6 +204,11 @@ void hc_tracer_destroy(struct hc_tracer *tracer)
 /** @name Runs */
 /**@{*/
 
+static bool is_cancelled(const struct hc_trace_shared *shared)
+{
+	return __atomic_load_n(&shared->cancelled, __ATOMIC_RELAXED);
+}
+
 static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)), size_t task)
 {
 	struct hc_trace_shared *shared = ctx;
@@ -212,7 +218,7 @@ static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)),
 	shared->active++;
 	pthread_mutex_unlock(&shared->lock);
 	do {
-		while (hc_trace_seed(w))
+		while (!is_cancelled(shared) && hc_trace_seed(w))
 			hc_trace_drain(w);
 	} while (hc_trace_take(w) && (hc_trace_drain(w), true));
 	pthread_mutex_lock(&shared->lock);
@@ -229,7 +235,8 @@ static struct hc_error *run_workers(struct hc_trace_shared *shared, size_t num_t
 	shared->hungry = 0;
 	for (unsigned i = 0; i < shared->jobs; i++)
 		shared->workers[i].task_pos = shared->workers[i].task_end = 0;
-	return hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+	struct hc_error *err = hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+	return err ? err : hc_watch_check(shared->tracer->heap->process->watch);
 }
 
 struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
@@ -274,7 +281,7 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 		hc_trace_entry(span, unit << tracer->heap->spans[span].unit_shift) | HC_TRACE_SCAN;
 	hc_trace_drain(w);
 	shared->pending_sweep = true;
-	while (shared->spilled) {
+	while (shared->spilled && !is_cancelled(shared)) {
 		shared->spilled = false;
 		shared->num_tasks = tracer->num_stretches;
 		shared->next_task = 0;

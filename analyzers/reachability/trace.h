@@ -52,6 +52,7 @@ struct hc_tracer {
 	struct hc_heap *heap;
 	uint64_t *first_word;         /**< of each span in a plane */
 	uint64_t num_words;           /**< of a plane */
+	uint64_t heap_words;          /**< of memory, in all spans */
 	struct hc_stretch *stretches; /**< the whole heap, by address */
 	size_t num_stretches;
 	struct hc_trace_shared *shared; /**< private: workers and what they share */

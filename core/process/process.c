@@ -56,7 +56,7 @@ static struct hc_error *process_load_core(struct hc_process *process,
 {
 	struct hc_error *err;
 
-	if ((err = process_load_memory(process)) ||
+	if ((err = hc_watch_check(process->watch)) || (err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
 	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
