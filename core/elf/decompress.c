@@ -159,8 +159,9 @@ static struct hc_error *check_room(struct unpacking *u, uint64_t more)
 
 /* The temporary file. */
 
-static struct hc_error *create_file(const char *dir, int *ret)
+struct hc_error *hc_decompress_file(const struct hc_decompress_options *options, int *ret)
 {
+	const char *dir = options->tmpdir ? options->tmpdir : DEFAULT_TMPDIR;
 	hc_cleanup_free char *path = NULL;
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
@@ -173,9 +174,7 @@ static struct hc_error *create_file(const char *dir, int *ret)
 		fd = mkostemp(path, O_CLOEXEC);
 		if (fd < 0) {
 			return hc_error_about(
-				hc_error_os(errno,
-					    "is compressed, and no file can be made in %s to "
-					    "unpack it",
+				hc_error_os(errno, "no file can be made in %s to hold its content",
 					    dir),
 				HC_ABOUT_ROOM);
 		}
@@ -428,7 +427,7 @@ struct hc_error *hc_decompress(const struct hc_packed_file *file,
 
 	if (!archive || !head)
 		return &hc_enomem;
-	struct hc_error *err = create_file(tmpdir, &content);
+	struct hc_error *err = hc_decompress_file(options, &content);
 	if (err)
 		return err;
 	struct unpacking u = {

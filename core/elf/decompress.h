@@ -52,6 +52,12 @@ const struct hc_compression *hc_decompress_recognise(struct hc_bytes head);
 typedef struct hc_error *(*hc_decompress_examine_fn)(void *ctx, struct hc_bytes head,
 						     uint64_t *size_ret);
 
+/**
+ * A file without a name for what is unpacked, or comes from elsewhere and must be a file.
+ * @return @ref HC_ERROR_OS with @ref HC_ABOUT_ROOM when there can be none
+ */
+struct hc_error *hc_decompress_file(const struct hc_decompress_options *options, int *ret);
+
 /** What is to be unpacked. */
 struct hc_packed_file {
 	int fd;        /**< at its beginning; stays open */

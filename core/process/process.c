@@ -67,18 +67,34 @@ static struct hc_error *process_load_core(struct hc_process *process,
 	return NULL;
 }
 
+static struct hc_error *open_core(struct hc_process *process, const char *path,
+				  const struct hc_process_options *options)
+{
+	struct hc_core_options core = {.decompress = options->decompress,
+				       .refuse = hc_input_refuse};
+	hc_cleanup(hc_input_close) struct hc_input_file own = {.fd = -1};
+	const struct hc_input_file *input = options->input ? options->input : &own;
+	struct hc_error *err = NULL;
+
+	core.decompress.watch = options->watch;
+	if (!options->input)
+		err = hc_input_open(path, &core.decompress, &own);
+	if (!err)
+		err = hc_input_expect_core(input);
+	if (!err)
+		err = hc_core_open(path, input->fd, &core, &process->diag, &process->core);
+	return err;
+}
+
 static struct hc_error *process_load(struct hc_process *process, const char *path,
 				     const struct hc_process_options *options)
 {
-	struct hc_error *err;
-
 	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
 	if (process->jobs > HC_MAX_JOBS)
 		process->jobs = HC_MAX_JOBS;
 	process->watch = options->watch;
-	struct hc_decompress_options decompress = options->decompress;
-	decompress.watch = options->watch;
-	if ((err = hc_core_open(path, &decompress, &process->diag, &process->core)))
+	struct hc_error *err = open_core(process, path, options);
+	if (err)
 		return err;
 	/* Unpacking is a phase of its own. */
 	hc_watch_enter(process->watch, HC_PHASE_READ);

@@ -10,6 +10,7 @@
 
 #include "core/base/parallel.h"
 #include "core/elf/core.h"
+#include "core/process/input.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
 #include "core/process/module.h"
@@ -19,6 +20,9 @@
 struct hc_process_options {
 	struct hc_module_options modules;
 	struct hc_decompress_options decompress;
+	/** What the path leads to, when it is open already; stays the caller's. NULL: it is opened
+	 */
+	const struct hc_input_file *input;
 	const char *smaps;      /**< snapshot of the same process, or NULL */
 	unsigned jobs;          /**< threads to work with; 0: as many as there are processors */
 	struct hc_watch *watch; /**< of all work on the process; must outlive it. NULL: none */
