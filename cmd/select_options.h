@@ -11,7 +11,9 @@
 
 #include "analyzers/select/selection.h"
 
-/** Comma-separated names of hc_state. Replaces the default. */
+/** Write what --state takes: "in-use, …, top, overhead". The lists between are the allocators'. */
+void hc_select_state_names(char *buf, size_t size);
+/** A comma-separated list of these. Replaces the default. */
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);

@@ -50,7 +50,7 @@ static void sum_up(struct hc_verdict *verdict)
 	for (size_t i = 0; i < verdict->arenas.num_rows; i++) {
 		const struct hc_arena_row *row = &verdict->arenas.rows[i];
 		verdict->trimmable += row->trimmable;
-		for (int state = HC_TCACHE; state <= HC_TOP; state++)
+		for (int state = HC_CACHED; state <= HC_TOP; state++)
 			verdict->free_bytes += row->states[state].bytes;
 	}
 	verdict->reachable_bytes = verdict->reach.kinds[HC_REACHABLE].bytes;

@@ -77,11 +77,11 @@ class TestNoCore:
         refused(heapcore, *arguments(verb, patched(small, tmp_path / "big", (5, b"\2")), tmp_path))
 
     def test_unreadable(self, heapcore, verb, tmp_path, small):
-        if os.geteuid() == 0:
-            pytest.skip("root may read everything")
+        front = conftest.machine.need("permissions")
         shutil.copyfile(small, tmp_path / "secret")
         os.chmod(tmp_path / "secret", 0)
-        assert "Permission denied" in refused(heapcore, *arguments(verb, tmp_path / "secret", tmp_path))
+        line = refused(conftest.Heapcore(heapcore.path, front), *arguments(verb, tmp_path / "secret", tmp_path))
+        assert "Permission denied" in line
 
 
 class TestWhatItIs:
@@ -96,8 +96,7 @@ class TestWhatItIs:
             assert name in line and "unpack it and give the core" in line
 
     def test_other_system(self, heapcore, small, tmp_path):
-        note = corefile.Core(small).note_segment.offset
-        other = patched(small, tmp_path / "netbsd", (note, struct.pack("<III", 12, 0, 1) + b"NetBSD-CORE\0"))
+        other = patched(small, tmp_path / "netbsd", (7, b"\2"))
         assert "is a core of NetBSD" in refused(heapcore, "info", other)
 
     def test_rollup(self, heapcore, tmp_path):

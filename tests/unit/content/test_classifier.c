@@ -27,7 +27,7 @@ static int set_up(void **state)
 	uint64_t chunk;
 
 	fake_init(&tools->fake, 8, 1, 4096);
-	fake_span(&tools->fake, HEAP, HC_SPAN_MAIN, sizes, 1, &chunk);
+	fake_span(&tools->fake, HEAP, HC_SPAN_TILED, sizes, 1, &chunk);
 	fake_seal(&tools->fake);
 	assert_null(hc_signatures_create(NULL, 0, &tools->signatures));
 	assert_null(hc_classifier_create(&tools->fake.process, tools->fake.heap, tools->signatures,
@@ -391,11 +391,11 @@ static void test_run(void **state)
 		struct hc_class_table table;
 
 		fake_init(&fake, 8, jobs, 4096);
-		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, c);
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, c);
 		fake_seal(&fake);
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
-		assert_true(hc_heap_set_free(fake.heap, c[0], HC_LIST_TCACHE));
+		assert_true(hc_heap_set_free(fake.heap, c[0], &glibc_lists[GLIBC_TCACHE]));
 		assert_null(hc_classify_run(fake_target(&fake), NULL, &table));
 		assert_int_equal(table.classes[key].all.chunks, 999);
 		assert_int_equal(table.classes[key].sample, c[3]);

@@ -25,7 +25,7 @@ static void make(struct fake *fake, unsigned jobs, uint64_t size, size_t step)
 	for (size_t i = 0; i < CHUNKS; i++)
 		sizes[i] = size;
 	fake_init(fake, 8, jobs, CHUNKS * 8);
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, c);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, c);
 	fake_seal(fake);
 	for (size_t i = 0; i < CHUNKS; i += step) {
 		fake_root(fake, i, c[i]);
