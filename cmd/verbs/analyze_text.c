@@ -18,7 +18,7 @@
 /** "complete", or how much is there. */
 static struct hc_unit completeness(const struct hc_analysis *analysis)
 {
-	const struct hc_core *core = analysis->session->process->core;
+	const struct hc_core *core = analysis->session->target->process->core;
 	struct hc_unit ret;
 
 	if (!hc_session_partial(analysis->session))
@@ -33,9 +33,9 @@ static struct hc_unit completeness(const struct hc_analysis *analysis)
 
 static void write_identity(struct hc_analysis *analysis)
 {
-	const struct hc_process *process = analysis->session->process;
+	const struct hc_process *process = analysis->session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	const char *base = strrchr(core->path, '/');
 	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	hc_cleanup_free char *file = hc_escape_string(base ? base + 1 : core->path, 0);
@@ -110,8 +110,9 @@ static void write_verdict(struct hc_analysis *analysis)
 		break;
 	case HC_VERDICT_NO_HEAP:
 		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.",
-				  analysis->session->no_heap ? analysis->session->no_heap
-							     : "none was found");
+				  hc_session_no_heap(analysis->session)
+					  ? hc_session_no_heap(analysis->session)
+					  : "none was found");
 		break;
 	}
 	if (verdict->kind != HC_VERDICT_OUTSIDE && verdict->kind != HC_VERDICT_NO_HEAP &&
@@ -128,7 +129,7 @@ static void write_verdict(struct hc_analysis *analysis)
 
 static void write_damage(struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	struct hc_output *out = analysis->out;
 
 	if (!heap || (!heap->abort_message && !heap->inconsistencies_total))
@@ -209,7 +210,7 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 /** The allocator that the words are of: the first one at work, or that could have been. */
 static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	size_t num;
 
 	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
@@ -232,11 +233,12 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 	    asprintf(&trim, "%s could return %s of it", advice->give_back,
 		     hc_unit_bytes(analysis->verdict.trimmable).text) < 0)
 		trim = NULL;
-	if (asprintf(&stacks, "%zu thread%s, %s in use", analysis->session->process->threads.num,
-		     hc_plural(analysis->session->process->threads.num),
+	if (asprintf(&stacks, "%zu thread%s, %s in use",
+		     analysis->session->target->process->threads.num,
+		     hc_plural(analysis->session->target->process->threads.num),
 		     hc_unit_bytes(accounting->stack_live).text) < 0)
 		stacks = NULL;
-	if (analysis->session->heap)
+	if (analysis->session->target->heap)
 		add_in_use(analysis, &table);
 	add_line(analysis, &table, "free", free_bytes, trim);
 	add_line(analysis, &table, allocator->own, parts[HC_PART_OVERHEAD], NULL);
@@ -296,7 +298,7 @@ static void next_retention(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_advice *advice = &main_allocator(analysis)->advice;
-	size_t arenas = analysis->session->heap->num_arenas;
+	size_t arenas = analysis->session->target->heap->num_arenas;
 
 	hc_text_paragraph(
 		analysis->out, "Next: ", 6, false, "%s would give back %s of %s that is free.",

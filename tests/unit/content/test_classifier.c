@@ -388,7 +388,6 @@ static void test_run(void **state)
 		sizes[i] = i % 7 == 0 ? 8192 : 48;
 	for (unsigned jobs = 1; jobs <= 4; jobs++) {
 		struct fake fake;
-		struct hc_classifier *classifier;
 		struct hc_class_table table;
 
 		fake_init(&fake, 8, jobs, 4096);
@@ -397,10 +396,7 @@ static void test_run(void **state)
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
 		assert_true(hc_heap_set_free(fake.heap, c[0], &glibc_lists[GLIBC_TCACHE]));
-		assert_null(hc_classifier_create(&fake.process, fake.heap, signatures,
-						 HC_LITERALS_AUTO, &classifier));
-		assert_null(hc_classify_run(&fake.process, fake.heap, classifier, NULL, &table));
-		hc_classifier_destroy(classifier);
+		assert_null(hc_classify_run(fake_target(&fake), NULL, &table));
 		assert_int_equal(table.classes[key].all.chunks, 999);
 		assert_int_equal(table.classes[key].sample, c[3]);
 		assert_int_equal(table.classes[zero].all.chunks, 2000);

@@ -505,8 +505,10 @@ static struct hc_search_result search(struct fake *fake, const char *text,
 	assert_null(hc_pattern_compile(text, &plain, &pattern));
 	if (seen)
 		seen->num = 0;
-	assert_null(hc_search_run(&fake->process, fake->heap, pattern, options,
-				  seen ? remember : NULL, seen, &result));
+	struct hc_search_options with_seen = *options;
+	with_seen.fn = seen ? remember : NULL;
+	with_seen.ctx = seen;
+	assert_null(hc_search_run(fake_target(fake), pattern, &with_seen, &result));
 	hc_pattern_destroy(pattern);
 	return result;
 }
