@@ -33,8 +33,8 @@
  *
  * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is
  * not seen, so that its chunk counts as lost; tagged in the low bits makes it interior, hence
- * "possible". A stale word makes a lost chunk look reachable. Roots that the core lacks are counted
- * in the statistics, since they can make live chunks lost.
+ * "possible". A stale word makes a lost chunk look reachable. What the core lacks can make live
+ * chunks lost: missing.h.
  */
 #include "analyzers/reachability/reachability.h"
 
@@ -242,6 +242,9 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	fill_root_stats(&process->memory, roots, num_roots, &stats);
 	if ((err = hc_lost_sort(tracer, &stats.cycles)) || (err = fill_kind_stats(&sweep, &stats)))
 		return err;
+	hc_missing_find(process, heap, roots, num_roots,
+			stats.kinds[HC_DEFINITE].chunks + stats.kinds[HC_INDIRECT].chunks,
+			&stats.missing);
 	heap->reach_known = true;
 	*ret = stats;
 	return NULL;
