@@ -162,20 +162,33 @@ static struct hc_error *collect_values(const struct hc_process *process, const s
 	return NULL;
 }
 
-static struct hc_error *mark(struct sweep *sweep, const struct hc_root *roots, size_t num_roots,
-			     const uint64_t *values, size_t num_values)
+/** Steps 1 and 2. */
+static struct hc_error *mark(struct sweep *sweep)
 {
-	struct hc_tracer *tracer = sweep->tracer;
 	struct hc_error *err;
 
 	if ((err = run_sweep(sweep, clear_marks)) ||
-	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)) ||
-	    (err = run_sweep(sweep, settle_interior)))
+	    (err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
 		return err;
-	if (sweep->interior)
-		err = hc_tracer_run(tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
-	return err ? err : hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL);
+	sweep->interior = false;
+	err = run_sweep(sweep, settle_interior);
+	if (!err && sweep->interior)
+		err = hc_tracer_run(sweep->tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
+	return err;
+}
+
+/** Step 3: tagged pointers. Words that are looked at once more don't count again. */
+static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *roots,
+				    size_t num_roots, struct hc_reach_stats *stats)
+{
+	hc_cleanup_free struct hc_trace_stats *saved = NULL;
+	struct hc_error *err = hc_tracer_save_stats(sweep->tracer, &saved);
+
+	if (!err)
+		err = hc_tagged_run(sweep->tracer, roots, num_roots, &stats->tagged);
+	if (!err)
+		hc_tracer_restore_stats(sweep->tracer, saved);
+	return err;
 }
 
 static void fill_pointer_stats(const struct hc_tracer *tracer, struct hc_reach_stats *stats)
@@ -236,7 +249,9 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 		return err;
 	struct sweep sweep = {.tracer = tracer};
 
-	if ((err = mark(&sweep, roots, num_roots, values, num_values)))
+	if ((err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
+	    (err = mark(&sweep)) || (err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
+	    (err = hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL)))
 		return err;
 	fill_pointer_stats(tracer, &stats);
 	fill_root_stats(&process->memory, roots, num_roots, &stats);

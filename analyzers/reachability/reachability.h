@@ -17,6 +17,7 @@
 
 #include "analyzers/reachability/missing.h"
 #include "analyzers/reachability/roots.h"
+#include "analyzers/reachability/tagged.h"
 #include "core/heap/heap.h"
 
 /**
@@ -53,6 +54,7 @@ struct hc_reach_stats {
 	uint64_t root_bytes;                   /**< bytes of roots searched */
 	uint64_t root_bytes_missing;           /**< of these, bytes that the core lacks */
 	uint64_t cycles;                       /**< lost cycles in which one chunk was chosen */
+	struct hc_tagged tagged;               /**< what tagged pointers hold */
 	struct hc_missing missing;             /**< whether "lost" is known, or an upper bound */
 };
 

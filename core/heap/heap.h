@@ -234,6 +234,7 @@ struct hc_heap {
 	bool mmapped_known;    /**< the two above were read */
 	bool partial;          /**< parts of the heap are missing or could not be walked */
 	bool reach_known;      /**< hc_reachability_run() is done */
+	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
 #define HC_MAX_INCONSISTENCIES 1000

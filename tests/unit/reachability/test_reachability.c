@@ -226,7 +226,7 @@ static void test_relro(void **state)
 		.end = 0x30004000,
 		.data_start = 0x30001800,
 		.data_end = 0x30004000,
-		.path = "libx.so",
+		.path = (char *)"libx.so",
 	};
 	uint64_t c[3], sizes[3] = {32, 32, 32};
 
