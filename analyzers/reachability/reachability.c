@@ -40,6 +40,7 @@
 
 #include <stdlib.h>
 
+#include "analyzers/reachability/conventions.h"
 #include "analyzers/reachability/trace.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -177,6 +178,32 @@ static struct hc_error *mark(struct sweep *sweep)
 	return err;
 }
 
+/** Steps 1 and 2, again with the conventions that the program turns out to have. */
+static struct hc_error *mark_with_conventions(struct sweep *sweep)
+{
+	hc_cleanup(hc_interiors_destroyp) struct hc_interiors *interiors = NULL;
+	struct hc_tracer *tracer = sweep->tracer;
+	bool again = false;
+	struct hc_error *err;
+
+	hc_conventions_forget(tracer->heap);
+	if ((err = hc_interiors_create(tracer, &interiors)))
+		return err;
+	hc_tracer_watch(tracer, interiors);
+	if (!(err = mark(sweep)))
+		err = hc_conventions_propose(interiors, &again);
+	if (!err && again) {
+		hc_tracer_restore_stats(tracer, NULL);
+		if (!(err = mark(sweep)))
+			err = hc_conventions_verify(interiors, &again);
+	}
+	hc_tracer_watch(tracer, NULL);
+	if (err || !again)
+		return err;
+	hc_tracer_restore_stats(tracer, NULL);
+	return mark(sweep);
+}
+
 /** Step 3: tagged pointers. Words that are looked at once more don't count again. */
 static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *roots,
 				    size_t num_roots, struct hc_reach_stats *stats)
@@ -250,7 +277,7 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	struct sweep sweep = {.tracer = tracer};
 
 	if ((err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = mark(&sweep)) || (err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
+	    (err = mark_with_conventions(&sweep)) || (err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
 	    (err = hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL)))
 		return err;
 	fill_pointer_stats(tracer, &stats);

@@ -34,6 +34,9 @@ enum hc_heuristic {
 				   characters */
 	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
 				 */
+	HC_HEURISTIC_HASHTABLE,  /**< a table with control bytes: buckets, then a byte for each */
+	HC_HEURISTIC_POOL,       /**< a block that knows its own address: pools of nginx and APR */
+	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
 	HC_NUM_HEURISTICS
 };
 

@@ -292,6 +292,11 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 	shared->pending_sweep = false;
 }
 
+void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors)
+{
+	tracer->shared->interiors = interiors;
+}
+
 struct hc_error *hc_tracer_save_stats(const struct hc_tracer *tracer, struct hc_trace_stats **ret)
 {
 	struct hc_trace_stats *stats = calloc(tracer->shared->jobs, sizeof(*stats));

@@ -117,6 +117,11 @@ typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
 void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
 		     hc_visit_fn fn, void *ctx);
 
+struct hc_interiors;
+
+/** Tell @p interiors (conventions.h) what the marking passes see; NULL: nobody. */
+void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors);
+
 /** What the workers have seen, to forget later what they see from now on. Freed by the caller. */
 struct hc_error *hc_tracer_save_stats(const struct hc_tracer *tracer, struct hc_trace_stats **ret);
 /** @param saved NULL: forget everything */

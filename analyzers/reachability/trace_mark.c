@@ -27,6 +27,7 @@
  */
 #include <string.h>
 
+#include "analyzers/reachability/conventions.h"
 #include "analyzers/reachability/tagged.h"
 #include "analyzers/reachability/trace_worker.h"
 
@@ -148,6 +149,13 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 	return false;
 }
 
+/** Tell who wants to know of interior pointers. */
+static void watch(struct hc_trace_worker *w, const struct hc_chunk *chunk, uint64_t offset)
+{
+	hc_interiors_see(w->shared->interiors, w - w->shared->workers,
+			 hc_convention_of(w->heap, chunk->size, offset), chunk, offset);
+}
+
 /**
  * Where a word that is no pointer to the start of a chunk leads: the chunk's start, if it is one in
  * use.
@@ -183,6 +191,9 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 		w->stats.interior++;
 	else
 		w->stats.heuristic[heuristic]++;
+	if (w->shared->interiors &&
+	    (heuristic == HC_HEURISTIC_NONE || heuristic == HC_HEURISTIC_CONVENTION))
+		watch(w, &chunk, offset - start);
 	*interior_ret = heuristic == HC_HEURISTIC_NONE;
 	*start_ret = start;
 	return true;

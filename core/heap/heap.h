@@ -151,6 +151,17 @@ struct hc_span_index {
 
 #define HC_GRANULE_SHIFT 26
 
+/**
+ * Interior pointers that are how this program holds its blocks, so that they count as pointers to
+ * the start.
+ */
+struct hc_convention {
+	uint64_t size;   /**< chunk size; 0: any */
+	uint64_t offset; /**< of the pointer from the chunk's start, bytes */
+	uint64_t chunks; /**< that no pointer to the start holds, and one to this offset does */
+	uint64_t others; /**< of that size that only interior pointers to other places hold */
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -234,6 +245,8 @@ struct hc_heap {
 	bool mmapped_known;    /**< the two above were read */
 	bool partial;          /**< parts of the heap are missing or could not be walked */
 	bool reach_known;      /**< hc_reachability_run() is done */
+	struct hc_convention *conventions; /**< found by it; by size, then offset */
+	size_t num_conventions;
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
