@@ -41,6 +41,7 @@
 #include <stdlib.h>
 
 #include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/trace.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -141,12 +142,21 @@ static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 }
 /**@}*/
 
-/** Registers and pins: roots that are no ranges. @param[out] ret array, freed by the caller */
+/**
+ * Registers, pins, and chunks that threads inside the allocator hold: roots that are no ranges.
+ *
+ * @param[out] ret array, freed by the caller
+ */
 static struct hc_error *collect_values(const struct hc_process *process, const struct hc_heap *heap,
-				       uint64_t **ret, size_t *num_ret)
+				       struct hc_reach_stats *stats, uint64_t **ret,
+				       size_t *num_ret)
 {
-	size_t num = heap->num_pins, n = 0;
+	hc_cleanup(hc_inflight_deinit) struct hc_inflight inflight = {0};
+	struct hc_error *err = hc_inflight_find(process, heap, &inflight);
+	size_t num = heap->num_pins + inflight.num_chunks, n = 0;
 
+	if (err)
+		return err;
 	for (size_t i = 0; i < process->threads.num; i++)
 		num += process->threads.items[i].num_regs;
 	uint64_t *values = calloc(num ? num : 1, sizeof(*values));
@@ -158,6 +168,10 @@ static struct hc_error *collect_values(const struct hc_process *process, const s
 			values[n++] = process->threads.items[i].regs[r];
 	for (size_t i = 0; i < heap->num_pins; i++)
 		values[n++] = heap->pins[i].address;
+	for (size_t i = 0; i < inflight.num_chunks; i++)
+		values[n++] = inflight.chunks[i].address;
+	stats->inflight_threads = inflight.num_inside;
+	stats->inflight_chunks = inflight.num_chunks;
 	*ret = values;
 	*num_ret = n;
 	return NULL;
@@ -271,7 +285,7 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	struct hc_error *err;
 
 	if ((err = hc_roots_collect(process, heap, &roots, &num_roots)) ||
-	    (err = collect_values(process, heap, &values, &num_values)) ||
+	    (err = collect_values(process, heap, &stats, &values, &num_values)) ||
 	    (err = hc_tracer_create(process, heap, process->jobs, &tracer)))
 		return err;
 	struct sweep sweep = {.tracer = tracer};

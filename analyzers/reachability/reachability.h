@@ -57,6 +57,8 @@ struct hc_reach_stats {
 	uint64_t root_bytes;                   /**< bytes of roots searched */
 	uint64_t root_bytes_missing;           /**< of these, bytes that the core lacks */
 	uint64_t cycles;                       /**< lost cycles in which one chunk was chosen */
+	uint64_t inflight_threads;             /**< caught inside the allocator, see inflight.h */
+	uint64_t inflight_chunks;              /**< that such threads hold by their headers */
 	struct hc_tagged tagged;               /**< what tagged pointers hold */
 	struct hc_missing missing;             /**< whether "lost" is known, or an upper bound */
 };
