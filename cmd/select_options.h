@@ -3,14 +3,17 @@
  * The words of a selection: what --state, --size, --class… take, read into a selection.
  *
  * Parsing never prints; a bad value is an error with @ref HC_ERROR_ARGUMENT whose message names the
- * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive it.
+ * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive
+ * it.
  */
 #ifndef HC_CMD_SELECT_OPTIONS_H
 #define HC_CMD_SELECT_OPTIONS_H
 
 #include "analyzers/select/selection.h"
 
-/** Comma-separated names of hc_state. Replaces the default. */
+/** Write what --state takes: "in-use, …, top, overhead". The lists between are the allocators'. */
+void hc_select_state_names(char *buf, size_t size);
+/** A comma-separated list of these. Replaces the default. */
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);
@@ -30,7 +33,7 @@ struct hc_error *hc_select_address(struct hc_selection *selection, const char *t
 struct hc_error *hc_select_class(struct hc_selection *selection, const char *text);
 /**
  * The name of a type, in which * and ? stand for any text and any character; may be given several
- * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
+ * times. Whether there is such a type is known at hc_selection_prepare(). @p text must
  * outlive the selection.
  */
 struct hc_error *hc_select_type(struct hc_selection *selection, const char *text);

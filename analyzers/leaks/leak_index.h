@@ -37,9 +37,7 @@ struct hc_leak_index {
  * @param[out] possible_ret possible chunks of the selection, which have no class here
  * @param[out] ret          to be destroyed by the caller
  */
-struct hc_error *hc_leak_index_create(const struct hc_process *process, const struct hc_heap *heap,
-				      const struct hc_classifier *classifier,
-				      const struct hc_types *types,
+struct hc_error *hc_leak_index_create(struct hc_target *target,
 				      const struct hc_selection *selection,
 				      struct hc_count *possible_ret, struct hc_leak_index **ret);
 /** NULL is fine. */
@@ -52,7 +50,7 @@ static inline hc_class_id hc_leak_index_class(const struct hc_leak_index *index,
 	unsigned class = 0;
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		class |= (unsigned)hc_plane_has(index->tracer, &index->classes[i], span, unit) << i;
+		class |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
 	return class;
 }
 

@@ -132,7 +132,7 @@ struct hc_error *hc_interiors_create(struct hc_tracer *tracer, struct hc_interio
 	if (!interiors)
 		return &hc_enomem;
 	interiors->tracer = tracer;
-	interiors->jobs = tracer->process->jobs;
+	interiors->jobs = tracer->heap->process->jobs;
 	interiors->sketches = calloc(interiors->jobs, sizeof(*interiors->sketches));
 	interiors->per_worker = calloc(interiors->jobs, sizeof(*interiors->per_worker));
 	if (!interiors->sketches || !interiors->per_worker) {
@@ -208,11 +208,11 @@ void hc_interiors_see(struct hc_interiors *interiors, unsigned worker,
 		count(interiors, worker, 0, offset);
 		return;
 	}
-	if (!hc_plane_has(interiors->tracer, &interiors->possible, span, chunk->unit))
+	if (!hc_plane_has(&interiors->tracer->layout, &interiors->possible, span, chunk->unit))
 		return;
 	struct hc_plane *plane = convention ? &interiors->planes[slot_of(heap, convention)]
 					    : &interiors->other;
-	uint64_t *word = hc_plane_word(interiors->tracer, plane, span, chunk->unit);
+	uint64_t *word = hc_plane_word(&interiors->tracer->layout, plane, span, chunk->unit);
 
 	if (!(__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask) && convention)
 		__atomic_fetch_add(&interiors->chunks[convention - heap->conventions], 1,
@@ -314,7 +314,7 @@ static uint64_t plane_word(const struct hc_interiors *interiors, const struct hc
 			   const struct hc_stretch *stretch, uint64_t index)
 {
 	return plane->words
-		       ? plane->words[interiors->tracer->first_word[stretch->span] + index]
+		       ? plane->words[interiors->tracer->layout.first_word[stretch->span] + index]
 		       : 0;
 }
 
@@ -323,7 +323,7 @@ static struct hc_error *count_possible(void *ctx, unsigned worker, size_t task)
 {
 	struct hc_interiors *interiors = ctx;
 	const struct hc_heap *heap = interiors->tracer->heap;
-	const struct hc_stretch *stretch = &interiors->tracer->stretches[task];
+	const struct hc_stretch *stretch = &interiors->tracer->layout.stretches[task];
 	const struct hc_span *span = &heap->spans[stretch->span];
 	uint64_t in_use = 0;
 	struct size_count *slot;
@@ -336,7 +336,7 @@ static struct hc_error *count_possible(void *ctx, unsigned worker, size_t task)
 		in_use += __builtin_popcountll(hc_block_in_use(block));
 		if (bits)
 			interiors->possible
-				.words[interiors->tracer->first_word[stretch->span] + i] = bits;
+				.words[interiors->tracer->layout.first_word[stretch->span] + i] = bits;
 		for (; bits; bits &= bits - 1) {
 			hc_span_chunk(heap, span, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits),
 				      &chunk);
@@ -357,7 +357,7 @@ static struct hc_error *count_seen(void *ctx, unsigned worker, size_t task)
 {
 	struct hc_interiors *interiors = ctx;
 	const struct hc_heap *heap = interiors->tracer->heap;
-	const struct hc_stretch *stretch = &interiors->tracer->stretches[task];
+	const struct hc_stretch *stretch = &interiors->tracer->layout.stretches[task];
 	const struct hc_span *span = &heap->spans[stretch->span];
 	struct size_count *slot;
 	struct hc_chunk chunk;
@@ -495,10 +495,10 @@ static struct hc_error *propose_all(struct hc_interiors *interiors, const struct
 static struct hc_error *prepare_planes(struct hc_interiors *interiors)
 {
 	const struct hc_tracer *tracer = interiors->tracer;
-	struct hc_error *err = hc_plane_init(tracer, &interiors->other);
+	struct hc_error *err = hc_plane_init(&tracer->layout, &interiors->other);
 
 	for (unsigned i = 0; !err && i < SLOTS; i++)
-		err = hc_plane_init(tracer, &interiors->planes[i]);
+		err = hc_plane_init(&tracer->layout, &interiors->planes[i]);
 	if (err)
 		return err;
 	interiors->chunks = calloc(tracer->heap->num_conventions, sizeof(*interiors->chunks));
@@ -524,11 +524,11 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 	struct hc_tracer *tracer = interiors->tracer;
 	struct sizes sizes;
 	uint64_t chunks = 0, bytes = 0;
-	struct hc_error *err = hc_plane_init(tracer, &interiors->possible);
+	struct hc_error *err = hc_plane_init(&tracer->layout, &interiors->possible);
 
 	*any = false;
 	if (err ||
-	    (err = hc_parallel_for(interiors->jobs, tracer->num_stretches, count_possible,
+	    (err = hc_parallel_for(interiors->jobs, tracer->layout.num_stretches, count_possible,
 				   interiors)) ||
 	    (err = merge(interiors, &sizes)))
 		return err;
@@ -595,7 +595,7 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 	struct hc_heap *heap = interiors->tracer->heap;
 	struct sizes sizes;
 	size_t kept = 0, first_own = 0;
-	struct hc_error *err = hc_parallel_for(interiors->jobs, interiors->tracer->num_stretches,
+	struct hc_error *err = hc_parallel_for(interiors->jobs, interiors->tracer->layout.num_stretches,
 					       count_seen, interiors);
 
 	if (err || (err = merge(interiors, &sizes)))

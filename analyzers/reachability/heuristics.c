@@ -193,8 +193,8 @@ static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk,
 	return false;
 }
 
-enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk *chunk, uint64_t address)
+enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
+				     uint64_t address)
 {
 	uint64_t offset = address - chunk->address;
 	struct hc_bytes bytes;
@@ -210,7 +210,7 @@ enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const str
 		return HC_HEURISTIC_LENGTH64;
 	if (offset == heap->word_size && is_array(heap, chunk, bytes))
 		return HC_HEURISTIC_NEWARRAY;
-	if (is_base_class(process, bytes, offset))
+	if (is_base_class(heap->process, bytes, offset))
 		return HC_HEURISTIC_MULTIPLE_INHERITANCE;
 	if (is_hash_table(heap, chunk, bytes, offset))
 		return HC_HEURISTIC_HASHTABLE;

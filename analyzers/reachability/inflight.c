@@ -227,9 +227,9 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 	return add_chunks(heap, &holder, inflight);
 }
 
-struct hc_error *hc_inflight_find(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_inflight *ret)
+struct hc_error *hc_inflight_find(const struct hc_heap *heap, struct hc_inflight *ret)
 {
+	const struct hc_process *process = heap->process;
 	const struct hc_module *module = allocator_module(process, heap);
 	struct hc_inflight inflight = {0};
 	struct hc_error *err = NULL;
@@ -280,13 +280,12 @@ static bool in_arena(const struct hc_heap *heap, uint32_t arena,
 }
 
 const struct hc_thread *hc_inflight_explains(const struct hc_inflight *inflight,
-					     const struct hc_process *process,
 					     const struct hc_heap *heap,
 					     const struct hc_inconsistency *fault)
 {
 	for (size_t i = 0; i < inflight->num_inside; i++) {
 		const struct hc_inside *inside = &inflight->inside[i];
-		struct holder holder = holder_of(process, inside->thread);
+		struct holder holder = holder_of(heap->process, inside->thread);
 
 		if (in_arena(heap, inside->arena, fault) || holds_near(&holder, fault->address) ||
 		    (fault->chunk && holds_near(&holder, fault->chunk)))

@@ -41,8 +41,7 @@ struct hc_inflight {
 	size_t num_chunks;
 };
 
-struct hc_error *hc_inflight_find(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_inflight *ret);
+struct hc_error *hc_inflight_find(const struct hc_heap *heap, struct hc_inflight *ret);
 void hc_inflight_deinit(struct hc_inflight *inflight);
 
 /**
@@ -53,7 +52,6 @@ void hc_inflight_deinit(struct hc_inflight *inflight);
  * @return the thread, or NULL
  */
 const struct hc_thread *hc_inflight_explains(const struct hc_inflight *inflight,
-					     const struct hc_process *process,
 					     const struct hc_heap *heap,
 					     const struct hc_inconsistency *fault);
 

@@ -205,7 +205,7 @@ static void count_snapshot(const struct hc_process *process, struct hc_missing *
 static uint64_t held_missing(const struct hc_heap *heap, const struct hc_span *span, uint64_t from,
 			     uint64_t to)
 {
-	uint64_t sum = 0, unit = from > span->base ? (from - span->base) >> span->unit_shift : 0;
+	uint64_t sum = 0, unit = from > span->base ? hc_span_unit(span, from - span->base) : 0;
 	struct hc_chunk chunk;
 
 	if (unit >= span->num_units)
@@ -285,10 +285,10 @@ static enum hc_lost_known decide(const struct hc_missing *missing, uint64_t lost
 	return missing->chunks.missing || missing->unwalked ? HC_LOST_HEAP_MISSING : HC_LOST_KNOWN;
 }
 
-void hc_missing_find(const struct hc_process *process, const struct hc_heap *heap,
-		     const struct hc_root *roots, size_t num_roots, uint64_t lost,
-		     struct hc_missing *ret)
+void hc_missing_find(const struct hc_heap *heap, const struct hc_root *roots, size_t num_roots,
+		     uint64_t lost, struct hc_missing *ret)
 {
+	const struct hc_process *process = heap->process;
 	struct hc_missing missing = {0};
 
 	for (size_t i = 0; i < num_roots; i++)

@@ -59,8 +59,7 @@ struct hc_share_missing hc_missing_ranges(const struct hc_missing *missing);
  *
  * @param lost chunks that look lost
  */
-void hc_missing_find(const struct hc_process *process, const struct hc_heap *heap,
-		     const struct hc_root *roots, size_t num_roots, uint64_t lost,
-		     struct hc_missing *ret);
+void hc_missing_find(const struct hc_heap *heap, const struct hc_root *roots, size_t num_roots,
+		     uint64_t lost, struct hc_missing *ret);
 
 #endif

@@ -58,7 +58,7 @@ struct sweep {
 /** The blocks of a stretch; mmapped chunks have fewer blocks than plane words. */
 static struct hc_block *stretch_blocks(const struct sweep *sweep, size_t task, size_t *num_ret)
 {
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	uint64_t to = stretch->to < span->num_blocks ? stretch->to : span->num_blocks;
 
@@ -110,21 +110,19 @@ static void count_block(struct hc_reach_stats *stats, const struct hc_span *span
 		uint64_t unit = first_unit + bit, later = block->start >> bit >> 1;
 		uint64_t next = later ? unit + 1 + __builtin_ctzll(later)
 				      : hc_span_next_start(span, unit + 1);
+		uint64_t end =
+			next < span->num_units ? hc_span_offset(span, next) : hc_span_limit(span);
 		unsigned kind = (block->b >> bit & 1) << 1 | (block->a >> bit & 1);
 
 		stats->kinds[kind].chunks++;
-		stats->kinds[kind].bytes +=
-			next < span->num_units
-				? (next - unit) << span->unit_shift
-				: span->end - (span->base + (unit << span->unit_shift)) +
-					  span->header;
+		stats->kinds[kind].bytes += end - hc_span_offset(span, unit);
 	}
 }
 
 static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 {
 	struct sweep *sweep = ctx;
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	size_t num;
 	const struct hc_block *blocks = stretch_blocks(sweep, task, &num);
@@ -137,8 +135,7 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->num_stretches, fn,
-			       sweep);
+	return hc_process_parallel(sweep->tracer->process, sweep->tracer->layout.num_stretches, fn, sweep);
 }
 /**@}*/
 
@@ -147,12 +144,12 @@ static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
  *
  * @param[out] ret array, freed by the caller
  */
-static struct hc_error *collect_values(const struct hc_process *process, const struct hc_heap *heap,
-				       struct hc_reach_stats *stats, uint64_t **ret,
-				       size_t *num_ret)
+static struct hc_error *collect_values(const struct hc_heap *heap, struct hc_reach_stats *stats,
+				       uint64_t **ret, size_t *num_ret)
 {
+	const struct hc_process *process = heap->process;
 	hc_cleanup(hc_inflight_deinit) struct hc_inflight inflight = {0};
-	struct hc_error *err = hc_inflight_find(process, heap, &inflight);
+	struct hc_error *err = hc_inflight_find(heap, &inflight);
 	size_t num = heap->num_pins + inflight.num_chunks, n = 0;
 
 	if (err)
@@ -177,14 +174,20 @@ static struct hc_error *collect_values(const struct hc_process *process, const s
 	return NULL;
 }
 
-/** Steps 1 and 2. */
-static struct hc_error *mark(struct sweep *sweep)
+/** Steps 1 and 2, which take from @p from to @p to of the time. */
+static struct hc_error *mark(struct sweep *sweep, double from, double to)
 {
+	struct hc_watch *watch = sweep->tracer->heap->process->watch;
 	struct hc_error *err;
 
-	if ((err = run_sweep(sweep, clear_marks)) ||
-	    (err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
+	/* The first pass does nearly all of the work. */
+	hc_watch_part(watch, from, from + (to - from) * 0.02);
+	if ((err = run_sweep(sweep, clear_marks)))
 		return err;
+	hc_watch_part(watch, from + (to - from) * 0.02, from + (to - from) * 0.95);
+	if ((err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
+		return err;
+	hc_watch_part(watch, from + (to - from) * 0.95, to);
 	sweep->interior = false;
 	err = run_sweep(sweep, settle_interior);
 	if (!err && sweep->interior)
@@ -204,18 +207,18 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 	if ((err = hc_interiors_create(tracer, &interiors)))
 		return err;
 	hc_tracer_watch(tracer, interiors);
-	if (!(err = mark(sweep)))
+	if (!(err = mark(sweep, 0, 0.9)))
 		err = hc_conventions_propose(interiors, &again);
 	if (!err && again) {
 		hc_tracer_restore_stats(tracer, NULL);
-		if (!(err = mark(sweep)))
+		if (!(err = mark(sweep, 0.9, 0.93)))
 			err = hc_conventions_verify(interiors, &again);
 	}
 	hc_tracer_watch(tracer, NULL);
 	if (err || !again)
 		return err;
 	hc_tracer_restore_stats(tracer, NULL);
-	return mark(sweep);
+	return mark(sweep, 0.93, 0.95);
 }
 
 /** Step 3: tagged pointers. Words that are looked at once more don't count again. */
@@ -274,8 +277,7 @@ static struct hc_error *fill_kind_stats(struct sweep *sweep, struct hc_reach_sta
 	return err;
 }
 
-struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
-				     struct hc_reach_stats *ret)
+struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats *ret)
 {
 	hc_cleanup_free struct hc_root *roots = NULL;
 	hc_cleanup_free uint64_t *values = NULL;
@@ -284,21 +286,24 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	size_t num_roots, num_values;
 	struct hc_error *err;
 
-	if ((err = hc_roots_collect(process, heap, &roots, &num_roots)) ||
-	    (err = collect_values(process, heap, &stats, &values, &num_values)) ||
-	    (err = hc_tracer_create(process, heap, process->jobs, &tracer)))
+	if ((err = hc_roots_collect(heap, &roots, &num_roots)) ||
+	    (err = collect_values(heap, &stats, &values, &num_values)) ||
+	    (err = hc_tracer_create(heap, heap->process->jobs, &tracer)))
 		return err;
 	struct sweep sweep = {.tracer = tracer};
 
 	if ((err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = mark_with_conventions(&sweep)) || (err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
+	    (err = mark_with_conventions(&sweep)))
+		return err;
+	hc_watch_part(heap->process->watch, 0.95, 1);
+	if ((err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
 	    (err = hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL)))
 		return err;
 	fill_pointer_stats(tracer, &stats);
-	fill_root_stats(&process->memory, roots, num_roots, &stats);
+	fill_root_stats(&heap->process->memory, roots, num_roots, &stats);
 	if ((err = hc_lost_sort(tracer, &stats.cycles)) || (err = fill_kind_stats(&sweep, &stats)))
 		return err;
-	hc_missing_find(process, heap, roots, num_roots,
+	hc_missing_find(heap, roots, num_roots,
 			stats.kinds[HC_DEFINITE].chunks + stats.kinds[HC_INDIRECT].chunks,
 			&stats.missing);
 	heap->reach_known = true;

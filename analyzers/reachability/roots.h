@@ -29,7 +29,7 @@ struct hc_root {
 };
 
 /** The root ranges, by address, disjoint. @param[out] ret array, freed by the caller */
-struct hc_error *hc_roots_collect(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_root **ret, size_t *num_ret);
+struct hc_error *hc_roots_collect(const struct hc_heap *heap, struct hc_root **ret,
+				  size_t *num_ret);
 
 #endif

@@ -46,15 +46,13 @@ uint64_t hc_tagged_target(const struct hc_heap *heap, uint64_t value)
 
 	if (!span || address < span->base)
 		return 0;
-	uint64_t unit = (address - span->base) >> span->unit_shift;
+	uint64_t unit;
 
-	if (unit >= span->num_units || span->base + (unit << span->unit_shift) != address)
+	if (!hc_span_starts_at(span, address - span->base, &unit))
 		return 0;
-	return hc_block_in_use(&span->blocks[unit / HC_UNITS_PER_BLOCK]) >>
-				       unit % HC_UNITS_PER_BLOCK &
-			       1
-		       ? address
-		       : 0;
+	return span->blocks[unit / HC_UNITS_PER_BLOCK].free >> unit % HC_UNITS_PER_BLOCK & 1
+		       ? 0
+		       : address;
 }
 
 /** @name Evidence */
@@ -69,13 +67,13 @@ static void count_word(struct evidence *evidence, uint32_t *counter, uint64_t va
 	if (!address)
 		return;
 	const struct hc_span *span = hc_heap_span(heap, address);
-	uint64_t unit = (address - span->base) >> span->unit_shift;
+	uint64_t unit = hc_span_unit(span, address - span->base);
 	uint64_t mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
 
 	if (!(hc_block_lost(&span->blocks[unit / HC_UNITS_PER_BLOCK]) & mask))
 		return;
 	++*counter;
-	uint64_t *word = hc_plane_word(evidence->tracer, &evidence->targets,
+	uint64_t *word = hc_plane_word(&evidence->tracer->layout, &evidence->targets,
 				       span - heap->spans, unit);
 
 	if (!(__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask))
@@ -139,11 +137,11 @@ static struct hc_error *count_roots(struct evidence *evidence, const struct hc_r
 	for (size_t i = 0; !err && i < num_roots; i++) {
 		uint64_t pos = roots[i].start;
 
-		while (left && hc_memory_next_piece(&evidence->tracer->process->memory, &pos,
+		while (left && hc_memory_next_piece(&evidence->tracer->heap->process->memory, &pos,
 						    roots[i].end, left, &start, &end)) {
 			left -= end - start;
 			count_bytes(evidence, &links[TABLES], true,
-				    hc_memory_view(&evidence->tracer->process->memory, start,
+				    hc_memory_view(&evidence->tracer->heap->process->memory, start,
 						   end - start));
 		}
 	}
@@ -153,7 +151,7 @@ static struct hc_error *count_roots(struct evidence *evidence, const struct hc_r
 static struct hc_error *count_lost(void *ctx, unsigned worker __attribute__((unused)), size_t task)
 {
 	struct evidence *evidence = ctx;
-	const struct hc_stretch *stretch = &evidence->tracer->stretches[task];
+	const struct hc_stretch *stretch = &evidence->tracer->layout.stretches[task];
 	const struct hc_span *span = &evidence->tracer->heap->spans[stretch->span];
 	uint64_t num = 0;
 
@@ -190,17 +188,17 @@ static struct hc_error *sample(struct evidence *evidence, const struct hc_root *
 	if (err)
 		return err;
 	evidence->step = evidence->num_slices / (SAMPLE_BYTES / SLICE_BYTES) + 1;
-	if ((err = hc_plane_init(tracer, &evidence->targets)) ||
+	if ((err = hc_plane_init(&tracer->layout, &evidence->targets)) ||
 	    (err = count_roots(evidence, roots, num_roots)))
 		return err;
-	return hc_parallel_for(tracer->process->jobs,
+	return hc_parallel_for(tracer->heap->process->jobs,
 			       (evidence->num_slices + evidence->step - 1) / evidence->step,
 			       count_slice, evidence);
 }
 
 static void evidence_deinit(struct evidence *evidence)
 {
-	for (unsigned i = 0; evidence->links && i < evidence->tracer->process->jobs; i++)
+	for (unsigned i = 0; evidence->links && i < evidence->tracer->heap->process->jobs; i++)
 		free(evidence->links[i]);
 	free(evidence->links);
 	free(evidence->slices);
@@ -211,9 +209,9 @@ static struct hc_error *find(struct hc_tracer *tracer, const struct hc_root *roo
 			     size_t num_roots, struct hc_tagged *ret)
 {
 	hc_cleanup(evidence_deinit) struct evidence evidence = {.tracer = tracer};
-	unsigned jobs = tracer->process->jobs;
+	unsigned jobs = tracer->heap->process->jobs;
 	struct hc_error *err =
-		hc_parallel_for(jobs, tracer->num_stretches, count_lost, &evidence);
+		hc_parallel_for(jobs, tracer->layout.num_stretches, count_lost, &evidence);
 
 	if (err || evidence.num_lost < HC_TAGGED_MIN || tracer->heap->word_size != WORD)
 		return err;
@@ -239,7 +237,7 @@ static void count_added(const struct hc_tracer *tracer, const struct hc_plane *b
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
 			const struct hc_block *block = &span->blocks[i];
-			uint64_t bits = before->words[tracer->first_word[s] + i] &
+			uint64_t bits = before->words[tracer->layout.first_word[s] + i] &
 					~hc_block_lost(block);
 
 			for (; bits; bits &= bits - 1) {
@@ -258,7 +256,7 @@ static void note_lost(const struct hc_tracer *tracer, struct hc_plane *plane)
 {
 	for (size_t s = 0; s < tracer->heap->num_spans; s++)
 		for (uint64_t i = 0; i < tracer->heap->spans[s].num_blocks; i++)
-			plane->words[tracer->first_word[s] + i] =
+			plane->words[tracer->layout.first_word[s] + i] =
 				hc_block_lost(&tracer->heap->spans[s].blocks[i]);
 }
 
@@ -272,7 +270,7 @@ struct hc_error *hc_tagged_run(struct hc_tracer *tracer, const struct hc_root *r
 	tracer->heap->tagged = !err && tagged.found;
 	if (!err && !tagged.found)
 		tagged = (struct hc_tagged){0};
-	if (!err && tagged.found && !(err = hc_plane_init(tracer, &lost))) {
+	if (!err && tagged.found && !(err = hc_plane_init(&tracer->layout, &lost))) {
 		note_lost(tracer, &lost);
 		if (!(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL)) &&
 		    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL)))

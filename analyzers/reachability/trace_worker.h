@@ -47,8 +47,8 @@ struct hc_trace_root_task {
 
 /** A large chunk that was looked up lately. */
 struct hc_trace_large {
-	uint64_t span;        /**< its index plus one; 0: empty */
-	uint64_t start, next; /**< offsets of its user address and of the next chunk's */
+	uint64_t span; /**< its index plus one; 0: empty */
+	struct hc_place place;
 };
 
 /** One thread's part of a run. */
@@ -68,7 +68,11 @@ struct hc_trace_worker {
 	uint64_t task_pos, task_end; /**< … and what is left of it */
 	struct hc_trace_large large[HC_TRACE_LARGE_ENTRIES];
 	struct hc_trace_stats stats;
+	unsigned scans_done; /**< modulo HC_TRACE_SCANS_PER_LOOK: until the watch is looked at */
 } __attribute__((aligned(64)));
+
+/** Ranges scanned after which a worker asks whether to go on: about a millisecond. */
+#define HC_TRACE_SCANS_PER_LOOK 16384
 
 /** What all workers of a tracer share. */
 struct hc_trace_shared {
@@ -105,6 +109,7 @@ struct hc_trace_shared {
 	unsigned active, waiting;
 	unsigned hungry; /**< atomic copy of waiting */
 	bool done;
+	bool cancelled; /**< atomic; the run is given up, and what is on stacks is dropped */
 };
 
 /** Set a bit that others set, too. @return whether it was clear */

@@ -49,15 +49,33 @@ static json_t *damage_json(const struct hc_heap *heap)
 				       hc_json_text(heap->inconsistencies[i].what)));
 	return ret;
 }
+
+static void append_part(json_t *parts, const char *name, uint64_t chunks, uint64_t bytes)
+{
+	json_array_append_new(parts,
+			      json_pack("{ss so so}", "part", name, "chunks",
+					hc_json_number(chunks), "bytes", hc_json_number(bytes)));
+}
+
+/** Cached and free bytes by the lists that they are on. */
+static void append_lists(json_t *parts, const struct hc_accounting *accounting)
+{
+	for (size_t i = 0; i < accounting->num_lists; i++)
+		append_part(parts, accounting->lists[i].list->name, accounting->lists[i].chunks,
+			    accounting->lists[i].bytes);
+}
+
 static json_t *parts_json(const struct hc_accounting *accounting)
 {
 	json_t *ret = json_array();
 
-	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++)
-		json_array_append_new(ret,
-				      json_pack("{ss so so}", "part", hc_part_name(part), "chunks",
-						hc_json_number(accounting->chunks[part]), "bytes",
-						hc_json_number(accounting->parts[part])));
+	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
+		if (part == HC_PART_CACHED)
+			append_lists(ret, accounting);
+		else if (part != HC_PART_FREE)
+			append_part(ret, hc_part_name(part), accounting->chunks[part],
+				    accounting->parts[part]);
+	}
 	return ret;
 }
 
@@ -126,15 +144,15 @@ static json_t *suspect_json(const struct hc_analysis *analysis, const struct hc_
 static json_t *process_json(const struct hc_analysis *analysis)
 {
 	const struct hc_session *session = analysis->session;
-	const struct hc_process *process = session->process;
+	const struct hc_process *process = session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap *heap = session->target->heap;
 
 	return json_pack("{so so ss so so so so}", "name",
 			 hc_json_text(hc_analysis_process_name(analysis)), "pid",
 			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
 			 "machine", core->machine->name, "glibc",
-			 hc_json_text(heap ? heap->evidence.version : NULL), "threads",
+			 hc_json_text(heap ? heap->backends[0]->evidence.version : NULL), "threads",
 			 hc_json_number(process->threads.num), "dumped_bytes",
 			 hc_json_number(core->bytes_promised), "available_bytes",
 			 hc_json_number(core->bytes_available));
@@ -144,20 +162,21 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	hc_cleanup_json json_t *document = hc_session_json(analysis->session);
-	bool heap = analysis->session->heap;
+	bool heap = analysis->session->target->heap;
 	json_t *suspects = json_array();
 
 	for (size_t i = 0; i < verdict->num_suspects; i++)
 		json_array_append_new(suspects, suspect_json(analysis, &verdict->suspects[i]));
 	json_object_set_new(document, "process", process_json(analysis));
 	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
-	const struct hc_heap *opened = analysis->session->heap;
+	const struct hc_heap *opened = analysis->session->target->heap;
 	json_object_set_new(document, "abort_message",
 			    hc_json_text(opened ? opened->abort_message : NULL));
 	json_object_set_new(document, "damage", damage_json(opened));
 	json_object_set_new(document, "inconsistencies_total",
 			    hc_json_number(opened ? opened->inconsistencies_total : 0));
-	json_object_set_new(document, "no_heap", hc_json_text(analysis->session->no_heap));
+	json_object_set_new(document, "no_heap",
+			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
@@ -165,7 +184,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",
-			    hc_json_number(heap ? analysis->session->heap->num_arenas : 0));
+			    hc_json_number(heap ? analysis->session->target->heap->num_arenas : 0));
 	json_object_set_new(document, "suspects", suspects);
 	return hc_json_write(analysis->out, document);
 }
@@ -186,25 +205,21 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
-	if (session->heap)
+	if (session->target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &analysis.verdict);
-	if (!err && session->heap)
+	err = hc_verdict_run(session->target, &analysis.verdict);
+	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->reach = analysis.verdict.reach;
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;
 	if (own->has_limit)
-		hc_lost_judge(session, &session->reach, analysis.verdict.lost_bytes,
+		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
 			      own->fail_above);
 	return session->options->format == HC_FORMAT_JSON ? write_json(&analysis)
 							  : hc_analysis_write_text(&analysis);

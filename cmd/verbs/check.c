@@ -13,6 +13,7 @@
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 struct own {
 	bool all;
@@ -57,8 +58,7 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 {
 	struct hc_damage ret;
 
-	hc_damage_look(view->session->heap, fault, view->session->classifier, view->sampler.scratch,
-		       &ret);
+	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
 }
 
@@ -92,10 +92,14 @@ static void write_messages(struct view *view, const struct hc_inconsistency *fau
 		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
 		fprintf(stream, "%s\"%s\"", !i ? "" : last ? " or " : ", ", fault->messages[i]);
 	}
-	if (hc_damage_explains_abort(view->session->heap, fault))
+	if (hc_damage_explains_abort(view->session->target->heap, fault))
 		fputs("; libc's last words are among these", stream);
 	fclose(stream);
-	write_detail(&view->session->out, "glibc says:", text);
+	hc_cleanup_free char *label = NULL;
+	if (asprintf(&label, "%s says:",
+		     fault->backend ? fault->backend->allocator->library : "allocator") < 0)
+		label = NULL;
+	write_detail(&view->session->out, label ? label : "says:", text);
 }
 
 static void write_sample(struct hc_output *out, const char *sample)
@@ -117,7 +121,7 @@ static void write_suspect(struct view *view, const struct hc_damage *damage)
 	if (asprintf(&text, "0x%" PRIx64 ", %s bytes (%s usable), arena %" PRIu32 ", %s%s%s",
 		     chunk->address, hc_unit_count(chunk->size).text,
 		     hc_unit_count(chunk->usable).text, chunk->span->arena,
-		     hc_state_name(chunk->state), title ? ", " : "", title ? title : "") < 0)
+		     hc_chunk_state_name(chunk), title ? ", " : "", title ? title : "") < 0)
 		text = NULL;
 	write_detail(out, "last good:", text);
 	unsigned width = out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8;
@@ -187,7 +191,7 @@ static void write_hex(struct view *view, const struct hc_damage *damage)
 	for (size_t at = 0; at < size; at += HEX_LINE)
 		write_hex_line(file, damage->view_start + at, shown.bytes.data + at,
 			       size - at < HEX_LINE ? size - at : HEX_LINE, damage->fault->address,
-			       view->session->heap->word_size);
+			       view->session->target->heap->word_size);
 }
 
 static void write_heading(struct view *view, size_t i, const struct hc_inconsistency *fault)
@@ -204,7 +208,7 @@ static void write_heading(struct view *view, size_t i, const struct hc_inconsist
 
 static void write_fault(struct view *view, size_t i)
 {
-	const struct hc_inconsistency *fault = &view->session->heap->inconsistencies[i];
+	const struct hc_inconsistency *fault = &view->session->target->heap->inconsistencies[i];
 	struct hc_damage damage = look(view, fault);
 
 	fputc('\n', view->session->out.file);
@@ -218,7 +222,7 @@ static void write_fault(struct view *view, size_t i)
 /** A kind that repeats is shown in full a few times, then in one line, then counted. */
 static void write_faults(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	const struct own *own = view->session->options->own;
 	struct hc_output *out = &view->session->out;
 	uint64_t hidden = 0;
@@ -243,7 +247,7 @@ static void write_faults(struct view *view)
 
 static void write_text(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	struct hc_output *out = &view->session->out;
 
 	hc_session_write_partial(view->session);
@@ -277,7 +281,7 @@ static json_t *suspect_json(const struct view *view, const struct hc_damage *dam
 	sample = hc_sampler_text(&view->sampler, chunk->address, 0);
 	return json_pack("{so so so ss so so so}", "address", hc_json_address(chunk->address),
 			 "chunk_size", hc_json_number(chunk->size), "usable_size",
-			 hc_json_number(chunk->usable), "state", hc_state_name(chunk->state),
+			 hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
 			 "arena", hc_json_arena(chunk->span->arena), "class",
 			 hc_json_text(hc_class_name(view->session, damage->class)), "sample",
 			 hc_json_text(sample));
@@ -332,14 +336,14 @@ static json_t *fault_json(const struct view *view, const struct hc_inconsistency
 			 "address", hc_json_address(fault->address), "chunk",
 			 fault->chunk ? hc_json_address(fault->chunk) : json_null(), "what",
 			 hc_json_text(fault->what), "messages", messages, "explains_abort",
-			 hc_damage_explains_abort(view->session->heap, fault), "last_good",
+			 hc_damage_explains_abort(view->session->target->heap, fault), "last_good",
 			 suspect_json(view, &damage), "overflow", spill_json(view, &damage),
 			 "bytes", bytes_json(view, &damage));
 }
 
 static struct hc_error *write_json(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	hc_cleanup_json json_t *document = hc_session_json(view->session);
 	json_t *faults = json_array();
 
@@ -361,15 +365,13 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "checking the heap");
-	err = hc_heap_check(session->heap);
+	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->status = session->heap->inconsistencies_total ? 1 : 0;
+	session->status = session->target->heap->inconsistencies_total ? 1 : 0;
 	if (session->options->format == HC_FORMAT_JSON)
 		return write_json(&view);
 	write_text(&view);

@@ -67,7 +67,7 @@ static void text_row(struct line *line, const struct hc_chunk *chunk, bool reach
 	put_number(line, chunk->size, 10, "", 15);
 	put_number(line, chunk->usable, 10, "", 15);
 	put_text(line, "  ");
-	put_padded(line, hc_state_name(chunk->state), 9);
+	put_padded(line, hc_chunk_state_name(chunk), 9);
 	put_arena(line, chunk->span->arena, "  mmap", 6);
 	if (reach) {
 		put_text(line, "  ");
@@ -83,7 +83,7 @@ static void csv_row(struct line *line, const struct hc_chunk *chunk, bool reach)
 	put_text(line, ",");
 	put_number(line, chunk->usable, 10, "", 0);
 	put_text(line, ",");
-	put_text(line, hc_state_name(chunk->state));
+	put_text(line, hc_chunk_state_name(chunk));
 	put_text(line, ",");
 	put_arena(line, chunk->span->arena, "mmap", 0);
 	if (reach) {
@@ -99,7 +99,7 @@ static void json_row(struct line *line, const struct hc_chunk *chunk, bool reach
 	put_number(line, chunk->size, 10, "\",\"chunk_size\":", 0);
 	put_number(line, chunk->usable, 10, ",\"usable_size\":", 0);
 	put_text(line, ",\"state\":\"");
-	put_text(line, hc_state_name(chunk->state));
+	put_text(line, hc_chunk_state_name(chunk));
 	put_text(line, "\",\"arena\":");
 	put_arena(line, chunk->span->arena, "\"mmap\"", 0);
 	if (reach && chunk->state == HC_IN_USE) {
@@ -167,9 +167,9 @@ static struct hc_error *write_rows(struct hc_session *session, row_fn row, bool 
 
 	if (err)
 		return err;
-	hc_chunk_iter_heap(&iter, session->heap);
+	hc_chunk_iter_heap(&iter, session->target->heap);
 	while (hc_chunk_iter_next(&iter, &chunk) && !ferror(session->out.file)) {
-		if (!hc_selection_has(selection, session->heap, &chunk, scratch))
+		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count->chunks == selection->limit) {
 			*limited = true;

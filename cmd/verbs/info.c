@@ -132,7 +132,7 @@ static char *describe_signal(const struct hc_core *core)
 
 static void write_process(struct hc_session *session, const char *command_line)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	struct hc_output *out = &session->out;
 	hc_cleanup_free char *signal = describe_signal(core);
 
@@ -150,27 +150,35 @@ static void write_process(struct hc_session *session, const char *command_line)
 	}
 	hc_text_field(out, "signal", "%s", signal ? signal : "none");
 	hc_text_field(out, "machine", "%s", core->machine->name);
-	hc_text_field(out, "threads", "%zu", session->process->threads.num);
+	hc_text_field(out, "threads", "%zu", session->target->process->threads.num);
 	hc_text_field(out, "written by", "%s", origin(core));
 }
 
-static void write_heap(struct hc_session *session)
+static void write_allocator(struct hc_output *out, const struct hc_backend *backend)
 {
-	struct hc_output *out = &session->out;
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap_evidence *evidence = &backend->evidence;
 
-	if (!heap) {
-		hc_text_field(out, "heap", "%s", session->no_heap);
-		return;
-	}
-	const struct hc_heap_evidence *evidence = &heap->evidence;
-	hc_text_field(out, "allocator", "%s", heap->allocator->name);
-	hc_text_field(out, "glibc", "%s%s%s", evidence->version ? evidence->version : "unknown",
+	hc_text_field(out, "allocator", "%s", backend->allocator->name);
+	hc_text_field(out, backend->allocator->library, "%s%s%s",
+		      evidence->version ? evidence->version : "unknown",
 		      evidence->version_source ? ": " : "",
 		      evidence->version_source ? evidence->version_source : "");
 	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
 		      evidence->confidence);
 	hc_text_field(out, "evidence", "%s", evidence->how);
+}
+
+static void write_heap(struct hc_session *session)
+{
+	struct hc_output *out = &session->out;
+	const struct hc_heap *heap = session->target->heap;
+
+	if (!heap) {
+		hc_text_field(out, "heap", "%s", hc_session_no_heap(session));
+		return;
+	}
+	for (size_t i = 0; i < heap->num_backends; i++)
+		write_allocator(out, heap->backends[i]);
 	hc_text_field(out, "arenas", "%zu", heap->num_arenas);
 	if (heap->inconsistencies_total)
 		hc_text_field(out, "damage", "%s inconsistenc%s in the heap",
@@ -183,7 +191,7 @@ static void write_heap(struct hc_session *session)
 
 static void write_missing(struct hc_session *session, const struct missing *missing)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	struct hc_output *out = &session->out;
 
 	hc_text_field(out, "memory", "%s in %zu segments, %s of it in the file",
@@ -232,24 +240,40 @@ static json_t *process_json(const struct hc_process *process, const char *comman
 	return ret;
 }
 
+static json_t *allocator_json(const struct hc_backend *backend)
+{
+	const struct hc_heap_evidence *evidence = &backend->evidence;
+
+	return json_pack("{ss so so so so si}", "allocator", backend->allocator->name, "version",
+			 hc_json_text(evidence->version), "version_source",
+			 hc_json_text(evidence->version_source), "layout",
+			 hc_json_text(evidence->layout), "evidence", hc_json_text(evidence->how),
+			 "confidence", (int)evidence->confidence);
+}
+
 static json_t *heap_json(const struct hc_heap *heap)
 {
 	if (!heap)
 		return json_null();
-	const struct hc_heap_evidence *evidence = &heap->evidence;
 	json_t *damage = json_array();
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		json_array_append_new(
 			damage, json_pack("{so so}", "address",
 					  hc_json_address(heap->inconsistencies[i].address), "what",
 					  hc_json_text(heap->inconsistencies[i].what)));
-	return json_pack("{ss so so so so si so so so}", "allocator", heap->allocator->name,
-			 "version", hc_json_text(evidence->version), "version_source",
-			 hc_json_text(evidence->version_source), "layout",
-			 hc_json_text(evidence->layout), "evidence", hc_json_text(evidence->how),
-			 "confidence", (int)evidence->confidence, "arenas",
-			 hc_json_number(heap->num_arenas), "inconsistencies_total",
-			 hc_json_number(heap->inconsistencies_total), "inconsistencies", damage);
+	json_t *ret = allocator_json(heap->backends[0]);
+	json_object_set_new(ret, "arenas", hc_json_number(heap->num_arenas));
+	json_object_set_new(ret, "inconsistencies_total",
+			    hc_json_number(heap->inconsistencies_total));
+	json_object_set_new(ret, "inconsistencies", damage);
+	if (heap->num_backends > 1) {
+		json_t *others = json_array();
+
+		for (size_t i = 1; i < heap->num_backends; i++)
+			json_array_append_new(others, allocator_json(heap->backends[i]));
+		json_object_set_new(ret, "others", others);
+	}
+	return ret;
 }
 
 static json_t *missing_json(const struct missing *missing)
@@ -267,16 +291,17 @@ static json_t *missing_json(const struct missing *missing)
 static struct hc_error *write_json(struct hc_session *session, const struct hc_table *modules,
 				   const struct missing *missing, const char *command_line)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	hc_cleanup_json json_t *document = hc_session_json(session);
 	json_t *rows;
 	struct hc_error *err = hc_table_json(modules, &rows);
 
 	if (err)
 		return err;
-	json_object_set_new(document, "process", process_json(session->process, command_line));
-	json_object_set_new(document, "heap", heap_json(session->heap));
-	json_object_set_new(document, "no_heap", hc_json_text(session->no_heap));
+	json_object_set_new(document, "process",
+			    process_json(session->target->process, command_line));
+	json_object_set_new(document, "heap", heap_json(session->target->heap));
+	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(session)));
 	json_object_set_new(document, "segments", hc_json_number(core->num_segments));
 	json_object_set_new(document, "dumped_bytes", hc_json_number(core->bytes_promised));
 	json_object_set_new(document, "available_bytes", hc_json_number(core->bytes_available));
@@ -293,11 +318,11 @@ static struct hc_error *run(struct hc_session *session)
 
 	hc_table_init(&modules, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->process, &command_line)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)))
 		return err;
-	for (size_t i = 0; i < session->process->modules.num; i++)
-		add_module(&modules, &session->process->modules.items[i]);
-	count_missing(&session->process->mappings, &missing);
+	for (size_t i = 0; i < session->target->process->modules.num; i++)
+		add_module(&modules, &session->target->process->modules.items[i]);
+	count_missing(&session->target->process->mappings, &missing);
 	return session->options->format == HC_FORMAT_JSON
 		       ? write_json(session, &modules, &missing, command_line)
 		       : write_text(session, &modules, &missing, command_line);

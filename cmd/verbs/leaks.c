@@ -110,7 +110,7 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 static const char *root_type(const struct view *view, const struct hc_leak_group *group)
 {
 	return group->root_type != HC_TYPE_NONE && hc_session_shows_class(view->session)
-		       ? hc_type_name(view->session->types, group->root_type)
+		       ? hc_type_name(view->session->target->types, group->root_type)
 		       : NULL;
 }
 
@@ -265,7 +265,7 @@ static void write_totals(struct view *view)
 				  hc_unit_count(leaks->possible.chunks).text,
 				  hc_plural(leaks->possible.chunks),
 				  hc_unit_bytes(leaks->possible.bytes).text);
-	hc_cleanup_free char *missing = hc_lost_missing_text(&view->session->reach.missing);
+	hc_cleanup_free char *missing = hc_lost_missing_text(&view->session->target->reach.missing);
 
 	if (missing)
 		hc_text_paragraph(out, "", 0, false,
@@ -388,8 +388,8 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "indirect", hc_json_count(&view->leaks.indirect));
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
-			    hc_json_number(view->session->reach.root_bytes_missing));
-	hc_lost_add_json(document, &view->session->reach);
+			    hc_json_number(view->session->target->reach.root_bytes_missing));
+	hc_lost_add_json(document, &view->session->target->reach);
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
@@ -475,17 +475,14 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, session->classifier, session->types,
-			   &session->options->selection, &view.leaks);
+	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
 	if (view.own->has_limit)
-		hc_lost_judge(session, &session->reach, lost_bytes(&view.leaks),
+		hc_lost_judge(session, &session->target->reach, lost_bytes(&view.leaks),
 			      view.own->fail_above);
 	return view.own->group ? show_group(&view) : show_groups(&view);
 }

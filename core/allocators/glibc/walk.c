@@ -18,7 +18,6 @@ struct walker {
 	struct glibc_chain chain;
 	uint64_t start;      /**< address of chain.data */
 	uint64_t num_blocks; /**< of chain.blocks, which outlive a span when much is left of them */
-	unsigned jobs;
 	bool behind_fence; /**< fenceposts were met: more may come, so nothing is walked ahead */
 };
 
@@ -50,10 +49,17 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 	struct hc_block *blocks = take_blocks(w, hc_num_blocks(units));
 	if (!blocks)
 		return &hc_enomem;
+	const struct hc_span chunks = {
+		.zone = w->g->arena_zone,
+		.arena = w->stretch->arena,
+		.tag = w->stretch->tag,
+		.start = w->start,
+		.end = w->start + bytes,
+		.num_units = units,
+		.blocks = blocks,
+	};
 	struct hc_span *span;
-	return hc_heap_add_span(w->g->heap, w->stretch->kind, w->stretch->arena, w->start,
-				w->start + bytes, w->start + w->chain.header, units, w->chain.word,
-				blocks, &span);
+	return hc_heap_add_span(w->g->heap, &chunks, &span);
 }
 
 /**
@@ -63,7 +69,7 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
 {
 	uint64_t offset = unit << w->chain.unit_shift, field = glibc_chain_field(&w->chain, offset);
-	return w->stretch->kind == HC_SPAN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
+	return w->stretch->tag == GLIBC_IN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
 	       end - offset == 2 * w->chain.header;
 }
 
@@ -173,7 +179,7 @@ static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uin
 {
 	struct glibc_damages damages = {0};
 	struct hc_error *err =
-		glibc_chain_walk(&w->chain, w->jobs, w->behind_fence, end_ret, last_ret, &damages);
+		glibc_chain_walk(&w->chain, w->behind_fence, end_ret, last_ret, &damages);
 	for (size_t i = 0; i < damages.num && !err; i++) {
 		restore_free(w, &damages.items[i]);
 		err = report_damage(w, &damages.items[i]);
@@ -252,11 +258,13 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,
 		.reach = w->stretch->end - start,
+		.jobs = w->g->process->jobs,
+		.watch = w->g->process->watch,
 		.bad_bits = GLIBC_IS_MMAPPED | ((params->alignment - 1) & ~GLIBC_SIZE_BITS),
 	};
 	uint64_t top = w->stretch->top;
 	w->chain.top = top >= start && top - start < view.size ? top - start : GLIBC_NO_OFFSET;
-	if (w->stretch->kind == HC_SPAN_MAIN)
+	if (w->stretch->tag == GLIBC_IN_MAIN)
 		w->chain.bad_bits |= GLIBC_NON_MAIN_ARENA;
 }
 
@@ -275,10 +283,17 @@ static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t
 	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
 	if (size < w->chain.min_chunk || size > stretch->end - start || field & w->chain.bad_bits)
 		return NULL;
+	const struct hc_span straddler = {
+		.zone = w->g->arena_zone,
+		.kind = HC_SPAN_SINGLE,
+		.arena = stretch->arena,
+		.tag = stretch->tag,
+		.start = start,
+		.end = start + size,
+		.num_units = 1,
+	};
 	struct hc_span *span;
-	struct hc_error *err =
-		hc_heap_add_span(w->g->heap, stretch->kind, stretch->arena, start, start + size,
-				 start + w->chain.header, 1, w->chain.word, NULL, &span);
+	struct hc_error *err = hc_heap_add_span(w->g->heap, &straddler, &span);
 	if (err)
 		return err;
 	hc_span_set_start(span, 0);
@@ -295,7 +310,7 @@ uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint
 		     uint64_t *end_ret)
 {
 	struct glibc_stretch stretch = {
-		.kind = HC_SPAN_MAIN,
+		.tag = GLIBC_IN_MAIN,
 		.first = first,
 		.end = limit,
 		.top = g->num_arenas ? g->arenas[0].top : 0,
@@ -365,7 +380,12 @@ static struct hc_error *walk_stretch(struct walker *w)
 
 struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
 {
-	struct walker w = {.g = g, .stretch = stretch, .jobs = g->process->jobs};
+	struct walker w = {.g = g, .stretch = stretch};
+	/* Of all that the core has, heaps may be a part. */
+	uint64_t all = g->process->core->bytes_available, from = g->walked;
+	g->walked += stretch->end - stretch->first;
+	if (all && g->walked <= all)
+		hc_watch_part(g->process->watch, (double)from / all, (double)g->walked / all);
 	struct hc_error *err = walk_stretch(&w);
 	drop_blocks(&w);
 	return err;

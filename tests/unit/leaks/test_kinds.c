@@ -26,7 +26,7 @@ static void make(struct fixture *f, const uint64_t part_sizes[PARTS])
 		sizes[i] = part_sizes[i % PARTS];
 	memset(f, 0, sizeof(*f));
 	fake_init(&f->fake, 8, 2, 4096);
-	fake_span(&f->fake, HEAP, HC_SPAN_MAIN, sizes, OBJECTS * PARTS, &f->c[0][0]);
+	fake_span(&f->fake, HEAP, HC_SPAN_TILED, sizes, OBJECTS * PARTS, &f->c[0][0]);
 	fake_seal(&f->fake);
 	fake_classes_init(&f->classes, &f->fake);
 }
@@ -35,15 +35,13 @@ static void run(struct fixture *f)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&f->fake.process, f->fake.heap, &stats));
-	assert_null(hc_leaks_run(&f->fake.process, f->fake.heap, f->classes.classifier, NULL, NULL,
-				 &f->leaks));
+	assert_null(hc_reachability_run(f->fake.heap, &stats));
+	assert_null(hc_leaks_run(fake_target(&f->fake), NULL, &f->leaks));
 }
 
 static void finish(struct fixture *f)
 {
 	hc_leaks_deinit(&f->leaks);
-	fake_classes_deinit(&f->classes);
 	fake_deinit(&f->fake);
 }
 

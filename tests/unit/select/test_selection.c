@@ -87,7 +87,9 @@ static void test_names(void **state)
 	hc_selection_init(&selection);
 	assert_int_equal(selection.states, 1u << HC_IN_USE);
 	assert_null(hc_select_states(&selection, "tcache,top"));
-	assert_int_equal(selection.states, 1u << HC_TCACHE | 1u << HC_TOP);
+	assert_int_equal(selection.states, 1u << HC_TOP);
+	assert_int_equal(selection.num_lists, 1);
+	assert_ptr_equal(selection.lists[0], &glibc_lists[GLIBC_TCACHE]);
 	assert_null(hc_select_reach(&selection, "indirect"));
 	assert_int_equal(selection.reaches, 1u << HC_INDIRECT);
 	assert_true(hc_selection_needs_reach(&selection));
@@ -168,12 +170,10 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 {
 	struct hc_selection_scratch *scratch;
 	struct hc_chunk_iter iter;
-	struct fake_classes classes;
 	struct hc_chunk chunk;
 	unsigned set = 0, i = 0;
 
-	fake_classes_init(&classes, fake);
-	assert_null(hc_selection_prepare(selection, classes.classifier));
+	assert_null(hc_selection_prepare(selection, fake_target(fake)));
 	assert_null(hc_selection_scratch_create(selection, &scratch));
 	assert_true(hc_selection_needs_content(selection) == (scratch != NULL));
 	hc_chunk_iter_heap(&iter, fake->heap);
@@ -182,7 +182,6 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 	hc_selection_scratch_destroy(scratch);
 	hc_selection_deinit(selection);
 	hc_selection_init(selection);
-	fake_classes_deinit(&classes);
 	return set;
 }
 
@@ -195,10 +194,10 @@ static void test_filters(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 4, c);
-	fake_span(&fake, MMAP, HC_SPAN_MMAP, big, 1, c + 4);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 4, c);
+	fake_span(&fake, MMAP, HC_SPAN_SINGLE, big, 1, c + 4);
 	fake_seal(&fake);
-	assert_true(hc_heap_set_free(fake.heap, c[2], HC_LIST_TCACHE));
+	assert_true(hc_heap_set_free(fake.heap, c[2], &glibc_lists[GLIBC_TCACHE]));
 	strcpy((char *)fake_at(&fake, c[1]), "user:17:cart");
 	strcpy((char *)fake_at(&fake, c[3]), "GET user:17:cart\r\n");
 	hc_selection_init(&selection);
@@ -227,10 +226,11 @@ static void test_filters(void **state)
 	assert_null(hc_select_class(&selection, "text"));
 	assert_int_equal(selected(&fake, &selection), 0x00);
 
-	/* By reach: only chunks in use, and only once it is known. */
+	/* By reach: only chunks in use, and only once it is known, which preparing sees to. */
+	struct hc_chunk chunk;
+	assert_true(hc_heap_chunk_at(fake.heap, c[1], &chunk));
 	assert_null(hc_select_reach(&selection, "definite"));
-	assert_int_equal(selected(&fake, &selection), 0x00);
-	fake.heap->reach_known = true;
+	assert_false(hc_selection_has(&selection, fake.heap, &chunk, NULL));
 	assert_null(hc_select_reach(&selection, "definite"));
 	assert_null(hc_select_states(&selection, "in-use,tcache"));
 	assert_int_equal(selected(&fake, &selection), 0x1b);
@@ -246,7 +246,7 @@ static void test_holder(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 3, c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 3, c);
 	fake_seal(&fake);
 	for (uint64_t address = HEAP + 8; address < HEAP + 112 + 8; address++) {
 		struct hc_selection selection;
