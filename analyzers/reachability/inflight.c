@@ -12,6 +12,8 @@
 
 /** Distance of two places that one call of the allocator writes to: a header and its neighbours. */
 #define NEAR_WORDS 4
+/** Chunks of one list that a thread takes apart, at most. */
+#define MAX_CHAIN 65536
 
 /** @name What a thread holds */
 /**@{*/
@@ -158,6 +160,31 @@ static uint64_t chunk_of_header(const struct hc_heap *heap, uint64_t value)
 	return chunk.address;
 }
 
+static struct hc_error *add_chunk(struct hc_inflight *inflight, uint64_t address,
+				  const struct hc_thread *thread)
+{
+	struct hc_error *err = hc_array_reserve(&inflight->chunks, inflight->num_chunks,
+						sizeof(*inflight->chunks));
+
+	if (!err)
+		inflight->chunks[inflight->num_chunks++] =
+			(struct hc_inflight_chunk){address, thread};
+	return err;
+}
+
+/** A chunk, and what follows it on the list that it may be on. */
+static struct hc_error *add_chain(const struct hc_heap *heap, struct hc_inflight *inflight,
+				  uint64_t address, const struct hc_thread *thread)
+{
+	struct hc_error *err = NULL;
+
+	for (unsigned i = 0; !err && address && i < MAX_CHAIN; i++) {
+		err = add_chunk(inflight, address, thread);
+		address = hc_heap_next_listed(heap, address);
+	}
+	return err;
+}
+
 static struct hc_error *add_chunks(const struct hc_heap *heap, const struct holder *holder,
 				   struct hc_inflight *inflight)
 {
@@ -165,16 +192,11 @@ static struct hc_error *add_chunks(const struct hc_heap *heap, const struct hold
 
 	for (size_t i = 0; held_word(holder, i, &value); i++) {
 		uint64_t address = chunk_of_header(heap, value);
-		struct hc_error *err;
+		struct hc_error *err =
+			address ? add_chain(heap, inflight, address, holder->thread) : NULL;
 
-		if (!address)
-			continue;
-		err = hc_array_reserve(&inflight->chunks, inflight->num_chunks,
-				       sizeof(*inflight->chunks));
 		if (err)
 			return err;
-		inflight->chunks[inflight->num_chunks++] =
-			(struct hc_inflight_chunk){address, holder->thread};
 	}
 	return NULL;
 }

@@ -568,6 +568,12 @@ static inline uint64_t hc_chunk_request_size(const struct hc_chunk *chunk, uint6
 	return chunk->span->zone->request_size(chunk->span->zone, request);
 }
 
+/**
+ * Of a chunk that looks in use but may be on a list that a thread was taking apart when the core
+ * was made: the user address of the next one on that list, a chunk that looks in use, or 0.
+ */
+uint64_t hc_heap_next_listed(const struct hc_heap *heap, uint64_t address);
+
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address);
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
 /**@}*/
