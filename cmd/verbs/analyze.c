@@ -9,6 +9,7 @@
 
 #include "cmd/render/escape.h"
 #include "cmd/render/units.h"
+#include "cmd/show/lost.h"
 #include "cmd/verb.h"
 #include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
@@ -179,6 +180,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
+	hc_lost_add_json(document, &verdict->reach);
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",
@@ -216,8 +218,9 @@ static struct hc_error *run(struct hc_session *session)
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;
-	if (own->has_limit && analysis.verdict.lost_bytes > own->fail_above)
-		session->status = 1;
+	if (own->has_limit)
+		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
+			      own->fail_above);
 	return session->options->format == HC_FORMAT_JSON ? write_json(&analysis)
 							  : hc_analysis_write_text(&analysis);
 }

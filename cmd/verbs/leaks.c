@@ -11,6 +11,7 @@
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/select_options.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -264,12 +265,13 @@ static void write_totals(struct view *view)
 				  hc_unit_count(leaks->possible.chunks).text,
 				  hc_plural(leaks->possible.chunks),
 				  hc_unit_bytes(leaks->possible.bytes).text);
-	if (view->session->target->reach.root_bytes_missing)
-		hc_text_paragraph(
-			out, "", 0, false,
-			"The core lacks %s in which pointers may have been: some of this "
-			"may not be lost.",
-			hc_unit_bytes(view->session->target->reach.root_bytes_missing).text);
+	hc_cleanup_free char *missing = hc_lost_missing_text(&view->session->target->reach.missing);
+
+	if (missing)
+		hc_text_paragraph(out, "", 0, false,
+				  "Can't tell what of this is lost; at most all of it is: the core "
+				  "lacks %s, which could hold it.",
+				  missing);
 }
 
 /** Below the table, since a column of it would have room for a few characters only. */
@@ -387,6 +389,7 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
 			    hc_json_number(view->session->target->reach.root_bytes_missing));
+	hc_lost_add_json(document, &view->session->target->reach);
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
@@ -478,8 +481,9 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
-	if (view.own->has_limit && lost_bytes(&view.leaks) > view.own->fail_above)
-		session->status = 1;
+	if (view.own->has_limit)
+		hc_lost_judge(session, &session->target->reach, lost_bytes(&view.leaks),
+			      view.own->fail_above);
 	return view.own->group ? show_group(&view) : show_groups(&view);
 }
 

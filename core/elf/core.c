@@ -305,9 +305,11 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 			return err;
 	}
 	/* gdb writes the notes last: a cut between two of them would look like their end. */
-	if (area.size < phdr->file_size)
+	if (area.size < phdr->file_size) {
+		core->notes_cut = true;
 		hc_diagnostics_add(diag, true,
 				   "the file is cut short in its notes; threads may be missing");
+	}
 	return NULL;
 }
 
