@@ -192,8 +192,11 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	if (!kind->count.chunks) {
 		kind->size = row->size;
 		kind->class = row->class;
-		kind->sample = row->address;
 		kind->type = row->type;
+	}
+	if (row->count.chunks > kind->sample_chunks) {
+		kind->sample = row->address;
+		kind->sample_chunks = row->count.chunks;
 	}
 	if (kind->type != row->type)
 		kind->type = HC_TYPE_NONE;
@@ -206,6 +209,32 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	kind->count.bytes += row->count.bytes;
 	kind->class_count.chunks += chunks;
 	kind->class_count.bytes += chunks * row->size;
+}
+
+/** A hundredth of the chunks at either end of the sizes says nothing of a kind. */
+#define STRAY_SHARE 100
+
+/** The sizes of the bulk of each kind. @param rows by size, each of the kind in @p sizes */
+static void find_bulk(const struct run *run, const struct hc_growth *growth, size_t number,
+		      struct hc_growth_kind *kind)
+{
+	uint64_t stray = kind->count.chunks / STRAY_SHARE, below = 0;
+
+	kind->bulk = 0;
+	for (size_t i = 0; i < run->num_rows; i++) {
+		uint64_t chunks = run->rows[i].count.chunks;
+
+		if (growth->sizes[i].kind != number)
+			continue;
+		/* In front of it and behind it, no more than the strays. */
+		if (below + chunks > stray && below < kind->count.chunks - stray) {
+			if (!kind->bulk)
+				kind->size = run->rows[i].size;
+			kind->max_size = run->rows[i].size;
+			kind->bulk += chunks;
+		}
+		below += chunks;
+	}
 }
 
 struct order {
@@ -261,6 +290,8 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 		add_row(&order[kind].kind, row);
 		growth->sizes[growth->num_sizes++] = (struct hc_growth_size){row->size, kind};
 	}
+	for (size_t i = 0; i < growth->num_kinds; i++)
+		find_bulk(run, growth, order[i].number, &order[i].kind);
 	sort_kinds(order, growth);
 	return NULL;
 }
