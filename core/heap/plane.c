@@ -82,3 +82,9 @@ void hc_plane_clear(const struct hc_plane_layout *layout, struct hc_plane *plane
 {
 	memset(plane->words, 0, layout->num_words * sizeof(*plane->words));
 }
+
+void hc_plane_copy(const struct hc_plane_layout *layout, struct hc_plane *plane,
+		   const struct hc_plane *from)
+{
+	memcpy(plane->words, from->words, layout->num_words * sizeof(*plane->words));
+}

@@ -36,6 +36,9 @@ struct hc_plane {
 struct hc_error *hc_plane_init(const struct hc_plane_layout *layout, struct hc_plane *ret);
 void hc_plane_deinit(struct hc_plane *plane);
 void hc_plane_clear(const struct hc_plane_layout *layout, struct hc_plane *plane);
+/** Set what @p from has, and clear the rest. */
+void hc_plane_copy(const struct hc_plane_layout *layout, struct hc_plane *plane,
+		   const struct hc_plane *from);
 
 /** The word that has the bit of @p unit. */
 static inline uint64_t *hc_plane_word(const struct hc_plane_layout *layout,
