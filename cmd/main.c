@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/reference/help.h"
+#include "cmd/advice.h"
+#include "cmd/help.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -87,7 +88,7 @@ static int unknown_verb(const char *word)
 /** Print an error and give it up. */
 static int report(const char *path, struct hc_error *err)
 {
-	hc_print_message(path, err->message);
+	hc_print_error(path, err);
 	hc_error_destroy(err);
 	return EXIT_TROUBLE;
 }
@@ -123,8 +124,7 @@ static int run(struct hc_options *options)
 	hc_session_phase(&session, NULL);
 	hc_progress_destroy(hc_steal(session.progress));
 	if (err)
-		/* Where an argument is at fault, the core is not. */
-		return report(err->code == HC_ERROR_ARGUMENT ? NULL : options->core, err);
+		return report(options->core, err);
 	err = hc_output_finish(&session.out);
 	if (err)
 		return report(NULL, err);

@@ -2,7 +2,7 @@
  * @file
  * --help; see help.h.
  */
-#include "cmd/reference/help.h"
+#include "cmd/help.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * @file
  * --help, in 80 columns: written from the tables of verbs and options.
  */
-#ifndef HC_CMD_REFERENCE_HELP_H
-#define HC_CMD_REFERENCE_HELP_H
+#ifndef HC_CMD_HELP_H
+#define HC_CMD_HELP_H
 
 #include <stdio.h>
 
