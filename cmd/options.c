@@ -58,11 +58,10 @@ static const struct hc_option common_options[] = {
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
-	 HC_VALUE_FILE,
+	 HC_VALUE_OUTPUT,
 	 .more = "A file that exists is left alone, unless --force is given: then it is replaced "
-		 "when the new one is complete. In grep the letter o has the meaning of grep(1); "
-		 "use "
-		 "the long form."},
+		 "when the new one is complete. OUTPUT in heapcore(1) has more about it. In grep "
+		 "the letter o has the meaning of grep(1); use the long form."},
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
 	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)",
@@ -428,6 +427,8 @@ static struct hc_error *set_option(struct hc_options *options, const struct hc_v
 {
 	int id = found->option->id;
 
+	if (found->option->kind == HC_VALUE_FILE)
+		hc_inputs_add(&options->inputs, value);
 	switch (found->owner) {
 	case HC_OWNER_VERB:
 		return options->verb->set(options->own, id, value);
@@ -457,6 +458,8 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no %s output", verb->name,
 				       format_word(options->format));
 	options->core = argv[optind];
+	if (options->core)
+		hc_inputs_add(&options->inputs, options->core);
 	options->args = argv + optind + 1;
 	options->num_args = num ? num - 1 : 0;
 	return NULL;
@@ -502,5 +505,6 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 void hc_options_deinit(struct hc_options *options)
 {
 	hc_selection_deinit(&options->selection);
+	hc_inputs_deinit(&options->inputs);
 	free(options->own);
 }

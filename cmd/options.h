@@ -17,12 +17,13 @@
 
 /** What completion can offer for a value. */
 enum hc_value_kind {
-	HC_VALUE_ANY,   /**< nothing: a number, an address, a pattern */
-	HC_VALUE_FILE,  /**< a file or a directory */
-	HC_VALUE_DIR,   /**< a directory */
-	HC_VALUE_WORD,  /**< one of the option's words, which need not be all that it takes */
-	HC_VALUE_LIST,  /**< some of the option's words, with commas between them */
-	HC_VALUE_CLASS, /**< a content class; the program lists them */
+	HC_VALUE_ANY,    /**< nothing: a number, an address, a pattern */
+	HC_VALUE_FILE,   /**< a file or a directory that is read: never an output */
+	HC_VALUE_OUTPUT, /**< a file that is written */
+	HC_VALUE_DIR,    /**< a directory */
+	HC_VALUE_WORD,   /**< one of the option's words, which need not be all that it takes */
+	HC_VALUE_LIST,   /**< some of the option's words, with commas between them */
+	HC_VALUE_CLASS,  /**< a content class; the program lists them */
 };
 
 /** A word that an option takes. @return NULL behind the last one */
@@ -74,6 +75,8 @@ struct hc_options {
 	enum hc_format format;
 	const char *output; /**< NULL: stdout */
 	bool force;
+	struct hc_inputs
+		inputs; /**< CORE and the files that options name; more as they are opened */
 	enum hc_content content;
 	const char
 		*signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */

@@ -129,8 +129,9 @@ static void put_label(FILE *file, const char *name, const struct hc_verb_option 
 static void put_value(FILE *file, const struct hc_verb *verb, const struct hc_verb_option *item)
 {
 	static const char *const kinds[] = {
-		[HC_VALUE_ANY] = "any",   [HC_VALUE_FILE] = "file", [HC_VALUE_DIR] = "directory",
-		[HC_VALUE_WORD] = "word", [HC_VALUE_LIST] = "list", [HC_VALUE_CLASS] = "class",
+		[HC_VALUE_ANY] = "any",       [HC_VALUE_FILE] = "file", [HC_VALUE_OUTPUT] = "file",
+		[HC_VALUE_DIR] = "directory", [HC_VALUE_WORD] = "word", [HC_VALUE_LIST] = "list",
+		[HC_VALUE_CLASS] = "class",
 	};
 	const struct hc_option *option = item->option;
 	const char *word;

@@ -64,6 +64,7 @@ static void put_value(FILE *file, const struct hc_verb *verb, const struct hc_op
 		fputs(" -x", file);
 		break;
 	case HC_VALUE_FILE:
+	case HC_VALUE_OUTPUT:
 		fputs(" -rF", file);
 		break;
 	case HC_VALUE_DIR:

@@ -284,7 +284,9 @@ static void put_exit_status(const struct hc_manual *manual, FILE *file)
 		put_text(file, manual->verb->status_1);
 		fputs(".\n", file);
 	}
-	fputs(".TP\n.B 2\nBad usage, unreadable input, or nothing could be analyzed.\n", file);
+	fputs(".TP\n.B 2\nBad usage, unreadable input, nothing could be "
+	      "analyzed, or the output could not be written.\n",
+	      file);
 }
 
 static void put_examples(const struct hc_manual *manual, FILE *file)

@@ -25,8 +25,9 @@ static json_t *option_json(const struct hc_verb *verb, const struct hc_verb_opti
 		[HC_OWNER_COMMON] = "common",
 	};
 	static const char *const kinds[] = {
-		[HC_VALUE_ANY] = "any",   [HC_VALUE_FILE] = "file", [HC_VALUE_DIR] = "dir",
-		[HC_VALUE_WORD] = "word", [HC_VALUE_LIST] = "list", [HC_VALUE_CLASS] = "class",
+		[HC_VALUE_ANY] = "any",     [HC_VALUE_FILE] = "file", [HC_VALUE_OUTPUT] = "file",
+		[HC_VALUE_DIR] = "dir",     [HC_VALUE_WORD] = "word", [HC_VALUE_LIST] = "list",
+		[HC_VALUE_CLASS] = "class",
 	};
 	const struct hc_option *option = item->option;
 	char letter[] = {item->letter, '\0'};

@@ -70,6 +70,7 @@ static void put_action(FILE *file, const struct hc_verb *verb, const struct hc_o
 		fputc(' ', file);
 		break;
 	case HC_VALUE_FILE:
+	case HC_VALUE_OUTPUT:
 		fputs("_files", file);
 		break;
 	case HC_VALUE_DIR:

@@ -121,6 +121,22 @@ class TestInstall:
             assert (prefix / "share/doc/heapcore/cases" / name).read_bytes() == (ROOT / "docs/cases" / name).read_bytes()
 
 
+def test_cross_build_without_a_way_to_run_programs(tmp_path):
+    """Manuals and completions are left out with a word about it; the rest installs."""
+    needs("meson", "gcc", "pkg-config")
+    machine = os.uname().machine
+    (tmp_path / "cross.ini").write_text(
+        "[binaries]\nc = 'gcc'\npkgconfig = 'pkg-config'\nstrip = 'strip'\n"
+        f"[host_machine]\nsystem = 'linux'\ncpu_family = '{machine}'\ncpu = '{machine}'\nendian = 'little'\n"
+        "[properties]\nneeds_exe_wrapper = true\n")
+    output = run("meson", "setup", tmp_path / "build", ROOT, "--cross-file", tmp_path / "cross.ini", "-Dtests=false")
+    assert "no manual pages and no completions" in output
+    places = list(json.loads(run("meson", "introspect", "--installed", tmp_path / "build")).values())
+    assert any(place.endswith("/bin/heapcore") for place in places)
+    assert any(place.endswith("/schema/heapcore.analyze.json") for place in places)
+    assert not any("/man1/" in place or "completion" in place for place in places)
+
+
 def compiler_cache():
     """Compilers by way of a cache, where there is one: the same code was compiled before."""
     folder = "/usr/lib/ccache"
