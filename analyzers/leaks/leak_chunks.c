@@ -88,7 +88,7 @@ static struct hc_error *members_init(const struct hc_leak_index *index,
 	struct hc_error *err;
 
 	*ret = (struct members){.index = index, .groups = groups, .num_groups = num};
-	err = hc_plane_init(index->tracer, &ret->visited);
+	err = hc_leak_index_begin(index, &ret->visited);
 	while (!err && num >> ret->num_planes)
 		err = hc_plane_init(index->tracer, &ret->numbers[ret->num_planes++]);
 	return err ? err : hc_leak_trees_run(index, number_root, ret);
@@ -120,8 +120,8 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	members->root.unit = unit;
 	members->root.number = number;
 	/* What other trees reach is not below ours. */
-	hc_tracer_visit(tracer, span, unit, &members->visited, number ? visit_member : NULL,
-			members);
+	hc_leak_index_visit(members->index, span, unit, &members->visited,
+			    number ? visit_member : NULL, members);
 	return members->err;
 }
 

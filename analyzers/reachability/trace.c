@@ -37,6 +37,12 @@ void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane)
 	memset(plane->words, 0, tracer->num_words * sizeof(*plane->words));
 }
 
+void hc_plane_copy(const struct hc_tracer *tracer, struct hc_plane *plane,
+		   const struct hc_plane *from)
+{
+	memcpy(plane->words, from->words, tracer->num_words * sizeof(*plane->words));
+}
+
 struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_root *roots,
 				     size_t num_roots, const uint64_t *values, size_t num_values)
 {

@@ -70,6 +70,9 @@ static inline void hc_tracer_destroyp(struct hc_tracer **tracer)
 struct hc_error *hc_plane_init(const struct hc_tracer *tracer, struct hc_plane *ret);
 void hc_plane_deinit(struct hc_plane *plane);
 void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane);
+/** Set what @p from has, and clear the rest. */
+void hc_plane_copy(const struct hc_tracer *tracer, struct hc_plane *plane,
+		   const struct hc_plane *from);
 
 static inline uint64_t *hc_plane_word(const struct hc_tracer *tracer, const struct hc_plane *plane,
 				      size_t span, uint64_t unit)
