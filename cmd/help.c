@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "core/base/cleanup.h"
+
 #define HELP_WIDTH 80
 /** Column at which what an option does begins. */
 #define HELP_INDENT 26
@@ -54,6 +56,7 @@ void hc_help(FILE *file)
 static void help_option(FILE *file, const struct hc_verb_option *item)
 {
 	const struct hc_option *option = item->option;
+	hc_cleanup_free char *help = hc_option_help(option);
 	bool optional = hc_option_is_optional(option);
 	char left[64];
 	int len = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s", item->letter ? '-' : ' ',
@@ -68,7 +71,7 @@ static void help_option(FILE *file, const struct hc_verb_option *item)
 		fprintf(file, "%s\n%*s", left, HELP_INDENT, "");
 	else
 		fprintf(file, "%-*s", HELP_INDENT, left);
-	help_text(file, option->help, HELP_INDENT, HELP_INDENT);
+	help_text(file, help ? help : option->help, HELP_INDENT, HELP_INDENT);
 }
 
 static void help_options(FILE *file, const char *title, const struct hc_verb_options *list,

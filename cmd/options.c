@@ -106,24 +106,13 @@ enum selection_id {
 	SELECT_LIMIT,
 };
 
-static const char *state_word(unsigned i)
-{
-	return i < HC_NUM_STATES ? hc_state_name(i) : NULL;
-}
-
-static const char *reach_word(unsigned i)
-{
-	return i < HC_NUM_REACH ? hc_reach_name(i) : NULL;
-}
-
 HC_WORDS(arena_word, "mmap")
 
 static const struct hc_option selection_options[] = {
-	{SELECT_STATE, 0, "state", "LIST",
-	 "in-use, tcache, fastbin, unsorted, smallbin, largebin, top, overhead (default: in-use)",
-	 HC_VALUE_LIST, state_word, "For histogram the default is all of them."},
+	{SELECT_STATE, 0, "state", "LIST", "{words} (default: in-use)", HC_VALUE_LIST,
+	 hc_select_state_word, "For histogram the default is all of them."},
 	{SELECT_REACH, 0, "reach", "LIST", "reachable, possible, indirect, definite", HC_VALUE_LIST,
-	 reach_word,
+	 hc_select_reach_word,
 	 "Reachable: a chain of pointers to starts of chunks leads to it. Possible: every chain "
 	 "has a pointer into an interior. Indirect: only lost chunks point to it. Definite: "
 	 "nothing points to it."},
@@ -350,6 +339,29 @@ const char *hc_option_word(const struct hc_verb *verb, const struct hc_option *o
 			return format_word(format);
 	}
 	return NULL;
+}
+
+char *hc_option_help(const struct hc_option *option)
+{
+	static const char mark[] = "{words}";
+	const char *found = strstr(option->help, mark);
+	char *ret = NULL;
+	size_t size;
+
+	if (!found)
+		return strdup(option->help);
+	FILE *out = open_memstream(&ret, &size);
+	if (!out)
+		return NULL;
+	fprintf(out, "%.*s", (int)(found - option->help), option->help);
+	for (unsigned i = 0; option->words(i); i++)
+		fprintf(out, "%s%s", i ? ", " : "", option->words(i));
+	fputs(found + strlen(mark), out);
+	if (fclose(out)) {
+		free(ret);
+		return NULL;
+	}
+	return ret;
 }
 
 /**

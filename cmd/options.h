@@ -43,7 +43,8 @@ struct hc_option {
 	char letter;       /**< '\0': none */
 	const char *name;  /**< long name */
 	const char *value; /**< placeholder of its value; "[N]": optional; NULL: takes none */
-	const char *help;  /**< what it does, without a full stop; NULL: only the manual has it */
+	const char *help;  /**< what it does, without a full stop; see hc_option_help(). NULL: only
+			      the manual has it */
 	enum hc_value_kind kind; /**< of its value */
 	hc_word_fn *words;       /**< of its value, for HC_VALUE_WORD and HC_VALUE_LIST */
 	const char *more;        /**< sentences that the manual adds to @ref help; NULL: none */
@@ -126,6 +127,9 @@ struct hc_verb_options {
  * @param verb NULL: no verb's own, but all others, as they are where a verb changes nothing
  */
 void hc_options_list(const struct hc_verb *verb, struct hc_verb_options *ret);
+
+/** Its help, in which its words stand for "{words}". To be freed; NULL without memory. */
+char *hc_option_help(const struct hc_option *option);
 
 /** Whether the value may be left out. */
 bool hc_option_is_optional(const struct hc_option *option);

@@ -460,8 +460,8 @@ static void mark_head(void *ctx, size_t span, uint64_t unit)
 
 	if (kind == NO_KIND || !roots->graph->kinds[kind].all)
 		return;
-	hc_plane_set(index->tracer, roots->plane, span, unit);
-	if (roots->reached.words && !hc_plane_has(index->tracer, &roots->reached, span, unit))
+	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
+	if (roots->reached.words && !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
 		hc_tracer_visit(index->tracer, span, unit, &roots->reached, NULL, NULL);
 }
 
@@ -479,9 +479,9 @@ static void mark_rest(struct roots *roots)
 			uint64_t first = i * HC_UNITS_PER_BLOCK;
 
 			if (roots->reached.words)
-				bits &= ~*hc_plane_word(index->tracer, &roots->reached, s, first);
+				bits &= ~*hc_plane_word(&index->tracer->layout, &roots->reached, s, first);
 			if (bits)
-				*hc_plane_word(index->tracer, roots->plane, s, first) |= bits;
+				*hc_plane_word(&index->tracer->layout, roots->plane, s, first) |= bits;
 		}
 	}
 }
@@ -493,7 +493,7 @@ static struct hc_error *mark_roots(struct graph *graph, struct hc_plane *plane)
 	struct hc_error *err = NULL;
 
 	if (graph->cycles)
-		err = hc_plane_init(index->tracer, &roots.reached);
+		err = hc_plane_init(&index->tracer->layout, &roots.reached);
 	if (!err && any_head(graph))
 		each_lost(index->heap, !graph->cycles, mark_head, &roots);
 	if (!err)
@@ -518,7 +518,7 @@ struct hc_error *hc_leak_kinds_find_roots(const struct hc_leak_index *index, uin
 	graph->bytes_left = MAX_TOTAL_BYTES;
 	while (num_lost >> graph->shift > SAMPLE_CHUNKS)
 		graph->shift++;
-	if ((err = hc_plane_init(index->tracer, &plane)))
+	if ((err = hc_plane_init(&index->tracer->layout, &plane)))
 		return err;
 	each_lost(index->heap, false, sample_lost, graph);
 	if ((err = find_heads(graph)) || (err = mark_roots(graph, &plane)))

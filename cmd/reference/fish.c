@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "core/base/cleanup.h"
+
 static const char head[] =
 	"# fish completion for heapcore, written from its own tables when it was built.\n"
 	"\n"
@@ -86,6 +88,7 @@ static void put_value(FILE *file, const struct hc_verb *verb, const struct hc_op
 static void put_option(FILE *file, const struct hc_verb *verb, const struct hc_verb_option *item)
 {
 	const struct hc_option *option = item->option;
+	hc_cleanup_free char *help = hc_option_help(option);
 
 	fprintf(file, "complete -c heapcore -n '__heapcore_verb %s' -l %s", verb->name,
 		option->name);
@@ -94,7 +97,7 @@ static void put_option(FILE *file, const struct hc_verb *verb, const struct hc_v
 	if (option->value && !hc_option_is_optional(option))
 		put_value(file, verb, option);
 	fputs(" -d ", file);
-	put_quoted(file, option->help);
+	put_quoted(file, help ? help : option->help);
 	fputc('\n', file);
 }
 

@@ -110,12 +110,12 @@ static void put_code(FILE *file, const char *text)
 /**@{*/
 
 /** Whether what an option does begins with a word that it takes, which must stay as it is. */
-static bool begins_with_word(const struct hc_option *option)
+static bool begins_with_word(const struct hc_option *option, const char *help)
 {
 	const char *word;
 
 	for (unsigned i = 0; (word = hc_option_word(NULL, option, i)); i++) {
-		if (!strncmp(option->help, word, strlen(word)))
+		if (!strncmp(help, word, strlen(word)))
 			return true;
 	}
 	return false;
@@ -124,17 +124,13 @@ static bool begins_with_word(const struct hc_option *option)
 /** "what it does" as a sentence. */
 static void put_help(FILE *file, const struct hc_option *option)
 {
-	char first[] = {option->help[0], '\0'};
+	hc_cleanup_free char *help = hc_option_help(option);
 
-	if (!begins_with_word(option))
-		first[0] = toupper((unsigned char)first[0]);
-	/* One that is an option is bold as a whole, and has no capital. */
-	if (first[0] == option->help[0]) {
-		put_text(file, option->help);
-	} else {
-		fputs(first, file);
-		put_text(file, option->help + 1);
-	}
+	if (!help)
+		return;
+	if (!begins_with_word(option, help))
+		help[0] = toupper((unsigned char)help[0]);
+	put_text(file, help);
 	fputs(".\n", file);
 }
 

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "core/base/cleanup.h"
+
 static json_t *words(const struct hc_verb *verb, const struct hc_option *option)
 {
 	json_t *ret = json_array();
@@ -30,12 +32,13 @@ static json_t *option_json(const struct hc_verb *verb, const struct hc_verb_opti
 		[HC_VALUE_CLASS] = "class",
 	};
 	const struct hc_option *option = item->option;
+	hc_cleanup_free char *help = option->help ? hc_option_help(option) : NULL;
 	char letter[] = {item->letter, '\0'};
 
 	return json_pack("{ss ss ss ss? sb ss? ss? ss so}", "name", option->name, "owner",
 			 owners[item->owner], "letter", letter, "value", option->value, "optional",
-			 hc_option_is_optional(option), "help", option->help, "more", option->more,
-			 "kind", kinds[option->kind], "words", words(verb, option));
+			 hc_option_is_optional(option), "help", help, "more", option->more, "kind",
+			 kinds[option->kind], "words", words(verb, option));
 }
 
 static json_t *verb_json(const struct hc_verb *verb)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "core/base/cleanup.h"
+
 static const char head[] =
 	"#compdef heapcore\n"
 	"# zsh completion for heapcore, written from its own tables when it was built.\n"
@@ -102,6 +104,7 @@ static void put_either(FILE *file, const struct hc_verb_option *item)
 static void put_option(FILE *file, const struct hc_verb *verb, const struct hc_verb_option *item)
 {
 	const struct hc_option *option = item->option;
+	hc_cleanup_free char *help = hc_option_help(option);
 	bool optional = hc_option_is_optional(option);
 
 	fputs(" \\\n\t\t\t", file);
@@ -116,7 +119,7 @@ static void put_option(FILE *file, const struct hc_verb *verb, const struct hc_v
 					: "");
 	}
 	fputc('[', file);
-	put_quoted(file, option->help, "[]\\");
+	put_quoted(file, help ? help : option->help, "[]\\");
 	fputc(']', file);
 	if (option->value) {
 		fputs(optional ? "::" : ":", file);

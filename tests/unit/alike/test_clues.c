@@ -6,6 +6,7 @@
 
 #include "tests/unit/fake_heap.h"
 
+#include "core/allocators/glibc/glibc.h"
 #include "analyzers/alike/clues.h"
 #include "analyzers/reachability/reachability.h"
 
@@ -25,7 +26,7 @@ static void make(struct fixture *f, unsigned jobs)
 	for (size_t i = 0; i < CHUNKS; i++)
 		sizes[i] = i % 4 == 3 ? 64 : 112;
 	fake_init(&f->fake, 8, jobs, 4096);
-	fake_span(&f->fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, f->c);
+	fake_span(&f->fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, f->c);
 	fake_seal(&f->fake);
 }
 
@@ -74,7 +75,7 @@ static void test_counts(void **state)
 			if (held)
 				fake_root(&f.fake, i, f.c[i]);
 			if (i % 3 == 2)
-				assert_true(hc_heap_set_free(f.fake.heap, f.c[i], HC_LIST_BIN));
+				assert_true(hc_heap_set_free(f.fake.heap, f.c[i], &glibc_lists[GLIBC_UNSORTED]));
 		}
 		count(&f, clues, 3);
 		/* One in four chunks is of another size. */

@@ -26,7 +26,7 @@ static void make(struct fixture *f, const uint64_t part_sizes[PARTS])
 		sizes[i] = part_sizes[i % PARTS];
 	memset(f, 0, sizeof(*f));
 	fake_init(&f->fake, 8, 2, 4096);
-	fake_span(&f->fake, HEAP, HC_SPAN_MAIN, sizes, OBJECTS * PARTS, &f->c[0][0]);
+	fake_span(&f->fake, HEAP, HC_SPAN_TILED, sizes, OBJECTS * PARTS, &f->c[0][0]);
 	fake_seal(&f->fake);
 	fake_classes_init(&f->classes, &f->fake);
 }
