@@ -163,9 +163,9 @@ static void write_allocator(struct hc_output *out, const struct hc_backend *back
 		      evidence->version ? evidence->version : "unknown",
 		      evidence->version_source ? ": " : "",
 		      evidence->version_source ? evidence->version_source : "");
-	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
-		      evidence->confidence);
-	hc_text_field(out, "evidence", "%s", evidence->how);
+	hc_text_field(out, "layout", "%s, confidence %u %%",
+		      evidence->layout ? evidence->layout : "unknown", evidence->confidence);
+	hc_text_field(out, "evidence", "%s", evidence->how ? evidence->how : "none");
 }
 
 static void write_heap(struct hc_session *session)
