@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "cmd/session.h"
+
+#include "analyzers/verdict/verdict.h"
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
@@ -201,6 +203,23 @@ static struct hc_error *add_target(struct hc_session *session, const char *path)
 	return err;
 }
 
+/** Narrow the selection to the finding that --finding names. */
+static struct hc_error *select_finding(struct hc_session *session)
+{
+	struct hc_verdict verdict;
+	struct hc_error *err;
+
+	if (!session->options->finding)
+		return NULL;
+	err = hc_verdict_measure(session->target, &verdict);
+	if (err)
+		return err;
+	err = hc_findings_select(&verdict, session->options->finding,
+				 &session->options->selection);
+	hc_verdict_deinit(&verdict);
+	return err;
+}
+
 /** What the verb and the filters of the selection need. */
 static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 {
@@ -215,7 +234,7 @@ static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 		err = hc_target_heap(target, &heap);
 	if (err || !heap)
 		return err;
-	if ((err = hc_target_classifier(target, &classifier)) ||
+	if ((err = hc_target_classifier(target, &classifier)) || (err = select_finding(session)) ||
 	    (err = hc_selection_prepare(&session->options->selection, target)))
 		return err;
 	return need == HC_NEED_REACH ? hc_target_reach(target, NULL) : NULL;
@@ -282,7 +301,10 @@ json_t *hc_session_json(const struct hc_session *session)
 		json_array_append_new(remarks,
 				      hc_json_text(target->process->diag.items[i].message));
 	return json_pack("{so so so so}", "schema",
-			 json_sprintf("heapcore.%s/1", session->options->verb->name), "core",
+			 json_sprintf("heapcore.%s/%u", session->options->verb->name,
+				      session->options->verb->json_version
+					      ? session->options->verb->json_version
+					      : 1), "core",
 			 hc_json_text(session->options->core), "partial",
 			 json_boolean(hc_session_partial(session)), "remarks", remarks);
 }

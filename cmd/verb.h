@@ -20,6 +20,7 @@ struct hc_verb {
 	const char *examples;    /**< lines, each with two blanks before it */
 	int min_args, max_args;  /**< positional arguments, CORE included */
 	unsigned formats;        /**< bit per hc_format */
+	unsigned json_version;           /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
 	bool own_output;         /**< opens --output itself */
 	const struct hc_option *options; /**< its own; NULL: none */

@@ -20,6 +20,8 @@ void hc_selection_deinit(struct hc_selection *selection)
 {
 	hc_pattern_destroy(selection->match);
 	free(selection->type_set);
+	free(selection->sizes);
+	free(selection->members);
 	hc_selection_init(selection);
 }
 

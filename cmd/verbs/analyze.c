@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cmd/render/escape.h"
+#include "cmd/show/mask.h"
 #include "cmd/render/units.h"
 #include "cmd/show/lost.h"
 #include "cmd/verb.h"
@@ -79,6 +80,22 @@ static json_t *parts_json(const struct hc_accounting *accounting)
 	return ret;
 }
 
+/** By cause, since lists of free chunks are not told apart by what was touched. */
+static json_t *touched_json(const struct hc_verdict *verdict)
+{
+	static const char *const names[HC_NUM_CAUSES] = {
+		[HC_CAUSE_LOST] = "lost",     [HC_CAUSE_HELD] = "held",
+		[HC_CAUSE_FREED] = "freed",   [HC_CAUSE_STACKS] = "stacks",
+		[HC_CAUSE_OUTSIDE] = "outside",
+	};
+	json_t *ret = json_pack("{so sb}", "total", hc_json_number(verdict->ruler.total),
+				"resident", verdict->ruler.resident);
+
+	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++)
+		json_object_set_new(ret, names[i], hc_json_number(verdict->causes[i].touched));
+	return ret;
+}
+
 static json_t *accounting_json(const struct hc_accounting *accounting)
 {
 	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
@@ -103,42 +120,93 @@ static json_t *reach_json(const struct hc_verdict *verdict)
 			 hc_json_count(&verdict->leaks.definite));
 }
 
-static json_t *suspect_json(const struct hc_analysis *analysis, const struct hc_suspect *suspect)
+static json_t *clue_count_json(const struct hc_clue_count *count)
 {
-	const struct hc_leak_group *group = suspect->group;
-	bool classes = hc_session_shows_class(analysis->session);
-	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, suspect->sample, 0);
-	hc_cleanup_free char *more = hc_analysis_more(analysis, suspect);
-	hc_cleanup_free char *text = hc_analysis_describe(analysis, suspect);
-	json_t *ret = json_pack("{so so so so so so so}", "text", hc_json_text(text), "leaked",
-				json_boolean(group), "size", hc_json_number(suspect->size),
-				"max_size", hc_json_number(suspect->max_size), "chunks",
-				hc_json_number(suspect->count.chunks), "bytes",
-				hc_json_number(suspect->count.bytes), "share",
-				hc_json_share(suspect->share));
+	return json_pack("{so so}", "chunks", hc_json_number(count->text), "of",
+			 hc_json_number(count->key));
+}
 
+static json_t *clues_json(const struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; hc_session_shows_bytes(analysis->session) && i < finding->num_clues;
+	     i++) {
+		const struct hc_clue *clue = &finding->clues[i];
+		hc_cleanup_free char *text =
+			hc_session_escape(analysis->session, clue->text, 0, HC_ESCAPE_UTF8);
+
+		json_array_append_new(ret, json_pack("{so so so so}", "text", hc_json_text(text),
+						     "lost", clue_count_json(&clue->lost), "held",
+						     clue_count_json(&clue->held), "freed",
+						     clue_count_json(&clue->freed)));
+	}
+	return ret;
+}
+
+/** What only lost and held chunks have. */
+static void add_chunks_json(const struct hc_analysis *analysis, const struct hc_finding *finding,
+			    json_t *ret)
+{
+	const struct hc_leak_group *group = finding->group;
+	bool classes = hc_session_shows_class(analysis->session);
+	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, finding->sample, 0);
+	hc_cleanup_free char *type = hc_analysis_type(analysis, finding);
+
+	json_object_set_new(ret, "size", hc_json_number(finding->size));
+	json_object_set_new(ret, "max_size", hc_json_number(finding->max_size));
 	json_object_set_new(ret, "group",
-			    group ? hc_json_number(suspect->group_number) : json_null());
+			    group ? hc_json_number(finding->group_number) : json_null());
 	json_object_set_new(ret, "roots", group ? hc_json_count(&group->roots) : json_null());
 	json_object_set_new(ret, "below", group ? hc_json_count(&group->below) : json_null());
 	json_object_set_new(ret, "roots_with_content",
 			    group && classes ? hc_json_number(group->roots_with_content)
 					     : json_null());
-	hc_cleanup_free char *type = hc_analysis_type(analysis, suspect);
 	json_object_set_new(ret, "type", hc_json_text(type));
 	json_object_set_new(ret, "type_chunks",
-			    type ? hc_json_number(suspect->type_chunks) : json_null());
+			    type ? hc_json_number(finding->type_chunks) : json_null());
 	json_object_set_new(ret, "class",
-			    hc_json_text(hc_class_name(analysis->session, suspect->class)));
+			    hc_json_text(hc_class_name(analysis->session, finding->class)));
 	json_object_set_new(ret, "class_count",
-			    classes ? hc_json_count(&suspect->class_count) : json_null());
+			    classes ? hc_json_count(&finding->class_count) : json_null());
 	json_object_set_new(ret, "common",
-			    hc_common_json(analysis->session, &suspect->common, false));
+			    hc_common_json(analysis->session, &finding->common, false));
+	json_object_set_new(ret, "clues", clues_json(analysis, finding));
 	json_object_set_new(ret, "sample_address",
-			    suspect->sample ? hc_json_address(suspect->sample) : json_null());
+			    finding->sample ? hc_json_address(finding->sample) : json_null());
 	json_object_set_new(ret, "sample", hc_json_text(sample));
+}
+
+static json_t *finding_json(const struct hc_analysis *analysis, size_t i)
+{
+	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
+	hc_cleanup_free char *more = hc_analysis_more(analysis, finding);
+	hc_cleanup_free char *text = hc_analysis_describe(analysis, finding);
+	json_t *ret = json_pack(
+		"{so ss so so so so so}", "finding", hc_json_number(i + 1), "kind",
+		hc_finding_kind_name(finding->kind), "text", hc_json_text(text), "chunks",
+		hc_json_number(finding->count.chunks), "bytes",
+		hc_json_number(finding->count.bytes), "touched", hc_json_number(finding->touched),
+		"share", hc_json_share(finding->share));
+
+	if (finding->group || finding->growth)
+		add_chunks_json(analysis, finding, ret);
 	json_object_set_new(ret, "more", hc_json_text(more));
 	return ret;
+}
+
+static json_t *rest_json(const struct hc_analysis *analysis)
+{
+	const struct hc_finding *rest = &analysis->verdict.findings.rest;
+	const struct hc_finding *next = &analysis->verdict.findings.next;
+	hc_cleanup_free char *text =
+		next->count.bytes ? hc_analysis_what(analysis, next) : NULL;
+
+	return json_pack("{so so so so so so}", "chunks", hc_json_number(rest->count.chunks),
+			 "bytes", hc_json_number(rest->count.bytes), "touched",
+			 hc_json_number(rest->touched), "share", hc_json_share(rest->share),
+			 "largest", hc_json_text(text), "largest_touched",
+			 hc_json_number(next->touched));
 }
 
 static json_t *process_json(const struct hc_analysis *analysis)
@@ -163,10 +231,10 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	const struct hc_verdict *verdict = &analysis->verdict;
 	hc_cleanup_json json_t *document = hc_session_json(analysis->session);
 	bool heap = analysis->session->target->heap;
-	json_t *suspects = json_array();
+	json_t *findings = json_array();
 
-	for (size_t i = 0; i < verdict->num_suspects; i++)
-		json_array_append_new(suspects, suspect_json(analysis, &verdict->suspects[i]));
+	for (size_t i = 0; i < verdict->findings.num; i++)
+		json_array_append_new(findings, finding_json(analysis, i));
 	json_object_set_new(document, "process", process_json(analysis));
 	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
 	const struct hc_heap *opened = analysis->session->target->heap;
@@ -178,6 +246,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "no_heap",
 			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
+	json_object_set_new(document, "touched", touched_json(verdict));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
 	hc_lost_add_json(document, &verdict->reach);
@@ -185,7 +254,8 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",
 			    hc_json_number(heap ? analysis->session->target->heap->num_arenas : 0));
-	json_object_set_new(document, "suspects", suspects);
+	json_object_set_new(document, "findings", findings);
+	json_object_set_new(document, "rest", rest_json(analysis));
 	return hc_json_write(analysis->out, document);
 }
 /**@}*/
@@ -230,15 +300,16 @@ const struct hc_verb hc_verb_analyze = {
 	.arguments = "CORE",
 	.summary = "where the memory is, what is suspicious, what to do next",
 	.description =
-		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
-		"still "
-		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+		"Accounts for every anonymous byte of the core, says in a word what holds the memory "
+		"(a leak, chunks that are held, freed memory, stacks, memory outside of malloc), and "
+		"lists what holds the most.",
 	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
 		    "  heapcore analyze core.1234 --format json --content class\n",
 	.min_args = 1,
 	.max_args = 1,
+	.json_version = 2,
 	.formats = HC_FORMATS_TREE,
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,

@@ -8,9 +8,6 @@
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
 
-/** Below this share of the anonymous memory a suspect is not worth a second look. */
-#define HC_ANALYSIS_SMALL_SHARE 0.01
-
 /** Inconsistencies that are listed; heapcore check has them all. */
 #define HC_ANALYSIS_DAMAGE_SHOWN 3
 
@@ -44,15 +41,19 @@ static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
 /** All of it as text. */
 struct hc_error *hc_analysis_write_text(struct hc_analysis *analysis);
 
-/* analyze_suspect.c */
+/* analyze_finding.c */
 
-/** The sentence that names a suspect. To be freed by the caller. */
-char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** The command that shows more of a suspect, or NULL. To be freed by the caller. */
-char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** Name of the type of a suspect; NULL when there is none, or it does not show. To be freed. */
-char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** A suspect as text: what it is, what it holds, a sample, the next command. */
-void hc_analysis_write_suspect(struct hc_analysis *analysis, size_t i);
+/** The sentence that names a finding. To be freed by the caller. */
+char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_finding *finding);
+/** The command that shows more of a finding, or NULL. To be freed by the caller. */
+char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_finding *finding);
+/** Name of the type of a finding; NULL when there is none, or it does not show. To be freed. */
+char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_finding *finding);
+/** "17 chunks of 48 bytes": what it is, without numbers of bytes. To be freed by the caller. */
+char *hc_analysis_what(const struct hc_analysis *analysis, const struct hc_finding *finding);
+/** What the list of findings leaves out, as text. */
+void hc_analysis_write_rest(struct hc_analysis *analysis);
+/** A finding as text: what it is, what it holds, a sample, the next command. */
+void hc_analysis_write_finding(struct hc_analysis *analysis, size_t i);
 
 #endif

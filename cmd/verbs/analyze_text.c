@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cmd/verbs/analyze.h"
+#include "cmd/show/lost.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -63,64 +64,110 @@ static void write_identity(struct hc_analysis *analysis)
 /** @name The verdict in a sentence */
 /**@{*/
 
+/** What each cause is, in a list. */
+static const char *cause_words(enum hc_cause cause)
+{
+	static const char *const words[HC_NUM_CAUSES] = {
+		[HC_CAUSE_LOST] = "is lost",
+		[HC_CAUSE_HELD] = "is in chunks that the program still points to",
+		[HC_CAUSE_FREED] = "was freed and is kept by malloc",
+		[HC_CAUSE_STACKS] = "is in stacks",
+		[HC_CAUSE_OUTSIDE] = "is outside of malloc",
+	};
+	return words[cause];
+}
+
+static void write_mixed(struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	hc_cleanup_free char *list = NULL;
+	size_t size;
+	FILE *file = open_memstream(&list, &size);
+
+	if (!file)
+		return;
+	for (size_t i = 0; i < HC_NUM_CAUSES; i++) {
+		enum hc_cause cause = verdict->order[i];
+
+		if (verdict->causes[cause].stands_out)
+			fprintf(file, "%s %s %s", i ? "," : "",
+				hc_unit_bytes(verdict->causes[cause].touched).text,
+				cause_words(cause));
+	}
+	if (!fclose(file))
+		hc_text_paragraph(analysis->out, "", 0, true, "Mixed. Of %s touched memory,%s.",
+				  hc_unit_bytes(verdict->ruler.total).text, list);
+}
+
+static void write_unknown(struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	hc_cleanup_free char *missing = hc_lost_missing_text(&verdict->reach.missing);
+
+	hc_text_paragraph(analysis->out, "", 0, true,
+			  "Can't tell what is lost: the core lacks %s. At most %s of %s touched "
+			  "memory is.",
+			  missing ? missing : "what could hold it",
+			  hc_unit_bytes(hc_verdict_lost_touched(verdict)).text,
+			  hc_unit_bytes(verdict->ruler.total).text);
+}
+
+/** One cause, as a sentence. */
+static void write_cause(struct hc_analysis *analysis)
+{
+	static const struct {
+		const char *word, *words;
+		enum hc_cause cause;
+	} sentences[HC_NUM_VERDICTS] = {
+		[HC_VERDICT_LEAK] = {"Leak", "is in chunks that nothing points to any more",
+				     HC_CAUSE_LOST},
+		[HC_VERDICT_HELD] = {"Held", "is in chunks that the program still points to",
+				     HC_CAUSE_HELD},
+		[HC_VERDICT_RETENTION] = {"Retention",
+					  "was freed by the program and is kept by malloc",
+					  HC_CAUSE_FREED},
+		[HC_VERDICT_STACKS] = {"Stacks", "is in stacks of threads", HC_CAUSE_STACKS},
+		[HC_VERDICT_OUTSIDE] = {"Outside of malloc", "is not malloc's", HC_CAUSE_OUTSIDE},
+	};
+	const struct hc_verdict *verdict = &analysis->verdict;
+	enum hc_verdict_kind kind = verdict->kind;
+	uint64_t lost = hc_verdict_lost_touched(verdict);
+
+	hc_text_paragraph(
+		analysis->out, "", 0, true, "%s. %s of %s touched memory %s.", sentences[kind].word,
+		hc_unit_bytes(verdict->causes[sentences[kind].cause].touched).text,
+		hc_unit_bytes(verdict->ruler.total).text, sentences[kind].words);
+	if (kind == HC_VERDICT_HELD)
+		hc_text_paragraph(analysis->out, "", 0, false,
+				  "Whether that grows, only a second core tells.");
+	if (kind != HC_VERDICT_LEAK && verdict->causes[HC_CAUSE_LOST].stands_out)
+		hc_text_paragraph(analysis->out, "", 0, true, "%s is lost.",
+				  hc_unit_bytes(lost).text);
+}
+
 static void write_verdict(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	const uint64_t *parts = verdict->accounting.parts;
-	struct hc_unit total = hc_unit_bytes(verdict->accounting.total);
-	struct hc_output *out = analysis->out;
+	const char *no_heap = hc_session_no_heap(analysis->session);
 
-	fputc('\n', out->file);
+	fputc('\n', analysis->out->file);
+	if (no_heap)
+		hc_text_paragraph(analysis->out, "", 0, true, "No heap to read: %s.", no_heap);
 	switch (verdict->kind) {
-	case HC_VERDICT_LEAK:
-		hc_text_paragraph(
-			out, "", 0, true,
-			"Leak. %s of %s anonymous memory is in chunks that nothing points "
-			"to any more.",
-			hc_unit_bytes(verdict->lost_bytes).text, total.text);
+	case HC_VERDICT_MIXED:
+		write_mixed(analysis);
 		break;
-	case HC_VERDICT_GROWTH:
-		hc_text_paragraph(
-			out, "", 0, true,
-			"Growth. %s of %s anonymous memory is in chunks that the program "
-			"still points to; the largest kinds are below.",
-			hc_unit_bytes(verdict->reachable_bytes + verdict->possible_bytes).text,
-			total.text);
-		break;
-	case HC_VERDICT_RETENTION:
-		hc_text_paragraph(
-			out, "", 0, true,
-			"Retention. %s of %s anonymous memory was freed by the program and "
-			"is kept by malloc; nothing much is lost.",
-			hc_unit_bytes(verdict->free_bytes).text, total.text);
-		break;
-	case HC_VERDICT_OUTSIDE:
-		hc_text_paragraph(
-			out, "", 0, true,
-			"Outside of malloc. Most of %s anonymous memory is not in malloc's chunks: "
-			"stacks %s, other mappings %s.",
-			total.text, hc_unit_bytes(parts[HC_PART_STACK]).text,
-			hc_unit_bytes(parts[HC_PART_OTHER]).text);
+	case HC_VERDICT_UNKNOWN:
+		write_unknown(analysis);
 		break;
 	case HC_VERDICT_NOTHING:
-		hc_text_paragraph(out, "", 0, true,
-				  "Nothing stands out. No single cause holds much of %s anonymous "
-				  "memory.",
-				  total.text);
+		hc_text_paragraph(analysis->out, "", 0, true,
+				  "Nothing stands out in %s touched memory.",
+				  hc_unit_bytes(verdict->ruler.total).text);
 		break;
-	case HC_VERDICT_NO_HEAP:
-		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.",
-				  hc_session_no_heap(analysis->session)
-					  ? hc_session_no_heap(analysis->session)
-					  : "none was found");
-		break;
+	default:
+		write_cause(analysis);
 	}
-	if (verdict->kind != HC_VERDICT_OUTSIDE && verdict->kind != HC_VERDICT_NO_HEAP &&
-	    parts[HC_PART_STACK] > verdict->accounting.total / 2)
-		hc_text_paragraph(out, "", 0, false,
-				  "%s of it is set aside for stacks, of which %s is in use.",
-				  hc_unit_bytes(parts[HC_PART_STACK]).text,
-				  hc_unit_bytes(verdict->accounting.stack_live).text);
 }
 /**@}*/
 
@@ -172,7 +219,7 @@ static void add_line(struct hc_analysis *analysis, struct hc_table *table, const
 	hc_table_add_row(table);
 	hc_table_text(table, PART, part);
 	hc_table_number(table, BYTES, bytes);
-	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.accounting.total));
+	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.ruler.total));
 	hc_table_text(table, REMARK, remark ? remark : "");
 }
 
@@ -183,9 +230,10 @@ static void add_line(struct hc_analysis *analysis, struct hc_table *table, const
 static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	const uint64_t *parts = verdict->accounting.parts;
+	const uint64_t *parts = verdict->ruler.parts, *reach = verdict->ruler.reach;
 	uint64_t in_use = parts[HC_PART_IN_USE] + parts[HC_PART_MMAPPED];
-	uint64_t others = verdict->possible_bytes + verdict->lost_bytes;
+	uint64_t lost_bytes = hc_verdict_lost_touched(verdict);
+	uint64_t others = reach[HC_POSSIBLE] + lost_bytes;
 	hc_cleanup_free char *lost = NULL, *reachable = NULL, *possible = NULL;
 
 	if (asprintf(&reachable, "%s chunk%s", hc_unit_count(verdict->reachable_chunks).text,
@@ -196,15 +244,16 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 		     hc_plural(verdict->possible_chunks)) < 0)
 		possible = NULL;
 	/* Short: with millions of both it must fit beside the numbers. */
-	if (asprintf(&lost, "%s root object%s, %s below",
+	if (asprintf(&lost, "%s%s root object%s, %s below",
+		     hc_verdict_upper_bound(verdict) ? "at most " : "",
 		     hc_unit_count(verdict->leaks.definite.chunks).text,
 		     hc_plural(verdict->leaks.definite.chunks),
 		     hc_unit_count(verdict->leaks.indirect.chunks).text) < 0)
 		lost = NULL;
 	add_line(analysis, table, "in use, reachable", in_use > others ? in_use - others : 0,
 		 reachable);
-	add_line(analysis, table, "in use, possibly lost", verdict->possible_bytes, possible);
-	add_line(analysis, table, "in use, unreachable", verdict->lost_bytes, lost);
+	add_line(analysis, table, "in use, possibly held", reach[HC_POSSIBLE], possible);
+	add_line(analysis, table, "in use, lost", lost_bytes, lost);
 }
 
 /** The allocator that the words are of: the first one at work, or that could have been. */
@@ -216,41 +265,66 @@ static const struct hc_allocator *main_allocator(const struct hc_analysis *analy
 	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
 }
 
+/** "64.0 MiB with what was never touched", where there is such memory; NULL: there is none. */
+static char *describe_mapped(uint64_t mapped, uint64_t touched, const char *format)
+{
+	char *ret;
+
+	return mapped <= touched || asprintf(&ret, format, hc_unit_bytes(mapped).text) < 0 ? NULL
+											   : ret;
+}
+
+static char *describe_stacks(const struct hc_analysis *analysis)
+{
+	size_t threads = analysis->session->target->process->threads.num;
+	char *ret;
+
+	return asprintf(&ret, "%zu thread%s, %s of addresses", threads, hc_plural(threads),
+			hc_unit_bytes(analysis->verdict.accounting.parts[HC_PART_STACK]).text) < 0
+		       ? NULL
+		       : ret;
+}
+
+static char *describe_free(const struct hc_analysis *analysis)
+{
+	const char *give_back = main_allocator(analysis)->advice.give_back;
+	char *ret;
+
+	return !analysis->verdict.trimmable || !give_back ||
+			       asprintf(&ret, "%s could return %s of it", give_back,
+					hc_unit_bytes(analysis->verdict.trimmable).text) < 0
+		       ? NULL
+		       : ret;
+}
+
 static struct hc_error *write_accounting(struct hc_analysis *analysis)
 {
 	const struct hc_accounting *accounting = &analysis->verdict.accounting;
-	const uint64_t *parts = accounting->parts;
-	const struct hc_allocator *allocator = main_allocator(analysis);
-	const struct hc_advice *advice = &allocator->advice;
-	hc_cleanup_free char *trim = NULL, *stacks = NULL;
+	const struct hc_ruler *ruler = &analysis->verdict.ruler;
+	const uint64_t *parts = ruler->parts;
+	hc_cleanup_free char *trim = describe_free(analysis), *stacks = describe_stacks(analysis);
+	hc_cleanup_free char *other = describe_mapped(accounting->parts[HC_PART_OTHER],
+						      parts[HC_PART_OTHER], "%s mapped");
+	hc_cleanup_free char *total =
+		describe_mapped(accounting->total, ruler->total,
+				ruler->resident ? "resident; %s mapped" : "touched; %s mapped");
 	hc_cleanup_table struct hc_table table;
-	uint64_t free_bytes = 0;
 
 	hc_table_init(&table, columns, NUM_COLUMNS);
-	for (enum hc_part part = HC_PART_CACHED; part <= HC_PART_TOP; part++)
-		free_bytes += parts[part];
-	if (analysis->verdict.trimmable && advice->give_back &&
-	    asprintf(&trim, "%s could return %s of it", advice->give_back,
-		     hc_unit_bytes(analysis->verdict.trimmable).text) < 0)
-		trim = NULL;
-	if (asprintf(&stacks, "%zu thread%s, %s in use",
-		     analysis->session->target->process->threads.num,
-		     hc_plural(analysis->session->target->process->threads.num),
-		     hc_unit_bytes(accounting->stack_live).text) < 0)
-		stacks = NULL;
 	if (analysis->session->target->heap)
 		add_in_use(analysis, &table);
-	add_line(analysis, &table, "free", free_bytes, trim);
-	add_line(analysis, &table, allocator->own, parts[HC_PART_OVERHEAD], NULL);
+	add_line(analysis, &table, "free",
+		 parts[HC_PART_CACHED] + parts[HC_PART_FREE] + parts[HC_PART_TOP], trim);
+	add_line(analysis, &table, main_allocator(analysis)->own, parts[HC_PART_OVERHEAD], NULL);
 	add_line(analysis, &table, "heap, given back", parts[HC_PART_GIVEN_BACK],
-		 "trimmed: addresses without memory");
+		 "trimmed, and touched again");
 	add_line(analysis, &table, "heap, not readable", parts[HC_PART_UNWALKED],
 		 "damaged, missing, or not malloc's");
 	add_line(analysis, &table, "stacks", parts[HC_PART_STACK], stacks);
 	add_line(analysis, &table, "thread-local storage", parts[HC_PART_TLS], NULL);
 	add_line(analysis, &table, "program's variables", parts[HC_PART_MODULE], NULL);
-	add_line(analysis, &table, "other", parts[HC_PART_OTHER], NULL);
-	add_line(analysis, &table, "total", accounting->total, NULL);
+	add_line(analysis, &table, "other", parts[HC_PART_OTHER], other);
+	add_line(analysis, &table, "total", ruler->total, total);
 	fputc('\n', analysis->out->file);
 	return hc_table_write_text(&table, analysis->out, 2);
 }
@@ -267,26 +341,13 @@ static void write_command(struct hc_analysis *analysis, const char *verb, const 
 
 static void next_leak(struct hc_analysis *analysis)
 {
-	const struct hc_verdict *verdict = &analysis->verdict;
-	size_t large = 0;
-
-	while (large < verdict->num_suspects &&
-	       verdict->suspects[large].share >= HC_ANALYSIS_SMALL_SHARE)
-		large++;
-	if (large == 1 && verdict->suspects[0].group) {
-		hc_text_paragraph(analysis->out, "Next: ", 6, false,
-				  "find out who should free group %zu; nothing else is larger than "
-				  "1 %%.",
-				  verdict->suspects[0].group_number);
-		return;
-	}
 	hc_text_paragraph(
 		analysis->out, "Next: ", 6, false,
 		"find out who should free the lost objects, the largest first. All groups:");
 	write_command(analysis, "leaks", "");
 }
 
-static void next_growth(struct hc_analysis *analysis)
+static void next_held(struct hc_analysis *analysis)
 {
 	hc_text_paragraph(analysis->out, "Next: ", 6, false,
 			  "see what the largest chunks hold, and who keeps them:");
@@ -318,40 +379,52 @@ static void next_retention(struct hc_analysis *analysis)
 	write_command(analysis, "arenas", "");
 }
 
+static void next_outside(struct hc_analysis *analysis)
+{
+	hc_text_paragraph(analysis->out, "Next: ", 6, false,
+			  "see what every mapping is for, the largest first:");
+	write_command(analysis, "maps", "");
+}
+
+static void next_stacks(struct hc_analysis *analysis)
+{
+	next_outside(analysis);
+	hc_text_paragraph(analysis->out, "      ", 6, false,
+			  "The size of a stack comes from ulimit -s or pthread_attr_setstacksize(3);"
+			  " what was never touched of it costs no memory.");
+}
+
+static void next_nothing(struct hc_analysis *analysis)
+{
+	hc_text_paragraph(analysis->out, "Next: ", 6, false,
+			  "see which sizes of chunks there are, and what is in them:");
+	write_command(analysis, "histogram", "");
+	write_command(analysis, "classify", "");
+}
+
+/** What is lost can be mended; else the largest cause. */
 static void write_next(struct hc_analysis *analysis)
 {
-	const uint64_t *parts = analysis->verdict.accounting.parts;
+	static void (*const nexts[HC_NUM_CAUSES])(struct hc_analysis *) = {
+		[HC_CAUSE_LOST] = next_leak,       [HC_CAUSE_HELD] = next_held,
+		[HC_CAUSE_FREED] = next_retention, [HC_CAUSE_STACKS] = next_stacks,
+		[HC_CAUSE_OUTSIDE] = next_outside,
+	};
+	const struct hc_verdict *verdict = &analysis->verdict;
 
 	fputc('\n', analysis->out->file);
-	switch (analysis->verdict.kind) {
-	case HC_VERDICT_LEAK:
+	if (verdict->kind == HC_VERDICT_UNKNOWN)
+		hc_text_paragraph(analysis->out, "Next: ", 6, false,
+				  "take a whole core: nothing of it may be cut off or filtered out "
+				  "(ulimit -c, coredump_filter, disk space).");
+	else if (!verdict->heap)
+		next_outside(analysis);
+	else if (verdict->kind == HC_VERDICT_NOTHING)
+		next_nothing(analysis);
+	else if (verdict->causes[HC_CAUSE_LOST].stands_out)
 		next_leak(analysis);
-		break;
-	case HC_VERDICT_GROWTH:
-		next_growth(analysis);
-		break;
-	case HC_VERDICT_RETENTION:
-		next_retention(analysis);
-		break;
-	case HC_VERDICT_OUTSIDE:
-	case HC_VERDICT_NO_HEAP:
-		hc_text_paragraph(analysis->out, "Next: ", 6, false,
-				  "see what every mapping is for, the largest first:");
-		write_command(analysis, "maps", "");
-		if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
-			hc_text_paragraph(
-				analysis->out, "      ", 6, false,
-				"The size of a stack comes from ulimit -s or "
-				"pthread_attr_setstacksize(3); what was never touched of it "
-				"costs no memory.");
-		break;
-	case HC_VERDICT_NOTHING:
-		hc_text_paragraph(analysis->out, "Next: ", 6, false,
-				  "see which sizes of chunks there are, and what is in them:");
-		write_command(analysis, "histogram", "");
-		write_command(analysis, "classify", "");
-		break;
-	}
+	else
+		nexts[verdict->order[0]](analysis);
 }
 /**@}*/
 
@@ -364,12 +437,9 @@ struct hc_error *hc_analysis_write_text(struct hc_analysis *analysis)
 	struct hc_error *err = write_accounting(analysis);
 	if (err)
 		return err;
-	for (size_t i = 0; i < analysis->verdict.num_suspects; i++) {
-		const struct hc_suspect *suspect = &analysis->verdict.suspects[i];
-		/* Every loss is worth a line; what is referenced and small is not. */
-		if (suspect->group || suspect->share >= HC_ANALYSIS_SMALL_SHARE)
-			hc_analysis_write_suspect(analysis, i);
-	}
+	for (size_t i = 0; i < analysis->verdict.findings.num; i++)
+		hc_analysis_write_finding(analysis, i);
+	hc_analysis_write_rest(analysis);
 	write_next(analysis);
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /**
  * @file
- * heapcore common: what the chunks of a selection, or of each suspect, have in common.
+ * heapcore common: what the chunks of a selection, or of each finding, have in common.
  */
 #include "cmd/verbs/common.h"
 
@@ -491,37 +491,36 @@ static struct hc_error *write_profile(struct hc_session *session,
 
 /** Which chunks, and what they have in common. Borrowed. */
 struct set {
-	const struct hc_suspect *suspect; /**< NULL: the selection */
+	const struct hc_finding *finding; /**< NULL: the selection */
 	const struct hc_common *common;
 };
 
 /** "chunks of the selection", "HTTP request chunks of lost group 1". To be freed by the caller. */
 static char *set_title(const struct hc_session *session, const struct set *one)
 {
-	const struct hc_suspect *suspect = one->suspect;
-	const char *class = suspect ? hc_class_title(session, suspect->class) : NULL;
+	const struct hc_finding *finding = one->finding;
+	const char *class = finding ? hc_class_title(session, finding->class) : NULL;
 	const char *plural = hc_plural(one->common->all.chunks);
 	char *ret;
 	int size;
 
-	if (!suspect)
+	if (!finding)
 		size = asprintf(&ret, "chunk%s of the selection", plural);
-	else if (suspect->group)
+	else if (finding->group)
 		size = asprintf(&ret, "chunk%s (%s) of lost group %zu, %s-byte objects", plural,
-				class ? class : "content hidden", suspect->group_number,
-				hc_unit_count(suspect->size).text);
-	else if (suspect->max_size > suspect->size)
+				class ? class : "content hidden", finding->group_number,
+				hc_unit_count(finding->size).text);
+	else if (finding->max_size > finding->size)
 		size = asprintf(&ret,
-				"chunk%s (mostly %s) of %s to %s bytes, in use and still "
-				"referenced",
+				"chunk%s (mostly %s) of %s to %s bytes, held",
 				plural, class ? class : "content hidden",
-				hc_unit_count(suspect->size).text,
-				hc_unit_count(suspect->max_size).text);
+				hc_unit_count(finding->size).text,
+				hc_unit_count(finding->max_size).text);
 	else
 		size = asprintf(&ret,
-				"chunk%s (mostly %s) of %s bytes, in use and still referenced",
+				"chunk%s (mostly %s) of %s bytes, held",
 				plural, class ? class : "content hidden",
-				hc_unit_count(suspect->size).text);
+				hc_unit_count(finding->size).text);
 	return size < 0 ? NULL : ret;
 }
 
@@ -555,19 +554,19 @@ static struct hc_error *write_set(struct hc_session *session, const struct set *
 
 static json_t *set_json(const struct hc_session *session, const struct set *one)
 {
-	const struct hc_suspect *suspect = one->suspect;
+	const struct hc_finding *finding = one->finding;
 	hc_cleanup_free char *title = set_title(session, one);
 	json_t *ret = hc_common_json(session, one->common, true);
-	bool group = suspect && suspect->group;
+	bool group = finding && finding->group;
 
 	json_object_set_new(ret, "title", hc_json_text(title));
 	json_object_set_new(ret, "group",
-			    group ? hc_json_number(suspect->group_number) : json_null());
-	json_object_set_new(ret, "size", suspect ? hc_json_number(suspect->size) : json_null());
+			    group ? hc_json_number(finding->group_number) : json_null());
+	json_object_set_new(ret, "size", finding ? hc_json_number(finding->size) : json_null());
 	json_object_set_new(ret, "max_size",
-			    suspect ? hc_json_number(suspect->max_size) : json_null());
+			    finding ? hc_json_number(finding->max_size) : json_null());
 	json_object_set_new(ret, "class",
-			    hc_json_text(suspect ? hc_class_name(session, suspect->class) : NULL));
+			    hc_json_text(finding ? hc_class_name(session, finding->class) : NULL));
 	return ret;
 }
 
@@ -619,10 +618,11 @@ static struct hc_error *run_selection(struct hc_session *session)
 	return err ? err : write_sets(session, &one, 1);
 }
 
-static struct hc_error *run_suspects(struct hc_session *session)
+static struct hc_error *run_findings(struct hc_session *session)
 {
 	hc_cleanup(hc_verdict_deinit) struct hc_verdict verdict = {0};
-	struct set sets[HC_MAX_SUSPECTS];
+	struct set sets[HC_MAX_FINDINGS];
+	size_t num = 0;
 
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
@@ -634,24 +634,27 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	err = hc_verdict_run(session->target, &verdict);
 	if (err)
 		return err;
-	for (size_t i = 0; i < verdict.num_suspects; i++)
-		sets[i] = (struct set){.suspect = &verdict.suspects[i],
-				       .common = &verdict.suspects[i].common};
-	return write_sets(session, sets, verdict.num_suspects);
+	for (size_t i = 0; i < verdict.findings.num; i++) {
+		const struct hc_finding *finding = &verdict.findings.items[i];
+
+		if (finding->group || finding->growth)
+			sets[num++] = (struct set){finding, &finding->common};
+	}
+	return write_sets(session, sets, num);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
-	return session->options->selection_given ? run_selection(session) : run_suspects(session);
+	return session->options->selection_given ? run_selection(session) : run_findings(session);
 }
 
 const struct hc_verb hc_verb_common = {
 	.name = "common",
 	.arguments = "CORE",
-	.summary = "what the chunks of each suspect share: texts, lines, bytes",
+	.summary = "what the chunks of each finding share: texts, lines, bytes",
 	.description = "Finds, without a pattern, the key=value pairs and words that most chunks "
 		       "share, the template of their lines, and what each byte position holds: of "
-		       "each suspect of analyze, or of the chunks that are chosen.",
+		       "each finding of analyze, or of the chunks that are chosen.",
 	.examples = "  heapcore common core.1234\n"
 		    "  heapcore common core.1234 --leaked --class http-request\n"
 		    "  heapcore common core.1234 --request 20\n",
