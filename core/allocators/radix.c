@@ -1,0 +1,173 @@
+/**
+ * @file
+ * Radix trees from pages to what describes them, whose root is an array in some module's bss.
+ *
+ * The root's place is not known, but its entries are: entry i leads to a leaf only where the process
+ * has memory at i << root_shift. So each pointer in bss, and each such i, is a guess where the
+ * root starts; a guess holds when every entry is 0 or a leaf, and leaves fit their pages.
+ */
+#include <stdlib.h>
+
+#include "core/allocators/evidence.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+
+/** Guesses that are tried in one process. */
+#define MAX_GUESSES 20000
+/** Different top bits of addresses that the process has. */
+#define MAX_SLOTS 256
+/** Words of leaves that must fit, and that are looked at in one leaf. */
+#define MIN_FIT 3
+#define MAX_LOOKED 4096
+
+struct slots {
+	uint64_t items[MAX_SLOTS];
+	size_t num;
+};
+
+static void collect_slots(const struct hc_process *process, unsigned shift, struct slots *slots)
+{
+	slots->num = 0;
+	for (size_t i = 0; i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		if (!hc_evidence_may_hold(mapping))
+			continue;
+		for (uint64_t slot = mapping->start >> shift;
+		     slot <= (mapping->end - 1) >> shift && slots->num < MAX_SLOTS; slot++)
+			if (!slots->num || slots->items[slots->num - 1] != slot)
+				slots->items[slots->num++] = slot;
+	}
+}
+
+/** How many words of the leaf of @p slot fit; UINT64_MAX when one does not. */
+static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix *radix,
+			 uint64_t leaf, uint64_t slot)
+{
+	uint64_t fit = 0, looked = 0, low = slot << radix->root_shift;
+	uint64_t high = low + (UINT64_C(1) << radix->root_shift);
+
+	for (size_t i = 0; i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		if (mapping->end <= low || mapping->start >= high || !hc_evidence_may_hold(mapping))
+			continue;
+		uint64_t page = mapping->start > low ? mapping->start : low;
+		page = page >> radix->leaf_shift << radix->leaf_shift;
+		for (; page < mapping->end && page < high && looked < MAX_LOOKED;
+		     page += UINT64_C(1) << radix->leaf_shift) {
+			uint64_t index = page >> radix->leaf_shift &
+					 ((UINT64_C(1) << radix->leaf_bits) - 1);
+			uint64_t word;
+			if (!hc_memory_word(&process->memory, leaf + 8 * index, &word))
+				return UINT64_MAX;
+			if (!word)
+				continue;
+			looked++;
+			if (radix->fits(&process->memory, word, page))
+				fit++;
+			else if (looked > 8 * (fit + 1))
+				return UINT64_MAX;
+		}
+	}
+	return fit;
+}
+
+/** Whether all of an array in bss is 0 or a leaf, and leaves fit. */
+static bool is_root(const struct hc_process *process, const struct hc_radix *radix, uint64_t root)
+{
+	uint64_t size = UINT64_C(8) << radix->root_bits, fit = 0;
+	uint64_t leaf_size = UINT64_C(8) << radix->leaf_bits;
+	struct hc_bytes bytes = hc_memory_view(&process->memory, root, size);
+
+	if (bytes.size < size)
+		return false;
+	for (uint64_t i = 0; i < size / 8; i++) {
+		uint64_t leaf = hc_load64(bytes.data + 8 * i);
+		if (!leaf)
+			continue;
+		if (leaf & 7 || !hc_memory_find(&process->memory, leaf) ||
+		    !hc_memory_find(&process->memory, leaf + leaf_size - 8))
+			return false;
+		uint64_t num = fit_leaf(process, radix, leaf, i);
+		if (num == UINT64_MAX)
+			return false;
+		fit += num;
+	}
+	return fit >= MIN_FIT;
+}
+
+static uint64_t find_in(const struct hc_process *process, const struct hc_radix *radix,
+			const struct slots *slots, uint64_t low, uint64_t high, unsigned *guesses)
+{
+	uint64_t size = UINT64_C(8) << radix->root_bits, pos = (low + 7) & ~UINT64_C(7), start, end;
+
+	if (high - low < size)
+		return 0;
+	while (hc_memory_next_piece(&process->memory, &pos, high, UINT64_MAX, &start, &end)) {
+		struct hc_bytes bytes = hc_memory_view(&process->memory, start, end - start);
+		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
+			uint64_t word = hc_load64(bytes.data + at), address = start + at;
+			if (word < 4096 || word & 63 || !hc_memory_find(&process->memory, word))
+				continue;
+			for (size_t i = 0; i < slots->num; i++) {
+				uint64_t root = address - 8 * slots->items[i];
+				if (root < low || root > high - size ||
+				    slots->items[i] >> radix->root_bits)
+					continue;
+				if (++*guesses > MAX_GUESSES)
+					return 0;
+				if (is_root(process, radix, root))
+					return root;
+			}
+		}
+	}
+	return 0;
+}
+
+uint64_t hc_radix_find(const struct hc_process *process, const struct hc_radix *radix)
+{
+	unsigned guesses = 0;
+	struct slots slots;
+	uint64_t root = 0;
+
+	collect_slots(process, radix->root_shift, &slots);
+	for (size_t i = 0; i < process->modules.num && !root; i++) {
+		const struct hc_module *module = &process->modules.items[i];
+		if (module->data_end > module->data_start)
+			root = find_in(process, radix, &slots, module->data_start, module->data_end,
+				       &guesses);
+	}
+	return root;
+}
+
+static struct hc_error *each_of_leaf(const struct hc_process *process, const struct hc_radix *radix,
+				     uint64_t leaf, uint64_t base, hc_radix_fn fn, void *ctx)
+{
+	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << radix->leaf_bits), start, end;
+
+	while (hc_memory_next_piece(&process->memory, &pos, stop, UINT64_MAX, &start, &end)) {
+		struct hc_bytes bytes = hc_memory_view(&process->memory, start, end - start);
+		for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
+			uint64_t word = hc_load64(bytes.data + at);
+			if (!word)
+				continue;
+			uint64_t index = (start + at - leaf) / 8;
+			struct hc_error *err =
+				fn(ctx, base + (index << radix->leaf_shift), word);
+			if (err)
+				return err;
+		}
+	}
+	return NULL;
+}
+
+struct hc_error *hc_radix_each(const struct hc_process *process, const struct hc_radix *radix,
+			       uint64_t root, hc_radix_fn fn, void *ctx)
+{
+	struct hc_error *err = NULL;
+	uint64_t leaf;
+
+	for (uint64_t i = 0; !err && i >> radix->root_bits == 0; i++)
+		if (hc_memory_word(&process->memory, root + 8 * i, &leaf) && leaf)
+			err = each_of_leaf(process, radix, leaf, i << radix->root_shift, fn, ctx);
+	return err;
+}
