@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/advice.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -121,7 +122,7 @@ static void print_help(void)
 /** Print an error and give it up. */
 static int report(const char *path, struct hc_error *err)
 {
-	hc_print_message(path, err->message);
+	hc_print_error(path, err);
 	hc_error_destroy(err);
 	return EXIT_TROUBLE;
 }
@@ -157,8 +158,7 @@ static int run(struct hc_options *options)
 	hc_session_phase(&session, NULL);
 	hc_progress_destroy(hc_steal(session.progress));
 	if (err)
-		/* Where an argument is at fault, the core is not. */
-		return report(err->code == HC_ERROR_ARGUMENT ? NULL : options->core, err);
+		return report(options->core, err);
 	err = hc_output_finish(&session.out);
 	if (err)
 		return report(NULL, err);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cmd/session.h"
+#include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -20,18 +21,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-void hc_print_message(const char *path, const char *message)
-{
-	fputs("heapcore: ", stderr);
-	if (path) {
-		hc_escape_print(stderr, path, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
-		fputs(": ", stderr);
-	}
-	/* Messages quote paths and text from the core. */
-	hc_escape_print(stderr, message, HC_ESCAPE_UTF8 | HC_ESCAPE_PLAIN);
-	fputc('\n', stderr);
 }
 
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options)
@@ -106,8 +95,7 @@ static struct hc_error *open_heap(struct hc_session *session, enum hc_need need)
 	struct hc_error *err = hc_heap_open(session->process, &session->heap);
 	if (!err || err->code != HC_ERROR_NO_ALLOCATOR || need != HC_NEED_HEAP_IF_ANY)
 		return err;
-	/* Only what is wrong: what to do instead, which follows, is being done. */
-	session->no_heap = strndup(err->message, strcspn(err->message, ";"));
+	session->no_heap = strdup(err->message);
 	hc_error_destroy(err);
 	return session->no_heap ? NULL : &hc_enomem;
 }

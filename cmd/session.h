@@ -103,7 +103,4 @@ static inline void hc_selection_scratch_destroyp(struct hc_selection_scratch **s
 	hc_selection_scratch_destroy(*scratch);
 }
 
-/** Print "heapcore: CORE: message" on stderr; @p path may be NULL. */
-void hc_print_message(const char *path, const char *message);
-
 #endif

@@ -54,10 +54,12 @@ static struct hc_error *translate_hex(const char *text, FILE *out)
 		else if (low >= 0)
 			put_byte(out, high << 4 | low);
 		else
-			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--hex: '%.100s' is no bytes; it takes pairs of "
-					       "hexadecimal digits, or ?? for any byte",
-					       text);
+			return hc_error_about(
+				hc_error_create(HC_ERROR_ARGUMENT,
+						"'%.100s' is no bytes; it takes pairs of "
+						"hexadecimal digits, or ?? for any byte",
+						text),
+				HC_ABOUT_HEX);
 		pos += 2;
 	}
 	return NULL;
@@ -113,7 +115,9 @@ static struct hc_error *put_character(FILE *out, const char *text, const char **
 	size_t size = decode_utf8(text, &value);
 
 	if (!size)
-		return hc_error_create(HC_ERROR_ARGUMENT, "--wide: the pattern is not UTF-8");
+		return hc_error_about(
+			hc_error_create(HC_ERROR_ARGUMENT, "the pattern is not UTF-8"),
+			HC_ABOUT_WIDE);
 	if (value >= 0x10000) {
 		second = 0xdc00 | (value & 0x3ff);
 		value = 0xd800 | (value - 0x10000) >> 10;
@@ -151,8 +155,9 @@ static struct hc_error *put_plain(FILE *out, const char *text)
 
 static struct hc_error *not_wide(const char *what, size_t size)
 {
-	return hc_error_create(HC_ERROR_ARGUMENT, "--wide: can't say '%.*s' in UTF-16",
-			       (int)(size < 40 ? size : 40), what);
+	return hc_error_about(hc_error_create(HC_ERROR_ARGUMENT, "can't say '%.*s' in UTF-16",
+					      (int)(size < 40 ? size : 40), what),
+			      HC_ABOUT_WIDE);
 }
 
 /** Past a character class; NULL: it has no end, or is no plain one. */

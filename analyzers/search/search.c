@@ -688,8 +688,9 @@ static struct hc_error *find_attribute(struct search *search)
 		}
 	}
 	return found ? NULL
-		     : hc_error_create(HC_ERROR_ARGUMENT,
-				       "--attribute: no class has an attribute '%.100s'", name);
+		     : hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+						      "no class has an attribute '%.100s'", name),
+				      HC_ABOUT_ATTRIBUTE);
 }
 
 static struct hc_error *search_init(struct search *search)

@@ -38,7 +38,9 @@ static struct hc_error *unknown_class(const struct hc_signatures *signatures, co
 			hc_signatures_class(signatures, i % num)->name);
 	if (fclose(out))
 		return &hc_enomem;
-	return hc_error_create(HC_ERROR_ARGUMENT, "--class: '%.100s' is none of: %s", text, all);
+	return hc_error_about(
+		hc_error_create(HC_ERROR_ARGUMENT, "'%.100s' is none of: %s", text, all),
+		HC_ABOUT_CLASS);
 }
 
 struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
@@ -92,10 +94,12 @@ struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, stru
 		if (err)
 			return err;
 		if (!found) {
-			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--type: '%.100s' is the name of no type that this "
-					       "process has; see heapcore types",
-					       selection->type_names[i]);
+			return hc_error_about(
+				hc_error_create(
+					HC_ERROR_ARGUMENT,
+					"'%.100s' is the name of no type that this process has",
+					selection->type_names[i]),
+				HC_ABOUT_TYPE);
 		}
 	}
 	free(selection->type_set);
@@ -137,8 +141,9 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 		return &hc_enomem;
 	if (selection->num_classes) {
 		if (!selection->classifier) {
-			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--class: the selection was not prepared");
+			return hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+							      "the selection was not prepared"),
+					      HC_ABOUT_CLASS);
 		}
 		struct hc_error *err =
 			hc_classifier_scratch_create(selection->classifier, &scratch->classifier);

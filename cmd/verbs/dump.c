@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/hex.h"
 #include "cmd/render/text.h"

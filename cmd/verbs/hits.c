@@ -2,6 +2,7 @@
  * @file
  * Running a search and writing its matches one by one.
  */
+#include "cmd/advice.h"
 #include "cmd/verbs/hits.h"
 
 #include <inttypes.h>

@@ -78,6 +78,13 @@ struct hc_error *hc_error_os(int errnum, const char *format, ...)
 			       strerror_r(errnum, reason, sizeof(reason)));
 }
 
+struct hc_error *hc_error_about(struct hc_error *err, enum hc_about about)
+{
+	if (err != &hc_enomem)
+		err->about = about;
+	return err;
+}
+
 void hc_error_destroy(struct hc_error *err)
 {
 	if (!err || err == &hc_enomem)

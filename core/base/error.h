@@ -27,8 +27,28 @@ enum hc_error_code {
 	HC_ERROR_LIMIT,        /**< a stated bound was reached (PCRE2 match limit…) */
 };
 
+/**
+ * Which of the caller's words an error is about. Below cmd nobody knows how an option is spelled;
+ * cmd adds that, and what to do (cmd/advice.h).
+ */
+enum hc_about {
+	HC_ABOUT_NOTHING,
+	HC_ABOUT_EXECUTABLE, /**< the executable that was named */
+	HC_ABOUT_SMAPS,      /**< the snapshot beside the core */
+	HC_ABOUT_SNAPSHOT,   /**< a snapshot where a core is wanted */
+	HC_ABOUT_ROOM,       /**< the folder for temporary files */
+	HC_ABOUT_ALLOCATOR,  /**< no heap: what works without one */
+	HC_ABOUT_CLASS,      /**< name of a content class */
+	HC_ABOUT_TYPE,       /**< name of a type */
+	HC_ABOUT_ATTRIBUTE,  /**< name of an attribute */
+	HC_ABOUT_HEX,        /**< a pattern in hexadecimal */
+	HC_ABOUT_WIDE,       /**< a pattern for UTF-16 */
+	HC_NUM_ABOUTS
+};
+
 struct hc_error {
 	enum hc_error_code code;
+	enum hc_about about;
 	bool has_address; /**< @ref address is meaningful */
 	uint64_t address; /**< where in the process, when the fault has a place */
 	char *message;    /**< one line, no newline, no "heapcore:" prefix */
@@ -47,6 +67,11 @@ struct hc_error *hc_error_at(enum hc_error_code code, uint64_t address, const ch
 /** "FORMAT: strerror(errnum)" with @ref HC_ERROR_OS. */
 struct hc_error *hc_error_os(int errnum, const char *format, ...)
 	__attribute__((returns_nonnull, format(printf, 2, 3)));
+
+/** Say what an error is about. @return @p err, which may be @ref hc_enomem, and then says nothing
+ */
+struct hc_error *hc_error_about(struct hc_error *err, enum hc_about about)
+	__attribute__((returns_nonnull, nonnull));
 
 /** Destroy; NULL is fine. */
 void hc_error_destroy(struct hc_error *err);

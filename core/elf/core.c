@@ -79,8 +79,9 @@ static struct phdr phdr_get(const struct phdr_table *table, size_t index)
 static struct hc_error *refuse_foreign(struct hc_bytes file)
 {
 	if (hc_snapshot_recognise(file)) {
-		return hc_error_create(HC_ERROR_FORMAT, "is a saved maps or smaps file, not a "
-							"core; only 'heapcore maps' reads those");
+		return hc_error_about(hc_error_create(HC_ERROR_FORMAT,
+						      "is a saved maps or smaps file, not a core"),
+				      HC_ABOUT_SNAPSHOT);
 	}
 	return hc_error_create(HC_ERROR_FORMAT,
 			       "is not an ELF file; give a core, as gcore or the kernel writes it");
@@ -546,7 +547,8 @@ static struct hc_error *of_content(struct hc_error *err)
 {
 	if (!err || err->code != HC_ERROR_FORMAT)
 		return err;
-	struct hc_error *named = hc_error_create(err->code, "its content %s", err->message);
+	struct hc_error *named = hc_error_about(
+		hc_error_create(err->code, "its content %s", err->message), err->about);
 	hc_error_destroy(err);
 	return named;
 }

@@ -128,13 +128,15 @@ static struct hc_error *refuse_for_room(const struct unpacking *u, uint64_t room
 	uint64_t needed = room_needed(u);
 	struct hc_amount most = hc_amount(u->promised);
 
-	return hc_error_create(
-		HC_ERROR_OS,
-		"is compressed (%s); unpacking it takes at least %s%s%s, but %s has room "
-		"for %s only; name another folder with --tmpdir",
-		u->compression->name, hc_amount(needed).text,
-		u->promised > needed ? ", at most " : "", u->promised > needed ? most.text : "",
-		u->tmpdir, hc_amount(room).text);
+	return hc_error_about(
+		hc_error_create(
+			HC_ERROR_OS,
+			"is compressed (%s); unpacking it takes at least %s%s%s, but %s has room "
+			"for %s only",
+			u->compression->name, hc_amount(needed).text,
+			u->promised > needed ? ", at most " : "",
+			u->promised > needed ? most.text : "", u->tmpdir, hc_amount(room).text),
+		HC_ABOUT_ROOM);
 }
 
 /** Whether the file system can take @p more bytes and still has something left for others. */
@@ -170,10 +172,12 @@ static struct hc_error *create_file(const char *dir, int *ret)
 		}
 		fd = mkostemp(path, O_CLOEXEC);
 		if (fd < 0) {
-			return hc_error_os(errno,
-					   "is compressed, and no file can be made in %s to "
-					   "unpack it; name another folder with --tmpdir",
-					   dir);
+			return hc_error_about(
+				hc_error_os(errno,
+					    "is compressed, and no file can be made in %s to "
+					    "unpack it",
+					    dir),
+				HC_ABOUT_ROOM);
 		}
 		unlink(path);
 	}

@@ -87,7 +87,7 @@ bool hc_image_read(struct hc_bytes bytes, const struct hc_machine *machine, stru
 }
 
 /** The NT_GNU_BUILD_ID of a note area; empty when there is none. */
-static struct hc_bytes notes_build_id(struct hc_bytes area)
+struct hc_bytes hc_image_notes_build_id(struct hc_bytes area)
 {
 	struct hc_notes notes;
 	struct hc_note note;
@@ -110,26 +110,11 @@ struct hc_bytes hc_image_file_build_id(const struct hc_image *image, struct hc_b
 		if (phdr->type != PT_NOTE || phdr->offset > file.size ||
 		    phdr->file_size > file.size - phdr->offset)
 			continue;
-		struct hc_bytes id = notes_build_id((struct hc_bytes){
+		struct hc_bytes id = hc_image_notes_build_id((struct hc_bytes){
 			.data = file.data + phdr->offset,
 			.size = phdr->file_size,
 		});
 		if (id.size)
-			return id;
-	}
-	return (struct hc_bytes){};
-}
-
-struct hc_bytes hc_image_memory_build_id(const struct hc_image *image,
-					 const struct hc_memory *memory, uint64_t bias, size_t max)
-{
-	for (unsigned i = 0; i < image->num_phdrs; i++) {
-		const struct hc_image_phdr *phdr = &image->phdrs[i];
-		if (phdr->type != PT_NOTE)
-			continue;
-		struct hc_bytes id =
-			notes_build_id(hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size));
-		if (id.size && id.size <= max)
 			return id;
 	}
 	return (struct hc_bytes){};

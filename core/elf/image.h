@@ -8,8 +8,8 @@
 #ifndef HC_CORE_ELF_IMAGE_H
 #define HC_CORE_ELF_IMAGE_H
 
+#include "core/base/bytes.h"
 #include "core/elf/machine.h"
-#include "core/process/memory.h"
 
 /** Program headers that an image may have; real ones have about a dozen. */
 #define HC_IMAGE_MAX_PHDRS 64
@@ -39,8 +39,7 @@ bool hc_image_read(struct hc_bytes bytes, const struct hc_machine *machine, stru
 /** NT_GNU_BUILD_ID in the image's file; empty when there is none. */
 struct hc_bytes hc_image_file_build_id(const struct hc_image *image, struct hc_bytes file);
 
-/** NT_GNU_BUILD_ID in memory, of at most @p max bytes; empty when there is none. */
-struct hc_bytes hc_image_memory_build_id(const struct hc_image *image,
-					 const struct hc_memory *memory, uint64_t bias, size_t max);
+/** NT_GNU_BUILD_ID in the bytes of one PT_NOTE; empty when there is none. */
+struct hc_bytes hc_image_notes_build_id(struct hc_bytes notes);
 
 #endif

@@ -405,15 +405,14 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 {
 	const char *path, *name = hc_allocator_foreign(process, &path);
 	if (name)
-		return hc_error_create(
-			HC_ERROR_NO_ALLOCATOR,
-			"the program allocates with %s (%s), whose heap this version "
-			"can't read; analyze, maps, info, dump and grep --maps work",
-			name, path);
-	return hc_error_create(
-		HC_ERROR_NO_ALLOCATOR,
-		"no glibc malloc heap found in the core; analyze, maps, info, dump and "
-		"grep --maps work");
+		return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						      "the program allocates with %s (%s), whose "
+						      "heap this version can't read",
+						      name, path),
+				      HC_ABOUT_ALLOCATOR);
+	return hc_error_about(
+		hc_error_create(HC_ERROR_NO_ALLOCATOR, "no glibc malloc heap found in the core"),
+		HC_ABOUT_ALLOCATOR);
 }
 
 static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap)

@@ -75,6 +75,22 @@ static struct hc_error *modules_append(struct hc_modules *modules, struct hc_mod
 	return NULL;
 }
 
+/** NT_GNU_BUILD_ID in memory, of at most @p max bytes; empty when there is none. */
+static struct hc_bytes memory_build_id(const struct hc_image *image, const struct hc_memory *memory,
+				       uint64_t bias, size_t max)
+{
+	for (unsigned i = 0; i < image->num_phdrs; i++) {
+		const struct hc_image_phdr *phdr = &image->phdrs[i];
+		if (phdr->type != PT_NOTE)
+			continue;
+		struct hc_bytes id = hc_image_notes_build_id(
+			hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size));
+		if (id.size && id.size <= max)
+			return id;
+	}
+	return (struct hc_bytes){};
+}
+
 /** @return whether a loaded image begins at @p address */
 static bool module_from_memory(const struct hc_module_loader *loader, uint64_t address,
 			       struct hc_module *ret)
@@ -90,8 +106,7 @@ static bool module_from_memory(const struct hc_module_loader *loader, uint64_t a
 		return false;
 	*ret = (struct hc_module){.start = address, .end = end, .bias = bias};
 	module_set_data(ret, &image);
-	struct hc_bytes id =
-		hc_image_memory_build_id(&image, loader->memory, bias, sizeof(ret->build_id));
+	struct hc_bytes id = memory_build_id(&image, loader->memory, bias, sizeof(ret->build_id));
 	if (id.size)
 		memcpy(ret->build_id, id.data, id.size);
 	ret->build_id_size = id.size;
@@ -329,7 +344,8 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 		if (known && row->path && !row->present &&
 		    image_is_code(&image, row->start - module->bias))
 			row->flags |= PF_X;
-		/* A program may be run from a file in memory, whose path looks like shared memory. */
+		/* A program may be run from a file in memory, whose path looks like shared memory.
+		 */
 		if (known && row->path && row->kind == HC_MAPPING_SHARED)
 			row->shared = false;
 		else if (row->kind != HC_MAPPING_FILE && row->kind != HC_MAPPING_RODATA)

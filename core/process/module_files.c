@@ -176,12 +176,15 @@ static struct hc_error *check_exe(const struct hc_module_loader *loader, struct 
 	struct hc_image image;
 
 	if (!map_regular_file(exe, &file))
-		return hc_error_create(HC_ERROR_ARGUMENT, "--exe %s: no file that can be read",
-				       exe);
+		return hc_error_about(
+			hc_error_create(HC_ERROR_ARGUMENT, "%s: no file that can be read", exe),
+			HC_ABOUT_EXECUTABLE);
 	if (!hc_image_read(file, loader->core->machine, &image)) {
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--exe %s: no ELF executable of the core's machine (%s)",
-				       exe, loader->core->machine->name);
+		return hc_error_about(
+			hc_error_create(HC_ERROR_ARGUMENT,
+					"%s: no ELF executable of the core's machine (%s)", exe,
+					loader->core->machine->name),
+			HC_ABOUT_EXECUTABLE);
 	}
 	for (size_t i = 0; i < modules->num; i++) {
 		enum hc_file_status status = compare_file(loader, &modules->items[i], file);
@@ -193,13 +196,15 @@ static struct hc_error *check_exe(const struct hc_module_loader *loader, struct 
 		return NULL;
 	}
 	if (comparable) {
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--exe %s: another build than the one in the core; "
-				       "give the file that was running, or leave --exe out",
-				       exe);
+		return hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+						      "%s: another build than the one in the core; "
+						      "give the file that was running, or none",
+						      exe),
+				      HC_ABOUT_EXECUTABLE);
 	}
 	hc_diagnostics_add(loader->diag, false,
-			   "--exe %s: the core has no build-id to compare it with; not used", exe);
+			   "executable %s: the core has no build-id to compare it with; not used",
+			   exe);
 	return NULL;
 }
 

@@ -36,8 +36,8 @@ static struct hc_error *process_load_smaps(struct hc_process *process, const cha
 	struct hc_error *err = hc_snapshot_open(path, &process->smaps);
 
 	if (err && err != &hc_enomem) {
-		struct hc_error *named =
-			hc_error_create(err->code, "--smaps %s: %s", path, err->message);
+		struct hc_error *named = hc_error_about(
+			hc_error_create(err->code, "%s: %s", path, err->message), HC_ABOUT_SMAPS);
 		hc_error_destroy(err);
 		return named;
 	}
@@ -45,7 +45,7 @@ static struct hc_error *process_load_smaps(struct hc_process *process, const cha
 		return err;
 	if (process->smaps.truncated) {
 		hc_diagnostics_add(&process->diag, false,
-				   "--smaps %s: the last line is cut short; left it out", path);
+				   "snapshot %s: the last line is cut short; left it out", path);
 	}
 	return hc_mappings_annotate(&process->mappings, &process->smaps);
 }

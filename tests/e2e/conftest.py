@@ -23,7 +23,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTDATA = ROOT / "testdata"
 # What programs under test are given: a heap holds copies of it, and tests count what a heap holds.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent",
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/proc/nonexistent",
                "LC_ALL": "C"}
 # Some tests run several cores; the sanitized build is an order of magnitude slower.
 TIMEOUT = 300

@@ -47,8 +47,8 @@ def patched(core, path, *changes):
 @pytest.mark.parametrize("verb", VERBS)
 class TestNoCore:
     def test_missing(self, heapcore, verb, tmp_path):
-        line = refused(heapcore, *arguments(verb, "/nonexistent/core", tmp_path))
-        assert "/nonexistent/core" in line and "No such file" in line
+        line = refused(heapcore, *arguments(verb, "/proc/nonexistent/core", tmp_path))
+        assert "/proc/nonexistent/core" in line and "No such file" in line
 
     def test_directory(self, heapcore, verb, tmp_path):
         assert "directory" in refused(heapcore, *arguments(verb, tmp_path, tmp_path)).lower()

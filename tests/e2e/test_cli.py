@@ -268,9 +268,9 @@ class TestFiles:
         assert sorted(os.listdir(tmp_path)) == ["link", "pipe", "precious"]
 
     def test_failure_leaves_nothing(self, heapcore, tmp_path):
-        heapcore("histogram", "/nonexistent", "-o", tmp_path / "out", status=2)
+        heapcore("histogram", "/proc/nonexistent", "-o", tmp_path / "out", status=2)
         (tmp_path / "old").write_text("old")
-        heapcore("histogram", "/nonexistent", "-o", tmp_path / "old", "--force", status=2)
+        heapcore("histogram", "/proc/nonexistent", "-o", tmp_path / "old", "--force", status=2)
         assert os.listdir(tmp_path) == ["old"] and (tmp_path / "old").read_text() == "old"
 
     def test_grep_has_the_long_form(self, heapcore, core, tmp_path):

@@ -75,10 +75,10 @@ class TestTemporaryFile:
         assert os.listdir(tmp_path) == [], "nothing is left behind"
 
     def test_tmpdir_from_environment(self, heapcore, packed, tmp_path):
-        line = one_line(heapcore("info", packed, status=2, env={"TMPDIR": "/nonexistent"}))
-        assert "/nonexistent" in line and "--tmpdir" in line
+        line = one_line(heapcore("info", packed, status=2, env={"TMPDIR": "/proc/nonexistent"}))
+        assert "/proc/nonexistent" in line and "--tmpdir" in line
         # The option wins.
-        heapcore("info", packed, "--tmpdir", tmp_path, env={"TMPDIR": "/nonexistent"})
+        heapcore("info", packed, "--tmpdir", tmp_path, env={"TMPDIR": "/proc/nonexistent"})
 
     def test_private(self, heapcore, core, tmp_path):
         """While it exists it has no name and nobody else may open it."""

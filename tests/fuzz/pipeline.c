@@ -19,7 +19,7 @@
 /** One thread: what is found can be found again. A sysroot that is empty: a core's paths open no
  * files. */
 static const struct hc_process_options process_options = {
-	.modules = {.sysroot = "/nonexistent"},
+	.modules = {.sysroot = "/proc/nonexistent"},
 	.decompress = {.tmpdir = "/tmp"},
 	.jobs = 1,
 };

@@ -253,9 +253,9 @@ static void test_refuse_paths(void **state)
 	char directory[] = "/tmp/heapcore-test-XXXXXX";
 	char fifo[64];
 
-	refuse_path("/nonexistent/core", HC_ERROR_OS, "No such file or directory");
+	refuse_path("/proc/nonexistent/core", HC_ERROR_OS, "No such file or directory");
 	refuse_path("/", HC_ERROR_FORMAT, "is a directory");
-	refuse_path("/proc/self/maps", HC_ERROR_FORMAT, "only 'heapcore maps' reads those");
+	refuse_path("/proc/self/maps", HC_ERROR_FORMAT, "is a saved maps or smaps file");
 	refuse_path("/dev/null", HC_ERROR_FORMAT, "is a device");
 	refuse_path("/proc/self/exe", HC_ERROR_FORMAT, "is an executable or library, not a core");
 	assert_non_null(mkdtemp(directory));
@@ -274,7 +274,7 @@ static void test_refuse_files(void **state)
 	refuse_bytes("", 0, "is empty");
 	refuse_bytes("root:x:0:0", 10, "is not an ELF file");
 	refuse_bytes("\x7f", 1, "is not an ELF file");
-	refuse_bytes(maps, sizeof(maps) - 1, "heapcore maps");
+	refuse_bytes(maps, sizeof(maps) - 1, "is a saved maps or smaps file");
 	refuse_bytes("\x28\xb5\x2f\xfdxxxx", 8, "nothing of it can be unpacked");
 	refuse_bytes("\x7f"
 		     "ELF\2\1\1",

@@ -120,7 +120,7 @@ static void test_unknown_class(void **state)
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
-	assert_non_null(strstr(err->message, "--class: 'keys' is none of: "));
+	assert_non_null(strstr(err->message, "'keys' is none of: "));
 	assert_non_null(strstr(err->message, "http-request, "));
 	hc_error_destroy(err);
 	for (unsigned i = selection.num_classes; i < HC_MAX_SELECTED_CLASSES; i++)
