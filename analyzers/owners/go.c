@@ -35,8 +35,11 @@ static const struct layout {
 
 #define NUM_LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
 #define SPAN_BYTES 120
+/** Words that lead to spans, of an index of them at least. */
+#define MIN_INDEX 16
 
 struct span {
+	uint64_t address; /**< of the record */
 	uint64_t start, pages, used_bytes;
 	uint32_t used;
 	uint8_t state;
@@ -90,8 +93,8 @@ static bool in_heap(uint64_t address)
 }
 
 /** A span in one layout; false when it is none. */
-static bool read_span(const uint8_t *p, const struct layout *layout, struct span *ret,
-		      bool *exact_ret)
+static bool read_span(const uint8_t *p, uint64_t address, const struct layout *layout,
+		      struct span *ret, bool *exact_ret)
 {
 	uint64_t start = hc_load64(p + 24), pages = hc_load64(p + 32);
 	uint64_t num = layout->short_elements ? hc_load16(p + layout->num_elements)
@@ -108,18 +111,18 @@ static bool read_span(const uint8_t *p, const struct layout *layout, struct span
 		return false;
 	if (state == 1 && (!element || element > size || !num || num > size / element || used > num))
 		return false;
-	*ret = (struct span){start, pages, used * element, used, state};
+	*ret = (struct span){address, start, pages, used * element, used, state};
 	*exact_ret = state == 1 && num > 1 && limit == start + num * element;
 	return true;
 }
 
-static struct hc_error *look_at(struct go *go, const uint8_t *p)
+static struct hc_error *look_at(struct go *go, const uint8_t *p, uint64_t address)
 {
 	struct span span;
 	bool exact;
 
 	for (size_t i = 0; i < NUM_LAYOUTS; i++) {
-		if (!read_span(p, &layouts[i], &span, &exact) || go->num[i] == MAX_SPANS)
+		if (!read_span(p, address, &layouts[i], &span, &exact) || go->num[i] == MAX_SPANS)
 			continue;
 		struct hc_error *err =
 			hc_array_reserve(&go->spans[i], go->num[i], sizeof(*go->spans[i]));
@@ -144,7 +147,7 @@ static struct hc_error *search_mapping(struct go *go, const struct hc_mapping *m
 		for (size_t at = -start & 7; at + SPAN_BYTES <= bytes.size; at += 8) {
 			if (!in_heap(hc_load64(bytes.data + at + 24)))
 				continue;
-			struct hc_error *err = look_at(go, bytes.data + at);
+			struct hc_error *err = look_at(go, bytes.data + at, start + at);
 			if (err)
 				return err;
 		}
@@ -187,6 +190,53 @@ static struct totals add_up(struct span *spans, size_t num)
 	return totals;
 }
 
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+/** Whether many words of a mapping lead to spans: the runtime's index of them. */
+static bool leads_to_spans(const struct go *go, const struct hc_mapping *mapping,
+			   const struct span *spans, size_t num)
+{
+	const struct hc_memory *memory = go->survey->memory;
+	uint64_t pos = mapping->start, start, end, found = 0;
+
+	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
+		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
+		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
+			uint64_t word = hc_load64(bytes.data + at);
+			if (word < spans[0].address || word > spans[num - 1].address)
+				continue;
+			size_t i = hc_lower_bound(num, k, spans[k].address < word);
+			if (i < num && spans[i].address == word && ++found == MIN_INDEX)
+				return true;
+		}
+	}
+	return false;
+}
+
+/** What the runtime keeps about its heap. */
+static struct hc_error *claim_index(struct go *go)
+{
+	const struct hc_mappings *mappings = &go->survey->process->mappings;
+	size_t best = go->votes[1] > go->votes[0], num = go->num[best];
+	struct span *spans = go->spans[best];
+	struct hc_error *err = NULL;
+
+	if (!num)
+		return NULL;
+	qsort(spans, num, sizeof(*spans), compare_addresses);
+	for (size_t i = 0; !err && i < mappings->num; i++) {
+		const struct hc_mapping *mapping = &mappings->items[i];
+		if (hc_survey_open_mapping(mapping) && leads_to_spans(go, mapping, spans, num))
+			err = hc_survey_claim(go->survey, mapping->start, mapping->end);
+	}
+	return err;
+}
+
 static struct hc_error *report(struct go *go, uint64_t mapped)
 {
 	size_t best = go->votes[1] > go->votes[0];
@@ -201,7 +251,7 @@ static struct hc_error *report(struct go *go, uint64_t mapped)
 	if (!owner->evidence)
 		return &hc_enomem;
 	owner->version = hc_steal(go->version);
-	owner->heap = true;
+	owner->heap = owner->holds_stacks = true;
 	hc_owner_count_bytes(owner, "bytes mapped", mapped);
 	if (!totals.spans)
 		return NULL;
@@ -222,10 +272,9 @@ static struct hc_error *claim(struct go *go, uint64_t *mapped_ret)
 	for (size_t i = 0; !err && i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
 		bool holds_spans = false;
-		if (mapping->kind != HC_MAPPING_ANON)
-			continue;
 		if (in_heap(mapping->start)) {
-			*mapped_ret += mapping->end - mapping->start;
+			/* Goroutines have their stacks there, and so have threads that run them. */
+			*mapped_ret += mapping->anonymous ? mapping->end - mapping->start : 0;
 			holds_spans = true;
 		} else if (hc_survey_open_mapping(mapping)) {
 			err = search_mapping(go, mapping, &holds_spans);
@@ -243,12 +292,14 @@ struct hc_error *hc_probe_go(struct hc_survey *survey)
 	struct hc_owner *owner;
 	uint64_t mapped;
 
-	if (!heap || heap->kind != HC_MAPPING_ANON || !find_mark(&go))
+	if (!heap || heap->path || !find_mark(&go))
 		return NULL;
 	struct hc_error *err = hc_survey_add(survey, "go", "the Go runtime's heap",
 					     hc_survey_print("a Go program"), &owner);
 	if (!err)
 		err = claim(&go, &mapped);
+	if (!err)
+		err = claim_index(&go);
 	if (!err)
 		err = report(&go, mapped);
 	for (size_t i = 0; i < NUM_LAYOUTS; i++)

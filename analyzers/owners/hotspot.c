@@ -100,26 +100,17 @@ static bool load_table(struct java *java)
 	return java->values[STRUCTS] && java->values[STRIDE];
 }
 
-/** Reserved address space: what of it is in use are mappings of their own. */
+/** Address space that was reserved at once; what of it is in use are mappings of their own. */
 static struct hc_error *add_range(struct java *java, const char *name, const char *title,
 				  char *evidence, uint64_t start, uint64_t end)
 {
-	const struct hc_mappings *mappings = &java->survey->process->mappings;
 	struct hc_owner *owner;
-	uint64_t committed = 0;
 	struct hc_error *err = hc_survey_add(java->survey, name, title, evidence, &owner);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < mappings->num; i++) {
-		const struct hc_mapping *mapping = &mappings->items[i];
-		if (mapping->start >= start && mapping->end <= end &&
-		    mapping->kind == HC_MAPPING_ANON)
-			committed += mapping->end - mapping->start;
-	}
 	owner->heap = true;
 	hc_owner_count_bytes(owner, "bytes reserved", end - start);
-	hc_owner_count_bytes(owner, "bytes mapped", committed);
 	return hc_survey_claim(java->survey, start, end);
 }
 

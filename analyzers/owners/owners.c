@@ -169,7 +169,7 @@ static struct hc_error *make_disjoint(struct hc_owners *owners)
 }
 
 /** Whether a row may have another owner: not a chunk, a stack, a module. */
-static bool may_be_owned(const struct hc_mapping *mapping)
+static bool may_be_owned(const struct hc_mapping *mapping, const struct hc_owner *owner)
 {
 	switch (mapping->kind) {
 	case HC_MAPPING_ANON:
@@ -177,6 +177,9 @@ static bool may_be_owned(const struct hc_mapping *mapping)
 	case HC_MAPPING_FILE:
 	case HC_MAPPING_RESERVED:
 		return true;
+	case HC_MAPPING_STACK:
+	case HC_MAPPING_TLS:
+		return owner->holds_stacks;
 	default:
 		return false;
 	}
@@ -201,11 +204,14 @@ static struct hc_error *cut_to_mappings(const struct hc_process *process, struct
 				range.start = mapping->start;
 			if (range.end > mapping->end)
 				range.end = mapping->end;
-			if (!may_be_owned(mapping))
+			struct hc_owner *owner = &owners->items[range.owner];
+			if (!may_be_owned(mapping, owner))
 				continue;
-			owners->items[range.owner].bytes += range.end - range.start;
+			bool is_reserved = mapping->kind == HC_MAPPING_RESERVED;
+			*(is_reserved ? &owner->reserved : &owner->bytes) +=
+				range.end - range.start;
 			if (mapping->anonymous)
-				owners->items[range.owner].anonymous += range.end - range.start;
+				owner->anonymous += range.end - range.start;
 			err = append_range(owners, range);
 		}
 	}

@@ -42,8 +42,9 @@ struct hc_owner {
 	char *evidence;    /**< "641 pools of 16 KiB whose counts agree": never NULL */
 	char *version;     /**< "go1.19.8"; NULL when memory does not tell. Untrusted */
 	bool heap;         /**< holds objects of the program, not bookkeeping of a library */
-	bool probable;     /**< claimed because nothing else is left, not by what is in it */
-	uint64_t bytes;    /**< of its ranges */
+	bool holds_stacks; /**< its memory also serves as stacks of threads */
+	uint64_t bytes;    /**< of its ranges, without what is only reserved */
+	uint64_t reserved; /**< of its ranges, address space without access */
 	uint64_t anonymous; /**< of these, private anonymous memory: what the accounting counts */
 	struct hc_owner_count counts[HC_OWNER_MAX_COUNTS];
 	size_t num_counts;

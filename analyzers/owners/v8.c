@@ -17,7 +17,7 @@
 #define MAX_SPACES 64
 
 struct page {
-	uint64_t address, heap, space, size, allocated;
+	uint64_t address, heap, space, size;
 };
 
 static int by_heap(const void *a, const void *b)
@@ -47,13 +47,12 @@ static uint64_t count_spaces(const struct page *pages, size_t num)
 /** All pages of one heap: an isolate. */
 static struct hc_error *report(struct hc_survey *survey, const struct page *pages, size_t num)
 {
-	uint64_t bytes = 0, allocated = 0, spaces = count_spaces(pages, num);
+	uint64_t bytes = 0, spaces = count_spaces(pages, num);
 	struct hc_owner *owner;
 	struct hc_error *err;
 
 	for (size_t i = 0; i < num; i++) {
 		bytes += pages[i].size;
-		allocated += pages[i].allocated;
 	}
 	err = hc_survey_add(survey, "v8", "V8's heap (JavaScript)",
 			    hc_survey_print("%zu pages of one isolate, which lead to %" PRIu64
@@ -68,7 +67,6 @@ static struct hc_error *report(struct hc_survey *survey, const struct page *page
 	hc_owner_count(owner, "pages", num);
 	hc_owner_count(owner, "spaces", spaces);
 	hc_owner_count_bytes(owner, "bytes of pages", bytes);
-	hc_owner_count_bytes(owner, "bytes allocated", allocated);
 	return NULL;
 }
 
@@ -77,7 +75,6 @@ static bool read_page(const struct hc_memory *memory, uint64_t address, struct p
 	*ret = (struct page){.address = address};
 	return hc_memory_word(memory, address, &ret->size) &&
 	       hc_memory_word(memory, address + 16, &ret->heap) &&
-	       hc_memory_word(memory, address + 40, &ret->allocated) &&
 	       hc_memory_word(memory, address + 64, &ret->space);
 }
 

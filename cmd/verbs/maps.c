@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 
 #include "analyzers/inspect/regions.h"
+#include "analyzers/owners/owners.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -64,6 +66,7 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
+	struct hc_owners owners; /**< of a core */
 	bool has_contents; /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
@@ -85,6 +88,8 @@ enum column {
 	PATH,
 	OFFSET,
 	NOTE,
+	OWNER,
+	OWNER_BYTES,
 	REASON,
 	NUM_COLUMNS
 };
@@ -104,6 +109,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[PATH] = {"path", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 	[OFFSET] = {"offset", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[NOTE] = {"note", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[OWNER] = {"owner", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[OWNER_BYTES] = {"owner_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
 	[REASON] = {"mark", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
@@ -151,7 +158,10 @@ static struct hc_error *open_core(struct view *view)
 	view->has_contents = true;
 	view->has_resident = session->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, session->classifier, &view->regions);
+	err = hc_owners_run(session->process, session->heap, &view->owners);
+	if (!err)
+		err = hc_regions_run(session->process, session->heap, session->classifier,
+				     &view->owners, &view->regions);
 	hc_session_phase(session, NULL);
 	return err;
 }
@@ -251,6 +261,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 {
 	const struct hc_mapping *mapping = row->first;
 	bool folded = row->num > 1;
+	uint64_t owner_bytes = 0;
+	const struct hc_owner *owner =
+		hc_owners_main(&view->owners, mapping->start, mapping->end, &owner_bytes);
 
 	hc_table_add_row(table);
 	hc_table_number(table, START, mapping->start);
@@ -270,12 +283,15 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_text(table, MARK, row->mark ? "*" : "");
 	hc_table_text(table, PATH, mapping->path);
 	hc_table_text(table, NOTE, mapping->note);
+	hc_table_text(table, OWNER, owner ? owner->name : NULL);
+	hc_table_number(table, OWNER_BYTES, owner_bytes);
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_text(table, REASON, mark_reason(view, row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
 	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
-		      mapping->note   ? mapping->note
+		      owner           ? owner->title
+		      : mapping->note ? mapping->note
 		      : base          ? base + 1
 		      : mapping->path ? mapping->path
 				      : "");
@@ -414,6 +430,7 @@ static struct hc_error *write_text(struct view *view, const struct hc_table *kin
 		fprintf(out->file, "%zu smaller ones; --top 0 shows them\n",
 			view->num_rows - table->num_rows);
 	write_marks(view);
+	hc_owners_write(view->session, &view->owners);
 	return NULL;
 }
 
@@ -432,6 +449,7 @@ static struct hc_error *write_json(struct view *view, const struct hc_table *kin
 		return err;
 	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
 	json_object_set_new(document, "mappings", array);
+	json_object_set_new(document, "owners", hc_owners_json(view->session, &view->owners));
 	return hc_json_write(&view->session->out, document);
 }
 
@@ -464,6 +482,7 @@ static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	hc_regions_deinit(&view->regions);
+	hc_owners_deinit(&view->owners);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
 }

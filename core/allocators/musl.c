@@ -7,6 +7,10 @@
  * available and freed u32 +24, +28, bits +32: last slot (5), freeable (1), size class (6), pages
  * mapped (from 12 on). A group's first word leads back to its description. A slot is in use when it
  * is in neither mask; some hold groups of smaller slots.
+ *
+ * A static program that never calls free() is linked with src/malloc/lite_malloc.c instead, which only
+ * moves forward: three words in bss, the end of the heap twice (brk, end) and the next free byte
+ * (cur).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -119,6 +123,15 @@ static void keep_one_secret(struct totals *totals)
 	totals->num_areas = kept;
 }
 
+static uint64_t count_all(const struct totals *totals)
+{
+	uint64_t groups = 0;
+
+	for (size_t i = 0; i < totals->num_areas; i++)
+		groups += totals->areas[i].groups;
+	return groups;
+}
+
 static struct hc_error *count_group(struct totals *totals, struct hc_allocator_evidence *evidence,
 				    const uint8_t *meta)
 {
@@ -175,6 +188,70 @@ static struct hc_error *finish(const struct totals *totals, struct hc_allocator_
 			       totals->num_groups);
 }
 
+/* Programs that never free. */
+
+/** What lies directly above a static program: memory from brk(). NULL: it is no such program. */
+static const struct hc_mapping *find_brk(const struct hc_process *process,
+					 const struct hc_module **module_ret)
+{
+	const struct hc_modules *modules = &process->modules;
+
+	*module_ret = NULL;
+	for (size_t i = 0; i < modules->num; i++) {
+		if (modules->items[i].executable)
+			*module_ret = &modules->items[i];
+		else if (modules->items[i].path[0] == '/')
+			return NULL;
+	}
+	for (size_t i = 0; *module_ret && i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		if (mapping->start >= (*module_ret)->end && hc_evidence_may_hold(mapping))
+			return mapping;
+	}
+	return NULL;
+}
+
+/** Two of three neighbouring words are the end of the heap, the third one is near it. */
+static uint64_t next_free(const struct hc_mapping *heap, const uint64_t words[3])
+{
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t next = words[i];
+		if (words[(i + 1) % 3] == heap->end && words[(i + 2) % 3] == heap->end &&
+		    next > heap->start && next <= heap->end)
+			return next;
+	}
+	return 0;
+}
+
+static struct hc_error *find_lite(const struct hc_process *process,
+				  struct hc_allocator_evidence *ret, bool *found)
+{
+	const struct hc_module *module;
+	const struct hc_mapping *heap = find_brk(process, &module);
+
+	for (uint64_t at = heap ? module->data_start : 0; heap && at + 24 <= module->data_end;
+	     at += 8) {
+		uint64_t words[3], next;
+		if (!hc_memory_word(&process->memory, at, &words[0]) ||
+		    !hc_memory_word(&process->memory, at + 8, &words[1]) ||
+		    !hc_memory_word(&process->memory, at + 16, &words[2]))
+			break;
+		if (!(next = next_free(heap, words)))
+			continue;
+		*found = true;
+		ret->name = "musl";
+		ret->title = "musl's heap (of a program that never frees)";
+		hc_evidence_count(ret, "bytes handed out", next - heap->start, true);
+		struct hc_error *err = hc_evidence_range(ret, heap->start, heap->end);
+		return err ? err
+			   : hc_evidence_how(ret,
+					     "a static program with musl's forward allocator: its end "
+					     "and next free byte at 0x%" PRIx64,
+					     at);
+	}
+	return NULL;
+}
+
 struct hc_error *hc_evidence_musl(const struct hc_process *process,
 				  struct hc_allocator_evidence *ret, bool *found)
 {
@@ -183,12 +260,13 @@ struct hc_error *hc_evidence_musl(const struct hc_process *process,
 
 	if (!err && totals.num_areas) {
 		keep_one_secret(&totals);
-		err = count_groups(&process->memory, &totals, ret);
-		*found = !err && totals.num_groups > 1;
+		*found = totals.num_areas && count_all(&totals) > 1;
+		if (*found)
+			err = count_groups(&process->memory, &totals, ret);
 		if (!err && *found)
 			err = finish(&totals, ret);
 	}
 	free(totals.areas);
 	free(totals.groups);
-	return err;
+	return err || *found ? err : find_lite(process, ret, found);
 }

@@ -13,12 +13,14 @@
 #include "core/base/cleanup.h"
 
 /** Guesses that are tried in one process. */
-#define MAX_GUESSES 20000
+#define MAX_GUESSES 2000
 /** Different top bits of addresses that the process has. */
 #define MAX_SLOTS 256
 /** Words of leaves that must fit, and that are looked at in one leaf. */
 #define MIN_FIT 3
 #define MAX_LOOKED 4096
+/** Bytes of a leaf that are passed over at once where they are 0. */
+#define STEP 4096
 
 struct slots {
 	uint64_t items[MAX_SLOTS];
@@ -39,34 +41,46 @@ static void collect_slots(const struct hc_process *process, unsigned shift, stru
 	}
 }
 
-/** How many words of the leaf of @p slot fit; UINT64_MAX when one does not. */
+/** The words of a leaf, which lies in one mapping that an allocator may have made; else nothing. */
+static struct hc_bytes view_leaf(const struct hc_process *process, const struct hc_radix *radix,
+				 uint64_t leaf)
+{
+	uint64_t size = UINT64_C(8) << radix->leaf_bits;
+	const struct hc_mapping *mapping = hc_mappings_find(&process->mappings, leaf);
+
+	if (leaf & 7 || !mapping || !hc_evidence_may_hold(mapping) || mapping->end - leaf < size)
+		return (struct hc_bytes){NULL, 0};
+	struct hc_bytes bytes = hc_memory_view(&process->memory, leaf, size);
+	return bytes.size == size ? bytes : (struct hc_bytes){NULL, 0};
+}
+
+static bool is_zero(const uint8_t *data, size_t size)
+{
+	return !data[0] && !memcmp(data, data + 1, size - 1);
+}
+
+/** How many words of the leaf of @p slot fit; UINT64_MAX when too few of them do. */
 static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix *radix,
 			 uint64_t leaf, uint64_t slot)
 {
-	uint64_t fit = 0, looked = 0, low = slot << radix->root_shift;
-	uint64_t high = low + (UINT64_C(1) << radix->root_shift);
+	struct hc_bytes bytes = view_leaf(process, radix, leaf);
+	uint64_t fit = 0, looked = 0;
 
-	for (size_t i = 0; i < process->mappings.num; i++) {
-		const struct hc_mapping *mapping = &process->mappings.items[i];
-		if (mapping->end <= low || mapping->start >= high || !hc_evidence_may_hold(mapping))
+	if (!bytes.data)
+		return UINT64_MAX;
+	for (uint64_t at = 0; at < bytes.size && looked < MAX_LOOKED; at += 8) {
+		if (!(at & (STEP - 1)) && is_zero(bytes.data + at, STEP)) {
+			at += STEP - 8;
 			continue;
-		uint64_t page = mapping->start > low ? mapping->start : low;
-		page = page >> radix->leaf_shift << radix->leaf_shift;
-		for (; page < mapping->end && page < high && looked < MAX_LOOKED;
-		     page += UINT64_C(1) << radix->leaf_shift) {
-			uint64_t index = page >> radix->leaf_shift &
-					 ((UINT64_C(1) << radix->leaf_bits) - 1);
-			uint64_t word;
-			if (!hc_memory_word(&process->memory, leaf + 8 * index, &word))
-				return UINT64_MAX;
-			if (!word)
-				continue;
-			looked++;
-			if (radix->fits(&process->memory, word, page))
-				fit++;
-			else if (looked > 8 * (fit + 1))
-				return UINT64_MAX;
 		}
+		uint64_t word = hc_load64(bytes.data + at);
+		if (!word)
+			continue;
+		looked++;
+		fit += radix->fits(&process->memory, word,
+				   (slot << radix->root_shift) + (at / 8 << radix->leaf_shift));
+		if (looked > 8 * (fit + 1))
+			return UINT64_MAX;
 	}
 	return fit;
 }
@@ -75,7 +89,6 @@ static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix
 static bool is_root(const struct hc_process *process, const struct hc_radix *radix, uint64_t root)
 {
 	uint64_t size = UINT64_C(8) << radix->root_bits, fit = 0;
-	uint64_t leaf_size = UINT64_C(8) << radix->leaf_bits;
 	struct hc_bytes bytes = hc_memory_view(&process->memory, root, size);
 
 	if (bytes.size < size)
@@ -84,9 +97,6 @@ static bool is_root(const struct hc_process *process, const struct hc_radix *rad
 		uint64_t leaf = hc_load64(bytes.data + 8 * i);
 		if (!leaf)
 			continue;
-		if (leaf & 7 || !hc_memory_find(&process->memory, leaf) ||
-		    !hc_memory_find(&process->memory, leaf + leaf_size - 8))
-			return false;
 		uint64_t num = fit_leaf(process, radix, leaf, i);
 		if (num == UINT64_MAX)
 			return false;
@@ -106,7 +116,7 @@ static uint64_t find_in(const struct hc_process *process, const struct hc_radix 
 		struct hc_bytes bytes = hc_memory_view(&process->memory, start, end - start);
 		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
 			uint64_t word = hc_load64(bytes.data + at), address = start + at;
-			if (word < 4096 || word & 63 || !hc_memory_find(&process->memory, word))
+			if (word < 4096 || word & 63 || !view_leaf(process, radix, word).data)
 				continue;
 			for (size_t i = 0; i < slots->num; i++) {
 				uint64_t root = address - 8 * slots->items[i];
@@ -115,7 +125,8 @@ static uint64_t find_in(const struct hc_process *process, const struct hc_radix 
 					continue;
 				if (++*guesses > MAX_GUESSES)
 					return 0;
-				if (is_root(process, radix, root))
+				uint64_t fit = fit_leaf(process, radix, word, slots->items[i]);
+				if (fit && fit != UINT64_MAX && is_root(process, radix, root))
 					return root;
 			}
 		}

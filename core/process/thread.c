@@ -14,6 +14,10 @@
  * one thread has shown the distance; without such a thread only the last page of a mapping is
  * searched. All pages of a row are looked at only where it stands directly above a guard, and at
  * most HC_MAX_CACHED_SEARCH bytes of it.
+ *
+ * How a thread ended is in tid and joinid of its struct pthread. Where tid lies is shown by a living
+ * thread, whose number it holds; joinid follows behind it and the keys of
+ * pthread_key_create(): nptl/descr.h, glibc 2.4 to 2.42.
  */
 #include "core/process/thread.h"
 #include "core/base/array.h"
@@ -45,11 +49,18 @@
 /** Bytes of one row that are searched for stacks of exited threads. */
 #define HC_MAX_CACHED_SEARCH (1ull << 30)
 
+/** Where struct pthread holds tid, at least: behind tcbhead_t and a list. */
+#define HC_MIN_TID_OFFSET 64
+
+/** Words behind tid before which joinid can't come: robust list, 32 keys of two words. */
+#define HC_JOINID_WORDS 72
+
 /** Alignment of struct pthread in all ports. */
 #define HC_PTHREAD_ALIGN 64
 
 struct stack_block {
 	uint64_t start, size, guard;
+	uint64_t at; /**< where these three stand */
 };
 
 struct searcher {
@@ -108,6 +119,7 @@ static bool find_stack_block(const struct searcher *searcher, uint64_t tp, struc
 		if (hc_memory_word(searcher->memory, at + word, &block.size) &&
 		    hc_memory_word(searcher->memory, at + 2 * word, &block.guard) &&
 		    stack_block_valid(searcher, &block, tp)) {
+			block.at = at;
 			*ret = block;
 			return true;
 		}
@@ -287,9 +299,62 @@ static struct hc_error *thread_assign(struct hc_mappings *mappings, const struct
 
 /* Stacks of exited threads. */
 
+/** Where struct pthread holds tid: the only place where all living threads do; 0: unknown. */
+static uint64_t tid_offset(const struct searcher *searcher, const struct hc_threads *threads)
+{
+	uint64_t ret = 0;
+
+	for (uint64_t at = HC_MIN_TID_OFFSET; at < HC_PTHREAD_SEARCH; at += sizeof(uint32_t)) {
+		size_t i = 0;
+		uint32_t tid;
+		while (i < threads->num && threads->items[i].tp &&
+		       hc_memory_u32(searcher->memory, threads->items[i].tp + at, &tid) &&
+		       tid == (uint32_t)threads->items[i].lwp)
+			i++;
+		if (!threads->num || i < threads->num)
+			continue;
+		if (ret)
+			return 0;
+		ret = at;
+	}
+	return ret;
+}
+
+/** @param tid where struct pthread holds it; 0: unknown */
+static enum hc_thread_end thread_end(const struct searcher *searcher,
+				     const struct stack_block *block, uint64_t tp, uint64_t tid)
+{
+	unsigned word = searcher->memory->word_size;
+	uint64_t value, joinid = (tid + HC_JOINID_WORDS * word) & -(uint64_t)word;
+	uint32_t number;
+
+	if (!tid || !hc_memory_u32(searcher->memory, tp + tid, &number))
+		return HC_THREAD_END_UNKNOWN;
+	if (number == UINT32_MAX)
+		return HC_THREAD_JOINED;
+	/* One that is about to end is still there, or about to be. */
+	if (number)
+		return HC_THREAD_END_UNKNOWN;
+	for (uint64_t at = tp + joinid; at < block->at; at += word)
+		if (hc_memory_word(searcher->memory, at, &value) && value == tp)
+			return HC_THREAD_DETACHED;
+	return HC_THREAD_UNJOINED;
+}
+
+static const char *thread_end_note(enum hc_thread_end how)
+{
+	static const char *const notes[HC_NUM_THREAD_ENDS] = {
+		[HC_THREAD_JOINED] = "joined, kept for reuse",
+		[HC_THREAD_DETACHED] = "detached, kept for reuse",
+		[HC_THREAD_UNJOINED] = "never joined",
+	};
+
+	return notes[how];
+}
+
 static struct hc_error *threads_add_cached(struct hc_threads *threads,
 					   const struct searcher *searcher,
-					   const struct stack_block *block)
+					   const struct stack_block *block, enum hc_thread_end how)
 {
 	uint64_t start = block->start + block->guard, end = block->start + block->size;
 	struct hc_error *err =
@@ -297,12 +362,14 @@ static struct hc_error *threads_add_cached(struct hc_threads *threads,
 
 	if (err)
 		return err;
-	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end};
+	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end, how};
+	threads->num_unjoined += how == HC_THREAD_UNJOINED;
 	err = hc_mappings_assign(searcher->mappings, block->start, start, HC_MAPPING_STACK_GUARD,
 				 "exited thread");
 	if (err)
 		return err;
-	return hc_mappings_assign(searcher->mappings, start, end, HC_MAPPING_STACK_CACHED, NULL);
+	return hc_mappings_assign(searcher->mappings, start, end, HC_MAPPING_STACK_CACHED,
+				  thread_end_note(how));
 }
 
 static bool is_thread_block(const struct searcher *searcher, uint64_t tp, struct stack_block *ret)
@@ -334,9 +401,10 @@ static uint64_t pthread_distance(const struct searcher *searcher, const struct h
  * The highest block in [start, end).
  *
  * @param distance look at this distance from the end of each page; 0: everywhere
+ * @param[out] tp_ret its struct pthread
  */
 static bool find_cached(const struct searcher *searcher, uint64_t distance, uint64_t start,
-			uint64_t end, struct stack_block *ret)
+			uint64_t end, struct stack_block *ret, uint64_t *tp_ret)
 {
 	uint64_t step = distance ? searcher->page_mask + 1 : HC_PTHREAD_ALIGN;
 	uint64_t first = distance ? distance : step;
@@ -344,8 +412,10 @@ static bool find_cached(const struct searcher *searcher, uint64_t distance, uint
 	if (end - start < first)
 		return false;
 	for (uint64_t tp = end - first; tp >= start; tp -= step) {
-		if (is_thread_block(searcher, tp, ret) && ret->start + ret->size <= end)
+		if (is_thread_block(searcher, tp, ret) && ret->start + ret->size <= end) {
+			*tp_ret = tp;
 			return true;
+		}
 		if (tp - start < step)
 			break;
 	}
@@ -379,6 +449,7 @@ static struct hc_error *threads_find_cached(const struct searcher *searcher,
 					    struct hc_threads *threads)
 {
 	uint64_t distance = pthread_distance(searcher, threads);
+	uint64_t tid = tid_offset(searcher, threads), tp;
 
 	/* Only x86 keeps self-pointers in the block. */
 	if (searcher->core->machine->tls_above_tp)
@@ -389,8 +460,9 @@ static struct hc_error *threads_find_cached(const struct searcher *searcher,
 		uint64_t start = search_start(searcher, i, distance);
 		uint64_t end = searcher->mappings->items[i].end;
 		struct stack_block block;
-		while (start < end && find_cached(searcher, distance, start, end, &block)) {
-			struct hc_error *err = threads_add_cached(threads, searcher, &block);
+		while (start < end && find_cached(searcher, distance, start, end, &block, &tp)) {
+			struct hc_error *err = threads_add_cached(
+				threads, searcher, &block, thread_end(searcher, &block, tp, tid));
 			if (err)
 				return err;
 			end = block.start;

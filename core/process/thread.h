@@ -10,6 +10,9 @@
  *
  * Stacks of threads that have exited are kept mapped by glibc. They are found by the self-pointers
  * at the start of their struct pthread, and named, since their bytes are neither live nor leaked.
+ * Their struct pthread also tells how they ended: pthread_join() leaves tid -1, and of the others
+ * (tid 0) a detached one points to itself (joinid). What is neither was never joined: its stack is
+ * not kept for reuse, but waits for a pthread_join() that nobody called yet.
  */
 #ifndef HC_CORE_PROCESS_THREAD_H
 #define HC_CORE_PROCESS_THREAD_H
@@ -33,14 +36,25 @@ struct hc_thread {
 	uint64_t block_start, block_end; /**< static TLS and struct pthread; equal when unknown */
 };
 
+/** How a thread ended. */
+enum hc_thread_end {
+	HC_THREAD_END_UNKNOWN,
+	HC_THREAD_JOINED,
+	HC_THREAD_DETACHED,
+	HC_THREAD_UNJOINED, /**< joinable, and never joined */
+	HC_NUM_THREAD_ENDS
+};
+
 struct hc_threads {
 	struct hc_thread *items; /**< as in the core: the first is the one that died */
 	size_t num;
 	/** Stacks of exited threads, by address: [start, end) without guard. */
 	struct hc_stack_range {
 		uint64_t start, end;
+		enum hc_thread_end how;
 	} *cached;
 	size_t num_cached;
+	size_t num_unjoined; /**< of these */
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */

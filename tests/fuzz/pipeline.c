@@ -104,7 +104,7 @@ static void run_regions(const struct hc_process *process, const struct hc_heap *
 {
 	struct hc_regions regions;
 
-	if (!failed(hc_regions_run(process, heap, classifier, &regions)))
+	if (!failed(hc_regions_run(process, heap, classifier, NULL, &regions)))
 		hc_regions_deinit(&regions);
 }
 
