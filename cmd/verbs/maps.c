@@ -18,6 +18,7 @@
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -67,6 +68,7 @@ struct view {
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
 	struct hc_owners owners; /**< of a core */
+	struct hc_outside outside; /**< of a core: what nobody owns */
 	bool has_contents; /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
@@ -90,6 +92,7 @@ enum column {
 	NOTE,
 	OWNER,
 	OWNER_BYTES,
+	POINTERS,
 	REASON,
 	NUM_COLUMNS
 };
@@ -111,6 +114,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[NOTE] = {"note", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 	[OWNER] = {"owner", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 	[OWNER_BYTES] = {"owner_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
+	[POINTERS] = {"pointers", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[REASON] = {"mark", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
@@ -159,6 +163,8 @@ static struct hc_error *open_core(struct view *view)
 	view->has_resident = session->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
 	err = hc_owners_run(session->process, session->heap, &view->owners);
+	if (!err)
+		err = hc_outside_run(session, &view->owners, &view->outside);
 	if (!err)
 		err = hc_regions_run(session->process, session->heap, session->classifier,
 				     &view->owners, &view->regions);
@@ -285,6 +291,10 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_text(table, NOTE, mapping->note);
 	hc_table_text(table, OWNER, owner ? owner->name : NULL);
 	hc_table_number(table, OWNER_BYTES, owner_bytes);
+	const struct hc_held_mapping *held = hc_held_find(&view->outside.held, mapping->start);
+	if (held)
+		hc_table_number(table, POINTERS,
+				held->from_roots + held->from_chunks + held->from_others);
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_text(table, REASON, mark_reason(view, row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
@@ -430,6 +440,7 @@ static struct hc_error *write_text(struct view *view, const struct hc_table *kin
 		fprintf(out->file, "%zu smaller ones; --top 0 shows them\n",
 			view->num_rows - table->num_rows);
 	write_marks(view);
+	hc_outside_write(view->session, &view->outside);
 	hc_owners_write(view->session, &view->owners);
 	return NULL;
 }
@@ -450,6 +461,9 @@ static struct hc_error *write_json(struct view *view, const struct hc_table *kin
 	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
 	json_object_set_new(document, "mappings", array);
 	json_object_set_new(document, "owners", hc_owners_json(view->session, &view->owners));
+	json_object_set_new(document, "blocks",
+			    hc_outside_blocks_json(view->session, &view->outside));
+	json_object_set_new(document, "outside", hc_outside_json(&view->outside));
 	return hc_json_write(&view->session->out, document);
 }
 
@@ -482,6 +496,7 @@ static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	hc_regions_deinit(&view->regions);
+	hc_outside_deinit(&view->outside);
 	hc_owners_deinit(&view->owners);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
