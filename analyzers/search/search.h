@@ -72,6 +72,7 @@ struct hc_search_options {
 	const char *attribute;
 	const struct hc_classifier *classifier; /**< for @ref attribute and HC_SEARCH_BY_CLASS */
 	const struct hc_types *types;           /**< for HC_SEARCH_BY_TYPE */
+	uint64_t max_bytes; /**< search about so many, by address, and no more; 0: all */
 };
 
 struct hc_search_result {
@@ -82,6 +83,7 @@ struct hc_search_result {
 				       stopped it */
 	uint64_t searched_chunks;   /**< likewise */
 	uint64_t searched_mappings; /**< likewise; mappings with bytes in the core */
+	bool bounded; /**< hc_search_options::max_bytes left something out */
 	uint64_t limited; /**< subjects (of long ones: windows) with bytes given up at PCRE2's match
 			     limit */
 	struct hc_text_count *texts; /**< most frequent first, then by text */
