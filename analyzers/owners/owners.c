@@ -210,7 +210,7 @@ static struct hc_error *cut_to_mappings(const struct hc_process *process, struct
 			bool is_reserved = mapping->kind == HC_MAPPING_RESERVED;
 			*(is_reserved ? &owner->reserved : &owner->bytes) +=
 				range.end - range.start;
-			if (mapping->anonymous)
+			if (mapping->anonymous && mapping->kind == HC_MAPPING_ANON)
 				owner->anonymous += range.end - range.start;
 			err = append_range(owners, range);
 		}
@@ -314,6 +314,15 @@ const struct hc_owner *hc_owners_main(const struct hc_owners *owners, uint64_t s
 	if (bytes_ret)
 		*bytes_ret = most;
 	return best;
+}
+
+uint64_t hc_owners_anonymous(const struct hc_owners *owners)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < owners->num; i++)
+		bytes += owners->items[i].anonymous;
+	return bytes;
 }
 
 uint64_t hc_owners_claimed(const struct hc_owners *owners, uint64_t start, uint64_t end)

@@ -45,7 +45,7 @@ struct hc_owner {
 	bool holds_stacks; /**< its memory also serves as stacks of threads */
 	uint64_t bytes;    /**< of its ranges, without what is only reserved */
 	uint64_t reserved; /**< of its ranges, address space without access */
-	uint64_t anonymous; /**< of these, private anonymous memory: what the accounting counts */
+	uint64_t anonymous; /**< of these, what the accounting counts as "other" */
 	struct hc_owner_count counts[HC_OWNER_MAX_COUNTS];
 	size_t num_counts;
 	struct hc_owner_type types[HC_OWNER_MAX_TYPES]; /**< most bytes first */
@@ -84,6 +84,9 @@ const struct hc_owner *hc_owners_at(const struct hc_owners *owners, uint64_t add
  */
 const struct hc_owner *hc_owners_main(const struct hc_owners *owners, uint64_t start, uint64_t end,
 				      uint64_t *bytes_ret);
+
+/** Sum of hc_owner::anonymous: what of the accounting's "other" has an owner. */
+uint64_t hc_owners_anonymous(const struct hc_owners *owners);
 
 /** How many bytes of [start, end) anybody in the table owns. */
 uint64_t hc_owners_claimed(const struct hc_owners *owners, uint64_t start, uint64_t end);

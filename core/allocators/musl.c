@@ -41,7 +41,9 @@ struct area {
 struct totals {
 	struct area *areas;
 	size_t num_areas;
-	uint64_t *groups;
+	struct group {
+		uint64_t start, size;
+	} *groups;
 	size_t num_groups;
 	uint64_t in_use;
 };
@@ -147,10 +149,10 @@ static struct hc_error *count_group(struct totals *totals, struct hc_allocator_e
 		hc_array_reserve(&totals->groups, totals->num_groups, sizeof(*totals->groups));
 	if (err)
 		return err;
-	totals->groups[totals->num_groups++] = group;
 	uint64_t size = pages                 ? pages * PAGE
 			: class < NUM_CLASSES ? 16 + slots * UINT64_C(16) * classes[class]
 					      : 0;
+	totals->groups[totals->num_groups++] = (struct group){group, size};
 	return size < UINT64_C(1) << 46 ? hc_evidence_range(evidence, group, group + size) : NULL;
 }
 
@@ -170,19 +172,38 @@ static struct hc_error *count_groups(const struct hc_memory *memory, struct tota
 	return NULL;
 }
 
+static int compare_groups(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/** Groups that lie in a slot of another one. */
+static uint64_t count_nested(const struct totals *totals)
+{
+	uint64_t nested = 0, end = 0;
+
+	qsort(totals->groups, totals->num_groups, sizeof(*totals->groups), compare_groups);
+	for (size_t i = 0; i < totals->num_groups; i++) {
+		const struct group *group = &totals->groups[i];
+		nested += group->start < end;
+		if (group->start + group->size > end)
+			end = group->start + group->size;
+	}
+	return nested;
+}
+
 static struct hc_error *finish(const struct totals *totals, struct hc_allocator_evidence *ret)
 {
-	uint64_t nested = 0;
+	uint64_t nested = count_nested(totals);
 
-	/* A group without pages of its own lies in a slot of another one, or in donated memory. */
-	for (size_t i = 0; i < totals->num_groups; i++)
-		nested += (totals->groups[i] & (PAGE - 1)) != 0;
 	ret->name = "musl";
 	ret->title = "musl's heap";
 	hc_evidence_count(ret, "areas", totals->num_areas, false);
 	hc_evidence_count(ret, "groups", totals->num_groups, false);
-	hc_evidence_count(ret, "slots in use", totals->in_use, false);
 	hc_evidence_count(ret, "groups in slots", nested, false);
+	hc_evidence_count(ret, "allocated", totals->in_use - nested, false);
 	return hc_evidence_how(ret, "%zu area%s with one secret, %zu groups that lead back to them",
 			       totals->num_areas, totals->num_areas == 1 ? "" : "s",
 			       totals->num_groups);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 
+#include "core/allocators/evidence.h"
 #include "core/heap/allocator.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -401,6 +402,25 @@ static const struct hc_allocator *const allocators[] = {
 	&hc_allocator_glibc,
 };
 
+/** Where no file gives it away, what is in memory may: static programs, private copies. */
+static struct hc_error *unnamed_allocator(const struct hc_process *process)
+{
+	struct hc_allocator_evidence *evidence;
+	size_t num;
+	struct hc_error *err = hc_allocator_evidence_find(process, &evidence, &num);
+
+	if (err)
+		return err;
+	err = num ? hc_error_create(HC_ERROR_NO_ALLOCATOR,
+				    "the program allocates with %s (%s), whose heap this version "
+				    "can't read",
+				    evidence[0].name, evidence[0].how)
+		  : hc_error_create(HC_ERROR_NO_ALLOCATOR,
+				    "no glibc malloc heap found in the core");
+	hc_allocator_evidence_free(evidence, num);
+	return hc_error_about(err, HC_ABOUT_ALLOCATOR);
+}
+
 static struct hc_error *no_allocator(const struct hc_process *process)
 {
 	const char *path, *name = hc_allocator_foreign(process, &path);
@@ -410,9 +430,7 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 						      "heap this version can't read",
 						      name, path),
 				      HC_ABOUT_ALLOCATOR);
-	return hc_error_about(
-		hc_error_create(HC_ERROR_NO_ALLOCATOR, "no glibc malloc heap found in the core"),
-		HC_ABOUT_ALLOCATOR);
+	return unnamed_allocator(process);
 }
 
 static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap)
