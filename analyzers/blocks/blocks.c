@@ -121,8 +121,9 @@ static void see_pages(struct finder *finder)
 
 static uint64_t see_all(struct finder *finder)
 {
-	struct hc_bytes bytes =
-		hc_memory_view(finder->memory, finder->mapping->start, DENSE_WINDOW);
+	uint64_t size = finder->mapping->end - finder->mapping->start;
+	struct hc_bytes bytes = hc_memory_view(finder->memory, finder->mapping->start,
+					       size < DENSE_WINDOW ? size : DENSE_WINDOW);
 
 	for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
 		uint64_t value = hc_load64(bytes.data + at);

@@ -51,7 +51,7 @@ static struct hc_error *claim_row(struct hc_survey *survey, size_t row, size_t f
 	uint64_t num = 0;
 	struct hc_error *err = hc_survey_add(
 		survey, files[row].name, files[row].title,
-		hc_survey_print("the kernel's name for it: %s…", files[row].prefix), &owner);
+		hc_survey_print("the kernel's name for it: %s", files[row].prefix), &owner);
 
 	for (size_t i = first; !err && i < mappings->num; i++) {
 		if (row_of(&mappings->items[i]) != row)

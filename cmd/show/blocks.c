@@ -102,7 +102,9 @@ static void print_pointers(FILE *file, const struct hc_block_set *set)
 {
 	uint64_t none = set->num - set->pointed - set->linked;
 
-	if (none == set->num)
+	if (!none)
+		fputs(" All are pointed to.", file);
+	else if (none == set->num)
 		fputs(" Nothing points to them.", file);
 	else if (!set->pointed)
 		fprintf(file, " Nothing points to them but %s of their own kind.",

@@ -1,7 +1,8 @@
 /**
  * @file
  * Memory that a program maps itself: 1,000 frame buffers of 64 KiB whose addresses are dropped, and 50
- * of 128 KiB, each a mapping of its own, in a table. argv: "none" makes none of them.
+ * of 128 KiB, each a mapping of its own, in a table; and one of 1 MiB whose address is dropped. argv:
+ * "none" makes none of them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,9 @@ __attribute__((noinline)) static void work(void)
 		mprotect(table[i] + 131072, 4096, PROT_NONE);
 		snprintf(table[i], 100, "texture %d", i * 7);
 	}
+	char *lost = map((1 << 20) + 4096);
+	mprotect(lost + (1 << 20), 4096, PROT_NONE);
+	strcpy(lost, "a mapping that nothing points to");
 }
 
 /** What is left of addresses on the stack and in registers. */

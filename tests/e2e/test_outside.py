@@ -165,7 +165,8 @@ class TestRuntimes:
         owner = owners(heapcore, core)["v8"]
         spaces = {name: int(size) for name, size, _ in core.lines("space")}
         assert counts(owner)["bytes of pages"] == sum(spaces.values())
-        assert owner["bytes"] == sum(spaces.values())
+        # Pages of code have guards.
+        assert owner["bytes"] + owner["reserved"] == sum(spaces.values())
 
     def test_go(self, heapcore, taken, cache):
         go = tool("go", "golang-go")
@@ -174,7 +175,7 @@ class TestRuntimes:
         owner = owners(heapcore, core)["go"]
         assert owner["version"].startswith("go1.")
         numbers = counts(owner)
-        said = {line.split()[0]: int(line.split()[1]) for line in core.said[:-1]}
+        said = {line.split()[0]: int(line.split()[1]) for line in core.said if " " in line}
         assert numbers["bytes in use"] == said["inuse"]
         assert numbers["bytes of stacks"] == said["stacks"]
         # What Printf itself allocated comes on top.
@@ -293,16 +294,17 @@ class TestNobody:
         assert textures["line"] == "texture N"
 
     def test_lost_mappings(self, heapcore, core):
+        """The frames may have been merged with memory of libc's that something points into; blocks tell them apart."""
         outside = maps(heapcore, core)["outside"]
         assert outside["missing_roots"] == 0
-        assert outside["lost_bytes"] >= 1000 * 65536
-        # The textures are in a table.
-        assert outside["bytes"] - outside["lost_bytes"] >= 50 * 131072
+        assert (outside["lost"], outside["lost_bytes"]) == (1, 1 << 20)
 
     def test_screen(self, heapcore, core):
         text = " ".join(heapcore("maps", core).text.split())
         assert '1,000 × 64.0 KiB (62.5 MiB) in 1 mapping. "FRAMEBUF seq=N camera=N" in 1,000 of them.' in text
         assert "Nothing points to them." in text
+        assert '50 × 128 KiB (6.25 MiB) in 50 mappings. "texture N" in 50 of them. All are pointed to.' in text
+        assert "Nothing points into 1 mapping (1.00 MiB) that nobody owns: lost." in text
 
     def test_content_is_hidden(self, heapcore, core):
         for content in ("none", "class"):
@@ -320,7 +322,8 @@ class TestNobody:
                                         "threads_tcache.c"])
     def test_heaps_have_no_other_owner(self, heapcore, dump, source):
         document = maps(heapcore, dump(source))
-        assert {owner["name"] for owner in document["owners"]} <= COMMON
+        # leak_shapes.cc maps a page that children would share.
+        assert {owner["name"] for owner in document["owners"]} - {"shared-anonymous"} <= COMMON
         assert document["outside"]["lost"] == 0
 
 
@@ -349,14 +352,14 @@ class TestGrepElsewhere:
         assert result.out == b""
         assert b"1 match is in 1 mapping outside of chunks; --maps shows them" in result.err
         assert heapcore("grep", core, "-q", "FRAMEBUF seq=12 ", status=1).err == b""
-        *_, last = heapcore("grep", core, "FRAMEBUF seq=", "--format", "json", status=1).jsonl
+        *_, last = heapcore("grep", core, r"FRAMEBUF seq=\d", "--format", "json", status=1).jsonl
         assert last["summary"]["elsewhere"] == {"matches": 1000, "chunks": 0, "mappings": 1, "at_least": False}
-        *_, last = heapcore("grep", core, "FRAMEBUF seq=", "--maps", "-c", "--format", "json").jsonl
+        *_, last = heapcore("grep", core, r"FRAMEBUF seq=\d", "--maps", "-c", "--format", "json").jsonl
         assert last["summary"]["matches"] == 1000
 
     def test_other_chunks(self, heapcore, taken, compiled):
         core = taken("allocations", [compiled("outside/allocations.c")])
-        result = heapcore("grep", core, r"metric\.cpu\.host7\.value", "--size", "1000..2000", status=1)
+        result = heapcore("grep", core, r"metric\.cpu\.host7\.value", "--size", "1000-2000", status=1)
         assert b"1 match is in 1 other chunk; --all shows them" in result.err
 
     def test_nothing_anywhere(self, heapcore, dump):
