@@ -18,6 +18,10 @@
 /** Mappings between which links are followed; the rest counts as a root. */
 #define MAX_LINKED 2048
 
+/** Most words that look like addresses are of other mappings: one look in a small table tells. */
+#define FILTER_BITS 16
+#define GRANULE_SHIFT 21
+
 enum source { FROM_ROOT, FROM_CHUNK, FROM_OTHER, NUM_SOURCES };
 
 /** A part of memory whose words are looked at. */
@@ -52,6 +56,7 @@ struct run {
 	size_t num_slices;
 	struct worker *workers;
 	uint64_t low, high; /**< all mappings lie in [low, high) */
+	uint8_t filter[1 << (FILTER_BITS - 3)]; /**< bit of each granule that they touch */
 };
 
 const struct hc_held_mapping *hc_held_find(const struct hc_held *held, uint64_t address)
@@ -77,7 +82,25 @@ static bool has_bit(const uint8_t *bits, size_t i)
 	return bits[i / 8] >> i % 8 & 1;
 }
 
+static size_t filter_bit(uint64_t address)
+{
+	return (address >> GRANULE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - FILTER_BITS);
+}
+
 /* What is pointed to. */
+
+static void add_to_filter(struct run *run, const struct hc_mapping *mapping)
+{
+	uint64_t num = ((mapping->end - 1) >> GRANULE_SHIFT) - (mapping->start >> GRANULE_SHIFT);
+
+	/* Each bit is set in the end; a mapping may be terabytes. */
+	if (num >> FILTER_BITS) {
+		memset(run->filter, 0xff, sizeof(run->filter));
+		return;
+	}
+	for (uint64_t i = 0; i <= num; i++)
+		set_bit(run->filter, filter_bit(mapping->start + (i << GRANULE_SHIFT)));
+}
 
 static struct hc_error *collect_mappings(struct run *run)
 {
@@ -88,8 +111,10 @@ static struct hc_error *collect_mappings(struct run *run)
 	if (!held->items)
 		return &hc_enomem;
 	for (size_t i = 0; i < mappings->num; i++)
-		if (hc_blocks_outside(&mappings->items[i], run->owners))
+		if (hc_blocks_outside(&mappings->items[i], run->owners)) {
 			held->items[held->num++].mapping = &mappings->items[i];
+			add_to_filter(run, &mappings->items[i]);
+		}
 	if (held->num) {
 		run->low = held->items[0].mapping->start;
 		run->high = held->items[held->num - 1].mapping->end;
@@ -201,7 +226,7 @@ static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes by
 
 	for (size_t at = -address & (size - 1); at + size <= bytes.size; at += size) {
 		uint64_t word = hc_load_word(bytes.data + at, size);
-		if (word - run->low < span)
+		if (word - run->low < span && has_bit(run->filter, filter_bit(word)))
 			see_word(run, worker, word, source, from, address + at);
 	}
 }

@@ -90,7 +90,7 @@ uint64_t hc_radix_find(const struct hc_process *process, const struct hc_radix *
 /** One word of a leaf, in the order of pages. */
 typedef struct hc_error *(*hc_radix_fn)(void *ctx, uint64_t page, uint64_t word);
 
-/** Call @p fn for every word of the tree that is not 0. */
+/** Call @p fn for every word that is not 0 in leaves of addresses that the process has. */
 struct hc_error *hc_radix_each(const struct hc_process *process, const struct hc_radix *radix,
 			       uint64_t root, hc_radix_fn fn, void *ctx);
 /**@}*/

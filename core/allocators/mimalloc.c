@@ -15,6 +15,8 @@
 #define SLICE (UINT64_C(64) << 10)
 #define MAX_ENTRIES 512
 #define MAX_LIST 65536
+/** Blocks of all lists together: lists of a crafted core may share theirs. */
+#define MAX_STEPS (UINT64_C(1) << 28)
 
 static const struct layout {
 	unsigned cookie, segment_slices, info_slices, kind, entries, slices;
@@ -35,6 +37,7 @@ struct segment {
 
 struct totals {
 	uint64_t segments, pages, used, bytes, wrong, secret;
+	uint64_t steps; /**< over all lists */
 };
 
 static bool read_segment(const struct hc_memory *memory, const struct layout *layout,
@@ -54,12 +57,13 @@ static bool read_segment(const struct hc_memory *memory, const struct layout *la
 	       hc_memory_u32(memory, address + layout->slices + 4, &offset) && !offset;
 }
 
-static uint64_t list_length(const struct hc_memory *memory, uint64_t head)
+static uint64_t list_length(const struct hc_memory *memory, uint64_t head, uint64_t *steps)
 {
 	uint64_t num = 0;
 
-	while (head && num < MAX_LIST) {
+	while (head && num < MAX_LIST && *steps < MAX_STEPS) {
 		num++;
+		++*steps;
 		if (!hc_memory_word(memory, head, &head))
 			break;
 	}
@@ -91,7 +95,9 @@ static void count_page(const struct hc_memory *memory, const struct layout *layo
 	totals->used += used;
 	totals->bytes += used * block;
 	totals->wrong +=
-		used + list_length(memory, free) + list_length(memory, local) != capacity;
+		used + list_length(memory, free, &totals->steps) +
+			list_length(memory, local, &totals->steps) !=
+		capacity;
 }
 
 static void count_segment(const struct hc_memory *memory, const struct layout *layout,

@@ -14,6 +14,10 @@
 
 /** Guesses that are tried in one process. */
 #define MAX_GUESSES 2000
+/** Of these, guesses whose first leaf fits, and whose other entries are looked at. */
+#define MAX_ROOTS 64
+/** Entries of a root that are not 0: each is a leaf, which costs megabytes. */
+#define MAX_LEAVES 4096
 /** Different top bits of addresses that the process has. */
 #define MAX_SLOTS 256
 /** Words of leaves that must fit, and that are looked at in one leaf. */
@@ -39,6 +43,13 @@ static void collect_slots(const struct hc_process *process, unsigned shift, stru
 			if (!slots->num || slots->items[slots->num - 1] != slot)
 				slots->items[slots->num++] = slot;
 	}
+}
+
+static bool has_slot(const struct slots *slots, uint64_t slot)
+{
+	size_t i = hc_lower_bound(slots->num, k, slots->items[k] < slot);
+
+	return i < slots->num && slots->items[i] == slot;
 }
 
 /** The words of a leaf, which lies in one mapping that an allocator may have made; else nothing. */
@@ -86,9 +97,10 @@ static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix
 }
 
 /** Whether all of an array in bss is 0 or a leaf, and leaves fit. */
-static bool is_root(const struct hc_process *process, const struct hc_radix *radix, uint64_t root)
+static bool is_root(const struct hc_process *process, const struct hc_radix *radix,
+		    const struct slots *slots, uint64_t root)
 {
-	uint64_t size = UINT64_C(8) << radix->root_bits, fit = 0;
+	uint64_t size = UINT64_C(8) << radix->root_bits, fit = 0, leaves = 0;
 	struct hc_bytes bytes = hc_memory_view(&process->memory, root, size);
 
 	if (bytes.size < size)
@@ -96,6 +108,11 @@ static bool is_root(const struct hc_process *process, const struct hc_radix *rad
 	for (uint64_t i = 0; i < size / 8; i++) {
 		uint64_t leaf = hc_load64(bytes.data + 8 * i);
 		if (!leaf)
+			continue;
+		if (++leaves > MAX_LEAVES || !view_leaf(process, radix, leaf).data)
+			return false;
+		/* A leaf may be left of memory that was given back. */
+		if (!has_slot(slots, i))
 			continue;
 		uint64_t num = fit_leaf(process, radix, leaf, i);
 		if (num == UINT64_MAX)
@@ -106,7 +123,8 @@ static bool is_root(const struct hc_process *process, const struct hc_radix *rad
 }
 
 static uint64_t find_in(const struct hc_process *process, const struct hc_radix *radix,
-			const struct slots *slots, uint64_t low, uint64_t high, unsigned *guesses)
+			const struct slots *slots, uint64_t low, uint64_t high, unsigned *guesses,
+			unsigned *roots)
 {
 	uint64_t size = UINT64_C(8) << radix->root_bits, pos = (low + 7) & ~UINT64_C(7), start, end;
 
@@ -126,7 +144,11 @@ static uint64_t find_in(const struct hc_process *process, const struct hc_radix 
 				if (++*guesses > MAX_GUESSES)
 					return 0;
 				uint64_t fit = fit_leaf(process, radix, word, slots->items[i]);
-				if (fit && fit != UINT64_MAX && is_root(process, radix, root))
+				if (!fit || fit == UINT64_MAX)
+					continue;
+				if (++*roots > MAX_ROOTS)
+					return 0;
+				if (is_root(process, radix, slots, root))
 					return root;
 			}
 		}
@@ -136,7 +158,7 @@ static uint64_t find_in(const struct hc_process *process, const struct hc_radix 
 
 uint64_t hc_radix_find(const struct hc_process *process, const struct hc_radix *radix)
 {
-	unsigned guesses = 0;
+	unsigned guesses = 0, roots = 0;
 	struct slots slots;
 	uint64_t root = 0;
 
@@ -145,7 +167,7 @@ uint64_t hc_radix_find(const struct hc_process *process, const struct hc_radix *
 		const struct hc_module *module = &process->modules.items[i];
 		if (module->data_end > module->data_start)
 			root = find_in(process, radix, &slots, module->data_start, module->data_end,
-				       &guesses);
+				       &guesses, &roots);
 	}
 	return root;
 }
@@ -175,10 +197,16 @@ struct hc_error *hc_radix_each(const struct hc_process *process, const struct hc
 			       uint64_t root, hc_radix_fn fn, void *ctx)
 {
 	struct hc_error *err = NULL;
+	struct slots slots;
 	uint64_t leaf;
 
-	for (uint64_t i = 0; !err && i >> radix->root_bits == 0; i++)
-		if (hc_memory_word(&process->memory, root + 8 * i, &leaf) && leaf)
-			err = each_of_leaf(process, radix, leaf, i << radix->root_shift, fn, ctx);
+	collect_slots(process, radix->root_shift, &slots);
+	for (size_t i = 0; !err && i < slots.num; i++) {
+		uint64_t slot = slots.items[i];
+		if (!(slot >> radix->root_bits) &&
+		    hc_memory_word(&process->memory, root + 8 * slot, &leaf) && leaf)
+			err = each_of_leaf(process, radix, leaf, slot << radix->root_shift, fn,
+					   ctx);
+	}
 	return err;
 }
