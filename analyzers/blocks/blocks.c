@@ -248,28 +248,54 @@ static struct hc_error *collect(const struct finder *finder, const struct word *
 	return err;
 }
 
-static struct hc_error *look_at(struct finder *finder, struct hc_blocks *blocks, bool *found)
+static void forget(struct finder *finder)
 {
-	uint64_t size = finder->mapping->end - finder->mapping->start;
-	struct hc_block_set *set;
-
 	memset(finder->words, 0, MAX_WORDS * sizeof(*finder->words));
 	finder->num_words = 0;
+}
+
+/**
+ * The word that begins blocks. One that recurs at one place in a page may do so because its stride
+ * and the page have a common multiple: then all words show it at the shorter distance.
+ */
+static bool find_word(struct finder *finder, struct word *ret)
+{
+	uint64_t size = finder->mapping->end - finder->mapping->start;
+
+	forget(finder);
 	see_pages(finder);
 	const struct word *best = best_word(finder, size, PAGE);
-	if (!best) {
-		memset(finder->words, 0, MAX_WORDS * sizeof(*finder->words));
-		finder->num_words = 0;
-		best = best_word(finder, see_all(finder), 16);
+	bool found = best;
+	if (found)
+		*ret = *best;
+	forget(finder);
+	uint64_t dense = see_all(finder);
+	if (!found) {
+		best = best_word(finder, dense, 16);
+	} else {
+		best = slot_of(finder, ret->value, 0);
+		if (!best || !best->num || !is_even(best) || best->gap >= ret->gap ||
+		    best->gap < 16 || coverage(best) < (uint64_t)(dense * HC_BLOCKS_MIN_SHARE))
+			return true;
 	}
-	*found = best;
-	if (!best)
+	if (best)
+		*ret = *best;
+	return best;
+}
+
+static struct hc_error *look_at(struct finder *finder, struct hc_blocks *blocks, bool *found)
+{
+	struct hc_block_set *set;
+	struct word word;
+
+	*found = find_word(finder, &word);
+	if (!*found)
 		return NULL;
-	struct hc_error *err = find_set(blocks, best->gap, best->value, &set);
+	struct hc_error *err = find_set(blocks, word.gap, word.value, &set);
 	if (err)
 		return err;
 	set->mappings++;
-	return collect(finder, best, set);
+	return collect(finder, &word, set);
 }
 
 /* Mappings of one size. */
