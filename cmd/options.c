@@ -71,9 +71,11 @@ enum selection_id {
 	SELECT_LIMIT,
 };
 
+/** Stands for a text that the allocators' names are a part of. */
+static const char states_help[] = "";
+
 static const struct hc_option selection_options[] = {
-	{SELECT_STATE, 0, "state", "LIST",
-	 "in-use, tcache, fastbin, unsorted, smallbin, largebin, top, overhead (default: in-use)"},
+	{SELECT_STATE, 0, "state", "LIST", states_help},
 	{SELECT_REACH, 0, "reach", "LIST", "reachable, possible, indirect, definite"},
 	{SELECT_LEAKED, 0, "leaked", NULL, "lost chunks: definite and indirect"},
 	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G"},
@@ -456,7 +458,7 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 {
 	fprintf(file, "\n%s:\n", title);
 	for (; options->name; options++) {
-		char left[64];
+		char left[64], states[256], help[sizeof(states) + 32];
 
 		if (!options->help)
 			continue;
@@ -475,7 +477,10 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 			fprintf(file, "%s\n%*s", left, HELP_INDENT, "");
 		else
 			fprintf(file, "%-*s", HELP_INDENT, left);
-		help_text(file, options->help, HELP_INDENT, HELP_INDENT);
+		hc_select_state_names(states, sizeof(states));
+		snprintf(help, sizeof(help), "%s (default: in-use)", states);
+		help_text(file, options->help == states_help ? help : options->help, HELP_INDENT,
+			  HELP_INDENT);
 	}
 }
 

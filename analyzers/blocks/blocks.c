@@ -19,6 +19,8 @@
 #include <stdlib.h>
 
 #include "core/base/array.h"
+#include "core/heap/allocator.h"
+#include "core/heap/build.h"
 #include "core/base/cleanup.h"
 
 #define PAGE 4096u
@@ -201,8 +203,7 @@ static struct hc_error *find_set(struct hc_blocks *blocks, uint64_t size, uint64
 			return NULL;
 		}
 	}
-	struct hc_error *err =
-		hc_array_reserve(&blocks->sets, blocks->num, sizeof(*blocks->sets));
+	struct hc_error *err = hc_array_reserve(&blocks->sets, blocks->num, sizeof(*blocks->sets));
 	if (err)
 		return err;
 	*ret = &blocks->sets[blocks->num++];
@@ -214,8 +215,7 @@ static struct hc_error *add_block(struct hc_block_set *set, uint64_t address, ui
 {
 	if (set->num == HC_BLOCKS_MAX)
 		return NULL;
-	struct hc_error *err =
-		hc_array_reserve(&set->addresses, set->num, sizeof(*set->addresses));
+	struct hc_error *err = hc_array_reserve(&set->addresses, set->num, sizeof(*set->addresses));
 	if (err)
 		return err;
 	set->addresses[set->num++] = address;
@@ -364,8 +364,8 @@ static struct hc_error *look_at_all(struct finder *finder, const struct hc_owner
 		if (mapping->end - mapping->start >= HC_BLOCKS_MIN_BYTES)
 			err = look_at(finder, blocks, &found);
 		if (!found)
-			singles[num_singles++] = (struct single){
-				mapping->start, mapping->end - mapping->start};
+			singles[num_singles++] =
+				(struct single){mapping->start, mapping->end - mapping->start};
 	}
 	return err ? err : group_singles(singles, num_singles, blocks);
 }
@@ -400,41 +400,79 @@ struct hc_error *hc_blocks_find(const struct hc_process *process, const struct h
 
 /* Blocks as chunks. */
 
-/** Blocks that follow each other at one distance are one span. */
-static struct hc_error *add_spans(const struct hc_process *process, const struct hc_block_set *set,
-				  struct hc_heap *heap)
+/** The allocator of a heap that no allocator made. */
+static const struct hc_allocator no_allocator = {
+	.name = "equal blocks",
+	.library = "",
+	.own = "",
+};
+
+static uint64_t block_request_size(const struct hc_zone *zone, uint64_t request)
 {
-	unsigned alignment = heap->alignment;
+	(void)zone;
+	return request;
+}
+
+static void block_request_range(const struct hc_zone *zone, const struct hc_chunk *chunk,
+				uint64_t *min_ret, uint64_t *max_ret)
+{
+	(void)zone;
+	*min_ret = *max_ret = chunk->size;
+}
+
+/** Blocks that follow each other at one distance are one span, whose units are blocks. */
+static struct hc_error *add_spans(const struct hc_process *process, const struct hc_block_set *set,
+				  const struct hc_zone *zone, struct hc_heap *heap)
+{
+	bool tiled = zone->unit == set->size;
 
 	for (size_t i = 0, end; i < set->num; i = end) {
 		const struct hc_mapping *mapping =
 			hc_mappings_find(&process->mappings, set->addresses[i]);
-		uint64_t stop = set->addresses[i], stride = set->size;
-		struct hc_span *span;
+		uint64_t stop = set->addresses[i];
+		struct hc_span *added;
 		for (end = i; end < set->num && set->addresses[end] == stop &&
-			      mapping && set->addresses[end] < mapping->end;
+			      (end == i || (tiled && mapping && stop < mapping->end));
 		     end++)
-			stop += stride;
-		if (end == i || stride % alignment) {
-			/* A block that is no multiple of units is a span of its own. */
-			end = i + 1;
-			stop = set->addresses[i] + stride;
-		}
-		if (mapping && stop > mapping->end)
-			stop = mapping->end;
-		uint64_t start = set->addresses[i], units = (stop - start) / alignment;
-		if (!units)
+			stop += set->size;
+		if (!mapping)
 			continue;
-		struct hc_error *err =
-			hc_heap_add_span(heap, HC_SPAN_MAIN, 0, start, stop, start,
-					 end - i == 1 ? 1 : units, 0, NULL, &span);
+		const struct hc_span span = {
+			.zone = zone,
+			.kind = end - i == 1 ? HC_SPAN_SINGLE : HC_SPAN_TILED,
+			.arena = HC_ARENA_MMAP,
+			.start = set->addresses[i],
+			.end = stop < mapping->end ? stop : mapping->end,
+			.num_units = end - i,
+		};
+		struct hc_error *err = hc_heap_add_span(heap, &span, &added);
 		if (err)
 			return err;
-		for (size_t k = i; k < end; k++)
-			if ((set->addresses[k] - start) / alignment < span->num_units)
-				hc_span_set_start(span, (set->addresses[k] - start) / alignment);
+		for (size_t k = 0; k < end - i; k++)
+			hc_span_set_start(added, k);
 	}
 	return NULL;
+}
+
+static struct hc_error *fill_heap(const struct hc_process *process, const struct hc_block_set *set,
+				  struct hc_heap *heap)
+{
+	const struct hc_zone blocks = {
+		.name = "blocks",
+		.unit = set->size <= UINT32_MAX ? set->size : PAGE,
+		.first_large = UINT64_MAX,
+		.request_size = block_request_size,
+		.request_range = block_request_range,
+	};
+	struct hc_backend *backend;
+	const struct hc_zone *zone;
+	struct hc_error *err = hc_heap_add_backend(heap, &no_allocator, &backend);
+
+	if (!err)
+		err = hc_heap_add_zone(backend, &blocks, &zone);
+	if (!err)
+		err = add_spans(process, set, zone, heap);
+	return err ? err : hc_heap_seal(heap);
 }
 
 struct hc_error *hc_blocks_heap(struct hc_process *process, const struct hc_block_set *set,
@@ -446,12 +484,7 @@ struct hc_error *hc_blocks_heap(struct hc_process *process, const struct hc_bloc
 		return &hc_enomem;
 	heap->process = process;
 	heap->word_size = process->memory.word_size;
-	heap->alignment = 2 * heap->word_size;
-	heap->min_chunk = 2 * heap->alignment;
-	heap->first_large = UINT64_MAX;
-	struct hc_error *err = add_spans(process, set, heap);
-	if (!err)
-		err = hc_heap_seal(heap);
+	struct hc_error *err = fill_heap(process, set, heap);
 	if (err) {
 		hc_heap_close(heap);
 		return err;

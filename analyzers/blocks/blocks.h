@@ -27,14 +27,14 @@
 
 /** Blocks of one size. */
 struct hc_block_set {
-	uint64_t size;      /**< bytes: the stride, or the size of each mapping */
-	uint64_t header;    /**< the word that all begin with; 0: they are mappings of one size */
+	uint64_t size;       /**< bytes: the stride, or the size of each mapping */
+	uint64_t header;     /**< the word that all begin with; 0: they are mappings of one size */
 	uint64_t *addresses; /**< of their first bytes, ascending; they do not overlap */
 	size_t num;
-	uint64_t bytes;     /**< num * size, less what reaches beyond a mapping's end */
-	uint64_t mappings;  /**< that they lie in */
-	uint64_t pointed;   /**< of the blocks, those that something live points into: held.h */
-	uint64_t linked;    /**< of the others, those that other such memory points into */
+	uint64_t bytes;    /**< num * size, less what reaches beyond a mapping's end */
+	uint64_t mappings; /**< that they lie in */
+	uint64_t pointed;  /**< of the blocks, those that something live points into: held.h */
+	uint64_t linked;   /**< of the others, those that other such memory points into */
 };
 
 struct hc_blocks {
@@ -48,8 +48,8 @@ struct hc_error *hc_blocks_find(const struct hc_process *process, const struct h
 void hc_blocks_deinit(struct hc_blocks *blocks);
 
 /**
- * A heap whose chunks in use are the blocks of a set, so that what describes chunks (common, classes,
- * search) serves blocks. It has no allocator, and must not be checked or traced.
+ * A heap whose chunks in use are the blocks of a set, so that what describes chunks (common,
+ * classes, search) serves blocks. It has no allocator, and must not be checked or traced.
  */
 struct hc_error *hc_blocks_heap(struct hc_process *process, const struct hc_block_set *set,
 				struct hc_heap **ret);

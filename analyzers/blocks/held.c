@@ -1,7 +1,7 @@
 /**
  * @file
- * One pass over the words of the process. Each worker has counters and bitmaps of its own, which are
- * added up in the end; mappings of interest are few, so that a word is looked up in them by
+ * One pass over the words of the process. Each worker has counters and bitmaps of its own, which
+ * are added up in the end; mappings of interest are few, so that a word is looked up in them by
  * bisection only when it lies between the lowest and the highest.
  */
 #include "analyzers/blocks/held.h"
@@ -55,7 +55,7 @@ struct run {
 	struct hc_slice *slices;
 	size_t num_slices;
 	struct worker *workers;
-	uint64_t low, high; /**< all mappings lie in [low, high) */
+	uint64_t low, high;                     /**< all mappings lie in [low, high) */
 	uint8_t filter[1 << (FILTER_BITS - 3)]; /**< bit of each granule that they touch */
 };
 
@@ -141,9 +141,8 @@ static struct hc_error *collect_blocks(struct run *run, const struct hc_blocks *
 	for (size_t i = 0; blocks && i < blocks->num; i++) {
 		const struct hc_block_set *set = &blocks->sets[i];
 		for (size_t k = 0; k < set->num; k++)
-			run->blocks[run->num_blocks++] =
-				(struct block){set->addresses[k], set->addresses[k] + set->size,
-					       (uint32_t)i};
+			run->blocks[run->num_blocks++] = (struct block){
+				set->addresses[k], set->addresses[k] + set->size, (uint32_t)i};
 	}
 	qsort(run->blocks, num, sizeof(*run->blocks), compare_blocks);
 	return NULL;
@@ -172,8 +171,8 @@ static struct hc_error *collect_parts(struct run *run)
 	static const struct hc_heap no_heap;
 	hc_cleanup_free struct hc_root *roots = NULL;
 	size_t num = 0;
-	struct hc_error *err = hc_roots_collect(run->process, run->heap ? run->heap : &no_heap,
-						&roots, &num);
+	struct hc_error *err =
+		hc_roots_collect(run->process, run->heap ? run->heap : &no_heap, &roots, &num);
 
 	for (size_t i = 0; !err && i < num; i++) {
 		struct part part = {roots[i].start, roots[i].end, FROM_ROOT, 0};
@@ -246,8 +245,7 @@ static bool is_live(const struct hc_heap *heap, const struct hc_chunk *chunk)
 {
 	if (chunk->state != HC_IN_USE)
 		return false;
-	return !heap->reach_known || chunk->reach == HC_REACHABLE ||
-	       chunk->reach == HC_POSSIBLE;
+	return !heap->reach_known || chunk->reach == HC_REACHABLE || chunk->reach == HC_POSSIBLE;
 }
 
 static void run_slice(struct run *run, struct worker *worker, struct hc_slice slice)
@@ -363,8 +361,7 @@ static struct hc_error *follow(struct run *run)
 		if (held->items[i].held)
 			continue;
 		held->lost++;
-		held->lost_bytes +=
-			held->items[i].mapping->end - held->items[i].mapping->start;
+		held->lost_bytes += held->items[i].mapping->end - held->items[i].mapping->start;
 	}
 	return NULL;
 }

@@ -1,16 +1,16 @@
 /**
  * @file
- * Whether anything points into memory outside of malloc: a mapping that nothing points into can't be
- * given back any more, and is lost like a chunk.
+ * Whether anything points into memory outside of malloc: a mapping that nothing points into can't
+ * be given back any more, and is lost like a chunk.
  *
  * One pass over all words that the program can use: registers, live stacks, TLS, data of modules,
  * chunks in use, and memory outside of malloc itself. A word is a pointer when its value lies in a
  * mapping of interest. Counts are exact for the words of the core; a number that happens to look
  * like an address counts as one, so "nothing points to it" is certain and "something does" is not.
  *
- * A mapping is *held* when a pointer into it stands in a register, stack, TLS, data, a chunk, memory
- * with an owner, or in a mapping that is held. When reachability is known, words of lost chunks hold
- * nothing.
+ * A mapping is *held* when a pointer into it stands in a register, stack, TLS, data, a chunk,
+ * memory with an owner, or in a mapping that is held. When reachability is known, words of lost
+ * chunks hold nothing.
  */
 #ifndef HC_ANALYZERS_BLOCKS_HELD_H
 #define HC_ANALYZERS_BLOCKS_HELD_H

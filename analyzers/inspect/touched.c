@@ -25,7 +25,8 @@ struct run {
 	size_t num_tasks;
 };
 
-/** The first word tells most pages apart; of the others, memcmp() compares each byte with the next. */
+/** The first word tells most pages apart; of the others, memcmp() compares each byte with the next.
+ */
 static bool is_zero(const uint8_t *data, size_t size)
 {
 	return !data[0] && (size == 1 || !memcmp(data, data + 1, size - 1));

@@ -28,7 +28,8 @@ static const struct {
 
 static bool begins(const struct hc_mapping *mapping, size_t row)
 {
-	return mapping->path && !strncmp(mapping->path, files[row].prefix, strlen(files[row].prefix));
+	return mapping->path &&
+	       !strncmp(mapping->path, files[row].prefix, strlen(files[row].prefix));
 }
 
 /** The first row that the path begins with; NUM_FILES: none. */

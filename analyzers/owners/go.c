@@ -5,8 +5,8 @@
  * A Go program says so in its data: "\xff Go buildinf:" (debug/buildinfo), followed, from 1.18 on,
  * by the version as a string at +32. Its heap lies from 0xc000000000 on in arenas of 64 MiB
  * (runtime/malloc.go). What is in use in it shows in the spans (runtime/mheap.go, type mspan),
- * records in mappings of the runtime's own: first address +24, pages of 8 KiB +32, and from there on
- * by release: see the layouts below. State 1: objects; 2: stacks and the like; 0: not in use.
+ * records in mappings of the runtime's own: first address +24, pages of 8 KiB +32, and from there
+ * on by release: see the layouts below. State 1: objects; 2: stacks and the like; 0: not in use.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -109,7 +109,8 @@ static bool read_span(const uint8_t *p, uint64_t address, const struct layout *l
 	uint64_t size = pages * GO_PAGE;
 	if (limit <= start || limit > start + size)
 		return false;
-	if (state == 1 && (!element || element > size || !num || num > size / element || used > num))
+	if (state == 1 &&
+	    (!element || element > size || !num || num > size / element || used > num))
 		return false;
 	*ret = (struct span){address, start, pages, used * element, used, state};
 	*exact_ret = state == 1 && num > 1 && limit == start + num * element;
@@ -244,10 +245,10 @@ static struct hc_error *report(struct go *go, uint64_t mapped)
 	struct hc_owner *owner = &go->survey->owners.items[go->survey->owners.num - 1];
 
 	free(owner->evidence);
-	owner->evidence = hc_survey_print(
-		"the program is a Go program%s%s; its heap at 0x%" PRIx64 ", %" PRIu64
-		" spans in use",
-		go->version ? ": " : "", go->version ? go->version : "", HEAP_START, totals.spans);
+	owner->evidence = hc_survey_print("the program is a Go program%s%s; its heap at 0x%" PRIx64
+					  ", %" PRIu64 " spans in use",
+					  go->version ? ": " : "", go->version ? go->version : "",
+					  HEAP_START, totals.spans);
 	if (!owner->evidence)
 		return &hc_enomem;
 	owner->version = hc_steal(go->version);

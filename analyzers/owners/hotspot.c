@@ -138,8 +138,8 @@ static struct hc_error *add_code_cache(struct java *java)
 	    high - low > UINT64_C(1) << 40)
 		return NULL;
 	return add_range(java, "java-code", "compiled Java code (code cache)",
-			 hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"),
-			 low, high);
+			 hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"), low,
+			 high);
 }
 
 /* Metaspace. */
@@ -150,7 +150,8 @@ static bool is_vtable(const struct java *java, uint64_t word)
 {
 	uint64_t function;
 
-	return word - java->module->data_start < java->module->data_end - java->module->data_start &&
+	return word - java->module->data_start <
+		       java->module->data_end - java->module->data_start &&
 	       !(word & 7) && hc_memory_word(java->memory, word, &function) &&
 	       function - java->module->start < java->module->data_start - java->module->start;
 }

@@ -252,8 +252,7 @@ static struct hc_error *ask_all(struct hc_survey *survey)
 struct hc_error *hc_owners_run(struct hc_process *process, const struct hc_heap *heap,
 			       struct hc_owners *ret)
 {
-	struct hc_survey survey = {
-		.process = process, .heap = heap, .memory = &process->memory};
+	struct hc_survey survey = {.process = process, .heap = heap, .memory = &process->memory};
 	struct hc_error *err = ask_all(&survey);
 
 	for (unsigned kind = 0; kind < HC_NUM_PAGE_KINDS; kind++)

@@ -37,14 +37,14 @@ struct hc_owner_type {
 };
 
 struct hc_owner {
-	const char *name;  /**< "python", "go", "jemalloc": for programs; static */
-	const char *title; /**< "Python's own arenas": for people; static */
-	char *evidence;    /**< "641 pools of 16 KiB whose counts agree": never NULL */
-	char *version;     /**< "go1.19.8"; NULL when memory does not tell. Untrusted */
-	bool heap;         /**< holds objects of the program, not bookkeeping of a library */
-	bool holds_stacks; /**< its memory also serves as stacks of threads */
-	uint64_t bytes;    /**< of its ranges, without what is only reserved */
-	uint64_t reserved; /**< of its ranges, address space without access */
+	const char *name;   /**< "python", "go", "jemalloc": for programs; static */
+	const char *title;  /**< "Python's own arenas": for people; static */
+	char *evidence;     /**< "641 pools of 16 KiB whose counts agree": never NULL */
+	char *version;      /**< "go1.19.8"; NULL when memory does not tell. Untrusted */
+	bool heap;          /**< holds objects of the program, not bookkeeping of a library */
+	bool holds_stacks;  /**< its memory also serves as stacks of threads */
+	uint64_t bytes;     /**< of its ranges, without what is only reserved */
+	uint64_t reserved;  /**< of its ranges, address space without access */
 	uint64_t anonymous; /**< of these, what the accounting counts as "other" */
 	struct hc_owner_count counts[HC_OWNER_MAX_COUNTS];
 	size_t num_counts;

@@ -4,8 +4,8 @@
  *
  * The tests are necessary conditions that random content does not meet: several fields that depend
  * on each other, or on the address. Sources of the layouts: Objects/obmalloc.c (pool_header),
- * Zend/zend_alloc.c (_zend_mm_chunk), gc.c of Ruby (heap_page_header), src/heap/basic-memory-chunk.h
- * of V8, memory/unix/apr_pools.c (apr_memnode_t).
+ * Zend/zend_alloc.c (_zend_mm_chunk), gc.c of Ruby (heap_page_header),
+ * src/heap/basic-memory-chunk.h of V8, memory/unix/apr_pools.c (apr_memnode_t).
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -112,14 +112,13 @@ static bool is_apr_node(const struct hc_memory *memory, const uint8_t *p, uint64
 	       hc_memory_word(memory, ref, &back) && back == address;
 }
 
-static struct hc_error *look(const struct scan *scan, struct hc_page_list lists[],
-			     const uint8_t *p, uint64_t address)
+static struct hc_error *look(const struct scan *scan, struct hc_page_list lists[], const uint8_t *p,
+			     uint64_t address)
 {
 	const struct hc_memory *memory = scan->memory;
 	bool is[HC_NUM_PAGE_KINDS] = {
 		[HC_PAGE_PYTHON_4K] = is_python_pool(p, address, 4 << 10),
-		[HC_PAGE_PYTHON_16K] =
-			!(address & 0x3fff) && is_python_pool(p, address, 16 << 10),
+		[HC_PAGE_PYTHON_16K] = !(address & 0x3fff) && is_python_pool(p, address, 16 << 10),
 		[HC_PAGE_ZEND] = !(address & 0x1fffff) && is_zend_chunk(p),
 		[HC_PAGE_RUBY_16K] =
 			!(address & 0x3fff) && is_ruby_page(memory, p, address, 16 << 10),
@@ -144,8 +143,8 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t index)
 	struct hc_error *err = NULL;
 
 	(void)worker;
-	while (!err && hc_memory_next_piece(scan->memory, &pos, task->end, TASK_BYTES, &start,
-					    &end)) {
+	while (!err &&
+	       hc_memory_next_piece(scan->memory, &pos, task->end, TASK_BYTES, &start, &end)) {
 		uint64_t first = (start + task->step - 1) / task->step * task->step;
 		struct hc_bytes bytes;
 		for (uint64_t at = first; !err && at < end; at += task->step) {

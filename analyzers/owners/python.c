@@ -160,8 +160,7 @@ static struct hc_error *count_pools(struct pools *pools)
 		pools->sound[pools->num++] = pool.address;
 		pools->used += pool.used;
 		pools->used_bytes += pool.used * pool.block;
-		pools->free_blocks +=
-			(pools->pool_size - POOL_HEADER) / pool.block - pool.used;
+		pools->free_blocks += (pools->pool_size - POOL_HEADER) / pool.block - pool.used;
 		vote_pool(pools, &pool, &votes);
 	}
 	if (votes <= 0)

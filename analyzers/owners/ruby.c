@@ -3,8 +3,8 @@
  * Ruby's heap pages, checked on 3.1 (16 KiB) and 3.3 (64 KiB).
  *
  * gc.c: a page is aligned to its size; its first word leads to its struct heap_page, a chunk of
- * malloc: slot size u16 +0, slots u16 +2, first slot +32. A slot's flags are its first word; the low
- * five bits say what it is (include/ruby/internal/value_type.h), 0: free.
+ * malloc: slot size u16 +0, slots u16 +2, first slot +32. A slot's flags are its first word; the
+ * low five bits say what it is (include/ruby/internal/value_type.h), 0: free.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,11 +18,11 @@
 #define NUM_TYPES 32
 
 static const char *const type_names[NUM_TYPES] = {
-	"T_NONE",   "T_OBJECT", "T_CLASS",   "T_MODULE",   "T_FLOAT", "T_STRING", "T_REGEXP",
-	"T_ARRAY",  "T_HASH",   "T_STRUCT",  "T_BIGNUM",   "T_FILE",  "T_DATA",   "T_MATCH",
-	"T_COMPLEX", "T_RATIONAL", "",       "T_NIL",      "T_TRUE",  "T_FALSE",  "T_SYMBOL",
-	"T_FIXNUM", "T_UNDEF",  "",          "",           "",        "T_IMEMO",  "T_NODE",
-	"T_ICLASS", "T_ZOMBIE", "T_MOVED",   "",
+	"T_NONE",    "T_OBJECT",   "T_CLASS",  "T_MODULE", "T_FLOAT", "T_STRING", "T_REGEXP",
+	"T_ARRAY",   "T_HASH",     "T_STRUCT", "T_BIGNUM", "T_FILE",  "T_DATA",   "T_MATCH",
+	"T_COMPLEX", "T_RATIONAL", "",         "T_NIL",    "T_TRUE",  "T_FALSE",  "T_SYMBOL",
+	"T_FIXNUM",  "T_UNDEF",    "",         "",         "",        "T_IMEMO",  "T_NODE",
+	"T_ICLASS",  "T_ZOMBIE",   "T_MOVED",  "",
 };
 
 struct pages {
@@ -63,8 +63,8 @@ static struct hc_error *add_types(const struct pages *pages, struct hc_owner *ow
 
 	for (unsigned i = 1; i < NUM_TYPES; i++)
 		if (pages->objects[i] && type_names[i][0])
-			types[num++] = (struct hc_owner_type){
-				(char *)type_names[i], pages->objects[i], pages->bytes[i]};
+			types[num++] = (struct hc_owner_type){(char *)type_names[i],
+							      pages->objects[i], pages->bytes[i]};
 	qsort(types, num, sizeof(*types), by_bytes);
 	owner->all_types = num;
 	for (size_t i = 0; i < num && i < HC_OWNER_MAX_TYPES; i++) {

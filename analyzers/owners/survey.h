@@ -69,7 +69,7 @@ struct hc_type_tally {
 		uint64_t type; /**< address; 0: empty */
 		uint64_t objects, bytes;
 		uint64_t known; /**< the probe's own: what it found out about the type */
-	} *slots;
+	} * slots;
 	uint32_t mask; /**< slots - 1 */
 	uint32_t num;
 };

@@ -103,8 +103,8 @@ static struct hc_error *claim_huge(struct zend *zend)
 		hc_memory_word(zend->memory, zend->at_main - 8, &block);
 	while (!err && block && zend->huge < MAX_HUGE &&
 	       hc_memory_word(zend->memory, block, &address) &&
-	       hc_memory_word(zend->memory, block + 8, &size) && !(address & (CHUNK - 1)) &&
-	       size && size < UINT64_C(1) << 46 && address + size > address) {
+	       hc_memory_word(zend->memory, block + 8, &size) && !(address & (CHUNK - 1)) && size &&
+	       size < UINT64_C(1) << 46 && address + size > address) {
 		err = hc_survey_claim(zend->survey, address, address + size);
 		zend->huge++;
 		zend->huge_bytes += size;

@@ -17,8 +17,7 @@ struct hc_error *hc_elsewhere_run(const struct hc_process *process, const struct
 		.selection = &selection,
 		.max_bytes = HC_ELSEWHERE_BYTES,
 	};
-	struct hc_error *err =
-		hc_search_run(process, heap, pattern, &options, NULL, NULL, &result);
+	struct hc_error *err = hc_search_run(process, heap, pattern, &options, NULL, NULL, &result);
 	if (!err) {
 		*ret = (struct hc_elsewhere){
 			.matches = result.matches,

@@ -82,10 +82,10 @@ static void print_contents(FILE *file, const struct hc_session *session,
 			   const struct hc_block_set *set, const struct hc_block_contents *contents)
 {
 	hc_cleanup_free char *line = line_text(session, contents);
-	const char *class = contents->class == HC_CLASS_NONE || !hc_session_shows_class(session)
-				    ? NULL
-				    : hc_signatures_class(session->signatures, contents->class)
-					      ->title;
+	const char *class =
+		contents->class == HC_CLASS_NONE || !hc_session_shows_class(session)
+			? NULL
+			: hc_signatures_class(session->signatures, contents->class)->title;
 
 	if (line && contents->counted < set->num)
 		fprintf(file, " \"%s\" in %s of %s that were looked at.", line,
@@ -183,11 +183,10 @@ json_t *hc_outside_json(const struct hc_outside *outside)
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < outside->held.num; i++)
-		bytes += outside->held.items[i].mapping->end -
-			 outside->held.items[i].mapping->start;
-	return json_pack("{so so so so so}", "mappings", hc_json_number(outside->held.num),
-			 "bytes", hc_json_number(bytes), "lost",
-			 hc_json_number(outside->held.lost), "lost_bytes",
-			 hc_json_number(outside->held.lost_bytes), "missing_roots",
+		bytes +=
+			outside->held.items[i].mapping->end - outside->held.items[i].mapping->start;
+	return json_pack("{so so so so so}", "mappings", hc_json_number(outside->held.num), "bytes",
+			 hc_json_number(bytes), "lost", hc_json_number(outside->held.lost),
+			 "lost_bytes", hc_json_number(outside->held.lost_bytes), "missing_roots",
 			 hc_json_number(outside->held.missing));
 }

@@ -37,9 +37,9 @@ static void print_types(FILE *file, const struct hc_output *out, const struct hc
 	for (size_t i = 0; i < owner->num_types && i < SHOWN_TYPES; i++) {
 		const struct hc_owner_type *type = &owner->types[i];
 		hc_cleanup_free char *name = hc_escape_string(type->name, 0);
-		fprintf(file, "%s%s %s %s (%s)", i ? ", " : " Most of it: ",
-			hc_unit_count(type->objects).text, hc_text_times(out), name ? name : "",
-			hc_unit_bytes(type->bytes).text);
+		fprintf(file, "%s%s %s %s (%s)",
+			i ? ", " : " Most of it: ", hc_unit_count(type->objects).text,
+			hc_text_times(out), name ? name : "", hc_unit_bytes(type->bytes).text);
 	}
 	if (owner->all_types > SHOWN_TYPES)
 		fprintf(file, "; %s types in all", hc_unit_count(owner->all_types).text);
@@ -101,10 +101,10 @@ static json_t *counts_json(const struct hc_owner *owner)
 	json_t *ret = json_array();
 
 	for (size_t i = 0; i < owner->num_counts; i++)
-		json_array_append_new(
-			ret, json_pack("{ss so sb}", "name", owner->counts[i].name, "value",
-				       hc_json_number(owner->counts[i].value), "bytes",
-				       owner->counts[i].bytes));
+		json_array_append_new(ret,
+				      json_pack("{ss so sb}", "name", owner->counts[i].name,
+						"value", hc_json_number(owner->counts[i].value),
+						"bytes", owner->counts[i].bytes));
 	return ret;
 }
 
@@ -114,10 +114,10 @@ static json_t *types_json(const struct hc_owner *owner)
 
 	for (size_t i = 0; i < owner->num_types; i++) {
 		hc_cleanup_free char *name = hc_escape_string(owner->types[i].name, 0);
-		json_array_append_new(
-			ret, json_pack("{so so so}", "name", hc_json_text(name), "objects",
-				       hc_json_number(owner->types[i].objects), "bytes",
-				       hc_json_number(owner->types[i].bytes)));
+		json_array_append_new(ret,
+				      json_pack("{so so so}", "name", hc_json_text(name), "objects",
+						hc_json_number(owner->types[i].objects), "bytes",
+						hc_json_number(owner->types[i].bytes)));
 	}
 	return ret;
 }
@@ -135,14 +135,14 @@ json_t *hc_owners_json(const struct hc_session *session, const struct hc_owners 
 		if (!owner->bytes)
 			continue;
 		json_array_append_new(
-			ret, json_pack("{ss ss so so so so so so so so}", "name", owner->name, "title",
-				       owner->title, "version", hc_json_text(version), "evidence",
-				       hc_json_text(evidence), "bytes",
-				       hc_json_number(owner->bytes), "reserved",
-				       hc_json_number(owner->reserved), "anonymous",
-				       hc_json_number(owner->anonymous), "counts",
-				       counts_json(owner), "types", types_json(owner), "all_types",
-				       hc_json_number(owner->all_types)));
+			ret,
+			json_pack("{ss ss so so so so so so so so}", "name", owner->name, "title",
+				  owner->title, "version", hc_json_text(version), "evidence",
+				  hc_json_text(evidence), "bytes", hc_json_number(owner->bytes),
+				  "reserved", hc_json_number(owner->reserved), "anonymous",
+				  hc_json_number(owner->anonymous), "counts", counts_json(owner),
+				  "types", types_json(owner), "all_types",
+				  hc_json_number(owner->all_types)));
 	}
 	return ret;
 }

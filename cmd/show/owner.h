@@ -8,13 +8,15 @@
 #include "analyzers/owners/owners.h"
 #include "cmd/session.h"
 
-/** "V8's heap (JavaScript): 74.2 MiB", with numbers, types and what to do next, a paragraph each. */
+/** "V8's heap (JavaScript): 74.2 MiB", with numbers, types and what to do next, a paragraph each.
+ */
 void hc_owners_write(struct hc_session *session, const struct hc_owners *owners);
 
 /** Array of owners. */
 json_t *hc_owners_json(const struct hc_session *session, const struct hc_owners *owners);
 
-/** In one line: "Python's own arenas 10.0 MiB, the dynamic linker 8.0 KiB"; NULL: there are none. */
+/** In one line: "Python's own arenas 10.0 MiB, the dynamic linker 8.0 KiB"; NULL: there are none.
+ */
 char *hc_owners_line(const struct hc_owners *owners);
 
 #endif

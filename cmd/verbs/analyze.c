@@ -49,15 +49,33 @@ static json_t *damage_json(const struct hc_heap *heap)
 				       hc_json_text(heap->inconsistencies[i].what)));
 	return ret;
 }
+
+static void append_part(json_t *parts, const char *name, uint64_t chunks, uint64_t bytes)
+{
+	json_array_append_new(parts,
+			      json_pack("{ss so so}", "part", name, "chunks",
+					hc_json_number(chunks), "bytes", hc_json_number(bytes)));
+}
+
+/** Cached and free bytes by the lists that they are on. */
+static void append_lists(json_t *parts, const struct hc_accounting *accounting)
+{
+	for (size_t i = 0; i < accounting->num_lists; i++)
+		append_part(parts, accounting->lists[i].list->name, accounting->lists[i].chunks,
+			    accounting->lists[i].bytes);
+}
+
 static json_t *parts_json(const struct hc_accounting *accounting)
 {
 	json_t *ret = json_array();
 
-	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++)
-		json_array_append_new(ret,
-				      json_pack("{ss so so}", "part", hc_part_name(part), "chunks",
-						hc_json_number(accounting->chunks[part]), "bytes",
-						hc_json_number(accounting->parts[part])));
+	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
+		if (part == HC_PART_CACHED)
+			append_lists(ret, accounting);
+		else if (part != HC_PART_FREE)
+			append_part(ret, hc_part_name(part), accounting->chunks[part],
+				    accounting->parts[part]);
+	}
 	return ret;
 }
 
@@ -134,7 +152,7 @@ static json_t *process_json(const struct hc_analysis *analysis)
 			 hc_json_text(hc_analysis_process_name(analysis)), "pid",
 			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
 			 "machine", core->machine->name, "glibc",
-			 hc_json_text(heap ? heap->evidence.version : NULL), "threads",
+			 hc_json_text(heap ? heap->backends[0]->evidence.version : NULL), "threads",
 			 hc_json_number(process->threads.num), "dumped_bytes",
 			 hc_json_number(core->bytes_promised), "available_bytes",
 			 hc_json_number(core->bytes_available));

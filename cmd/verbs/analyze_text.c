@@ -10,6 +10,7 @@
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 /** @name The first line: whose core this is */
 /**@{*/
@@ -36,23 +37,26 @@ static void write_identity(struct hc_analysis *analysis)
 	const struct hc_core *core = process->core;
 	const struct hc_heap *heap = analysis->session->heap;
 	const char *base = strrchr(core->path, '/');
-	const char *version = heap ? heap->evidence.version : NULL;
+	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	hc_cleanup_free char *file = hc_escape_string(base ? base + 1 : core->path, 0);
 	hc_cleanup_free char *name = hc_escape_string(hc_analysis_process_name(analysis)
 							      ? hc_analysis_process_name(analysis)
 							      : "name unknown",
 						      0);
 	hc_cleanup_free char *pid = NULL;
+	char release[64];
 
+	snprintf(release, sizeof(release), " %s", version ? version : "");
 	if (core->has_prpsinfo && asprintf(&pid, ", pid %d", core->prpsinfo.pid) < 0)
 		pid = NULL;
-	hc_text_paragraph(analysis->out, "", 2, false, "%s: %s%s, %s%s%s, %zu thread%s, %s",
+	hc_text_paragraph(analysis->out, "", 2, false, "%s: %s%s, %s%s%s%s, %zu thread%s, %s",
 			  file ? file : "", name ? name : "", pid ? pid : "", core->machine->name,
-			  !heap     ? ""
-			  : version ? ", glibc "
-				    : ", glibc (release unknown)",
-			  version ? version : "", process->threads.num,
-			  hc_plural(process->threads.num), completeness(analysis).text);
+			  heap ? ", " : "", heap ? heap->backends[0]->allocator->library : "",
+			  version ? release
+			  : heap  ? " (release unknown)"
+				  : "",
+			  process->threads.num, hc_plural(process->threads.num),
+			  completeness(analysis).text);
 }
 /**@}*/
 
@@ -229,26 +233,37 @@ static char *describe_stacks(const struct hc_analysis *analysis)
 	return length < 0 ? NULL : ret;
 }
 
+/** The allocator that the words are of: the first one at work, or that could have been. */
+static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
+{
+	const struct hc_heap *heap = analysis->session->heap;
+	size_t num;
+
+	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
+}
+
 static struct hc_error *write_accounting(struct hc_analysis *analysis)
 {
 	const struct hc_accounting *accounting = &analysis->verdict.accounting;
 	const uint64_t *parts = accounting->parts;
+	const struct hc_allocator *allocator = main_allocator(analysis);
+	const struct hc_advice *advice = &allocator->advice;
 	hc_cleanup_free char *trim = NULL, *stacks = NULL;
 	hc_cleanup_table struct hc_table table;
 	uint64_t free_bytes = 0;
 
 	hc_table_init(&table, columns, NUM_COLUMNS);
-	for (enum hc_part part = HC_PART_TCACHE; part <= HC_PART_TOP; part++)
+	for (enum hc_part part = HC_PART_CACHED; part <= HC_PART_TOP; part++)
 		free_bytes += parts[part];
-	if (analysis->verdict.trimmable &&
-	    asprintf(&trim, "malloc_trim could return %s of it",
+	if (analysis->verdict.trimmable && advice->give_back &&
+	    asprintf(&trim, "%s could return %s of it", advice->give_back,
 		     hc_unit_bytes(analysis->verdict.trimmable).text) < 0)
 		trim = NULL;
 	stacks = describe_stacks(analysis);
 	if (analysis->session->heap)
 		add_in_use(analysis, &table);
 	add_line(analysis, &table, "free", free_bytes, trim);
-	add_line(analysis, &table, "malloc's own", parts[HC_PART_OVERHEAD], NULL);
+	add_line(analysis, &table, allocator->own, parts[HC_PART_OVERHEAD], NULL);
 	add_line(analysis, &table, "heap, given back", parts[HC_PART_GIVEN_BACK],
 		 "trimmed: addresses without memory");
 	add_line(analysis, &table, "heap, not readable", parts[HC_PART_UNWALKED],
@@ -304,24 +319,23 @@ static void next_growth(struct hc_analysis *analysis)
 static void next_retention(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_advice *advice = &main_allocator(analysis)->advice;
 	size_t arenas = analysis->session->heap->num_arenas;
 
-	hc_text_paragraph(analysis->out, "Next: ", 6, false,
-			  "malloc_trim(0) would give back %s of %s that is free.",
-			  hc_unit_bytes(verdict->trimmable).text,
-			  hc_unit_bytes(verdict->free_bytes).text);
+	hc_text_paragraph(
+		analysis->out, "Next: ", 6, false, "%s would give back %s of %s that is free.",
+		advice->call ? advice->call : "the allocator",
+		hc_unit_bytes(verdict->trimmable).text, hc_unit_bytes(verdict->free_bytes).text);
 	if (verdict->trimmable < verdict->free_bytes / 2)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
 				  "Live chunks pin the rest: they lie between the free ones.");
-	if (arenas > 2)
+	if (arenas > 2 && advice->many_arenas)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
-				  "%zu arenas each keep memory of their own: MALLOC_ARENA_MAX=2 in "
-				  "the environment, or mallopt(M_ARENA_MAX), limits them.",
-				  arenas);
-	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2)
+				  "%zu arenas each keep memory of their own: %s", arenas,
+				  advice->many_arenas);
+	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2 && advice->large_top)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
-				  "Most of it is at the top of the heap: a lower M_TRIM_THRESHOLD "
-				  "gives it back by itself.");
+				  "Most of it is at the top of the heap: %s", advice->large_top);
 	hc_text_paragraph(analysis->out, "      ", 6, false, "Where it is:");
 	write_command(analysis, "arenas", "");
 }

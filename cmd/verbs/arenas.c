@@ -2,34 +2,30 @@
  * @file
  * heapcore arenas: what each arena got from the system, and what it did with it.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "analyzers/counts/arenas.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
+/** Columns that every allocator has. Those of its lists stand at three places between them. */
 enum column {
 	ARENA,
 	ADDRESS,
 	SYSTEM,
 	IN_USE,
-	TCACHE,
-	FASTBIN,
-	BINS,
+	/* Lists that have a column of their own in text, and columns that several share. */
 	TOP,
 	FRAGMENTATION,
 	TRIMMABLE,
 	THREADS,
 	IN_USE_CHUNKS,
-	TCACHE_CHUNKS,
-	FASTBIN_CHUNKS,
-	UNSORTED,
-	UNSORTED_CHUNKS,
-	SMALLBIN,
-	SMALLBIN_CHUNKS,
-	LARGEBIN,
-	LARGEBIN_CHUNKS,
+	/* Chunks of the former; bytes and chunks of the others. */
 	OVERHEAD,
 	OVERHEAD_CHUNKS,
 	FREE,
@@ -40,27 +36,16 @@ enum column {
 	NUM_COLUMNS
 };
 
-static const struct hc_column columns[NUM_COLUMNS] = {
+static const struct hc_column fixed[NUM_COLUMNS] = {
 	[ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
 	[ADDRESS] = {"address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
 	[SYSTEM] = {"system_bytes", "SYSTEM", HC_COLUMN_BYTES},
 	[IN_USE] = {"in_use_bytes", "IN USE", HC_COLUMN_BYTES},
-	[TCACHE] = {"tcache_bytes", "TCACHE", HC_COLUMN_BYTES},
-	[FASTBIN] = {"fastbin_bytes", "FASTBIN", HC_COLUMN_BYTES},
-	[BINS] = {"bins", "BINS", HC_COLUMN_BYTES, HC_COLUMN_TEXT_ONLY},
 	[TOP] = {"top_bytes", "TOP", HC_COLUMN_BYTES},
 	[FRAGMENTATION] = {"fragmentation", "FRAG", HC_COLUMN_SHARE},
 	[TRIMMABLE] = {"trimmable_bytes", "TRIM", HC_COLUMN_BYTES},
 	[THREADS] = {"threads", "THR", HC_COLUMN_COUNT},
 	[IN_USE_CHUNKS] = {"in_use_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[TCACHE_CHUNKS] = {"tcache_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[FASTBIN_CHUNKS] = {"fastbin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[UNSORTED] = {"unsorted_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[UNSORTED_CHUNKS] = {"unsorted_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SMALLBIN] = {"smallbin_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[SMALLBIN_CHUNKS] = {"smallbin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[LARGEBIN] = {"largebin_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[LARGEBIN_CHUNKS] = {"largebin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[OVERHEAD] = {"overhead_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
 	[OVERHEAD_CHUNKS] = {"overhead_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[FREE] = {"free_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
@@ -70,52 +55,154 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[HEAPS] = {"heaps", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 };
 
-/** Both numbers of one state. */
-static void set_state(struct hc_table *table, const struct hc_count *count, enum column bytes,
-		      enum column chunks)
+#define MAX_COLUMNS (NUM_COLUMNS + 3 * HC_MAX_LISTS)
+
+/** The table's columns: the fixed ones, and those that the allocators' lists ask for. */
+struct layout {
+	struct hc_column columns[MAX_COLUMNS];
+	unsigned num;
+	unsigned at[NUM_COLUMNS];     /**< where the fixed ones are */
+	unsigned bytes[HC_MAX_LISTS]; /**< by heap->lists; where its bytes are … */
+	unsigned chunks[HC_MAX_LISTS];
+	unsigned shared[HC_MAX_LISTS]; /**< … and the column that it shares; 0: none */
+	char names[HC_MAX_LISTS][2][48];
+};
+
+/** The first list of the same allocators that has the same heading. */
+static size_t first_with_heading(const struct hc_heap *heap, size_t list)
 {
-	hc_table_number(table, bytes, count->bytes);
-	hc_table_number(table, chunks, count->chunks);
+	size_t first = 0;
+
+	while (strcmp(heap->lists[first]->column, heap->lists[list]->column) != 0)
+		first++;
+	return first;
 }
 
-static void add_row(struct hc_table *table, const struct hc_arena_row *row)
+static bool shares_heading(const struct hc_heap *heap, size_t list)
+{
+	for (size_t i = 0; i < heap->num_lists; i++)
+		if (i != list && !strcmp(heap->lists[i]->column, heap->lists[list]->column))
+			return true;
+	return false;
+}
+
+static unsigned add_column(struct layout *layout, const char *name, const char *title,
+			   enum hc_column_kind kind, unsigned flags)
+{
+	layout->columns[layout->num] = (struct hc_column){name, title, kind, flags};
+	return layout->num++;
+}
+
+static void add_fixed(struct layout *layout, enum column from, enum column to)
+{
+	for (enum column i = from; i <= to; i++) {
+		layout->at[i] = layout->num;
+		layout->columns[layout->num++] = fixed[i];
+	}
+}
+
+/** What text shows of the lists. */
+static void add_lists(struct layout *layout, const struct hc_heap *heap)
+{
+	for (size_t i = 0; i < heap->num_lists; i++) {
+		const struct hc_list *list = heap->lists[i];
+		size_t first = first_with_heading(heap, i);
+
+		snprintf(layout->names[i][0], sizeof(layout->names[i][0]), "%s_bytes", list->name);
+		snprintf(layout->names[i][1], sizeof(layout->names[i][1]), "%s_chunks", list->name);
+		if (!shares_heading(heap, i))
+			layout->bytes[i] = add_column(layout, layout->names[i][0], list->column,
+						      HC_COLUMN_BYTES, 0);
+		else if (first == i)
+			layout->shared[i] = add_column(layout, list->column, list->column,
+						       HC_COLUMN_BYTES, HC_COLUMN_TEXT_ONLY);
+		else
+			layout->shared[i] = layout->shared[first];
+	}
+}
+
+/** What only data formats show of them. */
+static void add_list_data(struct layout *layout, const struct hc_heap *heap, bool shared)
+{
+	for (size_t i = 0; i < heap->num_lists; i++) {
+		if (shares_heading(heap, i) != shared)
+			continue;
+		if (shared)
+			layout->bytes[i] = add_column(layout, layout->names[i][0], "",
+						      HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY);
+		layout->chunks[i] = add_column(layout, layout->names[i][1], "", HC_COLUMN_COUNT,
+					       HC_COLUMN_DATA_ONLY);
+	}
+}
+
+static void lay_out(struct layout *layout, const struct hc_heap *heap)
+{
+	add_fixed(layout, ARENA, IN_USE);
+	add_lists(layout, heap);
+	add_fixed(layout, TOP, IN_USE_CHUNKS);
+	add_list_data(layout, heap, false);
+	add_list_data(layout, heap, true);
+	add_fixed(layout, OVERHEAD, HEAPS);
+}
+
+/** Whether an arena's allocator has such a list. */
+static bool has_list(const struct hc_arena *arena, const struct hc_list *list)
+{
+	const struct hc_allocator *allocator = arena->backend->allocator;
+
+	return list >= allocator->lists && list < allocator->lists + allocator->num_lists;
+}
+
+static void add_lists_of_row(struct hc_table *table, const struct layout *layout,
+			     const struct hc_heap *heap, const struct hc_arena_row *row)
+{
+	uint64_t sums[MAX_COLUMNS] = {0};
+
+	for (size_t i = 0; i < heap->num_lists; i++) {
+		if (!has_list(row->arena, heap->lists[i]))
+			continue;
+		hc_table_number(table, layout->bytes[i], row->lists[i].bytes);
+		hc_table_number(table, layout->chunks[i], row->lists[i].chunks);
+		if (layout->shared[i]) {
+			sums[layout->shared[i]] += row->lists[i].bytes;
+			hc_table_number(table, layout->shared[i], sums[layout->shared[i]]);
+		}
+	}
+}
+
+static void add_row(struct hc_table *table, const struct layout *layout, const struct hc_heap *heap,
+		    const struct hc_arena_row *row)
 {
 	const struct hc_count *states = row->states;
-	bool mmapped = row->index == HC_ARENA_MMAP;
+	const unsigned *at = layout->at;
 
 	hc_table_add_row(table);
-	hc_table_number(table, ARENA, row->index);
-	hc_table_number(table, SYSTEM, row->system);
-	hc_table_number(table, WALKED, row->walked);
-	set_state(table, &states[HC_IN_USE], IN_USE, IN_USE_CHUNKS);
-	if (mmapped)
+	hc_table_number(table, at[ARENA], row->index);
+	hc_table_number(table, at[SYSTEM], row->system);
+	hc_table_number(table, at[WALKED], row->walked);
+	hc_table_number(table, at[IN_USE], states[HC_IN_USE].bytes);
+	hc_table_number(table, at[IN_USE_CHUNKS], states[HC_IN_USE].chunks);
+	if (!row->arena)
 		return; /* mmapped chunks are on no list and belong to no thread */
-	if (row->arena) {
-		if (row->arena->address)
-			hc_table_number(table, ADDRESS, row->arena->address);
-		hc_table_number(table, MAX_SYSTEM, row->arena->max_system);
-		hc_table_number(table, HEAPS, row->arena->num_heaps);
-	}
-	set_state(table, &states[HC_TCACHE], TCACHE, TCACHE_CHUNKS);
-	set_state(table, &states[HC_FASTBIN], FASTBIN, FASTBIN_CHUNKS);
-	set_state(table, &states[HC_UNSORTED], UNSORTED, UNSORTED_CHUNKS);
-	set_state(table, &states[HC_SMALLBIN], SMALLBIN, SMALLBIN_CHUNKS);
-	set_state(table, &states[HC_LARGEBIN], LARGEBIN, LARGEBIN_CHUNKS);
-	set_state(table, &states[HC_OVERHEAD], OVERHEAD, OVERHEAD_CHUNKS);
-	hc_table_number(table, BINS,
-			states[HC_UNSORTED].bytes + states[HC_SMALLBIN].bytes +
-				states[HC_LARGEBIN].bytes);
-	hc_table_number(table, TOP, states[HC_TOP].bytes);
-	hc_table_share(table, FRAGMENTATION, row->fragmentation);
-	hc_table_number(table, TRIMMABLE, row->trimmable);
-	hc_table_number(table, THREADS, row->num_threads);
-	hc_table_number(table, FREE, row->free_bytes);
-	hc_table_number(table, LARGEST_FREE, row->largest_free);
+	if (row->arena->address)
+		hc_table_number(table, at[ADDRESS], row->arena->address);
+	hc_table_number(table, at[MAX_SYSTEM], row->arena->max_system);
+	hc_table_number(table, at[HEAPS], row->arena->num_heaps);
+	add_lists_of_row(table, layout, heap, row);
+	hc_table_number(table, at[OVERHEAD], states[HC_OVERHEAD].bytes);
+	hc_table_number(table, at[OVERHEAD_CHUNKS], states[HC_OVERHEAD].chunks);
+	hc_table_number(table, at[TOP], states[HC_TOP].bytes);
+	hc_table_share(table, at[FRAGMENTATION], row->fragmentation);
+	hc_table_number(table, at[TRIMMABLE], row->trimmable);
+	hc_table_number(table, at[THREADS], row->num_threads);
+	hc_table_number(table, at[FREE], row->free_bytes);
+	hc_table_number(table, at[LARGEST_FREE], row->largest_free);
 }
 
 static struct hc_error *write_text(struct hc_session *session, const struct hc_table *table,
 				   const struct hc_arena_table *arenas)
 {
+	const struct hc_advice *advice = &session->heap->backends[0]->allocator->advice;
 	uint64_t system = 0, trimmable = 0, in_use = 0;
 
 	for (size_t i = 0; i < arenas->num_rows; i++) {
@@ -125,10 +212,11 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_t
 	}
 	hc_session_write_partial(session);
 	hc_text_paragraph(&session->out, "", 0, true,
-			  "%zu arena%s: %s from the system, %s of it in use; malloc_trim could "
+			  "%zu arena%s: %s from the system, %s of it in use; %s could "
 			  "give back %s.",
 			  session->heap->num_arenas, hc_plural(session->heap->num_arenas),
 			  hc_unit_bytes(system).text, hc_unit_bytes(in_use).text,
+			  advice->give_back ? advice->give_back : "the allocator",
 			  hc_unit_bytes(trimmable).text);
 	fputc('\n', session->out.file);
 	return hc_table_write_text(table, &session->out, 0);
@@ -149,16 +237,18 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(hc_arenas_deinit) struct hc_arena_table arenas = {0};
-	hc_cleanup_table struct hc_table table;
-
-	hc_table_init(&table, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
 		err = hc_arenas_run(session->process, session->heap, &arenas);
 	if (err)
 		return err;
+
+	struct layout layout = {0};
+	lay_out(&layout, session->heap);
+	hc_cleanup_table struct hc_table table;
+	hc_table_init(&table, layout.columns, layout.num);
 	for (size_t i = 0; i < arenas.num_rows; i++)
-		add_row(&table, &arenas.rows[i]);
+		add_row(&table, &layout, session->heap, &arenas.rows[i]);
 
 	switch (session->options->format) {
 	case HC_FORMAT_JSON:
@@ -177,7 +267,7 @@ const struct hc_verb hc_verb_arenas = {
 	.description =
 		"Shows for each arena what it got from the system, what is in use, what lies free "
 		"on "
-		"which list, how fragmented that is, and how much malloc_trim could give back.",
+		"which list, how fragmented that is, and how much the allocator could give back.",
 	.examples = "  heapcore arenas core.1234\n"
 		    "  heapcore arenas core.1234 --format json | jq '.arenas[].trimmable_bytes'\n",
 	.min_args = 1,

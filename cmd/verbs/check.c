@@ -13,6 +13,7 @@
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 struct own {
 	bool all;
@@ -95,7 +96,11 @@ static void write_messages(struct view *view, const struct hc_inconsistency *fau
 	if (hc_damage_explains_abort(view->session->heap, fault))
 		fputs("; libc's last words are among these", stream);
 	fclose(stream);
-	write_detail(&view->session->out, "glibc says:", text);
+	hc_cleanup_free char *label = NULL;
+	if (asprintf(&label, "%s says:",
+		     fault->backend ? fault->backend->allocator->library : "allocator") < 0)
+		label = NULL;
+	write_detail(&view->session->out, label ? label : "says:", text);
 }
 
 static void write_sample(struct hc_output *out, const char *sample)
@@ -117,7 +122,7 @@ static void write_suspect(struct view *view, const struct hc_damage *damage)
 	if (asprintf(&text, "0x%" PRIx64 ", %s bytes (%s usable), arena %" PRIu32 ", %s%s%s",
 		     chunk->address, hc_unit_count(chunk->size).text,
 		     hc_unit_count(chunk->usable).text, chunk->span->arena,
-		     hc_state_name(chunk->state), title ? ", " : "", title ? title : "") < 0)
+		     hc_chunk_state_name(chunk), title ? ", " : "", title ? title : "") < 0)
 		text = NULL;
 	write_detail(out, "last good:", text);
 	unsigned width = out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8;
@@ -277,7 +282,7 @@ static json_t *suspect_json(const struct view *view, const struct hc_damage *dam
 	sample = hc_sampler_text(&view->sampler, chunk->address, 0);
 	return json_pack("{so so so ss so so so}", "address", hc_json_address(chunk->address),
 			 "chunk_size", hc_json_number(chunk->size), "usable_size",
-			 hc_json_number(chunk->usable), "state", hc_state_name(chunk->state),
+			 hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
 			 "arena", hc_json_arena(chunk->span->arena), "class",
 			 hc_json_text(hc_class_name(view->session, damage->class)), "sample",
 			 hc_json_text(sample));

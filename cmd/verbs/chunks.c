@@ -67,7 +67,7 @@ static void text_row(struct line *line, const struct hc_chunk *chunk, bool reach
 	put_number(line, chunk->size, 10, "", 15);
 	put_number(line, chunk->usable, 10, "", 15);
 	put_text(line, "  ");
-	put_padded(line, hc_state_name(chunk->state), 9);
+	put_padded(line, hc_chunk_state_name(chunk), 9);
 	put_arena(line, chunk->span->arena, "  mmap", 6);
 	if (reach) {
 		put_text(line, "  ");
@@ -83,7 +83,7 @@ static void csv_row(struct line *line, const struct hc_chunk *chunk, bool reach)
 	put_text(line, ",");
 	put_number(line, chunk->usable, 10, "", 0);
 	put_text(line, ",");
-	put_text(line, hc_state_name(chunk->state));
+	put_text(line, hc_chunk_state_name(chunk));
 	put_text(line, ",");
 	put_arena(line, chunk->span->arena, "mmap", 0);
 	if (reach) {
@@ -99,7 +99,7 @@ static void json_row(struct line *line, const struct hc_chunk *chunk, bool reach
 	put_number(line, chunk->size, 10, "\",\"chunk_size\":", 0);
 	put_number(line, chunk->usable, 10, ",\"usable_size\":", 0);
 	put_text(line, ",\"state\":\"");
-	put_text(line, hc_state_name(chunk->state));
+	put_text(line, hc_chunk_state_name(chunk));
 	put_text(line, "\",\"arena\":");
 	put_arena(line, chunk->span->arena, "\"mmap\"", 0);
 	if (reach && chunk->state == HC_IN_USE) {

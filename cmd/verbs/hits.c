@@ -195,7 +195,7 @@ static void set_chunk_json(struct hc_hits *hits, json_t *row, const struct hc_ch
 
 	json_object_set_new(row, "chunk", hc_json_address(chunk->address));
 	json_object_set_new(row, "chunk_size", hc_json_number(chunk->size));
-	json_object_set_new(row, "state", hc_json_text(hc_state_name(chunk->state)));
+	json_object_set_new(row, "state", hc_json_text(hc_chunk_state_name(chunk)));
 	json_object_set_new(row, "arena", hc_json_arena(chunk->span->arena));
 	if (reach)
 		json_object_set_new(row, "reach", hc_json_text(reach));
@@ -239,7 +239,7 @@ static void csv_chunk(struct hc_hits *hits, const struct hc_chunk *chunk)
 	FILE *file = hits->session->out.file;
 
 	fprintf(file, ",0x%" PRIx64 ",%" PRIu64 ",%s,", chunk->address, chunk->size,
-		hc_state_name(chunk->state));
+		hc_chunk_state_name(chunk));
 	if (chunk->span->arena == HC_ARENA_MMAP)
 		fputs("mmap", file);
 	else

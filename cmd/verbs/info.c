@@ -155,6 +155,20 @@ static void write_process(struct hc_session *session, const char *command_line)
 	hc_text_field(out, "written by", "%s", origin(core));
 }
 
+static void write_allocator(struct hc_output *out, const struct hc_backend *backend)
+{
+	const struct hc_heap_evidence *evidence = &backend->evidence;
+
+	hc_text_field(out, "allocator", "%s", backend->allocator->name);
+	hc_text_field(out, backend->allocator->library, "%s%s%s",
+		      evidence->version ? evidence->version : "unknown",
+		      evidence->version_source ? ": " : "",
+		      evidence->version_source ? evidence->version_source : "");
+	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
+		      evidence->confidence);
+	hc_text_field(out, "evidence", "%s", evidence->how);
+}
+
 static void write_heap(struct hc_session *session)
 {
 	struct hc_output *out = &session->out;
@@ -164,14 +178,8 @@ static void write_heap(struct hc_session *session)
 		hc_text_field(out, "heap", "%s", session->no_heap);
 		return;
 	}
-	const struct hc_heap_evidence *evidence = &heap->evidence;
-	hc_text_field(out, "allocator", "%s", heap->allocator->name);
-	hc_text_field(out, "glibc", "%s%s%s", evidence->version ? evidence->version : "unknown",
-		      evidence->version_source ? ": " : "",
-		      evidence->version_source ? evidence->version_source : "");
-	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
-		      evidence->confidence);
-	hc_text_field(out, "evidence", "%s", evidence->how);
+	for (size_t i = 0; i < heap->num_backends; i++)
+		write_allocator(out, heap->backends[i]);
 	hc_text_field(out, "arenas", "%zu", heap->num_arenas);
 	if (heap->inconsistencies_total)
 		hc_text_field(out, "damage", "%s inconsistenc%s in the heap",
@@ -243,24 +251,40 @@ static json_t *process_json(const struct hc_process *process, const char *comman
 	return ret;
 }
 
+static json_t *allocator_json(const struct hc_backend *backend)
+{
+	const struct hc_heap_evidence *evidence = &backend->evidence;
+
+	return json_pack("{ss so so so so si}", "allocator", backend->allocator->name, "version",
+			 hc_json_text(evidence->version), "version_source",
+			 hc_json_text(evidence->version_source), "layout",
+			 hc_json_text(evidence->layout), "evidence", hc_json_text(evidence->how),
+			 "confidence", (int)evidence->confidence);
+}
+
 static json_t *heap_json(const struct hc_heap *heap)
 {
 	if (!heap)
 		return json_null();
-	const struct hc_heap_evidence *evidence = &heap->evidence;
 	json_t *damage = json_array();
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		json_array_append_new(
 			damage, json_pack("{so so}", "address",
 					  hc_json_address(heap->inconsistencies[i].address), "what",
 					  hc_json_text(heap->inconsistencies[i].what)));
-	return json_pack("{ss so so so so si so so so}", "allocator", heap->allocator->name,
-			 "version", hc_json_text(evidence->version), "version_source",
-			 hc_json_text(evidence->version_source), "layout",
-			 hc_json_text(evidence->layout), "evidence", hc_json_text(evidence->how),
-			 "confidence", (int)evidence->confidence, "arenas",
-			 hc_json_number(heap->num_arenas), "inconsistencies_total",
-			 hc_json_number(heap->inconsistencies_total), "inconsistencies", damage);
+	json_t *ret = allocator_json(heap->backends[0]);
+	json_object_set_new(ret, "arenas", hc_json_number(heap->num_arenas));
+	json_object_set_new(ret, "inconsistencies_total",
+			    hc_json_number(heap->inconsistencies_total));
+	json_object_set_new(ret, "inconsistencies", damage);
+	if (heap->num_backends > 1) {
+		json_t *others = json_array();
+
+		for (size_t i = 1; i < heap->num_backends; i++)
+			json_array_append_new(others, allocator_json(heap->backends[i]));
+		json_object_set_new(ret, "others", others);
+	}
+	return ret;
 }
 
 static json_t *missing_json(const struct missing *missing)

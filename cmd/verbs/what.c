@@ -104,11 +104,11 @@ static void add_chunk_referrer(const struct hc_session *session, struct hc_table
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
 	hc_table_number(table, REF_CHUNK_SIZE, chunk->size);
-	hc_table_text(table, REF_CHUNK_STATE, hc_state_name(chunk->state));
+	hc_table_text(table, REF_CHUNK_STATE, hc_chunk_state_name(chunk));
 	hc_table_text(table, REF_CHUNK_REACH, reach ? hc_reach_name(chunk->reach) : NULL);
 	hc_table_format(table, REF_WHO, "0x%" PRIx64 "+%" PRIu64 ", %s bytes, %s%s%s",
 			chunk->address, referrer->address - chunk->address,
-			hc_unit_count(chunk->size).text, hc_state_name(chunk->state),
+			hc_unit_count(chunk->size).text, hc_chunk_state_name(chunk),
 			reach ? ", " : "", reach ? hc_reach_name(chunk->reach) : "");
 }
 
@@ -183,7 +183,7 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 		hc_table_number(table, TARGET_VALUE, target->value);
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
-		hc_table_text(table, TARGET_STATE, hc_state_name(target->chunk.state));
+		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
 		if (session->heap->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
@@ -265,7 +265,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	else
 		hc_text_field(out, "arena", "%" PRIu32 "%s", chunk->span->arena,
 			      chunk->span->arena ? "" : ", the main arena");
-	hc_text_field(out, "state", "%s", hc_state_name(chunk->state));
+	hc_text_field(out, "state", "%s", hc_chunk_state_name(chunk));
 	if (in_use && session->heap->reach_known)
 		hc_text_field(out, "reachability", "%s", reach_meaning(chunk->reach));
 	if (what->special)
@@ -383,7 +383,7 @@ static json_t *chunk_json(const struct hc_session *session, const struct hc_what
 		return json_null();
 	json_t *ret = json_pack("{so so so ss so}", "address", hc_json_address(chunk->address),
 				"chunk_size", hc_json_number(chunk->size), "usable_size",
-				hc_json_number(chunk->usable), "state", hc_state_name(chunk->state),
+				hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
 				"arena", hc_json_arena(chunk->span->arena));
 	json_object_set_new(ret, "reach",
 			    in_use && session->heap->reach_known

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/base/array.h"
+#include "core/heap/allocator.h"
 
 typedef struct hc_error *(*find_fn)(const struct hc_process *process,
 				    struct hc_allocator_evidence *ret, bool *found);
@@ -109,12 +110,28 @@ struct hc_error *hc_evidence_range(struct hc_allocator_evidence *evidence, uint6
 	struct hc_error *err = hc_array_reserve(&evidence->ranges, evidence->num_ranges,
 						sizeof(*evidence->ranges));
 	if (!err)
-		evidence->ranges[evidence->num_ranges++] =
-			(struct hc_allocator_range){start, end};
+		evidence->ranges[evidence->num_ranges++] = (struct hc_allocator_range){start, end};
 	return err;
 }
 
 bool hc_evidence_may_hold(const struct hc_mapping *mapping)
 {
 	return mapping->kind == HC_MAPPING_ANON && mapping->flags & PF_W && mapping->present;
+}
+
+struct hc_error *hc_allocator_evident(const struct hc_process *process, char **ret)
+{
+	struct hc_allocator_evidence *items;
+	size_t num;
+	struct hc_error *err = hc_allocator_evidence_find(process, &items, &num);
+
+	if (err)
+		return err;
+	*ret = NULL;
+	if (num && asprintf(ret, "%s (%s)", items[0].name, items[0].how) < 0) {
+		*ret = NULL;
+		err = &hc_enomem;
+	}
+	hc_allocator_evidence_free(items, num);
+	return err;
 }

@@ -3,8 +3,8 @@
  * Allocators by what they leave in memory: for those that no back end reads, also where no file
  * name gives them away (static programs), and beside an allocator that is read.
  *
- * Each is found by structures that refer back to each other, counted, and its memory listed. What is
- * here names and adds up; it does not tell one allocation from another.
+ * Each is found by structures that refer back to each other, counted, and its memory listed. What
+ * is here names and adds up; it does not tell one allocation from another.
  *
  *   jemalloc 5.0 to 5.3, 4 KiB pages: the radix tree from pages to extents.
  *   tcmalloc (gperftools 2.7 to 2.18): the radix tree from pages to spans.

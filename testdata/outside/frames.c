@@ -1,8 +1,8 @@
 /**
  * @file
- * Memory that a program maps itself: 1,000 frame buffers of 64 KiB whose addresses are dropped, and 50
- * of 128 KiB, each a mapping of its own, in a table; and one of 1 MiB whose address is dropped. argv:
- * "none" makes none of them.
+ * Memory that a program maps itself: 1,000 frame buffers of 64 KiB whose addresses are dropped, and
+ * 50 of 128 KiB, each a mapping of its own, in a table; and one of 1 MiB whose address is dropped.
+ * argv: "none" makes none of them.
  */
 #include <stdio.h>
 #include <string.h>

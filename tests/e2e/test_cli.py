@@ -396,6 +396,7 @@ class TestDocuments:
 
     def test_smaps_beside_a_core(self, heapcore, tmp_path):
         """Resident bytes of each mapping, and all of it in 80 columns."""
+        conftest.machine.need("proc")
         with conftest.running(["sleep", "60"]) as process:
             status = pathlib.Path(f"/proc/{process.pid}/status")
             for _ in range(500):
@@ -413,6 +414,7 @@ class TestDocuments:
             assert "RESIDENT" in text and max(map(len, text.splitlines())) <= 80, text
 
     def test_snapshot_is_in_the_schema(self, heapcore, core, tmp_path):
+        conftest.machine.need("proc")
         shutil.copyfile("/proc/self/smaps", tmp_path / "smaps")
         document = heapcore("maps", tmp_path / "smaps", "--format", "json").json
         validate(document, "maps")

@@ -178,10 +178,8 @@ static void apr_nodes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(python_pools),
-		cmocka_unit_test(python_pool_that_does_not_add_up),
-		cmocka_unit_test(zend_ring),
-		cmocka_unit_test(chunks_of_malloc_have_no_owner),
+		cmocka_unit_test(python_pools), cmocka_unit_test(python_pool_that_does_not_add_up),
+		cmocka_unit_test(zend_ring),    cmocka_unit_test(chunks_of_malloc_have_no_owner),
 		cmocka_unit_test(apr_nodes),
 	};
 

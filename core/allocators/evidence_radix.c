@@ -2,9 +2,9 @@
  * @file
  * Radix trees from pages to what describes them, whose root is an array in some module's bss.
  *
- * The root's place is not known, but its entries are: entry i leads to a leaf only where the process
- * has memory at i << root_shift. So each pointer in bss, and each such i, is a guess where the
- * root starts; a guess holds when every entry is 0 or a leaf, and leaves fit their pages.
+ * The root's place is not known, but its entries are: entry i leads to a leaf only where the
+ * process has memory at i << root_shift. So each pointer in bss, and each such i, is a guess where
+ * the root starts; a guess holds when every entry is 0 or a leaf, and leaves fit their pages.
  */
 #include <stdlib.h>
 
@@ -184,8 +184,7 @@ static struct hc_error *each_of_leaf(const struct hc_process *process, const str
 			if (!word)
 				continue;
 			uint64_t index = (start + at - leaf) / 8;
-			struct hc_error *err =
-				fn(ctx, base + (index << radix->leaf_shift), word);
+			struct hc_error *err = fn(ctx, base + (index << radix->leaf_shift), word);
 			if (err)
 				return err;
 		}

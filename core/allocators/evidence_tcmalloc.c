@@ -2,10 +2,10 @@
  * @file
  * tcmalloc of gperftools, 2.7 to 2.18: spans of its page map.
  *
- * src/pagemap.h: a root in bss and leaves, by page; pages are 8 KiB unless it was built otherwise. A
- * span (src/span.h, 48 bytes): first page +0, pages +8, u32 at +40: objects that are not in its own
- * list (16 bits), size class (8), place (2; 0: in use). Entries go stale: one counts when its span
- * begins at that page and the entry of its last page is the same.
+ * src/pagemap.h: a root in bss and leaves, by page; pages are 8 KiB unless it was built otherwise.
+ * A span (src/span.h, 48 bytes): first page +0, pages +8, u32 at +40: objects that are not in its
+ * own list (16 bits), size class (8), place (2; 0: in use). Entries go stale: one counts when its
+ * span begins at that page and the entry of its last page is the same.
  */
 #include <inttypes.h>
 
@@ -16,8 +16,8 @@ static bool span_covers(const struct hc_memory *memory, uint64_t span, uint64_t 
 	uint64_t start, pages;
 
 	return !(span & 7) && hc_memory_word(memory, span, &start) &&
-	       hc_memory_word(memory, span + 8, &pages) && pages &&
-	       pages < UINT64_C(1) << 34 && page - start < pages;
+	       hc_memory_word(memory, span + 8, &pages) && pages && pages < UINT64_C(1) << 34 &&
+	       page - start < pages;
 }
 
 #define DEFINE_FITS(shift)                                                                         \
@@ -70,9 +70,8 @@ static struct hc_error *on_word(void *ctx, uint64_t address, uint64_t span)
 	uint64_t start, pages;
 	uint32_t bits;
 
-	if (!span_covers(memory, span, address >> shift) ||
-	    !hc_memory_word(memory, span, &start) || start != address >> shift ||
-	    !hc_memory_word(memory, span + 8, &pages) ||
+	if (!span_covers(memory, span, address >> shift) || !hc_memory_word(memory, span, &start) ||
+	    start != address >> shift || !hc_memory_word(memory, span + 8, &pages) ||
 	    entry(totals, start + pages - 1) != span || !hc_memory_u32(memory, span + 40, &bits))
 		return NULL;
 	totals->spans++;
@@ -96,8 +95,7 @@ struct hc_error *hc_evidence_tcmalloc(const struct hc_process *process,
 	}
 	if (!totals.root)
 		return NULL;
-	struct hc_error *err =
-		hc_radix_each(process, totals.radix, totals.root, on_word, &totals);
+	struct hc_error *err = hc_radix_each(process, totals.radix, totals.root, on_word, &totals);
 	if (err || !totals.spans)
 		return err;
 	ret->name = "tcmalloc";
@@ -107,7 +105,8 @@ struct hc_error *hc_evidence_tcmalloc(const struct hc_process *process,
 	hc_evidence_count(ret, "large allocations", totals.large, false);
 	hc_evidence_count(ret, "small ones, allocated or cached", totals.objects, false);
 	*found = true;
-	return hc_evidence_how(ret, "a page map at 0x%" PRIx64 " of %" PRIu64
+	return hc_evidence_how(ret,
+			       "a page map at 0x%" PRIx64 " of %" PRIu64
 			       " spans, each of which covers its pages of %u KiB",
 			       totals.root, totals.spans, 1u << (totals.radix->leaf_shift - 10));
 }

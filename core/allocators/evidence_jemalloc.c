@@ -2,12 +2,12 @@
  * @file
  * jemalloc 5.0 to 5.3, 48-bit addresses, 4 KiB pages: extents of its radix tree.
  *
- * include/jemalloc/internal/rtree.h: root of 2^18 entries in bss, leaves of 2^18 words. A word: size
- * class in bits 48 to 55, the extent's address in bits 7 to 47 (6 to 47 up to 5.2), slab in bit 0. An
- * extent (extent_t, edata_t): bits +0, address +8, size +16 (low 12 bits: other). In its bits: slab
- * 12, and by release state, size class and free regions, see the layouts; the right one is that which
- * agrees with the words of the leaves. An extent in use (state 0) that is a slab holds size / class
- * regions; else it is one allocation.
+ * include/jemalloc/internal/rtree.h: root of 2^18 entries in bss, leaves of 2^18 words. A word:
+ * size class in bits 48 to 55, the extent's address in bits 7 to 47 (6 to 47 up to 5.2), slab in
+ * bit 0. An extent (extent_t, edata_t): bits +0, address +8, size +16 (low 12 bits: other). In its
+ * bits: slab 12, and by release state, size class and free regions, see the layouts; the right one
+ * is that which agrees with the words of the leaves. An extent in use (state 0) that is a slab
+ * holds size / class regions; else it is one allocation.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -162,7 +162,8 @@ struct hc_error *hc_evidence_jemalloc(const struct hc_process *process,
 	hc_evidence_count(ret, "allocated or cached", totals.in_use[best], false);
 	hc_evidence_count(ret, "bytes of these", totals.bytes[best], true);
 	*found = true;
-	return hc_evidence_how(ret, "a radix tree at 0x%" PRIx64 " of %" PRIu64
+	return hc_evidence_how(ret,
+			       "a radix tree at 0x%" PRIx64 " of %" PRIu64
 			       " extents, each of which covers its pages",
 			       root, totals.extents);
 }

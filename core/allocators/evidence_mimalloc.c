@@ -50,8 +50,8 @@ static bool read_segment(const struct hc_memory *memory, const struct layout *la
 	       hc_memory_word(memory, address + layout->segment_slices, &ret->slices) &&
 	       hc_memory_word(memory, address + layout->info_slices, &ret->info) &&
 	       hc_memory_word(memory, address + layout->entries, &ret->entries) &&
-	       hc_memory_u32(memory, address + layout->kind, &kind) && kind <= 1 &&
-	       ret->entries && ret->entries <= MAX_ENTRIES && ret->slices >= ret->entries &&
+	       hc_memory_u32(memory, address + layout->kind, &kind) && kind <= 1 && ret->entries &&
+	       ret->entries <= MAX_ENTRIES && ret->slices >= ret->entries &&
 	       ret->slices <= UINT64_C(1) << 30 && ret->info && ret->info <= ret->entries &&
 	       hc_memory_u32(memory, address + layout->slices, &count) && count == ret->info &&
 	       hc_memory_u32(memory, address + layout->slices + 4, &offset) && !offset;
@@ -94,10 +94,9 @@ static void count_page(const struct hc_memory *memory, const struct layout *layo
 	totals->pages++;
 	totals->used += used;
 	totals->bytes += used * block;
-	totals->wrong +=
-		used + list_length(memory, free, &totals->steps) +
-			list_length(memory, local, &totals->steps) !=
-		capacity;
+	totals->wrong += used + list_length(memory, free, &totals->steps) +
+				 list_length(memory, local, &totals->steps) !=
+			 capacity;
 }
 
 static void count_segment(const struct hc_memory *memory, const struct layout *layout,
@@ -168,7 +167,8 @@ struct hc_error *hc_evidence_mimalloc(const struct hc_process *process,
 		hc_evidence_count(ret, "blocks in use", totals.used, false);
 		hc_evidence_count(ret, "bytes of these", totals.bytes, true);
 		*found = true;
-		return hc_evidence_how(ret, "%" PRIu64 " segment%s whose cookies agree, %" PRIu64
+		return hc_evidence_how(ret,
+				       "%" PRIu64 " segment%s whose cookies agree, %" PRIu64
 				       " pages in which used and free blocks add up",
 				       totals.segments, totals.segments == 1 ? "" : "s",
 				       totals.pages - totals.wrong);

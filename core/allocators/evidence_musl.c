@@ -8,9 +8,9 @@
  * mapped (from 12 on). A group's first word leads back to its description. A slot is in use when it
  * is in neither mask; some hold groups of smaller slots.
  *
- * A static program that never calls free() is linked with src/malloc/lite_malloc.c instead, which only
- * moves forward: three words in bss, the end of the heap twice (brk, end) and the next free byte
- * (cur).
+ * A static program that never calls free() is linked with src/malloc/lite_malloc.c instead, which
+ * only moves forward: three words in bss, the end of the heap twice (brk, end) and the next free
+ * byte (cur).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,10 +25,9 @@
 
 /** Slot sizes of the classes, in units of 16 bytes. */
 static const uint16_t classes[] = {
-	1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   12,   15,
-	18,   20,   25,   31,   36,   42,   50,   63,   72,   84,   102,  127,
-	146,  170,  204,  255,  292,  340,  409,  511,  584,  682,  818,  1023,
-	1169, 1364, 1637, 2047, 2340, 2730, 3276, 4095, 4680, 5460, 6552, 8191,
+	1,   2,   3,   4,    5,    6,    7,    8,    9,    10,   12,   15,   18,   20,   25,   31,
+	36,  42,  50,  63,   72,   84,   102,  127,  146,  170,  204,  255,  292,  340,  409,  511,
+	584, 682, 818, 1023, 1169, 1364, 1637, 2047, 2340, 2730, 3276, 4095, 4680, 5460, 6552, 8191,
 };
 
 #define NUM_CLASSES (sizeof(classes) / sizeof(classes[0]))
@@ -43,7 +42,7 @@ struct totals {
 	size_t num_areas;
 	struct group {
 		uint64_t start, size;
-	} *groups;
+	} * groups;
 	size_t num_groups;
 	uint64_t in_use;
 };
@@ -265,10 +264,11 @@ static struct hc_error *find_lite(const struct hc_process *process,
 		hc_evidence_count(ret, "bytes handed out", next - heap->start, true);
 		struct hc_error *err = hc_evidence_range(ret, heap->start, heap->end);
 		return err ? err
-			   : hc_evidence_how(ret,
-					     "a static program with musl's forward allocator: its end "
-					     "and next free byte at 0x%" PRIx64,
-					     at);
+			   : hc_evidence_how(
+				     ret,
+				     "a static program with musl's forward allocator: its end "
+				     "and next free byte at 0x%" PRIx64,
+				     at);
 	}
 	return NULL;
 }
