@@ -315,15 +315,6 @@ const struct hc_owner *hc_owners_main(const struct hc_owners *owners, uint64_t s
 	return best;
 }
 
-uint64_t hc_owners_anonymous(const struct hc_owners *owners)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < owners->num; i++)
-		bytes += owners->items[i].anonymous;
-	return bytes;
-}
-
 uint64_t hc_owners_claimed(const struct hc_owners *owners, uint64_t start, uint64_t end)
 {
 	uint64_t bytes = 0;

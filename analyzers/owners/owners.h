@@ -85,9 +85,6 @@ const struct hc_owner *hc_owners_at(const struct hc_owners *owners, uint64_t add
 const struct hc_owner *hc_owners_main(const struct hc_owners *owners, uint64_t start, uint64_t end,
 				      uint64_t *bytes_ret);
 
-/** Sum of hc_owner::anonymous: what of the accounting's "other" has an owner. */
-uint64_t hc_owners_anonymous(const struct hc_owners *owners);
-
 /** How many bytes of [start, end) anybody in the table owns. */
 uint64_t hc_owners_claimed(const struct hc_owners *owners, uint64_t start, uint64_t end);
 

@@ -15,6 +15,19 @@
 /** Types of an owner that are shown in text. */
 #define SHOWN_TYPES 6
 
+bool hc_owner_stands_out(const struct hc_owner *owner)
+{
+	return owner->bytes && (owner->heap || owner->bytes >= 1 << 20);
+}
+
+static bool any_stands_out(const struct hc_owners *owners)
+{
+	for (size_t i = 0; i < owners->num; i++)
+		if (hc_owner_stands_out(&owners->items[i]))
+			return true;
+	return false;
+}
+
 /** A row that only holds what it needs itself is not worth a command. */
 static bool leads_on(const struct hc_owner *owner)
 {
@@ -79,11 +92,11 @@ void hc_owners_write(struct hc_session *session, const struct hc_owners *owners)
 {
 	struct hc_output *out = &session->out;
 
-	if (!owners->num)
+	if (!any_stands_out(owners))
 		return;
 	hc_text_heading(out, "Owners outside of malloc");
 	for (size_t i = 0; i < owners->num; i++)
-		if (owners->items[i].bytes)
+		if (hc_owner_stands_out(&owners->items[i]))
 			write_owner(session, &owners->items[i]);
 	if (any_leads_on(owners)) {
 		hc_text_heading(out, "Next");
@@ -157,7 +170,7 @@ char *hc_owners_line(const struct hc_owners *owners)
 	if (!file)
 		return NULL;
 	for (size_t i = 0; i < owners->num; i++) {
-		if (!owners->items[i].bytes)
+		if (!hc_owner_stands_out(&owners->items[i]))
 			continue;
 		fprintf(file, "%s%s %s", any ? ", " : "", owners->items[i].title,
 			hc_unit_bytes(owners->items[i].bytes).text);

@@ -8,6 +8,9 @@
 #include "analyzers/owners/owners.h"
 #include "cmd/session.h"
 
+/** Whether an owner is worth a line: what libraries keep for themselves is mostly a few pages. */
+bool hc_owner_stands_out(const struct hc_owner *owner);
+
 /** "V8's heap (JavaScript): 74.2 MiB", with numbers, types and what to do next, a paragraph each.
  */
 void hc_owners_write(struct hc_session *session, const struct hc_owners *owners);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cmd/verbs/analyze.h"
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -206,15 +207,20 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 	add_line(analysis, table, "in use, unreachable", verdict->lost_bytes, lost);
 }
 
-/** What is neither malloc's nor a stack nor a module's, by owner; "other" is what nobody owns. */
+/** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
 static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
 {
 	const struct hc_owners *owners = &analysis->owners;
 	uint64_t other = analysis->verdict.accounting.parts[HC_PART_OTHER];
 
-	for (size_t i = 0; i < owners->num; i++)
-		add_line(analysis, table, owners->items[i].title, owners->items[i].anonymous, NULL);
-	add_line(analysis, table, "other", other - hc_owners_anonymous(owners), NULL);
+	for (size_t i = 0; i < owners->num; i++) {
+		const struct hc_owner *owner = &owners->items[i];
+		if (!hc_owner_stands_out(owner))
+			continue;
+		add_line(analysis, table, owner->title, owner->anonymous, NULL);
+		other -= owner->anonymous;
+	}
+	add_line(analysis, table, "other", other, NULL);
 }
 
 static char *describe_stacks(const struct hc_analysis *analysis)
