@@ -45,6 +45,7 @@ def taken(cache):
     """A core of any command that says "end" when it is ready."""
 
     def taken_(name, argv, env=None):
+        conftest.machine.need("ptrace")
         key = hashlib.sha256(repr((list(map(str, argv)), env)).encode())
         for argument in argv:
             if str(argument).startswith("/") and os.path.isfile(argument):
@@ -181,6 +182,17 @@ class TestRuntimes:
         # What Printf itself allocated comes on top.
         assert said["alloc"] <= numbers["bytes of objects"] <= said["alloc"] + 4096
 
+    def test_go_beside_malloc(self, heapcore, taken, cache):
+        """cgo: what C.CString() took is malloc's, the rest is Go's; neither is counted twice."""
+        go, _ = tool("go", "golang-go"), tool("gcc", "gcc")
+        program = build(cache, "cgo-strings", [go, "build", "-ldflags=-s"], "cgo_strings.go")
+        core = taken("cgo", [program])
+        found = owners(heapcore, core)
+        assert set(found) - COMMON == {"go"}
+        assert counts(found["go"])["bytes in use"] > 20000 * 64
+        document = heapcore("grep", core, "-c", "cstring-number-", "--format", "json").jsonl
+        assert document[-1]["summary"]["chunks"] >= 20000
+
     def test_java(self, heapcore, taken, cache):
         java, javac = tool("java", "openjdk-17-jre-headless"), tool("javac", "openjdk-17-jdk-headless")
         classes = cache / "java-classes"
@@ -190,6 +202,25 @@ class TestRuntimes:
         found = owners(heapcore, core)
         assert counts(found["java-heap"])["bytes reserved"] == 64 << 20
         assert found["java-code"]["bytes"] and found["java-metaspace"]["bytes"]
+
+
+class TestKernelCore:
+    @pytest.mark.kernel_core
+    def test_python(self, heapcore, cache):
+        """The kernel's core, as a crash leaves it: no reserved memory, no pages of files."""
+        python = tool("python3", "python3")
+        path = cache / "outside-python-kernel.core"
+        program = "class T: __slots__ = ('a',)\nkept = [T() for i in range(20000)]\nimport os\nos.abort()"
+        with conftest.once(path) as needed:
+            if needed:
+                folder = tempfile.mkdtemp(dir=cache)
+                with conftest.running([python, "-c", program], cwd=folder) as process:
+                    process.wait(60)
+                    conftest.take_kernel_core(folder, path)
+                shutil.rmtree(folder)
+        owner = owners(heapcore, path)["python"]
+        assert {kind["name"]: kind["objects"] for kind in owner["types"]}["T"] == 20000
+        assert owner["bytes"] == counts(owner)["arenas"] << 20
 
 
 class TestLibraries:
@@ -258,6 +289,7 @@ class TestAllocators:
 
     def test_redis(self, heapcore, cache):
         server, client = tool("redis-server", "redis-server"), tool("redis-cli", "redis-tools")
+        conftest.machine.need("ptrace")
         path = cache / "outside-redis.core"
         with conftest.once(path) as needed:
             if needed:
