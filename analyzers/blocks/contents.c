@@ -25,16 +25,15 @@ static const struct hc_template_line *best_line(const struct hc_template *templa
 	return best;
 }
 
-static struct hc_error *find_line(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_block_contents *ret)
+static struct hc_error *find_line(struct hc_target *target, struct hc_block_contents *ret)
 {
 	struct hc_chunk_sample sample;
 	struct hc_template template = {0};
 
 	hc_chunk_sample_init(&sample, HC_COMMON_MAX_CHUNKS);
-	struct hc_error *err = hc_chunk_sample_select(&sample, process, heap, NULL);
+	struct hc_error *err = hc_chunk_sample_select(&sample, target, NULL);
 	if (!err)
-		err = hc_template_run(process, heap, &sample, &template);
+		err = hc_template_run(target, &sample, &template);
 	const struct hc_template_line *line = err ? NULL : best_line(&template);
 	ret->counted = template.counted;
 	if (line) {
@@ -46,12 +45,10 @@ static struct hc_error *find_line(const struct hc_process *process, const struct
 	return err;
 }
 
-static struct hc_error *find_class(const struct hc_process *process, const struct hc_heap *heap,
-				   const struct hc_classifier *classifier,
-				   struct hc_block_contents *ret)
+static struct hc_error *find_class(struct hc_target *target, struct hc_block_contents *ret)
 {
 	struct hc_class_table table;
-	struct hc_error *err = hc_classify_run(process, heap, classifier, NULL, &table);
+	struct hc_error *err = hc_classify_run(target, NULL, &table);
 
 	for (hc_class_id i = 0; !err && i < HC_MAX_CLASSES; i++) {
 		if (i == HC_CLASS_OTHER || table.classes[i].all.chunks <= ret->class_blocks)
@@ -62,18 +59,23 @@ static struct hc_error *find_class(const struct hc_process *process, const struc
 	return err;
 }
 
-struct hc_error *hc_block_contents_run(struct hc_process *process, const struct hc_block_set *set,
-				       const struct hc_classifier *classifier,
+struct hc_error *hc_block_contents_run(struct hc_target *target, const struct hc_block_set *set,
 				       struct hc_block_contents *ret)
 {
 	hc_cleanup(close_heap) struct hc_heap *heap = NULL;
+	hc_cleanup(hc_target_closep) struct hc_target *blocks = NULL;
 	struct hc_block_contents contents = {.class = HC_CLASS_NONE};
-	struct hc_error *err = hc_blocks_heap(process, set, &heap);
+	struct hc_target_options options = {.prefilter = target->options.prefilter};
+	struct hc_error *err = hc_target_signatures(target, &options.signatures);
 
 	if (!err)
-		err = find_line(process, heap, &contents);
-	if (!err && classifier)
-		err = find_class(process, heap, classifier, &contents);
+		err = hc_blocks_heap(target->process, set, &heap);
+	if (!err)
+		err = hc_target_of(target->process, heap, &options, &blocks);
+	if (!err)
+		err = find_line(blocks, &contents);
+	if (!err)
+		err = find_class(blocks, &contents);
 	if (err) {
 		hc_block_contents_deinit(&contents);
 		return err;

@@ -7,7 +7,7 @@
 #define HC_ANALYZERS_BLOCKS_CONTENTS_H
 
 #include "analyzers/blocks/blocks.h"
-#include "analyzers/content/classifier.h"
+#include "analyzers/target.h"
 
 struct hc_block_contents {
 	char *line;           /**< "FRAMEBUF seq=N camera=N", marks as in template.h; or NULL */
@@ -17,9 +17,7 @@ struct hc_block_contents {
 	uint64_t class_blocks;
 };
 
-/** @param classifier of the process */
-struct hc_error *hc_block_contents_run(struct hc_process *process, const struct hc_block_set *set,
-				       const struct hc_classifier *classifier,
+struct hc_error *hc_block_contents_run(struct hc_target *target, const struct hc_block_set *set,
 				       struct hc_block_contents *ret);
 void hc_block_contents_deinit(struct hc_block_contents *contents);
 

@@ -168,11 +168,10 @@ static struct hc_error *add_parts(struct run *run, struct part part)
 
 static struct hc_error *collect_parts(struct run *run)
 {
-	static const struct hc_heap no_heap;
+	const struct hc_heap no_heap = {.process = run->process};
 	hc_cleanup_free struct hc_root *roots = NULL;
 	size_t num = 0;
-	struct hc_error *err =
-		hc_roots_collect(run->process, run->heap ? run->heap : &no_heap, &roots, &num);
+	struct hc_error *err = hc_roots_collect(run->heap ? run->heap : &no_heap, &roots, &num);
 
 	for (size_t i = 0; !err && i < num; i++) {
 		struct part part = {roots[i].start, roots[i].end, FROM_ROOT, 0};

@@ -4,8 +4,8 @@
  */
 #include "analyzers/search/elsewhere.h"
 
-struct hc_error *hc_elsewhere_run(const struct hc_process *process, const struct hc_heap *heap,
-				  const struct hc_pattern *pattern, struct hc_elsewhere *ret)
+struct hc_error *hc_elsewhere_run(struct hc_target *target, const struct hc_pattern *pattern,
+				  struct hc_elsewhere *ret)
 {
 	struct hc_selection selection;
 	struct hc_search_result result;
@@ -17,7 +17,7 @@ struct hc_error *hc_elsewhere_run(const struct hc_process *process, const struct
 		.selection = &selection,
 		.max_bytes = HC_ELSEWHERE_BYTES,
 	};
-	struct hc_error *err = hc_search_run(process, heap, pattern, &options, NULL, NULL, &result);
+	struct hc_error *err = hc_search_run(target, pattern, &options, &result);
 	if (!err) {
 		*ret = (struct hc_elsewhere){
 			.matches = result.matches,

@@ -18,8 +18,8 @@ struct hc_elsewhere {
 	bool bounded;      /**< there is more memory than was searched */
 };
 
-/** One more pass, after a search without a match. @param heap NULL: there are no chunks */
-struct hc_error *hc_elsewhere_run(const struct hc_process *process, const struct hc_heap *heap,
-				  const struct hc_pattern *pattern, struct hc_elsewhere *ret);
+/** One more pass, after a search without a match. */
+struct hc_error *hc_elsewhere_run(struct hc_target *target, const struct hc_pattern *pattern,
+				  struct hc_elsewhere *ret);
 
 #endif

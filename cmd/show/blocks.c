@@ -25,20 +25,11 @@ static size_t num_described(const struct hc_outside *outside)
 
 static struct hc_error *describe(struct hc_session *session, struct hc_outside *outside)
 {
-	struct hc_classifier *classifier = NULL;
 	struct hc_error *err = NULL;
 
-	if (!session->classifier && num_described(outside)) {
-		err = hc_session_signatures(session);
-		if (!err)
-			err = hc_classifier_create(session->process, NULL, session->signatures,
-						   HC_LITERALS_AUTO, &classifier);
-	}
 	for (size_t i = 0; !err && i < num_described(outside); i++)
-		err = hc_block_contents_run(session->process, &outside->blocks.sets[i],
-					    classifier ? classifier : session->classifier,
+		err = hc_block_contents_run(session->target, &outside->blocks.sets[i],
 					    &outside->contents[i]);
-	hc_classifier_destroy(classifier);
 	return err;
 }
 
@@ -46,11 +37,11 @@ struct hc_error *hc_outside_run(struct hc_session *session, const struct hc_owne
 				struct hc_outside *ret)
 {
 	struct hc_outside outside = {0};
-	struct hc_error *err = hc_blocks_find(session->process, owners, &outside.blocks);
+	struct hc_error *err = hc_blocks_find(session->target->process, owners, &outside.blocks);
 
 	if (!err)
-		err = hc_held_run(session->process, session->heap, owners, &outside.blocks,
-				  &outside.held);
+		err = hc_held_run(session->target->process, session->target->heap, owners,
+				  &outside.blocks, &outside.held);
 	if (!err)
 		err = describe(session, &outside);
 	if (err) {
@@ -85,7 +76,7 @@ static void print_contents(FILE *file, const struct hc_session *session,
 	const char *class =
 		contents->class == HC_CLASS_NONE || !hc_session_shows_class(session)
 			? NULL
-			: hc_signatures_class(session->signatures, contents->class)->title;
+			: hc_signatures_class(session->target->signatures, contents->class)->title;
 
 	if (line && contents->counted < set->num)
 		fprintf(file, " \"%s\" in %s of %s that were looked at.", line,
@@ -169,10 +160,11 @@ json_t *hc_outside_blocks_json(const struct hc_session *session, const struct hc
 				  hc_json_number(set->linked), "line", hc_json_text(line),
 				  "line_blocks", hc_json_number(contents->line_blocks), "counted",
 				  hc_json_number(contents->counted), "class",
-				  hc_json_text(class ? hc_signatures_class(session->signatures,
-									   contents->class)
-							       ->name
-						     : NULL),
+				  hc_json_text(
+					  class ? hc_signatures_class(session->target->signatures,
+								      contents->class)
+							  ->name
+						: NULL),
 				  "class_blocks", hc_json_number(contents->class_blocks)));
 	}
 	return ret;

@@ -19,8 +19,8 @@ static struct hc_bytes context_of(const struct hc_session *session, struct hc_by
 	struct hc_bytes file = {0};
 	const uint8_t *start = part.data, *end = part.data + part.size;
 
-	if (session->process && session->process->core)
-		file = session->process->core->file;
+	if (session->target)
+		file = session->target->process->core->file;
 	if (!file.size || start < file.data || end > file.data + file.size)
 		return part;
 	while (start > file.data && start[-1] && part.data - start < CONTEXT)

@@ -144,9 +144,9 @@ static json_t *suspect_json(const struct hc_analysis *analysis, const struct hc_
 static json_t *process_json(const struct hc_analysis *analysis)
 {
 	const struct hc_session *session = analysis->session;
-	const struct hc_process *process = session->process;
+	const struct hc_process *process = session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap *heap = session->target->heap;
 
 	return json_pack("{so so ss so so so so}", "name",
 			 hc_json_text(hc_analysis_process_name(analysis)), "pid",
@@ -162,20 +162,21 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	hc_cleanup_json json_t *document = hc_session_json(analysis->session);
-	bool heap = analysis->session->heap;
+	bool heap = analysis->session->target->heap;
 	json_t *suspects = json_array();
 
 	for (size_t i = 0; i < verdict->num_suspects; i++)
 		json_array_append_new(suspects, suspect_json(analysis, &verdict->suspects[i]));
 	json_object_set_new(document, "process", process_json(analysis));
 	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
-	const struct hc_heap *opened = analysis->session->heap;
+	const struct hc_heap *opened = analysis->session->target->heap;
 	json_object_set_new(document, "abort_message",
 			    hc_json_text(opened ? opened->abort_message : NULL));
 	json_object_set_new(document, "damage", damage_json(opened));
 	json_object_set_new(document, "inconsistencies_total",
 			    hc_json_number(opened ? opened->inconsistencies_total : 0));
-	json_object_set_new(document, "no_heap", hc_json_text(analysis->session->no_heap));
+	json_object_set_new(document, "no_heap",
+			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "owners",
 			    hc_owners_json(analysis->session, &analysis->owners));
@@ -184,7 +185,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",
-			    hc_json_number(heap ? analysis->session->heap->num_arenas : 0));
+			    hc_json_number(heap ? analysis->session->target->heap->num_arenas : 0));
 	json_object_set_new(document, "suspects", suspects);
 	return hc_json_write(analysis->out, document);
 }
@@ -206,22 +207,19 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
-	if (session->heap)
+	if (session->target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &analysis.verdict);
-	if (!err && session->heap)
+	err = hc_verdict_run(session->target, &analysis.verdict);
+	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
 	if (!err)
-		err = hc_owners_run(session->process, session->heap, &analysis.owners);
+		err = hc_owners_run(session->target->process, session->target->heap, &analysis.owners);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->reach = analysis.verdict.reach;
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;

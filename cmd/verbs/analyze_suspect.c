@@ -102,7 +102,8 @@ char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_suspe
 	 * --size takes usable bytes, which differ from the chunk size by what the allocator keeps
 	 * of it.
 	 */
-	if (!suspect->sample || !hc_heap_chunk_at(analysis->session->heap, suspect->sample, &chunk))
+	if (!suspect->sample ||
+	    !hc_heap_chunk_at(analysis->session->target->heap, suspect->sample, &chunk))
 		return NULL;
 	const char *class = hc_class_name(analysis->session, suspect->class);
 	uint64_t kept = chunk.size - chunk.usable;
@@ -123,7 +124,7 @@ char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_suspe
 
 	if (suspect->type == HC_TYPE_NONE || !hc_session_shows_class(analysis->session))
 		return NULL;
-	name = hc_type_name(analysis->session->types, suspect->type);
+	name = hc_type_name(analysis->session->target->types, suspect->type);
 	return name ? hc_escape_string(name,
 				       HC_ESCAPE_PLAIN | (analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0))
 		    : NULL;
@@ -284,7 +285,7 @@ static bool has_structure(const struct hc_byte_profile *profile)
 static void write_common(struct hc_analysis *analysis, const struct hc_suspect *suspect)
 {
 	const struct hc_byte_profile *profile = &suspect->common.profile;
-	bool textual = hc_class_of(analysis->session->classifier, suspect->class)->textual;
+	bool textual = hc_class_of(analysis->session->target->classifier, suspect->class)->textual;
 
 	if (hc_session_shows_bytes(analysis->session))
 		write_repeats(analysis, &suspect->common);

@@ -19,7 +19,7 @@
 /** "complete", or how much is there. */
 static struct hc_unit completeness(const struct hc_analysis *analysis)
 {
-	const struct hc_core *core = analysis->session->process->core;
+	const struct hc_core *core = analysis->session->target->process->core;
 	struct hc_unit ret;
 
 	if (!hc_session_partial(analysis->session))
@@ -34,9 +34,9 @@ static struct hc_unit completeness(const struct hc_analysis *analysis)
 
 static void write_identity(struct hc_analysis *analysis)
 {
-	const struct hc_process *process = analysis->session->process;
+	const struct hc_process *process = analysis->session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	const char *base = strrchr(core->path, '/');
 	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	hc_cleanup_free char *file = hc_escape_string(base ? base + 1 : core->path, 0);
@@ -111,8 +111,9 @@ static void write_verdict(struct hc_analysis *analysis)
 		break;
 	case HC_VERDICT_NO_HEAP:
 		hc_text_paragraph(out, "", 0, true, "No heap to read: %s.",
-				  analysis->session->no_heap ? analysis->session->no_heap
-							     : "none was found");
+				  hc_session_no_heap(analysis->session)
+					  ? hc_session_no_heap(analysis->session)
+					  : "none was found");
 		break;
 	}
 	if (verdict->kind != HC_VERDICT_OUTSIDE && verdict->kind != HC_VERDICT_NO_HEAP &&
@@ -129,7 +130,7 @@ static void write_verdict(struct hc_analysis *analysis)
 
 static void write_damage(struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	struct hc_output *out = analysis->out;
 
 	if (!heap || (!heap->abort_message && !heap->inconsistencies_total))
@@ -225,7 +226,7 @@ static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
 
 static char *describe_stacks(const struct hc_analysis *analysis)
 {
-	const struct hc_threads *threads = &analysis->session->process->threads;
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	char *ret;
 	int length =
 		threads->num_unjoined
@@ -242,7 +243,7 @@ static char *describe_stacks(const struct hc_analysis *analysis)
 /** The allocator that the words are of: the first one at work, or that could have been. */
 static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	size_t num;
 
 	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
@@ -266,7 +267,7 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 		     hc_unit_bytes(analysis->verdict.trimmable).text) < 0)
 		trim = NULL;
 	stacks = describe_stacks(analysis);
-	if (analysis->session->heap)
+	if (analysis->session->target->heap)
 		add_in_use(analysis, &table);
 	add_line(analysis, &table, "free", free_bytes, trim);
 	add_line(analysis, &table, allocator->own, parts[HC_PART_OVERHEAD], NULL);
@@ -326,7 +327,7 @@ static void next_retention(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_advice *advice = &main_allocator(analysis)->advice;
-	size_t arenas = analysis->session->heap->num_arenas;
+	size_t arenas = analysis->session->target->heap->num_arenas;
 
 	hc_text_paragraph(
 		analysis->out, "Next: ", 6, false, "%s would give back %s of %s that is free.",
@@ -348,7 +349,7 @@ static void next_retention(struct hc_analysis *analysis)
 
 static void write_next(struct hc_analysis *analysis)
 {
-	const struct hc_threads *threads = &analysis->session->process->threads;
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	const uint64_t *parts = analysis->verdict.accounting.parts;
 
 	fputc('\n', analysis->out->file);

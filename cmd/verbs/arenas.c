@@ -202,7 +202,7 @@ static void add_row(struct hc_table *table, const struct layout *layout, const s
 static struct hc_error *write_text(struct hc_session *session, const struct hc_table *table,
 				   const struct hc_arena_table *arenas)
 {
-	const struct hc_advice *advice = &session->heap->backends[0]->allocator->advice;
+	const struct hc_advice *advice = &session->target->heap->backends[0]->allocator->advice;
 	uint64_t system = 0, trimmable = 0, in_use = 0;
 
 	for (size_t i = 0; i < arenas->num_rows; i++) {
@@ -214,7 +214,7 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_t
 	hc_text_paragraph(&session->out, "", 0, true,
 			  "%zu arena%s: %s from the system, %s of it in use; %s could "
 			  "give back %s.",
-			  session->heap->num_arenas, hc_plural(session->heap->num_arenas),
+			  session->target->heap->num_arenas, hc_plural(session->target->heap->num_arenas),
 			  hc_unit_bytes(system).text, hc_unit_bytes(in_use).text,
 			  advice->give_back ? advice->give_back : "the allocator",
 			  hc_unit_bytes(trimmable).text);
@@ -239,16 +239,16 @@ static struct hc_error *run(struct hc_session *session)
 	hc_cleanup(hc_arenas_deinit) struct hc_arena_table arenas = {0};
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
-		err = hc_arenas_run(session->process, session->heap, &arenas);
+		err = hc_arenas_run(session->target, &arenas);
 	if (err)
 		return err;
 
 	struct layout layout = {0};
-	lay_out(&layout, session->heap);
+	lay_out(&layout, session->target->heap);
 	hc_cleanup_table struct hc_table table;
 	hc_table_init(&table, layout.columns, layout.num);
 	for (size_t i = 0; i < arenas.num_rows; i++)
-		add_row(&table, &layout, session->heap, &arenas.rows[i]);
+		add_row(&table, &layout, session->target->heap, &arenas.rows[i]);
 
 	switch (session->options->format) {
 	case HC_FORMAT_JSON:

@@ -58,8 +58,7 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 {
 	struct hc_damage ret;
 
-	hc_damage_look(view->session->heap, fault, view->session->classifier, view->sampler.scratch,
-		       &ret);
+	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
 }
 
@@ -93,7 +92,7 @@ static void write_messages(struct view *view, const struct hc_inconsistency *fau
 		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
 		fprintf(stream, "%s\"%s\"", !i ? "" : last ? " or " : ", ", fault->messages[i]);
 	}
-	if (hc_damage_explains_abort(view->session->heap, fault))
+	if (hc_damage_explains_abort(view->session->target->heap, fault))
 		fputs("; libc's last words are among these", stream);
 	fclose(stream);
 	hc_cleanup_free char *label = NULL;
@@ -192,7 +191,7 @@ static void write_hex(struct view *view, const struct hc_damage *damage)
 	for (size_t at = 0; at < size; at += HEX_LINE)
 		write_hex_line(file, damage->view_start + at, shown.bytes.data + at,
 			       size - at < HEX_LINE ? size - at : HEX_LINE, damage->fault->address,
-			       view->session->heap->word_size);
+			       view->session->target->heap->word_size);
 }
 
 static void write_heading(struct view *view, size_t i, const struct hc_inconsistency *fault)
@@ -209,7 +208,7 @@ static void write_heading(struct view *view, size_t i, const struct hc_inconsist
 
 static void write_fault(struct view *view, size_t i)
 {
-	const struct hc_inconsistency *fault = &view->session->heap->inconsistencies[i];
+	const struct hc_inconsistency *fault = &view->session->target->heap->inconsistencies[i];
 	struct hc_damage damage = look(view, fault);
 
 	fputc('\n', view->session->out.file);
@@ -223,7 +222,7 @@ static void write_fault(struct view *view, size_t i)
 /** A kind that repeats is shown in full a few times, then in one line, then counted. */
 static void write_faults(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	const struct own *own = view->session->options->own;
 	struct hc_output *out = &view->session->out;
 	uint64_t hidden = 0;
@@ -248,7 +247,7 @@ static void write_faults(struct view *view)
 
 static void write_text(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	struct hc_output *out = &view->session->out;
 
 	hc_session_write_partial(view->session);
@@ -337,14 +336,14 @@ static json_t *fault_json(const struct view *view, const struct hc_inconsistency
 			 "address", hc_json_address(fault->address), "chunk",
 			 fault->chunk ? hc_json_address(fault->chunk) : json_null(), "what",
 			 hc_json_text(fault->what), "messages", messages, "explains_abort",
-			 hc_damage_explains_abort(view->session->heap, fault), "last_good",
+			 hc_damage_explains_abort(view->session->target->heap, fault), "last_good",
 			 suspect_json(view, &damage), "overflow", spill_json(view, &damage),
 			 "bytes", bytes_json(view, &damage));
 }
 
 static struct hc_error *write_json(struct view *view)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	hc_cleanup_json json_t *document = hc_session_json(view->session);
 	json_t *faults = json_array();
 
@@ -366,15 +365,13 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "checking the heap");
-	err = hc_heap_check(session->heap);
+	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->status = session->heap->inconsistencies_total ? 1 : 0;
+	session->status = session->target->heap->inconsistencies_total ? 1 : 0;
 	if (session->options->format == HC_FORMAT_JSON)
 		return write_json(&view);
 	write_text(&view);

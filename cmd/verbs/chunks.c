@@ -167,9 +167,9 @@ static struct hc_error *write_rows(struct hc_session *session, row_fn row, bool 
 
 	if (err)
 		return err;
-	hc_chunk_iter_heap(&iter, session->heap);
+	hc_chunk_iter_heap(&iter, session->target->heap);
 	while (hc_chunk_iter_next(&iter, &chunk) && !ferror(session->out.file)) {
-		if (!hc_selection_has(selection, session->heap, &chunk, scratch))
+		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count->chunks == selection->limit) {
 			*limited = true;

@@ -92,8 +92,8 @@ static void add_row(struct hc_session *session, const struct hc_sampler *sampler
 	hc_cleanup_free char *sample = hc_sampler_text(sampler, count->sample, 0);
 
 	hc_table_add_row(table);
-	hc_table_text(table, CLASS, hc_class_of(session->classifier, class)->name);
-	hc_table_text(table, TITLE, hc_class_of(session->classifier, class)->title);
+	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class)->name);
+	hc_table_text(table, TITLE, hc_class_of(session->target->classifier, class)->title);
 	hc_table_number(table, CHUNKS, count->all.chunks);
 	hc_table_number(table, BYTES, count->all.bytes);
 	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
@@ -161,7 +161,7 @@ static const struct hc_column attribute_columns[A_NUM_COLUMNS] = {
 static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,
 			    const struct hc_attribute_row *row, struct hc_table *table)
 {
-	const struct hc_class *class = hc_class_of(session->classifier, row->class);
+	const struct hc_class *class = hc_class_of(session->target->classifier, row->class);
 	unsigned flags = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
 
 	for (size_t i = 0; i < row->num_values; i++) {
@@ -211,13 +211,13 @@ static json_t *attributes_json(const struct hc_session *session,
 
 		for (size_t k = 0; k < row->num_values; k++)
 			json_array_append_new(values, value_json(session, &row->values[k], chunks));
-		json_array_append_new(rows,
-				      json_pack("{ss ss so so so so}", "class",
-						hc_class_of(session->classifier, row->class)->name,
-						"attribute", row->attribute->name, "chunks",
-						hc_json_number(row->chunks), "distinct",
-						hc_json_number(row->distinct), "exact",
-						json_boolean(row->exact), "values", values));
+		json_array_append_new(
+			rows, json_pack("{ss ss so so so so}", "class",
+					hc_class_of(session->target->classifier, row->class)->name,
+					"attribute", row->attribute->name, "chunks",
+					hc_json_number(row->chunks), "distinct",
+					hc_json_number(row->distinct), "exact",
+					json_boolean(row->exact), "values", values));
 	}
 	return rows;
 }
@@ -282,14 +282,10 @@ static struct hc_error *run(struct hc_session *session)
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "classifying chunks");
-	err = hc_classify_run(session->process, session->heap, session->classifier,
-			      &session->options->selection, &classes);
+	err = hc_classify_run(session->target, &session->options->selection, &classes);
 	if (!err && own->attributes)
-		err = hc_attributes_run(session->process, session->heap, session->classifier,
-					&session->options->selection,
+		err = hc_attributes_run(session->target, &session->options->selection,
 					own->top ? own->top : UINT64_MAX, &attributes);
-	hc_session_phase(session, NULL);
 	if (!err)
 		err = fill_table(session, &table, &classes);
 	if (err)

@@ -136,8 +136,8 @@ static const char *class_name(struct hc_hits *hits, const struct hc_chunk *chunk
 		return NULL;
 	if (hits->class_chunk != chunk->address) {
 		hits->class_chunk = chunk->address;
-		hits->class = hc_classify(session->classifier, hits->classifier,
-					  hc_chunk_bytes(session->heap, chunk));
+		hits->class = hc_classify(session->target->classifier, hits->classifier,
+					  hc_chunk_bytes(session->target->heap, chunk));
 	}
 	return hc_class_name(session, hits->class);
 }
@@ -145,7 +145,7 @@ static const char *class_name(struct hc_hits *hits, const struct hc_chunk *chunk
 /** Name of the type of a chunk; NULL when it has none, or it does not show. */
 static const char *type_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	struct hc_types *types = hits->session->types;
+	struct hc_types *types = hits->session->target->types;
 	hc_type_id type = hits->classifier && types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
 
 	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
@@ -153,7 +153,7 @@ static const char *type_name(const struct hc_hits *hits, const struct hc_chunk *
 
 static const char *reach_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	bool known = hits->session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool known = hits->session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
 	return known ? hc_reach_name(chunk->reach) : NULL;
 }
@@ -341,8 +341,7 @@ static struct hc_error *look_elsewhere(struct hc_hits *hits, const struct hc_pat
 	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute)
 		return NULL;
 	hc_session_phase(session, "searching elsewhere");
-	struct hc_error *err = hc_elsewhere_run(session->process, session->heap, pattern,
-						&hits->elsewhere);
+	struct hc_error *err = hc_elsewhere_run(session->target, pattern, &hits->elsewhere);
 	hc_session_phase(session, NULL);
 	hits->has_elsewhere = !err;
 	return err;
@@ -400,10 +399,10 @@ static struct hc_error *prepare_class(struct hc_hits *hits)
 {
 	const struct hc_session *session = hits->session;
 
-	if (!session->classifier || session->options->format == HC_FORMAT_TEXT ||
+	if (!session->target->classifier || session->options->format == HC_FORMAT_TEXT ||
 	    !hc_hits_stream(hits) || !hc_session_shows_class(session))
 		return NULL;
-	return hc_classifier_scratch_create(session->classifier, &hits->classifier);
+	return hc_classifier_scratch_create(session->target->classifier, &hits->classifier);
 }
 
 /** Rows of data also name the type, as far as that is known without long reading. */
@@ -428,19 +427,15 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.top = hits->top,
 		.by = hits->by,
 		.attribute = hits->attribute,
-		.classifier = session->classifier,
-		.types = session->types,
+		.fn = hc_hits_stream(hits) ? show_hit : NULL,
+		.ctx = hits,
 		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
 	};
 
 	if (hits->scope == HC_SEARCH_ALL)
 		selection.states = (1u << HC_NUM_STATES) - 1;
 	write_head(hits);
-	hc_session_phase(session, "searching");
-	struct hc_error *err = hc_search_run(session->process, session->heap, pattern, &options,
-					     hc_hits_stream(hits) ? show_hit : NULL, hits, result);
-	hc_session_phase(session, NULL);
-	return err;
+	return hc_search_run(session->target, pattern, &options, result);
 }
 
 struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern)

@@ -133,7 +133,7 @@ static char *describe_signal(const struct hc_core *core)
 
 static void write_process(struct hc_session *session, const char *command_line)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	struct hc_output *out = &session->out;
 	hc_cleanup_free char *signal = describe_signal(core);
 
@@ -151,7 +151,7 @@ static void write_process(struct hc_session *session, const char *command_line)
 	}
 	hc_text_field(out, "signal", "%s", signal ? signal : "none");
 	hc_text_field(out, "machine", "%s", core->machine->name);
-	hc_text_field(out, "threads", "%zu", session->process->threads.num);
+	hc_text_field(out, "threads", "%zu", session->target->process->threads.num);
 	hc_text_field(out, "written by", "%s", origin(core));
 }
 
@@ -172,10 +172,10 @@ static void write_allocator(struct hc_output *out, const struct hc_backend *back
 static void write_heap(struct hc_session *session)
 {
 	struct hc_output *out = &session->out;
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap *heap = session->target->heap;
 
 	if (!heap) {
-		hc_text_field(out, "heap", "%s", session->no_heap);
+		hc_text_field(out, "heap", "%s", hc_session_no_heap(session));
 		return;
 	}
 	for (size_t i = 0; i < heap->num_backends; i++)
@@ -192,7 +192,7 @@ static void write_heap(struct hc_session *session)
 
 static void write_missing(struct hc_session *session, const struct missing *missing)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	struct hc_output *out = &session->out;
 
 	hc_text_field(out, "memory", "%s in %zu segments, %s of it in the file",
@@ -303,16 +303,17 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 				   const struct missing *missing, const char *command_line,
 				   const struct hc_owners *owners)
 {
-	const struct hc_core *core = session->process->core;
+	const struct hc_core *core = session->target->process->core;
 	hc_cleanup_json json_t *document = hc_session_json(session);
 	json_t *rows;
 	struct hc_error *err = hc_table_json(modules, &rows);
 
 	if (err)
 		return err;
-	json_object_set_new(document, "process", process_json(session->process, command_line));
-	json_object_set_new(document, "heap", heap_json(session->heap));
-	json_object_set_new(document, "no_heap", hc_json_text(session->no_heap));
+	json_object_set_new(document, "process",
+			    process_json(session->target->process, command_line));
+	json_object_set_new(document, "heap", heap_json(session->target->heap));
+	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(session)));
 	json_object_set_new(document, "segments", hc_json_number(core->num_segments));
 	json_object_set_new(document, "dumped_bytes", hc_json_number(core->bytes_promised));
 	json_object_set_new(document, "available_bytes", hc_json_number(core->bytes_available));
@@ -331,12 +332,12 @@ static struct hc_error *run(struct hc_session *session)
 
 	hc_table_init(&modules, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->process, &command_line)) ||
-	    (err = hc_owners_run(session->process, session->heap, &owners)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)) ||
+	    (err = hc_owners_run(session->target->process, session->target->heap, &owners)))
 		return err;
-	for (size_t i = 0; i < session->process->modules.num; i++)
-		add_module(&modules, &session->process->modules.items[i]);
-	count_missing(&session->process->mappings, &missing);
+	for (size_t i = 0; i < session->target->process->modules.num; i++)
+		add_module(&modules, &session->target->process->modules.items[i]);
+	count_missing(&session->target->process->mappings, &missing);
 	return session->options->format == HC_FORMAT_JSON
 		       ? write_json(session, &modules, &missing, command_line, &owners)
 		       : write_text(session, &modules, &missing, command_line, &owners);

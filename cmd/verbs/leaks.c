@@ -109,7 +109,7 @@ static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
 static const char *root_type(const struct view *view, const struct hc_leak_group *group)
 {
 	return group->root_type != HC_TYPE_NONE && hc_session_shows_class(view->session)
-		       ? hc_type_name(view->session->types, group->root_type)
+		       ? hc_type_name(view->session->target->types, group->root_type)
 		       : NULL;
 }
 
@@ -264,11 +264,12 @@ static void write_totals(struct view *view)
 				  hc_unit_count(leaks->possible.chunks).text,
 				  hc_plural(leaks->possible.chunks),
 				  hc_unit_bytes(leaks->possible.bytes).text);
-	if (view->session->reach.root_bytes_missing)
-		hc_text_paragraph(out, "", 0, false,
-				  "The core lacks %s in which pointers may have been: some of this "
-				  "may not be lost.",
-				  hc_unit_bytes(view->session->reach.root_bytes_missing).text);
+	if (view->session->target->reach.root_bytes_missing)
+		hc_text_paragraph(
+			out, "", 0, false,
+			"The core lacks %s in which pointers may have been: some of this "
+			"may not be lost.",
+			hc_unit_bytes(view->session->target->reach.root_bytes_missing).text);
 }
 
 /** Below the table, since a column of it would have room for a few characters only. */
@@ -385,7 +386,7 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "indirect", hc_json_count(&view->leaks.indirect));
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
-			    hc_json_number(view->session->reach.root_bytes_missing));
+			    hc_json_number(view->session->target->reach.root_bytes_missing));
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
@@ -471,12 +472,9 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, session->classifier, session->types,
-			   &session->options->selection, &view.leaks);
+	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 

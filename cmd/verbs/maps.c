@@ -121,25 +121,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 /** @name Opening */
 /**@{*/
 
-/**
- * Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
- * why.
- */
-static bool is_snapshot(const char *path)
+static struct hc_error *open_snapshot(struct view *view, const struct hc_input_file *input)
 {
-	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t head[4096];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return false;
-	ssize_t size = read(fd, head, sizeof(head));
-	return size > 0 && hc_snapshot_recognise((struct hc_bytes){head, size});
-}
-
-static struct hc_error *open_snapshot(struct view *view, const char *path)
-{
-	struct hc_error *err = hc_snapshot_open(path, &view->snapshot);
+	struct hc_error *err = hc_snapshot_read(input->fd, &view->snapshot);
 
 	if (!err)
 		err = hc_mappings_from_snapshot(&view->snapshot, &view->own_mappings);
@@ -158,16 +142,15 @@ static struct hc_error *open_core(struct view *view)
 
 	if (err)
 		return err;
-	view->mappings = &session->process->mappings;
+	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
-	view->has_resident = session->process->smaps.has_usage;
+	view->has_resident = session->target->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
-	err = hc_owners_run(session->process, session->heap, &view->owners);
+	err = hc_owners_run(session->target->process, session->target->heap, &view->owners);
 	if (!err)
 		err = hc_outside_run(session, &view->owners, &view->outside);
 	if (!err)
-		err = hc_regions_run(session->process, session->heap, session->classifier,
-				     &view->owners, &view->regions);
+		err = hc_regions_run(session->target, &view->owners, &view->regions);
 	hc_session_phase(session, NULL);
 	return err;
 }
@@ -428,8 +411,9 @@ static struct hc_error *write_text(struct view *view, const struct hc_table *kin
 	struct hc_output *out = &view->session->out;
 
 	hc_session_write_partial(view->session);
-	if (view->session->no_heap)
-		hc_text_paragraph(out, "", 0, false, "Heap: %s.", view->session->no_heap);
+	if (hc_session_no_heap(view->session))
+		hc_text_paragraph(out, "", 0, false, "Heap: %s.",
+				  hc_session_no_heap(view->session));
 	struct hc_error *err = hc_table_write_text(kinds, out, 0);
 	fputc('\n', out->file);
 	if (!err)
@@ -458,7 +442,7 @@ static struct hc_error *write_json(struct view *view, const struct hc_table *kin
 	}
 	if (err)
 		return err;
-	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
+	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(view->session)));
 	json_object_set_new(document, "mappings", array);
 	json_object_set_new(document, "owners", hc_owners_json(view->session, &view->owners));
 	json_object_set_new(document, "blocks",
@@ -505,9 +489,16 @@ static void view_deinit(struct view *view)
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {session};
-	const char *path = session->options->core;
+	hc_cleanup(hc_input_close) struct hc_input_file input = {.fd = -1};
+	struct hc_process_options *options = &session->options->process;
 
-	struct hc_error *err = is_snapshot(path) ? open_snapshot(&view, path) : open_core(&view);
+	struct hc_error *err = hc_input_open(session->options->core, &options->decompress, &input);
+	if (err)
+		return err;
+	/* Standard input can be read only once. */
+	options->input = &input;
+	err = hc_input_is_snapshot(&input) ? open_snapshot(&view, &input) : open_core(&view);
+	options->input = NULL;
 	return err ? err : render(&view);
 }
 

@@ -70,8 +70,8 @@ static struct hc_error *fill_table(struct hc_session *session, const struct hc_t
 	}
 	for (size_t i = 0; i < num_rows; i++) {
 		const struct hc_type_count *row = &types->rows[i];
-		enum hc_type_source source = hc_type_source(session->types, row->type);
-		const char *name = hc_type_name(session->types, row->type);
+		enum hc_type_source source = hc_type_source(session->target->types, row->type);
+		const char *name = hc_type_name(session->target->types, row->type);
 
 		if (!name)
 			return &hc_enomem;
@@ -108,12 +108,12 @@ static void write_advice(struct hc_session *session, const struct hc_type_table 
 	if (hc_share(types->typed.chunks, types->total.chunks) >= 0.5)
 		return;
 	fputc('\n', out->file);
-	if (lacks_files(session->process))
+	if (lacks_files(session->target->process))
 		hc_text_paragraph(out, "", 0, false,
 				  "Names of classes are in the files of the program and its "
 				  "libraries, of which some were not found (heapcore info lists "
 				  "them): --exe FILE or --sysroot DIR says where they are.");
-	else if (!hc_types_have_debuginfo(session->types))
+	else if (!hc_types_have_debuginfo(session->target->types))
 		hc_text_paragraph(
 			out, "", 0, false,
 			"The program's debug information was not found. Without it only C++ "
@@ -197,9 +197,7 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "counting types");
-	err = hc_types_count(session->types, session->heap, &options->selection, &types);
-	hc_session_phase(session, NULL);
+	err = hc_types_count(session->target, &options->selection, &types);
 	if (err)
 		return err;
 

@@ -99,7 +99,7 @@ static void add_chunk_referrer(const struct hc_session *session, struct hc_table
 			       const struct hc_referrer *referrer)
 {
 	const struct hc_chunk *chunk = &referrer->chunk;
-	bool reach = session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool reach = session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
@@ -177,14 +177,14 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 			 const struct hc_what *what)
 {
 	for (size_t i = 0; i < what->num_targets; i++) {
-		const struct hc_target *target = &what->targets[i];
+		const struct hc_what_target *target = &what->targets[i];
 		hc_table_add_row(table);
 		hc_table_number(table, TARGET_OFFSET, target->offset);
 		hc_table_number(table, TARGET_VALUE, target->value);
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
 		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
-		if (session->heap->reach_known && target->chunk.state == HC_IN_USE)
+		if (session->target->heap->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
 }
@@ -223,8 +223,8 @@ static void write_place(struct hc_session *session, const struct hc_what *what)
 /** The type of its chunk, unless there is none, or it must not show. */
 static hc_type_id shown_type(const struct hc_session *session, const struct hc_what *what)
 {
-	return what->in_chunk && session->types && hc_session_shows_class(session)
-		       ? hc_type_of(session->types, &what->chunk)
+	return what->in_chunk && session->target->types && hc_session_shows_class(session)
+		       ? hc_type_of(session->target->types, &what->chunk)
 		       : HC_TYPE_NONE;
 }
 
@@ -234,11 +234,11 @@ static void write_type(struct hc_session *session, const struct hc_what *what)
 
 	if (type == HC_TYPE_NONE)
 		return;
-	const char *known = hc_type_name(session->types, type);
+	const char *known = hc_type_name(session->target->types, type);
 	unsigned flags = HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
 	hc_cleanup_free char *name = known ? hc_escape_string(known, flags) : NULL;
 	hc_text_field(&session->out, "type", "%s (%s)", name ? name : "",
-		      hc_type_source_title(hc_type_source(session->types, type)));
+		      hc_type_source_title(hc_type_source(session->target->types, type)));
 }
 
 static void write_chunk(struct hc_session *session, const struct hc_what *what)
@@ -266,7 +266,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 		hc_text_field(out, "arena", "%" PRIu32 "%s", chunk->span->arena,
 			      chunk->span->arena ? "" : ", the main arena");
 	hc_text_field(out, "state", "%s", hc_chunk_state_name(chunk));
-	if (in_use && session->heap->reach_known)
+	if (in_use && session->target->heap->reach_known)
 		hc_text_field(out, "reachability", "%s", reach_meaning(chunk->reach));
 	if (what->special)
 		hc_text_field(out, "known as", "%s", what->special);
@@ -274,7 +274,7 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	const char *title = hc_class_title(session, what->class);
 	if (title)
 		hc_text_field(out, "content", "%s", title);
-	if (title && hc_class_of(session->classifier, what->class)->textual &&
+	if (title && hc_class_of(session->target->classifier, what->class)->textual &&
 	    hc_session_shows_bytes(session)) {
 		hc_cleanup_free char *sample =
 			hc_session_escape(session, what->sample, out->width - 16,
@@ -333,7 +333,7 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_w
 		write_chunk(session, what);
 	else if (what->special)
 		hc_text_field(out, "known as", "%s", what->special);
-	if (session->heap) {
+	if (session->target->heap) {
 		char title[64];
 		snprintf(title, sizeof(title), "Pointed to by %s",
 			 hc_unit_count(what->total_referrers).text);
@@ -370,8 +370,9 @@ static json_t *type_json(const struct hc_session *session, const struct hc_what 
 
 	if (type == HC_TYPE_NONE)
 		return json_null();
-	return json_pack("{so ss}", "name", hc_json_text(hc_type_name(session->types, type)),
-			 "known_by", hc_type_source_name(hc_type_source(session->types, type)));
+	return json_pack("{so ss}", "name",
+			 hc_json_text(hc_type_name(session->target->types, type)), "known_by",
+			 hc_type_source_name(hc_type_source(session->target->types, type)));
 }
 
 static json_t *chunk_json(const struct hc_session *session, const struct hc_what *what)
@@ -386,7 +387,7 @@ static json_t *chunk_json(const struct hc_session *session, const struct hc_what
 				hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
 				"arena", hc_json_arena(chunk->span->arena));
 	json_object_set_new(ret, "reach",
-			    in_use && session->heap->reach_known
+			    in_use && session->target->heap->reach_known
 				    ? json_string(hc_reach_name(chunk->reach))
 				    : json_null());
 	json_object_set_new(ret, "request_min",
@@ -441,10 +442,9 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_w
 
 static struct hc_error *follow_pointers(struct hc_session *session)
 {
-	if (!session->heap)
+	if (!session->target->heap)
 		return NULL;
-	hc_session_phase(session, "following pointers");
-	return hc_reachability_run(session->process, session->heap, &session->reach);
+	return hc_target_reach(session->target, NULL);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -461,14 +461,11 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
-	if (!err && session->heap)
+	if (!err && session->target->heap)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "looking for pointers to it");
-	err = hc_what_run(session->process, session->heap, session->classifier, address,
-			  own->referrers, &what);
-	hc_session_phase(session, NULL);
+	err = hc_what_run(session->target, address, own->referrers, &what);
 	if (err)
 		return err;
 
