@@ -24,6 +24,12 @@
 
 enum source { FROM_ROOT, FROM_CHUNK, FROM_OTHER, NUM_SOURCES };
 
+/** Where a word stands. */
+struct origin {
+	enum source source;
+	uint32_t mapping; /**< of FROM_OTHER: index of the mapping */
+};
+
 /** A part of memory whose words are looked at. */
 struct part {
 	uint64_t start, end;
@@ -193,9 +199,11 @@ static struct hc_error *collect_parts(struct run *run)
 
 /* Words. */
 
-static void see_word(struct run *run, struct worker *worker, uint64_t word, enum source source,
-		     uint32_t from, uint64_t at)
+static void see_word(struct run *run, struct worker *worker, uint64_t word, struct origin origin,
+		     uint64_t at)
 {
+	enum source source = origin.source;
+	uint32_t from = origin.mapping;
 	const struct hc_held_mapping *row = hc_held_find(&run->held, word);
 
 	if (!row)
@@ -217,7 +225,7 @@ static void see_word(struct run *run, struct worker *worker, uint64_t word, enum
 }
 
 static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes bytes,
-		      uint64_t address, enum source source, uint32_t from)
+		      uint64_t address, struct origin origin)
 {
 	unsigned size = run->process->memory.word_size;
 	uint64_t span = run->high - run->low;
@@ -225,7 +233,7 @@ static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes by
 	for (size_t at = -address & (size - 1); at + size <= bytes.size; at += size) {
 		uint64_t word = hc_load_word(bytes.data + at, size);
 		if (word - run->low < span && has_bit(run->filter, filter_bit(word)))
-			see_word(run, worker, word, source, from, address + at);
+			see_word(run, worker, word, origin, address + at);
 	}
 }
 
@@ -236,7 +244,7 @@ static struct hc_error *run_part(struct run *run, struct worker *worker, const s
 	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &start,
 				    &end))
 		see_bytes(run, worker, hc_memory_view(&run->process->memory, start, end - start),
-			  start, part->source, part->mapping);
+			  start, (struct origin){part->source, part->mapping});
 	return NULL;
 }
 
@@ -256,7 +264,7 @@ static void run_slice(struct run *run, struct worker *worker, struct hc_slice sl
 	while (hc_chunk_iter_next(&iter, &chunk))
 		if (is_live(run->heap, &chunk))
 			see_bytes(run, worker, hc_chunk_bytes(run->heap, &chunk), chunk.address,
-				  FROM_CHUNK, 0);
+				  (struct origin){FROM_CHUNK, 0});
 }
 
 static struct hc_error *run_task(void *ctx, unsigned index, size_t task)
@@ -276,7 +284,8 @@ static void see_registers(struct run *run)
 
 	for (size_t i = 0; i < threads->num; i++)
 		for (unsigned r = 0; r < threads->items[i].num_regs; r++)
-			see_word(run, &run->workers[0], threads->items[i].regs[r], FROM_ROOT, 0, 0);
+			see_word(run, &run->workers[0], threads->items[i].regs[r],
+				 (struct origin){FROM_ROOT, 0}, 0);
 }
 
 /* The end. */

@@ -101,17 +101,22 @@ static bool load_table(struct java *java)
 }
 
 /** Address space that was reserved at once; what of it is in use are mappings of their own. */
-static struct hc_error *add_range(struct java *java, const char *name, const char *title,
-				  char *evidence, uint64_t start, uint64_t end)
+struct range {
+	const char *name, *title;
+	uint64_t start, end;
+};
+
+static struct hc_error *add_range(struct java *java, char *evidence, struct range range)
 {
 	struct hc_owner *owner;
-	struct hc_error *err = hc_survey_add(java->survey, name, title, evidence, &owner);
+	struct hc_error *err =
+		hc_survey_add(java->survey, range.name, range.title, evidence, &owner);
 
 	if (err)
 		return err;
 	owner->heap = true;
-	hc_owner_count_bytes(owner, "bytes reserved", end - start);
-	return hc_survey_claim(java->survey, start, end);
+	hc_owner_count_bytes(owner, "bytes reserved", range.end - range.start);
+	return hc_survey_claim(java->survey, range.start, range.end);
 }
 
 static struct hc_error *add_heap(struct java *java)
@@ -124,9 +129,9 @@ static struct hc_error *add_heap(struct java *java)
 	    !hc_memory_word(java->memory, heap + offset + 8, &words) || !start || !words ||
 	    words > UINT64_C(1) << 44)
 		return NULL;
-	return add_range(java, "java-heap", "the Java heap",
+	return add_range(java,
 			 hc_survey_print("libjvm.so's own description: Universe::_collectedHeap"),
-			 start, start + words * 8);
+			 (struct range){"java-heap", "the Java heap", start, start + words * 8});
 }
 
 static struct hc_error *add_code_cache(struct java *java)
@@ -137,9 +142,9 @@ static struct hc_error *add_code_cache(struct java *java)
 	    !field(java, "CodeCache", "_high_bound", &high) || low >= high ||
 	    high - low > UINT64_C(1) << 40)
 		return NULL;
-	return add_range(java, "java-code", "compiled Java code (code cache)",
-			 hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"), low,
-			 high);
+	return add_range(
+		java, hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"),
+		(struct range){"java-code", "compiled Java code (code cache)", low, high});
 }
 
 /* Metaspace. */

@@ -32,9 +32,14 @@ static uint64_t extent_of(uint64_t word)
 	return word & UINT64_C(0xffffffffffc0);
 }
 
+struct extent {
+	uint64_t address;     /**< of the description */
+	uint64_t start, size; /**< of what it describes */
+};
+
 /** jemalloc 5.3 aligns extents to 128 bytes and has other bits below. */
 static bool read_extent(const struct hc_memory *memory, uint64_t word, uint64_t page,
-			uint64_t *extent_ret, uint64_t *start_ret, uint64_t *size_ret)
+			struct extent *ret)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t extent = extent_of(word) & ~(uint64_t)(i * 64), address, size;
@@ -44,9 +49,7 @@ static bool read_extent(const struct hc_memory *memory, uint64_t word, uint64_t 
 		uint64_t start = address & ~(uint64_t)(PAGE - 1);
 		size &= ~(uint64_t)(PAGE - 1);
 		if (page - start < size && size <= UINT64_C(1) << 46) {
-			*extent_ret = extent;
-			*start_ret = start;
-			*size_ret = size;
+			*ret = (struct extent){extent, start, size};
 			return true;
 		}
 	}
@@ -55,11 +58,11 @@ static bool read_extent(const struct hc_memory *memory, uint64_t word, uint64_t 
 
 static bool fits(const struct hc_memory *memory, uint64_t word, uint64_t page)
 {
-	uint64_t extent, start, size;
+	struct extent extent;
 
 	/* What was cleared keeps a class of its own. */
 	return (!extent_of(word) && word >> 48 == NO_CLASS) ||
-	       read_extent(memory, word, page, &extent, &start, &size);
+	       read_extent(memory, word, page, &extent);
 }
 
 static uint64_t class_size(unsigned class)
@@ -125,18 +128,21 @@ static struct hc_error *claim_base(struct totals *totals, uint64_t extent)
 static struct hc_error *on_word(void *ctx, uint64_t page, uint64_t word)
 {
 	struct totals *totals = ctx;
-	uint64_t extent, start, size, bits;
+	struct extent extent;
+	uint64_t bits;
 
 	/* An extent that is no slab has its first and its last page in the tree. */
-	if (!read_extent(totals->memory, word, page, &extent, &start, &size) || page != start ||
-	    extent == totals->last || !hc_memory_word(totals->memory, extent, &bits))
+	if (!read_extent(totals->memory, word, page, &extent) || page != extent.start ||
+	    extent.address == totals->last ||
+	    !hc_memory_word(totals->memory, extent.address, &bits))
 		return NULL;
-	totals->last = extent;
+	totals->last = extent.address;
 	totals->extents++;
 	for (size_t i = 0; i < NUM_LAYOUTS; i++)
-		count_as(totals, i, bits, word, size);
-	struct hc_error *err = hc_evidence_range(totals->evidence, start, start + size);
-	return err ? err : claim_base(totals, extent);
+		count_as(totals, i, bits, word, extent.size);
+	struct hc_error *err =
+		hc_evidence_range(totals->evidence, extent.start, extent.start + extent.size);
+	return err ? err : claim_base(totals, extent.address);
 }
 
 struct hc_error *hc_evidence_jemalloc(const struct hc_process *process,

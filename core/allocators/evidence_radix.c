@@ -122,35 +122,55 @@ static bool is_root(const struct hc_process *process, const struct hc_radix *rad
 	return fit >= MIN_FIT;
 }
 
-static uint64_t find_in(const struct hc_process *process, const struct hc_radix *radix,
-			const struct slots *slots, uint64_t low, uint64_t high, unsigned *guesses,
-			unsigned *roots)
-{
-	uint64_t size = UINT64_C(8) << radix->root_bits, pos = (low + 7) & ~UINT64_C(7), start, end;
+/** A search for a root. */
+struct search {
+	const struct hc_process *process;
+	const struct hc_radix *radix;
+	struct slots slots;
+	unsigned guesses, roots;
+};
 
-	if (high - low < size)
+/** The root whose entry of some slot is the word at @p address; 0: none in [low, high). */
+static uint64_t guess(struct search *search, uint64_t address, uint64_t word, uint64_t low,
+		      uint64_t high)
+{
+	const struct hc_radix *radix = search->radix;
+	const struct slots *slots = &search->slots;
+
+	for (size_t i = 0; i < slots->num; i++) {
+		uint64_t root = address - 8 * slots->items[i];
+		if (root < low || root > high - (UINT64_C(8) << radix->root_bits) ||
+		    slots->items[i] >> radix->root_bits)
+			continue;
+		if (++search->guesses > MAX_GUESSES || search->roots > MAX_ROOTS)
+			return 0;
+		uint64_t fit = fit_leaf(search->process, radix, word, slots->items[i]);
+		if (!fit || fit == UINT64_MAX)
+			continue;
+		search->roots++;
+		if (is_root(search->process, radix, slots, root))
+			return root;
+	}
+	return 0;
+}
+
+static uint64_t find_in(struct search *search, uint64_t low, uint64_t high)
+{
+	const struct hc_memory *memory = &search->process->memory;
+	uint64_t pos = (low + 7) & ~UINT64_C(7), start, end;
+
+	if (high - low < UINT64_C(8) << search->radix->root_bits)
 		return 0;
-	while (hc_memory_next_piece(&process->memory, &pos, high, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(&process->memory, start, end - start);
+	while (hc_memory_next_piece(memory, &pos, high, UINT64_MAX, &start, &end)) {
+		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
 		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_load64(bytes.data + at), address = start + at;
-			if (word < 4096 || word & 63 || !view_leaf(process, radix, word).data)
+			uint64_t word = hc_load64(bytes.data + at);
+			if (word < 4096 || word & 63 ||
+			    !view_leaf(search->process, search->radix, word).data)
 				continue;
-			for (size_t i = 0; i < slots->num; i++) {
-				uint64_t root = address - 8 * slots->items[i];
-				if (root < low || root > high - size ||
-				    slots->items[i] >> radix->root_bits)
-					continue;
-				if (++*guesses > MAX_GUESSES)
-					return 0;
-				uint64_t fit = fit_leaf(process, radix, word, slots->items[i]);
-				if (!fit || fit == UINT64_MAX)
-					continue;
-				if (++*roots > MAX_ROOTS)
-					return 0;
-				if (is_root(process, radix, slots, root))
-					return root;
-			}
+			uint64_t root = guess(search, start + at, word, low, high);
+			if (root)
+				return root;
 		}
 	}
 	return 0;
@@ -158,33 +178,40 @@ static uint64_t find_in(const struct hc_process *process, const struct hc_radix 
 
 uint64_t hc_radix_find(const struct hc_process *process, const struct hc_radix *radix)
 {
-	unsigned guesses = 0, roots = 0;
-	struct slots slots;
+	struct search search = {.process = process, .radix = radix};
 	uint64_t root = 0;
 
-	collect_slots(process, radix->root_shift, &slots);
+	collect_slots(process, radix->root_shift, &search.slots);
 	for (size_t i = 0; i < process->modules.num && !root; i++) {
 		const struct hc_module *module = &process->modules.items[i];
 		if (module->data_end > module->data_start)
-			root = find_in(process, radix, &slots, module->data_start, module->data_end,
-				       &guesses, &roots);
+			root = find_in(&search, module->data_start, module->data_end);
 	}
 	return root;
 }
 
-static struct hc_error *each_of_leaf(const struct hc_process *process, const struct hc_radix *radix,
-				     uint64_t leaf, uint64_t base, hc_radix_fn fn, void *ctx)
-{
-	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << radix->leaf_bits), start, end;
+/** What is done with each word. */
+struct walk {
+	const struct hc_memory *memory;
+	const struct hc_radix *radix;
+	hc_radix_fn fn;
+	void *ctx;
+};
 
-	while (hc_memory_next_piece(&process->memory, &pos, stop, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(&process->memory, start, end - start);
+/** @param base first address that the leaf is of */
+static struct hc_error *each_of_leaf(const struct walk *walk, uint64_t leaf, uint64_t base)
+{
+	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << walk->radix->leaf_bits), start, end;
+
+	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &start, &end)) {
+		struct hc_bytes bytes = hc_memory_view(walk->memory, start, end - start);
 		for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
 			uint64_t word = hc_load64(bytes.data + at);
 			if (!word)
 				continue;
 			uint64_t index = (start + at - leaf) / 8;
-			struct hc_error *err = fn(ctx, base + (index << radix->leaf_shift), word);
+			struct hc_error *err = walk->fn(
+				walk->ctx, base + (index << walk->radix->leaf_shift), word);
 			if (err)
 				return err;
 		}
@@ -195,6 +222,7 @@ static struct hc_error *each_of_leaf(const struct hc_process *process, const str
 struct hc_error *hc_radix_each(const struct hc_process *process, const struct hc_radix *radix,
 			       uint64_t root, hc_radix_fn fn, void *ctx)
 {
+	const struct walk walk = {&process->memory, radix, fn, ctx};
 	struct hc_error *err = NULL;
 	struct slots slots;
 	uint64_t leaf;
@@ -204,8 +232,7 @@ struct hc_error *hc_radix_each(const struct hc_process *process, const struct hc
 		uint64_t slot = slots.items[i];
 		if (!(slot >> radix->root_bits) &&
 		    hc_memory_word(&process->memory, root + 8 * slot, &leaf) && leaf)
-			err = each_of_leaf(process, radix, leaf, slot << radix->root_shift, fn,
-					   ctx);
+			err = each_of_leaf(&walk, leaf, slot << radix->root_shift);
 	}
 	return err;
 }

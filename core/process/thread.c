@@ -61,6 +61,7 @@
 struct stack_block {
 	uint64_t start, size, guard;
 	uint64_t at; /**< where these three stand */
+	uint64_t tp; /**< struct pthread that they stand in */
 };
 
 struct searcher {
@@ -120,6 +121,7 @@ static bool find_stack_block(const struct searcher *searcher, uint64_t tp, struc
 		    hc_memory_word(searcher->memory, at + 2 * word, &block.guard) &&
 		    stack_block_valid(searcher, &block, tp)) {
 			block.at = at;
+			block.tp = tp;
 			*ret = block;
 			return true;
 		}
@@ -322,10 +324,10 @@ static uint64_t tid_offset(const struct searcher *searcher, const struct hc_thre
 
 /** @param tid where struct pthread holds it; 0: unknown */
 static enum hc_thread_end thread_end(const struct searcher *searcher,
-				     const struct stack_block *block, uint64_t tp, uint64_t tid)
+				     const struct stack_block *block, uint64_t tid)
 {
 	unsigned word = searcher->memory->word_size;
-	uint64_t value, joinid = (tid + HC_JOINID_WORDS * word) & -(uint64_t)word;
+	uint64_t tp = block->tp, value, joinid = (tid + HC_JOINID_WORDS * word) & -(uint64_t)word;
 	uint32_t number;
 
 	if (!tid || !hc_memory_u32(searcher->memory, tp + tid, &number))
@@ -401,10 +403,10 @@ static uint64_t pthread_distance(const struct searcher *searcher, const struct h
  * The highest block in [start, end).
  *
  * @param distance look at this distance from the end of each page; 0: everywhere
- * @param[out] tp_ret its struct pthread
  */
 static bool find_cached(const struct searcher *searcher, uint64_t distance, uint64_t start,
-			uint64_t end, struct stack_block *ret, uint64_t *tp_ret)
+			uint64_t end,
+			struct stack_block *ret)
 {
 	uint64_t step = distance ? searcher->page_mask + 1 : HC_PTHREAD_ALIGN;
 	uint64_t first = distance ? distance : step;
@@ -412,10 +414,8 @@ static bool find_cached(const struct searcher *searcher, uint64_t distance, uint
 	if (end - start < first)
 		return false;
 	for (uint64_t tp = end - first; tp >= start; tp -= step) {
-		if (is_thread_block(searcher, tp, ret) && ret->start + ret->size <= end) {
-			*tp_ret = tp;
+		if (is_thread_block(searcher, tp, ret) && ret->start + ret->size <= end)
 			return true;
-		}
 		if (tp - start < step)
 			break;
 	}
@@ -449,7 +449,7 @@ static struct hc_error *threads_find_cached(const struct searcher *searcher,
 					    struct hc_threads *threads)
 {
 	uint64_t distance = pthread_distance(searcher, threads);
-	uint64_t tid = tid_offset(searcher, threads), tp;
+	uint64_t tid = tid_offset(searcher, threads);
 
 	/* Only x86 keeps self-pointers in the block. */
 	if (searcher->core->machine->tls_above_tp)
@@ -460,9 +460,9 @@ static struct hc_error *threads_find_cached(const struct searcher *searcher,
 		uint64_t start = search_start(searcher, i, distance);
 		uint64_t end = searcher->mappings->items[i].end;
 		struct stack_block block;
-		while (start < end && find_cached(searcher, distance, start, end, &block, &tp)) {
+		while (start < end && find_cached(searcher, distance, start, end, &block)) {
 			struct hc_error *err = threads_add_cached(
-				threads, searcher, &block, thread_end(searcher, &block, tp, tid));
+				threads, searcher, &block, thread_end(searcher, &block, tid));
 			if (err)
 				return err;
 			end = block.start;
