@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
@@ -177,6 +178,8 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "no_heap",
 			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
+	json_object_set_new(document, "owners",
+			    hc_owners_json(analysis->session, &analysis->owners));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
@@ -191,6 +194,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
+	hc_owners_deinit(&analysis->owners);
 	hc_sampler_deinit(&analysis->sampler);
 	free(analysis->quoted);
 }
@@ -210,6 +214,9 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
+	if (!err)
+		err = hc_owners_run(session->target->process, session->target->heap, &analysis.owners);
+	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
