@@ -3,6 +3,7 @@
  * What the content of each finding has in common, and which of it tells the lost from the living.
  * Their chunks are sampled in at most two passes, however many findings there are: one over the lost trees, one over the reachable chunks.
  */
+#include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
 
 
@@ -192,7 +193,7 @@ static struct hc_error *describe(struct hc_target *target, const struct gather *
 	return err ? err : find_clues(target, gather, findings);
 }
 
-struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict)
+static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verdict *verdict)
 {
 	struct gather gather = {.verdict = verdict};
 	struct hc_error *err = hc_target_classifier(target, &gather.classifier);
@@ -211,4 +212,11 @@ struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdic
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
 		hc_chunk_sample_deinit(&gather.samples[i]);
 	return err;
+}
+
+struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict)
+{
+	struct hc_error *err = verdict->heap ? describe_chunks(target, verdict) : NULL;
+
+	return err ? err : hc_findings_describe_outside(target, verdict);
 }

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -27,13 +28,7 @@ const char *hc_finding_kind_name(enum hc_finding_kind kind)
 	return names[kind];
 }
 
-struct candidates {
-	struct hc_verdict *verdict;
-	struct hc_finding *items;
-	size_t num;
-};
-
-static struct hc_error *offer(struct candidates *all, const struct hc_finding *finding)
+struct hc_error *hc_candidates_offer(struct hc_candidates *all, const struct hc_finding *finding)
 {
 	struct hc_error *err;
 
@@ -71,6 +66,7 @@ static struct hc_finding lost_finding(const struct hc_leaks *leaks, size_t index
 		.kind = HC_FINDING_LOST,
 		.group = group,
 		.group_number = index + 1,
+		.order = index,
 		.size = group->root_size,
 		.max_size = group->root_size,
 		.count = {group->roots.chunks + group->below.chunks,
@@ -83,7 +79,7 @@ static struct hc_finding lost_finding(const struct hc_leaks *leaks, size_t index
 	};
 }
 
-static struct hc_error *offer_lost(struct candidates *all)
+static struct hc_error *offer_lost(struct hc_candidates *all)
 {
 	const struct hc_verdict *verdict = all->verdict;
 	const struct hc_leaks *leaks = &verdict->leaks;
@@ -98,7 +94,7 @@ static struct hc_error *offer_lost(struct candidates *all)
 		struct hc_finding finding = lost_finding(leaks, i);
 
 		finding.touched = finding.count.bytes - walk.untouched[i];
-		err = offer(all, &finding);
+		err = hc_candidates_offer(all, &finding);
 	}
 	return err;
 }
@@ -124,7 +120,7 @@ static void measure_held(const struct hc_verdict *verdict, const struct hc_heap 
 	}
 }
 
-static struct hc_error *offer_held(struct candidates *all)
+static struct hc_error *offer_held(struct hc_candidates *all)
 {
 	const struct hc_verdict *verdict = all->verdict;
 	const struct hc_growth *growth = &verdict->growth;
@@ -140,6 +136,7 @@ static struct hc_error *offer_held(struct candidates *all)
 			.kind = HC_FINDING_HELD,
 			.growth = kind,
 			.growth_number = i,
+			.order = i,
 			.size = kind->size,
 			.max_size = kind->max_size,
 			.count = kind->count,
@@ -150,7 +147,7 @@ static struct hc_error *offer_held(struct candidates *all)
 			.type = kind->type,
 			.type_chunks = kind->type_chunks,
 		};
-		err = offer(all, &finding);
+		err = hc_candidates_offer(all, &finding);
 	}
 	return err;
 }
@@ -160,7 +157,7 @@ static struct hc_error *offer_held(struct candidates *all)
 /**@{*/
 
 /** Parts of the accounting as one. */
-static struct hc_error *offer_parts(struct candidates *all, enum hc_finding_kind kind,
+static struct hc_error *offer_parts(struct hc_candidates *all, enum hc_finding_kind kind,
 				    enum hc_part first, enum hc_part last)
 {
 	const struct hc_accounting *accounting = &all->verdict->accounting;
@@ -171,7 +168,7 @@ static struct hc_error *offer_parts(struct candidates *all, enum hc_finding_kind
 		finding.count.bytes += accounting->parts[part];
 		finding.touched += all->verdict->ruler.parts[part];
 	}
-	return offer(all, &finding);
+	return hc_candidates_offer(all, &finding);
 }
 
 static uint64_t all_chunks(const struct hc_accounting *accounting)
@@ -185,7 +182,7 @@ static uint64_t all_chunks(const struct hc_accounting *accounting)
 }
 
 /** What the list leaves of the total. */
-static void find_rest(const struct candidates *all, struct hc_findings *findings)
+static void find_rest(const struct hc_candidates *all, struct hc_findings *findings)
 {
 	const struct hc_verdict *verdict = all->verdict;
 	struct hc_finding *rest = &findings->rest;
@@ -211,9 +208,7 @@ static int compare(const void *a, const void *b)
 		return x->touched < y->touched ? 1 : -1;
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	if (x->group_number != y->group_number)
-		return x->group_number < y->group_number ? -1 : 1;
-	return (x->growth_number > y->growth_number) - (x->growth_number < y->growth_number);
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 /** Every loss is worth a line; of the rest, what is large. */
@@ -224,7 +219,7 @@ static bool is_listed(const struct hc_findings *findings, const struct hc_findin
 	return !findings->num || finding->kind == HC_FINDING_LOST || finding->share >= MIN_SHARE;
 }
 
-static void cut(const struct candidates *all, struct hc_findings *findings)
+static void cut(const struct hc_candidates *all, struct hc_findings *findings)
 {
 	for (size_t i = 0; i < all->num; i++) {
 		struct hc_finding *finding = &all->items[i];
@@ -238,9 +233,9 @@ static void cut(const struct candidates *all, struct hc_findings *findings)
 	find_rest(all, findings);
 }
 
-struct hc_error *hc_findings_list(struct hc_verdict *verdict)
+struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *verdict)
 {
-	struct candidates all = {.verdict = verdict};
+	struct hc_candidates all = {.verdict = verdict};
 	struct hc_error *err = NULL;
 
 	if (verdict->heap)
@@ -252,7 +247,7 @@ struct hc_error *hc_findings_list(struct hc_verdict *verdict)
 	if (!err)
 		err = offer_parts(&all, HC_FINDING_STACKS, HC_PART_STACK, HC_PART_STACK);
 	if (!err)
-		err = offer_parts(&all, HC_FINDING_OUTSIDE, HC_PART_OTHER, HC_PART_OTHER);
+		err = hc_findings_offer_outside(&all, target);
 	if (!err && all.num)
 		qsort(all.items, all.num, sizeof(*all.items), compare);
 	if (!err)
@@ -261,9 +256,16 @@ struct hc_error *hc_findings_list(struct hc_verdict *verdict)
 	return err;
 }
 
+static void finding_deinit(struct hc_finding *finding)
+{
+	hc_common_deinit(&finding->common);
+	if (finding->has_contents)
+		hc_block_contents_deinit(&finding->contents);
+}
+
 void hc_findings_deinit(struct hc_findings *findings)
 {
 	for (size_t i = 0; i < findings->num; i++)
-		hc_common_deinit(&findings->items[i].common);
+		finding_deinit(&findings->items[i]);
 	*findings = (struct hc_findings){0};
 }

@@ -11,9 +11,12 @@
 
 #include "analyzers/alike/alike.h"
 #include "analyzers/alike/clues.h"
+#include "analyzers/blocks/contents.h"
+#include "analyzers/blocks/held.h"
 #include "analyzers/count.h"
 #include "analyzers/counts/growth.h"
 #include "analyzers/leaks/leaks.h"
+#include "analyzers/owners/owners.h"
 #include "analyzers/verdict/ruler.h"
 
 enum hc_finding_kind {
@@ -64,6 +67,15 @@ struct hc_finding {
 	struct hc_clue clues[HC_FINDING_MAX_CLUES];
 	size_t num_clues;
 	/**@}*/
+
+	/** @name Of memory outside of malloc; both NULL: what nobody owns, and has no pattern */
+	/**@{*/
+	const struct hc_owner *owner;
+	const struct hc_block_set *blocks;
+	bool has_contents; /**< always, for blocks, once they are described */
+	struct hc_block_contents contents;
+	/**@}*/
+	size_t order; /**< private: which comes first of two that are as large */
 };
 
 struct hc_findings {
@@ -71,14 +83,15 @@ struct hc_findings {
 	size_t num;
 	struct hc_finding rest; /**< what is not listed: count has its chunks, whatever their state */
 	struct hc_finding next; /**< the largest of what could have been listed; count.bytes 0: none */
+	bool held_known;        /**< what points to blocks is known: no roots are missing */
 };
 
 struct hc_verdict;
 
-/** List what a verdict has measured. common and clues are not filled in. */
-struct hc_error *hc_findings_list(struct hc_verdict *verdict);
+/** List what a verdict has measured. common, clues, and contents are not filled in. */
+struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *verdict);
 
-/** Fill in common and clues of all findings. */
+/** Fill in common, clues, and contents of all findings. */
 struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict);
 
 void hc_findings_deinit(struct hc_findings *findings);

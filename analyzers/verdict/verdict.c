@@ -160,7 +160,7 @@ struct hc_error *hc_verdict_measure(struct hc_target *target, struct hc_verdict 
 	struct hc_error *err = measure(target, &verdict);
 
 	if (!err)
-		err = hc_findings_list(&verdict);
+		err = hc_findings_list(target, &verdict);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;
@@ -177,8 +177,7 @@ struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret
 
 	if (err)
 		return err;
-	if (verdict.heap)
-		err = hc_findings_describe(target, &verdict);
+	err = hc_findings_describe(target, &verdict);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;
@@ -190,6 +189,8 @@ struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret
 void hc_verdict_deinit(struct hc_verdict *verdict)
 {
 	hc_findings_deinit(&verdict->findings);
+	hc_blocks_deinit(&verdict->blocks);
+	hc_owners_deinit(&verdict->owners);
 	hc_ruler_deinit(&verdict->ruler);
 	hc_arenas_deinit(&verdict->arenas);
 	hc_leaks_deinit(&verdict->leaks);

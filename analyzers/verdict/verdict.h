@@ -60,6 +60,8 @@ struct hc_verdict {
 	struct hc_leaks leaks;
 	struct hc_growth growth;
 	struct hc_reach_stats reach;
+	struct hc_owners owners;
+	struct hc_blocks blocks; /**< empty where little is nobody's */
 	struct hc_findings findings;
 	uint64_t trimmable;  /**< bytes that malloc_trim could give back */
 	uint64_t free_bytes; /**< all free chunks, cached ones and top included */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/show/mask.h"
 #include "cmd/render/units.h"
@@ -247,6 +248,8 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "touched", touched_json(verdict));
+	json_object_set_new(document, "owners",
+			    hc_owners_json(analysis->session, &verdict->owners));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
 	hc_lost_add_json(document, &verdict->reach);
@@ -282,6 +285,7 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
+	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 

@@ -8,6 +8,8 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/verbs/common.h"
+#include "cmd/show/blocks.h"
+#include "cmd/show/owner.h"
 #include "cmd/show/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
@@ -114,10 +116,35 @@ static char *describe_stacks(const struct hc_analysis *analysis, const struct hc
 {
 	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	size_t num = threads->num + threads->num_cached;
+	struct hc_unit bytes = hc_unit_bytes(finding->count.bytes);
+	char *ret;
+	int length;
+
+	if (threads->num_unjoined)
+		length = asprintf(&ret,
+				  "%zu stacks, %s of them of threads that ended and were never "
+				  "joined, %s of addresses",
+				  num, hc_unit_count(threads->num_unjoined).text, bytes.text);
+	else
+		length = asprintf(&ret, "%zu stack%s, %s of addresses", num, hc_plural(num),
+				  bytes.text);
+	return length < 0 ? NULL : ret;
+}
+
+/** Owner, blocks, or neither. */
+static char *describe_outside(const struct hc_analysis *analysis, const struct hc_finding *finding)
+{
 	char *ret;
 
-	return asprintf(&ret, "%zu stack%s, %s of addresses", num, hc_plural(num),
-			hc_unit_bytes(finding->count.bytes).text) < 0
+	if (finding->owner)
+		return strdup(finding->owner->title);
+	if (!finding->blocks)
+		return strdup("other memory outside of malloc");
+	return asprintf(&ret, "%s %s %s outside of malloc, in %s mapping%s",
+			hc_unit_count(finding->blocks->num).text, hc_text_times(analysis->out),
+			hc_unit_bytes(finding->blocks->size).text,
+			hc_unit_count(finding->blocks->mappings).text,
+			hc_plural(finding->blocks->mappings)) < 0
 		       ? NULL
 		       : ret;
 }
@@ -140,7 +167,7 @@ char *hc_analysis_what(const struct hc_analysis *analysis, const struct hc_findi
 	case HC_FINDING_STACKS:
 		return describe_stacks(analysis, finding);
 	default:
-		return strdup("memory outside of malloc");
+		return describe_outside(analysis, finding);
 	}
 }
 
@@ -421,6 +448,34 @@ static void write_common(struct hc_analysis *analysis, const struct hc_finding *
 		write_fields(analysis, profile);
 }
 
+static void write_blocks(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	const struct hc_block_set *set = finding->blocks;
+	hc_cleanup_free char *line = hc_block_line_text(analysis->session, &finding->contents);
+	hc_cleanup_free char *pointers = hc_block_pointers_text(set);
+
+	if (line && finding->contents.counted < set->num)
+		write_detail(analysis, "repeats:", "%s in %s of %s looked at", line,
+			     hc_unit_count(finding->contents.line_blocks).text,
+			     hc_unit_count(finding->contents.counted).text);
+	else if (line)
+		write_detail(analysis, "repeats:", "%s in %s", line,
+			     hc_unit_count(finding->contents.line_blocks).text);
+	if (analysis->verdict.findings.held_known && pointers)
+		write_detail(analysis, "holder:", "%s", pointers);
+	write_detail(analysis, "sample:", "%s", hc_unit_address(set->addresses[0]).text);
+}
+
+static void write_owner(struct hc_analysis *analysis, const struct hc_owner *owner)
+{
+	hc_cleanup_free char *numbers = hc_owner_numbers(owner, analysis->out);
+
+	if (numbers && *numbers)
+		write_detail(analysis, "holds:", "%s", numbers);
+	if (owner->evidence)
+		write_detail(analysis, "known by:", "%s", owner->evidence);
+}
+
 static void write_sample(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	struct hc_unit address = hc_unit_address(finding->sample);
@@ -450,6 +505,10 @@ void hc_analysis_write_finding(struct hc_analysis *analysis, size_t i)
 		write_common(analysis, finding);
 		write_sample(analysis, finding);
 	}
+	if (finding->blocks)
+		write_blocks(analysis, finding);
+	if (finding->owner)
+		write_owner(analysis, finding->owner);
 	if (more)
 		fprintf(analysis->out->file, "   %-*s%s\n", DETAIL_INDENT - 3, "more:", more);
 }

@@ -6,6 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/show/lost.h"
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -256,15 +257,6 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 	add_line(analysis, table, "in use, lost", lost_bytes, lost);
 }
 
-/** The allocator that the words are of: the first one at work, or that could have been. */
-static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
-{
-	const struct hc_heap *heap = analysis->session->target->heap;
-	size_t num;
-
-	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
-}
-
 /** "64.0 MiB with what was never touched", where there is such memory; NULL: there is none. */
 static char *describe_mapped(uint64_t mapped, uint64_t touched, const char *format)
 {
@@ -274,15 +266,52 @@ static char *describe_mapped(uint64_t mapped, uint64_t touched, const char *form
 											   : ret;
 }
 
+/** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
+static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_findings *findings = &verdict->findings;
+	uint64_t other = verdict->ruler.parts[HC_PART_OTHER];
+	uint64_t mapped = verdict->accounting.parts[HC_PART_OTHER];
+
+	for (size_t i = 0; i < findings->num; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+		hc_cleanup_free char *remark = NULL;
+
+		if (!finding->owner)
+			continue;
+		remark = describe_mapped(finding->count.bytes, finding->touched, "%s mapped");
+		add_line(analysis, table, finding->owner->title, finding->touched, remark);
+		other -= finding->touched;
+		mapped -= finding->count.bytes;
+	}
+	hc_cleanup_free char *remark = describe_mapped(mapped, other, "%s mapped");
+	add_line(analysis, table, "other", other, remark);
+}
+
 static char *describe_stacks(const struct hc_analysis *analysis)
 {
-	size_t threads = analysis->session->target->process->threads.num;
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
+	struct hc_unit mapped =
+		hc_unit_bytes(analysis->verdict.accounting.parts[HC_PART_STACK]);
 	char *ret;
+	int length = threads->num_unjoined
+			     ? asprintf(&ret, "%zu thread%s; %s ended, never joined", threads->num,
+					hc_plural(threads->num),
+					hc_unit_count(threads->num_unjoined).text)
+			     : asprintf(&ret, "%zu thread%s, %s of addresses", threads->num,
+					hc_plural(threads->num), mapped.text);
 
-	return asprintf(&ret, "%zu thread%s, %s of addresses", threads, hc_plural(threads),
-			hc_unit_bytes(analysis->verdict.accounting.parts[HC_PART_STACK]).text) < 0
-		       ? NULL
-		       : ret;
+	return length < 0 ? NULL : ret;
+}
+
+/** The allocator that the words are of: the first one at work, or that could have been. */
+static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
+{
+	const struct hc_heap *heap = analysis->session->target->heap;
+	size_t num;
+
+	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
 }
 
 static char *describe_free(const struct hc_analysis *analysis)
@@ -303,8 +332,6 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 	const struct hc_ruler *ruler = &analysis->verdict.ruler;
 	const uint64_t *parts = ruler->parts;
 	hc_cleanup_free char *trim = describe_free(analysis), *stacks = describe_stacks(analysis);
-	hc_cleanup_free char *other = describe_mapped(accounting->parts[HC_PART_OTHER],
-						      parts[HC_PART_OTHER], "%s mapped");
 	hc_cleanup_free char *total =
 		describe_mapped(accounting->total, ruler->total,
 				ruler->resident ? "resident; %s mapped" : "touched; %s mapped");
@@ -323,7 +350,7 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 	add_line(analysis, &table, "stacks", parts[HC_PART_STACK], stacks);
 	add_line(analysis, &table, "thread-local storage", parts[HC_PART_TLS], NULL);
 	add_line(analysis, &table, "program's variables", parts[HC_PART_MODULE], NULL);
-	add_line(analysis, &table, "other", parts[HC_PART_OTHER], other);
+	add_owners(analysis, &table);
 	add_line(analysis, &table, "total", ruler->total, total);
 	fputc('\n', analysis->out->file);
 	return hc_table_write_text(&table, analysis->out, 2);
@@ -379,16 +406,35 @@ static void next_retention(struct hc_analysis *analysis)
 	write_command(analysis, "arenas", "");
 }
 
-static void next_outside(struct hc_analysis *analysis)
+static void next_maps(struct hc_analysis *analysis)
 {
 	hc_text_paragraph(analysis->out, "Next: ", 6, false,
 			  "see what every mapping is for, the largest first:");
 	write_command(analysis, "maps", "");
 }
 
+static void next_outside(struct hc_analysis *analysis)
+{
+	next_maps(analysis);
+	hc_text_paragraph(analysis->out, "      ", 6, false,
+			  "which texts repeat there, and where a text is:");
+	write_command(analysis, "strings", " --maps --top");
+	write_command(analysis, "grep", " --maps PATTERN");
+}
+
 static void next_stacks(struct hc_analysis *analysis)
 {
-	next_outside(analysis);
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
+
+	next_maps(analysis);
+	if (2 * threads->num_unjoined > threads->num_cached + threads->num) {
+		hc_text_paragraph(
+			analysis->out, "      ", 6, false,
+			"%s threads have ended, but keep their stacks until somebody calls "
+			"pthread_join(3); pthread_detach(3) gives them back.",
+			hc_unit_count(threads->num_unjoined).text);
+		return;
+	}
 	hc_text_paragraph(analysis->out, "      ", 6, false,
 			  "The size of a stack comes from ulimit -s or pthread_attr_setstacksize(3);"
 			  " what was never touched of it costs no memory.");
