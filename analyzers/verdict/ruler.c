@@ -32,6 +32,14 @@ struct run {
 /** @name Chunks */
 /**@{*/
 
+/** Whether smaps says that all of a mapping was: then zeroes don't tell. */
+static bool is_resident(const struct hc_process *process, uint64_t address)
+{
+	const struct hc_mapping *mapping = hc_mappings_find(&process->mappings, address);
+
+	return mapping && mapping->resident == mapping->end - mapping->start;
+}
+
 /** Whole pages between a chunk's user address and its end that were not touched, bytes. */
 static struct hc_error *look_at(const struct run *run, struct catch *catch,
 				const struct hc_chunk *chunk)
@@ -40,7 +48,7 @@ static struct hc_error *look_at(const struct run *run, struct catch *catch,
 	uint64_t end = chunk->address + chunk->usable, page = run->page;
 	uint64_t first = (chunk->address + page - 1) & ~(page - 1), last = end & ~(page - 1);
 
-	if (chunk->usable < page || first >= last)
+	if (chunk->usable < page || first >= last || is_resident(process, first))
 		return NULL;
 	uint64_t untouched = last - first - hc_touched_range(process, first, last);
 	if (!untouched)
@@ -159,6 +167,8 @@ static void take_chunks(const struct hc_heap *heap, struct hc_ruler *ruler)
 		if (part == HC_PART_IN_USE && chunk.span->arena == HC_ARENA_MMAP)
 			part = HC_PART_MMAPPED;
 		take(&ruler->parts[part], ruler->items[i].bytes);
+		if (chunk.state == HC_FREE || chunk.state == HC_TOP)
+			ruler->untouched_free += ruler->items[i].bytes;
 		if (chunk.state == HC_IN_USE && heap->reach_known)
 			take(&ruler->reach[chunk.reach], ruler->items[i].bytes);
 	}

@@ -80,8 +80,11 @@ static struct hc_error *measure(struct hc_target *target, struct hc_verdict *ver
 	if (err)
 		return err;
 	hc_accounting_run(target, verdict->heap ? &verdict->arenas : NULL, &verdict->accounting);
-	return hc_ruler_run(target, &verdict->accounting, verdict->heap ? &verdict->reach : NULL,
-			    &verdict->ruler);
+	err = hc_ruler_run(target, &verdict->accounting, verdict->heap ? &verdict->reach : NULL,
+			   &verdict->ruler);
+	if (!err && verdict->trimmable > verdict->ruler.untouched_free)
+		verdict->trimmable_touched = verdict->trimmable - verdict->ruler.untouched_free;
+	return err;
 }
 /**@}*/
 

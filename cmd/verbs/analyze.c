@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/show/mask.h"
@@ -178,6 +179,31 @@ static void add_chunks_json(const struct hc_analysis *analysis, const struct hc_
 	json_object_set_new(ret, "sample", hc_json_text(sample));
 }
 
+static json_t *blocks_json(const struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	const struct hc_block_set *set = finding->blocks;
+	hc_cleanup_free char *line =
+		set ? hc_block_line_text(analysis->session, &finding->contents) : NULL;
+
+	if (!set)
+		return json_null();
+	return json_pack("{so so so so so so so so so}", "first",
+			 hc_json_address(set->addresses[0]), "size", hc_json_number(set->size),
+			 "num", hc_json_number(set->num), "mappings",
+			 hc_json_number(set->mappings), "pointed", hc_json_number(set->pointed),
+			 "linked", hc_json_number(set->linked), "line", hc_json_text(line),
+			 "line_blocks", hc_json_number(finding->contents.line_blocks), "counted",
+			 hc_json_number(finding->contents.counted));
+}
+
+static void add_outside_json(const struct hc_analysis *analysis, const struct hc_finding *finding,
+			     json_t *ret)
+{
+	json_object_set_new(ret, "owner",
+			    hc_json_text(finding->owner ? finding->owner->name : NULL));
+	json_object_set_new(ret, "blocks", blocks_json(analysis, finding));
+}
+
 static json_t *finding_json(const struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
@@ -192,6 +218,8 @@ static json_t *finding_json(const struct hc_analysis *analysis, size_t i)
 
 	if (finding->group || finding->growth)
 		add_chunks_json(analysis, finding, ret);
+	if (finding->kind == HC_FINDING_OUTSIDE)
+		add_outside_json(analysis, finding, ret);
 	json_object_set_new(ret, "more", hc_json_text(more));
 	return ret;
 }

@@ -69,7 +69,9 @@ static char *describe_lost(const struct hc_analysis *analysis, const struct hc_f
 	const struct hc_leak_group *group = finding->group;
 	hc_cleanup_free char *below = describe_below(group);
 	hc_cleanup_free char *type = hc_analysis_type(analysis, finding);
-	const char *lost = hc_verdict_upper_bound(&analysis->verdict) ? "that look lost" : "lost";
+	const char *lost = !hc_verdict_upper_bound(&analysis->verdict) ? "lost"
+			   : group->roots.chunks == 1                ? "that looks lost"
+								     : "that look lost";
 	char *ret;
 	int length;
 
@@ -473,7 +475,7 @@ static void write_owner(struct hc_analysis *analysis, const struct hc_owner *own
 	if (numbers && *numbers)
 		write_detail(analysis, "holds:", "%s", numbers);
 	if (owner->evidence)
-		write_detail(analysis, "known by:", "%s", owner->evidence);
+		write_detail(analysis, "why:", "%s", owner->evidence);
 }
 
 static void write_sample(struct hc_analysis *analysis, const struct hc_finding *finding)

@@ -319,9 +319,9 @@ static char *describe_free(const struct hc_analysis *analysis)
 	const char *give_back = main_allocator(analysis)->advice.give_back;
 	char *ret;
 
-	return !analysis->verdict.trimmable || !give_back ||
+	return !analysis->verdict.trimmable_touched || !give_back ||
 			       asprintf(&ret, "%s could return %s of it", give_back,
-					hc_unit_bytes(analysis->verdict.trimmable).text) < 0
+					hc_unit_bytes(analysis->verdict.trimmable_touched).text) < 0
 		       ? NULL
 		       : ret;
 }
@@ -391,15 +391,15 @@ static void next_retention(struct hc_analysis *analysis)
 	hc_text_paragraph(
 		analysis->out, "Next: ", 6, false, "%s would give back %s of %s that is free.",
 		advice->call ? advice->call : "the allocator",
-		hc_unit_bytes(verdict->trimmable).text, hc_unit_bytes(verdict->free_bytes).text);
-	if (verdict->trimmable < verdict->free_bytes / 2)
+		hc_unit_bytes(verdict->trimmable_touched).text, hc_unit_bytes(verdict->causes[HC_CAUSE_FREED].touched).text);
+	if (verdict->trimmable_touched < verdict->causes[HC_CAUSE_FREED].touched / 2)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
 				  "Live chunks pin the rest: they lie between the free ones.");
 	if (arenas > 2 && advice->many_arenas)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
 				  "%zu arenas each keep memory of their own: %s", arenas,
 				  advice->many_arenas);
-	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2 && advice->large_top)
+	if (verdict->ruler.parts[HC_PART_TOP] > verdict->causes[HC_CAUSE_FREED].touched / 2 && advice->large_top)
 		hc_text_paragraph(analysis->out, "      ", 6, false,
 				  "Most of it is at the top of the heap: %s", advice->large_top);
 	hc_text_paragraph(analysis->out, "      ", 6, false, "Where it is:");
