@@ -26,6 +26,10 @@ enum common_id {
 	COMMON_PREFILTER,
 	COMMON_JOBS,
 	COMMON_COLOR,
+	COMMON_COLUMNS,
+	COMMON_SORT,
+	COMMON_NO_HEADINGS,
+	COMMON_BYTES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
@@ -51,6 +55,11 @@ static const struct hc_option common_options[] = {
 	{COMMON_PREFILTER, 0, "prefilter", "HOW", NULL},
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
 	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)"},
+	{COMMON_COLUMNS, 0, "columns", "LIST",
+	 "columns of the table, in this order; +NAME and -NAME change what is shown"},
+	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
+	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
+	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
 	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr"},
 	{COMMON_HELP, 'h', "help", NULL, "show this help"},
@@ -205,6 +214,18 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
 		return parse_word("--color", value, color_names, &options->color);
+	case COMMON_COLUMNS:
+		options->choice.columns = value;
+		return NULL;
+	case COMMON_SORT:
+		options->choice.sort = value;
+		return NULL;
+	case COMMON_NO_HEADINGS:
+		options->choice.no_headings = true;
+		return NULL;
+	case COMMON_BYTES:
+		options->plain_bytes = true;
+		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;
 		return NULL;
@@ -356,6 +377,22 @@ static struct hc_error *set_option(struct hc_options *options, const struct pars
 	return NULL;
 }
 
+/** Whether one of the verb's tables has the columns that are asked for; before the core is read. */
+static struct hc_error *check_choice(const struct hc_verb *verb, const struct hc_choice *choice)
+{
+	struct hc_error *err = NULL;
+
+	if ((choice->columns || choice->sort) && !verb->tables)
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no table", verb->name);
+	for (const struct hc_shape *const *shape = verb->tables; shape && *shape; shape++) {
+		hc_error_destroy(err);
+		err = hc_shape_check(*shape, choice);
+		if (!err)
+			return NULL;
+	}
+	return err;
+}
+
 /** Count the positional arguments and check what options can't check one by one. */
 static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 {
@@ -373,6 +410,12 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (!(verb->formats & 1u << options->format))
 		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no %s output", verb->name,
 				       format_names[options->format]);
+	if (options->choice.columns && options->format == HC_FORMAT_JSON)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--columns goes with text and csv; JSON has them all");
+	struct hc_error *err = check_choice(verb, &options->choice);
+	if (err)
+		return err;
 	options->core = argv[optind];
 	options->args = argv + optind + 1;
 	options->num_args = num ? num - 1 : 0;
@@ -473,6 +516,24 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 	}
 }
 
+/** The columns of each table, for --columns and --sort. */
+static void help_columns(FILE *file, const struct hc_verb *verb)
+{
+	for (const struct hc_shape *const *shape = verb->tables; shape && *shape; shape++) {
+		fprintf(file, "\nColumns%s%s:\n", (*shape)->name ? " of " : "",
+			(*shape)->name ? (*shape)->name : "");
+		for (unsigned i = 0; i < (*shape)->num_columns; i++) {
+			const struct hc_column *column = &(*shape)->columns[i];
+			if (!*column->name || !column->help)
+				continue;
+			fprintf(file, "  %-*s", HELP_INDENT - 2, column->name);
+			if (strlen(column->name) > HELP_INDENT - 3)
+				fprintf(file, "\n%*s", HELP_INDENT, "");
+			help_text(file, column->help, HELP_INDENT, HELP_INDENT);
+		}
+	}
+}
+
 void hc_options_help(const struct hc_verb *verb, FILE *file)
 {
 	struct parser parser;
@@ -485,5 +546,6 @@ void hc_options_help(const struct hc_verb *verb, FILE *file)
 	if (verb->selection)
 		help_options(file, "Which chunks", selection_options, &parser);
 	help_options(file, "Common options", common_options, &parser);
+	help_columns(file, verb);
 	fprintf(file, "\nExamples:\n%s", verb->examples);
 }

@@ -15,8 +15,8 @@
 #include "analyzers/types/types.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
-#include "cmd/render/json.h"
-#include "cmd/render/output.h"
+#include "cmd/render/document.h"
+#include "cmd/render/render.h"
 
 enum hc_need {
 	HC_NEED_PROCESS,     /**< no heap */
@@ -34,7 +34,7 @@ struct hc_session {
 	struct hc_process *process;
 	struct hc_heap *heap;             /**< NULL when there is none */
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/show/mask.h */
+	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/render/policy.h */
 	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
 	struct hc_types *types;           /**< from hc_session_types(), or with --type; else NULL */
 	char *no_heap;                    /**< why @ref heap is NULL, or NULL */
@@ -76,13 +76,24 @@ void hc_session_phase(struct hc_session *session, const char *name);
 /** Whether the answer may lack something. */
 bool hc_session_partial(const struct hc_session *session);
 
-/** In text: "PARTIAL: why" at the top, when it is. */
-void hc_session_write_partial(struct hc_session *session);
-
 /**
- * {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+ * Begin a document with what every one has: schema, core, partial, remarks; for people "PARTIAL:
+ * why" at the top, when it is.
  */
-json_t *hc_session_json(const struct hc_session *session);
+void hc_session_begin(const struct hc_session *session, struct hc_document *doc);
+
+/** The two halves of it. */
+void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc);
+void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc);
+
+/** Write a document in the format that is asked for. */
+struct hc_error *hc_session_write(struct hc_session *session, struct hc_document *doc);
+
+/** @name Rows that are written as they come; see rows.h */
+/**@{*/
+void hc_session_view(struct hc_session *session, struct hc_view *ret);
+const struct hc_renderer *hc_session_renderer(const struct hc_session *session);
+/**@}*/
 
 /** What --verbose shows, on stderr. */
 void hc_session_print_costs(struct hc_session *session);

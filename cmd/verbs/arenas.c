@@ -3,9 +3,6 @@
  * heapcore arenas: what each arena got from the system, and what it did with it.
  */
 #include "analyzers/counts/arenas.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -40,35 +37,49 @@ enum column {
 	NUM_COLUMNS
 };
 
+#define DATA HC_COLUMN_DATA_ONLY
+
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
-	[ADDRESS] = {"address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SYSTEM] = {"system_bytes", "SYSTEM", HC_COLUMN_BYTES},
-	[IN_USE] = {"in_use_bytes", "IN USE", HC_COLUMN_BYTES},
-	[TCACHE] = {"tcache_bytes", "TCACHE", HC_COLUMN_BYTES},
-	[FASTBIN] = {"fastbin_bytes", "FASTBIN", HC_COLUMN_BYTES},
-	[BINS] = {"bins", "BINS", HC_COLUMN_BYTES, HC_COLUMN_TEXT_ONLY},
-	[TOP] = {"top_bytes", "TOP", HC_COLUMN_BYTES},
-	[FRAGMENTATION] = {"fragmentation", "FRAG", HC_COLUMN_SHARE},
-	[TRIMMABLE] = {"trimmable_bytes", "TRIM", HC_COLUMN_BYTES},
-	[THREADS] = {"threads", "THR", HC_COLUMN_COUNT},
-	[IN_USE_CHUNKS] = {"in_use_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[TCACHE_CHUNKS] = {"tcache_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[FASTBIN_CHUNKS] = {"fastbin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[UNSORTED] = {"unsorted_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[UNSORTED_CHUNKS] = {"unsorted_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SMALLBIN] = {"smallbin_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[SMALLBIN_CHUNKS] = {"smallbin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[LARGEBIN] = {"largebin_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[LARGEBIN_CHUNKS] = {"largebin_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[OVERHEAD] = {"overhead_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[OVERHEAD_CHUNKS] = {"overhead_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[FREE] = {"free_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[LARGEST_FREE] = {"largest_free_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[WALKED] = {"walked_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[MAX_SYSTEM] = {"max_system_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[HEAPS] = {"heaps", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
+	[ARENA] = {"arena", "ARENA", HC_CELL_ARENA, 0,
+		   "number, 0 is the main arena; or mmap: chunks with a mapping of their own"},
+	[ADDRESS] = {"address", "", HC_CELL_ADDRESS, DATA, "of malloc_state"},
+	[SYSTEM] = {"system_bytes", "SYSTEM", HC_CELL_BYTES, 0,
+		    "as the allocator counts what it got"},
+	[IN_USE] = {"in_use_bytes", "IN USE", HC_CELL_BYTES, 0, "of chunks in use"},
+	[TCACHE] = {"tcache_bytes", "TCACHE", HC_CELL_BYTES, 0, "of chunks in caches of threads"},
+	[FASTBIN] = {"fastbin_bytes", "FASTBIN", HC_CELL_BYTES, 0, "of chunks in fastbins"},
+	[BINS] = {"bins", "BINS", HC_CELL_BYTES, HC_COLUMN_TEXT_ONLY,
+		  "of chunks in the unsorted, small and large bins"},
+	[TOP] = {"top_bytes", "TOP", HC_CELL_BYTES, 0, "of the top chunk"},
+	[FRAGMENTATION] = {"fragmentation", "FRAG", HC_CELL_SHARE, 0,
+			   "1 - largest binned chunk / all binned bytes"},
+	[TRIMMABLE] = {"trimmable_bytes", "TRIM", HC_CELL_BYTES, 0,
+		       "that malloc_trim(3) could give back"},
+	[THREADS] = {"threads", "THR", HC_CELL_COUNT, 0, "that allocate from it"},
+	[IN_USE_CHUNKS] = {"in_use_chunks", "", HC_CELL_COUNT, DATA, "chunks in use"},
+	[TCACHE_CHUNKS] = {"tcache_chunks", "", HC_CELL_COUNT, DATA, "chunks in caches of threads"},
+	[FASTBIN_CHUNKS] = {"fastbin_chunks", "", HC_CELL_COUNT, DATA, "chunks in fastbins"},
+	[UNSORTED] = {"unsorted_bytes", "", HC_CELL_BYTES, DATA, "of chunks in the unsorted bin"},
+	[UNSORTED_CHUNKS] = {"unsorted_chunks", "", HC_CELL_COUNT, DATA,
+			     "chunks in the unsorted bin"},
+	[SMALLBIN] = {"smallbin_bytes", "", HC_CELL_BYTES, DATA, "of chunks in small bins"},
+	[SMALLBIN_CHUNKS] = {"smallbin_chunks", "", HC_CELL_COUNT, DATA, "chunks in small bins"},
+	[LARGEBIN] = {"largebin_bytes", "", HC_CELL_BYTES, DATA, "of chunks in large bins"},
+	[LARGEBIN_CHUNKS] = {"largebin_chunks", "", HC_CELL_COUNT, DATA, "chunks in large bins"},
+	[OVERHEAD] = {"overhead_bytes", "", HC_CELL_BYTES, DATA, "of the allocator's own chunks"},
+	[OVERHEAD_CHUNKS] = {"overhead_chunks", "", HC_CELL_COUNT, DATA,
+			     "the allocator's own chunks"},
+	[FREE] = {"free_bytes", "", HC_CELL_BYTES, DATA,
+		  "as malloc_info(3) counts: fastbins, bins and top; not tcache"},
+	[LARGEST_FREE] = {"largest_free_bytes", "", HC_CELL_BYTES, DATA,
+			  "of the largest binned chunk"},
+	[WALKED] = {"walked_bytes", "", HC_CELL_BYTES, DATA, "of the chunks that were found"},
+	[MAX_SYSTEM] = {"max_system_bytes", "", HC_CELL_BYTES, DATA,
+			"the most that it ever had from the system"},
+	[HEAPS] = {"heaps", "", HC_CELL_COUNT, DATA, "heaps that it consists of"},
 };
+
+static const struct hc_shape arenas_shape = {.key = "arenas", HC_COLUMNS(columns)};
 
 /** Both numbers of one state. */
 static void set_state(struct hc_table *table, const struct hc_count *count, enum column bytes,
@@ -113,8 +124,8 @@ static void add_row(struct hc_table *table, const struct hc_arena_row *row)
 	hc_table_number(table, LARGEST_FREE, row->largest_free);
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_table *table,
-				   const struct hc_arena_table *arenas)
+static void describe(const struct hc_session *session, const struct hc_arena_table *arenas,
+		     struct hc_document *doc)
 {
 	uint64_t system = 0, trimmable = 0, in_use = 0;
 
@@ -123,51 +134,31 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_t
 		trimmable += arenas->rows[i].trimmable;
 		in_use += arenas->rows[i].states[HC_IN_USE].bytes;
 	}
-	hc_session_write_partial(session);
-	hc_text_paragraph(&session->out, "", 0, true,
-			  "%zu arena%s: %s from the system, %s of it in use; malloc_trim could "
-			  "give back %s.",
-			  session->heap->num_arenas, hc_plural(session->heap->num_arenas),
-			  hc_unit_bytes(system).text, hc_unit_bytes(in_use).text,
-			  hc_unit_bytes(trimmable).text);
-	fputc('\n', session->out.file);
-	return hc_table_write_text(table, &session->out, 0);
-}
-
-static struct hc_error *write_json(struct hc_session *session, const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(table, &rows);
-
-	if (err)
-		return err;
-	json_object_set_new(document, "arenas", rows);
-	return hc_json_write(&session->out, document);
+	HC_SAY_STRONG(doc,
+		      "{} arena{}: {} from the system, {} of it in use; malloc_trim could give back {}.",
+		      hc_cell_number(session->heap->num_arenas),
+		      hc_cell_plural(session->heap->num_arenas), hc_cell_bytes(system),
+		      hc_cell_bytes(in_use), hc_cell_bytes(trimmable));
+	hc_blank(doc);
+	struct hc_table *table = hc_add_table(doc, &arenas_shape);
+	for (size_t i = 0; i < arenas->num_rows; i++)
+		add_row(table, &arenas->rows[i]);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(hc_arenas_deinit) struct hc_arena_table arenas = {0};
-	hc_cleanup_table struct hc_table table;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
 		err = hc_arenas_run(session->process, session->heap, &arenas);
 	if (err)
 		return err;
-	for (size_t i = 0; i < arenas.num_rows; i++)
-		add_row(&table, &arenas.rows[i]);
-
-	switch (session->options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(session, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &session->out);
-	default:
-		return write_text(session, &table, &arenas);
-	}
+	hc_session_begin(session, &doc);
+	describe(session, &arenas, &doc);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_arenas = {
@@ -183,5 +174,6 @@ const struct hc_verb hc_verb_arenas = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&arenas_shape),
 	.run = run,
 };
