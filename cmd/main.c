@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/advice.h"
+#include "cmd/render/unfinished.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -103,20 +104,22 @@ static int unknown_verb(const char *word)
 	return EXIT_TROUBLE;
 }
 
-static void print_help(void)
+static void print_help(FILE *file)
 {
-	printf("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
-	       "Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
-	       "what grew, what malloc keeps, and what is in it.\n\n"
-	       "Verbs:\n");
+	fprintf(file,
+		"usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
+		"Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
+		"what grew, what malloc keeps, and what is in it.\n\n"
+		"Verbs:\n");
 	for (size_t i = 0; i < NUM_VERBS; i++)
-		printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\n'heapcore VERB --help' shows the options of a verb.\n\n"
-	       "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
-	       "--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
-	       "Begin with:\n"
-	       "  gcore PID                    take a core of a live process\n"
-	       "  heapcore analyze core.PID    where the memory is, and what to look at next\n");
+		fprintf(file, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(file,
+		"\n'heapcore VERB --help' shows the options of a verb.\n\n"
+		"Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
+		"--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
+		"Begin with:\n"
+		"  gcore PID                    take a core of a live process\n"
+		"  heapcore analyze core.PID    where the memory is, and what to look at next\n");
 }
 
 /** Print an error and give it up. */
@@ -127,15 +130,27 @@ static int report(const char *path, struct hc_error *err)
 	return EXIT_TROUBLE;
 }
 
-/** Close stdout and see whether everything arrived. */
-static int close_stdout(void)
+/** Print to stdout what @p write writes, and see whether everything arrived. */
+static int print(void (*write)(FILE *file, const void *ctx), const void *ctx)
 {
+	const struct hc_output_options options = {.color = HC_COLOR_NEVER};
 	struct hc_output out;
-	struct hc_error *err = hc_output_open(NULL, false, HC_COLOR_NEVER, &out);
+	struct hc_error *err = hc_output_open(NULL, &options, &out);
 
-	if (!err)
+	if (!err) {
+		write(out.file, ctx);
 		err = hc_output_finish(&out);
+	}
 	return err ? report(NULL, err) : 0;
+}
+
+/** @param ctx the verb; NULL: all of them */
+static void write_help(FILE *file, const void *ctx)
+{
+	if (ctx)
+		hc_options_help(ctx, file);
+	else
+		print_help(file);
 }
 
 static int usage_error(const struct hc_verb *verb, struct hc_error *err)
@@ -176,19 +191,23 @@ static int run_verb(const struct hc_verb *verb, int argc, char **argv)
 		return usage_error(verb, err);
 	if (!options.help)
 		return run(&options);
-	hc_options_help(verb, stdout);
-	return close_stdout();
+	return print(write_help, verb);
+}
+
+/** @param ctx whether to be verbose */
+static void write_version(FILE *file, const void *ctx)
+{
+	const char *scanner = hc_literal_scanner_version();
+
+	fprintf(file, "heapcore %s\n", HC_VERSION);
+	if (*(const bool *)ctx)
+		fprintf(file, "prefilter of content classes: %s\n", scanner ? scanner : "literals");
 }
 
 /** `heapcore --version`; with -v what it is made of, where answers or speed depend on it. */
 static int version(bool verbose)
 {
-	const char *scanner = hc_literal_scanner_version();
-
-	printf("heapcore %s\n", HC_VERSION);
-	if (verbose)
-		printf("prefilter of content classes: %s\n", scanner ? scanner : "literals");
-	return close_stdout();
+	return print(write_version, &verbose);
 }
 
 /** `heapcore help [VERB]`, and the options that stand in place of a verb. */
@@ -198,11 +217,7 @@ static int help(const char *word)
 
 	if (word && !verb)
 		return unknown_verb(word);
-	if (verb)
-		hc_options_help(verb, stdout);
-	else
-		print_help();
-	return close_stdout();
+	return print(write_help, verb);
 }
 
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */
@@ -214,6 +229,9 @@ static void on_bus_error(int signum)
 
 	(void)signum;
 	(void)written;
+	/* Raised in whatever thread reads; the main thread then does so as well, or waits for it.
+	 */
+	hc_unfinished_remove_all();
 	_exit(EXIT_TROUBLE);
 }
 
@@ -240,6 +258,7 @@ int main(int argc, char **argv)
 	reserve_standard_files();
 	setlocale(LC_CTYPE, "");
 	sigaction(SIGBUS, &action, NULL);
+	hc_signals_init(hc_progress_abandon);
 	/* A limit on file sizes is an error of write(2), not a silent end. */
 	signal(SIGXFSZ, SIG_IGN);
 

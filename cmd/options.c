@@ -36,11 +36,11 @@ enum common_id {
 };
 
 static const struct hc_option common_options[] = {
-	{COMMON_EXE, 0, "exe", "FILE", "the program's executable"},
+	{COMMON_EXE, 0, "exe", "FILE", "the program's executable", true},
 	{COMMON_SYSROOT, 0, "sysroot", "DIR", "look for executable and libraries below DIR"},
 	{COMMON_DEBUG_DIR, 0, "debug-dir", "DIR", "look for separate debug files in DIR"},
 	{COMMON_SMAPS, 0, "smaps", "FILE",
-	 "saved /proc/PID/smaps of the same process: resident bytes, names"},
+	 "saved /proc/PID/smaps of the same process: resident bytes, names", true},
 	{COMMON_TMPDIR, 0, "tmpdir", "DIR",
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)"},
 	{COMMON_FORMAT, 0, "format", "FORMAT",
@@ -50,7 +50,7 @@ static const struct hc_option common_options[] = {
 	{COMMON_CONTENT, 0, "content", "HOW",
 	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)"},
 	{COMMON_SIGNATURES, 0, "signatures", "FILE|DIR",
-	 "more content classes, or others for those built in; may be repeated"},
+	 "more content classes, or others for those built in; may be repeated", true},
 	/* For tests and for trouble with the library: without help. */
 	{COMMON_PREFILTER, 0, "prefilter", "HOW", NULL},
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
@@ -80,9 +80,11 @@ enum selection_id {
 	SELECT_LIMIT,
 };
 
+/** Stands for a text that the allocators' names are a part of. */
+static const char states_help[] = "";
+
 static const struct hc_option selection_options[] = {
-	{SELECT_STATE, 0, "state", "LIST",
-	 "in-use, tcache, fastbin, unsorted, smallbin, largebin, top, overhead (default: in-use)"},
+	{SELECT_STATE, 0, "state", "LIST", states_help},
 	{SELECT_REACH, 0, "reach", "LIST", "reachable, possible, indirect, definite"},
 	{SELECT_LEAKED, 0, "leaked", NULL, "lost chunks: definite and indirect"},
 	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G"},
@@ -91,7 +93,8 @@ static const struct hc_option selection_options[] = {
 	{SELECT_ADDRESS, 0, "address", "START[-END]",
 	 "chunks that begin in a range, or hold START"},
 	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated"},
-	{SELECT_TYPE, 0, "type", "NAME", "class or struct, see types; with * and ?; may be repeated"},
+	{SELECT_TYPE, 0, "type", "NAME",
+	 "class or struct, see types; with * and ?; may be repeated"},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
@@ -366,6 +369,8 @@ static struct hc_error *set_option(struct hc_options *options, const struct pars
 {
 	int id = parser->options[i]->id;
 
+	if (parser->options[i]->input)
+		hc_inputs_add(&options->inputs, value);
 	switch (parser->owners[i]) {
 	case OWNER_VERB:
 		return options->verb->set(options->own, id, value);
@@ -417,6 +422,8 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (err)
 		return err;
 	options->core = argv[optind];
+	if (options->core)
+		hc_inputs_add(&options->inputs, options->core);
 	options->args = argv + optind + 1;
 	options->num_args = num ? num - 1 : 0;
 	return NULL;
@@ -462,6 +469,7 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 void hc_options_deinit(struct hc_options *options)
 {
 	hc_selection_deinit(&options->selection);
+	hc_inputs_deinit(&options->inputs);
 	free(options->own);
 }
 
@@ -493,7 +501,7 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 {
 	fprintf(file, "\n%s:\n", title);
 	for (; options->name; options++) {
-		char left[64];
+		char left[64], states[256], help[sizeof(states) + 32];
 
 		if (!options->help)
 			continue;
@@ -512,7 +520,10 @@ static void help_options(FILE *file, const char *title, const struct hc_option *
 			fprintf(file, "%s\n%*s", left, HELP_INDENT, "");
 		else
 			fprintf(file, "%-*s", HELP_INDENT, left);
-		help_text(file, options->help, HELP_INDENT, HELP_INDENT);
+		hc_select_state_names(states, sizeof(states));
+		snprintf(help, sizeof(help), "%s (default: in-use)", states);
+		help_text(file, options->help == states_help ? help : options->help, HELP_INDENT,
+			  HELP_INDENT);
 	}
 }
 
@@ -530,6 +541,10 @@ static void help_columns(FILE *file, const struct hc_verb *verb)
 			if (strlen(column->name) > HELP_INDENT - 3)
 				fprintf(file, "\n%*s", HELP_INDENT, "");
 			help_text(file, column->help, HELP_INDENT, HELP_INDENT);
+		}
+		if ((*shape)->more) {
+			fputs("  and ", file);
+			help_text(file, (*shape)->more, 6, 2);
 		}
 	}
 }

@@ -23,6 +23,7 @@ struct hc_option {
 	const char *name;  /**< long name */
 	const char *value; /**< placeholder of its value; "[N]": optional; NULL: takes none */
 	const char *help; /**< what it does, without a full stop; NULL: --help is silent about it */
+	bool input;       /**< its value names a file that is read: never an output */
 };
 
 enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
@@ -42,6 +43,8 @@ struct hc_options {
 	enum hc_format format;
 	const char *output; /**< NULL: stdout */
 	bool force;
+	struct hc_inputs
+		inputs; /**< CORE and the files that options name; more as they are opened */
 	enum hc_content content;
 	const char
 		*signatures[HC_MAX_SIGNATURE_FILES]; /**< --signatures, then maybe a verb's own */

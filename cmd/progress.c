@@ -5,6 +5,7 @@
  * A thread of its own wakes up a few times a second, so that no inner loop has to think about it.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@
 
 #define DELAY_SECONDS 1
 #define TICK_NANOSECONDS 250000000
+
+/** For hc_progress_abandon(), which can't look into a struct that is locked. */
+static volatile sig_atomic_t on_screen;
 
 struct hc_progress {
 	pthread_t thread;
@@ -32,6 +36,7 @@ static void erase(struct hc_progress *progress)
 	if (progress->shown)
 		fputs("\r\033[K", stderr);
 	progress->shown = false;
+	on_screen = false;
 }
 
 #define BAR_WIDTH 24
@@ -47,6 +52,7 @@ static void draw(struct hc_progress *progress, long seconds)
 			progress->share * 100);
 	fprintf(stderr, ", %ld s", seconds);
 	progress->shown = true;
+	on_screen = true;
 }
 
 static void *show(void *arg)
@@ -128,4 +134,12 @@ void hc_progress_destroy(struct hc_progress *progress)
 	pthread_cond_destroy(&progress->changed);
 	pthread_mutex_destroy(&progress->lock);
 	free(progress);
+}
+
+void hc_progress_abandon(void)
+{
+	/* Where there is no room for a line there is nobody to see it. */
+	ssize_t written = on_screen ? write(STDERR_FILENO, "\n", 1) : 0;
+
+	(void)written;
 }

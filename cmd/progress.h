@@ -19,6 +19,9 @@ void hc_progress_destroy(struct hc_progress *progress);
  */
 void hc_progress_set(struct hc_progress *progress, const char *phase);
 
+/** End the line, if it is on the screen: a signal ends the run. Async-signal-safe. */
+void hc_progress_abandon(void);
+
 /** How much of the current phase is done, 0 to 1: shown as a bar until the next phase begins. */
 void hc_progress_set_share(struct hc_progress *progress, double share);
 

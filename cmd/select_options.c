@@ -9,6 +9,7 @@
 
 #include "analyzers/pattern/pattern.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 static bool same_name(const char *name, const char *text, size_t size)
 {
@@ -21,9 +22,9 @@ static bool same_name(const char *name, const char *text, size_t size)
  * @param name_of name of bit i, for i < @p num
  */
 static struct hc_error *parse_names(const char *option, const char *text, unsigned num,
-				    const char *(*name_of)(unsigned), uint32_t *ret)
+				    const char *(*name_of)(unsigned), uint64_t *ret)
 {
-	uint32_t set = 0;
+	uint64_t set = 0;
 	const char *item = text;
 
 	for (;;) {
@@ -45,7 +46,7 @@ static struct hc_error *parse_names(const char *option, const char *text, unsign
 				"%s: '%.*s' is none of: %s (separate several by commas)", option,
 				(int)(size < 100 ? size : 100), item, all);
 		}
-		set |= 1u << i;
+		set |= UINT64_C(1) << i;
 		if (!item[size])
 			break;
 		item += size + 1;
@@ -54,9 +55,51 @@ static struct hc_error *parse_names(const char *option, const char *text, unsign
 	return NULL;
 }
 
+/** The list with this number among those of all allocators, NULL: there are less. */
+static const struct hc_list *list_number(unsigned number)
+{
+	size_t num;
+	const struct hc_allocator *const *allocators = hc_allocators(&num);
+
+	for (size_t i = 0; i < num; i++) {
+		if (number < allocators[i]->num_lists)
+			return &allocators[i]->lists[number];
+		number -= allocators[i]->num_lists;
+	}
+	return NULL;
+}
+
+static unsigned num_lists(void)
+{
+	unsigned num = 0;
+
+	while (list_number(num))
+		num++;
+	return num;
+}
+
+/** States as users know them: in use, what is on each kind of list, top, overhead. */
 static const char *state_name(unsigned i)
 {
-	return hc_state_name(i);
+	const struct hc_list *list = i ? list_number(i - 1) : NULL;
+
+	if (list)
+		return list->name;
+	return hc_state_name(!i ? HC_IN_USE : HC_TOP + (i - 1 - num_lists()));
+}
+
+static unsigned num_states(void)
+{
+	return 1 + num_lists() + 2;
+}
+
+void hc_select_state_names(char *buf, size_t size)
+{
+	size_t used = 0;
+
+	*buf = 0;
+	for (unsigned i = 0; i < num_states() && used < size; i++)
+		used += snprintf(buf + used, size - used, "%s%s", i ? ", " : "", state_name(i));
 }
 
 static const char *reach_name(unsigned i)
@@ -66,12 +109,30 @@ static const char *reach_name(unsigned i)
 
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text)
 {
-	return parse_names("--state", text, HC_NUM_STATES, state_name, &selection->states);
+	uint64_t set = 0;
+	unsigned lists = num_lists();
+	struct hc_error *err = parse_names("--state", text, num_states(), state_name, &set);
+
+	if (err)
+		return err;
+	selection->states = (set & 1 ? 1u << HC_IN_USE : 0) |
+			    (set >> (lists + 1) & 1 ? 1u << HC_TOP : 0) |
+			    (set >> (lists + 2) & 1 ? 1u << HC_OVERHEAD : 0);
+	selection->num_lists = 0;
+	for (unsigned i = 0; i < lists && selection->num_lists < HC_MAX_LISTS; i++)
+		if (set >> (i + 1) & 1)
+			selection->lists[selection->num_lists++] = list_number(i);
+	return NULL;
 }
 
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
 {
-	return parse_names("--reach", text, HC_NUM_REACH, reach_name, &selection->reaches);
+	uint64_t set = 0;
+	struct hc_error *err = parse_names("--reach", text, HC_NUM_REACH, reach_name, &set);
+
+	if (!err)
+		selection->reaches = set;
+	return err;
 }
 
 /** log2 of what a suffix multiplies by, or -1. */

@@ -3,14 +3,17 @@
  * The words of a selection: what --state, --size, --class… take, read into a selection.
  *
  * Parsing never prints; a bad value is an error with @ref HC_ERROR_ARGUMENT whose message names the
- * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive it.
+ * option and what it takes. Texts that a selection keeps (names of classes and types) must outlive
+ * it.
  */
 #ifndef HC_CMD_SELECT_OPTIONS_H
 #define HC_CMD_SELECT_OPTIONS_H
 
 #include "analyzers/select/selection.h"
 
-/** Comma-separated names of hc_state. Replaces the default. */
+/** Write what --state takes: "in-use, …, top, overhead". The lists between are the allocators'. */
+void hc_select_state_names(char *buf, size_t size);
+/** A comma-separated list of these. Replaces the default. */
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);

@@ -23,11 +23,21 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+struct hc_output_options hc_session_output_options(const struct hc_session *session)
+{
+	return (struct hc_output_options){
+		.force = session->options->force,
+		.color = session->options->color,
+		.inputs = &session->options->inputs,
+	};
+}
+
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options)
 {
 	*session = (struct hc_session){.options = options};
 	const char *path = options->verb->own_output ? NULL : options->output;
-	struct hc_error *err = hc_output_open(path, options->force, options->color, &session->out);
+	struct hc_output_options output = hc_session_output_options(session);
+	struct hc_error *err = hc_output_open(path, &output, &session->out);
 	if (err)
 		return err;
 	session->progress = options->quiet ? NULL : hc_progress_create();
@@ -174,6 +184,14 @@ static struct hc_error *prepare_content(struct hc_session *session)
 	return err ? err : prepare_selection(session);
 }
 
+/** A file that was found on the way is an input as well as one that was named. */
+static void add_input(void *ctx, const char *path, int fd)
+{
+	struct hc_session *session = ctx;
+
+	hc_inputs_add_open(&session->options->inputs, path, fd);
+}
+
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
 	struct hc_error *err = hc_session_signatures(session);
@@ -182,6 +200,8 @@ static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 	if (err)
 		return err;
 	prepare_unpacking(session);
+	session->options->process.modules.opened = add_input;
+	session->options->process.modules.opened_ctx = session;
 	hc_session_phase(session, reading);
 	err = hc_process_open(session->options->core, &session->options->process,
 			      &session->process);
@@ -204,6 +224,8 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 		need = HC_NEED_REACH;
 	struct hc_error *err = open_all(session, need);
 	hc_session_phase(session, NULL);
+	if (!err)
+		err = hc_output_check(&session->out);
 	/* A failure is one line: what else is wrong with the core doesn't matter any more. */
 	if (!err)
 		print_remarks(session);
@@ -245,7 +267,7 @@ void hc_session_say_partial(const struct hc_session *session, struct hc_document
 {
 	if (!hc_session_partial(session))
 		return;
-	HC_SAY_AT(doc, hc_place("PARTIAL: ", 9, false), "{}", hc_cell_name(partial_reason(session)));
+	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(partial_reason(session)));
 	hc_blank(doc);
 }
 

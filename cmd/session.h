@@ -53,6 +53,9 @@ struct hc_session {
 	size_t remarks_shown;
 };
 
+/** What the output unit wants to know of the command line. */
+struct hc_output_options hc_session_output_options(const struct hc_session *session);
+
 /** Prepare; opens the output unless the verb does. */
 struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *options);
 void hc_session_deinit(struct hc_session *session);

@@ -4,6 +4,7 @@
  */
 #include "analyzers/content/checks.h"
 
+#include "analyzers/content/secret_checks.h"
 #include "analyzers/content/wire.h"
 
 static bool is_pointers(const struct hc_check_subject *subject)
@@ -62,6 +63,9 @@ static const struct hc_check checks[] = {
 	{"mqtt", HC_CHECK_BYTES, .bytes = hc_is_mqtt},
 	{"dns", HC_CHECK_BYTES, .bytes = hc_is_dns},
 	{"tls", HC_CHECK_BYTES, .bytes = hc_is_tls},
+	{"luhn", HC_CHECK_SECRET, .secret = hc_secret_luhn},
+	{"iban", HC_CHECK_SECRET, .secret = hc_secret_iban},
+	{"sql-insert", HC_CHECK_SECRET, .secret = hc_secret_sql_insert},
 };
 
 const struct hc_check *hc_check_find(const char *name)

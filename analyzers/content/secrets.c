@@ -54,14 +54,19 @@ static bool holds_any(const struct hc_literals *literals, struct hc_bytes bytes)
 /** Set the flags of what the groups called "secret" have in the match that was found last. */
 static void flag_groups(const struct hc_signature *signature,
 			const struct hc_signature_pattern *pattern, const PCRE2_SIZE *offsets,
-			size_t size, uint8_t *flags)
+			struct hc_bytes bytes, uint8_t *flags)
 {
 	for (size_t i = 0; i < pattern->num_groups; i++) {
 		const struct hc_group *group = &pattern->groups[i];
 		PCRE2_SIZE start = offsets[2 * group->number], end = offsets[2 * group->number + 1];
 
-		if (start != PCRE2_UNSET && start < end && end <= size &&
-		    !strcmp(signature->attributes[group->attribute].name, HC_SECRET_GROUP))
+		if (start == PCRE2_UNSET || start >= end || end > bytes.size ||
+		    strcmp(signature->attributes[group->attribute].name, HC_SECRET_GROUP) != 0)
+			continue;
+		if (signature->check)
+			signature->check->secret((struct hc_bytes){bytes.data + start, end - start},
+						 flags + start);
+		else
 			memset(flags + start, 1, end - start);
 	}
 }
@@ -83,7 +88,7 @@ static void flag_secrets(struct hc_masker *masker, const struct hc_signature *si
 			memset(flags + from, 1, bytes.size - from);
 			return;
 		}
-		flag_groups(signature, pattern, offsets, bytes.size, flags);
+		flag_groups(signature, pattern, offsets, bytes, flags);
 		from = offsets[1] > from ? offsets[1] : from + 1;
 	}
 }

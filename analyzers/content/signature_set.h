@@ -64,7 +64,7 @@ struct hc_signature {
 	enum hc_evidence evidence;    /**< of patterns that don't say, and of a check */
 	size_t max_size;              /**< of a run; longer ones don't match; 0: no bound */
 	struct hc_literals needed;    /**< one of which must be there besides; none: nothing */
-	const struct hc_check *check; /**< of kind code */
+	const struct hc_check *check; /**< of kind code, or secret */
 	struct hc_signature_pattern *patterns;
 	size_t num_patterns;
 	struct hc_signature_pattern

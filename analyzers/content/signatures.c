@@ -774,6 +774,14 @@ static bool has_secret(const struct hc_signature *signature,
 	return false;
 }
 
+/** Whether a check answers what the kind of a signature asks. */
+static bool check_fits(const struct hc_signature *signature)
+{
+	bool of_secrets = signature->check->role == HC_CHECK_SECRET;
+
+	return signature->class.kind == (of_secrets ? HC_SIGNATURE_SECRET : HC_SIGNATURE_CODE);
+}
+
 /** What a section as a whole must have. */
 static struct hc_error *check_draft(struct draft *draft)
 {
@@ -785,8 +793,8 @@ static struct hc_error *check_draft(struct draft *draft)
 		return bad(draft, NULL, "no description");
 	if (signature->class.kind == HC_SIGNATURE_CODE && !signature->check)
 		return bad(draft, NULL, "no check");
-	if (signature->class.kind != HC_SIGNATURE_CODE && signature->check)
-		return bad(draft, NULL, "a check is for kind code");
+	if (signature->check && !check_fits(signature))
+		return bad(draft, NULL, "a check of this name is not for this kind");
 	if (signature->class.kind != HC_SIGNATURE_CODE && !signature->num_patterns)
 		return bad(draft, NULL, "no pattern");
 	for (size_t i = 0; i < signature->num_patterns; i++) {

@@ -5,16 +5,22 @@
  */
 #include "analyzers/counts/accounting.h"
 
+#include "core/heap/allocator.h"
+
 const char *hc_part_name(enum hc_part part)
 {
 	static const char *const names[HC_NUM_PARTS] = {
-		[HC_PART_IN_USE] = "in-use",     [HC_PART_MMAPPED] = "mmapped",
-		[HC_PART_TCACHE] = "tcache",     [HC_PART_FASTBIN] = "fastbin",
-		[HC_PART_UNSORTED] = "unsorted", [HC_PART_SMALLBIN] = "smallbin",
-		[HC_PART_LARGEBIN] = "largebin", [HC_PART_TOP] = "top",
-		[HC_PART_OVERHEAD] = "overhead", [HC_PART_GIVEN_BACK] = "given-back",
-		[HC_PART_UNWALKED] = "unwalked", [HC_PART_STACK] = "stack",
-		[HC_PART_TLS] = "tls",           [HC_PART_MODULE] = "module",
+		[HC_PART_IN_USE] = "in-use",
+		[HC_PART_MMAPPED] = "mmapped",
+		[HC_PART_CACHED] = "cached",
+		[HC_PART_FREE] = "free",
+		[HC_PART_TOP] = "top",
+		[HC_PART_OVERHEAD] = "overhead",
+		[HC_PART_GIVEN_BACK] = "given-back",
+		[HC_PART_UNWALKED] = "unwalked",
+		[HC_PART_STACK] = "stack",
+		[HC_PART_TLS] = "tls",
+		[HC_PART_MODULE] = "module",
 		[HC_PART_OTHER] = "other",
 	};
 	return names[part];
@@ -22,32 +28,19 @@ const char *hc_part_name(enum hc_part part)
 
 static enum hc_part part_of(enum hc_state state)
 {
-	switch (state) {
-	case HC_IN_USE:
-		return HC_PART_IN_USE;
-	case HC_TCACHE:
-		return HC_PART_TCACHE;
-	case HC_FASTBIN:
-		return HC_PART_FASTBIN;
-	case HC_UNSORTED:
-		return HC_PART_UNSORTED;
-	case HC_SMALLBIN:
-		return HC_PART_SMALLBIN;
-	case HC_LARGEBIN:
-		return HC_PART_LARGEBIN;
-	case HC_TOP:
-		return HC_PART_TOP;
-	case HC_OVERHEAD:
-	case HC_NUM_STATES:
-		break;
-	}
-	return HC_PART_OVERHEAD;
+	static const enum hc_part parts[HC_NUM_STATES] = {
+		[HC_IN_USE] = HC_PART_IN_USE,     [HC_CACHED] = HC_PART_CACHED,
+		[HC_FREE] = HC_PART_FREE,         [HC_TOP] = HC_PART_TOP,
+		[HC_OVERHEAD] = HC_PART_OVERHEAD,
+	};
+	return parts[state];
 }
 
 /** Where the anonymous bytes of a mapping go; heap mappings are split later. */
 static enum hc_part part_of_mapping(enum hc_mapping_kind kind)
 {
 	switch (kind) {
+	case HC_MAPPING_HEAP:
 	case HC_MAPPING_MAIN_HEAP:
 	case HC_MAPPING_THREAD_HEAP:
 	case HC_MAPPING_HEAP_RESERVE:
@@ -105,55 +98,80 @@ static void count_stacks(const struct hc_threads *threads, struct hc_accounting 
 	}
 }
 
-/** Move bytes from a heap mapping's rest to the part that they belong to. */
-static void claim(struct hc_accounting *accounting, enum hc_part part, uint64_t bytes)
+/** Move bytes from one part to another, no more than there are. @return how many */
+static uint64_t move(struct hc_accounting *accounting, enum hc_part from, enum hc_part to,
+		     uint64_t bytes)
 {
-	uint64_t *rest = &accounting->parts[HC_PART_UNWALKED];
 	/*
 	 * Spans of a damaged core may reach beyond its mappings; the identity must hold all the
 	 * same.
 	 */
-	if (bytes > *rest)
-		bytes = *rest;
-	*rest -= bytes;
-	accounting->parts[part] += bytes;
+	if (bytes > accounting->parts[from])
+		bytes = accounting->parts[from];
+	accounting->parts[from] -= bytes;
+	accounting->parts[to] += bytes;
+	return bytes;
 }
 
-/** An mmapped chunk that sits in a tcache is free, although it is a mapping of its own. */
-static void count_mmapped(const struct hc_arena_row *row, struct hc_accounting *accounting)
+/**
+ * Move what is on lists from the rest of a mapping to its part. One chunk that is a mapping of its
+ * own may be free, too.
+ */
+static void count_lists(const struct hc_heap *heap, const struct hc_arena_row *row,
+			enum hc_part from, struct hc_accounting *accounting)
 {
-	uint64_t cached = row->states[HC_TCACHE].bytes;
-	accounting->chunks[HC_PART_MMAPPED] = row->states[HC_IN_USE].chunks;
-	accounting->chunks[HC_PART_TCACHE] += row->states[HC_TCACHE].chunks;
-	if (cached > accounting->parts[HC_PART_MMAPPED])
-		cached = accounting->parts[HC_PART_MMAPPED];
-	accounting->parts[HC_PART_MMAPPED] -= cached;
-	accounting->parts[HC_PART_TCACHE] += cached;
-}
-
-/** Move what the chunks of an arena hold to their parts. */
-static void count_arena(const struct hc_arena_row *row, struct hc_accounting *accounting)
-{
-	claim(accounting, HC_PART_OVERHEAD, row->arena->outside);
-	claim(accounting, HC_PART_GIVEN_BACK, row->arena->given_back);
-	for (int state = 0; state < HC_NUM_STATES; state++) {
-		enum hc_part part = part_of(state);
-		claim(accounting, part, row->states[state].bytes);
-		accounting->chunks[part] += row->states[state].chunks;
+	for (size_t i = 0; i < heap->num_lists; i++) {
+		const struct hc_count *count = &row->lists[i];
+		enum hc_part part = part_of(heap->lists[i]->state);
+		accounting->lists[i].bytes += move(accounting, from, part, count->bytes);
+		accounting->lists[i].chunks += count->chunks;
+		accounting->chunks[part] += count->chunks;
 	}
 }
 
-void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
-		       struct hc_accounting *ret)
+static void count_state(const struct hc_arena_row *row, enum hc_state state,
+			struct hc_accounting *accounting)
+{
+	enum hc_part part = part_of(state);
+	move(accounting, HC_PART_UNWALKED, part, row->states[state].bytes);
+	accounting->chunks[part] += row->states[state].chunks;
+}
+
+/** Move what the chunks of an arena hold to their parts. */
+static void count_arena(const struct hc_heap *heap, const struct hc_arena_row *row,
+			struct hc_accounting *accounting)
+{
+	move(accounting, HC_PART_UNWALKED, HC_PART_OVERHEAD, row->arena->outside);
+	move(accounting, HC_PART_UNWALKED, HC_PART_GIVEN_BACK, row->arena->given_back);
+	count_state(row, HC_IN_USE, accounting);
+	count_lists(heap, row, HC_PART_UNWALKED, accounting);
+	count_state(row, HC_TOP, accounting);
+	count_state(row, HC_OVERHEAD, accounting);
+}
+
+static void name_lists(const struct hc_heap *heap, struct hc_accounting *accounting)
+{
+	size_t num;
+	const struct hc_allocator *first = hc_allocators(&num)[0];
+	accounting->num_lists = heap ? heap->num_lists : first->num_lists;
+	for (size_t i = 0; i < accounting->num_lists; i++)
+		accounting->lists[i].list = heap ? heap->lists[i] : &first->lists[i];
+}
+
+void hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
+		       const struct hc_arena_table *arenas, struct hc_accounting *ret)
 {
 	*ret = (struct hc_accounting){0};
+	name_lists(heap, ret);
 	count_mappings(process, ret);
 	count_stacks(&process->threads, ret);
-	for (size_t i = 0; arenas && i < arenas->num_rows; i++) {
+	for (size_t i = 0; heap && i < arenas->num_rows; i++) {
 		const struct hc_arena_row *row = &arenas->rows[i];
-		if (row->index == HC_ARENA_MMAP)
-			count_mmapped(row, ret);
-		else
-			count_arena(row, ret);
+		if (row->index == HC_ARENA_MMAP) {
+			ret->chunks[HC_PART_MMAPPED] += row->states[HC_IN_USE].chunks;
+			count_lists(heap, row, HC_PART_MMAPPED, ret);
+		} else {
+			count_arena(heap, row, ret);
+		}
 	}
 }

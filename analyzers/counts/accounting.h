@@ -15,14 +15,11 @@
 enum hc_part {
 	HC_PART_IN_USE,  /**< chunks in use in arenas */
 	HC_PART_MMAPPED, /**< mmapped chunks in use, the pages' slack included */
-	HC_PART_TCACHE,
-	HC_PART_FASTBIN,
-	HC_PART_UNSORTED,
-	HC_PART_SMALLBIN,
-	HC_PART_LARGEBIN,
+	HC_PART_CACHED,
+	HC_PART_FREE,
 	HC_PART_TOP,
-	HC_PART_OVERHEAD,   /**< arena and heap headers, tcache structs, fenceposts */
-	HC_PART_GIVEN_BACK, /**< ends of heaps that malloc returned to the system: addresses
+	HC_PART_OVERHEAD,   /**< what the allocator needs for itself */
+	HC_PART_GIVEN_BACK, /**< ends of heaps that the allocator returned to the system: addresses
 			       without memory */
 	HC_PART_UNWALKED,   /**< heap memory that could not be walked: damage, foreign sbrk */
 	HC_PART_STACK,      /**< thread and main stacks, cached ones included */
@@ -32,21 +29,33 @@ enum hc_part {
 	HC_NUM_PARTS
 };
 
+/** HC_PART_CACHED and HC_PART_FREE are shown by list instead. */
 const char *hc_part_name(enum hc_part part);
+
+/** What one kind of lists has of the cached and free bytes. */
+struct hc_list_part {
+	const struct hc_list *list;
+	uint64_t chunks, bytes;
+};
 
 struct hc_accounting {
 	uint64_t parts[HC_NUM_PARTS];  /**< bytes */
 	uint64_t chunks[HC_NUM_PARTS]; /**< chunks, where the part consists of chunks; else 0 */
-	uint64_t total;                /**< == sum of parts == sum of anonymous mappings, bytes */
-	uint64_t stack_live;           /**< of the stacks, from the stack pointers up */
-	uint64_t missing;              /**< of the total, bytes that the core does not hold */
-	uint64_t reserved;             /**< PROT_NONE, not in the total */
-	uint64_t file_backed;          /**< text, rodata, data, files: not in the total */
-	uint64_t resident;             /**< of the total, from smaps; HC_UNKNOWN_BYTES without */
+	struct hc_list_part lists[HC_MAX_LISTS]; /**< cached and free, in the allocators' order */
+	size_t num_lists;
+	uint64_t total;       /**< == sum of parts == sum of anonymous mappings, bytes */
+	uint64_t stack_live;  /**< of the stacks, from the stack pointers up */
+	uint64_t missing;     /**< of the total, bytes that the core does not hold */
+	uint64_t reserved;    /**< PROT_NONE, not in the total */
+	uint64_t file_backed; /**< text, rodata, data, files: not in the total */
+	uint64_t resident;    /**< of the total, from smaps; HC_UNKNOWN_BYTES without */
 };
 
-/** @param arenas of the process's heap; NULL: no heap was recognised, and heap parts are 0 */
-void hc_accounting_run(const struct hc_process *process, const struct hc_arena_table *arenas,
-		       struct hc_accounting *ret);
+/**
+ * @param heap   NULL: none was recognised; heap parts are 0, lists those of the first allocator
+ * @param arenas of that heap
+ */
+void hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
+		       const struct hc_arena_table *arenas, struct hc_accounting *ret);
 
 #endif

@@ -20,11 +20,11 @@ struct job {
  * Whole pages inside a free chunk, not counting the words that its list needs: what MADV_DONTNEED
  * may take.
  */
-static uint64_t whole_pages(const struct hc_chunk *chunk, uint64_t header, uint64_t page)
+static uint64_t whole_pages(const struct hc_chunk *chunk, uint64_t page)
 {
-	/* A chunk in a large bin keeps a header and four links. */
-	uint64_t start = (chunk->address + 2 * header + page - 1) & ~(page - 1);
-	uint64_t end = (chunk->address - header + chunk->size) & ~(page - 1);
+	const struct hc_zone *zone = chunk->span->zone;
+	uint64_t start = (chunk->address + zone->links + page - 1) & ~(page - 1);
+	uint64_t end = (chunk->address - zone->header + chunk->size) & ~(page - 1);
 	return end > start ? end - start : 0;
 }
 
@@ -40,14 +40,18 @@ static void add_chunk(const struct job *job, struct hc_arena_row *row, const str
 		}
 		return;
 	}
-	if (chunk->state == HC_UNSORTED || chunk->state == HC_SMALLBIN ||
-	    chunk->state == HC_LARGEBIN) {
-		row->trimmable += whole_pages(chunk, chunk->span->header, job->page);
-		if (chunk->size > row->largest_free)
-			row->largest_free = chunk->size;
-	} else if (chunk->state == HC_TOP) {
-		row->trimmable += whole_pages(chunk, chunk->span->header, job->page);
-	}
+	if (chunk->state == HC_TOP)
+		row->trimmable += whole_pages(chunk, job->page);
+	if (!chunk->list)
+		return;
+	struct hc_count *list = &row->lists[hc_heap_list_index(job->heap, chunk->list)];
+	list->chunks++;
+	list->bytes += chunk->size;
+	if (!chunk->list->merged)
+		return;
+	row->trimmable += whole_pages(chunk, job->page);
+	if (chunk->size > row->largest_free)
+		row->largest_free = chunk->size;
 }
 
 static struct hc_error *count_slice(void *ctx, unsigned worker, size_t task)
@@ -71,6 +75,10 @@ static void merge_row(struct hc_arena_row *row, const struct hc_arena_row *other
 		row->states[i].chunks += other->states[i].chunks;
 		row->states[i].bytes += other->states[i].bytes;
 	}
+	for (size_t i = 0; i < HC_MAX_LISTS; i++) {
+		row->lists[i].chunks += other->lists[i].chunks;
+		row->lists[i].bytes += other->lists[i].bytes;
+	}
 	row->leaked.chunks += other->leaked.chunks;
 	row->leaked.bytes += other->leaked.bytes;
 	row->trimmable += other->trimmable;
@@ -81,10 +89,11 @@ static void merge_row(struct hc_arena_row *row, const struct hc_arena_row *other
 static void finish_row(const struct hc_process *process, const struct hc_heap *heap, size_t index,
 		       struct hc_arena_row *row)
 {
-	uint64_t binned = row->states[HC_UNSORTED].bytes + row->states[HC_SMALLBIN].bytes +
-			  row->states[HC_LARGEBIN].bytes;
-	row->free_bytes = row->states[HC_FASTBIN].bytes + binned + row->states[HC_TOP].bytes;
-	row->fragmentation = binned ? 1 - (double)row->largest_free / binned : 0;
+	uint64_t merged = 0;
+	for (size_t i = 0; i < heap->num_lists; i++)
+		merged += heap->lists[i]->merged ? row->lists[i].bytes : 0;
+	row->free_bytes = row->states[HC_FREE].bytes + row->states[HC_TOP].bytes;
+	row->fragmentation = merged ? 1 - (double)row->largest_free / merged : 0;
 	row->index = index < heap->num_arenas ? index : HC_ARENA_MMAP;
 	if (index == heap->num_arenas) {
 		row->system = heap->mmapped_bytes;

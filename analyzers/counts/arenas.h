@@ -11,14 +11,15 @@ struct hc_arena_row {
 	const struct hc_arena *arena; /**< NULL for the row of mmapped chunks */
 	uint32_t index;               /**< HC_ARENA_MMAP for that row */
 	struct hc_count states[HC_NUM_STATES];
-	struct hc_count leaked; /**< when reach is known */
-	uint64_t system;        /**< bytes the allocator says it got */
-	uint64_t walked;        /**< bytes of its spans */
-	uint64_t free_bytes;   /**< as malloc_info counts: fast + rest (top and bins), tcache not */
-	uint64_t largest_free; /**< chunk size of the largest binned chunk */
-	/** 1 - largest_free / all binned bytes: 0 is one block, near 1 is confetti. */
+	struct hc_count lists[HC_MAX_LISTS]; /**< of the cached and free chunks: by heap->lists */
+	struct hc_count leaked;              /**< when reach is known */
+	uint64_t system;                     /**< bytes the allocator says it got */
+	uint64_t walked;                     /**< bytes of its spans */
+	uint64_t free_bytes;   /**< free and top; cached chunks are not the arena's to give */
+	uint64_t largest_free; /**< chunk size of the largest on a list that merges (hc_list) */
+	/** 1 - largest_free / all bytes on such lists: 0 is one block, near 1 is confetti. */
 	double fragmentation;
-	uint64_t trimmable;   /**< bytes of whole free pages that malloc_trim(0) could give back */
+	uint64_t trimmable;   /**< bytes of whole free pages that the allocator could give back */
 	uint32_t num_threads; /**< threads of the core that use it */
 };
 

@@ -2,9 +2,9 @@
  * @file
  * Histogram of chunk sizes: one pass over the start bits, on all processors.
  *
- * Each worker tallies sizes up to SMALL_SIZES alignment units in a table, and appends the few
- * larger chunks to a list (a heap has at most one of them per SMALL_SIZES units). Both are merged
- * and sorted at the end, so the result does not depend on the number of workers.
+ * Each worker tallies sizes below SMALL_SIZES granules (hc_heap::granule) in a table, and appends
+ * the few larger chunks to a list (a heap has at most one of them per SMALL_SIZES granules). Both
+ * are merged and sorted at the end, so the result does not depend on the number of workers.
  */
 #include "analyzers/counts/histogram.h"
 #include "core/base/array.h"
@@ -18,7 +18,7 @@ enum column { IN_USE, FREE, LEAKED, NUM_COLUMNS };
 
 /** Chunks of one size. */
 struct tally {
-	uint64_t units; /**< chunk size in alignment units */
+	uint64_t size; /**< chunk size, bytes */
 	uint64_t chunks[NUM_COLUMNS];
 };
 
@@ -36,20 +36,22 @@ struct job {
 	struct worker *workers;
 };
 
-static struct hc_error *tally(struct worker *worker, uint64_t units, enum column column)
+static struct hc_error *tally(struct worker *worker, uint64_t granule, uint64_t size,
+			      enum column column)
 {
-	if (units < SMALL_SIZES) {
-		worker->small[units].chunks[column]++;
+	uint64_t granules = size / granule;
+	if (granules < SMALL_SIZES && granules * granule == size) {
+		worker->small[granules].chunks[column]++;
 		return NULL;
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
-	if (!last || last->units != units) {
+	if (!last || last->size != size) {
 		struct hc_error *err =
 			hc_array_reserve(&worker->large, worker->num_large, sizeof(*worker->large));
 		if (err)
 			return err;
 		last = &worker->large[worker->num_large++];
-		*last = (struct tally){.units = units};
+		*last = (struct tally){.size = size};
 	}
 	last->chunks[column]++;
 	return NULL;
@@ -57,11 +59,11 @@ static struct hc_error *tally(struct worker *worker, uint64_t units, enum column
 
 /** A chunk's bits decide its columns; the chunk's own bytes are not touched. */
 static struct hc_error *tally_chunk(struct worker *worker, const struct hc_heap *heap,
-				    uint64_t units, bool is_free, bool marked)
+				    uint64_t size, bool is_free, bool marked)
 {
-	struct hc_error *err = tally(worker, units, is_free ? FREE : IN_USE);
+	struct hc_error *err = tally(worker, heap->granule, size, is_free ? FREE : IN_USE);
 	if (!err && heap->reach_known && !is_free && !marked)
-		err = tally(worker, units, LEAKED);
+		err = tally(worker, heap->granule, size, LEAKED);
 	return err;
 }
 
@@ -84,10 +86,10 @@ static struct hc_error *tally_all(struct worker *worker, const struct hc_heap *h
 			bits &= bits - 1;
 			uint64_t size;
 			if (bits) {
-				size = __builtin_ctzll(bits) - bit;
+				size = (__builtin_ctzll(bits) - bit) * (uint64_t)span->unit;
 			} else { /* its end is in a later block */
 				hc_span_chunk(heap, span, i * HC_UNITS_PER_BLOCK + bit, &chunk);
-				size = chunk.size >> span->unit_shift;
+				size = chunk.size;
 			}
 			/* Plane b of a chunk in use is set when it is reachable or possibly so. */
 			struct hc_error *err = tally_chunk(
@@ -112,8 +114,7 @@ static struct hc_error *tally_selected(struct worker *worker, const struct hc_he
 			continue;
 		bool lost = chunk.reach == HC_DEFINITE || chunk.reach == HC_INDIRECT;
 		struct hc_error *err =
-			tally_chunk(worker, heap, chunk.size >> chunk.span->unit_shift,
-				    chunk.state != HC_IN_USE, !lost);
+			tally_chunk(worker, heap, chunk.size, chunk.state != HC_IN_USE, !lost);
 		if (err)
 			return err;
 	}
@@ -130,13 +131,13 @@ static struct hc_error *tally_slice(void *ctx, unsigned worker, size_t task)
 
 static int compare_tallies(const void *a, const void *b)
 {
-	uint64_t x = ((const struct tally *)a)->units, y = ((const struct tally *)b)->units;
+	uint64_t x = ((const struct tally *)a)->size, y = ((const struct tally *)b)->size;
 	return (x > y) - (x < y);
 }
 
 /** Bring all workers' tallies together, sorted by size, sizes once each. */
-static struct hc_error *merge(const struct worker *workers, unsigned num, struct tally **ret,
-			      size_t *num_ret)
+static struct hc_error *merge(const struct worker *workers, unsigned num, uint64_t granule,
+			      struct tally **ret, size_t *num_ret)
 {
 	size_t total = SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++)
@@ -147,7 +148,7 @@ static struct hc_error *merge(const struct worker *workers, unsigned num, struct
 	size_t n = SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++) {
 		for (size_t k = 0; k < SMALL_SIZES; k++) {
-			all[k].units = k;
+			all[k].size = k * granule;
 			for (int c = 0; c < NUM_COLUMNS; c++)
 				all[k].chunks[c] += workers[i].small[k].chunks[c];
 		}
@@ -158,7 +159,7 @@ static struct hc_error *merge(const struct worker *workers, unsigned num, struct
 	qsort(all, n, sizeof(*all), compare_tallies);
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (kept && all[kept - 1].units == all[i].units) {
+		if (kept && all[kept - 1].size == all[i].size) {
 			for (int c = 0; c < NUM_COLUMNS; c++)
 				all[kept - 1].chunks[c] += all[i].chunks[c];
 		} else {
@@ -179,7 +180,7 @@ static void take_out_overhead(const struct hc_heap *heap, struct tally *tallies,
 		if (special->state != HC_OVERHEAD ||
 		    !hc_heap_chunk_at(heap, special->address, &chunk))
 			continue;
-		struct tally key = {.units = chunk.size >> chunk.span->unit_shift};
+		struct tally key = {.size = chunk.size};
 		struct tally *found = bsearch(&key, tallies, num, sizeof(key), compare_tallies);
 		if (found && found->chunks[FREE])
 			found->chunks[FREE]--;
@@ -195,7 +196,7 @@ static void add_count(struct hc_count *count, struct hc_count *total, uint64_t c
 	total->bytes += chunks * size;
 }
 
-static struct hc_error *make_rows(const struct tally *tallies, size_t num, unsigned unit, bool log2,
+static struct hc_error *make_rows(const struct tally *tallies, size_t num, bool log2,
 				  struct hc_histogram *histogram)
 {
 	histogram->rows = calloc(num ? num : 1, sizeof(*histogram->rows));
@@ -205,7 +206,7 @@ static struct hc_error *make_rows(const struct tally *tallies, size_t num, unsig
 		const struct tally *t = &tallies[i];
 		if (!t->chunks[IN_USE] && !t->chunks[FREE])
 			continue;
-		uint64_t size = t->units * unit, low = size, high = size;
+		uint64_t size = t->size, low = size, high = size;
 		if (log2 && size) {
 			low = UINT64_C(1) << (63 - __builtin_clzll(size));
 			high = 2 * low - 1;
@@ -251,7 +252,7 @@ struct hc_error *hc_histogram_run(const struct hc_heap *heap, const struct hc_se
 	struct job job = {heap, selection, slices, workers};
 	err = run_workers(&job, jobs, num_slices);
 	if (!err)
-		err = merge(workers, jobs, &tallies, &num_tallies);
+		err = merge(workers, jobs, heap->granule, &tallies, &num_tallies);
 	for (unsigned i = 0; i < jobs; i++) {
 		free(workers[i].large);
 		hc_selection_scratch_destroy(workers[i].scratch);
@@ -261,7 +262,7 @@ struct hc_error *hc_histogram_run(const struct hc_heap *heap, const struct hc_se
 	if (!selection)
 		take_out_overhead(heap, tallies, num_tallies);
 	struct hc_histogram histogram = {.has_leaked = heap->reach_known};
-	err = make_rows(tallies, num_tallies, heap->alignment, log2, &histogram);
+	err = make_rows(tallies, num_tallies, log2, &histogram);
 	if (err)
 		return err;
 	*ret = histogram;

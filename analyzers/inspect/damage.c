@@ -76,10 +76,10 @@ static void find_spill(const struct hc_heap *heap, struct hc_damage *damage)
 	uint64_t from = address - (around.at - start);
 	uint64_t suspect_end = damage->suspect.address + damage->suspect.usable;
 	/*
-	 * The word before the size field is the suspect's last, but part of the header too: what
-	 * begins only there may as well be an underflow.
+	 * What a header shares with the chunk before is the suspect's last, but part of the header
+	 * too: what begins only there may as well be an underflow.
 	 */
-	if (from >= suspect_end - heap->word_size)
+	if (from >= suspect_end - damage->suspect.span->zone->shared)
 		return;
 	if (from < damage->suspect.address) {
 		start += damage->suspect.address - from;

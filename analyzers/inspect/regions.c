@@ -206,6 +206,7 @@ static struct hc_error *mark_mapping(struct survey *survey, const struct hc_mapp
 	switch (mapping->kind) {
 	case HC_MAPPING_ANON:
 		return mark_unexplained(survey, mapping);
+	case HC_MAPPING_HEAP:
 	case HC_MAPPING_MAIN_HEAP:
 	case HC_MAPPING_THREAD_HEAP:
 	case HC_MAPPING_MMAP_CHUNK:

@@ -80,9 +80,8 @@ static struct hc_error *consider(const struct hunt *hunt, const struct place *pl
 		referrer.mapping = place->root->mapping;
 		return keep(hunt, found, &referrer);
 	}
-	if (!hc_heap_chunk_at(hunt->heap, address, &referrer.chunk) ||
-	    referrer.chunk.state != HC_IN_USE || address < referrer.chunk.address ||
-	    address - referrer.chunk.address >= referrer.chunk.usable)
+	if (!hc_heap_pointee(hunt->heap, address, &referrer.chunk) ||
+	    referrer.chunk.state != HC_IN_USE)
 		return NULL;
 	if (hunt->in_chunk && referrer.chunk.address == hunt->target.address)
 		return NULL;
@@ -334,9 +333,7 @@ static struct hc_error *find_targets(const struct hc_heap *heap, struct hc_what 
 			.value = hc_load_word(what->bytes.data + i, word),
 		};
 
-		if (hc_heap_chunk_at(heap, target.value, &target.chunk) &&
-		    target.value >= target.chunk.address &&
-		    target.value - target.chunk.address < target.chunk.usable)
+		if (hc_heap_pointee(heap, target.value, &target.chunk))
 			what->targets[what->num_targets++] = target;
 	}
 	return NULL;

@@ -66,7 +66,7 @@ static struct hc_error *number_root(void *ctx, const struct hc_leak_tree *tree)
 			continue;
 		for (unsigned i = 0; i < members->num_planes; i++)
 			if (number >> i & 1)
-				hc_plane_set(index->tracer, &members->numbers[i], span,
+				hc_plane_set(&index->tracer->layout, &members->numbers[i], span,
 					     tree->root.unit);
 		break;
 	}
@@ -88,9 +88,9 @@ static struct hc_error *members_init(const struct hc_leak_index *index,
 	struct hc_error *err;
 
 	*ret = (struct members){.index = index, .groups = groups, .num_groups = num};
-	err = hc_plane_init(index->tracer, &ret->visited);
+	err = hc_leak_index_begin(index, &ret->visited);
 	while (!err && num >> ret->num_planes)
-		err = hc_plane_init(index->tracer, &ret->numbers[ret->num_planes++]);
+		err = hc_plane_init(&index->tracer->layout, &ret->numbers[ret->num_planes++]);
 	return err ? err : hc_leak_trees_run(index, number_root, ret);
 }
 /**@}*/
@@ -115,13 +115,13 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	size_t number = 0;
 
 	for (unsigned i = 0; i < members->num_planes; i++)
-		number |= (size_t)hc_plane_has(tracer, &members->numbers[i], span, unit) << i;
+		number |= (size_t)hc_plane_has(&tracer->layout, &members->numbers[i], span, unit) << i;
 	members->root.span = span;
 	members->root.unit = unit;
 	members->root.number = number;
 	/* What other trees reach is not below ours. */
-	hc_tracer_visit(tracer, span, unit, &members->visited, number ? visit_member : NULL,
-			members);
+	hc_leak_index_visit(members->index, span, unit, &members->visited,
+			    number ? visit_member : NULL, members);
 	return members->err;
 }
 
@@ -148,7 +148,7 @@ static struct hc_error *mark_below(void *ctx, size_t number __attribute__((unuse
 	struct below *below = ctx;
 
 	if (indirect)
-		hc_plane_set(below->index->tracer, &below->plane, span, unit);
+		hc_plane_set(&below->index->tracer->layout, &below->plane, span, unit);
 	return NULL;
 }
 
@@ -163,7 +163,7 @@ static bool hand_out(const struct hc_leak_index *index, const struct hc_plane *p
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
 			uint64_t first = i * HC_UNITS_PER_BLOCK;
-			uint64_t bits = *hc_plane_word(index->tracer, plane, s, first);
+			uint64_t bits = *hc_plane_word(&index->tracer->layout, plane, s, first);
 
 			for (; bits; bits &= bits - 1) {
 				struct hc_chunk chunk;
@@ -188,7 +188,7 @@ struct hc_error *hc_leaks_each(const struct hc_leaks *leaks, size_t number, hc_l
 	struct hc_error *err = members_init(leaks->index, &leaks->groups[number - 1], 1, &members);
 
 	if (!err)
-		err = hc_plane_init(leaks->index->tracer, &below.plane);
+		err = hc_plane_init(&leaks->index->tracer->layout, &below.plane);
 	if (!err)
 		err = members_visit(&members, mark_below, &below);
 	/* Of one group, whose number is 1, the plane of numbers is that of its root objects. */

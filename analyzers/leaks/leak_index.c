@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "analyzers/leaks/leak_kinds.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -17,8 +18,8 @@ hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id
 	return hc_class_of(index->classifier, class)->textual ? class : HC_LEAK_STRUCTURAL;
 }
 
-/** Root objects of exactly this chunk size. */
-static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
+/** Lost chunks of exactly this size. */
+static uint64_t lost_of_size(const struct hc_leak_index *index, uint64_t size)
 {
 	size_t low = hc_lower_bound(index->sizes.num_rows, i, index->sizes.rows[i].min_size < size);
 	return low < index->sizes.num_rows && index->sizes.rows[low].min_size == size
@@ -29,12 +30,23 @@ static uint64_t roots_of_size(const struct hc_leak_index *index, uint64_t size)
 /** How much rarer a size must be than the next smaller one to count as that with slack. */
 #define SLACK_RARITY 16
 
+/** The most that a chunk of any zone may be larger than asked for. */
+static uint64_t most_slack(const struct hc_heap *heap)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < heap->num_zones; i++)
+		if (heap->zones[i]->slack > most)
+			most = heap->zones[i]->slack;
+	return most;
+}
+
 uint64_t hc_leak_index_kind_size(const struct hc_leak_index *index, uint64_t size)
 {
-	uint64_t slack = index->heap->min_chunk - index->heap->alignment;
+	uint64_t slack = most_slack(index->heap);
 
 	if (slack && size > slack &&
-	    roots_of_size(index, size) * SLACK_RARITY <= roots_of_size(index, size - slack))
+	    lost_of_size(index, size) * SLACK_RARITY <= lost_of_size(index, size - slack))
 		return size - slack;
 	return size;
 }
@@ -71,13 +83,13 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 
 	for (unsigned i = 0; i < index->class_bits; i++)
 		if (class >> i & 1)
-			hc_plane_set(index->tracer, &index->classes[i], span, unit);
+			hc_plane_set(&index->tracer->layout, &index->classes[i], span, unit);
 }
 
 static struct hc_error *classify_stretch(void *ctx, unsigned worker, size_t task)
 {
 	struct classify_job *job = ctx;
-	const struct hc_stretch *stretch = &job->index->tracer->stretches[task];
+	const struct hc_stretch *stretch = &job->index->tracer->layout.stretches[task];
 	const struct hc_span *span = &job->index->heap->spans[stretch->span];
 
 	for (uint64_t i = stretch->from; i < stretch->to && i < span->num_blocks; i++) {
@@ -118,8 +130,8 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
-		err = hc_parallel_for(process->jobs, index->tracer->num_stretches, classify_stretch,
-				      &job);
+		err = hc_parallel_for(process->jobs, index->tracer->layout.num_stretches,
+				      classify_stretch, &job);
 	for (unsigned i = 0; i < process->jobs; i++) {
 		possible.chunks += workers[i].possible.chunks;
 		possible.bytes += workers[i].possible.bytes;
@@ -131,15 +143,15 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 }
 /**@}*/
 
-static struct hc_error *count_root_sizes(struct hc_leak_index *index)
+static struct hc_error *count_sizes(struct hc_leak_index *index)
 {
-	struct hc_selection roots;
+	struct hc_selection lost;
 
-	hc_selection_init(&roots);
-	roots.reaches = 1u << HC_DEFINITE;
-	struct hc_error *err = hc_histogram_run(index->heap, &roots, false, &index->sizes);
+	hc_selection_init(&lost);
+	lost.reaches = HC_REACH_LEAKED;
+	struct hc_error *err = hc_histogram_run(index->heap, &lost, false, &index->sizes);
 
-	hc_selection_deinit(&roots);
+	hc_selection_deinit(&lost);
 	return err;
 }
 
@@ -163,11 +175,13 @@ struct hc_error *hc_leak_index_create(const struct hc_process *process, const st
 	/* HC_PASS_VISIT does not write to the heap. */
 	struct hc_error *err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
 	for (unsigned i = 0; !err && i < index->class_bits; i++)
-		err = hc_plane_init(index->tracer, &index->classes[i]);
+		err = hc_plane_init(&index->tracer->layout, &index->classes[i]);
 	if (!err)
-		err = count_root_sizes(index);
+		err = count_sizes(index);
 	if (!err)
 		err = classify_lost(process, index, possible_ret);
+	if (!err)
+		err = hc_leak_kinds_find_roots(index, index->sizes.in_use.chunks, &index->roots);
 	if (err) {
 		hc_leak_index_destroy(index);
 		return err;
@@ -182,6 +196,7 @@ void hc_leak_index_destroy(struct hc_leak_index *index)
 		return;
 	for (unsigned i = 0; i < index->class_bits; i++)
 		hc_plane_deinit(&index->classes[i]);
+	hc_plane_deinit(&index->roots);
 	hc_tracer_destroy(index->tracer);
 	hc_histogram_deinit(&index->sizes);
 	free(index);
@@ -196,13 +211,32 @@ struct hc_error *hc_leak_index_each_root(const struct hc_leak_index *index, hc_l
 		const struct hc_span *span = &index->heap->spans[s];
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
-			uint64_t bits = hc_block_lost(&span->blocks[i]) & ~span->blocks[i].a;
+			uint64_t first = i * HC_UNITS_PER_BLOCK;
+			uint64_t bits = *hc_plane_word(&index->tracer->layout, &index->roots, s, first);
 
 			for (; !err && bits; bits &= bits - 1)
-				err = fn(ctx, s, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits));
+				err = fn(ctx, s, first + __builtin_ctzll(bits));
 			if (err)
 				return err;
 		}
 	}
 	return NULL;
+}
+
+struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct hc_plane *ret)
+{
+	struct hc_error *err = hc_plane_init(&index->tracer->layout, ret);
+
+	/* Trees end where others begin. */
+	if (!err)
+		hc_plane_copy(&index->tracer->layout, ret, &index->roots);
+	return err;
+}
+
+void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
+			 struct hc_plane *visited, hc_visit_fn fn, void *ctx)
+{
+	*hc_plane_word(&index->tracer->layout, visited, span, unit) &=
+		~(UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
+	hc_tracer_visit(index->tracer, span, unit, visited, fn, ctx);
 }

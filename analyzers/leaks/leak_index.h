@@ -27,7 +27,8 @@ struct hc_leak_index {
 	struct hc_tracer *tracer;             /**< for visits alone */
 	struct hc_plane classes[HC_LEAK_CLASS_BITS];
 	unsigned class_bits;       /**< planes in use: as many as the classes need */
-	struct hc_histogram sizes; /**< of root objects */
+	struct hc_histogram sizes; /**< of lost chunks */
+	struct hc_plane roots;     /**< root objects: leak_kinds.h */
 };
 
 /**
@@ -51,7 +52,7 @@ static inline hc_class_id hc_leak_index_class(const struct hc_leak_index *index,
 	unsigned class = 0;
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		class |= (unsigned)hc_plane_has(index->tracer, &index->classes[i], span, unit) << i;
+		class |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
 	return class;
 }
 
@@ -65,11 +66,23 @@ hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id
  */
 uint64_t hc_leak_index_kind_size(const struct hc_leak_index *index, uint64_t size);
 
-/** A root object: a definite chunk, whether it is selected or not. An error ends the round. */
+/** A root object (leak_kinds.h), whether it is selected or not. An error ends the round. */
 typedef struct hc_error *(*hc_leak_root_fn)(void *ctx, size_t span, uint64_t unit);
 
 /** Call @p fn for each root object, in address order. */
 struct hc_error *hc_leak_index_each_root(const struct hc_leak_index *index, hc_leak_root_fn fn,
 					 void *ctx);
+
+/** Begin a round of visits: a plane in which a chunk that is in some tree is marked. */
+struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct hc_plane *ret);
+
+/**
+ * Visit the tree of a root object, other root objects and what earlier trees have left out.
+ *
+ * @param visited of the round
+ * @param fn      called for each chunk, the root object first; NULL: none
+ */
+void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
+			 struct hc_plane *visited, hc_visit_fn fn, void *ctx);
 
 #endif

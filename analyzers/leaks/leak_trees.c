@@ -96,6 +96,10 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 		tree->err = hc_leak_rows_add(&tree->rows, 0, &row);
 	if (tree->err)
 		return;
+	struct hc_count *reach = chunk.reach == HC_DEFINITE ? &tree->definite : &tree->indirect;
+
+	reach->chunks++;
+	reach->bytes += chunk.size;
 	sum->count.chunks++;
 	sum->count.bytes += chunk.size;
 	if (!sum->sample || chunk.address < sum->sample)
@@ -121,20 +125,21 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	if (index->selection &&
 	    !hc_selection_has(index->selection, index->heap, &tree->root, round->scratch)) {
 		/* Not asked for, but what it reaches is not somebody else's. */
-		hc_tracer_visit(index->tracer, span, unit, &round->visited, NULL, NULL);
+		hc_leak_index_visit(index, span, unit, &round->visited, NULL, NULL);
 		return NULL;
 	}
 	hc_leak_rows_clear(&tree->rows);
 	tree->classes.num = 0;
+	tree->definite = tree->indirect = (struct hc_count){0};
 	tree->root_class = hc_leak_index_class(index, span, unit);
-	hc_tracer_visit(index->tracer, span, unit, &round->visited, visit_chunk, tree);
+	hc_leak_index_visit(index, span, unit, &round->visited, visit_chunk, tree);
 	return tree->err ? tree->err : round->fn(round->ctx, tree);
 }
 
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn, void *ctx)
 {
 	struct round round = {.tree = {.index = index}, .fn = fn, .ctx = ctx};
-	struct hc_error *err = hc_plane_init(index->tracer, &round.visited);
+	struct hc_error *err = hc_leak_index_begin(index, &round.visited);
 
 	if (!err && index->selection)
 		err = hc_selection_scratch_create(index->selection, &round.scratch);

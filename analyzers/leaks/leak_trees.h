@@ -53,6 +53,7 @@ struct hc_leak_tree {
 	hc_class_id root_class;
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
+	struct hc_count definite, indirect; /**< its chunks by what points to them */
 	struct hc_error *err; /**< private: of the visit */
 };
 

@@ -3,8 +3,8 @@
  * Leak groups.
  *
  * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes,
- * a few bits a unit (leak_index.h). The second goes through the definite chunks in address order
- * and visits what hangs below each and was not visited before (leak_trees.h); this is what "counted
+ * a few bits a unit (leak_index.h). The second goes through the root objects (leak_kinds.h) in address
+ * order and visits what hangs below each and was not visited before (leak_trees.h); this is what "counted
  * with the one at the lowest address" means, and it is sequential for that reason. The chunks of
  * one tree are added up in a small table; at its end the tree's look is known and the table is
  * added to that of its group. So memory grows with groups and their rows, not with chunks.
@@ -35,6 +35,7 @@ struct drafts {
 	size_t num, capacity;
 	uint32_t *slots; /* index plus one, by look; twice the capacity */
 	struct hc_leak_rows rows;
+	struct hc_count definite, indirect;
 };
 
 static size_t draft_slot(const struct drafts *drafts, const struct hc_leak_look *look)
@@ -116,6 +117,12 @@ static struct hc_error *add_classes(struct hc_leak_classes *sums, const struct h
 	return NULL;
 }
 
+static void add_count(struct hc_count *to, const struct hc_count *more)
+{
+	to->chunks += more->chunks;
+	to->bytes += more->bytes;
+}
+
 static void add_root(struct draft *draft, const struct hc_heap *heap,
 		     const struct hc_leak_tree *tree)
 {
@@ -148,6 +155,8 @@ static struct hc_error *add_tree(void *ctx, const struct hc_leak_tree *tree)
 	if (err)
 		return err;
 	add_root(draft, drafts->heap, tree);
+	add_count(&drafts->definite, &tree->definite);
+	add_count(&drafts->indirect, &tree->indirect);
 	for (size_t i = 0; !err && i < tree->rows.num; i++) {
 		const struct hc_leak_row *row = &tree->rows.items[i].row;
 
@@ -233,6 +242,8 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 	struct hc_error *err = NULL;
 	size_t next = 0;
 
+	leaks->definite = drafts->definite;
+	leaks->indirect = drafts->indirect;
 	leaks->groups = calloc(drafts->num + 1, sizeof(*leaks->groups));
 	if (!leaks->groups)
 		return &hc_enomem;
@@ -244,10 +255,6 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 
 		choose_classes(leaks->index, &drafts->items[i]);
 		*group = drafts->items[i].group;
-		leaks->definite.chunks += group->roots.chunks;
-		leaks->definite.bytes += group->roots.bytes;
-		leaks->indirect.chunks += group->below.chunks;
-		leaks->indirect.bytes += group->below.bytes;
 		err = take_rows(&drafts->rows, i, &next, group);
 	}
 	qsort(leaks->groups, leaks->num_groups, sizeof(*leaks->groups), compare_groups);

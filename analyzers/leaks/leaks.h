@@ -2,7 +2,7 @@
  * @file
  * Leaks: lost chunks, grouped so that a person can act on them.
  *
- * A *group* is the set of definite chunks (root objects) of one chunk size that look alike,
+ * A *group* is the set of root objects (leak_kinds.h) of one chunk size that look alike,
  * together with everything below them. A few objects that are larger by the slack that malloc may
  * leave count with their kind. They look alike when they are objects of the same type, or all have
  * none, when their own bytes are of the same textual class, or of none, and what their trees are
@@ -61,7 +61,7 @@ struct hc_leak_group {
 struct hc_leaks {
 	struct hc_leak_group *groups; /**< most bytes first; number 1 is groups[0] */
 	size_t num_groups;
-	struct hc_count definite, indirect; /**< roots of all groups, chunks below them */
+	struct hc_count definite, indirect; /**< chunks of all groups, by what points to them */
 	struct hc_count possible;    /**< possible chunks of the selection; not in the groups */
 	struct hc_leak_index *index; /**< private: the lost chunks, classified */
 };

@@ -45,7 +45,7 @@ static struct hc_block *block_of(const struct search *search, const struct hc_st
 static uint64_t *visited_word(const struct search *search, const struct hc_stretch *stretch,
 			      uint64_t index)
 {
-	return &search->visited.words[search->tracer->first_word[stretch->span] + index];
+	return &search->visited.words[search->tracer->layout.first_word[stretch->span] + index];
 }
 
 /** Lost chunks of a block that are pointed to, and were not visited. */
@@ -61,7 +61,7 @@ static struct hc_error *look_for_pointed(void *ctx, unsigned worker __attribute_
 					 size_t task)
 {
 	struct search *search = ctx;
-	const struct hc_stretch *stretch = &search->tracer->stretches[task];
+	const struct hc_stretch *stretch = &search->tracer->layout.stretches[task];
 
 	for (uint64_t i = stretch->from; i < stretch->to; i++) {
 		const struct hc_block *block = block_of(search, stretch, i);
@@ -80,7 +80,7 @@ static struct hc_error *look_for_left_over(void *ctx, unsigned worker __attribut
 					   size_t task)
 {
 	struct search *search = ctx;
-	const struct hc_stretch *stretch = &search->tracer->stretches[task];
+	const struct hc_stretch *stretch = &search->tracer->layout.stretches[task];
 
 	for (uint64_t i = stretch->from; i < stretch->to; i++) {
 		if (left_over(search, stretch, i)) {
@@ -94,7 +94,7 @@ static struct hc_error *look_for_left_over(void *ctx, unsigned worker __attribut
 static struct hc_error *look(struct search *search, hc_task_fn fn)
 {
 	search->found = false;
-	return hc_parallel_for(search->tracer->process->jobs, search->tracer->num_stretches, fn,
+	return hc_parallel_for(search->tracer->process->jobs, search->tracer->layout.num_stretches, fn,
 			       search);
 }
 
@@ -102,8 +102,8 @@ static void choose_forward(struct search *search)
 {
 	struct hc_tracer *tracer = search->tracer;
 
-	for (size_t s = 0; s < tracer->num_stretches; s++) {
-		const struct hc_stretch *stretch = &tracer->stretches[s];
+	for (size_t s = 0; s < tracer->layout.num_stretches; s++) {
+		const struct hc_stretch *stretch = &tracer->layout.stretches[s];
 
 		for (uint64_t i = stretch->from; i < stretch->to; i++) {
 			uint64_t bits;
@@ -111,7 +111,7 @@ static void choose_forward(struct search *search)
 			while ((bits = left_over(search, stretch, i))) {
 				uint64_t unit = i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits);
 
-				hc_plane_set(tracer, &search->leaders, stretch->span, unit);
+				hc_plane_set(&tracer->layout, &search->leaders, stretch->span, unit);
 				hc_tracer_visit(tracer, stretch->span, unit, &search->visited, NULL,
 						NULL);
 			}
@@ -125,12 +125,12 @@ static uint64_t choose_backward(struct search *search)
 	struct hc_tracer *tracer = search->tracer;
 	uint64_t kept = 0;
 
-	for (size_t s = tracer->num_stretches; s-- > 0;) {
-		const struct hc_stretch *stretch = &tracer->stretches[s];
+	for (size_t s = tracer->layout.num_stretches; s-- > 0;) {
+		const struct hc_stretch *stretch = &tracer->layout.stretches[s];
 
 		for (uint64_t i = stretch->to; i-- > stretch->from;) {
 			uint64_t bits =
-				search->leaders.words[tracer->first_word[stretch->span] + i];
+				search->leaders.words[tracer->layout.first_word[stretch->span] + i];
 
 			for (; bits; bits &= ~(UINT64_C(1) << (63 - __builtin_clzll(bits)))) {
 				uint64_t bit = UINT64_C(1) << (63 - __builtin_clzll(bits));
@@ -156,18 +156,18 @@ static struct hc_error *choose(struct search *search, uint64_t *cycles_ret)
 	err = look(search, look_for_pointed);
 	if (err || !search->found)
 		return err;
-	err = hc_plane_init(tracer, &search->visited);
+	err = hc_plane_init(&tracer->layout, &search->visited);
 	if (!err)
 		err = hc_tracer_run(tracer, HC_PASS_VISIT, HC_SEED_UNREFERENCED, &search->visited);
 	if (!err)
 		err = look(search, look_for_left_over);
 	if (err || !search->found)
 		return err;
-	err = hc_plane_init(tracer, &search->leaders);
+	err = hc_plane_init(&tracer->layout, &search->leaders);
 	if (err)
 		return err;
 	choose_forward(search);
-	hc_plane_clear(tracer, &search->visited);
+	hc_plane_clear(&tracer->layout, &search->visited);
 	*cycles_ret = choose_backward(search);
 	return NULL;
 }

@@ -56,7 +56,7 @@ struct sweep {
 /** The blocks of a stretch; mmapped chunks have fewer blocks than plane words. */
 static struct hc_block *stretch_blocks(const struct sweep *sweep, size_t task, size_t *num_ret)
 {
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	uint64_t to = stretch->to < span->num_blocks ? stretch->to : span->num_blocks;
 
@@ -108,21 +108,19 @@ static void count_block(struct hc_reach_stats *stats, const struct hc_span *span
 		uint64_t unit = first_unit + bit, later = block->start >> bit >> 1;
 		uint64_t next = later ? unit + 1 + __builtin_ctzll(later)
 				      : hc_span_next_start(span, unit + 1);
+		uint64_t end =
+			next < span->num_units ? hc_span_offset(span, next) : hc_span_limit(span);
 		unsigned kind = (block->b >> bit & 1) << 1 | (block->a >> bit & 1);
 
 		stats->kinds[kind].chunks++;
-		stats->kinds[kind].bytes +=
-			next < span->num_units
-				? (next - unit) << span->unit_shift
-				: span->end - (span->base + (unit << span->unit_shift)) +
-					  span->header;
+		stats->kinds[kind].bytes += end - hc_span_offset(span, unit);
 	}
 }
 
 static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 {
 	struct sweep *sweep = ctx;
-	const struct hc_stretch *stretch = &sweep->tracer->stretches[task];
+	const struct hc_stretch *stretch = &sweep->tracer->layout.stretches[task];
 	const struct hc_span *span = &sweep->tracer->heap->spans[stretch->span];
 	size_t num;
 	const struct hc_block *blocks = stretch_blocks(sweep, task, &num);
@@ -135,8 +133,8 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->num_stretches, fn,
-			       sweep);
+	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches,
+			       fn, sweep);
 }
 /**@}*/
 

@@ -5,9 +5,9 @@
  * Everything readable that the program may have written and that is no chunk: rather one range too
  * many, which hides a leak, than one too few, which calls live memory lost. Left out are
  *
- *   - what the allocator keeps for itself: arenas, heap headers, pages behind top. Its lists point
- *     to the *headers* of free chunks, which are the last usable word of the chunk before, and
- *     would make that one "possible";
+ *   - what the allocator keeps for itself: the holes that it names, and what spans leave of the
+ *     mappings that it claimed as heaps. Its lists point to free chunks, or into the header of one,
+ *     which may be the last usable word of the chunk before, and would make that one "possible";
  *   - stacks below the stack pointer, and stacks of threads that have exited: what they hold is
  *     stale;
  *   - pages that were never writable: text, constants, file data mapped read-only.
@@ -69,24 +69,19 @@ static int compare_holes(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-/** Spans and the arena structs outside of them. */
+/** Spans, and the bookkeeping outside of them. */
 static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **ret,
 				      size_t *num_ret)
 {
 	size_t num = 0;
-	struct hole *holes = calloc(heap->num_spans + heap->num_arenas + 1, sizeof(*holes));
+	struct hole *holes = calloc(heap->num_spans + heap->num_holes + 1, sizeof(*holes));
 
 	if (!holes)
 		return &hc_enomem;
 	for (size_t i = 0; i < heap->num_spans; i++)
 		holes[num++] = (struct hole){heap->spans[i].start, heap->spans[i].end};
-	for (size_t i = 0; i < heap->num_arenas; i++) {
-		const struct hc_arena *arena = &heap->arenas[i];
-
-		if (arena->address && arena->struct_size)
-			holes[num++] =
-				(struct hole){arena->address, arena->address + arena->struct_size};
-	}
+	for (size_t i = 0; i < heap->num_holes; i++)
+		holes[num++] = (struct hole){heap->holes[i].start, heap->holes[i].end};
 	qsort(holes, num, sizeof(*holes), compare_holes);
 	*ret = holes;
 	*num_ret = num;

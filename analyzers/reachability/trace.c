@@ -9,33 +9,11 @@
 #include "core/base/parallel.h"
 
 enum {
-	STRETCH_WORDS = 4096, /* plane words of a sweep task: 4 MiB of a heap with 16-byte units */
 	ROOT_TASK_BYTES = 1 << 20,
 };
 
 /** @name Set-up */
 /**@{*/
-
-struct hc_error *hc_plane_init(const struct hc_tracer *tracer, struct hc_plane *ret)
-{
-	uint64_t *words = calloc(tracer->num_words ? tracer->num_words : 1, sizeof(*words));
-
-	if (!words)
-		return &hc_enomem;
-	ret->words = words;
-	return NULL;
-}
-
-void hc_plane_deinit(struct hc_plane *plane)
-{
-	free(plane->words);
-	plane->words = NULL;
-}
-
-void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane)
-{
-	memset(plane->words, 0, tracer->num_words * sizeof(*plane->words));
-}
 
 struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_root *roots,
 				     size_t num_roots, const uint64_t *values, size_t num_values)
@@ -63,40 +41,6 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 			tasks[shared->num_root_tasks++] = task;
 	shared->values = values;
 	shared->num_values = num_values;
-	return NULL;
-}
-
-/** Lay out the planes and cut them into stretches. */
-static struct hc_error *lay_out(struct hc_tracer *tracer)
-{
-	const struct hc_heap *heap = tracer->heap;
-	size_t num = 0;
-
-	tracer->first_word = calloc(heap->num_spans + 1, sizeof(*tracer->first_word));
-	if (!tracer->first_word)
-		return &hc_enomem;
-	for (size_t i = 0; i < heap->num_spans; i++) {
-		const struct hc_span *span = &heap->spans[i];
-		uint64_t words = (span->end - span->base) / HC_UNITS_PER_BLOCK;
-
-		words = (words >> span->unit_shift) + 1;
-		tracer->first_word[i + 1] = tracer->first_word[i] + words;
-		num += (words + STRETCH_WORDS - 1) / STRETCH_WORDS;
-	}
-	tracer->num_words = tracer->first_word[heap->num_spans];
-	tracer->stretches = calloc(num ? num : 1, sizeof(*tracer->stretches));
-	if (!tracer->stretches)
-		return &hc_enomem;
-	for (size_t i = 0; i < heap->num_spans; i++) {
-		uint64_t words = tracer->first_word[i + 1] - tracer->first_word[i];
-
-		for (uint64_t from = 0; from < words; from += STRETCH_WORDS) {
-			uint64_t to = from + STRETCH_WORDS < words ? from + STRETCH_WORDS : words;
-
-			tracer->stretches[tracer->num_stretches++] =
-				(struct hc_stretch){i, from, to};
-		}
-	}
 	return NULL;
 }
 
@@ -162,11 +106,11 @@ struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_he
 	shared->jobs = jobs ? jobs : 1;
 	pthread_mutex_init(&shared->lock, NULL);
 	pthread_cond_init(&shared->wake, NULL);
-	err = lay_out(tracer);
+	err = hc_plane_layout_init(heap, &tracer->layout);
 	if (!err)
 		err = create_workers(shared);
 	if (!err)
-		err = hc_plane_init(tracer, &shared->pending);
+		err = hc_plane_init(&tracer->layout, &shared->pending);
 	if (!err) {
 		shared->pool = malloc(HC_TRACE_POOL_ENTRIES * sizeof(*shared->pool));
 		if (!shared->pool)
@@ -195,8 +139,7 @@ void hc_tracer_destroy(struct hc_tracer *tracer)
 	pthread_mutex_destroy(&shared->lock);
 	pthread_cond_destroy(&shared->wake);
 	free(shared);
-	free(tracer->first_word);
-	free(tracer->stretches);
+	hc_plane_layout_deinit(&tracer->layout);
 	free(tracer);
 }
 /**@}*/
@@ -246,11 +189,11 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 	shared->visit = NULL;
 	shared->spilled = false;
 	err = run_workers(shared, seed == HC_SEED_ROOTS ? shared->num_root_tasks + values
-							: tracer->num_stretches);
+							: tracer->layout.num_stretches);
 	shared->pending_sweep = true;
 	while (!err && shared->spilled) {
 		shared->spilled = false;
-		err = run_workers(shared, tracer->num_stretches);
+		err = run_workers(shared, tracer->layout.num_stretches);
 	}
 	shared->pending_sweep = false;
 	return err;
@@ -268,16 +211,17 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 	shared->visit_ctx = ctx;
 	shared->spilled = false;
 	shared->hungry = 0;
-	hc_plane_set(tracer, plane, span, unit);
+	hc_plane_set(&tracer->layout, plane, span, unit);
 	if (fn)
 		fn(ctx, span, unit);
 	w->stack[w->depth++] =
-		hc_trace_entry(span, unit << tracer->heap->spans[span].unit_shift) | HC_TRACE_SCAN;
+		hc_trace_entry(span, hc_span_offset(&tracer->heap->spans[span], unit)) |
+		HC_TRACE_SCAN;
 	hc_trace_drain(w);
 	shared->pending_sweep = true;
 	while (shared->spilled) {
 		shared->spilled = false;
-		shared->num_tasks = tracer->num_stretches;
+		shared->num_tasks = tracer->layout.num_stretches;
 		shared->next_task = 0;
 		w->task_pos = w->task_end = 0;
 		while (hc_trace_seed(w))

@@ -15,6 +15,7 @@
 #define HC_ANALYZERS_REACHABILITY_TRACE_H
 
 #include "analyzers/reachability/reachability.h"
+#include "core/heap/plane.h"
 
 enum hc_pass {
 	HC_PASS_EXACT,   /**< exact: set b of the chunk and go on below it; interior: set a */
@@ -31,17 +32,6 @@ enum hc_seed {
 	HC_SEED_UNREFERENCED, /**< chunks without a and b; their bit in the plane is set */
 };
 
-/** One bit a unit, all spans in one array; only what is touched costs memory. */
-struct hc_plane {
-	uint64_t *words;
-};
-
-/** Words of a plane that one task handles: [from, to) of one span. */
-struct hc_stretch {
-	uint32_t span;
-	uint64_t from, to;
-};
-
 struct hc_trace_stats {
 	uint64_t words, pointers, interior;
 	uint64_t heuristic[HC_NUM_HEURISTICS];
@@ -50,10 +40,7 @@ struct hc_trace_stats {
 struct hc_tracer {
 	const struct hc_process *process;
 	struct hc_heap *heap;
-	uint64_t *first_word;         /**< of each span in a plane */
-	uint64_t num_words;           /**< of a plane */
-	struct hc_stretch *stretches; /**< the whole heap, by address */
-	size_t num_stretches;
+	struct hc_plane_layout layout;  /**< of all planes of this heap */
 	struct hc_trace_shared *shared; /**< private: workers and what they share */
 };
 
@@ -65,28 +52,6 @@ void hc_tracer_destroy(struct hc_tracer *tracer);
 static inline void hc_tracer_destroyp(struct hc_tracer **tracer)
 {
 	hc_tracer_destroy(*tracer);
-}
-
-struct hc_error *hc_plane_init(const struct hc_tracer *tracer, struct hc_plane *ret);
-void hc_plane_deinit(struct hc_plane *plane);
-void hc_plane_clear(const struct hc_tracer *tracer, struct hc_plane *plane);
-
-static inline uint64_t *hc_plane_word(const struct hc_tracer *tracer, const struct hc_plane *plane,
-				      size_t span, uint64_t unit)
-{
-	return &plane->words[tracer->first_word[span] + unit / HC_UNITS_PER_BLOCK];
-}
-
-static inline bool hc_plane_has(const struct hc_tracer *tracer, const struct hc_plane *plane,
-				size_t span, uint64_t unit)
-{
-	return *hc_plane_word(tracer, plane, span, unit) >> unit % HC_UNITS_PER_BLOCK & 1;
-}
-
-static inline void hc_plane_set(const struct hc_tracer *tracer, const struct hc_plane *plane,
-				size_t span, uint64_t unit)
-{
-	*hc_plane_word(tracer, plane, span, unit) |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
 }
 
 /**
@@ -114,18 +79,6 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 
 /** What all passes so far have seen. */
 struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer);
-
-/** Chunks in use of 64 units: bit i is unit i. */
-static inline uint64_t hc_block_in_use(const struct hc_block *block)
-{
-	return block->start & ~block->free;
-}
-
-/** Chunks in use that no root leads to, once the marking passes are done. */
-static inline uint64_t hc_block_lost(const struct hc_block *block)
-{
-	return hc_block_in_use(block) & ~block->b;
-}
 
 /**
  * After HC_PASS_POINTED: in cycles of lost chunks that nothing else points to, make one chunk

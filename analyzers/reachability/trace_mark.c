@@ -36,11 +36,11 @@ enum {
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+/** The unit of an offset whose block is looked at; all chunks start at or before the last one. */
 static inline uint64_t span_unit(const struct hc_span *span, uint64_t offset)
 {
-	uint64_t unit = offset >> span->unit_shift;
+	uint64_t unit = hc_span_unit(span, offset);
 
-	/* Only one unit of an mmapped chunk can be a start; all others are behind it. */
 	return unit < span->num_units ? unit : span->num_units - 1;
 }
 
@@ -52,54 +52,39 @@ static inline uint64_t span_unit(const struct hc_span *span, uint64_t offset)
  * @return false when no chunk starts at or before it
  */
 static __attribute__((noinline)) bool find_chunk(struct hc_trace_worker *w, size_t span_index,
-						 uint64_t offset, uint64_t *start_ret,
-						 uint64_t *next_ret)
+						 uint64_t offset, struct hc_place *ret)
 {
 	const struct hc_span *span = &w->heap->spans[span_index];
 	struct hc_trace_large *large =
 		&w->large[((offset >> LARGE_SHIFT) + span_index * 31) % HC_TRACE_LARGE_ENTRIES];
 
-	if (large->span != span_index + 1 || offset < large->start || offset >= large->next) {
-		uint64_t unit = hc_span_prev_start(span, span_unit(span, offset));
-
-		if (unit == UINT64_MAX)
-			return false;
-		uint64_t next = hc_span_next_start(span, unit + 1);
-
-		*start_ret = unit << span->unit_shift;
-		*next_ret = next < span->num_units ? next << span->unit_shift
-						   : span->end - span->base + span->header;
-		if (*next_ret - *start_ret > UINT64_C(1) << LARGE_SHIFT)
-			*large = (struct hc_trace_large){span_index + 1, *start_ret, *next_ret};
+	if (large->span == span_index + 1 && offset >= large->place.start &&
+	    offset < large->place.next) {
+		*ret = large->place;
 		return true;
 	}
-	*start_ret = large->start;
-	*next_ret = large->next;
+	if (!hc_span_find(span, offset, ret))
+		return false;
+	if (ret->next - ret->start > UINT64_C(1) << LARGE_SHIFT)
+		*large = (struct hc_trace_large){span_index + 1, *ret};
 	return true;
-}
-
-/** Offset of the first byte behind the usable ones; not beyond the span. */
-static inline uint64_t usable_end(const struct hc_span *span, uint64_t next)
-{
-	uint64_t end = next > span->trailer ? next - span->trailer : 0;
-	uint64_t limit = span->end - span->base;
-
-	return end < limit ? end : limit;
 }
 
 /** The same for the chunk that holds @p offset, which is known to be in one. */
 static inline uint64_t search_end(struct hc_trace_worker *w, size_t span_index,
 				  const struct hc_span *span, uint64_t offset)
 {
-	uint64_t unit = span_unit(span, offset), start, next;
+	uint64_t unit = span_unit(span, offset);
+	struct hc_place place;
 	uint64_t later =
 		span->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK >> 1;
 
 	if (later)
-		return usable_end(span, (unit + 1 + __builtin_ctzll(later)) << span->unit_shift);
-	if (!find_chunk(w, span_index, offset, &start, &next))
+		return hc_span_usable_end(span,
+					  hc_span_offset(span, unit + 1 + __builtin_ctzll(later)));
+	if (!find_chunk(w, span_index, offset, &place))
 		return 0;
-	return usable_end(span, next);
+	return hc_span_usable_end(span, place.next);
 }
 
 /** @name Marking */
@@ -134,8 +119,8 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 			hc_trace_set_bit(&block->a, mask);
 		return false;
 	case HC_PASS_VISIT: {
-		uint64_t *word =
-			hc_plane_word(w->shared->tracer, w->shared->plane, span_index, unit);
+		uint64_t *word = hc_plane_word(&w->shared->tracer->layout, w->shared->plane,
+					       span_index, unit);
 		bool first = !has_bit(word, mask) && hc_trace_set_bit(word, mask);
 
 		if (first && w->shared->visit)
@@ -151,29 +136,21 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
  * use.
  */
 static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, size_t span_index,
-						  uint64_t offset, uint64_t *start_ret,
+						  uint64_t offset, struct hc_place *ret,
 						  bool *interior_ret)
 {
 	const struct hc_span *span = &w->heap->spans[span_index];
 	enum hc_heuristic heuristic;
-	uint64_t start, next;
+	struct hc_chunk chunk;
 
-	if (!find_chunk(w, span_index, offset, &start, &next) || offset >= usable_end(span, next))
+	if (!find_chunk(w, span_index, offset, ret) ||
+	    offset >= hc_span_usable_end(span, ret->next))
 		return false;
-	uint64_t unit = start >> span->unit_shift;
-
-	if (!(hc_block_in_use(&span->blocks[unit / HC_UNITS_PER_BLOCK]) >>
-		      unit % HC_UNITS_PER_BLOCK &
+	if (!(hc_block_in_use(&span->blocks[ret->unit / HC_UNITS_PER_BLOCK]) >>
+		      ret->unit % HC_UNITS_PER_BLOCK &
 	      1))
 		return false;
-	const struct hc_chunk chunk = {
-		.address = span->base + start,
-		.size = next - start,
-		.usable = next - start > span->trailer ? next - start - span->trailer : 0,
-		.span = span,
-		.unit = unit,
-		.state = HC_IN_USE,
-	};
+	hc_span_place_chunk(w->heap, span, ret, &chunk);
 
 	heuristic = hc_heuristic_match(w->shared->tracer->process, w->heap, &chunk,
 				       span->base + offset);
@@ -182,7 +159,6 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 	else
 		w->stats.heuristic[heuristic]++;
 	*interior_ret = heuristic == HC_HEURISTIC_NONE;
-	*start_ret = start;
 	return true;
 }
 
@@ -197,28 +173,24 @@ static ALWAYS_INLINE bool follow(struct hc_trace_worker *w, const enum hc_pass p
 	size_t span_index = hc_trace_entry_span(entry);
 	const struct hc_span *span = &w->heap->spans[span_index];
 	uint64_t offset = entry & HC_TRACE_OFFSET_MASK;
-	uint64_t unit = offset >> span->unit_shift;
+	struct hc_place place;
 	bool interior = false;
-	struct hc_block *block;
 
-	if (unit < span->num_units && unit << span->unit_shift == offset) {
-		block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
-		uint64_t mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+	if (hc_span_starts_at(span, offset, &place.unit)) {
+		struct hc_block *block = &span->blocks[place.unit / HC_UNITS_PER_BLOCK];
 
-		if (block->start & mask) {
-			if (block->free & mask)
-				return false;
-			w->stats.pointers++;
-			*offset_ret = offset;
-			return claim(w, pass, span_index, block, unit, false);
-		}
+		if (block->free >> place.unit % HC_UNITS_PER_BLOCK & 1)
+			return false;
+		w->stats.pointers++;
+		*offset_ret = offset;
+		return claim(w, pass, span_index, block, place.unit, false);
 	}
-	if (!look_inside(w, span_index, offset, offset_ret, &interior))
+	if (!look_inside(w, span_index, offset, &place, &interior))
 		return false;
 	w->stats.pointers++;
-	unit = *offset_ret >> span->unit_shift;
-	block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
-	return claim(w, pass, span_index, block, unit, interior);
+	*offset_ret = place.start;
+	return claim(w, pass, span_index, &span->blocks[place.unit / HC_UNITS_PER_BLOCK],
+		     place.unit, interior);
 }
 /**@}*/
 
@@ -289,7 +261,8 @@ static void push_others(struct hc_trace_worker *w, const uint8_t *data, size_t n
 {
 	for (size_t i = 0; i < num_words; i++) {
 		uint64_t value = hc_load_word(data + i * word_size, word_size);
-		uint64_t entry, start;
+		struct hc_place place;
+		uint64_t entry;
 		bool interior;
 
 		if (!is_candidate(w, value, &entry))
@@ -299,7 +272,7 @@ static void push_others(struct hc_trace_worker *w, const uint8_t *data, size_t n
 			continue;
 		}
 		if (value == self || look_inside(w, hc_trace_entry_span(entry),
-						 entry & HC_TRACE_OFFSET_MASK, &start, &interior))
+						 entry & HC_TRACE_OFFSET_MASK, &place, &interior))
 			w->stats.pointers++;
 	}
 	w->stats.words += num_words;
@@ -342,11 +315,12 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 				return;
 			step = extent->start - address;
 		} else if (pass == HC_PASS_POINTED) {
-			uint64_t start = offset, next = end;
+			struct hc_place place = {.start = offset, .next = end};
 
-			find_chunk(w, span_index, offset, &start, &next);
+			find_chunk(w, span_index, offset, &place);
 			push_others(w, bytes.data, bytes.size / word_size, word_size,
-				    span->base + start, usable_end(span, next) - start);
+				    span->base + place.start,
+				    hc_span_usable_end(span, place.next) - place.start);
 		} else if (word_size == 8) {
 			push_words(w, bytes.data, bytes.size / 8, 8);
 		} else {
@@ -421,10 +395,11 @@ static void spill(struct hc_trace_worker *w)
 	for (size_t i = 0; i < half; i++) {
 		size_t span = hc_trace_entry_span(w->stack[i]);
 		uint64_t unit =
-			(w->stack[i] & HC_TRACE_OFFSET_MASK) >> w->heap->spans[span].unit_shift;
+			hc_span_unit(&w->heap->spans[span], w->stack[i] & HC_TRACE_OFFSET_MASK);
 
-		hc_trace_set_bit(hc_plane_word(shared->tracer, &shared->pending, span, unit),
-				 UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
+		hc_trace_set_bit(
+			hc_plane_word(&shared->tracer->layout, &shared->pending, span, unit),
+			UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
 	}
 	memmove(w->stack, w->stack + half, (w->depth - half) * sizeof(*w->stack));
 	w->depth -= half;

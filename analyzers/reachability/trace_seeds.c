@@ -45,7 +45,8 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 	struct hc_block *block;
 
 	if (shared->pending_sweep) {
-		plane_word = &shared->pending.words[shared->tracer->first_word[span_index] + index];
+		plane_word = &shared->pending
+				      .words[shared->tracer->layout.first_word[span_index] + index];
 		if (!__atomic_load_n(plane_word, __ATOMIC_RELAXED))
 			return 0;
 		return __atomic_exchange_n(plane_word, 0, __ATOMIC_RELAXED);
@@ -61,7 +62,9 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 				mine |= bits & -bits;
 		return mine;
 	case HC_SEED_UNREFERENCED:
-		plane_word = &shared->plane->words[shared->tracer->first_word[span_index] + index];
+		plane_word =
+			&shared->plane
+				 ->words[shared->tracer->layout.first_word[span_index] + index];
 		bits &= ~block->a;
 		__atomic_fetch_or(plane_word, bits, __ATOMIC_RELAXED);
 		return bits;
@@ -73,7 +76,7 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 /** Push seeds of a stretch and step on. */
 static void seed_stretch(struct hc_trace_worker *w)
 {
-	size_t span_index = w->shared->tracer->stretches[w->task].span;
+	size_t span_index = w->shared->tracer->layout.stretches[w->task].span;
 	const struct hc_span *span = &w->heap->spans[span_index];
 
 	while (w->task_pos < w->task_end && w->depth < HC_TRACE_PIECE_WORDS) {
@@ -83,7 +86,7 @@ static void seed_stretch(struct hc_trace_worker *w)
 			uint64_t unit = index * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits);
 
 			w->stack[w->depth++] =
-				hc_trace_entry(span_index, unit << span->unit_shift) |
+				hc_trace_entry(span_index, hc_span_offset(span, unit)) |
 				HC_TRACE_SCAN;
 		}
 	}
@@ -99,8 +102,8 @@ static bool next_task(struct hc_trace_worker *w)
 		return false;
 	w->task = task;
 	if (shared->seed != HC_SEED_ROOTS || shared->pending_sweep) {
-		w->task_pos = shared->tracer->stretches[task].from;
-		w->task_end = shared->tracer->stretches[task].to;
+		w->task_pos = shared->tracer->layout.stretches[task].from;
+		w->task_end = shared->tracer->layout.stretches[task].to;
 	} else if (task < shared->num_root_tasks) {
 		w->task_pos = shared->root_tasks[task].start;
 		w->task_end = shared->root_tasks[task].end;

@@ -47,8 +47,8 @@ struct hc_trace_root_task {
 
 /** A large chunk that was looked up lately. */
 struct hc_trace_large {
-	uint64_t span;        /**< its index plus one; 0: empty */
-	uint64_t start, next; /**< offsets of its user address and of the next chunk's */
+	uint64_t span; /**< its index plus one; 0: empty */
+	struct hc_place place;
 };
 
 /** One thread's part of a run. */

@@ -378,8 +378,8 @@ static bool match_subject(struct sink *sink, size_t from, size_t to)
 static struct hc_bytes slice_bytes(const struct hc_slice *slice, uint64_t *address_ret)
 {
 	const struct hc_span *span = slice->span;
-	uint64_t start = span->base + (slice->from << span->unit_shift);
-	uint64_t end = span->base + (slice->to << span->unit_shift);
+	uint64_t start = hc_span_address(span, slice->from);
+	uint64_t end = hc_span_address(span, slice->to);
 
 	*address_ret = start;
 	if (end > span->end)

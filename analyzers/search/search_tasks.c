@@ -236,7 +236,7 @@ static uint64_t task_address(const struct hc_search_task *task)
 
 	if (!task->is_slice)
 		return task->window.start;
-	return slice->span->base + (slice->from << slice->span->unit_shift);
+	return hc_span_address(slice->span, slice->from);
 }
 
 static int compare_tasks(const void *a, const void *b)

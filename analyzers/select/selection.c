@@ -222,10 +222,18 @@ static bool has_content(const struct hc_selection *selection, struct hc_bytes by
 	return true;
 }
 
+static bool has_list(const struct hc_selection *selection, const struct hc_list *list)
+{
+	for (unsigned i = 0; list && i < selection->num_lists; i++)
+		if (selection->lists[i] == list)
+			return true;
+	return false;
+}
+
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
 		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch)
 {
-	if (!(selection->states >> chunk->state & 1))
+	if (!(selection->states >> chunk->state & 1) && !has_list(selection, chunk->list))
 		return false;
 	if (selection->reaches && (chunk->state != HC_IN_USE || !heap->reach_known ||
 				   !(selection->reaches >> chunk->reach & 1)))

@@ -26,7 +26,9 @@ struct hc_types;
 #define HC_MAX_SELECTED_TYPES 64
 
 struct hc_selection {
-	uint32_t states;  /**< bit per hc_state; default: HC_IN_USE only */
+	uint32_t states;                           /**< bit per hc_state; default: HC_IN_USE only */
+	const struct hc_list *lists[HC_MAX_LISTS]; /**< and what is on these */
+	unsigned num_lists;
 	uint32_t reaches; /**< bit per hc_reach; 0: no filter */
 	bool has_size;
 	uint64_t min_usable, max_usable; /**< bytes, inclusive */

@@ -24,8 +24,7 @@
  * nothing else in these places. Else a struct that others begin with, as base classes do, would
  * make arrays of them.
  *
- * Storage. Two bytes for each chunk, and a count of chunks before each 64 units, so that a chunk's
- * number is one addition and one popcount.
+ * Storage. Two bytes for each chunk, by its number (core/heap/number.h).
  *
  * What it can't do.
  *
@@ -45,12 +44,7 @@
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
-
-/** Places in one span: the types of its chunks. */
-struct span_types {
-	uint64_t *before; /* chunks that start before each block */
-	uint16_t *types;  /* by number of the chunk: see index_at() and fit_at(); 0: unknown */
-};
+#include "core/heap/number.h"
 
 #define FIT_BITS 2
 
@@ -71,7 +65,8 @@ static enum hc_fit fit_at(uint16_t place)
 struct hc_typegraph {
 	const struct hc_heap *heap;
 	struct hc_debuginfo *info;
-	struct span_types *spans; /* parallel to heap->spans */
+	struct hc_numbers numbers;
+	uint16_t *places; /* by number of the chunk: see index_at() and fit_at(); 0: unknown */
 	/* Layouts that chunks have. */
 	struct hc_layout *layouts;
 	hc_layout_id *ids;
@@ -87,37 +82,15 @@ struct hc_typegraph {
 
 static uint16_t *place_of(const struct hc_typegraph *graph, const struct hc_chunk *chunk)
 {
-	const struct span_types *types = &graph->spans[chunk->span - graph->heap->spans];
-	uint64_t block = chunk->unit / HC_UNITS_PER_BLOCK, bit = chunk->unit % HC_UNITS_PER_BLOCK;
-	uint64_t below = chunk->span->blocks[block].start & ((UINT64_C(1) << bit) - 1);
-
-	return &types->types[types->before[block] + __builtin_popcountll(below)];
-}
-
-static struct hc_error *init_span(struct span_types *types, const struct hc_span *span)
-{
-	uint64_t num = 0;
-
-	types->before = calloc(span->num_blocks + 1, sizeof(*types->before));
-	if (!types->before)
-		return &hc_enomem;
-	for (uint64_t i = 0; i < span->num_blocks; i++) {
-		types->before[i] = num;
-		num += __builtin_popcountll(span->blocks[i].start);
-	}
-	types->types = calloc(num + 1, sizeof(*types->types));
-	return types->types ? NULL : &hc_enomem;
+	return &graph->places[hc_chunk_number(&graph->numbers, chunk)];
 }
 
 void hc_typegraph_destroy(struct hc_typegraph *graph)
 {
 	if (!graph)
 		return;
-	for (size_t i = 0; graph->spans && i < graph->heap->num_spans; i++) {
-		free(graph->spans[i].before);
-		free(graph->spans[i].types);
-	}
-	free(graph->spans);
+	hc_numbers_deinit(&graph->numbers);
+	free(graph->places);
 	free(graph->layouts);
 	free(graph->ids);
 	free(graph->index_of);
@@ -215,7 +188,7 @@ static enum hc_fit find_fit(const struct hc_heap *heap, const struct hc_chunk *c
 	hc_chunk_request(heap, chunk, &min, &max);
 	if (layout->size > max)
 		return HC_FIT_NONE;
-	if (layout->open_ended || hc_heap_request_size(heap, layout->size) == chunk->size)
+	if (layout->open_ended || hc_chunk_request_size(chunk, layout->size) == chunk->size)
 		return HC_FIT_EXACT;
 	if (layout->size >= min)
 		return HC_FIT_SLACK;
@@ -342,19 +315,18 @@ struct hc_error *hc_typegraph_build(const struct hc_heap *heap, struct hc_debugi
 				    hc_known_layout_fn known, void *ctx, struct hc_typegraph **ret)
 {
 	hc_cleanup(graph_destroyp) struct hc_typegraph *graph = calloc(1, sizeof(*graph));
-	struct hc_error *err = NULL;
+	struct hc_error *err;
 
 	if (!graph)
 		return &hc_enomem;
 	graph->heap = heap;
 	graph->info = info;
-	graph->spans = calloc(heap->num_spans + 1, sizeof(*graph->spans));
-	if (!graph->spans)
+	if ((err = hc_numbers_init(heap, &graph->numbers)))
+		return err;
+	graph->places = calloc(graph->numbers.num + 1, sizeof(*graph->places));
+	if (!graph->places)
 		return &hc_enomem;
-	for (size_t i = 0; i < heap->num_spans && !err; i++)
-		err = init_span(&graph->spans[i], &heap->spans[i]);
-	if (!err)
-		err = follow_variables(graph);
+	err = follow_variables(graph);
 	if (!err && known)
 		err = follow_known(graph, known, ctx);
 	if (err)

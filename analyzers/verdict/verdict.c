@@ -50,7 +50,7 @@ static void sum_up(struct hc_verdict *verdict)
 	for (size_t i = 0; i < verdict->arenas.num_rows; i++) {
 		const struct hc_arena_row *row = &verdict->arenas.rows[i];
 		verdict->trimmable += row->trimmable;
-		for (int state = HC_TCACHE; state <= HC_TOP; state++)
+		for (int state = HC_CACHED; state <= HC_TOP; state++)
 			verdict->free_bytes += row->states[state].bytes;
 	}
 	verdict->reachable_bytes = verdict->reach.kinds[HC_REACHABLE].bytes;
@@ -183,7 +183,7 @@ static struct hc_error *judge(const struct hc_process *process, struct hc_heap *
 	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
 	    (err = hc_leaks_run(process, heap, classifier, types, NULL, &verdict->leaks)))
 		return err;
-	hc_accounting_run(process, &verdict->arenas, &verdict->accounting);
+	hc_accounting_run(process, heap, &verdict->arenas, &verdict->accounting);
 	sum_up(verdict);
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
 							  verdict->possible_bytes) >= MIN_SHARE;
@@ -207,7 +207,7 @@ struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap
 	if (heap)
 		err = judge(process, heap, classifier, types, &verdict);
 	else
-		hc_accounting_run(process, NULL, &verdict.accounting);
+		hc_accounting_run(process, NULL, NULL, &verdict.accounting);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;

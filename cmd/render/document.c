@@ -148,15 +148,15 @@ static struct hc_node *add_words(struct hc_document *doc, enum hc_node_kind kind
 	return node;
 }
 
-void hc_say(struct hc_document *doc, struct hc_place place, const char *format,
+void hc_say(struct hc_document *doc, struct hc_margin margin, const char *format,
 	    const struct hc_cell *cells, size_t num_cells)
 {
 	struct hc_node *node = add_words(doc, HC_NODE_PARAGRAPH, format, cells, num_cells);
 
 	if (!node)
 		return;
-	node->place = place;
-	node->place.first = copy(doc, place.first);
+	node->margin = margin;
+	node->margin.first = copy(doc, margin.first);
 }
 
 void hc_line(struct hc_document *doc, const char *format, const struct hc_cell *cells,

@@ -34,15 +34,15 @@ enum hc_node_kind {
 };
 
 /** How a paragraph stands. */
-struct hc_place {
+struct hc_margin {
 	const char *first; /**< text before the first line: the number of a suspect, a label */
 	unsigned indent;   /**< columns before every other line */
 	bool strong;       /**< emphasised */
 };
 
-static inline struct hc_place hc_place(const char *first, unsigned indent, bool strong)
+static inline struct hc_margin hc_margin(const char *first, unsigned indent, bool strong)
 {
-	return (struct hc_place){first, indent, strong};
+	return (struct hc_margin){first, indent, strong};
 }
 
 /** Bytes with their addresses, for people. */
@@ -65,7 +65,7 @@ struct hc_node {
 	struct hc_cell cell;
 	struct hc_table *table;
 	struct hc_hex hex;
-	struct hc_place place;
+	struct hc_margin margin;
 	struct hc_node *first, *last, *next, *parent;
 };
 
@@ -117,7 +117,7 @@ struct hc_cell hc_phrase_join(struct hc_document *doc, struct hc_cell list, cons
 			      struct hc_cell item);
 
 /** A paragraph, for people. @param ... HC_CELLS() */
-void hc_say(struct hc_document *doc, struct hc_place place, const char *format,
+void hc_say(struct hc_document *doc, struct hc_margin margin, const char *format,
 	    const struct hc_cell *cells, size_t num_cells);
 /** A line as it is: blanks stay. @param ... HC_CELLS() */
 void hc_line(struct hc_document *doc, const char *format, const struct hc_cell *cells,
@@ -142,9 +142,9 @@ void hc_document_main(struct hc_document *doc, struct hc_table *table);
 
 /** The same with their cells as arguments. */
 #define HC_PHRASE(doc, format, ...) hc_phrase(doc, format, HC_CELLS(__VA_ARGS__))
-#define HC_SAY(doc, format, ...) hc_say(doc, (struct hc_place){0}, format, HC_CELLS(__VA_ARGS__))
+#define HC_SAY(doc, format, ...) hc_say(doc, (struct hc_margin){0}, format, HC_CELLS(__VA_ARGS__))
 #define HC_SAY_STRONG(doc, format, ...)                                                            \
-	hc_say(doc, (struct hc_place){.strong = true}, format, HC_CELLS(__VA_ARGS__))
+	hc_say(doc, (struct hc_margin){.strong = true}, format, HC_CELLS(__VA_ARGS__))
 #define HC_SAY_AT(doc, place, format, ...) hc_say(doc, place, format, HC_CELLS(__VA_ARGS__))
 #define HC_LINE(doc, format, ...) hc_line(doc, format, HC_CELLS(__VA_ARGS__))
 #define HC_HEADING(doc, format, ...) hc_heading(doc, format, HC_CELLS(__VA_ARGS__))

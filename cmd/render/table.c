@@ -89,7 +89,7 @@ void hc_table_phrase(struct hc_table *table, unsigned column, const char *format
 
 static bool is_hidden(uint64_t hidden, unsigned column)
 {
-	return hidden & UINT64_C(1) << column;
+	return column < 64 && hidden & UINT64_C(1) << column;
 }
 
 /** Index of a column; that of the end when there is none. */
@@ -300,6 +300,9 @@ struct hc_error *hc_shape_check(const struct hc_shape *shape, const struct hc_ch
 {
 	struct hc_column_list columns;
 	struct order order;
+
+	if (shape->more)
+		return NULL;
 	struct hc_error *err =
 		hc_choose_columns(shape, 0, choice->columns, HC_MEDIUM_TEXT, &columns);
 

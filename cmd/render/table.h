@@ -49,10 +49,11 @@ struct hc_shape {
 	const char *name; /**< for help, where a verb has several: "groups" */
 	const struct hc_column *columns;
 	unsigned num_columns;  /**< at most HC_MAX_COLUMNS */
+	const char *more;      /**< what other columns a run may add, for help; NULL: none */
 	const char *separator; /**< in text, of rows that are not kept and have no headings */
 };
 
-#define HC_MAX_COLUMNS 64
+#define HC_MAX_COLUMNS 128
 
 /** The members of a shape that tell its columns. */
 #define HC_COLUMNS(table) .columns = (table), .num_columns = sizeof(table) / sizeof((table)[0])
@@ -72,7 +73,7 @@ struct hc_table {
 	size_t limit;    /**< rows that are shown */
 	enum hc_content needs; /**< no rows below that */
 	unsigned indent; /**< in text */
-	uint64_t hidden; /**< bit per column: unknown in this run, and nowhere */
+	uint64_t hidden; /**< bit per column, of the first 64: unknown in this run, and nowhere */
 };
 
 /** @param pool keeps the cells; @param shape outlives the table */

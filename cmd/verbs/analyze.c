@@ -39,8 +39,8 @@ enum column { PART, CHUNKS, BYTES, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[PART] = {"part", "PART", HC_CELL_TEXT, 0,
-		  "in-use, mmapped, tcache, fastbin, unsorted, smallbin, largebin, top, overhead, "
-		  "given-back, unwalked, stack, tls, module, other"},
+		  "in-use, mmapped, the lists of free chunks, top, overhead, given-back, "
+		  "unwalked, stack, tls, module, other"},
 	[CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0,
 		    "where the part consists of chunks, else 0"},
 	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of the part"},
@@ -61,7 +61,7 @@ static void describe_process(const struct hc_analysis *analysis)
 	hc_fact(doc, "pid", NULL,
 		core->has_prpsinfo ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown());
 	hc_fact(doc, "machine", NULL, hc_cell_text(core->machine->name));
-	hc_fact(doc, "glibc", NULL, hc_cell_name(heap ? heap->evidence.version : NULL));
+	hc_fact(doc, "glibc", NULL, hc_cell_name(heap ? heap->backends[0]->evidence.version : NULL));
 	hc_fact(doc, "threads", NULL, hc_cell_count(process->threads.num));
 	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
 	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
@@ -83,6 +83,22 @@ static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
 		hc_cell_count(heap ? heap->inconsistencies_total : 0));
 }
 
+static void add_part(struct hc_table *table, const char *name, uint64_t chunks, uint64_t bytes)
+{
+	hc_table_add_row(table);
+	hc_table_text(table, PART, name);
+	hc_table_number(table, CHUNKS, chunks);
+	hc_table_number(table, BYTES, bytes);
+}
+
+/** Cached and free bytes by the lists that they are on. */
+static void add_lists(struct hc_table *table, const struct hc_accounting *accounting)
+{
+	for (size_t i = 0; i < accounting->num_lists; i++)
+		add_part(table, accounting->lists[i].list->name, accounting->lists[i].chunks,
+			 accounting->lists[i].bytes);
+}
+
 static void describe_accounting(const struct hc_accounting *accounting, struct hc_document *doc)
 {
 	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
@@ -92,10 +108,11 @@ static void describe_accounting(const struct hc_accounting *accounting, struct h
 	struct hc_table *parts = hc_add_data_table(doc, &parts_shape);
 	hc_document_main(doc, parts);
 	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
-		hc_table_add_row(parts);
-		hc_table_text(parts, PART, hc_part_name(part));
-		hc_table_number(parts, CHUNKS, accounting->chunks[part]);
-		hc_table_number(parts, BYTES, accounting->parts[part]);
+		if (part == HC_PART_CACHED)
+			add_lists(parts, accounting);
+		else if (part != HC_PART_FREE)
+			add_part(parts, hc_part_name(part), accounting->chunks[part],
+				 accounting->parts[part]);
 	}
 	hc_fact(doc, "stack_live", NULL, hc_cell_bytes(accounting->stack_live));
 	hc_fact(doc, "missing", NULL, hc_cell_bytes(accounting->missing));

@@ -24,10 +24,10 @@
 #define DETAIL_INDENT 12
 
 /** Where a detail stands below a suspect: "   label:  text". */
-static struct hc_place detail(char first[static 32], const char *label)
+static struct hc_margin detail(char first[static 32], const char *label)
 {
 	snprintf(first, 32, "   %-*s", DETAIL_INDENT - 3, label);
-	return hc_place(first, DETAIL_INDENT, false);
+	return hc_margin(first, DETAIL_INDENT, false);
 }
 
 static void say_detail(struct hc_analysis *analysis, const char *label, struct hc_cell text)
@@ -318,7 +318,7 @@ static void say_suspect(struct hc_analysis *analysis, size_t i, struct hc_cell t
 
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
 	hc_blank(analysis->doc);
-	HC_SAY_AT(analysis->doc, hc_place(first, 3, false), "{}", text);
+	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	say_common(analysis, suspect);
 	say_sample(analysis, suspect);
 	if (more.kind != HC_CELL_UNKNOWN)

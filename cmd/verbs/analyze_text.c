@@ -6,7 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/render/units.h"
-#include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 /** @name The first line: whose core this is */
 /**@{*/
@@ -30,19 +30,21 @@ static void say_identity(struct hc_analysis *analysis)
 	const struct hc_core *core = process->core;
 	const struct hc_heap *heap = analysis->session->heap;
 	const char *base = strrchr(core->path, '/'), *name = hc_analysis_process_name(analysis);
-	const char *version = heap ? heap->evidence.version : NULL;
+	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	struct hc_cell pid = hc_cell_unknown();
 
 	if (core->has_prpsinfo)
 		pid = HC_PHRASE(analysis->doc, ", pid {}", hc_cell_number(core->prpsinfo.pid));
-	HC_SAY_AT(analysis->doc, hc_place("", 2, false), "{}: {}{}, {}{}{}, {} thread{}, {}",
+	struct hc_cell release = hc_cell_text(heap ? " (release unknown)" : "");
+	if (version)
+		release = HC_PHRASE(analysis->doc, " {}", hc_cell_name(version));
+	HC_SAY_AT(analysis->doc, hc_margin("", 2, false), "{}: {}{}, {}{}{}{}, {} thread{}, {}",
 		  hc_cell_name(base ? base + 1 : core->path),
 		  hc_cell_name(name ? name : "name unknown"), pid,
 		  hc_cell_text(core->machine->name),
-		  hc_cell_text(!heap     ? ""
-			       : version ? ", glibc "
-					 : ", glibc (release unknown)"),
-		  hc_cell_name(version), hc_cell_number(process->threads.num),
+		  hc_cell_text(heap ? ", " : ""),
+		  hc_cell_text(heap ? heap->backends[0]->allocator->library : ""), release,
+		  hc_cell_number(process->threads.num),
 		  hc_cell_plural(process->threads.num), completeness(analysis));
 }
 /**@}*/
@@ -117,14 +119,14 @@ static void say_damage(struct hc_analysis *analysis)
 		return;
 	hc_blank(doc);
 	if (heap->abort_message)
-		HC_SAY_AT(doc, hc_place("libc's last words: ", 2, true), "{}",
+		HC_SAY_AT(doc, hc_margin("libc's last words: ", 2, true), "{}",
 			  hc_cell_name(heap->abort_message));
 	if (heap->inconsistencies_total)
 		HC_SAY_STRONG(doc, "Damage. The heap contradicts itself in {} place{}.",
 			      hc_cell_count(heap->inconsistencies_total),
 			      hc_cell_plural(heap->inconsistencies_total));
 	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++)
-		HC_SAY_AT(doc, hc_place("  ", 4, false), "{}: {}",
+		HC_SAY_AT(doc, hc_margin("  ", 4, false), "{}: {}",
 			  hc_cell_address(heap->inconsistencies[i].address),
 			  hc_cell_name(heap->inconsistencies[i].what));
 	HC_LINE(doc, "  more:  heapcore check {}", hc_cell_name(analysis->quoted));
@@ -186,9 +188,20 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 			   hc_cell_count(leaks->indirect.chunks)));
 }
 
+/** The allocator that the words are of: the first one at work, or that could have been. */
+static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
+{
+	const struct hc_heap *heap = analysis->session->heap;
+	size_t num;
+
+	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
+}
+
 static void say_accounting(struct hc_analysis *analysis)
 {
 	const struct hc_accounting *accounting = &analysis->verdict.accounting;
+	const struct hc_allocator *allocator = main_allocator(analysis);
+	const char *give_back = allocator->advice.give_back;
 	size_t threads = analysis->session->process->threads.num;
 	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown();
 	const uint64_t *parts = accounting->parts;
@@ -198,15 +211,15 @@ static void say_accounting(struct hc_analysis *analysis)
 	hc_blank(doc);
 	struct hc_table *table = hc_add_text_table(doc, &hc_analysis_lines_shape);
 	table->indent = 2;
-	for (enum hc_part part = HC_PART_TCACHE; part <= HC_PART_TOP; part++)
+	for (enum hc_part part = HC_PART_CACHED; part <= HC_PART_TOP; part++)
 		free_bytes += parts[part];
-	if (analysis->verdict.trimmable)
-		trim = HC_PHRASE(doc, "malloc_trim could return {} of it",
+	if (analysis->verdict.trimmable && give_back)
+		trim = HC_PHRASE(doc, "{} could return {} of it", hc_cell_text(give_back),
 				 hc_cell_bytes(analysis->verdict.trimmable));
 	if (analysis->session->heap)
 		add_in_use(analysis, table);
 	add_line(analysis, table, "free", free_bytes, trim);
-	add_line(analysis, table, "malloc's own", parts[HC_PART_OVERHEAD], none);
+	add_line(analysis, table, allocator->own, parts[HC_PART_OVERHEAD], none);
 	add_line(analysis, table, "heap, given back", parts[HC_PART_GIVEN_BACK],
 		 hc_cell_text("trimmed: addresses without memory"));
 	add_line(analysis, table, "heap, not readable", parts[HC_PART_UNWALKED],
@@ -233,14 +246,14 @@ void hc_analysis_say(struct hc_analysis *analysis)
 /**@{*/
 
 /** "Next: " and what stands below it. */
-static struct hc_place next(void)
+static struct hc_margin next(void)
 {
-	return hc_place("Next: ", 6, false);
+	return hc_margin("Next: ", 6, false);
 }
 
-static struct hc_place below(void)
+static struct hc_margin below(void)
 {
-	return hc_place("      ", 6, false);
+	return hc_margin("      ", 6, false);
 }
 
 /** A command to type: on a line of its own and never broken, so that it can be copied. */
@@ -279,23 +292,22 @@ static void next_growth(struct hc_analysis *analysis)
 static void next_retention(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_advice *advice = &main_allocator(analysis)->advice;
 	size_t arenas = analysis->session->heap->num_arenas;
 	struct hc_document *doc = analysis->doc;
 
-	HC_SAY_AT(doc, next(), "malloc_trim(0) would give back {} of {} that is free.",
+	HC_SAY_AT(doc, next(), "{} would give back {} of {} that is free.",
+		  hc_cell_text(advice->call ? advice->call : "the allocator"),
 		  hc_cell_bytes(verdict->trimmable), hc_cell_bytes(verdict->free_bytes));
 	if (verdict->trimmable < verdict->free_bytes / 2)
 		HC_SAY_AT(doc, below(),
 			  "Live chunks pin the rest: they lie between the free ones.");
-	if (arenas > 2)
-		HC_SAY_AT(doc, below(),
-			  "{} arenas each keep memory of their own: MALLOC_ARENA_MAX=2 in the "
-			  "environment, or mallopt(M_ARENA_MAX), limits them.",
-			  hc_cell_number(arenas));
-	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2)
-		HC_SAY_AT(doc, below(),
-			  "Most of it is at the top of the heap: a lower M_TRIM_THRESHOLD gives it "
-			  "back by itself.");
+	if (arenas > 2 && advice->many_arenas)
+		HC_SAY_AT(doc, below(), "{} arenas each keep memory of their own: {}",
+			  hc_cell_number(arenas), hc_cell_text(advice->many_arenas));
+	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2 && advice->large_top)
+		HC_SAY_AT(doc, below(), "Most of it is at the top of the heap: {}",
+			  hc_cell_text(advice->large_top));
 	HC_SAY_AT(doc, below(), "Where it is:");
 	say_command(analysis, "arenas", "");
 }

@@ -8,6 +8,7 @@
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/heap/allocator.h"
 
 struct own {
 	bool all;
@@ -75,10 +76,10 @@ static const struct hc_shape faults_shape = {HC_COLUMNS(columns)};
 #define INDENT 3
 #define DETAIL_INDENT 15
 
-static struct hc_place detail(char first[static 32], const char *label)
+static struct hc_margin detail(char first[static 64], const char *label)
 {
-	snprintf(first, 32, "%*s%-*s", INDENT, "", DETAIL_INDENT - INDENT, label);
-	return hc_place(first, DETAIL_INDENT, false);
+	snprintf(first, 64, "%*s%-*s", INDENT, "", DETAIL_INDENT - INDENT, label);
+	return hc_margin(first, DETAIL_INDENT, false);
 }
 
 static void say_heading(const struct hc_inconsistency *fault, size_t i, struct hc_document *doc)
@@ -89,7 +90,7 @@ static void say_heading(const struct hc_inconsistency *fault, size_t i, struct h
 	snprintf(first, sizeof(first), "%-*zu ", INDENT - 1, i + 1);
 	if (fault->chunk)
 		chunk = HC_PHRASE(doc, " (chunk {})", hc_cell_address(fault->chunk));
-	HC_SAY_AT(doc, hc_place(first, INDENT, false), "{}{}: {}", hc_cell_address(fault->address),
+	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}{}: {}", hc_cell_address(fault->address),
 		  chunk, hc_cell_name(fault->what));
 }
 
@@ -98,7 +99,7 @@ static void say_messages(const struct view *view, const struct hc_inconsistency 
 			 struct hc_document *doc)
 {
 	struct hc_cell list = hc_cell_unknown();
-	char first[32];
+	char first[64], label[32];
 
 	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++) {
 		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
@@ -108,7 +109,9 @@ static void say_messages(const struct view *view, const struct hc_inconsistency 
 	}
 	if (list.kind == HC_CELL_UNKNOWN)
 		return;
-	HC_SAY_AT(doc, detail(first, "glibc says:"), "{}{}", list,
+	snprintf(label, sizeof(label), "%s says:",
+		 fault->backend ? fault->backend->allocator->library : "allocator");
+	HC_SAY_AT(doc, detail(first, label), "{}{}", list,
 		  hc_cell_text(hc_damage_explains_abort(view->session->heap, fault)
 				       ? "; libc's last words are among these"
 				       : ""));
@@ -140,7 +143,7 @@ static void describe_suspect(struct view *view, const struct hc_damage *damage, 
 	const struct hc_chunk *chunk = &damage->suspect;
 	struct hc_cell class = hc_class_cell(view->session, damage->class);
 	struct hc_cell title = hc_cell_unknown();
-	char first[32];
+	char first[64];
 
 	if (!damage->has_suspect) {
 		hc_fact(doc, "last_good", NULL, hc_cell_unknown());
@@ -150,7 +153,7 @@ static void describe_suspect(struct view *view, const struct hc_damage *damage, 
 	hc_fact(doc, "address", NULL, hc_cell_address(chunk->address));
 	hc_fact(doc, "chunk_size", NULL, hc_cell_count(chunk->size));
 	hc_fact(doc, "usable_size", NULL, hc_cell_count(chunk->usable));
-	hc_fact(doc, "state", NULL, hc_cell_text(hc_state_name(chunk->state)));
+	hc_fact(doc, "state", NULL, hc_cell_text(hc_chunk_state_name(chunk)));
 	hc_fact(doc, "arena", NULL, hc_cell_arena(chunk->span->arena));
 	hc_fact(doc, "class", NULL, class);
 	struct hc_cell sample =
@@ -163,7 +166,7 @@ static void describe_suspect(struct view *view, const struct hc_damage *damage, 
 			  "{}, {} bytes ({} usable), arena {}, {}{}",
 			  hc_cell_address(chunk->address), hc_cell_count(chunk->size),
 			  hc_cell_count(chunk->usable), hc_cell_arena(chunk->span->arena),
-			  hc_cell_text(hc_state_name(chunk->state)), title);
+			  hc_cell_text(hc_chunk_state_name(chunk)), title);
 		say_sample(sample, doc);
 	}
 	hc_end(doc);
@@ -175,7 +178,7 @@ static void describe_spill(const struct view *view, const struct hc_damage *dama
 	struct hc_cell class = hc_class_cell(view->session, damage->run_class);
 	struct hc_excerpt excerpt = hc_excerpt_of(damage->run, HC_EXCERPT_QUOTED);
 	struct hc_cell what = hc_cell_or(HC_CONTENT_CLASS, class, "text");
-	char first[32];
+	char first[64];
 
 	if (damage->spill == HC_SPILL_NONE) {
 		hc_fact(doc, "overflow", NULL, hc_cell_unknown());
@@ -306,7 +309,7 @@ static void describe(struct view *view, struct hc_document *doc)
 	uint64_t total = heap->inconsistencies_total;
 
 	if (heap->abort_message) {
-		HC_SAY_AT(doc, hc_place("libc's last words: ", 4, true), "{}",
+		HC_SAY_AT(doc, hc_margin("libc's last words: ", 4, true), "{}",
 			  hc_cell_name(heap->abort_message));
 		hc_blank(doc);
 	}

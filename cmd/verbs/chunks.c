@@ -29,7 +29,7 @@ static void fill_cells(struct hc_cell cells[], const struct hc_chunk *chunk, boo
 	cells[ADDRESS] = hc_cell_address(chunk->address);
 	cells[CHUNK_SIZE] = hc_cell_count(chunk->size);
 	cells[USABLE_SIZE] = hc_cell_count(chunk->usable);
-	cells[STATE] = hc_cell_text(hc_state_name(chunk->state));
+	cells[STATE] = hc_cell_text(hc_chunk_state_name(chunk));
 	cells[ARENA] = hc_cell_arena(chunk->span->arena);
 	cells[REACH] = hc_cell_text(reach && chunk->state == HC_IN_USE ? hc_reach_name(chunk->reach)
 								       : NULL);

@@ -291,7 +291,7 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 				   "be missed.",
 				   hc_cell_count(repeats->searched),
 				   hc_cell_count(repeats->missed));
-	HC_SAY_AT(doc, hc_place("  ", 2, false),
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Counted in {} chunks, once in each. \"and\": in exactly the same chunks.{}",
 		  hc_cell_count(repeats->counted), sought);
 	struct hc_table *table = hc_add_text_table(doc, &repeats_shape);
@@ -370,7 +370,7 @@ static void say_template(const struct hc_template *template, struct hc_document 
 	if (!template->num_lines)
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
-	HC_SAY_AT(doc, hc_place("  ", 2, false),
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Counted in {} chunks. What varies is N (digits), H (hexadecimal), U (a UUID) or "
 		  "*; its values are from {} chunks.",
 		  hc_cell_count(template->counted), hc_cell_count(template->learned));
@@ -482,7 +482,7 @@ static void say_profile(const struct hc_byte_profile *profile, struct hc_documen
 	if (!profile->usable || is_mostly_text(profile))
 		return;
 	HC_HEADING(doc, "Bytes by position");
-	HC_SAY_AT(doc, hc_place("  ", 2, false),
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Of {} chunks with {} usable bytes, among {} looked at.",
 		  hc_cell_count(profile->chunks), hc_cell_count(profile->usable),
 		  hc_cell_count(profile->looked));

@@ -9,13 +9,12 @@
  *
  * Chunks in one file can't be told apart by their bytes. So an index lies beside it, FILE.index: a
  * line for each contiguous piece, "OFFSET ADDRESS SIZE": where it is in the file (decimal), where
- * it was in the process (hexadecimal, 0x), and how many bytes it has (decimal).
+ * it was in the process (hexadecimal, 0x), and how many bytes it has (decimal). A device or a pipe
+ * has none.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
@@ -57,8 +56,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 struct dump {
 	struct hc_session *session;
 	const struct own *own;
-	uint64_t written; /**< bytes, zeros for holes not included */
-	uint64_t missing; /**< bytes */
+	struct hc_output_directory *directory; /**< with --split */
+	uint64_t written;                      /**< bytes, zeros for holes not included */
+	uint64_t missing;                      /**< bytes */
 	uint64_t chunks;
 	FILE *index;     /**< of a file with many chunks, or NULL */
 	uint64_t offset; /**< bytes in that file */
@@ -140,14 +140,11 @@ static struct hc_error *write_chunk_file(struct dump *dump, const struct hc_chun
 {
 	const struct hc_options *options = dump->session->options;
 	hc_cleanup(hc_output_discard) struct hc_output out = {0};
-	hc_cleanup_free char *path = NULL;
+	char name[32];
 
-	if (asprintf(&path, "%s/0x%" PRIx64 ".%s", dump->own->split, chunk->address,
-		     options->format == HC_FORMAT_HEX ? "hex" : "bin") < 0) {
-		path = NULL;
-		return &hc_enomem;
-	}
-	struct hc_error *err = hc_output_open(path, options->force, HC_COLOR_NEVER, &out);
+	snprintf(name, sizeof(name), "0x%" PRIx64 ".%s", chunk->address,
+		 options->format == HC_FORMAT_HEX ? "hex" : "bin");
+	struct hc_error *err = hc_output_directory_open(dump->directory, name, &out);
 	if (err)
 		return err;
 	write_range(dump, out.file, chunk->address, chunk->address + chunk->usable);
@@ -181,17 +178,32 @@ static struct hc_error *write_chunks(struct dump *dump, FILE *file)
 	return err;
 }
 
-static struct hc_error *make_directory(const char *path)
+/** Whether it is one that write_chunk_file() gives. */
+static bool is_chunk_file(const char *name)
 {
-	struct stat st;
+	size_t digits = strncmp(name, "0x", 2) ? 0 : strspn(name + 2, "0123456789abcdef");
 
-	if (mkdir(path, 0700) == 0)
-		return NULL;
-	if (errno != EEXIST)
-		return hc_error_os(errno, "cannot create %s", path);
-	if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s exists and is no directory", path);
-	return NULL;
+	return digits && (!strcmp(name + 2 + digits, ".bin") || !strcmp(name + 2 + digits, ".hex"));
+}
+
+static void destroy_directory(struct hc_output_directory **directory)
+{
+	hc_output_directory_destroy(*directory);
+}
+
+static struct hc_error *write_directory(struct dump *dump)
+{
+	struct hc_output_options options = hc_session_output_options(dump->session);
+	hc_cleanup(destroy_directory) struct hc_output_directory *directory = NULL;
+	struct hc_error *err =
+		hc_output_directory_create(dump->own->split, &options, is_chunk_file, &directory);
+
+	if (err)
+		return err;
+	dump->directory = directory;
+	err = write_chunks(dump, NULL);
+	dump->directory = NULL;
+	return err ? err : hc_output_directory_finish(directory);
 }
 
 /** START END, or START for the mapping that holds it. */
@@ -276,7 +288,7 @@ static const struct hc_shape holes_shape = {.key = "holes", HC_COLUMNS(hole_colu
 static void say_summary(const struct dump *dump, struct hc_document *doc)
 {
 	const struct hc_options *options = dump->session->options;
-	bool to_stdout = !options->output || !strcmp(options->output, "-");
+	bool to_stdout = hc_output_is_stdout(options->output);
 	struct hc_cell chunks = hc_cell_unknown();
 
 	if (options->quiet || (to_stdout && !dump->own->split))
@@ -318,7 +330,7 @@ static struct hc_error *write_summary(const struct dump *dump)
 static struct hc_error *check_options(const struct hc_session *session, const struct own *own)
 {
 	const struct hc_options *options = session->options;
-	bool to_stdout = !own->split && (!options->output || !strcmp(options->output, "-"));
+	bool to_stdout = !own->split && hc_output_is_stdout(options->output);
 
 	if (!hc_session_shows_bytes(session))
 		return hc_error_create(HC_ERROR_ARGUMENT,
@@ -357,19 +369,11 @@ static struct hc_error *open_index(struct dump *dump, struct hc_output *index)
 		path = NULL;
 		return &hc_enomem;
 	}
-	struct hc_error *err = hc_output_open(path, options->force, HC_COLOR_NEVER, index);
+	struct hc_output_options output = hc_session_output_options(dump->session);
+	struct hc_error *err = hc_output_open(path, &output, index);
 	if (!err)
 		dump->index = index->file;
 	return err;
-}
-
-/** Put the index in its place, then the file that it is of. */
-static struct hc_error *finish_files(const struct dump *dump, struct hc_output *index,
-				     struct hc_output *out)
-{
-	struct hc_error *err = dump->index ? hc_output_finish(index) : NULL;
-
-	return err ? err : hc_output_finish(out);
 }
 
 /** Write everything that was asked for to one file, or with --split to many. */
@@ -378,15 +382,15 @@ static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t en
 	const struct hc_options *options = dump->session->options;
 	hc_cleanup(hc_output_discard) struct hc_output out = {0}, index = {0};
 
-	if (dump->own->split) {
-		struct hc_error *err = make_directory(dump->own->split);
-		return err ? err : write_chunks(dump, NULL);
-	}
+	struct hc_output_options output = hc_session_output_options(dump->session);
 	struct hc_error *err = NULL;
-	bool own_file = options->output && strcmp(options->output, "-");
+	bool own_file = !hc_output_is_stdout(options->output);
+
+	if (dump->own->split)
+		return write_directory(dump);
 	if (own_file)
-		err = hc_output_open(options->output, options->force, HC_COLOR_NEVER, &out);
-	if (own_file && !err)
+		err = hc_output_open(options->output, &output, &out);
+	if (own_file && !err && !out.direct)
 		err = open_index(dump, &index);
 	if (err)
 		return err;
@@ -399,7 +403,10 @@ static struct hc_error *write_all(struct dump *dump, uint64_t start, uint64_t en
 		err = hc_error_create(HC_ERROR_MISSING, "%s; nothing was written",
 				      dump->missing ? "none of these bytes are in the core"
 						    : "no chunk is selected");
-	return err || !own_file ? err : finish_files(dump, &index, &out);
+	if (err || !own_file)
+		return err;
+	/* An index alone misleads nobody, a file without one might. */
+	return dump->index ? hc_output_finish_both(&index, &out) : hc_output_finish(&out);
 }
 
 static struct hc_error *run(struct hc_session *session)

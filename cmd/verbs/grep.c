@@ -38,7 +38,7 @@ enum own_id {
 
 static const struct hc_option own_options[] = {
 	{OWN_PATTERN, 'e', "regexp", "PATTERN", "a pattern; may be repeated: any of them matches"},
-	{OWN_FILE, 'f', "file", "FILE", "patterns from a file, a line each; - is stdin"},
+	{OWN_FILE, 'f', "file", "FILE", "patterns from a file, a line each; - is stdin", true},
 	{OWN_FIXED, 'F', "fixed-strings", NULL, "PATTERN is plain text"},
 	{OWN_HEX, 0, "hex", NULL, "PATTERN is bytes in hexadecimal; ?? is any byte"},
 	{OWN_WIDE, 0, "wide", NULL, "search UTF-16LE text"},

@@ -138,7 +138,7 @@ static void set_chunk(struct hc_hits *hits, struct hc_cell cells[], const struct
 {
 	cells[WHERE] = cells[CHUNK] = hc_cell_address(chunk->address);
 	cells[CHUNK_SIZE] = hc_cell_count(chunk->size);
-	cells[STATE] = hc_cell_text(hc_state_name(chunk->state));
+	cells[STATE] = hc_cell_text(hc_chunk_state_name(chunk));
 	cells[ARENA] = hc_cell_arena(chunk->span->arena);
 	cells[REACH] = reach_cell(hits, chunk);
 	cells[CLASS] = class_cell(hits, chunk);

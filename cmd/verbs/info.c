@@ -184,6 +184,40 @@ static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
 	hc_end(doc);
 }
 
+/** Facts of one allocator, for the object that is open. */
+static void describe_allocator(const struct hc_backend *backend, struct hc_document *doc)
+{
+	const struct hc_heap_evidence *evidence = &backend->evidence;
+	struct hc_cell source = hc_cell_name(evidence->version_source);
+	struct hc_cell version = hc_cell_name(evidence->version ? evidence->version : "unknown");
+
+	hc_fact(doc, "allocator", "allocator", hc_cell_text(backend->allocator->name));
+	hc_fact(doc, "version", NULL, hc_cell_name(evidence->version));
+	hc_fact(doc, "version_source", NULL, source);
+	hc_fact(doc, NULL, backend->allocator->library,
+		evidence->version_source ? HC_PHRASE(doc, "{}: {}", version, source) : version);
+	hc_fact(doc, "layout", NULL, hc_cell_name(evidence->layout));
+	hc_fact(doc, NULL, "layout",
+		HC_PHRASE(doc, "{}, confidence {} %", hc_cell_name(evidence->layout),
+			  hc_cell_number(evidence->confidence)));
+	hc_fact(doc, "evidence", "evidence", hc_cell_name(evidence->how));
+	hc_fact(doc, "confidence", NULL, hc_cell_number(evidence->confidence));
+}
+
+/** Allocators beside the first one. */
+static void describe_others(const struct hc_heap *heap, struct hc_document *doc)
+{
+	if (heap->num_backends < 2)
+		return;
+	hc_begin_array(doc, "others", HC_CONTENT_NONE);
+	for (size_t i = 1; i < heap->num_backends; i++) {
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		describe_allocator(heap->backends[i], doc);
+		hc_end(doc);
+	}
+	hc_end(doc);
+}
+
 static void describe_heap(const struct hc_session *session, struct hc_document *doc)
 {
 	const struct hc_heap *heap = session->heap;
@@ -193,22 +227,9 @@ static void describe_heap(const struct hc_session *session, struct hc_document *
 		hc_fact(doc, NULL, "heap", hc_cell_name(session->no_heap));
 		return;
 	}
-	const struct hc_heap_evidence *evidence = &heap->evidence;
-	struct hc_cell source = hc_cell_name(evidence->version_source);
-	struct hc_cell version =
-		hc_cell_name(evidence->version ? evidence->version : "unknown");
 	hc_begin_object(doc, "heap", HC_CONTENT_NONE);
-	hc_fact(doc, "allocator", "allocator", hc_cell_text(heap->allocator->name));
-	hc_fact(doc, "version", NULL, hc_cell_name(evidence->version));
-	hc_fact(doc, "version_source", NULL, source);
-	hc_fact(doc, NULL, "glibc",
-		evidence->version_source ? HC_PHRASE(doc, "{}: {}", version, source) : version);
-	hc_fact(doc, "layout", NULL, hc_cell_name(evidence->layout));
-	hc_fact(doc, NULL, "layout",
-		HC_PHRASE(doc, "{}, confidence {} %", hc_cell_name(evidence->layout),
-			  hc_cell_number(evidence->confidence)));
-	hc_fact(doc, "evidence", "evidence", hc_cell_name(evidence->how));
-	hc_fact(doc, "confidence", NULL, hc_cell_number(evidence->confidence));
+	describe_allocator(heap->backends[0], doc);
+	describe_others(heap, doc);
 	hc_fact(doc, "arenas", "arenas", hc_cell_number(heap->num_arenas));
 	describe_damage(heap, doc);
 	hc_end(doc);

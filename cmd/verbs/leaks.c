@@ -306,7 +306,7 @@ static void say_types(const struct view *view, size_t num, struct hc_document *d
 			HC_HEADING(doc, "Types of root objects");
 		headed = true;
 		snprintf(first, sizeof(first), "%5zu  ", i + 1);
-		HC_SAY_AT(doc, hc_place(first, 7, false), "{}", type);
+		HC_SAY_AT(doc, hc_margin(first, 7, false), "{}", type);
 	}
 	hc_end(doc);
 }

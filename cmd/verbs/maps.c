@@ -396,7 +396,7 @@ static void describe_marks(const struct view *view, struct hc_document *doc)
 		const struct hc_region_mark *mark = &view->regions.marks[i];
 		char first[32];
 		snprintf(first, sizeof(first), "  0x%-14" PRIx64 "  ", mark->mapping->start);
-		HC_SAY_AT(doc, hc_place(first, strlen(first), false), "{}: {}",
+		HC_SAY_AT(doc, hc_margin(first, strlen(first), false), "{}: {}",
 			  hc_cell_bytes(mark->mapping->end - mark->mapping->start),
 			  mark_reason(mark));
 	}

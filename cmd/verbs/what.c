@@ -108,13 +108,13 @@ static void add_chunk_referrer(const struct hc_session *session, struct hc_table
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
 	hc_table_number(table, REF_CHUNK_SIZE, chunk->size);
-	hc_table_text(table, REF_CHUNK_STATE, hc_state_name(chunk->state));
+	hc_table_text(table, REF_CHUNK_STATE, hc_chunk_state_name(chunk));
 	hc_table_text(table, REF_CHUNK_REACH, reach ? hc_reach_name(chunk->reach) : NULL);
 	hc_table_phrase(table, REF_WHO, "{}+{}, {} bytes, {}{}{}",
 			HC_CELLS(hc_cell_address(chunk->address),
 				 hc_cell_number(referrer->address - chunk->address),
 				 hc_cell_count(chunk->size),
-				 hc_cell_text(hc_state_name(chunk->state)),
+				 hc_cell_text(hc_chunk_state_name(chunk)),
 				 hc_cell_text(reach ? ", " : ""),
 				 hc_cell_text(reach ? hc_reach_name(chunk->reach) : "")));
 }
@@ -195,7 +195,7 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 		hc_table_number(table, TARGET_VALUE, target->value);
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
-		hc_table_text(table, TARGET_STATE, hc_state_name(target->chunk.state));
+		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
 		if (session->heap->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
@@ -343,7 +343,7 @@ static void describe_chunk(const struct hc_session *session, const struct hc_wha
 	hc_fact(doc, "address", NULL, hc_cell_address(chunk->address));
 	hc_fact(doc, "chunk_size", NULL, hc_cell_count(chunk->size));
 	hc_fact(doc, "usable_size", NULL, hc_cell_count(chunk->usable));
-	hc_fact(doc, "state", "state", hc_cell_text(hc_state_name(chunk->state)));
+	hc_fact(doc, "state", "state", hc_cell_text(hc_chunk_state_name(chunk)));
 	hc_fact(doc, "arena", NULL, hc_cell_arena(chunk->span->arena));
 	hc_fact(doc, "reach", "reachability",
 		reach ? hc_cell_term(hc_reach_name(chunk->reach), reach_meaning(chunk->reach))

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 
+#include "core/heap/build.h"
+
 #include "core/heap/allocator.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -81,38 +83,143 @@ struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uin
 	return smaller;
 }
 
-struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
-				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
-				  uint8_t trailer, struct hc_block *blocks, struct hc_span **ret)
+/** @name Zones */
+/**@{*/
+
+/** Remember the lists of an allocator, once. */
+static struct hc_error *add_lists(struct hc_heap *heap, const struct hc_allocator *allocator)
 {
-	uint64_t num_blocks = hc_num_blocks(num_units);
-	if (!blocks)
-		blocks = hc_blocks_create(num_blocks);
-	if (!blocks)
+	for (size_t i = 0; i < heap->num_lists; i++)
+		if (allocator->num_lists && heap->lists[i] == &allocator->lists[0])
+			return NULL;
+	if (allocator->num_lists > HC_MAX_LISTS - heap->num_lists)
+		return hc_error_create(HC_ERROR_LIMIT,
+				       "the allocators have too many kinds of lists");
+	for (size_t i = 0; i < allocator->num_lists; i++)
+		heap->lists[heap->num_lists++] = &allocator->lists[i];
+	return NULL;
+}
+
+static void index_lists(struct hc_zone *zone, const struct hc_allocator *allocator)
+{
+	memset(zone->lists, 0, sizeof(zone->lists));
+	for (size_t i = 0; i < allocator->num_lists; i++) {
+		const struct hc_list *list = &allocator->lists[i];
+		const struct hc_list **of = zone->lists[list->code & 3];
+		if (list->large || !of[1])
+			of[1] = list;
+		if (!list->large)
+			of[0] = list;
+	}
+}
+
+struct hc_error *hc_heap_add_zone(struct hc_backend *backend, const struct hc_zone *zone,
+				  const struct hc_zone **ret)
+{
+	struct hc_heap *heap = backend->heap;
+	if (!zone->unit || zone->shared > zone->header)
+		return hc_error_create(HC_ERROR_LIMIT, "%s: a zone without units",
+				       backend->allocator->name);
+	struct hc_error *err = add_lists(heap, backend->allocator);
+	if (!err)
+		err = hc_array_reserve(&heap->zones, heap->num_zones, sizeof(*heap->zones));
+	if (err)
+		return err;
+	struct hc_zone *own = malloc(sizeof(*own));
+	if (!own)
+		return &hc_enomem;
+	*own = *zone;
+	own->backend = backend;
+	index_lists(own, backend->allocator);
+	heap->zones[heap->num_zones++] = own;
+	*ret = own;
+	return NULL;
+}
+
+struct hc_error *hc_heap_add_backend(struct hc_heap *heap, const struct hc_allocator *allocator,
+				     struct hc_backend **ret)
+{
+	struct hc_error *err =
+		hc_array_reserve(&heap->backends, heap->num_backends, sizeof(*heap->backends));
+	if (err)
+		return err;
+	struct hc_backend *backend = calloc(1, sizeof(*backend));
+	if (!backend)
+		return &hc_enomem;
+	*backend = (struct hc_backend){
+		.allocator = allocator,
+		.process = (struct hc_process *)heap->process,
+		.heap = heap,
+	};
+	heap->backends[heap->num_backends++] = backend;
+	*ret = backend;
+	return NULL;
+}
+
+static void backend_destroy(struct hc_backend *backend)
+{
+	if (backend->allocator->destroy)
+		backend->allocator->destroy(backend->state);
+	free(backend->evidence.layout);
+	free(backend->evidence.version);
+	free(backend->evidence.version_source);
+	free(backend->evidence.how);
+	free(backend);
+}
+/**@}*/
+
+struct hc_error *hc_heap_add_arenas(struct hc_backend *backend, size_t num, uint32_t *ret)
+{
+	struct hc_heap *heap = backend->heap;
+	size_t total;
+	if (__builtin_add_overflow(heap->num_arenas, num, &total) || total >= HC_ARENA_MMAP)
+		return hc_error_create(HC_ERROR_LIMIT, "the heap has too many arenas");
+	struct hc_arena *arenas =
+		reallocarray(heap->arenas, total ? total : 1, sizeof(*heap->arenas));
+	if (!arenas)
+		return &hc_enomem;
+	heap->arenas = arenas;
+	for (size_t i = heap->num_arenas; i < total; i++)
+		arenas[i] = (struct hc_arena){.backend = backend};
+	*ret = heap->num_arenas;
+	heap->num_arenas = total;
+	return NULL;
+}
+
+/** What spans have in their own cache line of what their zone says. */
+static void take_over_zone(struct hc_span *span)
+{
+	const struct hc_zone *zone = span->zone;
+	bool power = !(zone->unit & (zone->unit - 1));
+	span->base = span->start + zone->header;
+	span->unit = zone->unit;
+	span->unit_shift = power ? __builtin_ctz(zone->unit) : HC_NO_SHIFT;
+	span->header = zone->header;
+	span->own = zone->header - zone->shared;
+	span->overhead = span->own + zone->trailer;
+}
+
+struct hc_error *hc_heap_add_span(struct hc_heap *heap, const struct hc_span *given,
+				  struct hc_span **ret)
+{
+	struct hc_span span = *given;
+	span.num_blocks = hc_num_blocks(span.num_units);
+	if (!span.blocks)
+		span.blocks = hc_blocks_create(span.num_blocks);
+	if (!span.blocks)
 		return &hc_enomem;
 	struct hc_error *err =
 		hc_array_reserve(&heap->spans, heap->num_spans, sizeof(*heap->spans));
 	if (err) {
-		hc_blocks_destroy(blocks, num_blocks);
+		hc_blocks_destroy(span.blocks, span.num_blocks);
 		return err;
 	}
-	struct hc_bytes view = hc_memory_view(&heap->process->memory, start, end - start);
-	struct hc_span *span = &heap->spans[heap->num_spans++];
-	*span = (struct hc_span){
-		.start = start,
-		.end = end,
-		.base = base,
-		.num_units = num_units,
-		.blocks = blocks,
-		.num_blocks = num_blocks,
-		.kind = kind,
-		.arena = arena,
-		.unit_shift = __builtin_ctz(heap->alignment),
-		.header = base - start,
-		.trailer = trailer,
-		.data = view.size == end - start ? view.data : NULL,
-	};
-	*ret = span;
+	struct hc_bytes view =
+		hc_memory_view(&heap->process->memory, span.start, span.end - span.start);
+	span.data = view.size == span.end - span.start ? view.data : NULL;
+	take_over_zone(&span);
+	heap->spans[heap->num_spans] = span;
+	*ret = &heap->spans[heap->num_spans++];
 	return NULL;
 }
 
@@ -142,6 +249,36 @@ struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *w
 	return NULL;
 }
 
+struct hc_error *hc_heap_add_hole(struct hc_heap *heap, uint64_t start, uint64_t end)
+{
+	if (start >= end)
+		return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&heap->holes, heap->num_holes, sizeof(*heap->holes));
+	if (!err)
+		heap->holes[heap->num_holes++] = (struct hc_hole){start, end};
+	return err;
+}
+
+struct hc_error *hc_heap_carve(struct hc_heap *heap, const struct hc_chunk *chunk, uint32_t arena)
+{
+	struct hc_error *err =
+		hc_array_reserve(&heap->carvings, heap->num_carvings, sizeof(*heap->carvings));
+	if (err)
+		return err;
+	const struct hc_span *span = chunk->span;
+	uint64_t start = chunk->address - span->header, end = start + chunk->size;
+	heap->carvings[heap->num_carvings++] = (struct hc_carving){
+		.start = start,
+		.end = end < span->end ? end : span->end,
+		.arena = arena,
+		.from = span->zone,
+		.kind = span->kind,
+	};
+	/* What the chunk before may use of the header is not the allocator's. */
+	return hc_heap_add_hole(heap, start + span->zone->shared, end);
+}
+
 struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_inconsistency fault,
 					   const char *format, ...)
 {
@@ -159,6 +296,7 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
 	va_end(ap);
 	if (length < 0)
 		return &hc_enomem;
+	fault.backend = heap->calling;
 	heap->inconsistencies_total++;
 	heap->inconsistencies[heap->num_inconsistencies++] = fault;
 	return NULL;
@@ -257,6 +395,7 @@ static struct hc_error *build_index(struct hc_heap *heap)
 		slots *= 2;
 	if (slots > UINT32_MAX || heap->num_spans > UINT32_MAX)
 		return hc_error_create(HC_ERROR_LIMIT, "the heap has too many spans to index");
+	free(heap->index.slots);
 	heap->index.slots = calloc(slots, sizeof(*heap->index.slots));
 	if (!heap->index.slots)
 		return &hc_enomem;
@@ -273,33 +412,171 @@ static struct hc_error *build_index(struct hc_heap *heap)
 	return NULL;
 }
 
+/** @name Carving */
+/**@{*/
+
+static int compare_carvings(const void *a, const void *b)
+{
+	const struct hc_carving *x = a, *y = b;
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/** Sixty-four bits of a plane, from @p unit on. */
+static uint64_t bits_from(const struct hc_span *span, size_t plane, uint64_t unit)
+{
+	uint64_t block = unit / HC_UNITS_PER_BLOCK, shift = unit % HC_UNITS_PER_BLOCK;
+	const uint64_t *low = (const uint64_t *)&span->blocks[block] + plane;
+	uint64_t bits = *low >> shift;
+	if (shift && block + 1 < span->num_blocks)
+		bits |= *(low + sizeof(struct hc_block) / sizeof(*low)) << (64 - shift);
+	return bits;
+}
+
+/** Add the chunks of @p span that start in [from, to) units as a span, whose end is @p end. */
+static struct hc_error *add_piece(struct hc_heap *heap, const struct hc_span *span, uint64_t from,
+				  uint64_t to, uint64_t end)
+{
+	struct hc_span piece = *span, *added;
+	piece.start = hc_span_address(span, from) - span->header;
+	piece.end = end;
+	piece.num_units = to - from;
+	if (from >= to || piece.start >= end)
+		return NULL;
+	uint64_t num = hc_num_blocks(piece.num_units);
+	piece.blocks = hc_blocks_create(num);
+	if (!piece.blocks)
+		return &hc_enomem;
+	for (uint64_t i = 0; i < num; i++) {
+		uint64_t left = piece.num_units - i * HC_UNITS_PER_BLOCK;
+		uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+		uint64_t unit = from + i * HC_UNITS_PER_BLOCK;
+		piece.blocks[i] = (struct hc_block){
+			.start = bits_from(span, 0, unit) & mask,
+			.free = bits_from(span, 1, unit) & mask,
+			.a = bits_from(span, 2, unit) & mask,
+			.b = bits_from(span, 3, unit) & mask,
+		};
+	}
+	return hc_heap_add_span(heap, &piece, &added);
+}
+
+/** Replace a span by what the carvings [first, last), which lie in it, leave of it. */
+static struct hc_error *cut_span(struct hc_heap *heap, size_t index, size_t first, size_t last)
+{
+	struct hc_span span = heap->spans[index];
+	struct hc_error *err = NULL;
+	uint64_t from = 0;
+	heap->spans[index] = heap->spans[--heap->num_spans];
+	for (size_t i = first; i < last && !err; i++) {
+		struct hc_carving *carving = &heap->carvings[i];
+		uint64_t unit = hc_span_unit(&span, carving->start - span.start);
+		carving->done = true;
+		err = add_piece(heap, &span, from, unit, carving->start);
+		from = hc_span_next_start(&span, unit + 1);
+	}
+	if (!err)
+		err = add_piece(heap, &span, from, span.num_units, span.end);
+	hc_blocks_destroy(span.blocks, span.num_blocks);
+	return err;
+}
+
+/** Drop carvings of one chunk but the first. */
+static void sort_carvings(struct hc_heap *heap)
+{
+	size_t kept = 0;
+	if (heap->num_carvings)
+		qsort(heap->carvings, heap->num_carvings, sizeof(*heap->carvings),
+		      compare_carvings);
+	for (size_t i = 0; i < heap->num_carvings; i++)
+		if (!kept || heap->carvings[kept - 1].start != heap->carvings[i].start)
+			heap->carvings[kept++] = heap->carvings[i];
+	heap->num_carvings = kept;
+}
+
+static struct hc_error *cut_all(struct hc_heap *heap)
+{
+	struct hc_error *err = NULL;
+	sort_carvings(heap);
+	/* From the last on, since a span that is cut is replaced by the last, and pieces follow. */
+	for (size_t i = heap->num_spans; i-- > 0 && !err;) {
+		const struct hc_span *span = &heap->spans[i];
+		size_t first = hc_lower_bound(heap->num_carvings, k,
+					      heap->carvings[k].start < span->start);
+		size_t last = first;
+		while (last < heap->num_carvings && heap->carvings[last].start < span->end &&
+		       heap->carvings[last].from == span->zone && !heap->carvings[last].done)
+			last++;
+		if (last > first)
+			err = cut_span(heap, i, first, last);
+	}
+	return err;
+}
+
+/** What the spans of a sub-allocator leave of the memory that it carved is its overhead. */
+static void count_carvings(struct hc_heap *heap)
+{
+	for (size_t i = 0; i < heap->num_carvings; i++) {
+		struct hc_carving *carving = &heap->carvings[i];
+		if (!carving->done || carving->counted)
+			continue;
+		uint64_t left = carving->end - carving->start;
+		size_t k =
+			hc_lower_bound(heap->num_spans, s, heap->spans[s].start < carving->start);
+		for (; k < heap->num_spans && heap->spans[k].end <= carving->end; k++)
+			left -= heap->spans[k].end - heap->spans[k].start;
+		if (carving->arena < heap->num_arenas)
+			heap->arenas[carving->arena].outside += left;
+		carving->counted = true;
+	}
+}
+/**@}*/
+
+static uint64_t greatest_divisor(uint64_t a, uint64_t b)
+{
+	while (b) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
 struct hc_error *hc_heap_seal(struct hc_heap *heap)
 {
-	hc_heap_sort_spans(heap);
-	struct hc_error *err = sift_spans(heap);
+	struct hc_error *err = cut_all(heap);
 	if (err)
 		return err;
+	hc_heap_sort_spans(heap);
+	if ((err = sift_spans(heap)))
+		return err;
+	count_carvings(heap);
+	heap->granule = 0; /* 0 and a number: that number */
+	for (size_t i = 0; i < heap->num_spans; i++)
+		heap->granule = greatest_divisor(heap->spans[i].unit, heap->granule);
+	heap->granule += !heap->granule;
 	heap->lowest = heap->num_spans ? heap->spans[0].start : 0;
 	heap->highest = heap->num_spans ? heap->spans[heap->num_spans - 1].end : 0;
 	return build_index(heap);
 }
 
-bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list)
+/** Mark the chunk that starts at @p address as free, with a code in its planes. */
+static bool set_free(struct hc_heap *heap, uint64_t address, unsigned code)
 {
 	const struct hc_span *span = hc_heap_span(heap, address);
-	if (!span || address < span->base)
-		return false;
-	uint64_t offset = address - span->base, unit = offset >> span->unit_shift;
-	if (offset & ((UINT64_C(1) << span->unit_shift) - 1) || unit >= span->num_units)
+	uint64_t unit;
+	if (!span || address < span->base || !hc_span_starts_at(span, address - span->base, &unit))
 		return false;
 	struct hc_block *block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
 	uint64_t bit = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
-	if (!(block->start & bit))
-		return false;
 	block->free |= bit;
-	block->a = list & 1 ? block->a | bit : block->a & ~bit;
-	block->b = list & 2 ? block->b | bit : block->b & ~bit;
+	block->a = code & 1 ? block->a | bit : block->a & ~bit;
+	block->b = code & 2 ? block->b | bit : block->b & ~bit;
 	return true;
+}
+
+bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, const struct hc_list *list)
+{
+	return set_free(heap, address, list->code);
 }
 
 static int compare_specials(const void *a, const void *b)
@@ -320,7 +597,7 @@ static void finish_specials(struct hc_heap *heap)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < heap->num_specials; i++) {
-		if (hc_heap_set_free(heap, heap->specials[i].address, HC_LIST_FASTBIN_OR_SPECIAL))
+		if (set_free(heap, heap->specials[i].address, 0))
 			heap->specials[kept++] = heap->specials[i];
 	}
 	heap->num_specials = kept;
@@ -340,13 +617,22 @@ static int compare_faults(const void *a, const void *b)
 	return (x->code > y->code) - (x->code < y->code);
 }
 
+/** Bytes in front of a user address in which a fault of that chunk's header lies. */
+static uint64_t header_of(const struct hc_heap *heap, const struct hc_inconsistency *fault)
+{
+	for (size_t i = 0; i < heap->num_zones; i++)
+		if (!fault->backend || heap->zones[i]->backend == fault->backend)
+			return heap->zones[i]->header;
+	return 0;
+}
+
 /**
  * Whether the header of the chunk at @p address is in doubt itself. Faults are sorted by address.
  */
-static bool in_doubt(const struct hc_heap *heap, uint64_t address)
+static bool in_doubt(const struct hc_heap *heap, uint64_t address, uint64_t header)
 {
 	/* The field at fault lies in the header, in front of the user address. */
-	uint64_t from = address - 2 * heap->word_size;
+	uint64_t from = address - header;
 	size_t low = hc_lower_bound(heap->num_inconsistencies, i,
 				    heap->inconsistencies[i].address < from);
 	for (; low < heap->num_inconsistencies && heap->inconsistencies[low].address < address;
@@ -357,21 +643,22 @@ static bool in_doubt(const struct hc_heap *heap, uint64_t address)
 	return false;
 }
 
-/** The last chunk before @p address in its span whose header is in order, or 0. */
-static uint64_t last_good(const struct hc_heap *heap, uint64_t address)
+/** The last chunk before the one at fault in its span whose header is in order, or 0. */
+static uint64_t last_good(const struct hc_heap *heap, const struct hc_inconsistency *fault)
 {
+	uint64_t header = header_of(heap, fault), address = fault->chunk;
 	struct hc_chunk chunk;
 	/*
 	 * A chunk in front of memory that was left out ends its span: look at its last byte, not at
 	 * what follows.
 	 */
-	uint64_t before = address - 2 * heap->word_size - 1;
-	while (address > 2 * heap->word_size && hc_heap_chunk_at(heap, before, &chunk)) {
-		if (!in_doubt(heap, chunk.address))
+	uint64_t before = address - header - 1;
+	while (address > header && hc_heap_chunk_at(heap, before, &chunk)) {
+		if (!in_doubt(heap, chunk.address, header))
 			return chunk.address;
 		if (chunk.unit == 0)
 			return 0;
-		before = chunk.address - 2 * heap->word_size - 1;
+		before = chunk.address - header - 1;
 	}
 	return 0;
 }
@@ -393,13 +680,20 @@ static void finish_inconsistencies(struct hc_heap *heap)
 	}
 	heap->num_inconsistencies = kept;
 	for (size_t i = 0; i < kept; i++)
-		items[i].last_good = items[i].chunk ? last_good(heap, items[i].chunk) : 0;
+		items[i].last_good = items[i].chunk ? last_good(heap, &items[i]) : 0;
 }
 
-/** Back ends in the order in which they are asked. */
+/** Back ends in the order in which they are asked; a sub-allocator behind those that it lives on.
+ */
 static const struct hc_allocator *const allocators[] = {
 	&hc_allocator_glibc,
 };
+
+const struct hc_allocator *const *hc_allocators(size_t *num_ret)
+{
+	*num_ret = sizeof(allocators) / sizeof(allocators[0]);
+	return allocators;
+}
 
 static struct hc_error *no_allocator(const struct hc_process *process)
 {
@@ -410,30 +704,73 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 						      "heap this version can't read",
 						      name, path),
 				      HC_ABOUT_ALLOCATOR);
-	return hc_error_about(
-		hc_error_create(HC_ERROR_NO_ALLOCATOR, "no glibc malloc heap found in the core"),
-		HC_ABOUT_ALLOCATOR);
+	return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR, "no %s heap found in the core",
+					      allocators[0]->name),
+			      HC_ABOUT_ALLOCATOR);
 }
 
-static struct hc_error *fill(struct hc_process *process, struct hc_heap *heap)
+/** Ask one allocator, and when it is at work have it walk its heap. */
+static struct hc_error *try_allocator(struct hc_heap *heap, const struct hc_allocator *allocator)
 {
+	struct hc_backend *backend;
 	bool recognised = false;
-	struct hc_error *err;
-	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !recognised; i++) {
-		if ((err = allocators[i]->recognise(process, heap, &heap->state, &recognised)))
-			return err;
-		if (recognised)
-			heap->allocator = allocators[i];
+	struct hc_error *err = hc_heap_add_backend(heap, allocator, &backend);
+	if (err)
+		return err;
+	heap->calling = backend;
+	err = allocator->recognise(backend, &recognised);
+	if (!err && !recognised) {
+		backend_destroy(backend);
+		heap->num_backends--;
 	}
-	if (!recognised)
-		return no_allocator(process);
-	const struct hc_allocator *allocator = heap->allocator;
-	if ((err = allocator->walk(process, heap, heap->state)) || (err = hc_heap_seal(heap)) ||
-	    (err = allocator->lists(process, heap, heap->state)))
+	if (err || !recognised)
+		return err;
+	err = allocator->walk(backend);
+	return err ? err : hc_heap_seal(heap);
+}
+
+static struct hc_error *call_all(struct hc_heap *heap,
+				 struct hc_error *(*call)(struct hc_backend *backend))
+{
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < heap->num_backends && !err; i++) {
+		heap->calling = heap->backends[i];
+		err = call(heap->backends[i]);
+	}
+	heap->calling = NULL;
+	return err;
+}
+
+static struct hc_error *call_mark(struct hc_backend *backend)
+{
+	return backend->allocator->mark(backend);
+}
+
+static struct hc_error *call_assign(struct hc_backend *backend)
+{
+	return backend->allocator->assign ? backend->allocator->assign(backend) : NULL;
+}
+
+static struct hc_error *call_check(struct hc_backend *backend)
+{
+	return backend->allocator->check ? backend->allocator->check(backend) : NULL;
+}
+
+struct hc_error *hc_heap_fill(struct hc_heap *heap, const struct hc_allocator *const *table,
+			      size_t num)
+{
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < num && !err; i++)
+		err = try_allocator(heap, table[i]);
+	if (err)
+		return err;
+	if (!heap->num_backends)
+		return no_allocator(heap->process);
+	if ((err = call_all(heap, call_mark)))
 		return err;
 	finish_specials(heap);
 	finish_inconsistencies(heap);
-	return allocator->assign(process, heap, heap->state);
+	return call_all(heap, call_assign);
 }
 
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
@@ -442,7 +779,9 @@ struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
 	if (!heap)
 		return &hc_enomem;
 	heap->process = process;
-	struct hc_error *err = fill(process, heap);
+	heap->word_size = process->memory.word_size;
+	struct hc_error *err =
+		hc_heap_fill(heap, allocators, sizeof(allocators) / sizeof(allocators[0]));
 	if (err) {
 		hc_heap_close(heap);
 		return err;
@@ -455,8 +794,7 @@ struct hc_error *hc_heap_check(struct hc_heap *heap)
 {
 	if (heap->checked)
 		return NULL;
-	struct hc_error *err =
-		heap->allocator->check((struct hc_process *)heap->process, heap, heap->state);
+	struct hc_error *err = call_all(heap, call_check);
 	finish_inconsistencies(heap);
 	heap->checked = !err;
 	return err;
@@ -466,8 +804,10 @@ void hc_heap_close(struct hc_heap *heap)
 {
 	if (!heap)
 		return;
-	if (heap->allocator)
-		heap->allocator->destroy(heap->state);
+	for (size_t i = 0; i < heap->num_backends; i++)
+		backend_destroy(heap->backends[i]);
+	for (size_t i = 0; i < heap->num_zones; i++)
+		free(heap->zones[i]);
 	for (size_t i = 0; i < heap->num_spans; i++)
 		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
 	for (size_t i = 0; i < heap->num_pins; i++)
@@ -482,9 +822,9 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
 	free(heap->abort_message);
-	free(heap->evidence.layout);
-	free(heap->evidence.version);
-	free(heap->evidence.version_source);
-	free(heap->evidence.how);
+	free(heap->backends);
+	free(heap->zones);
+	free(heap->holes);
+	free(heap->carvings);
 	free(heap);
 }

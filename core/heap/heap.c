@@ -16,9 +16,8 @@ const char *hc_fault_name(enum hc_fault fault)
 const char *hc_state_name(enum hc_state state)
 {
 	static const char *const names[HC_NUM_STATES] = {
-		[HC_IN_USE] = "in-use",     [HC_TCACHE] = "tcache",     [HC_FASTBIN] = "fastbin",
-		[HC_UNSORTED] = "unsorted", [HC_SMALLBIN] = "smallbin", [HC_LARGEBIN] = "largebin",
-		[HC_TOP] = "top",           [HC_OVERHEAD] = "overhead",
+		[HC_IN_USE] = "in-use", [HC_CACHED] = "cached",     [HC_FREE] = "free",
+		[HC_TOP] = "top",       [HC_OVERHEAD] = "overhead",
 	};
 	return names[state];
 }
@@ -65,66 +64,96 @@ uint64_t hc_span_prev_start(const struct hc_span *span, uint64_t unit)
 	return i * HC_UNITS_PER_BLOCK + (HC_UNITS_PER_BLOCK - 1 - __builtin_clzll(bits));
 }
 
-static enum hc_state free_state(const struct hc_heap *heap, uint64_t address, uint64_t size,
-				enum hc_free_list list)
+/** What a free chunk is, when its planes say @p code. */
+static void set_free_state(const struct hc_heap *heap, unsigned code, struct hc_chunk *chunk)
 {
-	switch (list) {
-	case HC_LIST_TCACHE:
-		return HC_TCACHE;
-	case HC_LIST_UNSORTED:
-		return HC_UNSORTED;
-	case HC_LIST_BIN:
-		return size < heap->first_large ? HC_SMALLBIN : HC_LARGEBIN;
-	case HC_LIST_FASTBIN_OR_SPECIAL:
-		break;
+	const struct hc_zone *zone = chunk->span->zone;
+	const struct hc_special *special = code ? NULL : hc_heap_special(heap, chunk->address);
+	if (special) {
+		chunk->state = special->state;
+		return;
 	}
-	const struct hc_special *special = hc_heap_special(heap, address);
-	return special ? special->state : HC_FASTBIN;
+	chunk->list = zone->lists[code][chunk->size >= zone->first_large];
+	chunk->state = chunk->list ? chunk->list->state : HC_FREE;
 }
 
-/** The chunk at @p unit, when the next one (or the end) is at @p next. */
+/** The chunk at @p unit, when the next one has its user address at @p next. */
 static inline void make_chunk(const struct hc_heap *heap, const struct hc_span *span, uint64_t unit,
 			      uint64_t next, struct hc_chunk *ret)
 {
-	uint64_t address = span->base + (unit << span->unit_shift);
-	uint64_t size = next < span->num_units ? (next - unit) << span->unit_shift
-					       : span->end - (address - span->header);
+	uint64_t start = hc_span_offset(span, unit), size = next - start;
 	const struct hc_block *block = &span->blocks[unit / HC_UNITS_PER_BLOCK];
 	unsigned shift = unit % HC_UNITS_PER_BLOCK;
 	unsigned code = (block->a >> shift & 1) | (block->b >> shift & 1) << 1;
-	bool is_free = block->free >> shift & 1;
 
-	ret->address = address;
+	ret->address = span->base + start;
 	ret->size = size;
-	ret->usable = size > span->trailer ? size - span->trailer : 0;
+	ret->usable = size > span->overhead ? size - span->overhead : 0;
 	ret->span = span;
 	ret->unit = unit;
-	ret->state = is_free ? free_state(heap, address, size, code) : HC_IN_USE;
-	ret->reach = is_free ? HC_DEFINITE : (enum hc_reach)code;
+	ret->state = HC_IN_USE;
+	ret->reach = code;
+	ret->list = NULL;
+	if (block->free >> shift & 1) {
+		ret->reach = HC_DEFINITE;
+		set_free_state(heap, code, ret);
+	}
+}
+
+/** Offset of the user address of the chunk that starts at @p unit, or of what is behind the last.
+ */
+static inline uint64_t next_offset(const struct hc_span *span, uint64_t unit)
+{
+	return unit < span->num_units ? hc_span_offset(span, unit) : hc_span_limit(span);
 }
 
 void hc_span_chunk(const struct hc_heap *heap, const struct hc_span *span, uint64_t unit,
 		   struct hc_chunk *ret)
 {
-	make_chunk(heap, span, unit, hc_span_next_start(span, unit + 1), ret);
+	make_chunk(heap, span, unit, next_offset(span, hc_span_next_start(span, unit + 1)), ret);
+}
+
+bool hc_span_find(const struct hc_span *span, uint64_t offset, struct hc_place *ret)
+{
+	uint64_t unit = hc_span_prev_start(span, hc_span_unit(span, offset));
+	if (unit == UINT64_MAX)
+		return false;
+	ret->unit = unit;
+	ret->start = hc_span_offset(span, unit);
+	ret->next = next_offset(span, hc_span_next_start(span, unit + 1));
+	return true;
+}
+
+void hc_span_place_chunk(const struct hc_heap *heap, const struct hc_span *span,
+			 const struct hc_place *place, struct hc_chunk *ret)
+{
+	make_chunk(heap, span, place->unit, place->next, ret);
 }
 
 bool hc_heap_chunk_at(const struct hc_heap *heap, uint64_t address, struct hc_chunk *ret)
 {
 	const struct hc_span *span = hc_heap_span(heap, address);
+	struct hc_place place;
 	if (!span)
 		return false;
 	/*
-	 * The first word of a header is the last usable word of the chunk before, so a chunk owns
-	 * the bytes from its size field to the size field of the next.
+	 * What a chunk has of its header belongs to it, the rest to the one before. Nobody is
+	 * before the first.
 	 */
-	uint64_t offset = address - span->start;
-	offset = offset > heap->word_size ? offset - heap->word_size : 0;
-	uint64_t unit = hc_span_prev_start(span, offset >> span->unit_shift);
-	if (unit == UINT64_MAX)
+	uint64_t offset = address + span->own;
+	offset = offset > span->base ? offset - span->base : 0;
+	if (!hc_span_find(span, offset, &place))
 		return false;
+	make_chunk(heap, span, place.unit, place.next, ret);
+	return true;
+}
+
+bool hc_heap_pointee(const struct hc_heap *heap, uint64_t address, struct hc_chunk *ret)
+{
 	struct hc_chunk chunk;
-	hc_span_chunk(heap, span, unit, &chunk);
+	if (!hc_heap_chunk_at(heap, address, &chunk) || address < chunk.address ||
+	    address - chunk.address >= chunk.usable)
+		return false;
 	*ret = chunk;
 	return true;
 }
@@ -162,25 +191,33 @@ bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret)
 	}
 	uint64_t unit = iter->next;
 	iter->next = hc_span_next_start(iter->slice.span, unit + 1);
-	make_chunk(iter->heap, iter->slice.span, unit, iter->next, ret);
+	make_chunk(iter->heap, iter->slice.span, unit, next_offset(iter->slice.span, iter->next),
+		   ret);
 	return true;
+}
+
+/** Units of a slice: whole blocks, so that two workers never write to the same word of a plane. */
+static uint64_t slice_units(const struct hc_span *span, uint64_t bytes)
+{
+	uint64_t blocks = bytes / (HC_UNITS_PER_BLOCK * (uint64_t)span->unit);
+	return (blocks ? blocks : 1) * HC_UNITS_PER_BLOCK;
 }
 
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret)
 {
-	/* Whole blocks, so that two workers never write to the same word of a plane. */
-	uint64_t blocks = bytes / (HC_UNITS_PER_BLOCK * (uint64_t)heap->alignment);
-	uint64_t units = (blocks ? blocks : 1) * HC_UNITS_PER_BLOCK;
 	size_t num = 0;
-	for (size_t i = 0; i < heap->num_spans; i++)
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		uint64_t units = slice_units(&heap->spans[i], bytes);
 		num += (heap->spans[i].num_units + units - 1) / units;
+	}
 	struct hc_slice *slices = calloc(num ? num : 1, sizeof(*slices));
 	if (!slices)
 		return &hc_enomem;
 	size_t n = 0;
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		const struct hc_span *span = &heap->spans[i];
+		uint64_t units = slice_units(span, bytes);
 		for (uint64_t from = 0; from < span->num_units; from += units) {
 			uint64_t left = span->num_units - from;
 			slices[n++] =
@@ -200,34 +237,6 @@ struct hc_bytes hc_chunk_bytes(const struct hc_heap *heap, const struct hc_chunk
 						 ? chunk->span->end - chunk->address
 						 : chunk->usable};
 	return hc_memory_view(&heap->process->memory, chunk->address, chunk->usable);
-}
-
-void hc_chunk_request(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t *min_ret,
-		      uint64_t *max_ret)
-{
-	*max_ret = chunk->usable;
-	uint64_t slack;
-	if (chunk->span->kind == HC_SPAN_MMAP) {
-		/* Rounded up to whole pages. */
-		slack = (UINT64_C(1) << heap->process->core->machine->page_shift) +
-			heap->alignment - 1;
-	} else {
-		/* A remainder that is too small to be a chunk is handed out, too. */
-		uint64_t remainder = heap->min_chunk - heap->alignment;
-		slack = remainder + heap->alignment - 1;
-		if (chunk->size <= heap->min_chunk + remainder)
-			slack = chunk->usable; /* every small request gets the smallest chunk */
-	}
-	*min_ret = chunk->usable > slack ? chunk->usable - slack : 0;
-}
-
-uint64_t hc_heap_request_size(const struct hc_heap *heap, uint64_t request)
-{
-	uint64_t size;
-	if (__builtin_add_overflow(request, heap->word_size + heap->alignment - 1, &size))
-		return UINT64_MAX;
-	size &= ~(uint64_t)(heap->alignment - 1);
-	return size < heap->min_chunk ? heap->min_chunk : size;
 }
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address)

@@ -4,18 +4,22 @@
  *
  * Cores with hundreds of millions of chunks are the normal case, so there is no struct per chunk. A
  * *span* is an address range tiled by back-to-back chunks. It is divided into *units*, one per
- * possible chunk address (the allocator's alignment: 16 bytes, 8 on some 32-bit machines), and
- * keeps four bits a unit, in planes of 64 units
- * (@ref hc_block), so that one cache line answers every question about a chunk:
+ * possible chunk address, and keeps four bits a unit, in planes of 64 units (@ref hc_block), so
+ * that one cache line answers every question about a chunk:
  *
  *   - start: a chunk's user address is this unit;
  *   - free:  that chunk is not in use;
- *   - a, b:  for a chunk in use, its reachability (hc_reach); for a free one, the list it is on
- *     (hc_free_list).
+ *   - a, b:  for a chunk in use, its reachability (hc_reach); for a free one, which list it is on
+ *     (hc_list::code).
  *
- * That is 1/32 of the heap (16-byte units), and only pages of the planes that are touched cost
+ * That is 1/32 of a heap with 16-byte units, and only pages of the planes that are touched cost
  * memory. The size of a chunk is the distance to the next start bit; the chunk that holds an
  * interior pointer is the previous start bit.
+ *
+ * Every span belongs to a *zone* (@ref hc_zone): what spans of one kind of one allocator share, its
+ * rules of headers, units and sizes. One process may have several allocators. States are the same
+ * for all of them: in use, cached, free, top, overhead; the names of the lists on which cached and
+ * free chunks are come from the allocator, and so does whatever else a user is to read.
  *
  * Chunk address means the address that malloc returned ("user address"), never the header. Sizes
  * are bytes: *chunk size* includes the header, *usable size* is malloc_usable_size(3).
@@ -23,29 +27,43 @@
  * Units are counted from the user address of a span's first chunk, so that bit and address relate
  * in the same way on machines where headers and user addresses are aligned differently (i386).
  *
- * An allocator back end (allocator.h) fills the model through the "Building" calls; analyzers only
- * read, except that reachability.h writes reach. Reading is safe from several threads.
+ * This is what analyzers see; an allocator back end (allocator.h) fills the model through build.h.
+ * Analyzers only read, except that reachability.h writes reach. Reading is safe from several
+ * threads.
  */
 #ifndef HC_CORE_HEAP_HEAP_H
 #define HC_CORE_HEAP_HEAP_H
 
+#include "core/heap/block.h"
 #include "core/process/process.h"
 
 /** Where a chunk is in its life. The order is that of reports. */
 enum hc_state {
 	HC_IN_USE,
-	HC_TCACHE,
-	HC_FASTBIN,
-	HC_UNSORTED,
-	HC_SMALLBIN,
-	HC_LARGEBIN,
-	HC_TOP,
-	HC_OVERHEAD, /**< the allocator's own: tcache structs, fenceposts… */
+	HC_CACHED,   /**< freed by the program; kept at hand for the next request of its size */
+	HC_FREE,     /**< on a list from which it may be split, merged, or handed out */
+	HC_TOP,      /**< the rest of a stretch that was never handed out */
+	HC_OVERHEAD, /**< the allocator's own: its structs, fenceposts… */
 	HC_NUM_STATES
 };
 
-/** "in-use", "tcache", …: the names of --state. */
+/** "in-use", "cached", "free", "top", "overhead". See hc_chunk_state_name() for users' words. */
 const char *hc_state_name(enum hc_state state);
+
+/** A kind of lists on which an allocator keeps chunks that are not in use. Static. */
+struct hc_list {
+	const char *name; /**< "tcache": what users call it and select it by; unique in its table */
+	const char *column;  /**< heading of its column in a table of arenas; lists may share one */
+	enum hc_state state; /**< HC_CACHED or HC_FREE */
+	uint8_t code;        /**< 0 … 3: what planes a (bit 0) and b (bit 1) say of its chunks */
+	bool large;          /**< of two lists with one code, this one has the chunks of at least
+				  hc_zone::first_large bytes */
+	bool merged; /**< neighbours on it were merged: whole pages of its chunks may go back to
+			  the system, and how large they are tells fragmentation */
+};
+
+/** Most lists of all allocators of a process together. */
+#define HC_MAX_LISTS 32
 
 /** Reachability of a chunk in use; meaningful once @ref hc_heap::reach_known. */
 enum hc_reach {
@@ -59,31 +77,56 @@ enum hc_reach {
 /** "definite", "indirect", "reachable", "possible": the names of --reach. */
 const char *hc_reach_name(enum hc_reach reach);
 
+struct hc_allocator;
+struct hc_backend;
+struct hc_chunk;
+
 /**
- * What planes a and b say of a free chunk. Chunks that are few (the top of each arena, the
- * allocator's own) share a code with fastbins and are told apart by a side table,
- * hc_heap::specials.
+ * What spans of one kind of one allocator have in common.
+ *
+ * Bytes. A chunk of some size begins @ref header bytes in front of its user address. The first
+ * @ref shared of these belong to the chunk before, which may use them. So the chunk has for itself
+ *
+ *     [address - (header - shared), address - (header - shared) + size)
+ *
+ * and of these the first header - shared and the last @ref trailer are not usable. Every address of
+ * a span thus belongs to one chunk, and with a header of 0 bytes it is the one that starts there.
  */
-enum hc_free_list {
-	HC_LIST_FASTBIN_OR_SPECIAL = 0,
-	HC_LIST_TCACHE = 1,
-	HC_LIST_UNSORTED = 2,
-	HC_LIST_BIN = 3, /**< small or large: the size decides, hc_heap::first_large */
+struct hc_zone {
+	const char *name;  /**< for people: "arenas", "48-byte slabs" */
+	uint32_t unit;     /**< bytes between addresses at which chunks may start; any number */
+	uint32_t header;   /**< bytes from a chunk's start to its user address */
+	uint32_t shared;   /**< first bytes of the header that the chunk before may use */
+	uint32_t trailer;  /**< bytes behind the usable ones */
+	uint32_t links;    /**< first usable bytes that a list may write to when a chunk is free */
+	uint64_t min_size; /**< smallest chunk size; 0: none */
+	/** Chunk sizes from here on are on the list that is marked large. */
+	uint64_t first_large;
+	/**
+	 * Most bytes that a chunk may be larger than the one that its request asked for, because
+	 * the rest would have been too small to be a chunk; 0: never.
+	 */
+	uint32_t slack;
+
+	/** Chunk size that a request gets at least; UINT64_MAX: none is large enough. */
+	uint64_t (*request_size)(const struct hc_zone *zone, uint64_t request);
+	/** Least and most bytes that a caller may have asked for to get this chunk. */
+	void (*request_range)(const struct hc_zone *zone, const struct hc_chunk *chunk,
+			      uint64_t *min_ret, uint64_t *max_ret);
+
+	/* Filled in by the model. */
+	const struct hc_backend *backend; /**< whose it is */
+	/** By code: the list, and the one for sizes from first_large on. */
+	const struct hc_list *lists[4][2];
 };
 
-#define HC_UNITS_PER_BLOCK 64
-
-/** Sixty-four units. Bit i of each plane is unit i. a is the low and b the high bit of a code. */
-struct hc_block {
-	uint64_t start, free, a, b;
-};
-
+/** A range tiled by chunks. */
 enum hc_span_kind {
-	HC_SPAN_MAIN,        /**< a stretch of the main arena */
-	HC_SPAN_THREAD_HEAP, /**< one heap of a thread arena */
-	HC_SPAN_MMAP,        /**< one mmapped chunk: num_units is 1 */
+	HC_SPAN_TILED,  /**< chunks back to back */
+	HC_SPAN_SINGLE, /**< one chunk that is alone: num_units is 1 */
 };
 
+/** In place of the number of an arena: chunks that are mappings of their own, in no arena. */
 #define HC_ARENA_MMAP UINT32_MAX
 
 /** A range tiled by chunks. */
@@ -93,20 +136,29 @@ struct hc_span {
 	uint64_t num_units;  /**< units at which a chunk may start */
 	struct hc_block *blocks;
 	uint64_t num_blocks;
-	enum hc_span_kind kind;
-	uint32_t arena;      /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
-	uint8_t unit_shift;  /**< log2 of bytes in a unit */
-	uint8_t header;      /**< bytes from a chunk's start to its user address */
-	uint8_t trailer;     /**< usable size = chunk size minus this */
-	uint64_t num_chunks; /**< start bits set */
 	const uint8_t *data; /**< bytes at @ref start when they lie in one piece, else NULL */
+	const struct hc_zone *zone;
+	uint32_t arena; /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
+	enum hc_span_kind kind;
+	uint32_t unit;       /**< bytes; zone->unit */
+	uint8_t unit_shift;  /**< its log2; HC_NO_SHIFT: it is no power of two */
+	uint8_t tag;         /**< the back end's own */
+	uint32_t header;     /**< zone->header: base - start */
+	uint32_t own;        /**< bytes in front of a user address that are the chunk's own */
+	uint32_t overhead;   /**< usable size = chunk size minus this */
+	uint64_t num_chunks; /**< start bits set */
 };
 
-/** An arena. Index 0 is the main arena; the others follow in ring order. */
+#define HC_NO_SHIFT 64
+
+/**
+ * An arena: what one allocator manages as a whole. Those of one allocator stand together, its main
+ * one first.
+ */
 struct hc_arena {
-	uint64_t address;     /**< of the allocator's own struct; 0 when it was not found */
-	uint64_t struct_size; /**< bytes of that struct: bookkeeping, whose pointers hold nothing
-				 alive */
+	const struct hc_backend *backend; /**< whose it is */
+	uint64_t address;                 /**< of the allocator's own struct; 0 when not found */
+	uint64_t struct_size;             /**< bytes of that struct */
 	bool main;
 	bool noncontiguous;
 	uint64_t system; /**< bytes obtained from the system, as the allocator counts them */
@@ -124,21 +176,26 @@ struct hc_arena {
 struct hc_special {
 	uint64_t address;    /**< user address */
 	enum hc_state state; /**< HC_TOP or HC_OVERHEAD */
-	const char *what;    /**< "tcache", "fencepost", "top": static text */
+	const char *what;    /**< "fencepost", "top": static text */
 };
 
 /**
- * A chunk in use that the C library holds in a way that pointer search can't see, or that has a
- * name.
+ * A chunk in use that the C library or the allocator holds in a way that pointer search can't see,
+ * or that has a name: a root.
  */
 struct hc_pin {
 	uint64_t address; /**< user address */
 	char *what;       /**< "dtv of thread 4711" */
 };
 
+/** Memory that is the allocator's bookkeeping: what it points to is not held alive by that. */
+struct hc_hole {
+	uint64_t start, end; /**< addresses */
+};
+
 /**
- * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB, the size of a glibc
- * thread heap; a slot names the spans that touch its granule, usually one.
+ * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB; a slot names the
+ * spans that touch its granule, usually one.
  */
 struct hc_span_index {
 	struct hc_span_slot {
@@ -182,25 +239,39 @@ struct hc_inconsistency {
 	 * static.
 	 */
 	const char *messages[HC_MAX_MESSAGES];
-	char *what; /**< in words; owned */
+	char *what;                       /**< in words; owned */
+	const struct hc_backend *backend; /**< who noted it. Filled in by the model */
 };
 
-/** How the model came to be: for `info`. */
+/** How the model of one allocator came to be, in words. */
 struct hc_heap_evidence {
-	char *layout;         /**< "glibc 2.27-2.42 malloc_state (C)" */
+	char *layout;         /**< which layout its structs have */
 	char *version;        /**< "2.36", or NULL when nothing tells */
-	char *version_source; /**< "GLIBC_2.36 is the highest version in libc's .dynstr"; or NULL */
-	char *how;           /**< "127 self-linked bins, ring of 7 arenas closed, mp_ reconciled" */
-	unsigned confidence; /**< percent */
+	char *version_source; /**< what tells it; or NULL */
+	char *how;            /**< what was checked to be sure */
+	unsigned confidence;  /**< percent */
+};
+
+/** An allocator at work in one heap. */
+struct hc_backend {
+	const struct hc_allocator *allocator;
+	struct hc_process *process; /**< not owned */
+	struct hc_heap *heap;
+	void *state; /**< its own */
+	struct hc_heap_evidence evidence;
 };
 
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
-	const struct hc_allocator *allocator;
-	void *state;                   /**< the allocator's own */
-	unsigned word_size, alignment; /**< bytes */
-	uint64_t min_chunk;            /**< smallest chunk size */
-	uint64_t first_large;          /**< smallest chunk size of a large bin */
+	unsigned word_size;               /**< bytes of a pointer */
+	struct hc_backend **backends; /**< those that were recognised, in the order of the table */
+	size_t num_backends;
+	const struct hc_backend *calling; /**< whose call runs, while the heap is filled */
+	struct hc_zone **zones;
+	size_t num_zones;
+	const struct hc_list *lists[HC_MAX_LISTS]; /**< of all allocators, in their order */
+	size_t num_lists;
+	uint64_t granule; /**< bytes: every chunk size of a tiled span is a multiple of it */
 
 	struct hc_span *spans; /**< by address, disjoint */
 	size_t num_spans;
@@ -213,6 +284,10 @@ struct hc_heap {
 	size_t num_specials;
 	struct hc_pin *pins; /**< by address */
 	size_t num_pins;
+	struct hc_hole *holes; /**< in any order */
+	size_t num_holes;
+	struct hc_carving *carvings; /**< build.h */
+	size_t num_carvings;
 	struct hc_inconsistency
 		*inconsistencies; /**< by address; at most HC_MAX_INCONSISTENCIES are kept */
 	size_t num_inconsistencies;
@@ -223,7 +298,6 @@ struct hc_heap {
 	 * NULL. Untrusted.
 	 */
 	char *abort_message;
-	struct hc_heap_evidence evidence;
 	/**
 	 * arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown.
 	 */
@@ -271,8 +345,31 @@ struct hc_chunk {
 	const struct hc_span *span;
 	uint64_t unit;
 	enum hc_state state;
-	enum hc_reach reach; /**< of a chunk in use, when known */
+	enum hc_reach reach;        /**< of a chunk in use, when known */
+	const struct hc_list *list; /**< of a cached or free chunk; else NULL */
 };
+
+/** "in-use", the name of its list, "top", "overhead": the allocator's words for its state. */
+static inline const char *hc_chunk_state_name(const struct hc_chunk *chunk)
+{
+	return chunk->list ? chunk->list->name : hc_state_name(chunk->state);
+}
+
+/** The allocator that a span's chunks are of. */
+static inline const struct hc_allocator *hc_span_allocator(const struct hc_span *span)
+{
+	return span->zone->backend->allocator;
+}
+
+/** Index of a list into heap->lists. */
+static inline size_t hc_heap_list_index(const struct hc_heap *heap, const struct hc_list *list)
+{
+	size_t i = 0;
+
+	while (i + 1 < heap->num_lists && heap->lists[i] != list)
+		i++;
+	return i;
+}
 
 static inline uint32_t hc_span_slot_of(const struct hc_span_index *index, uint64_t granule)
 {
@@ -308,15 +405,101 @@ static inline const struct hc_span *hc_heap_span(const struct hc_heap *heap, uin
 	return address - span->start < span->end - span->start ? span : NULL;
 }
 
+/** @name Units: offsets are counted from span->base */
+/**@{*/
+
+/** Offset of a unit. */
+static inline uint64_t hc_span_offset(const struct hc_span *span, uint64_t unit)
+{
+	if (__builtin_expect(span->unit_shift != HC_NO_SHIFT, 1))
+		return unit << span->unit_shift;
+	return unit * span->unit;
+}
+
+/** The unit that an offset lies in. */
+static inline uint64_t hc_span_unit(const struct hc_span *span, uint64_t offset)
+{
+	if (__builtin_expect(span->unit_shift != HC_NO_SHIFT, 1))
+		return offset >> span->unit_shift;
+	return offset / span->unit;
+}
+
+/** User address of a chunk that starts at @p unit. */
+static inline uint64_t hc_span_address(const struct hc_span *span, uint64_t unit)
+{
+	return span->base + hc_span_offset(span, unit);
+}
+
+/** Offset at which a chunk behind the last one would have its user address. */
+static inline uint64_t hc_span_limit(const struct hc_span *span)
+{
+	return span->end - span->base + span->header;
+}
+/**@}*/
+
 /**
- * The chunk whose bytes [header, end of usable) hold @p address.
+ * @name Looking up
+ * Everybody uses these, so that nobody disagrees about what an address means.
+ */
+/**@{*/
+
+/** Where a chunk is in its span: units, and offsets of its user address and of the next one's. */
+struct hc_place {
+	uint64_t unit, start, next;
+};
+
+/**
+ * The chunk that starts at an offset, if one does. Inline: most pointers are to the start, and the
+ * marking loop asks for each.
+ */
+static inline bool hc_span_starts_at(const struct hc_span *span, uint64_t offset,
+				     uint64_t *unit_ret)
+{
+	uint64_t unit = hc_span_unit(span, offset);
+
+	if (unit >= span->num_units || hc_span_offset(span, unit) != offset ||
+	    !(span->blocks[unit / HC_UNITS_PER_BLOCK].start >> unit % HC_UNITS_PER_BLOCK & 1))
+		return false;
+	*unit_ret = unit;
+	return true;
+}
+
+/**
+ * The last chunk that starts at or before an offset.
+ *
+ * @return false when none does
+ */
+bool hc_span_find(const struct hc_span *span, uint64_t offset, struct hc_place *ret);
+
+/** Offset of the first byte behind the usable ones of a chunk; not beyond the span. */
+static inline uint64_t hc_span_usable_end(const struct hc_span *span, uint64_t next)
+{
+	uint64_t end = next > span->overhead ? next - span->overhead : 0;
+	uint64_t limit = span->end - span->base;
+
+	return end < limit ? end : limit;
+}
+
+/**
+ * The chunk that an address belongs to, be it to its header or to its usable bytes.
+ *
  * @return false when the address is in no chunk
  */
 bool hc_heap_chunk_at(const struct hc_heap *heap, uint64_t address, struct hc_chunk *ret);
 
+/**
+ * The chunk that a pointer with this value points to: the one whose usable bytes hold the address.
+ */
+bool hc_heap_pointee(const struct hc_heap *heap, uint64_t address, struct hc_chunk *ret);
+
+/** Fill in the chunk at a place that hc_span_find() gave. */
+void hc_span_place_chunk(const struct hc_heap *heap, const struct hc_span *span,
+			 const struct hc_place *place, struct hc_chunk *ret);
+
 /** Fill in the chunk that starts at @p unit; its start bit must be set. */
 void hc_span_chunk(const struct hc_heap *heap, const struct hc_span *span, uint64_t unit,
 		   struct hc_chunk *ret);
+/**@}*/
 
 /** Next unit at or after @p unit with a start bit, or span->num_units. */
 uint64_t hc_span_next_start(const struct hc_span *span, uint64_t unit);
@@ -358,85 +541,21 @@ bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret);
 struct hc_bytes hc_chunk_bytes(const struct hc_heap *heap, const struct hc_chunk *chunk);
 
 /** Least and most bytes that a caller of malloc may have asked for to get this chunk. */
-void hc_chunk_request(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t *min_ret,
-		      uint64_t *max_ret);
+static inline void hc_chunk_request(const struct hc_heap *heap __attribute__((unused)),
+				    const struct hc_chunk *chunk, uint64_t *min_ret,
+				    uint64_t *max_ret)
+{
+	chunk->span->zone->request_range(chunk->span->zone, chunk, min_ret, max_ret);
+}
 
-/** Chunk size that malloc(request) gives at least. */
-uint64_t hc_heap_request_size(const struct hc_heap *heap, uint64_t request);
+/** Chunk size that a request gets at least where @p chunk comes from. */
+static inline uint64_t hc_chunk_request_size(const struct hc_chunk *chunk, uint64_t request)
+{
+	return chunk->span->zone->request_size(chunk->span->zone, request);
+}
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address);
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
-/**@}*/
-
-/** @name Building: for allocator back ends only */
-/**@{*/
-
-/** Blocks that @p num_units need. */
-static inline uint64_t hc_num_blocks(uint64_t num_units)
-{
-	return num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
-}
-
-/**
- * Clear planes, at least one block; NULL without memory. No block straddles a cache line, and large
- * planes lie in huge pages where the system has them, since markers visit blocks at random.
- */
-struct hc_block *hc_blocks_create(uint64_t num);
-/** NULL is fine. @param num as it was given to the call that made them */
-void hc_blocks_destroy(struct hc_block *blocks, uint64_t num);
-/**
- * Keep the first @p num of @p old_num blocks. Returns them, maybe elsewhere; NULL, all freed,
- * without memory.
- */
-struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num);
-
-/**
- * Add a span. Spans may come in any order; hc_heap_seal() sorts them. The pointer is valid until
- * the next call.
- *
- * @param base      user address of the first chunk
- * @param num_units units from base up to which a chunk may start
- * @param blocks    its planes, from hc_blocks_create() for as many blocks as @p num_units needs,
- * owned by the heap from here on, also on failure; NULL: clear ones
- */
-struct hc_error *hc_heap_add_span(struct hc_heap *heap, enum hc_span_kind kind, uint32_t arena,
-				  uint64_t start, uint64_t end, uint64_t base, uint64_t num_units,
-				  uint8_t trailer, struct hc_block *blocks, struct hc_span **ret);
-
-/**
- * Remember a chunk as HC_TOP or HC_OVERHEAD. One whose start bit is not set is ignored by readers.
- */
-struct hc_error *hc_heap_add_special(struct hc_heap *heap, uint64_t address, enum hc_state state,
-				     const char *what);
-/** @param what owned by the heap from here on, also on failure */
-struct hc_error *hc_heap_add_pin(struct hc_heap *heap, uint64_t address, char *what);
-/**
- * Note a contradiction. Of those with one address and one code only the first is kept.
- *
- * @param fault  all but what and last_good, which are ignored
- * @param format what is wrong, in words
- */
-struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_inconsistency fault,
-					   const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/**
- * Set or clear the start bit of the chunk with this user address, which must be a unit of @p span.
- */
-void hc_span_set_start(struct hc_span *span, uint64_t unit);
-
-/** Sort the spans so far by address, for a back end that searches what lies between them. */
-void hc_heap_sort_spans(struct hc_heap *heap);
-
-/**
- * Sort spans, drop those that overlap an earlier one or exceed HC_MAX_MISSING (with an
- * inconsistency), build the index. Called by hc_heap_open() between a back end's walk() and
- * lists().
- */
-struct hc_error *hc_heap_seal(struct hc_heap *heap);
-
-/** After the seal: mark a chunk free, on this list. false when no chunk starts at @p address. */
-bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, enum hc_free_list list);
 /**@}*/
 
 #endif

@@ -20,6 +20,7 @@ enum hc_mapping_kind {
 	HC_MAPPING_RODATA,       /**< module: read-only file pages, RELRO included */
 	HC_MAPPING_DATA,         /**< module: writable file pages */
 	HC_MAPPING_BSS,          /**< module: zero-initialised data */
+	HC_MAPPING_HEAP,         /**< of an allocator, where the two below don't say it better */
 	HC_MAPPING_MAIN_HEAP,    /**< main arena: brk, or its mmapped stretches */
 	HC_MAPPING_THREAD_HEAP,  /**< a thread arena's heap, committed part */
 	HC_MAPPING_HEAP_RESERVE, /**< a thread arena's heap, PROT_NONE part */

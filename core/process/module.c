@@ -418,6 +418,29 @@ const struct hc_module *hc_modules_libc(const struct hc_modules *modules)
 	return NULL;
 }
 
+/** libdwfl's own search, and the word that it found something. */
+static int find_debuginfo(Dwfl_Module *module, void **user_data, const char *name, Dwarf_Addr base,
+			  const char *file, const char *debuglink, GElf_Word crc, char **path_ret)
+{
+	const struct hc_module_files *files = *user_data;
+	int fd = dwfl_standard_find_debuginfo(module, user_data, name, base, file, debuglink, crc,
+					      path_ret);
+
+	if (fd >= 0 && files && files->opened)
+		files->opened(files->opened_ctx, *path_ret, fd);
+	return fd;
+}
+
+static void report_module(struct hc_module_files *files, const struct hc_module *module)
+{
+	Dwfl_Module *reported =
+		dwfl_report_elf(files->dwfl, module->path, module->file, -1, module->bias, true);
+	void **user_data;
+
+	if (reported && dwfl_module_info(reported, &user_data, NULL, NULL, NULL, NULL, NULL, NULL))
+		*user_data = files;
+}
+
 /**
  * Start the session. debuginfod is asked only where DEBUGINFOD_URLS names a server: libdwfl's own
  * rule, which keeps a machine without a network from waiting.
@@ -428,7 +451,7 @@ static void modules_start_dwfl(struct hc_modules *modules)
 
 	files->callbacks = (Dwfl_Callbacks){
 		.find_elf = dwfl_build_id_find_elf,
-		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.find_debuginfo = find_debuginfo,
 		.debuginfo_path = &files->debug_path,
 	};
 	files->dwfl = dwfl_begin(&files->callbacks);
@@ -438,8 +461,7 @@ static void modules_start_dwfl(struct hc_modules *modules)
 	for (size_t i = 0; i < modules->num; i++) {
 		const struct hc_module *module = &modules->items[i];
 		if (module->status == HC_FILE_MATCHED)
-			dwfl_report_elf(files->dwfl, module->path, module->file, -1, module->bias,
-					true);
+			report_module(files, module);
 	}
 	dwfl_report_end(files->dwfl, NULL, NULL);
 }

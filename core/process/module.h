@@ -44,6 +44,13 @@ struct hc_module_options {
 	const char *exe;       /**< or NULL */
 	const char *sysroot;   /**< or NULL */
 	const char *debug_dir; /**< or NULL */
+	/**
+	 * Told of every file that is opened: executables and libraries, also when they are then not
+	 * used, and separate debug files, as late as hc_modules_symbol() and debug information need
+	 * them. In the calling thread; NULL: not called. @param path NULL when only libdwfl knows
+	 */
+	void (*opened)(void *ctx, const char *path, int fd);
+	void *opened_ctx;
 };
 
 struct hc_modules {

@@ -12,13 +12,16 @@
 #include "core/base/cleanup.h"
 #include "core/process/module_loader.h"
 
-static bool map_regular_file(const char *path, struct hc_bytes *ret)
+static bool map_regular_file(const struct hc_module_options *options, const char *path,
+			     struct hc_bytes *ret)
 {
 	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
 		return false;
+	if (options->opened)
+		options->opened(options->opened_ctx, path, fd);
 	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return false;
@@ -123,7 +126,7 @@ static struct hc_error *try_file(const struct hc_module_loader *loader, struct h
 
 	if (!path)
 		return &hc_enomem;
-	if (module->status == HC_FILE_MATCHED || !map_regular_file(path, &file))
+	if (module->status == HC_FILE_MATCHED || !map_regular_file(loader->options, path, &file))
 		return NULL;
 	enum hc_file_status status = compare_file(loader, module, file);
 	if (status != HC_FILE_MATCHED && module->status != HC_FILE_NOT_FOUND)
@@ -175,7 +178,7 @@ static struct hc_error *check_exe(const struct hc_module_loader *loader, struct 
 	bool comparable = false;
 	struct hc_image image;
 
-	if (!map_regular_file(exe, &file))
+	if (!map_regular_file(loader->options, exe, &file))
 		return hc_error_about(
 			hc_error_create(HC_ERROR_ARGUMENT, "%s: no file that can be read", exe),
 			HC_ABOUT_EXECUTABLE);
@@ -222,6 +225,8 @@ struct hc_error *hc_module_files_open(const struct hc_module_loader *loader,
 	if (!modules->files->maps)
 		return &hc_enomem;
 	modules->files->num = modules->num;
+	modules->files->opened = loader->options->opened;
+	modules->files->opened_ctx = loader->options->opened_ctx;
 	if (asprintf(&modules->files->debug_path, ":.debug%s%s:/usr/lib/debug",
 		     loader->options->debug_dir ? ":" : "",
 		     loader->options->debug_dir ? loader->options->debug_dir : "") < 0) {

@@ -34,6 +34,9 @@ struct hc_module_files {
 	struct hc_bytes *maps;
 	size_t num;
 	char *debug_path; /**< for libdwfl */
+	/** hc_module_options::opened, which outlives the search. */
+	void (*opened)(void *ctx, const char *path, int fd);
+	void *opened_ctx;
 	Dwfl_Callbacks callbacks;
 	Dwfl *dwfl; /**< NULL until the first question */
 };

@@ -9,21 +9,23 @@ import hashlib
 import json
 import os
 import pathlib
-import re
-import resource
 import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import machine  # noqa: E402 (shared with the other test folders)
+
 TESTDATA = ROOT / "testdata"
 # What programs under test are given: a heap holds copies of it, and tests count what a heap holds.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent",
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/proc/nonexistent",
                "LC_ALL": "C"}
 # Some tests run several cores; the sanitized build is an order of magnitude slower.
 TIMEOUT = 300
@@ -31,6 +33,13 @@ TIMEOUT = 300
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "kernel_core: needs a core that the kernel writes into the current folder")
+
+
+@pytest.fixture(autouse=True)
+def able(request):
+    """Skips what is marked as needing a core of the kernel where that writes none."""
+    if request.node.get_closest_marker("kernel_core"):
+        machine.need("core-pattern")
 
 
 class Result:
@@ -63,13 +72,13 @@ class Result:
 
 
 class Heapcore:
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, front=()):
+        self.path, self.front = path, front
 
     def __call__(self, *args, status=0, timeout=TIMEOUT, **options):
         """Run it; status=None allows 0, 1 and 2. A signal or a sanitizer's report always fails."""
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBUGINFOD_URLS": "", **options.pop("env", {})}
-        process = subprocess.run([self.path, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        process = subprocess.run([*self.front, self.path, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, timeout=timeout, env=environment, **options)
         result = Result(process)
         assert result.status in (0, 1, 2), result
@@ -124,41 +133,9 @@ def compiled(cache):
     return compile_
 
 
-# Debian's gcc-multilib is no more than a link to that folder, and can't be installed beside cross compilers.
-FLAGS_32_BIT = ["-m32", "-isystem", "/usr/include/x86_64-linux-gnu"]
-
-
-@pytest.fixture(scope="session")
-def can_build_32_bit(cache):
-    """Skips where the compiler has no 32-bit half (gcc-12-multilib)."""
-    source = cache / "empty.c"
-    source.write_text("#include <errno.h>\nint main(void) { return 0; }\n")
-    done = subprocess.run([os.environ.get("CC", "gcc"), *FLAGS_32_BIT, "-o", cache / "empty-32", source],
-                          capture_output=True)
-    if done.returncode or subprocess.run([cache / "empty-32"]).returncode:
-        pytest.skip("programs of 32 bits can't be built and run here (gcc-12-multilib)")
-
-
-def kernel_core_problem():
-    """Why the kernel would not write a core where we can find it, or None."""
-    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    if not pattern:
-        return "core_pattern is empty"
-    if pattern.startswith("|") or "/" in pattern:
-        return f"core_pattern is {pattern!r}: cores go elsewhere"
-    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
-        return "the hard limit of core size is 0"
-    return None
-
-
-def allow_core():
-    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-
-
-def state_of(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rsplit(")", 1)[1].split()[0]
+FLAGS_32_BIT = machine.FLAGS_32_BIT
+allow_core = machine.prepare_child
+state_of = machine.state_of
 
 
 def wait_for(condition, what, seconds=60):
@@ -169,19 +146,13 @@ def wait_for(condition, what, seconds=60):
 
 
 def gcore(pid, path):
-    """Dump a live process to path."""
-    out = subprocess.run(["gcore", "-o", f"{path}.tmp", str(pid)], capture_output=True, text=True, timeout=120,
-                         stdin=subprocess.DEVNULL)
-    made = f"{path}.tmp.{pid}"
-    assert os.path.exists(made), out.stdout + out.stderr
-    os.rename(made, path)
+    """Dump a live process to path: by gcore, or what stands in for it where that is forbidden."""
+    machine.dump(pid, path)
 
 
 def take_kernel_core(folder, path):
     """Move the one core file in a folder to path."""
-    cores = [name for name in os.listdir(folder) if name.startswith("core")]
-    assert len(cores) == 1, f"the kernel wrote {cores} into {folder}"
-    shutil.move(os.path.join(folder, cores[0]), path)
+    shutil.move(machine.core_in(folder), path)
 
 
 class Dump:
@@ -219,23 +190,36 @@ def read_until(stream, last, seconds=60):
 def running(argv, **options):
     """A process that is gone at the end, whatever happens. env is added to ENVIRONMENT."""
     environment = {**ENVIRONMENT, **(options.pop("env", None) or {})}
-    process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, env=environment, **options)
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    options.setdefault("preexec_fn", machine.prepare_child)
+    with tempfile.TemporaryDirectory(prefix="heapcore-running-") as folder:
+        # Its own, so that a core that appears there is its own.
+        options.setdefault("cwd", folder)
+        process = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, env=environment, **options)
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            process.stdout.close()
 
 
 @pytest.fixture(scope="session")
 def dump(cache, compiled):
-    """A core of a test program: dump("mixed.c"), dump("growth.c", "1000", how="kernel", flags=["-s"])."""
+    """
+    A core of a test program: dump("mixed.c"), dump("growth.c", "1000", how="kernel", flags=["-s"]).
+
+    "gcore" stands for a core of a live process, whoever writes it; the fixture "how" asks for gcore's own.
+    """
 
     def dump_(source, *args, how="gcore", flags=(), env=None, name=""):
-        if how == "kernel" and kernel_core_problem():
-            pytest.skip(f"kernel core: {kernel_core_problem()}")
+        if "-m32" in flags:
+            how = foreign(how)
+        elif how == "kernel":
+            machine.need("core-pattern")
+        elif not machine.has("ptrace"):
+            machine.need("core-pattern")
+            how = "signal"
         program = compiled(source, *flags)
         key = hashlib.sha256(repr((args, env)).encode()).hexdigest()[:6]
         path = cache / f"{program.name}-{key}{name}-{how}.core"
@@ -244,16 +228,26 @@ def dump(cache, compiled):
                 make(program, args, how, path, env)
         return Dump(path)
 
+    def foreign(how):
+        machine.need("ia32-compiler")
+        if machine.need("ia32") != machine.NATIVE:
+            return "qemu"
+        return how if machine.has("ptrace") else "kernel"
+
     def make(program, args, how, path, env):
         folder = tempfile.mkdtemp(dir=cache)
-        stop = "abort" if how == "kernel" else "pause"
-        with running([program, stop, *args], cwd=folder, env=env, preexec_fn=allow_core) as process:
+        itself = how in ("kernel", "qemu")
+        argv = [program, "abort" if itself else "pause", *args]
+        if how == "qemu":
+            argv.insert(0, machine.need("ia32"))
+        with running(argv, cwd=folder, env=env) as process:
             said = read_until(process.stdout, b"end")
-            if how == "kernel":
+            if itself:
                 process.wait(60)
                 take_kernel_core(folder, path)
             else:
-                pathlib.Path(f"{path}.maps").write_text(pathlib.Path(f"/proc/{process.pid}/maps").read_text())
+                if machine.has("proc"):
+                    shutil.copyfile(f"/proc/{process.pid}/maps", f"{path}.maps")
                 gcore(process.pid, path)
         pathlib.Path(f"{path}.said").write_bytes(said)
         shutil.rmtree(folder)
@@ -264,4 +258,5 @@ def dump(cache, compiled):
 @pytest.fixture(params=["gcore", pytest.param("kernel", marks=pytest.mark.kernel_core)])
 def how(request):
     """Both writers of cores."""
+    machine.need("ptrace" if request.param == "gcore" else "core-pattern")
     return request.param

@@ -20,7 +20,9 @@ CORE = FOLDER / "golden.core.xz"
 
 
 def main():
-    if problem := conftest.kernel_core_problem():
+    try:
+        conftest.machine.answer("core-pattern")
+    except conftest.machine.Missing as problem:
         sys.exit(f"the kernel would not write a core here: {problem}")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         program = os.path.join(folder, "golden")

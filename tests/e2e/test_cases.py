@@ -34,6 +34,7 @@ def request(port, first, last, channel):
 @pytest.fixture(scope="module")
 def server_core(cache, compiled):
     """Case 1: a core of the server, taken while it runs."""
+    conftest.machine.need("loopback")
     path = cache / "http_leak.core"
     with conftest.once(path) as needed:
         if needed:

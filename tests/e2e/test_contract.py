@@ -290,6 +290,7 @@ class TestOutput:
             assert heapcore(verb, core).out == heapcore(verb, core).out
 
     def test_snapshot_instead_of_core(self, heapcore, dump, tmp_path):
+        conftest.machine.need("proc")
         core = dump("threads_tcache.c")
         (tmp_path / "maps").write_text(core.maps)
         rows = heapcore("maps", tmp_path / "maps", "--format", "json").json["mappings"]

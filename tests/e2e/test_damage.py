@@ -448,7 +448,7 @@ class Test32Bit:
     """The same on i386, whose words are half as long and whose keys and links have fewer bits to be told by."""
 
     @pytest.fixture
-    def good(self, heapcore, dump, tmp_path, can_build_32_bit):
+    def good(self, heapcore, dump, tmp_path):
         good = Good(heapcore, dump("damage.c", "none", flags=conftest.FLAGS_32_BIT), tmp_path)
         assert good.file.word == 4 and len(good.live) > 7000 and good.live <= good.heap.in_use()
         assert not good.dead & good.heap.in_use()

@@ -1,10 +1,10 @@
 """dump of a selection: the index beside the file, hexadecimal, and the filters."""
-import shutil
 import subprocess
 
 import pytest
 
 import corefile
+from conftest import machine
 from test_cli import validate
 
 
@@ -63,7 +63,7 @@ def test_hex(heapcore, core):
     lines = text.splitlines()
     assert [int(line.split(":")[0], 16) for line in lines] == [start, start + 16, start + 32]
     assert "LIVE" in text
-    if shutil.which("xxd"):
+    if machine.which("xxd"):
         raw = heapcore("dump", core, hex(start), hex(start + 41)).out
         expected = subprocess.run(["xxd"], input=raw, stdout=subprocess.PIPE, check=True).stdout.decode()
         assert [line.split(": ", 1)[1] for line in lines] == [line.split(": ", 1)[1] for line in expected.splitlines()]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import corefile
-from conftest import allow_core, kernel_core_problem, read_until, running, take_kernel_core
+from conftest import allow_core, machine, read_until, running, take_kernel_core
 
 STATES = "in-use,tcache,fastbin,unsorted,smallbin,largebin,top,overhead"
 PAGE = 4096
@@ -40,8 +40,7 @@ def whole(dump):
 @pytest.mark.parametrize("bits", [0x01, 0x11, 0x23, 0x33, 0x7F])
 def test_other_filters(heapcore, compiled, tmp_path, bits):
     """Anonymous memory is all that the heap needs."""
-    if kernel_core_problem():
-        pytest.skip(f"kernel core: {kernel_core_problem()}")
+    machine.need("core-pattern", "coredump-filter")
 
     def prepare():
         allow_core()
@@ -64,8 +63,7 @@ def test_other_filters(heapcore, compiled, tmp_path, bits):
 @pytest.mark.kernel_core
 def test_nothing_dumped(heapcore, compiled, tmp_path):
     """Filter 0: threads and names are there, no memory. What can be said is said, and that there is no heap."""
-    if kernel_core_problem():
-        pytest.skip(f"kernel core: {kernel_core_problem()}")
+    machine.need("core-pattern", "coredump-filter")
 
     def prepare():
         allow_core()

@@ -100,7 +100,7 @@ class TestOwn:
     ("[a]\ndescription = d\nkind = secret\npattern = (?<other>x)\n", "[a]", "(?<secret>"),
     ("[a]\ndescription = d\nkind = code\ncheck = none\n", ":4: [a] check", "no check"),
     ("[a]\ndescription = d\nliteral = x\nnormalise.b = digits\n", ":4: [a] normalise.b", "no pattern"),
-    ("[a]\ndescription = d\nliteral = x\ncheck = pointers\n", "[a]", "for kind code"),
+    ("[a]\ndescription = d\nliteral = x\ncheck = pointers\n", "[a]", "not for this kind"),
     ("[a]\nhex = 1g\n", ":2: [a] hex", "neither"),
     ("[a]\nexample = \\q\n", ":2: [a] example", "none of"),
     ("[a]\npriority = -1\n", ":2: [a] priority", "no number"),

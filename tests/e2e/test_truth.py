@@ -1,7 +1,5 @@
 """heapcore against the truth: every live allocation of real programs, and malloc_info(3)."""
 import os
-import shutil
-import signal
 import time
 
 import pytest
@@ -108,14 +106,13 @@ OWN = ["mixed.c", "threads_tcache.c", "growth.c", "retention.c", "leak_shapes.cc
 @pytest.fixture(scope="session")
 def taken(cache, compiled):
     def take(name, how):
-        if how == "kernel" and conftest.kernel_core_problem():
-            pytest.skip(f"kernel core: {conftest.kernel_core_problem()}")
+        if how == "kernel" or not conftest.machine.has("ptrace"):
+            conftest.machine.need("core-pattern")
         if name in OWN:
             program = compiled(name)
             return truth.take(cache, program.name, [program, "signal"], how)
         argv, drive, env = REAL[name]
-        if not shutil.which(argv[0]):
-            pytest.skip(f"{argv[0]} is not installed")
+        conftest.machine.need_program(argv[0])
         return truth.take(cache, name, argv, how, drive, env)
 
     return take

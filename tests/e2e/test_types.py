@@ -4,7 +4,6 @@ import collections
 import contextlib
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -63,7 +62,7 @@ def test_without_typeinfos_and_symbols_there_is_nothing(heapcore, dump):
     assert "--debug-dir" in heapcore("types", core).text
 
 
-def test_without_the_files_there_are_no_names(heapcore, dump, tmp_path):
+def test_without_the_files_there_are_no_names(heapcore, dump, compiled, tmp_path):
     """Names are constants, which cores lack. No file, no name, and no error; the output says what to do."""
     core = dump("classes.cc", how="gcore", flags=["-s"])
     moved = tmp_path / "core"
@@ -73,8 +72,7 @@ def test_without_the_files_there_are_no_names(heapcore, dump, tmp_path):
     types, _ = counted(heapcore, moved)
     assert types == {}
     assert "--exe" in heapcore("types", moved).text
-    exe = next(line.split()[-1] for line in core.maps.splitlines() if "/classes-" in line)
-    types, _ = counted(heapcore, moved, "--exe", exe)
+    types, _ = counted(heapcore, moved, "--exe", compiled("classes.cc", "-s"))
     assert types == expected(core)
 
 
@@ -121,8 +119,7 @@ class TestDebugInformation:
         assert by_debug_information(heapcore, core) == expected_structs(core)
 
     def test_clang(self, heapcore, dump, monkeypatch):
-        if not shutil.which("clang"):
-            pytest.skip("clang is not installed")
+        conftest.machine.need_program("clang")
         monkeypatch.setenv("CC", "clang")
         # -DCLANG: another program for the cache.
         core = dump("structs.c", flags=[OTHER, "-DCLANG"])
@@ -329,20 +326,15 @@ class TestOutput:
 @contextlib.contextmanager
 def fed(argv, text):
     """A program that has read a text from its stdin and waits for more."""
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
+    with conftest.machine.child(argv) as (process, _):
         process.stdin.write(text)
         process.stdin.flush()
         yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
 
 
 def test_gdb(heapcore, cache):
     """A stripped program of others. How many of some objects there are follows from what they are for."""
+    conftest.machine.need_program("gdb")
     core = cache / "gdb.core"
     with conftest.once(core) as needed:
         if needed:
@@ -373,7 +365,8 @@ def first_word(process, address):
 
 def test_every_class_has_the_symbol_of_its_vtable(heapcore, cache):
     """Libraries of others that export the symbols of their vtables, as nm and /proc/PID/maps see them."""
-    clang = shutil.which("clang++") or shutil.which("clang++-14")
+    conftest.machine.need("proc")
+    clang = conftest.machine.which("clang++") or conftest.machine.which("clang++-14")
     if not clang:
         pytest.skip("clang++ is not installed")
     core = cache / "clang.core"

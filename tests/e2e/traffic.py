@@ -39,9 +39,9 @@ WRK_LEAK_REQUESTS = [
 
 
 def needs(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    """What servers and their clients need."""
+    conftest.machine.need("loopback")
+    conftest.machine.need_program(*programs)
 
 
 def compiled_with(compiled, source, *libraries):
@@ -117,8 +117,8 @@ def take(path, argv, drive=None):
                     said = process.stdout.readline()
                     drive(int(said.split()[1]))
                 said += conftest.read_until(process.stdout, b"end")
-                pathlib.Path(f"{path}.maps").write_text(pathlib.Path(f"/proc/{process.pid}/maps").read_text())
-                pathlib.Path(f"{path}.smaps").write_text(pathlib.Path(f"/proc/{process.pid}/smaps").read_text())
+                for name in ("maps", "smaps") if conftest.machine.has("proc") else ():
+                    shutil.copyfile(f"/proc/{process.pid}/{name}", f"{path}.{name}")
                 conftest.gcore(process.pid, path)
                 # gcore writes the reserved parts of arenas as zeros, 64 MB each.
                 subprocess.run(["fallocate", "--dig-holes", path], check=False, stderr=subprocess.DEVNULL, timeout=60)

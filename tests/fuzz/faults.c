@@ -96,7 +96,7 @@ static void add_arenas(struct faults *faults, const struct hc_core *core,
 /** What is worth damaging. */
 static void find_targets(struct faults *faults)
 {
-	const struct hc_process_options options = {.modules = {.sysroot = "/nonexistent"},
+	const struct hc_process_options options = {.modules = {.sysroot = "/proc/nonexistent"},
 						   .jobs = 1};
 	struct hc_process *process;
 	struct hc_heap *heap;

@@ -19,7 +19,7 @@
 /** One thread: what is found can be found again. A sysroot that is empty: a core's paths open no
  * files. */
 static const struct hc_process_options process_options = {
-	.modules = {.sysroot = "/nonexistent"},
+	.modules = {.sysroot = "/proc/nonexistent"},
 	.decompress = {.tmpdir = "/tmp"},
 	.jobs = 1,
 };
@@ -92,7 +92,7 @@ static void run_accounting(const struct hc_process *process, const struct hc_hea
 
 	if (heap && failed(hc_arenas_run(process, heap, &arenas)))
 		return;
-	hc_accounting_run(process, heap ? &arenas : NULL, &accounting);
+	hc_accounting_run(process, heap, &arenas, &accounting);
 	hc_arenas_deinit(&arenas);
 	for (unsigned i = 0; i < HC_NUM_PARTS; i++)
 		sum += accounting.parts[i];

@@ -124,8 +124,12 @@ def fetch(suite):
 
 @contextlib.contextmanager
 def locked(name):
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f".{name}.lock", "w") as lock:
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        lock = open(CACHE / f".{name}.lock", "w")
+    except OSError as error:
+        raise Unavailable(f"{CACHE}: {error.strerror}") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -8,25 +8,30 @@ import hashlib
 import os
 import pathlib
 import platform
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
 import debian
 from debian import Unavailable
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import machine  # noqa: E402 (shared with the other test folders)
+
 TESTDATA = pathlib.Path(__file__).resolve().parents[2] / "testdata"
 FLAGS = ["-O1", "-g0", "-D_GNU_SOURCE", "-D_FORTIFY_SOURCE=0", "-fno-stack-protector", "-Wno-deprecated-declarations"]
-NATIVE = {"x86_64": ["amd64", "i386"], "aarch64": ["arm64"]}.get(platform.machine(), [])
+# What the compiler of the machine makes.
+OWN = {"x86_64": ["amd64", "i386"], "aarch64": ["arm64"]}.get(platform.machine(), [])
+FOREIGN = {"i386": "ia32", "arm64": "aarch64"}
 TIMEOUT = 60
 
 
 def compiler(arch):
     """Command that compiles for an architecture."""
-    if arch in NATIVE:
+    if arch in OWN:
         names, flags = ["gcc"], ["-m32"] if arch == "i386" else []
     elif arch == "arm64":
         names, flags = ["aarch64-linux-gnu-gcc"], ["-mno-outline-atomics"]
@@ -41,12 +46,15 @@ def compiler(arch):
 
 def emulator(arch):
     """What stands before a command of another architecture."""
-    if arch in NATIVE:
+    if arch == "amd64" and arch in OWN:
         return []
-    path = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
-    if arch != "arm64" or not path:
-        raise Unavailable(f"{arch} programs can't be run here: qemu-user-static is not installed")
-    return [path]
+    if arch not in FOREIGN:
+        raise Unavailable(f"nothing runs programs of {arch} on {platform.machine()}")
+    try:
+        how = machine.answer(FOREIGN[arch])
+    except machine.Missing as reason:
+        raise Unavailable(str(reason)) from reason
+    return [] if how == machine.NATIVE else [how]
 
 
 def call(command):
@@ -118,47 +126,37 @@ def link_static(libc):
     return path
 
 
-def kernel_writes_cores():
-    """Whether the kernel leaves a core in the folder of the process."""
-    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    return bool(pattern) and not pattern.startswith("|") and "/" not in pattern and \
-        resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
-
-
-def allow_core():
-    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-
-
 def take_own_core(command, environment, folder, out, err):
     """Let the program die, and return the core that the kernel, or the emulator, writes."""
     process = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                             timeout=TIMEOUT, preexec_fn=allow_core)
-    # An emulator writes the core of what it runs, and dies itself, which leaves another core.
-    cores = sorted(folder.glob("qemu_*.core")) or sorted(folder.glob("core*"))
-    assert len(cores) == 1, f"the program ended with {process.returncode} and left {[c.name for c in cores]}"
-    return cores[0]
+                             timeout=TIMEOUT, preexec_fn=machine.prepare_child)
+    try:
+        return machine.core_in(folder)
+    except machine.Missing as reason:
+        raise AssertionError(f"the program ended with {process.returncode}: {reason}") from reason
 
 
 def take_gcore(command, environment, folder, out, err):
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                               preexec_fn=machine.prepare_child)
     try:
         end = time.monotonic() + TIMEOUT
         while not (folder / "said").read_text().endswith("\nend\n"):
             assert process.poll() is None and time.monotonic() < end, "the program did not reach its end"
             time.sleep(0.01)
-        call(["gcore", "-o", folder / "core", process.pid])
+        machine.gcore(process.pid, folder / "core")
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    return next(folder.glob("core*"))
+    return folder / "core"
 
 
 class Run:
-    """A core, and what its program said: a manifest on stdout, malloc_stats on stderr."""
+    """A core, and what its program said: a manifest on stdout, malloc_stats on stderr. An emulator's core has no TLS
+    registers of i386."""
 
-    def __init__(self, core, said, stats):
-        self.core, self.said, self.stats = core, said, stats
+    def __init__(self, core, said, stats, emulated):
+        self.core, self.said, self.stats, self.emulated = core, said, stats, emulated
 
 
 @contextlib.contextmanager
@@ -170,9 +168,12 @@ def run(libc, *, how="plain", env=None, preload=None, static=False):
         front += [word for name, value in (env or {}).items() for word in ("-E", f"{name}={value}")]
     else:
         environment.update(env or {})
-        if not kernel_writes_cores() and not shutil.which("gcore"):
-            raise Unavailable("the kernel writes no cores into the current folder, and gcore is not installed")
-    own = bool(front) or kernel_writes_cores()
+        if not machine.has("core-pattern"):
+            try:
+                machine.answer("ptrace")
+            except machine.Missing as reason:
+                raise Unavailable(f"neither the kernel nor gcore writes cores: {reason}") from reason
+    own = bool(front) or machine.has("core-pattern")
     if static:
         command = [link_static(libc)]
     else:
@@ -184,4 +185,4 @@ def run(libc, *, how="plain", env=None, preload=None, static=False):
         folder = pathlib.Path(name)
         with open(folder / "said", "wb") as out, open(folder / "stats", "wb") as err:
             core = (take_own_core if own else take_gcore)(command, environment, folder, out, err)
-        yield Run(core, (folder / "said").read_text(), (folder / "stats").read_text())
+        yield Run(core, (folder / "said").read_text(), (folder / "stats").read_text(), bool(front))

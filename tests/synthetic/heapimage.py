@@ -59,8 +59,8 @@ class HeapImage:
         self.thread_heaps = [0x7f0e_0000_0000 + i * (64 << 20) if wide else 0xf500_0000 + i * (1 << 20)
                              for i in (4, 1, 2)]
         name = f"libc-{'.'.join(map(str, self.r.number))}.so" if self.r.number < (2, 34) else "libc.so.6"
-        self.memory.map(self.text, PAGE, flags=READ | EXEC, file=f"/nonexistent/{name}", dumped=False)
-        self.memory.map(self.data, 4 * PAGE, file=f"/nonexistent/{name}", offset=PAGE)
+        self.memory.map(self.text, PAGE, flags=READ | EXEC, file=f"/proc/nonexistent/{name}", dumped=False)
+        self.memory.map(self.data, 4 * PAGE, file=f"/proc/nonexistent/{name}", offset=PAGE)
         self.par = self.data + 0x300
         self.main = Arena(0, self.data + 0x300 + 0x900)
         self.memory.map(self.tls, 2 * PAGE)

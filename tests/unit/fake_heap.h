@@ -3,9 +3,9 @@
  * A process with a heap that a test makes up: fake memory, one root range, spans whose chunks the
  * test chooses.
  *
- * Built with the Building calls of core/heap/heap.h, as an allocator back end would. Use: fake_init(),
- * fake_span() for each span, fake_seal(), fake_store() for words, then analyzers, then
- * fake_deinit().
+ * Built with the calls of core/heap/build.h, as an allocator back end would, by the rules of glibc.
+ * Use: fake_init(), fake_span() for each span, fake_seal(), fake_store() for words, then analyzers,
+ * then fake_deinit().
  */
 #ifndef HC_TESTS_FAKE_HEAP_H
 #define HC_TESTS_FAKE_HEAP_H
@@ -20,7 +20,8 @@
 
 #include <cmocka.h>
 
-#include "core/heap/heap.h"
+#include "core/allocators/glibc/glibc.h"
+#include "core/heap/build.h"
 
 #define FAKE_ROOTS UINT64_C(0x10000000)
 #define FAKE_MAX_SPANS 16
@@ -31,6 +32,8 @@ struct fake {
 	struct hc_core core;
 	struct hc_machine machine;
 	struct hc_heap *heap;
+	struct hc_backend *backend;
+	const struct hc_zone *arenas, *mmapped;
 	struct hc_mapping mappings[FAKE_MAX_MAPPINGS];
 	struct hc_thread thread;
 	struct {
@@ -67,9 +70,36 @@ static inline void fake_area(struct fake *fake, uint64_t start, uint64_t size,
 	fake->process.mappings.num = fake->num_areas;
 }
 
-/** @param root_size bytes of writable memory at FAKE_ROOTS */
-static inline void fake_init(struct fake *fake, unsigned word_size, unsigned jobs,
-			     uint64_t root_size)
+/** The zones of a glibc whose chunks are aligned to 16 bytes. */
+static inline void fake_zones(struct fake *fake)
+{
+	static const struct hc_allocator glibc = {.name = "fake",
+						  .library = "fake",
+						  .lists = glibc_lists,
+						  .num_lists = GLIBC_NUM_LISTS};
+	unsigned word = fake->heap->word_size;
+	const struct glibc_params params = {
+		.word_size = word,
+		.header = 2 * word,
+		.alignment = 16,
+		.min_chunk = word == 8 ? 32 : 16,
+		.first_large = 0x400,
+	};
+	const struct hc_zone arenas = glibc_arena_zone(&params),
+			     mmapped = glibc_mmapped_zone(&params, false);
+
+	assert_null(hc_heap_add_backend(fake->heap, &glibc, &fake->backend));
+	assert_null(hc_heap_add_zone(fake->backend, &arenas, &fake->arenas));
+	assert_null(hc_heap_add_zone(fake->backend, &mmapped, &fake->mmapped));
+}
+
+/**
+ * The process alone, without a heap.
+ *
+ * @param root_size bytes of writable memory at FAKE_ROOTS
+ */
+static inline void fake_init_process(struct fake *fake, unsigned word_size, unsigned jobs,
+				     uint64_t root_size)
 {
 	memset(fake, 0, sizeof(*fake));
 	hc_memory_init(&fake->process.memory, word_size);
@@ -80,15 +110,20 @@ static inline void fake_init(struct fake *fake, unsigned word_size, unsigned job
 	fake->process.jobs = jobs;
 	fake->process.threads.items = &fake->thread;
 	fake->process.threads.num = 1;
+	fake->root_size = root_size;
+	fake_area(fake, FAKE_ROOTS, root_size, HC_MAPPING_ANON, PF_R | PF_W);
+}
+
+/** The same with an empty heap, to be filled by hand. */
+static inline void fake_init(struct fake *fake, unsigned word_size, unsigned jobs,
+			     uint64_t root_size)
+{
+	fake_init_process(fake, word_size, jobs, root_size);
 	fake->heap = calloc(1, sizeof(*fake->heap));
 	assert_non_null(fake->heap);
 	fake->heap->process = &fake->process;
 	fake->heap->word_size = word_size;
-	fake->heap->alignment = 16;
-	fake->heap->min_chunk = word_size == 8 ? 32 : 16;
-	fake->heap->first_large = 0x400;
-	fake->root_size = root_size;
-	fake_area(fake, FAKE_ROOTS, root_size, HC_MAPPING_ANON, PF_R | PF_W);
+	fake_zones(fake);
 }
 
 static inline void fake_deinit(struct fake *fake)
@@ -115,11 +150,17 @@ static inline void fake_span(struct fake *fake, uint64_t start, enum hc_span_kin
 	for (size_t i = 0; i < num; i++)
 		size += sizes[i];
 	fake_area(fake, start, size,
-		  kind == HC_SPAN_MMAP ? HC_MAPPING_MMAP_CHUNK : HC_MAPPING_MAIN_HEAP, PF_R | PF_W);
-	assert_null(hc_heap_add_span(
-		fake->heap, kind, kind == HC_SPAN_MMAP ? HC_ARENA_MMAP : 0, start, start + size,
-		start + header, kind == HC_SPAN_MMAP ? 1 : (size - header) / 16 + 1,
-		kind == HC_SPAN_MMAP ? header : fake->heap->word_size, NULL, &span));
+		  kind == HC_SPAN_SINGLE ? HC_MAPPING_MMAP_CHUNK : HC_MAPPING_MAIN_HEAP,
+		  PF_R | PF_W);
+	const struct hc_span given = {
+		.zone = kind == HC_SPAN_SINGLE ? fake->mmapped : fake->arenas,
+		.kind = kind,
+		.arena = kind == HC_SPAN_SINGLE ? HC_ARENA_MMAP : 0,
+		.start = start,
+		.end = start + size,
+		.num_units = kind == HC_SPAN_SINGLE ? 1 : (size - header) / 16 + 1,
+	};
+	assert_null(hc_heap_add_span(fake->heap, &given, &span));
 	uint64_t offset = 0;
 
 	for (size_t i = 0; i < num; i++) {
@@ -147,13 +188,13 @@ static inline void fake_store(struct fake *fake, uint64_t address, uint64_t valu
 {
 	uint64_t little = htole64(value);
 
-	memcpy(fake_at(fake, address), &little, fake->heap->word_size);
+	memcpy(fake_at(fake, address), &little, fake->machine.word_size);
 }
 
 /** Store root word number @p index. */
 static inline void fake_root(struct fake *fake, size_t index, uint64_t value)
 {
-	fake_store(fake, FAKE_ROOTS + index * fake->heap->word_size, value);
+	fake_store(fake, FAKE_ROOTS + index * fake->machine.word_size, value);
 }
 
 static inline enum hc_reach fake_reach(struct fake *fake, uint64_t address)

@@ -14,84 +14,97 @@ static void destroy(void *state)
 	free(g);
 }
 
-static struct hc_error *recognise(struct hc_process *process, struct hc_heap *heap,
-				  void **state_ret, bool *recognised)
+static struct hc_error *recognise(struct hc_backend *self, bool *recognised)
 {
 	struct glibc *g = calloc(1, sizeof(*g));
 	if (!g)
 		return &hc_enomem;
-	g->process = process;
-	g->memory = &process->memory;
-	g->heap = heap;
+	g->backend = self;
+	g->process = self->process;
+	g->memory = &self->process->memory;
+	g->heap = self->heap;
 	bool found;
 	struct hc_error *err = glibc_discover(g, &found);
+	if (!err && found)
+		err = glibc_add_zones(g);
 	if (err || !found) {
 		destroy(g);
 		return err;
 	}
-	heap->word_size = g->params.word_size;
-	heap->alignment = g->params.alignment;
-	heap->min_chunk = g->params.min_chunk;
-	heap->first_large = g->params.first_large;
-	*state_ret = g;
+	self->state = g;
 	*recognised = true;
 	return NULL;
 }
 
-static struct hc_error *walk(struct hc_process *process, struct hc_heap *heap, void *state)
+static struct hc_error *walk(struct hc_backend *self)
 {
-	(void)process, (void)heap;
-	struct hc_error *err = glibc_walk_arenas(state);
-	return err ? err : glibc_find_mmapped(state);
+	struct hc_error *err = glibc_walk_arenas(self->state);
+	return err ? err : glibc_find_mmapped(self->state);
 }
 
-static struct hc_error *mark_tops(struct hc_heap *heap)
+/** Tops are where the arenas say; arena structs are bookkeeping, wherever they are. */
+static struct hc_error *mark_tops(struct glibc *g)
 {
-	for (size_t i = 0; i < heap->num_arenas; i++) {
+	struct hc_heap *heap = g->heap;
+	for (size_t i = 0; i < g->num_arenas; i++) {
+		const struct hc_arena *arena = &heap->arenas[i];
 		struct hc_error *err = NULL;
-		if (heap->arenas[i].top)
-			err = hc_heap_add_special(heap, heap->arenas[i].top, HC_TOP, "top");
+		if (arena->top)
+			err = hc_heap_add_special(heap, arena->top, HC_TOP, "top");
+		if (!err && arena->address)
+			err = hc_heap_add_hole(heap, arena->address,
+					       arena->address + arena->struct_size);
 		if (err)
 			return err;
 	}
 	return NULL;
 }
 
-static struct hc_error *lists(struct hc_process *process, struct hc_heap *heap, void *state)
+static struct hc_error *mark(struct hc_backend *self)
 {
-	(void)process;
+	struct glibc *g = self->state;
 	struct hc_error *err;
-	if ((err = glibc_mark_tcaches(state)) || (err = glibc_mark_fastbins(state)) ||
-	    (err = glibc_mark_unsorted(state)) || (err = mark_tops(heap)) ||
-	    (err = glibc_assign_threads(state)))
+	if ((err = glibc_mark_tcaches(g)) || (err = glibc_mark_fastbins(g)) ||
+	    (err = glibc_mark_unsorted(g)) || (err = mark_tops(g)) ||
+	    (err = glibc_assign_threads(g)))
 		return err;
-	err = glibc_describe(state);
-	glibc_name_faults(state);
+	err = glibc_describe(g);
+	glibc_name_faults(g);
 	return err;
 }
 
-static struct hc_error *assign(struct hc_process *process, struct hc_heap *heap, void *state)
+static struct hc_error *assign(struct hc_backend *self)
 {
-	(void)process, (void)heap;
 	struct hc_error *err;
-	if ((err = glibc_assign_arenas(state)) || (err = glibc_assign_mmapped(state)))
+	if ((err = glibc_assign_arenas(self->state)) || (err = glibc_assign_mmapped(self->state)))
 		return err;
-	return glibc_find_abort_message(state);
+	return glibc_find_abort_message(self->state);
 }
 
-static struct hc_error *check(struct hc_process *process, struct hc_heap *heap, void *state)
+static struct hc_error *check(struct hc_backend *self)
 {
-	(void)process, (void)heap;
-	struct hc_error *err = glibc_check(state);
-	glibc_name_faults(state);
+	struct hc_error *err = glibc_check(self->state);
+	glibc_name_faults(self->state);
 	return err;
 }
 
 const struct hc_allocator hc_allocator_glibc = {
 	.name = "glibc malloc",
+	.library = "glibc",
+	.own = "malloc's own",
+	.lists = glibc_lists,
+	.num_lists = GLIBC_NUM_LISTS,
+	.advice =
+		{
+			.give_back = "malloc_trim",
+			.call = "malloc_trim(0)",
+			.many_arenas = "MALLOC_ARENA_MAX=2 in the environment, or "
+				       "mallopt(M_ARENA_MAX), limits them.",
+			.large_top = "a lower M_TRIM_THRESHOLD gives it back by itself.",
+		},
 	.recognise = recognise,
 	.walk = walk,
-	.lists = lists,
+	.mark = mark,
 	.assign = assign,
 	.check = check,
 	.destroy = destroy,

@@ -53,7 +53,7 @@ static struct hc_error *mark_fastbin_chunk(struct glibc *g, uint32_t arena, cons
 	if (found.address != mem)
 		return broken_link(g, GLIBC_FASTBIN_LINK, "fastbin", arena, link,
 				   "where no chunk starts");
-	hc_heap_set_free(g->heap, mem, HC_LIST_FASTBIN_OR_SPECIAL);
+	hc_heap_set_free(g->heap, mem, &glibc_lists[GLIBC_FASTBIN]);
 	return NULL;
 }
 
@@ -109,7 +109,7 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 		struct hc_chunk found = {0};
 		bool there = glibc_aligned(g, mem) && hc_heap_chunk_at(g->heap, mem, &found) &&
 			     found.address == mem;
-		*whole_ret = there && found.state != HC_UNSORTED &&
+		*whole_ret = there && !glibc_is_on(&found, GLIBC_UNSORTED) &&
 			     glibc_word(g, mem + link_offset, &next);
 		if (!*whole_ret) {
 			if (!report || (g->heap->partial && !glibc_word(g, mem, &next)))
@@ -119,7 +119,7 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 					   there ? "a chunk that it has passed already"
 						 : "where no chunk starts");
 		}
-		hc_heap_set_free(g->heap, mem, HC_LIST_UNSORTED);
+		hc_heap_set_free(g->heap, mem, &glibc_lists[GLIBC_UNSORTED]);
 		link = (struct link){mem + link_offset, mem, next};
 	}
 	return NULL;

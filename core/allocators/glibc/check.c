@@ -164,7 +164,7 @@ static bool find_member(const struct check *c, uint64_t chunk, struct member *re
 	uint64_t mem = chunk + c->g->params.header;
 	ret->chunk = chunk;
 	return glibc_aligned(c->g, mem) && hc_heap_chunk_at(c->g->heap, mem, &ret->found) &&
-	       ret->found.address == mem && ret->found.span->kind != HC_SPAN_MMAP;
+	       ret->found.address == mem && ret->found.span->zone == c->g->arena_zone;
 }
 
 /** Whether what a link leads to is simply not in the core. */
@@ -329,7 +329,7 @@ static struct hc_error *check_fastbin(struct check *c, uint32_t arena, unsigned 
 			&chunk))
 		return NULL;
 	while (chunk && left-- && find_member(c, chunk, &member) &&
-	       member.found.state == HC_FASTBIN) {
+	       glibc_is_on(&member.found, GLIBC_FASTBIN)) {
 		uint64_t mem = member.found.address;
 		struct hc_error *err = NULL;
 		if (header_sound(c, &member.found, &field) &&
@@ -415,7 +415,7 @@ static struct hc_error *check_arena_bit(struct check *c, const struct hc_chunk *
 					uint64_t field)
 {
 	const struct glibc *g = c->g;
-	if (chunk->span->kind != HC_SPAN_THREAD_HEAP || chunk->state != HC_IN_USE ||
+	if (chunk->span->tag != GLIBC_IN_THREAD_HEAP || chunk->state != HC_IN_USE ||
 	    field & GLIBC_NON_MAIN_ARENA)
 		return NULL;
 	return hc_heap_add_inconsistency(
@@ -545,12 +545,20 @@ static struct hc_error *check_arena(struct check *c, uint32_t index)
 }
 /**@}*/
 
+static bool is_mmapped(const struct glibc *g, const struct hc_zone *zone)
+{
+	return zone == g->mmapped_zone || zone == g->newer_mmapped_zone;
+}
+
+/** Chunks that another allocator has cut up are still there. */
 static struct hc_error *check_mmapped(struct check *c)
 {
 	const struct glibc *g = c->g;
 	uint64_t found = 0;
 	for (size_t i = 0; i < g->heap->num_spans; i++)
-		found += g->heap->spans[i].kind == HC_SPAN_MMAP;
+		found += is_mmapped(g, g->heap->spans[i].zone);
+	for (size_t i = 0; i < g->heap->num_carvings; i++)
+		found += is_mmapped(g, g->heap->carvings[i].from);
 	if (!g->par.layout || found >= g->par.n_mmaps || g->heap->partial)
 		return NULL;
 	uint64_t at = (g->par.address + g->par.layout->n_mmaps) & -(uint64_t)g->params.word_size;
@@ -590,7 +598,7 @@ struct hc_error *glibc_check(struct glibc *g)
 		err = check_arena(&check, i);
 	for (size_t i = 0; i < g->heap->num_spans && !err; i++) {
 		const struct hc_span *span = &g->heap->spans[i];
-		if (span->kind != HC_SPAN_MMAP && g->arenas[span->arena].address)
+		if (span->zone == g->arena_zone && g->arenas[span->arena].address)
 			err = check_span(&check, span);
 	}
 	return err ? err : check_mmapped(&check);

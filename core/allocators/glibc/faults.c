@@ -147,7 +147,7 @@ static unsigned minor_of(const char *version)
  */
 static void releases_of(const struct glibc *g, unsigned *first, unsigned *last)
 {
-	*first = *last = minor_of(g->heap->evidence.version);
+	*first = *last = minor_of(g->backend->evidence.version);
 	if (*first)
 		return;
 	*last = NOW;
@@ -169,6 +169,8 @@ void glibc_name_faults(struct glibc *g)
 	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
 		struct hc_inconsistency *fault = &heap->inconsistencies[i];
 		unsigned num = 0;
+		if (fault->backend != g->backend)
+			continue;
 		for (size_t k = 0; k < sizeof(messages) / sizeof(messages[0]); k++) {
 			if (messages[k].fault == fault->code && messages[k].first <= last &&
 			    messages[k].last >= first && num < HC_MAX_MESSAGES)

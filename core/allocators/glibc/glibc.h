@@ -3,6 +3,7 @@
  * The glibc malloc back end: what its parts share.
  *
  *     discover.c  find main_arena, the ring of arenas, mp_; choose the layouts
+ *     zones.c     sizes, headers, names of lists
  *     walk.c      from the first header of a stretch to its end: spans
  *     chain.h     a chain of headers in one piece of memory, walked in several pieces at once
  *     mend.h      where a chain breaks, and where it goes on
@@ -46,10 +47,38 @@ struct glibc_par {
 	uint64_t tcache_count; /**< 0 when the release has none */
 };
 
+/** The lists, as indices into glibc_lists. */
+enum glibc_list {
+	GLIBC_TCACHE,
+	GLIBC_FASTBIN,
+	GLIBC_UNSORTED,
+	GLIBC_SMALLBIN,
+	GLIBC_LARGEBIN,
+	GLIBC_NUM_LISTS
+};
+
+extern const struct hc_list glibc_lists[GLIBC_NUM_LISTS];
+
+/** Whether a chunk is on such a list. */
+static inline bool glibc_is_on(const struct hc_chunk *chunk, enum glibc_list list)
+{
+	return chunk->list == &glibc_lists[list];
+}
+
+/** What hc_span::tag says. */
+enum glibc_tag {
+	GLIBC_IN_MAIN,        /**< a stretch of the main arena */
+	GLIBC_IN_THREAD_HEAP, /**< one heap of a thread arena */
+};
+
 struct glibc {
 	struct hc_process *process;
 	const struct hc_memory *memory;
 	struct hc_heap *heap;
+	struct hc_backend *backend;
+	const struct hc_zone *arena_zone; /**< chunks of arenas */
+	const struct hc_zone *mmapped_zone;
+	const struct hc_zone *newer_mmapped_zone; /**< the same since 2.43 */
 	struct glibc_params params;
 	const struct glibc_state_layout *state;
 	struct glibc_state_layout
@@ -113,6 +142,13 @@ enum glibc_fault {
 	GLIBC_NUM_FAULTS
 };
 
+/* zones.c */
+
+/** Chunks of arenas, and mmapped ones; @p newer: as 2.43 makes them. */
+struct hc_zone glibc_arena_zone(const struct glibc_params *params);
+struct hc_zone glibc_mmapped_zone(const struct glibc_params *params, bool newer);
+struct hc_error *glibc_add_zones(struct glibc *g);
+
 /* faults.c */
 
 /**
@@ -138,7 +174,7 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found);
 
 /** A stretch to be walked. */
 struct glibc_stretch {
-	enum hc_span_kind kind;
+	enum glibc_tag tag;
 	uint32_t arena;
 	uint64_t first; /**< header of the first chunk */
 	uint64_t end;   /**< where the last chunk ends, or an upper bound */

@@ -83,7 +83,7 @@ static struct hc_error *walk_thread_heap(struct glibc *g, uint32_t index,
 	row->num_heaps++;
 	row->outside += start - info->base;
 	struct glibc_stretch stretch = {
-		.kind = HC_SPAN_THREAD_HEAP,
+		.tag = GLIBC_IN_THREAD_HEAP,
 		.arena = index,
 		.first = start,
 		.end = end,
@@ -198,7 +198,7 @@ static struct hc_error *walk_main_stretch(struct glibc *g, uint64_t start, uint6
 	g->heap->arenas[0].num_heaps++;
 	g->heap->arenas[0].outside += first - start;
 	struct glibc_stretch stretch = {
-		.kind = HC_SPAN_MAIN,
+		.tag = GLIBC_IN_MAIN,
 		.arena = 0,
 		.first = first,
 		.end = end,
@@ -319,7 +319,7 @@ static void guess_top(struct glibc *g, uint64_t run_end)
 		return;
 	uint64_t unit = hc_span_prev_start(span, span->num_units);
 	if (unit != UINT64_MAX)
-		g->heap->arenas[0].top = span->base + (unit << span->unit_shift);
+		g->heap->arenas[0].top = hc_span_address(span, unit);
 }
 
 /**
@@ -356,13 +356,15 @@ static struct hc_error *walk_main_arena(struct glibc *g)
 struct hc_error *glibc_walk_arenas(struct glibc *g)
 {
 	struct hc_heap *heap = g->heap;
-	heap->arenas = calloc(g->num_arenas, sizeof(*heap->arenas));
-	if (!heap->arenas)
-		return &hc_enomem;
-	heap->num_arenas = g->num_arenas;
+	/* Numbers of arenas are the same here and in the model: this allocator comes first. */
+	uint32_t first;
+	struct hc_error *err = hc_heap_add_arenas(g->backend, g->num_arenas, &first);
+	if (err)
+		return err;
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		const struct glibc_arena *arena = &g->arenas[i];
 		heap->arenas[i] = (struct hc_arena){
+			.backend = g->backend,
 			.address = arena->address,
 			.struct_size = g->state->size,
 			.main = arena->main,
@@ -372,8 +374,7 @@ struct hc_error *glibc_walk_arenas(struct glibc *g)
 			.top = arena->top ? arena->top + g->params.header : 0,
 			.attached_threads = arena->attached,
 		};
-		struct hc_error *err = arena->main ? walk_main_arena(g) : walk_thread_arena(g, i);
-		if (err)
+		if ((err = arena->main ? walk_main_arena(g) : walk_thread_arena(g, i)))
 			return err;
 	}
 	return NULL;
@@ -450,7 +451,7 @@ struct hc_error *glibc_assign_arenas(struct glibc *g)
 	uint64_t start = UINT64_MAX, end = 0;
 	for (size_t i = 0; i < g->heap->num_spans; i++) {
 		const struct hc_span *span = &g->heap->spans[i];
-		if (span->kind != HC_SPAN_MAIN)
+		if (span->zone != g->arena_zone || span->tag != GLIBC_IN_MAIN)
 			continue;
 		start = span->start < start ? span->start : start;
 		end = span->end > end ? span->end : end;

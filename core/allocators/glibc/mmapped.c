@@ -19,8 +19,8 @@
 struct mmapped {
 	uint64_t chunk;
 	uint64_t map_start, map_end;
-	uint64_t size;   /**< of the chunk */
-	uint8_t trailer; /**< usable size = size minus this */
+	uint64_t size; /**< of the chunk */
+	bool newer;    /**< as 2.43 makes them */
 };
 
 struct mmapped_list {
@@ -45,8 +45,7 @@ static bool read_mmapped(const struct glibc *g, uint64_t chunk, uint64_t start, 
 	    size < g->params.min_chunk || __builtin_add_overflow(chunk, size + extra, &end) ||
 	    end < chunk || end > limit || end & page_mask)
 		return false;
-	*ret = (struct mmapped){chunk, start, end, size,
-				newer ? g->params.word_size : g->params.header};
+	*ret = (struct mmapped){chunk, start, end, size, newer};
 	return true;
 }
 
@@ -144,11 +143,16 @@ static struct hc_error *add_chunks(struct glibc *g, const struct mmapped_list *l
 {
 	for (size_t i = 0; i < list->num; i++) {
 		const struct mmapped *found = &list->items[i];
+		const struct hc_span chunk = {
+			.zone = found->newer ? g->newer_mmapped_zone : g->mmapped_zone,
+			.kind = HC_SPAN_SINGLE,
+			.arena = HC_ARENA_MMAP,
+			.start = found->chunk,
+			.end = found->chunk + found->size,
+			.num_units = 1,
+		};
 		struct hc_span *span;
-		struct hc_error *err = hc_heap_add_span(g->heap, HC_SPAN_MMAP, HC_ARENA_MMAP,
-							found->chunk, found->chunk + found->size,
-							found->chunk + g->params.header, 1,
-							found->trailer, NULL, &span);
+		struct hc_error *err = hc_heap_add_span(g->heap, &chunk, &span);
 		if (err)
 			return err;
 		hc_span_set_start(span, 0);
@@ -200,7 +204,7 @@ struct hc_error *glibc_assign_mmapped(struct glibc *g)
 	for (size_t i = 0; i < g->heap->num_spans; i++) {
 		const struct hc_span *span = &g->heap->spans[i];
 		uint64_t offset = 0;
-		if (span->kind != HC_SPAN_MMAP)
+		if (span->zone != g->mmapped_zone && span->zone != g->newer_mmapped_zone)
 			continue;
 		glibc_word(g, span->start, &offset);
 		struct hc_error *err = hc_mappings_assign(

@@ -178,8 +178,8 @@ static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 		return false;
 	if (tls_is_known(g))
 		return in_tls(g, chunk->address);
-	return chunk->span->kind == HC_SPAN_MAIN && g->par.sbrk_base &&
-	       chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+	return chunk->span->zone == g->arena_zone && chunk->span->tag == GLIBC_IN_MAIN &&
+	       g->par.sbrk_base && chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
 }
 
 struct tcache_list {
@@ -280,7 +280,7 @@ static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
 	struct hc_chunk batch[SEARCH_BATCH];
 	size_t num = 0;
 	(void)worker;
-	if (span->kind == HC_SPAN_MMAP)
+	if (span->zone != search->g->arena_zone)
 		return NULL;
 	uint64_t unit = hc_span_next_start(span, slice->from);
 	while (unit < slice->to) {
@@ -438,10 +438,10 @@ static struct hc_error *mark_entry(struct glibc *g, const struct follow *at, boo
 	if (!hc_heap_chunk_at(g->heap, at->mem, &chunk) || chunk.address != at->mem ||
 	    !glibc_word(g, at->mem - g->params.word_size, &field))
 		return broken_link(g, at, GLIBC_TCACHE_LINK, "where no chunk starts");
-	if (chunk.state == HC_TCACHE)
+	if (glibc_is_on(&chunk, GLIBC_TCACHE))
 		return broken_link(g, at, GLIBC_TCACHE_TWICE, "a chunk that is cached already");
 	*goes_on = true;
-	hc_heap_set_free(g->heap, at->mem, HC_LIST_TCACHE);
+	hc_heap_set_free(g->heap, at->mem, &glibc_lists[GLIBC_TCACHE]);
 	/* Where the header is damaged, the walk has said so. */
 	if (fits_bin(g, at->tcache->layout, at->bin, at->mem) ||
 	    (field & ~(uint64_t)GLIBC_SIZE_BITS) != chunk.size)
@@ -535,7 +535,7 @@ static uint64_t find_keyed(struct glibc *g, uint64_t key, bool mark)
 			continue;
 		found++;
 		if (mark)
-			hc_heap_set_free(g->heap, chunk.address, HC_LIST_TCACHE);
+			hc_heap_set_free(g->heap, chunk.address, &glibc_lists[GLIBC_TCACHE]);
 	}
 	return found;
 }

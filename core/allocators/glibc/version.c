@@ -118,7 +118,7 @@ static struct hc_error *describe_inferred(const struct glibc *g, char **ret)
 
 struct hc_error *glibc_describe(struct glibc *g)
 {
-	struct hc_heap_evidence *evidence = &g->heap->evidence;
+	struct hc_heap_evidence *evidence = &g->backend->evidence;
 	hc_cleanup_free char *inferred = NULL;
 	struct hc_error *err = describe_inferred(g, &inferred);
 	if (err)

@@ -50,10 +50,17 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 	struct hc_block *blocks = take_blocks(w, hc_num_blocks(units));
 	if (!blocks)
 		return &hc_enomem;
+	const struct hc_span chunks = {
+		.zone = w->g->arena_zone,
+		.arena = w->stretch->arena,
+		.tag = w->stretch->tag,
+		.start = w->start,
+		.end = w->start + bytes,
+		.num_units = units,
+		.blocks = blocks,
+	};
 	struct hc_span *span;
-	return hc_heap_add_span(w->g->heap, w->stretch->kind, w->stretch->arena, w->start,
-				w->start + bytes, w->start + w->chain.header, units, w->chain.word,
-				blocks, &span);
+	return hc_heap_add_span(w->g->heap, &chunks, &span);
 }
 
 /**
@@ -63,7 +70,7 @@ static struct hc_error *add_span(struct walker *w, uint64_t bytes)
 static bool is_filler(const struct walker *w, uint64_t unit, uint64_t end)
 {
 	uint64_t offset = unit << w->chain.unit_shift, field = glibc_chain_field(&w->chain, offset);
-	return w->stretch->kind == HC_SPAN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
+	return w->stretch->tag == GLIBC_IN_THREAD_HEAP && !(field & GLIBC_NON_MAIN_ARENA) &&
 	       end - offset == 2 * w->chain.header;
 }
 
@@ -256,7 +263,7 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 	};
 	uint64_t top = w->stretch->top;
 	w->chain.top = top >= start && top - start < view.size ? top - start : GLIBC_NO_OFFSET;
-	if (w->stretch->kind == HC_SPAN_MAIN)
+	if (w->stretch->tag == GLIBC_IN_MAIN)
 		w->chain.bad_bits |= GLIBC_NON_MAIN_ARENA;
 }
 
@@ -275,10 +282,17 @@ static struct hc_error *add_straddler(struct walker *w, uint64_t start, uint64_t
 	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
 	if (size < w->chain.min_chunk || size > stretch->end - start || field & w->chain.bad_bits)
 		return NULL;
+	const struct hc_span straddler = {
+		.zone = w->g->arena_zone,
+		.kind = HC_SPAN_SINGLE,
+		.arena = stretch->arena,
+		.tag = stretch->tag,
+		.start = start,
+		.end = start + size,
+		.num_units = 1,
+	};
 	struct hc_span *span;
-	struct hc_error *err =
-		hc_heap_add_span(w->g->heap, stretch->kind, stretch->arena, start, start + size,
-				 start + w->chain.header, 1, w->chain.word, NULL, &span);
+	struct hc_error *err = hc_heap_add_span(w->g->heap, &straddler, &span);
 	if (err)
 		return err;
 	hc_span_set_start(span, 0);
@@ -295,7 +309,7 @@ uint64_t glibc_probe(const struct glibc *g, uint64_t first, uint64_t limit, uint
 		     uint64_t *end_ret)
 {
 	struct glibc_stretch stretch = {
-		.kind = HC_SPAN_MAIN,
+		.tag = GLIBC_IN_MAIN,
 		.first = first,
 		.end = limit,
 		.top = g->num_arenas ? g->arenas[0].top : 0,

@@ -28,7 +28,7 @@ static void fixture_init(struct fixture *fixture, unsigned jobs)
 	for (size_t i = 0; i < CHUNKS; i++)
 		sizes[i] = USABLE + 8;
 	fake_init(&fixture->fake, 8, jobs, 64);
-	fake_span(&fixture->fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, fixture->chunks);
+	fake_span(&fixture->fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, fixture->chunks);
 	fake_seal(&fixture->fake);
 	hc_chunk_sample_init(&fixture->sample, 1 << 16);
 	assert_ok(hc_chunk_sample_select(&fixture->sample, &fixture->fake.process,

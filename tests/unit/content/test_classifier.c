@@ -27,7 +27,7 @@ static int set_up(void **state)
 	uint64_t chunk;
 
 	fake_init(&tools->fake, 8, 1, 4096);
-	fake_span(&tools->fake, HEAP, HC_SPAN_MAIN, sizes, 1, &chunk);
+	fake_span(&tools->fake, HEAP, HC_SPAN_TILED, sizes, 1, &chunk);
 	fake_seal(&tools->fake);
 	assert_null(hc_signatures_create(NULL, 0, &tools->signatures));
 	assert_null(hc_classifier_create(&tools->fake.process, tools->fake.heap, tools->signatures,
@@ -215,7 +215,8 @@ static void test_headers(void **state)
 	strcpy((char *)chunk + 16, "user:1234");
 	assert_string_equal(class_of(*state, chunk, 40, "a sentence"), "text");
 
-	/* The same, cut off by the end of the chunk: nobody keeps a string without its NUL there. */
+	/* The same, cut off by the end of the chunk: nobody keeps a string without its NUL there.
+	 */
 	memset(chunk, 0, sizeof(chunk));
 	for (size_t i = 0; i < 3; i++)
 		memcpy(chunk + 8 + 8 * i, &(uint64_t){HEAP + 64 * i}, 8);
@@ -391,11 +392,11 @@ static void test_run(void **state)
 		struct hc_class_table table;
 
 		fake_init(&fake, 8, jobs, 4096);
-		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, c);
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, c);
 		fake_seal(&fake);
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
-		assert_true(hc_heap_set_free(fake.heap, c[0], HC_LIST_TCACHE));
+		assert_true(hc_heap_set_free(fake.heap, c[0], &glibc_lists[GLIBC_TCACHE]));
 		assert_null(hc_classifier_create(&fake.process, fake.heap, signatures,
 						 HC_LITERALS_AUTO, &classifier));
 		assert_null(hc_classify_run(&fake.process, fake.heap, classifier, NULL, &table));

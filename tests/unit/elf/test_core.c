@@ -253,7 +253,7 @@ static void test_refuse_paths(void **state)
 	char directory[] = "/tmp/heapcore-test-XXXXXX";
 	char fifo[64];
 
-	refuse_path("/nonexistent/core", HC_ERROR_OS, "No such file or directory");
+	refuse_path("/proc/nonexistent/core", HC_ERROR_OS, "No such file or directory");
 	refuse_path("/", HC_ERROR_FORMAT, "is a directory");
 	refuse_path("/proc/self/maps", HC_ERROR_FORMAT, "is a saved maps or smaps file");
 	refuse_path("/dev/null", HC_ERROR_FORMAT, "is a device");

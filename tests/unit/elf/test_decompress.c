@@ -279,10 +279,10 @@ static void test_refused(void **state)
 	close(twice);
 	free(once);
 
-	struct hc_decompress_options nowhere = {.tmpdir = "/nonexistent"};
+	struct hc_decompress_options nowhere = {.tmpdir = "/proc/nonexistent"};
 	assert_fails(
 		hc_decompress(packed, size, recognise(packed), &nowhere, NULL, NULL, &diag, &plain),
-		HC_ERROR_OS, "no file can be made in /nonexistent");
+		HC_ERROR_OS, "no file can be made in /proc/nonexistent");
 	close(packed);
 
 	packed = compressed("zstd", content, 0, &size);

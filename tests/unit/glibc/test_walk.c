@@ -115,15 +115,14 @@ static void setup_init(struct setup *setup, unsigned jobs)
 	setup->process.jobs = jobs;
 	setup->heap.process = &setup->process;
 	setup->heap.word_size = 8;
-	setup->heap.alignment = 16;
-	setup->heap.min_chunk = 0x20;
-	setup->heap.first_large = 0x400;
 	setup->g = (struct glibc){
 		.process = &setup->process,
 		.memory = &setup->process.memory,
 		.heap = &setup->heap,
 		.params = glibc_params(8, 16),
 	};
+	assert_ok(hc_heap_add_backend(&setup->heap, &hc_allocator_glibc, &setup->g.backend));
+	assert_ok(glibc_add_zones(&setup->g));
 }
 
 static void setup_deinit(struct setup *setup)
@@ -131,6 +130,11 @@ static void setup_deinit(struct setup *setup)
 	struct hc_heap *heap = &setup->heap;
 	for (size_t i = 0; i < heap->num_spans; i++)
 		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
+	for (size_t i = 0; i < heap->num_zones; i++)
+		free(heap->zones[i]);
+	free(heap->zones);
+	free(heap->backends[0]);
+	free(heap->backends);
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		free(heap->inconsistencies[i].what);
 	free(heap->spans);
@@ -146,10 +150,10 @@ static void add_memory(struct setup *setup, const struct stretch *s, uint64_t fr
 				(struct hc_bytes){s->bytes + from, to - from}, true));
 }
 
-static void walk(struct setup *setup, enum hc_span_kind kind, uint64_t end, uint64_t top)
+static void walk(struct setup *setup, enum glibc_tag tag, uint64_t end, uint64_t top)
 {
 	struct glibc_stretch stretch = {
-		.kind = kind, .first = START, .end = START + end, .top = top ? START + top : 0};
+		.tag = tag, .first = START, .end = START + end, .top = top ? START + top : 0};
 	assert_ok(glibc_walk(&setup->g, &stretch));
 	assert_ok(hc_heap_seal(&setup->heap));
 }
@@ -184,8 +188,9 @@ static void assert_free_bits(const struct setup *setup, const struct stretch *s)
 		bool is_free = !(hc_load64(s->bytes + s->chunks[i + 1] + 8) & 1);
 		assert_true(hc_heap_chunk_at(&setup->heap, START + s->chunks[i] + 16, &chunk));
 		assert_int_equal(chunk.size, s->chunks[i + 1] - s->chunks[i]);
-		enum hc_state binned = chunk.size < 0x400 ? HC_SMALLBIN : HC_LARGEBIN;
-		assert_int_equal(chunk.state, is_free ? binned : HC_IN_USE);
+		enum glibc_list binned = chunk.size < 0x400 ? GLIBC_SMALLBIN : GLIBC_LARGEBIN;
+		assert_int_equal(chunk.state, is_free ? HC_FREE : HC_IN_USE);
+		assert_ptr_equal(chunk.list, is_free ? &glibc_lists[binned] : NULL);
 	}
 }
 
@@ -207,7 +212,7 @@ static void test_sound(void **state)
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
-		walk(&setup, HC_SPAN_MAIN, size, top);
+		walk(&setup, GLIBC_IN_MAIN, size, top);
 		assert_int_equal(setup.heap.num_spans, 1);
 		assert_int_equal(setup.heap.inconsistencies_total, 0);
 		assert_false(setup.heap.partial);
@@ -237,7 +242,7 @@ static void test_long_chunks(void **state)
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
-		walk(&setup, HC_SPAN_MAIN, size, 0);
+		walk(&setup, GLIBC_IN_MAIN, size, 0);
 		assert_found(&setup, &s);
 		setup_deinit(&setup);
 	}
@@ -266,7 +271,7 @@ static void test_smashed_sizes(void **state)
 		size_t num, kept = 0;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
-		walk(&setup, HC_SPAN_MAIN, size, top);
+		walk(&setup, GLIBC_IN_MAIN, size, top);
 		uint64_t *found = found_chunks(&setup, &num);
 		for (size_t i = 0, k = 0; i < num; i++) {
 			while (k < s.num_chunks && s.chunks[k] < found[i])
@@ -309,7 +314,7 @@ static void test_false_size(void **state)
 	struct setup setup;
 	setup_init(&setup, 1);
 	add_memory(&setup, &s, 0, size);
-	walk(&setup, HC_SPAN_MAIN, size, 0);
+	walk(&setup, GLIBC_IN_MAIN, size, 0);
 	assert_found(&setup, &s);
 	assert_int_equal(setup.heap.inconsistencies_total, 1);
 	assert_int_equal(setup.heap.inconsistencies[0].address, START + s.chunks[victim] + 8);
@@ -329,7 +334,7 @@ static void test_smashed_top(void **state)
 	struct setup setup;
 	setup_init(&setup, 1);
 	add_memory(&setup, &s, 0, s.size);
-	walk(&setup, HC_SPAN_MAIN, s.size, top);
+	walk(&setup, GLIBC_IN_MAIN, s.size, top);
 	assert_found(&setup, &s);
 	assert_int_equal(setup.heap.inconsistencies_total, 1);
 	assert_int_equal(setup.heap.inconsistencies[0].address, START + top + 8);
@@ -359,7 +364,7 @@ static void test_foreign_memory(void **state)
 		struct setup setup;
 		setup_init(&setup, jobs);
 		add_memory(&setup, &s, 0, size);
-		walk(&setup, HC_SPAN_MAIN, size, 0);
+		walk(&setup, GLIBC_IN_MAIN, size, 0);
 		assert_int_equal(setup.heap.num_spans, 2);
 		assert_int_equal(setup.heap.spans[0].end, START + fence + 32);
 		assert_int_equal(setup.heap.spans[1].start, START + fence + 32 + gap);
@@ -387,7 +392,7 @@ static void test_terminator(void **state)
 		struct setup setup;
 		setup_init(&setup, 1);
 		add_memory(&setup, &s, 0, s.size);
-		walk(&setup, HC_SPAN_THREAD_HEAP, s.size, 0);
+		walk(&setup, GLIBC_IN_THREAD_HEAP, s.size, 0);
 		assert_found(&setup, &s);
 		assert_int_equal(setup.heap.inconsistencies_total, 0);
 		assert_int_equal(setup.heap.num_specials, 1);
@@ -418,7 +423,7 @@ static void test_missing_bytes(void **state)
 	setup_init(&setup, 1);
 	add_memory(&setup, &s, 0, hole);
 	add_memory(&setup, &s, hole_end, size);
-	walk(&setup, HC_SPAN_MAIN, size, 0);
+	walk(&setup, GLIBC_IN_MAIN, size, 0);
 	assert_true(setup.heap.partial);
 	struct hc_chunk chunk;
 	for (size_t i = 0; i < s.num_chunks; i++) {
@@ -446,7 +451,7 @@ static void test_noise(void **state)
 	struct setup setup;
 	setup_init(&setup, 2);
 	add_memory(&setup, &s, 0, s.size);
-	walk(&setup, HC_SPAN_MAIN, s.size, 0);
+	walk(&setup, GLIBC_IN_MAIN, s.size, 0);
 	assert_int_equal(setup.heap.num_spans, 0);
 	assert_true(setup.heap.partial);
 	assert_int_equal(setup.heap.inconsistencies_total, 1);

@@ -18,17 +18,17 @@ static void make(struct fake *fake, uint64_t chunks[2 * NUM], uint64_t *mmapped)
 {
 	const uint64_t size = 0x21000;
 	fake_init(fake, 8, 1, 0x1000);
-	fake_span(fake, BASE, HC_SPAN_MAIN, sizes, NUM, chunks);
-	fake_span(fake, BASE + 0x4000000, HC_SPAN_MAIN, sizes, NUM, chunks + NUM);
-	fake_span(fake, BASE + 0x100000, HC_SPAN_MMAP, &size, 1, mmapped);
+	fake_span(fake, BASE, HC_SPAN_TILED, sizes, NUM, chunks);
+	fake_span(fake, BASE + 0x4000000, HC_SPAN_TILED, sizes, NUM, chunks + NUM);
+	fake_span(fake, BASE + 0x100000, HC_SPAN_SINGLE, &size, 1, mmapped);
 	fake_seal(fake);
-	assert_true(hc_heap_set_free(fake->heap, chunks[1], HC_LIST_TCACHE));
-	assert_true(hc_heap_set_free(fake->heap, chunks[2], HC_LIST_UNSORTED));
-	assert_true(hc_heap_set_free(fake->heap, chunks[4], HC_LIST_BIN));
-	assert_true(hc_heap_set_free(fake->heap, chunks[5], HC_LIST_BIN));
-	assert_true(hc_heap_set_free(fake->heap, chunks[6], HC_LIST_FASTBIN_OR_SPECIAL));
-	assert_true(hc_heap_set_free(fake->heap, chunks[NUM - 1], HC_LIST_FASTBIN_OR_SPECIAL));
-	assert_true(hc_heap_set_free(fake->heap, chunks[8], HC_LIST_FASTBIN_OR_SPECIAL));
+	assert_true(hc_heap_set_free(fake->heap, chunks[1], &glibc_lists[GLIBC_TCACHE]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[2], &glibc_lists[GLIBC_UNSORTED]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[4], &glibc_lists[GLIBC_SMALLBIN]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[5], &glibc_lists[GLIBC_SMALLBIN]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[6], &glibc_lists[GLIBC_FASTBIN]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[NUM - 1], &glibc_lists[GLIBC_FASTBIN]));
+	assert_true(hc_heap_set_free(fake->heap, chunks[8], &glibc_lists[GLIBC_FASTBIN]));
 	assert_ok(hc_heap_add_special(fake->heap, chunks[8], HC_OVERHEAD, "tcache"));
 	assert_ok(hc_heap_add_special(fake->heap, chunks[NUM - 1], HC_TOP, "top"));
 }
@@ -39,9 +39,11 @@ static void test_states(void **state)
 	struct fake fake;
 	uint64_t chunks[2 * NUM], mmapped;
 	make(&fake, chunks, &mmapped);
-	const enum hc_state expected[NUM] = {HC_IN_USE,   HC_TCACHE,   HC_UNSORTED, HC_IN_USE,
-					     HC_LARGEBIN, HC_SMALLBIN, HC_FASTBIN,  HC_IN_USE,
-					     HC_OVERHEAD, HC_TOP};
+	const enum hc_state expected[NUM] = {HC_IN_USE, HC_CACHED, HC_FREE,   HC_IN_USE,   HC_FREE,
+					     HC_FREE,   HC_FREE,   HC_IN_USE, HC_OVERHEAD, HC_TOP};
+	static const char *const names[NUM] = {"in-use",   "tcache",   "unsorted", "in-use",
+					       "largebin", "smallbin", "fastbin",  "in-use",
+					       "overhead", "top"};
 	struct hc_chunk chunk;
 	for (size_t i = 0; i < NUM; i++) {
 		assert_true(hc_heap_chunk_at(fake.heap, chunks[i], &chunk));
@@ -49,13 +51,14 @@ static void test_states(void **state)
 		assert_int_equal(chunk.size, sizes[i]);
 		assert_int_equal(chunk.usable, sizes[i] - 8);
 		assert_int_equal(chunk.state, expected[i]);
+		assert_string_equal(hc_chunk_state_name(&chunk), names[i]);
 	}
 	assert_true(hc_heap_chunk_at(fake.heap, mmapped + 0x20000, &chunk));
 	assert_int_equal(chunk.address, mmapped);
 	assert_int_equal(chunk.usable, 0x21000 - 16);
-	assert_false(hc_heap_set_free(fake.heap, chunks[0] + 8, HC_LIST_BIN));
-	assert_false(hc_heap_set_free(fake.heap, chunks[2] + 0x10, HC_LIST_BIN));
-	assert_false(hc_heap_set_free(fake.heap, 0x1000, HC_LIST_BIN));
+	assert_false(hc_heap_set_free(fake.heap, chunks[0] + 8, &glibc_lists[GLIBC_SMALLBIN]));
+	assert_false(hc_heap_set_free(fake.heap, chunks[2] + 0x10, &glibc_lists[GLIBC_SMALLBIN]));
+	assert_false(hc_heap_set_free(fake.heap, 0x1000, &glibc_lists[GLIBC_SMALLBIN]));
 	fake_deinit(&fake);
 }
 
@@ -112,6 +115,19 @@ static void test_slices(void **state)
 	fake_deinit(&fake);
 }
 
+static void add_single(struct fake *fake, uint64_t start, uint64_t size, struct hc_span **ret)
+{
+	const struct hc_span given = {
+		.zone = fake->mmapped,
+		.kind = HC_SPAN_SINGLE,
+		.arena = HC_ARENA_MMAP,
+		.start = start,
+		.end = start + size,
+		.num_units = 1,
+	};
+	assert_ok(hc_heap_add_span(fake->heap, &given, ret));
+}
+
 /* Many spans in one granule of the index, and one that overlaps. */
 static void test_index(void **state)
 {
@@ -122,12 +138,10 @@ static void test_index(void **state)
 	struct hc_span *span;
 	for (unsigned i = 0; i < 3000; i++) {
 		uint64_t start = BASE + (i * 1789 % 3000) * step;
-		assert_ok(hc_heap_add_span(fake.heap, HC_SPAN_MMAP, HC_ARENA_MMAP, start,
-					   start + 0x22000, start + 16, 1, 16, NULL, &span));
+		add_single(&fake, start, 0x22000, &span);
 		hc_span_set_start(span, 0);
 	}
-	assert_ok(hc_heap_add_span(fake.heap, HC_SPAN_MMAP, HC_ARENA_MMAP, BASE + 0x1000,
-				   BASE + 0x3000, BASE + 0x1010, 1, 16, NULL, &span));
+	add_single(&fake, BASE + 0x1000, 0x2000, &span);
 	fake_seal(&fake);
 	assert_int_equal(fake.heap->num_spans, 3000);
 	assert_int_equal(fake.heap->inconsistencies_total, 1);
@@ -153,7 +167,7 @@ static void test_requests(void **state)
 	assert_true(hc_heap_chunk_at(fake.heap, chunks[0], &chunk));
 	for (uint64_t request = 0; request < 500; request++) {
 		uint64_t size = request + 8 <= 32 ? 32 : (request + 8 + 15) & ~UINT64_C(15);
-		assert_int_equal(hc_heap_request_size(fake.heap, request), size);
+		assert_int_equal(hc_chunk_request_size(&chunk, request), size);
 		/* malloc may give one step more when the rest would be too small to be a chunk. */
 		for (unsigned slack = 0; slack <= 16; slack += 16) {
 			chunk.size = size + slack;
@@ -162,7 +176,7 @@ static void test_requests(void **state)
 			assert_in_range(request, min, max);
 		}
 	}
-	assert_int_equal(hc_heap_request_size(fake.heap, UINT64_MAX - 3), UINT64_MAX);
+	assert_int_equal(hc_chunk_request_size(&chunk, UINT64_MAX - 3), UINT64_MAX);
 	fake_deinit(&fake);
 }
 

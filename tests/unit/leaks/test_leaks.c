@@ -33,7 +33,7 @@ static void make_requests(struct fake *fake, unsigned jobs, uint64_t c[REQUESTS]
 		sizes[i * 4 + 3] = 32;
 	}
 	fake_init(fake, 8, jobs, 4096);
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, NUM(sizes), &c[0][0]);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, NUM(sizes), &c[0][0]);
 	fake->heap->arenas = calloc(1, sizeof(*fake->heap->arenas));
 	assert_non_null(fake->heap->arenas);
 	fake->heap->num_arenas = 1;
@@ -290,7 +290,7 @@ static void test_what(void **state)
 	fake.thread.num_regs = 1;
 	fake.thread.regs[0] = c[2][1] + 8;
 	fake_store(&fake, c[2][1] + 96, c[2][1]); /* its own pointer is no referrer */
-	assert_true(hc_heap_set_free(fake.heap, c[6][3], HC_LIST_TCACHE));
+	assert_true(hc_heap_set_free(fake.heap, c[6][3], &glibc_lists[GLIBC_TCACHE]));
 	fake_store(&fake, c[6][3], c[2][1]); /* nor is one in a free chunk */
 	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][1] + 3, 3, &what));
 	assert_true(what.in_chunk);
@@ -350,7 +350,7 @@ static void test_regions(void **state)
 	for (size_t i = 0; i < CHUNKS; i++)
 		sizes[i] = i % 10 ? 528 : 64;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, c);
 	fake_area(&fake, 0x30000000, 2 << 20, HC_MAPPING_ANON, PF_R | PF_W);
 	fake_area(&fake, 0x40000000, 512 << 10, HC_MAPPING_ANON, PF_R | PF_W);
 	fake_seal(&fake);
@@ -371,9 +371,9 @@ static void test_regions(void **state)
 	hc_regions_deinit(&regions);
 	/* Free chunks hold nothing. */
 	for (size_t i = 0; i < CHUNKS; i += 3)
-		assert_true(hc_heap_set_free(fake.heap, c[i], HC_LIST_BIN));
+		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
 	for (size_t i = 1; i < CHUNKS; i += 3)
-		assert_true(hc_heap_set_free(fake.heap, c[i], HC_LIST_BIN));
+		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
 	assert_null(hc_regions_run(&fake.process, fake.heap, classify(&fake), &regions));
 	assert_int_equal(regions.num_marks, 1);
 	hc_regions_deinit(&regions);

@@ -264,12 +264,12 @@ static void test_smaps(void **state)
 	hc_process_close(process);
 
 	/* a snapshot that can't be used is an error that names it */
-	const struct hc_process_options options = {.smaps = "/nonexistent"};
+	const struct hc_process_options options = {.smaps = "/proc/nonexistent"};
 	struct fake_core again = {};
 	fake_core_thread(&again, 1, 0, 0, 0);
 	char *core = fake_core_write(&again);
 	assert_fails(hc_process_open(core, &options, &process), HC_ERROR_OS,
-		     "/nonexistent");
+		     "/proc/nonexistent");
 	fake_core_remove(core);
 	fake_core_deinit(&again);
 	fake_core_remove(path);

@@ -177,9 +177,9 @@ static void test_mismatch(void **state)
 	options.exe = "/etc/passwd";
 	add_module(&fake, &image, exe, true);
 	assert_fails(open_fake(&fake, &options, &process), HC_ERROR_ARGUMENT, "no ELF executable");
-	options.exe = "/nonexistent";
+	options.exe = "/proc/nonexistent";
 	add_module(&fake, &image, exe, true);
-	assert_fails(open_fake(&fake, &options, &process), HC_ERROR_ARGUMENT, "/nonexistent");
+	assert_fails(open_fake(&fake, &options, &process), HC_ERROR_ARGUMENT, "/proc/nonexistent");
 	fake_core_remove(file);
 	fake_core_remove(exe);
 	fake_bytes_deinit(&image);

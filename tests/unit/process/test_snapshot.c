@@ -165,7 +165,7 @@ static void test_open(void **state)
 	assert_true(s.num_vmas > 5);
 	hc_snapshot_deinit(&s);
 	assert_fails(hc_snapshot_open("/", &s), HC_ERROR_FORMAT, "not a regular file");
-	assert_fails(hc_snapshot_open("/nonexistent", &s), HC_ERROR_OS, "No such file");
+	assert_fails(hc_snapshot_open("/proc/nonexistent", &s), HC_ERROR_OS, "No such file");
 }
 
 int main(void)

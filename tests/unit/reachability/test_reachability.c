@@ -30,7 +30,7 @@ static void make(struct fake *fake, unsigned jobs, size_t num, uint64_t size, ui
 	for (size_t i = 0; i < num; i++)
 		sizes[i] = size;
 	fake_init(fake, 8, jobs, 4096);
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, num, chunks);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, num, chunks);
 	fake_seal(fake);
 	free(sizes);
 }
@@ -55,7 +55,7 @@ static void test_the_four_kinds(void **state)
 	fake_store(&fake, c[8], c[8]);      /* its own pointer does not make it indirect */
 	fake_store(&fake, c[8] + 8, c[8] + 16);
 	fake_store(&fake, c[9], c[0]); /* lost, though it points to something reachable */
-	assert_true(hc_heap_set_free(fake.heap, c[10], HC_LIST_TCACHE));
+	assert_true(hc_heap_set_free(fake.heap, c[10], &glibc_lists[GLIBC_TCACHE]));
 	fake_store(&fake, c[10], c[11]); /* what only a free chunk points to is lost */
 	fake_root(&fake, 3, c[10]);
 	struct hc_reach_stats stats = run(&fake);
@@ -70,7 +70,7 @@ static void test_the_four_kinds(void **state)
 	struct hc_chunk freed;
 
 	assert_true(hc_heap_chunk_at(fake.heap, c[10], &freed));
-	assert_int_equal(freed.state, HC_TCACHE);
+	assert_int_equal(freed.state, HC_CACHED);
 	assert_int_equal(stats.kinds[HC_REACHABLE].chunks, 3);
 	assert_int_equal(stats.kinds[HC_REACHABLE].bytes, 3 * 64);
 	assert_int_equal(stats.kinds[HC_POSSIBLE].chunks, 2);
@@ -159,7 +159,7 @@ static void test_roots(void **state)
 	for (size_t i = 0; i < NUM(c); i++)
 		sizes[i] = 32;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, NUM(c), c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM(c), c);
 	fake_area(&fake, 0x30000000, 4096, HC_MAPPING_STACK, PF_R | PF_W);
 	fake_area(&fake, 0x30001000, 4096, HC_MAPPING_TLS, PF_R | PF_W);
 	fake_area(&fake, 0x30002000, 4096, HC_MAPPING_STACK_CACHED, PF_R | PF_W);
@@ -202,12 +202,8 @@ static void test_arena_is_no_root(void **state)
 
 	(void)state;
 	make(&fake, 1, NUM(c), 64, c);
-	assert_true(hc_heap_set_free(fake.heap, c[1], HC_LIST_BIN));
-	fake.heap->arenas = calloc(1, sizeof(*fake.heap->arenas));
-	assert_non_null(fake.heap->arenas);
-	fake.heap->num_arenas = 1;
-	fake.heap->arenas[0] =
-		(struct hc_arena){.address = FAKE_ROOTS + 512, .struct_size = 2200, .main = true};
+	assert_true(hc_heap_set_free(fake.heap, c[1], &glibc_lists[GLIBC_SMALLBIN]));
+	assert_null(hc_heap_add_hole(fake.heap, FAKE_ROOTS + 512, FAKE_ROOTS + 512 + 2200));
 	fake_store(&fake, FAKE_ROOTS + 600, c[1] - 16); /* a bin: the header of 1 is the end of 0 */
 	fake_store(&fake, FAKE_ROOTS + 512 + 2200, c[2]);
 	struct hc_reach_stats stats = run(&fake);
@@ -231,7 +227,7 @@ static void test_relro(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, NUM(c), c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM(c), c);
 	fake_area(&fake, 0x30000000, 4096, HC_MAPPING_RODATA, PF_R);
 	fake_area(&fake, 0x30001000, 4096, HC_MAPPING_RODATA, PF_R);
 	fake.process.modules.items = &module;
@@ -261,14 +257,19 @@ static void test_missing_bytes(void **state)
 	(void)state;
 	memset(heap, 0, sizeof(heap));
 	fake_init(&fake, 8, 2, 4096);
-	fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, sizes, 2, small);
+	fake_span(&fake, HEAP + 0x4000000, HC_SPAN_TILED, sizes, 2, small);
 	/* One chunk of five pages; the third is missing. */
 	assert_null(
 		hc_memory_add(&fake.process.memory, HEAP, (struct hc_bytes){heap, 2 * 4096}, true));
 	assert_null(hc_memory_add(&fake.process.memory, HEAP + 3 * 4096,
 				  (struct hc_bytes){heap + 3 * 4096, 2 * 4096}, true));
-	assert_null(hc_heap_add_span(fake.heap, HC_SPAN_MAIN, 0, HEAP, HEAP + SIZE, big,
-				     (SIZE - 16) / 16 + 1, 8, NULL, &span));
+	const struct hc_span given = {
+		.zone = fake.arenas,
+		.start = HEAP,
+		.end = HEAP + SIZE,
+		.num_units = (SIZE - 16) / 16 + 1,
+	};
+	assert_null(hc_heap_add_span(fake.heap, &given, &span));
 	hc_span_set_start(span, 0);
 	fake_seal(&fake);
 	fake.mappings[0].end += 8192; /* two pages of the root range are missing, too */
@@ -365,17 +366,18 @@ static void make_random(struct fake *fake, struct graph *g, uint64_t *c, uint64_
 	fake_init(fake, word_size, jobs, 4096);
 	for (size_t i = 0; i < NODES; i++)
 		sizes[i] = 16 * (2 + next_random(&seed) % 5 + (i == NODES / 2 ? 5000 : 0));
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, NODES / 2, c);
-	fake_span(fake, HEAP + 0x4000000, HC_SPAN_THREAD_HEAP, sizes + NODES / 2, NODES / 2 - 1,
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, NODES / 2, c);
+	fake_span(fake, HEAP + 0x4000000, HC_SPAN_TILED, sizes + NODES / 2, NODES / 2 - 1,
 		  c + NODES / 2);
-	fake_span(fake, word_size == 8 ? MMAP : 0x70000000, HC_SPAN_MMAP, &big, 1, c + NODES - 1);
+	fake_span(fake, word_size == 8 ? MMAP : 0x70000000, HC_SPAN_SINGLE, &big, 1, c + NODES - 1);
 	fake_seal(fake);
 	sizes[NODES - 1] = big;
 	for (size_t i = 0; i < NODES / 10; i++) {
 		size_t victim = next_random(&seed) % (NODES - 1);
 
 		g->dead[victim] = true;
-		assert_true(hc_heap_set_free(fake->heap, c[victim], next_random(&seed) % 4));
+		assert_true(hc_heap_set_free(fake->heap, c[victim],
+					     &glibc_lists[next_random(&seed) % 4]));
 	}
 	for (size_t i = 0; i < links; i++) {
 		size_t from = next_random(&seed) % NODES, to = next_random(&seed) % NODES;
@@ -499,8 +501,8 @@ static void test_wide_tables(void **state)
 		struct fake fake;
 
 		fake_init(&fake, 8, jobs_tried[j], 4096);
-		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
-		fake_span(&fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLE * TABLES,
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, TABLES, tables);
+		fake_span(&fake, HEAP + 0x4000000, HC_SPAN_TILED, leaf_sizes, TABLE * TABLES,
 			  leaves);
 		fake_seal(&fake);
 		for (size_t t = 0; t < TABLES; t++)
@@ -540,8 +542,8 @@ static void make_chain(struct fake *fake, unsigned jobs, bool same_leaves, bool 
 	for (size_t i = 0; i < TABLES * FAN; i++)
 		leaf_sizes[i] = 32;
 	fake_init(fake, 8, jobs, 4096);
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, TABLES, tables);
-	fake_span(fake, HEAP + 0x4000000, HC_SPAN_MAIN, leaf_sizes, TABLES * FAN, leaves);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, TABLES, tables);
+	fake_span(fake, HEAP + 0x4000000, HC_SPAN_TILED, leaf_sizes, TABLES * FAN, leaves);
 	fake_seal(fake);
 	for (size_t t = 0; t < TABLES; t++) {
 		for (size_t i = 0; i < FAN; i++)

@@ -521,7 +521,7 @@ static void make_heap(struct fake *fake, unsigned jobs, uint64_t *c)
 	for (size_t i = 0; i < CHUNKS; i++)
 		sizes[i] = 48;
 	fake_init(fake, 8, jobs, 4096);
-	fake_span(fake, HEAP, HC_SPAN_MAIN, sizes, CHUNKS, c);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, c);
 	fake_seal(fake);
 	for (size_t i = 0; i < CHUNKS; i += 3)
 		snprintf((char *)fake_at(fake, c[i]), 40, "user:%zu:cart", i % 1000);
@@ -539,7 +539,7 @@ static void test_chunks(void **state)
 		struct fake fake;
 
 		make_heap(&fake, jobs, c);
-		assert_true(hc_heap_set_free(fake.heap, c[3], HC_LIST_TCACHE));
+		assert_true(hc_heap_set_free(fake.heap, c[3], &glibc_lists[GLIBC_TCACHE]));
 		struct hc_search_result result = search(&fake, "user:(\\d+):", &options, NULL);
 
 		assert_int_equal(result.matches, CHUNKS / 3 - 1);
@@ -585,7 +585,7 @@ static void test_within_chunks(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 2, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 3, c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 3, c);
 	fake_seal(&fake);
 	memset(fake_at(&fake, HEAP), 'a', 96);
 	struct hc_search_result result = search(&fake, "a+", &options, &seen);
@@ -620,7 +620,7 @@ static void test_overflow(void **state)
 	(void)state;
 	for (unsigned jobs = 1; jobs <= 2; jobs++) {
 		fake_init(&fake, 8, jobs, 4096);
-		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 2, c);
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 2, c);
 		fake_seal(&fake);
 		for (size_t i = 0; i < (1 << 19); i++)
 			snprintf((char *)fake_at(&fake, c[0]) + i % 1000 * 1000, 1000, "%zu", i);
@@ -728,7 +728,7 @@ static void test_limit(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 2, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 2, c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 2, c);
 	fake_seal(&fake);
 	memset(fake_at(&fake, c[0]), 'a', 60000);
 	memcpy(fake_at(&fake, c[0]) + 60000, "xb", 2);
@@ -755,7 +755,7 @@ static void test_groups(void **state)
 		struct fake fake;
 
 		fake_init(&fake, 8, jobs, 4096);
-		fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 5, c);
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 5, c);
 		fake_seal(&fake);
 		for (unsigned i = 0; i < 5; i++)
 			strcpy((char *)fake_at(&fake, c[i]), "needle");

@@ -87,7 +87,9 @@ static void test_names(void **state)
 	hc_selection_init(&selection);
 	assert_int_equal(selection.states, 1u << HC_IN_USE);
 	assert_null(hc_select_states(&selection, "tcache,top"));
-	assert_int_equal(selection.states, 1u << HC_TCACHE | 1u << HC_TOP);
+	assert_int_equal(selection.states, 1u << HC_TOP);
+	assert_int_equal(selection.num_lists, 1);
+	assert_ptr_equal(selection.lists[0], &glibc_lists[GLIBC_TCACHE]);
 	assert_null(hc_select_reach(&selection, "indirect"));
 	assert_int_equal(selection.reaches, 1u << HC_INDIRECT);
 	assert_true(hc_selection_needs_reach(&selection));
@@ -195,10 +197,10 @@ static void test_filters(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 4, c);
-	fake_span(&fake, MMAP, HC_SPAN_MMAP, big, 1, c + 4);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 4, c);
+	fake_span(&fake, MMAP, HC_SPAN_SINGLE, big, 1, c + 4);
 	fake_seal(&fake);
-	assert_true(hc_heap_set_free(fake.heap, c[2], HC_LIST_TCACHE));
+	assert_true(hc_heap_set_free(fake.heap, c[2], &glibc_lists[GLIBC_TCACHE]));
 	strcpy((char *)fake_at(&fake, c[1]), "user:17:cart");
 	strcpy((char *)fake_at(&fake, c[3]), "GET user:17:cart\r\n");
 	hc_selection_init(&selection);
@@ -246,7 +248,7 @@ static void test_holder(void **state)
 
 	(void)state;
 	fake_init(&fake, 8, 1, 4096);
-	fake_span(&fake, HEAP, HC_SPAN_MAIN, sizes, 3, c);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, 3, c);
 	fake_seal(&fake);
 	for (uint64_t address = HEAP + 8; address < HEAP + 112 + 8; address++) {
 		struct hc_selection selection;

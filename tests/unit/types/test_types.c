@@ -135,7 +135,7 @@ static void program_heap(struct program *program, uint64_t *chunks, size_t num)
 
 	for (size_t i = 0; i < num; i++)
 		sizes[i] = 64;
-	fake_span(&program->fake, HEAP, HC_SPAN_MAIN, sizes, num, chunks);
+	fake_span(&program->fake, HEAP, HC_SPAN_TILED, sizes, num, chunks);
 	fake_seal(&program->fake);
 }
 
@@ -175,7 +175,7 @@ static void check_classes(unsigned word)
 	/* An object behind something else. */
 	fake_store(&program.fake, chunks[8] + word, at(&program, VTABLE_A));
 	fake_store(&program.fake, chunks[9], at(&program, VTABLE_A));
-	assert_true(hc_heap_set_free(program.fake.heap, chunks[9], HC_LIST_TCACHE));
+	assert_true(hc_heap_set_free(program.fake.heap, chunks[9], &glibc_lists[GLIBC_TCACHE]));
 
 	struct hc_types *types = types_of(&program);
 	assert_string_equal(type_at(&program, types, chunks[0]), "A");

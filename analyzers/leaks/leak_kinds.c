@@ -1,0 +1,529 @@
+/**
+ * @file
+ * Kinds of lost chunks, and which of them are heads.
+ *
+ * 1. A sample of the lost chunks is sorted into kinds, and their pointers to other lost chunks
+ *    become edges between kinds: how many words of kind A point to chunks of kind B. The sample is
+ *    random by address (a fixed hash), so that it is the same in every run and no pattern of
+ *    allocation can hide in it; large chunks, which may be the one table that holds everything, are
+ *    all in it. Counts are scaled to the whole.
+ * 2. An edge is *strong* when at least half of the chunks of the smaller kind take part in it, and
+ *    when it is more than a stray word. Stale words make weak edges: they are where a freed pointer
+ *    happened to survive.
+ * 3. Strongly connected components of strong edges are kinds that point to each other as a matter
+ *    of course (an object and its parts that know their owner). One that no other component has a
+ *    strong edge to is a source, and its head is chosen by, in this order: it is not mostly pointed
+ *    to from within; it has a type; it has the fewest chunks (one document, many nodes); it points
+ *    to the most kinds; it is the largest.
+ * 4. All chunks of a head are root objects. The exception are heads most of whose chunks are
+ *    pointed to by their own kind, as in a list or a tree: that is one structure, and its definite
+ *    chunks stand for it.
+ * 5. Definite chunks of other kinds are root objects, too, unless a head leads to them: then they
+ *    are the members of cycles that were chosen without knowing of kinds.
+ *
+ * Limits. Kinds beyond MAX_KINDS, which are small, keep their definite chunks. Two leaks whose
+ * objects have neither type nor text and are of one size are one kind.
+ */
+#include "analyzers/leaks/leak_kinds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/base/cleanup.h"
+
+/** Lost chunks that are looked at, apart from large ones. */
+#define SAMPLE_CHUNKS (UINT64_C(1) << 18)
+/** Bytes from which a chunk is always in the sample, and how many bytes of each are searched. */
+#define LARGE_BYTES 4096
+#define MAX_SEARCHED_BYTES (UINT64_C(16) << 20)
+/** Bytes that are searched altogether, a few per chunk. */
+#define MAX_TOTAL_BYTES (UINT64_C(512) << 20)
+#define MAX_KINDS 1024
+#define MAX_EDGES (1u << 15)
+/** An edge of fewer words is a stray one, unless the kind that it leads to is small, too. */
+#define MIN_WORDS 8
+/** Share of a kind that must be pointed to by its own for it to be one structure. */
+#define STRUCTURE_SHARE 0.75
+
+#define NO_KIND UINT32_MAX
+
+struct kind {
+	uint64_t size; /* hc_leak_index_kind_size(); 0 with a type */
+	hc_type_id type;
+	hc_class_id class; /* textual, or HC_LEAK_STRUCTURAL */
+	double chunks;     /* scaled */
+	double own_words;  /* words that point to chunks of the same kind */
+	bool indirect;     /* some chunk is pointed to */
+	bool all;          /* every chunk is a root object */
+
+	/* Tarjan's algorithm. */
+	uint32_t number, low, component;
+	bool stacked;
+};
+
+struct edge {
+	uint32_t from, to;
+	double words;
+	bool strong;
+};
+
+struct graph {
+	const struct hc_leak_index *index;
+	unsigned shift; /* one chunk in 2^shift is in the sample */
+	uint64_t bytes_left;
+	struct kind kinds[MAX_KINDS];
+	uint32_t num_kinds;
+	uint32_t kind_slots[MAX_KINDS * 2]; /* number plus one */
+	struct edge *edges;
+	uint32_t num_edges;
+	uint32_t edge_slots[MAX_EDGES * 2];
+	bool cycles; /* some head is of several kinds that point to each other */
+};
+
+static uint64_t mix(uint64_t key)
+{
+	key = (key ^ key >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+	return key ^ key >> 29;
+}
+
+/** @name Kinds */
+/**@{*/
+
+/** What a lost chunk is by its own bytes. */
+static struct kind look_at(const struct hc_leak_index *index, const struct hc_chunk *chunk)
+{
+	size_t span = chunk->span - index->heap->spans;
+	hc_type_id type = index->types ? hc_type_of(index->types, chunk) : HC_TYPE_NONE;
+
+	if (type != HC_TYPE_NONE)
+		return (struct kind){.type = type, .class = HC_LEAK_STRUCTURAL};
+	return (struct kind){
+		.size = hc_leak_index_kind_size(index, chunk->size),
+		.type = HC_TYPE_NONE,
+		.class =
+			hc_leak_index_textual(index, hc_leak_index_class(index, span, chunk->unit)),
+	};
+}
+
+/** The slot of a kind, or an empty one. */
+static uint32_t *kind_slot(struct graph *graph, const struct kind *look)
+{
+	const uint32_t mask = MAX_KINDS * 2 - 1;
+	uint32_t slot =
+		mix(look->size ^ (uint64_t)look->type << 24 ^ (uint64_t)look->class << 52) & mask;
+
+	for (; graph->kind_slots[slot]; slot = (slot + 1) & mask) {
+		const struct kind *kind = &graph->kinds[graph->kind_slots[slot] - 1];
+
+		if (kind->size == look->size && kind->type == look->type &&
+		    kind->class == look->class)
+			break;
+	}
+	return &graph->kind_slots[slot];
+}
+
+static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, bool add)
+{
+	const struct kind look = look_at(graph->index, chunk);
+	uint32_t *slot = kind_slot(graph, &look);
+
+	if (!*slot) {
+		if (!add || graph->num_kinds == MAX_KINDS)
+			return NO_KIND;
+		graph->kinds[graph->num_kinds] = look;
+		*slot = ++graph->num_kinds;
+	}
+	return *slot - 1;
+}
+/**@}*/
+
+/** @name Edges */
+/**@{*/
+
+static void add_edge(struct graph *graph, uint32_t from, uint32_t to, double words)
+{
+	const uint32_t mask = MAX_EDGES * 2 - 1;
+	uint32_t slot = mix((uint64_t)from << 32 | to) & mask;
+
+	if (from == to) {
+		graph->kinds[from].own_words += words;
+		return;
+	}
+	for (; graph->edge_slots[slot]; slot = (slot + 1) & mask) {
+		struct edge *edge = &graph->edges[graph->edge_slots[slot] - 1];
+
+		if (edge->from == from && edge->to == to) {
+			edge->words += words;
+			return;
+		}
+	}
+	if (graph->num_edges == MAX_EDGES)
+		return;
+	graph->edges[graph->num_edges] = (struct edge){from, to, words, false};
+	graph->edge_slots[slot] = ++graph->num_edges;
+}
+
+static bool is_lost(const struct hc_chunk *chunk)
+{
+	return chunk->state == HC_IN_USE &&
+	       (chunk->reach == HC_DEFINITE || chunk->reach == HC_INDIRECT);
+}
+
+/** The pointers of a chunk to other lost chunks. One target in a row counts once. */
+static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint32_t kind,
+			 double weight)
+{
+	const struct hc_heap *heap = graph->index->heap;
+	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+	uint64_t last = 0;
+
+	if (bytes.size > MAX_SEARCHED_BYTES)
+		bytes.size = MAX_SEARCHED_BYTES;
+	if (bytes.size > graph->bytes_left)
+		bytes.size = graph->bytes_left;
+	graph->bytes_left -= bytes.size;
+	for (size_t i = 0; i + heap->word_size <= bytes.size; i += heap->word_size) {
+		uint64_t value = hc_load_word(bytes.data + i, heap->word_size);
+		struct hc_chunk target;
+
+		if (!hc_heap_span(heap, value) || !hc_heap_chunk_at(heap, value, &target) ||
+		    !is_lost(&target) || target.address == chunk->address ||
+		    target.address == last || value - target.address >= target.usable)
+			continue;
+		last = target.address;
+		uint32_t to = find_kind(graph, &target, true);
+
+		if (to != NO_KIND)
+			add_edge(graph, kind, to, weight);
+	}
+}
+
+static void sample_chunk(struct graph *graph, size_t span, uint64_t unit)
+{
+	const struct hc_heap *heap = graph->index->heap;
+	struct hc_chunk chunk;
+
+	hc_span_chunk(heap, &heap->spans[span], unit, &chunk);
+	bool large = chunk.size >= LARGE_BYTES;
+
+	if (graph->shift && !large && mix(chunk.address) >> (64 - graph->shift))
+		return;
+	double weight = large ? 1 : (double)(UINT64_C(1) << graph->shift);
+	uint32_t kind = find_kind(graph, &chunk, true);
+
+	if (kind == NO_KIND)
+		return;
+	graph->kinds[kind].chunks += weight;
+	graph->kinds[kind].indirect |= chunk.reach == HC_INDIRECT;
+	add_pointers(graph, &chunk, kind, weight);
+}
+
+/** A lost chunk. */
+typedef void (*lost_fn)(void *ctx, size_t span, uint64_t unit);
+
+/** @param indirect only those that another one points to */
+static void each_lost(const struct hc_heap *heap, bool indirect, lost_fn fn, void *ctx)
+{
+	for (size_t s = 0; s < heap->num_spans; s++) {
+		const struct hc_span *span = &heap->spans[s];
+
+		for (uint64_t i = 0; i < span->num_blocks; i++) {
+			uint64_t bits = hc_block_lost(&span->blocks[i]);
+
+			for (bits &= indirect ? span->blocks[i].a : UINT64_MAX; bits;
+			     bits &= bits - 1)
+				fn(ctx, s, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits));
+		}
+	}
+}
+
+static void sample_lost(void *ctx, size_t span, uint64_t unit)
+{
+	sample_chunk(ctx, span, unit);
+}
+/**@}*/
+
+/** @name Heads */
+/**@{*/
+
+static void find_strong(struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->num_edges; i++) {
+		struct edge *edge = &graph->edges[i];
+		double from = graph->kinds[edge->from].chunks, to = graph->kinds[edge->to].chunks;
+
+		edge->strong = edge->words >= 0.5 * (from < to ? from : to) &&
+			       (edge->words >= MIN_WORDS || edge->words * 16 >= to);
+	}
+}
+
+static int compare_edges(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return (x->to > y->to) - (x->to < y->to);
+}
+
+/** A frame of the depth-first search: a kind, and the edge that comes next. */
+struct frame {
+	uint32_t kind, edge;
+};
+
+struct tarjan {
+	struct graph *graph;
+	uint32_t first[MAX_KINDS + 1]; /* edges of a kind: [first[k], first[k + 1]) */
+	struct frame frames[MAX_KINDS];
+	uint32_t stack[MAX_KINDS];
+	uint32_t depth, stacked, numbers, components;
+};
+
+static void enter(struct tarjan *t, uint32_t k)
+{
+	struct kind *kind = &t->graph->kinds[k];
+
+	kind->number = kind->low = ++t->numbers;
+	kind->stacked = true;
+	t->stack[t->stacked++] = k;
+	t->frames[t->depth++] = (struct frame){k, t->first[k]};
+}
+
+static void leave(struct tarjan *t)
+{
+	struct kind *kinds = t->graph->kinds;
+	uint32_t k = t->frames[--t->depth].kind, member;
+
+	if (t->depth && kinds[k].low < kinds[t->frames[t->depth - 1].kind].low)
+		kinds[t->frames[t->depth - 1].kind].low = kinds[k].low;
+	if (kinds[k].low != kinds[k].number)
+		return;
+	do {
+		member = t->stack[--t->stacked];
+		kinds[member].stacked = false;
+		kinds[member].component = t->components;
+	} while (member != k);
+	t->components++;
+}
+
+/** Tarjan, "Depth-first search and linear graph algorithms", 1972; without recursion. */
+static void find_components(struct tarjan *t)
+{
+	struct graph *graph = t->graph;
+
+	for (uint32_t k = 0, e = 0; k <= graph->num_kinds; k++) {
+		while (e < graph->num_edges && graph->edges[e].from < k)
+			e++;
+		t->first[k] = e;
+	}
+	for (uint32_t root = 0; root < graph->num_kinds; root++) {
+		if (!graph->kinds[root].number)
+			enter(t, root);
+		while (t->depth) {
+			struct frame *frame = &t->frames[t->depth - 1];
+			struct kind *kind = &graph->kinds[frame->kind];
+
+			if (frame->edge == t->first[frame->kind + 1]) {
+				leave(t);
+				continue;
+			}
+			const struct edge *edge = &graph->edges[frame->edge++];
+			const struct kind *to = &graph->kinds[edge->to];
+
+			if (edge->strong && !to->number)
+				enter(t, edge->to);
+			else if (edge->strong && to->stacked && to->number < kind->low)
+				kind->low = to->number;
+		}
+	}
+}
+
+/** What is known of a kind within its component. */
+struct candidate {
+	uint32_t kind;
+	bool covered;     /* most chunks are pointed to from within the component */
+	uint32_t targets; /* kinds that it points to by strong edges */
+};
+
+/** Whether @p a is rather the head than @p b. */
+static bool is_rather(const struct graph *graph, const struct candidate *a,
+		      const struct candidate *b)
+{
+	const struct kind *x = &graph->kinds[a->kind], *y = &graph->kinds[b->kind];
+
+	if (a->covered != b->covered)
+		return !a->covered;
+	if ((x->type != HC_TYPE_NONE) != (y->type != HC_TYPE_NONE))
+		return x->type != HC_TYPE_NONE;
+	if (x->chunks < 0.9 * y->chunks || y->chunks < 0.9 * x->chunks)
+		return x->chunks < y->chunks;
+	if (a->targets != b->targets)
+		return a->targets > b->targets;
+	return x->size > y->size;
+}
+
+struct component {
+	bool has_parent; /* another component has a strong edge to it */
+	uint32_t num_kinds;
+	struct candidate head;
+};
+
+static struct candidate examine(const struct graph *graph, uint32_t k)
+{
+	struct candidate ret = {.kind = k};
+	double words = graph->kinds[k].own_words;
+
+	for (uint32_t i = 0; i < graph->num_edges; i++) {
+		const struct edge *edge = &graph->edges[i];
+
+		if (edge->to == k &&
+		    graph->kinds[edge->from].component == graph->kinds[k].component)
+			words += edge->words;
+		ret.targets += edge->from == k && edge->strong;
+	}
+	ret.covered = words >= 0.5 * graph->kinds[k].chunks;
+	return ret;
+}
+
+static void choose_heads(struct graph *graph, struct component *components, uint32_t num)
+{
+	for (uint32_t i = 0; i < graph->num_edges; i++) {
+		const struct edge *edge = &graph->edges[i];
+		uint32_t to = graph->kinds[edge->to].component;
+
+		components[to].has_parent |=
+			edge->strong && graph->kinds[edge->from].component != to;
+	}
+	for (uint32_t k = 0; k < graph->num_kinds; k++) {
+		struct component *component = &components[graph->kinds[k].component];
+		struct candidate candidate;
+
+		if (component->has_parent)
+			continue;
+		candidate = examine(graph, k);
+		if (!component->num_kinds++ || is_rather(graph, &candidate, &component->head))
+			component->head = candidate;
+	}
+	for (uint32_t i = 0; i < num; i++) {
+		struct kind *head = &graph->kinds[components[i].head.kind];
+
+		if (components[i].has_parent || !components[i].num_kinds || !head->indirect ||
+		    head->own_words >= STRUCTURE_SHARE * head->chunks)
+			continue;
+		head->all = true;
+		graph->cycles |= components[i].num_kinds > 1;
+	}
+}
+
+static struct hc_error *find_heads(struct graph *graph)
+{
+	hc_cleanup_free struct tarjan *tarjan = calloc(1, sizeof(*tarjan));
+	hc_cleanup_free struct component *components = calloc(MAX_KINDS, sizeof(*components));
+
+	if (!tarjan || !components)
+		return &hc_enomem;
+	tarjan->graph = graph;
+	find_strong(graph);
+	qsort(graph->edges, graph->num_edges, sizeof(*graph->edges), compare_edges);
+	find_components(tarjan);
+	choose_heads(graph, components, tarjan->components);
+	return NULL;
+}
+/**@}*/
+
+/** @name Root objects */
+/**@{*/
+
+struct roots {
+	struct graph *graph;
+	struct hc_plane *plane;
+	struct hc_plane reached; /* by heads; with cycles only */
+};
+
+static bool any_head(const struct graph *graph)
+{
+	for (uint32_t k = 0; k < graph->num_kinds; k++)
+		if (graph->kinds[k].all)
+			return true;
+	return false;
+}
+
+static void mark_head(void *ctx, size_t span, uint64_t unit)
+{
+	struct roots *roots = ctx;
+	const struct hc_leak_index *index = roots->graph->index;
+	struct hc_chunk chunk;
+
+	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
+	uint32_t kind = find_kind(roots->graph, &chunk, false);
+
+	if (kind == NO_KIND || !roots->graph->kinds[kind].all)
+		return;
+	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
+	if (roots->reached.words && !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
+		hc_tracer_visit(index->tracer, span, unit, &roots->reached, NULL, NULL);
+}
+
+/** Definite chunks that no head leads to. */
+static void mark_rest(struct roots *roots)
+{
+	const struct hc_leak_index *index = roots->graph->index;
+	const struct hc_heap *heap = index->heap;
+
+	for (size_t s = 0; s < heap->num_spans; s++) {
+		const struct hc_span *span = &heap->spans[s];
+
+		for (uint64_t i = 0; i < span->num_blocks; i++) {
+			uint64_t bits = hc_block_lost(&span->blocks[i]) & ~span->blocks[i].a;
+			uint64_t first = i * HC_UNITS_PER_BLOCK;
+
+			if (roots->reached.words)
+				bits &= ~*hc_plane_word(&index->tracer->layout, &roots->reached, s, first);
+			if (bits)
+				*hc_plane_word(&index->tracer->layout, roots->plane, s, first) |= bits;
+		}
+	}
+}
+
+static struct hc_error *mark_roots(struct graph *graph, struct hc_plane *plane)
+{
+	const struct hc_leak_index *index = graph->index;
+	struct roots roots = {.graph = graph, .plane = plane};
+	struct hc_error *err = NULL;
+
+	if (graph->cycles)
+		err = hc_plane_init(&index->tracer->layout, &roots.reached);
+	if (!err && any_head(graph))
+		each_lost(index->heap, !graph->cycles, mark_head, &roots);
+	if (!err)
+		mark_rest(&roots);
+	hc_plane_deinit(&roots.reached);
+	return err;
+}
+/**@}*/
+
+struct hc_error *hc_leak_kinds_find_roots(const struct hc_leak_index *index, uint64_t num_lost,
+					  struct hc_plane *ret)
+{
+	hc_cleanup_free struct graph *graph = calloc(1, sizeof(*graph));
+	hc_cleanup_free struct edge *edges = calloc(MAX_EDGES, sizeof(*edges));
+	hc_cleanup(hc_plane_deinit) struct hc_plane plane = {0};
+	struct hc_error *err;
+
+	if (!graph || !edges)
+		return &hc_enomem;
+	graph->index = index;
+	graph->edges = edges;
+	graph->bytes_left = MAX_TOTAL_BYTES;
+	while (num_lost >> graph->shift > SAMPLE_CHUNKS)
+		graph->shift++;
+	if ((err = hc_plane_init(&index->tracer->layout, &plane)))
+		return err;
+	each_lost(index->heap, false, sample_lost, graph);
+	if ((err = find_heads(graph)) || (err = mark_roots(graph, &plane)))
+		return err;
+	*ret = plane;
+	plane.words = NULL;
+	return NULL;
+}

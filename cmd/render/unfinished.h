@@ -1,0 +1,56 @@
+/**
+ * @file
+ * Names on disk that must not outlive the run, and the signals that end it.
+ *
+ * A file or directory that is still being written has a name that nobody asked for
+ * ("heapcore-….part"), or better none at all. SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM and SIGXCPU
+ * remove what has such a name and then end the run as they would have done without it, so that a
+ * shell sees the signal. One that was ignored when the run began stays ignored.
+ *
+ * The list belongs to the main thread, and the handler runs there: a signal that arrives in another
+ * thread is handed on. So the list needs no lock; hc_signals_hold() keeps the handler out of what
+ * must not be seen half done.
+ */
+#ifndef HC_CMD_RENDER_UNFINISHED_H
+#define HC_CMD_RENDER_UNFINISHED_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/** "heapcore-", 16 digits, ".part". */
+#define HC_UNFINISHED_NAME_SIZE 32
+
+struct hc_unfinished {
+	int dir; /**< descriptor of the directory that holds it; the caller's */
+	char name[HC_UNFINISHED_NAME_SIZE]; /**< empty: not on disk */
+	bool directory;                     /**< of files, without further directories */
+	struct hc_unfinished *next;
+};
+
+/**
+ * Handle the signals; once, by the main thread, before there are others.
+ *
+ * @param at_end called before the run ends, async-signal-safe; may be NULL
+ */
+void hc_signals_init(void (*at_end)(void));
+
+/** Hold the signals back until hc_signals_release(). Pairs may be nested. */
+void hc_signals_hold(sigset_t *old_ret);
+void hc_signals_release(const sigset_t *old);
+
+/** Choose a name at random. */
+void hc_unfinished_choose(struct hc_unfinished *unfinished);
+
+/** It is on disk from now on. Call with signals held, together with what puts it there. */
+void hc_unfinished_add(struct hc_unfinished *unfinished);
+
+/** It is not on disk any more, or has another name. The same holds. Does nothing when not added. */
+void hc_unfinished_drop(struct hc_unfinished *unfinished);
+
+/** Remove it from disk, and drop it. Does nothing when not added. */
+void hc_unfinished_remove(struct hc_unfinished *unfinished);
+
+/** Remove everything that was added. Async-signal-safe. */
+void hc_unfinished_remove_all(void);
+
+#endif
