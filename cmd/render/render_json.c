@@ -193,7 +193,8 @@ static void put_cell(struct hc_rows *rows, const struct hc_cell *cell)
 	case HC_CELL_COUNT:
 	case HC_CELL_NUMBER:
 	case HC_CELL_BYTES:
-		hc_put_number(rows, cell->number, 0);
+		/* As hc_json_number() does. */
+		hc_put_number(rows, cell->number > INT64_MAX ? INT64_MAX : cell->number, 0);
 		return;
 	case HC_CELL_ADDRESS:
 		hc_put_text(rows, "\"");

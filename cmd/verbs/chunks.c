@@ -4,7 +4,6 @@
  *
  * There may be hundreds of millions of rows, so each is written as it is found (rows.h).
  */
-#include "analyzers/count.h"
 #include "cmd/render/rows.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -35,8 +34,14 @@ static void fill_cells(struct hc_cell cells[], const struct hc_chunk *chunk, boo
 								       : NULL);
 }
 
+/** What has been written. */
+struct written {
+	uint64_t chunks, bytes;
+	bool limited;
+};
+
 /** What comes behind the rows: how many there were. */
-static struct hc_error *end_rows(struct hc_rows *rows, const struct hc_count *count, bool limited)
+static struct hc_error *end_rows(struct hc_rows *rows, const struct written *count)
 {
 	hc_cleanup_document struct hc_document foot;
 
@@ -44,10 +49,10 @@ static struct hc_error *end_rows(struct hc_rows *rows, const struct hc_count *co
 	hc_begin_object(&foot, "summary", HC_CONTENT_NONE);
 	hc_fact(&foot, "chunks", NULL, hc_cell_count(count->chunks));
 	hc_fact(&foot, "bytes", NULL, hc_cell_bytes(count->bytes));
-	hc_fact(&foot, "limited", NULL, hc_cell_bool(limited));
+	hc_fact(&foot, "limited", NULL, hc_cell_bool(count->limited));
 	hc_end(&foot);
 	HC_LINE(&foot, "{} chunk{}, {}{}", hc_cell_count(count->chunks), hc_cell_plural(count->chunks),
-		hc_cell_bytes(count->bytes), hc_cell_text(limited ? "; stopped at --limit" : ""));
+		hc_cell_bytes(count->bytes), hc_cell_text(count->limited ? "; stopped at --limit" : ""));
 	return hc_rows_end(rows, &foot);
 }
 
@@ -58,10 +63,9 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
 	struct hc_cell cells[NUM_COLUMNS];
-	struct hc_count count = {0};
+	struct written count = {0};
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
-	bool limited = false;
 
 	if (err)
 		return err;
@@ -70,7 +74,7 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 		if (!hc_selection_has(selection, session->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count.chunks == selection->limit) {
-			limited = true;
+			count.limited = true;
 			break;
 		}
 		fill_cells(cells, &chunk, reach);
@@ -79,7 +83,7 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 		count.chunks++;
 		count.bytes += chunk.size;
 	}
-	return end_rows(rows, &count, limited);
+	return end_rows(rows, &count);
 }
 
 static struct hc_error *run(struct hc_session *session)

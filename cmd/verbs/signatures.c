@@ -66,7 +66,7 @@ static const struct hc_column failure_columns[F_NUM_COLUMNS] = {
 	[F_LINE] = {"line", "", HC_CELL_NUMBER, 0, "of the example"},
 	[F_NAME] = {"name", "", HC_CELL_NAME, 0, "signature"},
 	[F_KIND] = {"kind", "", HC_CELL_TEXT, 0, "example or counterexample"},
-	[F_FOUND] = {"found", "", HC_CELL_NAME, 0, "what it was taken for"},
+	[F_FOUND] = {"found", "", HC_CELL_NAME, 0, "the class that it was given; nothing, or a secret"},
 	[F_BYTES] = {"bytes", "", HC_CELL_NAME, 0, "the example, quoted and escaped"},
 };
 
