@@ -179,8 +179,9 @@ static void check_lines(const char *verb, const struct hc_shape *shape, json_t *
 		json_t *found = NULL, *variant;
 		size_t k;
 
-		/* A string has no groups; its CSV has grep's columns. */
-		if (!strcmp(verb, "strings") && !strcmp(column->name, "group"))
+		/* A string has no groups and nothing around it; its CSV has grep's columns. */
+		if (!strcmp(verb, "strings") &&
+		    (!strcmp(column->name, "group") || !strcmp(column->name, "context")))
 			continue;
 		json_array_foreach(json_object_get(schema, "oneOf"), k, variant) {
 			json_t *properties = json_object_get(variant, "properties");
