@@ -33,7 +33,7 @@ struct hc_error *hc_select_address(struct hc_selection *selection, const char *t
 struct hc_error *hc_select_class(struct hc_selection *selection, const char *text);
 /**
  * The name of a type, in which * and ? stand for any text and any character; may be given several
- * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
+ * times. Whether there is such a type is known at hc_selection_prepare(). @p text must
  * outlive the selection.
  */
 struct hc_error *hc_select_type(struct hc_selection *selection, const char *text);

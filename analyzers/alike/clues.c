@@ -98,12 +98,12 @@ static void add(struct hc_clue_count *to, const struct hc_clue_count *more)
 	to->text += more->text;
 }
 
-struct hc_error *hc_clues_count(const struct hc_heap *heap, struct hc_clue *clues, size_t num)
+struct hc_error *hc_clues_count(struct hc_target *target, struct hc_clue *clues, size_t num)
 {
-	unsigned jobs = heap->process->jobs;
+	unsigned jobs = target->process->jobs;
 	hc_cleanup_free struct worker *workers = calloc(jobs, sizeof(*workers));
 	hc_cleanup_free struct hc_slice *slices = NULL;
-	struct run run = {heap, clues, num, .min_size = UINT64_MAX, .workers = workers};
+	struct run run = {.clues = clues, .num = num, .min_size = UINT64_MAX, .workers = workers};
 	size_t num_slices;
 
 	if (!num)
@@ -114,11 +114,16 @@ struct hc_error *hc_clues_count(const struct hc_heap *heap, struct hc_clue *clue
 		run.min_size = clues[i].min_size < run.min_size ? clues[i].min_size : run.min_size;
 		run.max_size = clues[i].max_size > run.max_size ? clues[i].max_size : run.max_size;
 	}
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
-
-	run.slices = slices;
+	struct hc_error *err = hc_target_reach(target, NULL);
 	if (!err)
-		err = hc_parallel_for(jobs, num_slices, count_slice, &run);
+		err = hc_target_heap(target, &run.heap);
+	if (!err)
+		err = hc_heap_slices(run.heap, SLICE_BYTES, &slices, &num_slices);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	run.slices = slices;
+	err = hc_process_parallel(target->process, num_slices, count_slice, &run);
 	if (err)
 		return err;
 	for (size_t i = 0; i < num; i++) {

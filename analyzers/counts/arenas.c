@@ -105,14 +105,18 @@ static void finish_row(const struct hc_process *process, const struct hc_heap *h
 		row->num_threads += heap->thread_arena && heap->thread_arena[i] == index;
 }
 
-struct hc_error *hc_arenas_run(const struct hc_process *process, const struct hc_heap *heap,
-			       struct hc_arena_table *ret)
+struct hc_error *hc_arenas_run(struct hc_target *target, struct hc_arena_table *ret)
 {
 	hc_cleanup_free struct hc_slice *slices = NULL;
+	const struct hc_process *process = target->process;
+	const struct hc_heap *heap;
 	size_t num_slices;
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+	struct hc_error *err = hc_target_heap(target, &heap);
+	if (!err)
+		err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
 	if (err)
 		return err;
+	hc_target_phase(target, HC_PHASE_COUNT);
 	unsigned jobs = process->jobs;
 	size_t num_rows = heap->num_arenas + 1;
 	hc_cleanup_free struct hc_arena_row *rows = calloc(jobs * num_rows, sizeof(*rows));
@@ -125,7 +129,7 @@ struct hc_error *hc_arenas_run(const struct hc_process *process, const struct hc
 		.num_rows = num_rows,
 		.page = UINT64_C(1) << process->core->machine->page_shift,
 	};
-	if ((err = hc_parallel_for(jobs, num_slices, count_slice, &job)))
+	if ((err = hc_process_parallel(process, num_slices, count_slice, &job)))
 		return err;
 	for (size_t i = 0; i < num_rows; i++) {
 		for (unsigned w = 1; w < jobs; w++)

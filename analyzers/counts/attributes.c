@@ -117,7 +117,7 @@ struct texts {
 		struct block *next;
 		size_t used;
 		uint8_t bytes[BLOCK_BYTES];
-	} *blocks;
+	} * blocks;
 	size_t bytes; /* of all blocks */
 };
 
@@ -437,17 +437,13 @@ void hc_attributes_deinit(struct hc_attributes *attributes)
 	*attributes = (struct hc_attributes){0};
 }
 
-struct hc_error *hc_attributes_run(const struct hc_process *process, const struct hc_heap *heap,
-				   const struct hc_classifier *classifier,
-				   const struct hc_selection *selection, uint64_t top,
-				   struct hc_attributes *ret)
+struct hc_error *hc_attributes_run(struct hc_target *target, const struct hc_selection *selection,
+				   uint64_t top, struct hc_attributes *ret)
 {
 	struct hc_selection all;
 	hc_cleanup(run_deinit) struct run run = {
-		.heap = heap,
-		.classifier = classifier,
 		.selection = selection ? selection : &all,
-		.jobs = process->jobs,
+		.jobs = target->process->jobs,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.turn_changed = PTHREAD_COND_INITIALIZER,
 	};
@@ -455,14 +451,19 @@ struct hc_error *hc_attributes_run(const struct hc_process *process, const struc
 	size_t num;
 
 	hc_selection_init(&all);
-	struct hc_error *err = list_slots(&run);
-
+	struct hc_error *err = hc_target_heap(target, &run.heap);
+	if (!err)
+		err = hc_target_classifier(target, &run.classifier);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_CLASSIFY);
+	err = list_slots(&run);
 	if (!err)
 		err = create_workers(&run);
 	if (!err)
-		err = hc_heap_slices(heap, SLICE_BYTES, &run.slices, &num);
+		err = hc_heap_slices(run.heap, SLICE_BYTES, &run.slices, &num);
 	if (!err)
-		err = hc_parallel_for(run.jobs, num, run_slice, &run);
+		err = hc_process_parallel(target->process, num, run_slice, &run);
 	if (!err)
 		err = make_rows(&run, top, &attributes);
 	if (err) {

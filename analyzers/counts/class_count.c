@@ -111,30 +111,33 @@ static struct hc_error *create_workers(struct classify_run *run)
 	return NULL;
 }
 
-struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
-				 const struct hc_classifier *classifier,
-				 const struct hc_selection *selection, struct hc_class_table *ret)
+struct hc_error *hc_classify_run(struct hc_target *target, const struct hc_selection *selection,
+				 struct hc_class_table *ret)
 {
 	struct hc_selection all;
 	hc_cleanup(classify_run_deinit) struct classify_run run = {
-		.heap = heap,
 		.selection = selection ? selection : &all,
-		.classifier = classifier,
-		.jobs = process->jobs,
+		.jobs = target->process->jobs,
 	};
 	size_t num;
 
 	hc_selection_init(&all);
 
-	struct hc_error *err = create_workers(&run);
+	struct hc_error *err = hc_target_heap(target, &run.heap);
 	if (!err)
-		err = hc_heap_slices(heap, SLICE_BYTES, &run.slices, &num);
+		err = hc_target_classifier(target, &run.classifier);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_CLASSIFY);
+	err = create_workers(&run);
 	if (!err)
-		err = hc_parallel_for(run.jobs, num, classify_slice, &run);
+		err = hc_heap_slices(run.heap, SLICE_BYTES, &run.slices, &num);
+	if (!err)
+		err = hc_process_parallel(target->process, num, classify_slice, &run);
 	if (err)
 		return err;
 
-	struct hc_class_table table = {.has_leaked = heap->reach_known};
+	struct hc_class_table table = {.has_leaked = run.heap->reach_known};
 	for (unsigned i = 0; i < run.jobs; i++)
 		merge_table(&table, &run.workers[i].table);
 	*ret = table;

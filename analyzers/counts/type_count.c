@@ -141,26 +141,31 @@ static struct hc_error *gather(const struct job *job, struct hc_types *types,
 	return NULL;
 }
 
-struct hc_error *hc_types_count(struct hc_types *types, const struct hc_heap *heap,
-				const struct hc_selection *selection, struct hc_type_table *ret)
+struct hc_error *hc_types_count(struct hc_target *target, const struct hc_selection *selection,
+				struct hc_type_table *ret)
 {
 	struct hc_selection all;
 	hc_cleanup(job_deinit) struct job job = {
-		.types = types,
-		.heap = heap,
 		.selection = selection ? selection : &all,
-		.jobs = heap->process->jobs,
+		.jobs = target->process->jobs,
 	};
-	hc_cleanup(hc_type_table_deinit) struct hc_type_table table = {
-		.has_leaked = heap->reach_known,
-	};
+	hc_cleanup(hc_type_table_deinit) struct hc_type_table table = {0};
+	struct hc_types *types;
 
 	hc_selection_init(&all);
-	struct hc_error *err = create_workers(&job);
+	struct hc_error *err = hc_target_heap(target, &job.heap);
 	if (!err)
-		err = hc_heap_slices(heap, SLICE_BYTES, &job.slices, &job.num_slices);
+		err = hc_target_types(target, HC_TYPES_FULL, &types);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_TYPE);
+	job.types = types;
+	table.has_leaked = job.heap->reach_known;
+	err = create_workers(&job);
 	if (!err)
-		err = hc_parallel_for(job.jobs, job.num_slices, count_slice, &job);
+		err = hc_heap_slices(job.heap, SLICE_BYTES, &job.slices, &job.num_slices);
+	if (!err)
+		err = hc_process_parallel(target->process, job.num_slices, count_slice, &job);
 	if (!err)
 		err = gather(&job, types, &table);
 	if (err)

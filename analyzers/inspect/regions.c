@@ -233,11 +233,17 @@ static struct hc_error *mark_all(struct survey *survey)
 	return err;
 }
 
-struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_regions *ret)
+struct hc_error *hc_regions_run(struct hc_target *target, struct hc_regions *ret)
 {
-	struct survey survey = {.process = process, .heap = heap, .classifier = classifier};
-	struct hc_error *err = mark_all(&survey);
+	struct survey survey = {.process = target->process};
+	struct hc_error *err = hc_target_heap_if_any(target, &survey.heap);
+
+	if (!err && survey.heap)
+		err = hc_target_classifier(target, &survey.classifier);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_REGIONS);
+	err = mark_all(&survey);
 
 	if (err) {
 		hc_regions_deinit(&survey.regions);

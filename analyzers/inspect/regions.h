@@ -11,7 +11,7 @@
 #ifndef HC_ANALYZERS_INSPECT_REGIONS_H
 #define HC_ANALYZERS_INSPECT_REGIONS_H
 
-#include "analyzers/content/classifier.h"
+#include "analyzers/target.h"
 
 struct hc_region_mark {
 	const struct hc_mapping *mapping;
@@ -27,8 +27,7 @@ struct hc_regions {
 };
 
 /** @param heap NULL: only what mappings alone tell; then @p classifier may be NULL too */
-struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_regions *ret);
+struct hc_error *hc_regions_run(struct hc_target *target, struct hc_regions *ret);
 void hc_regions_deinit(struct hc_regions *regions);
 
 #endif

@@ -276,14 +276,20 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 	return err;
 }
 
-struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
-			      const struct hc_classifier *classifier, const struct hc_types *types,
-			      const struct hc_selection *selection, struct hc_leaks *ret)
+struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selection *selection,
+			      struct hc_leaks *ret)
 {
 	struct hc_leaks leaks = {0};
-	struct hc_error *err = hc_leak_index_create(process, heap, classifier, types, selection,
-						    &leaks.possible, &leaks.index);
+	struct hc_error *err = hc_target_reach(target, NULL);
+	struct hc_types *types;
 
+	if (!err)
+		err = hc_target_types(target, HC_TYPES_QUICK, &types);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_GROUP);
+	hc_watch_part(&target->watch, 0, 0.5);
+	err = hc_leak_index_create(target, selection, &leaks.possible, &leaks.index);
 	if (!err)
 		err = find_groups(&leaks);
 	if (err) {

@@ -112,8 +112,8 @@ static bool is_base_class(const struct hc_process *process, struct hc_bytes byte
 	       is_vtable_pointer(process, hc_load_word(bytes.data + offset, word));
 }
 
-enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk *chunk, uint64_t address)
+enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
+				     uint64_t address)
 {
 	uint64_t offset = address - chunk->address;
 	struct hc_bytes bytes;
@@ -129,7 +129,7 @@ enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const str
 		return HC_HEURISTIC_LENGTH64;
 	if (offset == heap->word_size && is_array(heap, chunk, bytes))
 		return HC_HEURISTIC_NEWARRAY;
-	if (is_base_class(process, bytes, offset))
+	if (is_base_class(heap->process, bytes, offset))
 		return HC_HEURISTIC_MULTIPLE_INHERITANCE;
 	return HC_HEURISTIC_NONE;
 }

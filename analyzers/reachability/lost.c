@@ -94,8 +94,8 @@ static struct hc_error *look_for_left_over(void *ctx, unsigned worker __attribut
 static struct hc_error *look(struct search *search, hc_task_fn fn)
 {
 	search->found = false;
-	return hc_parallel_for(search->tracer->process->jobs, search->tracer->layout.num_stretches, fn,
-			       search);
+	return hc_process_parallel(search->tracer->process, search->tracer->layout.num_stretches, fn,
+				   search);
 }
 
 static void choose_forward(struct search *search)

@@ -133,15 +133,14 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches,
-			       fn, sweep);
+	return hc_process_parallel(sweep->tracer->process, sweep->tracer->layout.num_stretches, fn, sweep);
 }
 /**@}*/
 
 /** Registers and pins: roots that are no ranges. @param[out] ret array, freed by the caller */
-static struct hc_error *collect_values(const struct hc_process *process, const struct hc_heap *heap,
-				       uint64_t **ret, size_t *num_ret)
+static struct hc_error *collect_values(const struct hc_heap *heap, uint64_t **ret, size_t *num_ret)
 {
+	const struct hc_process *process = heap->process;
 	size_t num = heap->num_pins, n = 0;
 
 	for (size_t i = 0; i < process->threads.num; i++)
@@ -164,15 +163,23 @@ static struct hc_error *mark(struct sweep *sweep, const struct hc_root *roots, s
 			     const uint64_t *values, size_t num_values)
 {
 	struct hc_tracer *tracer = sweep->tracer;
+	struct hc_watch *watch = tracer->heap->process->watch;
 	struct hc_error *err;
 
+	/* The first pass does nearly all of the work. */
+	hc_watch_part(watch, 0, 0.02);
 	if ((err = run_sweep(sweep, clear_marks)) ||
-	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)) ||
-	    (err = run_sweep(sweep, settle_interior)))
+	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)))
+		return err;
+	hc_watch_part(watch, 0.02, 0.9);
+	if ((err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
+		return err;
+	hc_watch_part(watch, 0.9, 0.95);
+	if ((err = run_sweep(sweep, settle_interior)))
 		return err;
 	if (sweep->interior)
 		err = hc_tracer_run(tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
+	hc_watch_part(watch, 0.95, 1);
 	return err ? err : hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL);
 }
 
@@ -218,8 +225,7 @@ static struct hc_error *fill_kind_stats(struct sweep *sweep, struct hc_reach_sta
 	return err;
 }
 
-struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
-				     struct hc_reach_stats *ret)
+struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats *ret)
 {
 	hc_cleanup_free struct hc_root *roots = NULL;
 	hc_cleanup_free uint64_t *values = NULL;
@@ -228,16 +234,16 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	size_t num_roots, num_values;
 	struct hc_error *err;
 
-	if ((err = hc_roots_collect(process, heap, &roots, &num_roots)) ||
-	    (err = collect_values(process, heap, &values, &num_values)) ||
-	    (err = hc_tracer_create(process, heap, process->jobs, &tracer)))
+	if ((err = hc_roots_collect(heap, &roots, &num_roots)) ||
+	    (err = collect_values(heap, &values, &num_values)) ||
+	    (err = hc_tracer_create(heap, heap->process->jobs, &tracer)))
 		return err;
 	struct sweep sweep = {.tracer = tracer};
 
 	if ((err = mark(&sweep, roots, num_roots, values, num_values)))
 		return err;
 	fill_pointer_stats(tracer, &stats);
-	fill_root_stats(&process->memory, roots, num_roots, &stats);
+	fill_root_stats(&heap->process->memory, roots, num_roots, &stats);
 	if ((err = hc_lost_sort(tracer, &stats.cycles)) || (err = fill_kind_stats(&sweep, &stats)))
 		return err;
 	heap->reach_known = true;

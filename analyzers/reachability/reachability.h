@@ -37,8 +37,8 @@ enum hc_heuristic {
 const char *hc_heuristic_name(enum hc_heuristic heuristic);
 
 /** Why an interior pointer to @p chunk at @p address counts as one to its start, or NONE. */
-enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk *chunk, uint64_t address);
+enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
+				     uint64_t address);
 
 enum hc_root_kind {
 	HC_ROOT_REGISTER,
@@ -61,8 +61,8 @@ struct hc_root {
 };
 
 /** The root ranges, by address, disjoint. @param[out] ret array, freed by the caller */
-struct hc_error *hc_roots_collect(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_root **ret, size_t *num_ret);
+struct hc_error *hc_roots_collect(const struct hc_heap *heap, struct hc_root **ret,
+				  size_t *num_ret);
 
 struct hc_reach_stats {
 	struct {
@@ -82,7 +82,6 @@ struct hc_reach_stats {
  * Mark the heap with process->jobs threads. A second call does the work again, with the same
  * result.
  */
-struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
-				     struct hc_reach_stats *ret);
+struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats *ret);
 
 #endif

@@ -41,12 +41,12 @@ struct hc_tracer {
 	const struct hc_process *process;
 	struct hc_heap *heap;
 	struct hc_plane_layout layout;  /**< of all planes of this heap */
+	uint64_t heap_words;            /**< of memory, in all spans */
 	struct hc_trace_shared *shared; /**< private: workers and what they share */
 };
 
 /** @param jobs workers; 1 gives a tracer for hc_tracer_visit() */
-struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
-				  unsigned jobs, struct hc_tracer **ret);
+struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc_tracer **ret);
 void hc_tracer_destroy(struct hc_tracer *tracer);
 
 static inline void hc_tracer_destroyp(struct hc_tracer **tracer)

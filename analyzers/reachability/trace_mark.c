@@ -152,8 +152,7 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 		return false;
 	hc_span_place_chunk(w->heap, span, ret, &chunk);
 
-	heuristic = hc_heuristic_match(w->shared->tracer->process, w->heap, &chunk,
-				       span->base + offset);
+	heuristic = hc_heuristic_match(w->heap, &chunk, span->base + offset);
 	if (heuristic == HC_HEURISTIC_NONE)
 		w->stats.interior++;
 	else
@@ -483,6 +482,28 @@ static ALWAYS_INLINE void fetch(struct hc_trace_worker *w, const enum hc_pass pa
 	}
 }
 
+/** Drop all work, the others' too. */
+static void give_up(struct hc_trace_worker *w)
+{
+	w->depth = w->candidates.length = w->scans.length = 0;
+	w->task_pos = w->task_end;
+}
+
+/** Once in a while: tell how much is done, and ask whether to go on. */
+static __attribute__((noinline)) bool goes_on(struct hc_trace_worker *w)
+{
+	struct hc_trace_shared *shared = w->shared;
+	struct hc_watch *watch = shared->tracer->heap->process->watch;
+
+	w->scans_done = 0;
+	if (w == &shared->workers[0] && shared->pass == HC_PASS_EXACT)
+		hc_watch_done(watch, w->stats.words * shared->jobs, shared->tracer->heap_words);
+	if (!hc_watch_cancelled(watch))
+		return true;
+	__atomic_store_n(&shared->cancelled, true, __ATOMIC_RELAXED);
+	return false;
+}
+
 /** Work until rings and stack are empty. */
 static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pass)
 {
@@ -497,6 +518,8 @@ static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pa
 		if (w->depth + HC_TRACE_PIECE_WORDS + 1 > HC_TRACE_STACK_ENTRIES)
 			make_room(w, pass);
 		scan(w, pass, hc_trace_entry_span(entry), entry & HC_TRACE_OFFSET_MASK);
+		if (++w->scans_done == HC_TRACE_SCANS_PER_LOOK && !goes_on(w))
+			return give_up(w);
 		if (!alone && w->depth >= SHARE_DEPTH &&
 		    __atomic_load_n(&w->shared->hungry, __ATOMIC_RELAXED))
 			share(w);

@@ -114,10 +114,14 @@ static char *escape_asked(const struct hc_look *look, const struct hc_excerpt *e
 			      : hc_escape(bytes, max, flags);
 }
 
+/** Beside the flags of escape.h: what the user named stands out. */
+#define EMPHASIS (1u << 16)
+
 /** What the user named, and what stands around it. */
 static char *escape_around(const struct hc_look *look, const struct hc_excerpt *excerpt,
-			   unsigned flags, bool emphasis)
+			   unsigned flags)
 {
+	bool emphasis = flags & EMPHASIS && excerpt->asked.size;
 	struct hc_bytes bytes = excerpt->bytes, asked = excerpt->asked;
 	const uint8_t *end = asked.data + asked.size;
 	struct hc_bytes left = {bytes.data, asked.data - bytes.data};
@@ -127,7 +131,6 @@ static char *escape_around(const struct hc_look *look, const struct hc_excerpt *
 	hc_cleanup_free char *after = hc_policy_escape(&look->policy, right, 0, flags);
 	char *ret;
 
-	emphasis = emphasis && asked.size;
 	if (!before || !match || !after ||
 	    asprintf(&ret, "%s%s%s%s%s", before, emphasis ? "\033[1;31m" : "", match,
 		     emphasis ? "\033[0m" : "", after) < 0)
@@ -167,7 +170,7 @@ static char *show_binary(const struct hc_look *look, const struct hc_excerpt *ex
 }
 
 static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *excerpt,
-			  enum hc_excerpt_form form, size_t max, unsigned flags, bool emphasis)
+			  enum hc_excerpt_form form, size_t max, unsigned flags)
 {
 	struct hc_bytes bytes = excerpt->bytes, asked = excerpt->asked;
 
@@ -177,9 +180,10 @@ static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *e
 		flags |= HC_ESCAPE_QUOTE;
 	if (!asked.data)
 		return hc_policy_escape(&look->policy, bytes, max, flags);
-	if (asked.data == bytes.data && asked.size == bytes.size && !emphasis)
+	if (asked.data == bytes.data && asked.size == bytes.size &&
+	    !(flags & EMPHASIS))
 		return escape_asked(look, excerpt, bytes, max, flags);
-	return escape_around(look, excerpt, flags, emphasis);
+	return escape_around(look, excerpt, flags);
 }
 
 static char *excerpt_text(const struct hc_look *look, const struct hc_excerpt *excerpt, size_t max)
@@ -187,16 +191,15 @@ static char *excerpt_text(const struct hc_look *look, const struct hc_excerpt *e
 	if (!excerpt->bytes.size && excerpt->empty)
 		return strdup(excerpt->empty);
 	return show_excerpt(look, excerpt, excerpt->form, excerpt->max ? excerpt->max : max,
-			    look->utf8 ? HC_ESCAPE_UTF8 : 0,
-			    look->color && excerpt->emphasis);
+			    (look->utf8 ? HC_ESCAPE_UTF8 : 0) |
+				    (look->color && excerpt->emphasis ? EMPHASIS : 0));
 }
 
 static char *excerpt_data(const struct hc_look *look, const struct hc_excerpt *excerpt)
 {
 	bool full = look->policy.content == HC_CONTENT_FULL;
 
-	return show_excerpt(look, excerpt, excerpt->data_form, full ? 0 : excerpt->max_data, 0,
-			    false);
+	return show_excerpt(look, excerpt, excerpt->data_form, full ? 0 : excerpt->max_data, 0);
 }
 /**@}*/
 

@@ -55,18 +55,18 @@ static void print_pairs(FILE *file, uint64_t address, const uint8_t *data, size_
 }
 
 /** One line of bytes, those of the field at fault in brackets. */
-static void print_marked(FILE *file, uint64_t address, const uint8_t *data, size_t size,
-			 uint64_t mark, unsigned mark_size)
+static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, uint64_t mark,
+			 unsigned mark_size)
 {
 	bool inside = false;
 
 	fprintf(file, "%17" PRIx64 " ", address);
 	for (size_t i = 0; i < HC_HEX_LINE; i++) {
-		bool marked = i < size && address + i - mark < mark_size;
+		bool marked = i < line.size && address + i - mark < mark_size;
 		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
 		inside = marked;
-		if (i < size)
-			fprintf(file, "%02x", data[i]);
+		if (i < line.size)
+			fprintf(file, "%02x", line.data[i]);
 		else
 			fputs("  ", file);
 	}
@@ -81,7 +81,8 @@ void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, uint
 		size_t size = bytes.size - at < HC_HEX_LINE ? bytes.size - at : HC_HEX_LINE;
 
 		if (mark_size)
-			print_marked(file, address + at, data, size, mark, mark_size);
+			print_marked(file, address + at, (struct hc_bytes){data, size}, mark,
+				     mark_size);
 		else
 			print_pairs(file, address + at, data, size);
 		for (size_t i = 0; i < size; i++)

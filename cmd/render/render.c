@@ -36,9 +36,9 @@ static struct hc_error *sort_tables(const struct hc_node *node, const struct hc_
 	return err;
 }
 
-struct hc_error *hc_render(const struct hc_renderer *renderer, struct hc_document *doc,
-			   const struct hc_view *view)
+struct hc_error *hc_render(struct hc_document *doc, const struct hc_view *view)
 {
+	const struct hc_renderer *renderer = view->renderer;
 	const struct hc_table *main = chosen(doc, renderer->medium);
 	struct hc_column_list columns;
 	struct hc_error *err = NULL;

@@ -20,8 +20,11 @@
 
 struct hc_rows;
 
-/** Where output goes, and how it is to look. */
+struct hc_renderer;
+
+/** Where output goes, in which format, and how it is to look. */
 struct hc_view {
+	const struct hc_renderer *renderer;
 	struct hc_output *out;
 	struct hc_look look;
 	struct hc_choice choice;
@@ -46,8 +49,7 @@ extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_rende
 /**
  * Write a document; nothing is written when something of @ref hc_view.choice is wrong.
  */
-struct hc_error *hc_render(const struct hc_renderer *renderer, struct hc_document *doc,
-			   const struct hc_view *view);
+struct hc_error *hc_render(struct hc_document *doc, const struct hc_view *view);
 
 /** Whether a node may show, apart from its children. */
 static inline bool hc_node_shows(const struct hc_node *node, const struct hc_view *view)

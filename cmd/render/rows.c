@@ -18,14 +18,14 @@ struct hc_error *hc_rows_check(const struct hc_choice *choice)
 			       "sort(1) sorts them");
 }
 
-struct hc_error *hc_rows_begin(struct hc_rows *rows, const struct hc_renderer *renderer,
-			       const struct hc_view *view, const struct hc_shape *shape,
-			       uint64_t hidden, const struct hc_document *head)
+struct hc_error *hc_rows_begin(struct hc_rows *rows, const struct hc_view *view,
+			       const struct hc_shape *shape, uint64_t hidden,
+			       const struct hc_document *head)
 {
-	*rows = (struct hc_rows){.renderer = renderer, .view = view, .shape = shape};
+	*rows = (struct hc_rows){.view = view, .shape = shape};
 	struct hc_error *err = hc_rows_check(&view->choice);
 	if (!err)
-		err = hc_choose_columns(shape, hidden, view->choice.columns, renderer->medium,
+		err = hc_choose_columns(shape, hidden, view->choice.columns, view->renderer->medium,
 					&rows->columns);
 	if (err)
 		return err;
@@ -36,12 +36,12 @@ struct hc_error *hc_rows_begin(struct hc_rows *rows, const struct hc_renderer *r
 	rows->buffer = malloc(HC_ROWS_BUFFER);
 	if (!rows->buffer)
 		return &hc_enomem;
-	return renderer->rows_begin(rows, head);
+	return view->renderer->rows_begin(rows, head);
 }
 
 bool hc_rows_add(struct hc_rows *rows, const struct hc_cell *cells)
 {
-	rows->renderer->row(rows, cells);
+	rows->view->renderer->row(rows, cells);
 	/* Somebody watches, and may have to wait long for the next one. */
 	if (rows->view->out->terminal)
 		hc_rows_flush(rows);
@@ -53,7 +53,7 @@ struct hc_error *hc_rows_end(struct hc_rows *rows, const struct hc_document *foo
 	struct hc_error *err;
 
 	hc_rows_flush(rows);
-	err = rows->renderer->rows_end(rows, foot);
+	err = rows->view->renderer->rows_end(rows, foot);
 	hc_rows_deinit(rows);
 	return err;
 }

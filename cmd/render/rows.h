@@ -18,7 +18,6 @@
 #define HC_ROWS_BUFFER (64u << 10)
 
 struct hc_rows {
-	const struct hc_renderer *renderer;
 	const struct hc_view *view;
 	const struct hc_shape *shape;
 	struct hc_column_list columns;
@@ -36,9 +35,9 @@ struct hc_error *hc_rows_check(const struct hc_choice *choice);
  * @param hidden bit per column that this run does not have
  * @param head   facts and sentences before the rows
  */
-struct hc_error *hc_rows_begin(struct hc_rows *rows, const struct hc_renderer *renderer,
-			       const struct hc_view *view, const struct hc_shape *shape,
-			       uint64_t hidden, const struct hc_document *head);
+struct hc_error *hc_rows_begin(struct hc_rows *rows, const struct hc_view *view,
+			       const struct hc_shape *shape, uint64_t hidden,
+			       const struct hc_document *head);
 
 /**
  * Write a row.

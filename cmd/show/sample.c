@@ -7,7 +7,7 @@
 struct hc_error *hc_sampler_init(struct hc_sampler *sampler, const struct hc_session *session)
 {
 	*sampler = (struct hc_sampler){.session = session};
-	return hc_classifier_scratch_create(session->classifier, &sampler->scratch);
+	return hc_classifier_scratch_create(session->target->classifier, &sampler->scratch);
 }
 
 void hc_sampler_deinit(struct hc_sampler *sampler)
@@ -20,38 +20,38 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	const struct hc_session *session = sampler->session;
 	struct hc_chunk chunk;
 
-	if (!session->heap || !address || !hc_heap_chunk_at(session->heap, address, &chunk))
+	if (!session->target || !session->target->heap || !address || !hc_heap_chunk_at(session->target->heap, address, &chunk))
 		return hc_cell_unknown();
-	struct hc_bytes bytes = hc_chunk_bytes(session->heap, &chunk);
+	struct hc_bytes bytes = hc_chunk_bytes(session->target->heap, &chunk);
 	if (!bytes.size)
 		return hc_cell_unknown();
-	hc_class_id class = hc_classify(session->classifier, sampler->scratch, bytes);
-	bool textual = hc_class_of(session->classifier, class)->textual;
+	hc_class_id class = hc_classify(session->target->classifier, sampler->scratch, bytes);
+	bool textual = hc_class_of(session->target->classifier, class)->textual;
 
 	if (textual)
-		bytes = hc_class_sample(session->classifier, sampler->scratch, class, bytes);
+		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class, bytes);
 	sampler->excerpt = (struct hc_excerpt){
 		.bytes = bytes,
 		.form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
 		.data_form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
 		.max = max,
 		.max_data = HC_EXCERPT_DATA,
-		.word_size = session->heap->word_size,
+		.word_size = session->target->heap->word_size,
 	};
 	return hc_cell_content(&sampler->excerpt);
 }
 
 struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class)
 {
-	if (class == HC_CLASS_NONE || !session->classifier)
+	if (class == HC_CLASS_NONE)
 		return hc_cell_unknown();
-	const struct hc_class *known = hc_class_of(session->classifier, class);
+	const struct hc_class *known = hc_class_of(session->target->classifier, class);
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(known->name, known->title));
 }
 
 struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
-	if (type == HC_TYPE_NONE || !session->types)
+	if (type == HC_TYPE_NONE)
 		return hc_cell_unknown();
-	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(hc_type_name(session->types, type)));
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(hc_type_name(session->target->types, type)));
 }

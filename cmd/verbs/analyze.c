@@ -51,9 +51,9 @@ static const struct hc_shape parts_shape = {.key = "parts", .name = "parts", HC_
 
 static void describe_process(const struct hc_analysis *analysis)
 {
-	const struct hc_process *process = analysis->session->process;
+	const struct hc_process *process = analysis->session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	struct hc_document *doc = analysis->doc;
 
 	hc_begin_object(doc, "process", HC_CONTENT_NONE);
@@ -153,13 +153,13 @@ static void describe(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_session *session = analysis->session;
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap *heap = session->target->heap;
 	struct hc_document *doc = analysis->doc;
 
 	describe_process(analysis);
 	hc_fact(doc, "verdict", NULL, hc_cell_text(hc_verdict_name(verdict->kind)));
 	describe_damage(heap, doc);
-	hc_fact(doc, "no_heap", NULL, hc_cell_name(session->no_heap));
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
 	describe_accounting(&verdict->accounting, doc);
 	describe_reach(verdict, heap, doc);
 	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
@@ -192,20 +192,16 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
-	if (session->heap)
+	if (session->target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &analysis.verdict);
-	if (!err && session->heap)
+	err = hc_verdict_run(session->target, &analysis.verdict);
+	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->reach = analysis.verdict.reach;
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;

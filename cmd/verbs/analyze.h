@@ -27,7 +27,7 @@ struct hc_analysis {
 /** Name of the program, or NULL. */
 static inline const char *hc_analysis_process_name(const struct hc_analysis *analysis)
 {
-	const struct hc_core *core = analysis->session->process->core;
+	const struct hc_core *core = analysis->session->target->process->core;
 
 	return core->has_prpsinfo ? core->prpsinfo.name : NULL;
 }

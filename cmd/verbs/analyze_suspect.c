@@ -87,7 +87,7 @@ static struct hc_cell more_phrase(const struct hc_analysis *analysis,
 	 * --size takes usable bytes, which differ from the chunk size by what the allocator keeps
 	 * of it.
 	 */
-	if (!suspect->sample || !hc_heap_chunk_at(analysis->session->heap, suspect->sample, &chunk))
+	if (!suspect->sample || !hc_heap_chunk_at(analysis->session->target->heap, suspect->sample, &chunk))
 		return hc_cell_unknown();
 	uint64_t kept = chunk.size - chunk.usable;
 	if (suspect->max_size > suspect->size)
@@ -278,7 +278,7 @@ static bool has_structure(const struct hc_byte_profile *profile)
 static void say_common(struct hc_analysis *analysis, const struct hc_suspect *suspect)
 {
 	const struct hc_byte_profile *profile = &suspect->common.profile;
-	bool textual = hc_class_of(analysis->session->classifier, suspect->class)->textual;
+	bool textual = hc_class_of(analysis->session->target->classifier, suspect->class)->textual;
 	struct hc_document *doc = analysis->doc;
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);

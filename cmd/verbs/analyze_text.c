@@ -14,7 +14,7 @@
 /** "complete", or how much is there. */
 static struct hc_cell completeness(const struct hc_analysis *analysis)
 {
-	const struct hc_core *core = analysis->session->process->core;
+	const struct hc_core *core = analysis->session->target->process->core;
 
 	if (!hc_session_partial(analysis->session))
 		return hc_cell_text("complete");
@@ -26,9 +26,9 @@ static struct hc_cell completeness(const struct hc_analysis *analysis)
 
 static void say_identity(struct hc_analysis *analysis)
 {
-	const struct hc_process *process = analysis->session->process;
+	const struct hc_process *process = analysis->session->target->process;
 	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	const char *base = strrchr(core->path, '/'), *name = hc_analysis_process_name(analysis);
 	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	struct hc_cell pid = hc_cell_unknown();
@@ -57,7 +57,7 @@ static void say_verdict(struct hc_analysis *analysis)
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const uint64_t *parts = verdict->accounting.parts;
 	struct hc_cell total = hc_cell_bytes(verdict->accounting.total);
-	const char *no_heap = analysis->session->no_heap;
+	const char *no_heap = hc_session_no_heap(analysis->session);
 	struct hc_document *doc = analysis->doc;
 
 	hc_blank(doc);
@@ -112,7 +112,7 @@ static void say_verdict(struct hc_analysis *analysis)
 
 static void say_damage(struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	struct hc_document *doc = analysis->doc;
 
 	if (!heap || (!heap->abort_message && !heap->inconsistencies_total))
@@ -191,7 +191,7 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 /** The allocator that the words are of: the first one at work, or that could have been. */
 static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
 {
-	const struct hc_heap *heap = analysis->session->heap;
+	const struct hc_heap *heap = analysis->session->target->heap;
 	size_t num;
 
 	return heap ? heap->backends[0]->allocator : hc_allocators(&num)[0];
@@ -202,7 +202,7 @@ static void say_accounting(struct hc_analysis *analysis)
 	const struct hc_accounting *accounting = &analysis->verdict.accounting;
 	const struct hc_allocator *allocator = main_allocator(analysis);
 	const char *give_back = allocator->advice.give_back;
-	size_t threads = analysis->session->process->threads.num;
+	size_t threads = analysis->session->target->process->threads.num;
 	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown();
 	const uint64_t *parts = accounting->parts;
 	struct hc_document *doc = analysis->doc;
@@ -216,7 +216,7 @@ static void say_accounting(struct hc_analysis *analysis)
 	if (analysis->verdict.trimmable && give_back)
 		trim = HC_PHRASE(doc, "{} could return {} of it", hc_cell_text(give_back),
 				 hc_cell_bytes(analysis->verdict.trimmable));
-	if (analysis->session->heap)
+	if (analysis->session->target->heap)
 		add_in_use(analysis, table);
 	add_line(analysis, table, "free", free_bytes, trim);
 	add_line(analysis, table, allocator->own, parts[HC_PART_OVERHEAD], none);
@@ -293,7 +293,7 @@ static void next_retention(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_advice *advice = &main_allocator(analysis)->advice;
-	size_t arenas = analysis->session->heap->num_arenas;
+	size_t arenas = analysis->session->target->heap->num_arenas;
 	struct hc_document *doc = analysis->doc;
 
 	HC_SAY_AT(doc, next(), "{} would give back {} of {} that is free.",

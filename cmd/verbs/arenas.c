@@ -102,10 +102,9 @@ static bool shares_heading(const struct hc_heap *heap, size_t list)
 	return false;
 }
 
-static unsigned add_column(struct layout *layout, const char *name, const char *title,
-			   enum hc_cell_kind kind, unsigned flags, const char *help)
+static unsigned add_column(struct layout *layout, struct hc_column column)
 {
-	layout->columns[layout->num] = (struct hc_column){name, title, kind, flags, help};
+	layout->columns[layout->num] = column;
 	return layout->num++;
 }
 
@@ -117,26 +116,36 @@ static void add_fixed(struct layout *layout, enum column from, enum column to)
 	}
 }
 
+static void name_list(struct layout *layout, size_t i, const char *name)
+{
+	snprintf(layout->names[i][0], sizeof(layout->names[i][0]), "%s_bytes", name);
+	snprintf(layout->names[i][1], sizeof(layout->names[i][1]), "%s_chunks", name);
+	snprintf(layout->help[i][0], sizeof(layout->help[i][0]), "of chunks on list %s", name);
+	snprintf(layout->help[i][1], sizeof(layout->help[i][1]), "chunks on list %s", name);
+}
+
+static struct hc_column bytes_column(const struct layout *layout, size_t i, const char *title,
+				     unsigned flags)
+{
+	return (struct hc_column){layout->names[i][0], title, HC_CELL_BYTES, flags,
+				  layout->help[i][0]};
+}
+
 /** What text shows of the lists. */
 static void add_lists(struct layout *layout, const struct hc_heap *heap)
 {
 	for (size_t i = 0; i < heap->num_lists; i++) {
 		const struct hc_list *list = heap->lists[i];
 		size_t first = first_with_heading(heap, i);
+		struct hc_column shared = {list->column, list->column, HC_CELL_BYTES,
+					   HC_COLUMN_TEXT_ONLY, "of chunks on several lists"};
 
-		snprintf(layout->names[i][0], sizeof(layout->names[i][0]), "%s_bytes", list->name);
-		snprintf(layout->names[i][1], sizeof(layout->names[i][1]), "%s_chunks", list->name);
-		snprintf(layout->help[i][0], sizeof(layout->help[i][0]), "of chunks on list %s",
-			 list->name);
-		snprintf(layout->help[i][1], sizeof(layout->help[i][1]), "chunks on list %s",
-			 list->name);
+		name_list(layout, i, list->name);
 		if (!shares_heading(heap, i))
-			layout->bytes[i] = add_column(layout, layout->names[i][0], list->column,
-						      HC_CELL_BYTES, 0, layout->help[i][0]);
+			layout->bytes[i] = add_column(layout,
+						      bytes_column(layout, i, list->column, 0));
 		else if (first == i)
-			layout->shared[i] = add_column(layout, list->column, list->column,
-						       HC_CELL_BYTES, HC_COLUMN_TEXT_ONLY,
-						       "of chunks on several lists");
+			layout->shared[i] = add_column(layout, shared);
 		else
 			layout->shared[i] = layout->shared[first];
 	}
@@ -146,13 +155,15 @@ static void add_lists(struct layout *layout, const struct hc_heap *heap)
 static void add_list_data(struct layout *layout, const struct hc_heap *heap, bool shared)
 {
 	for (size_t i = 0; i < heap->num_lists; i++) {
+		struct hc_column chunks = {layout->names[i][1], "", HC_CELL_COUNT, DATA,
+					   layout->help[i][1]};
+
 		if (shares_heading(heap, i) != shared)
 			continue;
 		if (shared)
-			layout->bytes[i] = add_column(layout, layout->names[i][0], "",
-						      HC_CELL_BYTES, DATA, layout->help[i][0]);
-		layout->chunks[i] = add_column(layout, layout->names[i][1], "", HC_CELL_COUNT, DATA,
-					       layout->help[i][1]);
+			layout->bytes[i] =
+				add_column(layout, bytes_column(layout, i, "", DATA));
+		layout->chunks[i] = add_column(layout, chunks);
 	}
 }
 
@@ -225,7 +236,7 @@ static void add_row(struct hc_table *table, const struct layout *layout, const s
 static void say_totals(const struct hc_session *session, const struct hc_arena_table *arenas,
 		       struct hc_document *doc)
 {
-	const struct hc_advice *advice = &session->heap->backends[0]->allocator->advice;
+	const struct hc_advice *advice = &session->target->heap->backends[0]->allocator->advice;
 	uint64_t system = 0, trimmable = 0, in_use = 0;
 
 	for (size_t i = 0; i < arenas->num_rows; i++) {
@@ -234,8 +245,8 @@ static void say_totals(const struct hc_session *session, const struct hc_arena_t
 		in_use += arenas->rows[i].states[HC_IN_USE].bytes;
 	}
 	HC_SAY_STRONG(doc, "{} arena{}: {} from the system, {} of it in use; {} could give back {}.",
-		      hc_cell_number(session->heap->num_arenas),
-		      hc_cell_plural(session->heap->num_arenas), hc_cell_bytes(system),
+		      hc_cell_number(session->target->heap->num_arenas),
+		      hc_cell_plural(session->target->heap->num_arenas), hc_cell_bytes(system),
 		      hc_cell_bytes(in_use),
 		      hc_cell_text(advice->give_back ? advice->give_back : "the allocator"),
 		      hc_cell_bytes(trimmable));
@@ -251,15 +262,15 @@ static struct hc_error *run(struct hc_session *session)
 	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
-		err = hc_arenas_run(session->process, session->heap, &arenas);
+		err = hc_arenas_run(session->target, &arenas);
 	if (err)
 		return err;
 	hc_session_begin(session, &doc);
 	say_totals(session, &arenas, &doc);
-	lay_out(&layout, session->heap);
+	lay_out(&layout, session->target->heap);
 	struct hc_table *table = hc_add_table(&doc, &layout.shape);
 	for (size_t i = 0; i < arenas.num_rows; i++)
-		add_row(table, &layout, session->heap, &arenas.rows[i]);
+		add_row(table, &layout, session->target->heap, &arenas.rows[i]);
 	return hc_session_write(session, &doc);
 }
 

@@ -53,8 +53,7 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 {
 	struct hc_damage ret;
 
-	hc_damage_look(view->session->heap, fault, view->session->classifier, view->sampler.scratch,
-		       &ret);
+	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
 }
 
@@ -112,7 +111,7 @@ static void say_messages(const struct view *view, const struct hc_inconsistency 
 	snprintf(label, sizeof(label), "%s says:",
 		 fault->backend ? fault->backend->allocator->library : "allocator");
 	HC_SAY_AT(doc, detail(first, label), "{}{}", list,
-		  hc_cell_text(hc_damage_explains_abort(view->session->heap, fault)
+		  hc_cell_text(hc_damage_explains_abort(view->session->target->heap, fault)
 				       ? "; libc's last words are among these"
 				       : ""));
 }
@@ -213,7 +212,7 @@ static void describe_bytes(const struct view *view, const struct hc_damage *dama
 		.address = damage->view_start,
 		.bytes = damage->view,
 		.mark = damage->fault->address,
-		.mark_size = view->session->heap->word_size,
+		.mark_size = view->session->target->heap->word_size,
 	};
 
 	if (!damage->view.size) {
@@ -245,7 +244,7 @@ static void describe_fault(struct view *view, const struct hc_inconsistency *fau
 		hc_fact(doc, "", NULL, hc_cell_text(fault->messages[i]));
 	hc_end(doc);
 	hc_fact(doc, "explains_abort", NULL,
-		hc_cell_bool(hc_damage_explains_abort(view->session->heap, fault)));
+		hc_cell_bool(hc_damage_explains_abort(view->session->target->heap, fault)));
 	if (shown)
 		say_messages(view, fault, doc);
 	describe_suspect(view, &damage, shown, doc);
@@ -258,7 +257,7 @@ static void describe_fault(struct view *view, const struct hc_inconsistency *fau
 /** A kind that repeats is shown in full a few times, then in one line, then counted. */
 static void describe_faults(struct view *view, struct hc_document *doc)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	const struct own *own = view->session->options->own;
 	uint64_t hidden = 0, lost = heap->inconsistencies_total - heap->num_inconsistencies;
 
@@ -305,7 +304,7 @@ static void add_table(const struct hc_heap *heap, struct hc_document *doc)
 
 static void describe(struct view *view, struct hc_document *doc)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	uint64_t total = heap->inconsistencies_total;
 
 	if (heap->abort_message) {
@@ -334,15 +333,13 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "checking the heap");
-	err = hc_heap_check(session->heap);
+	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	session->status = session->heap->inconsistencies_total ? 1 : 0;
+	session->status = session->target->heap->inconsistencies_total ? 1 : 0;
 	hc_session_begin(session, &doc);
 	describe(&view, &doc);
 	return hc_session_write(session, &doc);

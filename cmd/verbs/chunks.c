@@ -69,9 +69,9 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 
 	if (err)
 		return err;
-	hc_chunk_iter_heap(&iter, session->heap);
+	hc_chunk_iter_heap(&iter, session->target->heap);
 	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (!hc_selection_has(selection, session->heap, &chunk, scratch))
+		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count.chunks == selection->limit) {
 			count.limited = true;
@@ -99,8 +99,7 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_begin(session, &head);
 	hc_session_view(session, &view);
-	err = hc_rows_begin(&rows, hc_session_renderer(session), &view, &chunks_shape,
-			    reach ? 0 : 1 << REACH, &head);
+	err = hc_rows_begin(&rows, &view, &chunks_shape, reach ? 0 : 1 << REACH, &head);
 	return err ? err : write_rows(session, &rows, reach);
 }
 

@@ -88,8 +88,8 @@ static void add_row(const struct hc_session *session, struct hc_sampler *sampler
 	const struct hc_class_count *count = &classes->classes[class];
 
 	hc_table_add_row(table);
-	hc_table_text(table, CLASS, hc_class_of(session->classifier, class)->name);
-	hc_table_text(table, TITLE, hc_class_of(session->classifier, class)->title);
+	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class)->name);
+	hc_table_text(table, TITLE, hc_class_of(session->target->classifier, class)->title);
 	hc_table_number(table, CHUNKS, count->all.chunks);
 	hc_table_number(table, BYTES, count->all.bytes);
 	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
@@ -165,7 +165,7 @@ static struct hc_excerpt value_excerpt(const struct hc_text_count *value)
 static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,
 			    const struct hc_attribute_row *row, struct hc_table *table)
 {
-	const struct hc_class *class = hc_class_of(session->classifier, row->class);
+	const struct hc_class *class = hc_class_of(session->target->classifier, row->class);
 	uint64_t all = classes->classes[row->class].all.chunks;
 
 	for (size_t i = 0; i < row->num_values; i++) {
@@ -200,7 +200,7 @@ static void add_attribute(const struct hc_session *session, const struct hc_clas
 {
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "class", NULL,
-		hc_cell_name(hc_class_of(session->classifier, row->class)->name));
+		hc_cell_name(hc_class_of(session->target->classifier, row->class)->name));
 	hc_fact(doc, "attribute", NULL, hc_cell_name(row->attribute->name));
 	hc_fact(doc, "chunks", NULL, hc_cell_count(row->chunks));
 	hc_fact(doc, "distinct", NULL, hc_cell_count(row->distinct));
@@ -261,14 +261,10 @@ static struct hc_error *run(struct hc_session *session)
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "classifying chunks");
-	err = hc_classify_run(session->process, session->heap, session->classifier,
-			      &session->options->selection, &classes);
+	err = hc_classify_run(session->target, &session->options->selection, &classes);
 	if (!err && own->attributes)
-		err = hc_attributes_run(session->process, session->heap, session->classifier,
-					&session->options->selection,
+		err = hc_attributes_run(session->target, &session->options->selection,
 					own->top ? own->top : UINT64_MAX, &attributes);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 	hc_session_begin(session, &doc);

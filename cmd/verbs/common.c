@@ -619,14 +619,10 @@ static struct hc_error *run_selection(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "selecting chunks");
 	hc_chunk_sample_init(&sample, HC_COMMON_MAX_CHUNKS);
-	err = hc_chunk_sample_select(&sample, session->process, session->heap,
-				     &session->options->selection);
-	hc_session_phase(session, "comparing chunks");
+	err = hc_chunk_sample_select(&sample, session->target, &session->options->selection);
 	if (!err)
-		err = hc_common_run(session->process, session->heap, &sample, &common);
-	hc_session_phase(session, NULL);
+		err = hc_common_run(session->target, &sample, &common);
 	hc_chunk_sample_deinit(&sample);
 	struct set one = {.common = &common};
 	return err ? err : write_sets(session, &one, 1);
@@ -644,10 +640,7 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &verdict);
-	hc_session_phase(session, NULL);
+	err = hc_verdict_run(session->target, &verdict);
 	if (err)
 		return err;
 	for (size_t i = 0; i < verdict.num_suspects; i++)

@@ -110,7 +110,7 @@ static void write_index(struct dump *dump, uint64_t start, uint64_t end)
 /** Write [start, end), piece by piece. */
 static void write_range(struct dump *dump, FILE *file, uint64_t start, uint64_t end)
 {
-	const struct hc_memory *memory = &dump->session->process->memory;
+	const struct hc_memory *memory = &dump->session->target->process->memory;
 	uint64_t piece = start; /* what the next line of the index begins with */
 
 	while (start < end && !ferror(file)) {
@@ -155,7 +155,7 @@ static struct hc_error *write_chunk_file(struct dump *dump, const struct hc_chun
 static struct hc_error *write_chunks(struct dump *dump, FILE *file)
 {
 	const struct hc_selection *selection = &dump->session->options->selection;
-	const struct hc_heap *heap = dump->session->heap;
+	const struct hc_heap *heap = dump->session->target->heap;
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
 	struct hc_chunk_iter iter;
@@ -223,7 +223,8 @@ static struct hc_error *parse_range(const struct hc_options *options, uint64_t *
 static struct hc_error *find_mapping(const struct hc_session *session, uint64_t *start,
 				     uint64_t *end)
 {
-	const struct hc_mapping *mapping = hc_mappings_find(&session->process->mappings, *start);
+	const struct hc_mapping *mapping =
+		hc_mappings_find(&session->target->process->mappings, *start);
 
 	if (!mapping)
 		return hc_error_create(HC_ERROR_MISSING, "0x%" PRIx64 " is not mapped", *start);
@@ -235,7 +236,7 @@ static struct hc_error *find_mapping(const struct hc_session *session, uint64_t 
 /** Zeros to write are bounded by what is mapped: an absurd range must not fill the disk. */
 static struct hc_error *check_range(const struct dump *dump, uint64_t start, uint64_t end)
 {
-	const struct hc_mappings *mappings = &dump->session->process->mappings;
+	const struct hc_mappings *mappings = &dump->session->target->process->mappings;
 	uint64_t mapped = 0;
 
 	for (size_t i = 0; i < mappings->num; i++) {

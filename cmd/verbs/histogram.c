@@ -177,10 +177,8 @@ static struct hc_error *run(struct hc_session *session)
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "counting sizes");
 	struct hc_selection selection = select_chunks(options);
-	err = hc_histogram_run(session->heap, &selection, own->log2, &histogram);
-	hc_session_phase(session, NULL);
+	err = hc_histogram_run(session->target, &selection, own->log2, &histogram);
 	if (err)
 		return err;
 

@@ -113,15 +113,15 @@ static struct hc_cell class_cell(struct hc_hits *hits, const struct hc_chunk *ch
 		return hc_cell_unknown();
 	if (hits->class_chunk != chunk->address) {
 		hits->class_chunk = chunk->address;
-		hits->class = hc_classify(session->classifier, hits->classifier,
-					  hc_chunk_bytes(session->heap, chunk));
+		hits->class = hc_classify(session->target->classifier, hits->classifier,
+					  hc_chunk_bytes(session->target->heap, chunk));
 	}
 	return hc_class_cell(session, hits->class);
 }
 
 static struct hc_cell type_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	struct hc_types *types = hits->session->types;
+	struct hc_types *types = hits->session->target->types;
 
 	return hits->classifier && types ? hc_type_cell(hits->session, hc_type_of(types, chunk))
 					 : hc_cell_unknown();
@@ -129,7 +129,7 @@ static struct hc_cell type_cell(const struct hc_hits *hits, const struct hc_chun
 
 static struct hc_cell reach_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	bool known = hits->session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool known = hits->session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
 	return hc_cell_text(known ? hc_reach_name(chunk->reach) : NULL);
 }
@@ -222,8 +222,7 @@ static struct hc_error *begin_rows(struct hc_hits *hits)
 	hc_session_begin_data(hits->session, &head);
 	if (!hits->bare && !hits->addresses)
 		hc_session_say_partial(hits->session, &head);
-	return hc_rows_begin(&hits->rows, hc_session_renderer(hits->session), &hits->view,
-			     &hc_hits_shape, 0, &head);
+	return hc_rows_begin(&hits->rows, &hits->view, &hc_hits_shape, 0, &head);
 }
 
 static bool show_hit(void *ctx, const struct hc_search_hit *hit)
@@ -272,10 +271,10 @@ static struct hc_error *prepare_class(struct hc_hits *hits)
 {
 	const struct hc_session *session = hits->session;
 
-	if (!session->classifier || !hc_hits_stream(hits) ||
+	if (!session->target->classifier || !hc_hits_stream(hits) ||
 	    (in_text(hits) && !session->options->choice.columns))
 		return NULL;
-	return hc_classifier_scratch_create(session->classifier, &hits->classifier);
+	return hc_classifier_scratch_create(session->target->classifier, &hits->classifier);
 }
 
 /** Rows of data also name the type, as far as that is known without long reading. */
@@ -300,8 +299,8 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.top = hits->top,
 		.by = hits->by,
 		.attribute = hits->attribute,
-		.classifier = session->classifier,
-		.types = session->types,
+		.fn = hc_hits_stream(hits) ? show_hit : NULL,
+		.ctx = hits,
 		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
 	};
 
@@ -311,10 +310,7 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 	struct hc_error *err = hc_hits_stream(hits) && !in_text(hits) ? begin_rows(hits) : NULL;
 	if (err)
 		return err;
-	hc_session_phase(session, "searching");
-	err = hc_search_run(session->process, session->heap, pattern, &options,
-					     hc_hits_stream(hits) ? show_hit : NULL, hits, result);
-	hc_session_phase(session, NULL);
+	err = hc_search_run(session->target, pattern, &options, result);
 	if (!hits->err)
 		return err;
 	hc_error_destroy(err);

@@ -89,10 +89,10 @@ static void fill_groups(const struct hc_hits *hits, struct hc_table *table,
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
 			hc_table_text(table, GROUP_CLASS,
-				      hc_class_of(hits->session->classifier, group->key)->name);
+				      hc_class_of(hits->session->target->classifier, group->key)->name);
 		else if (hits->by == HC_SEARCH_BY_TYPE)
 			hc_table_text(table, GROUP_TYPE,
-				      hc_type_name(hits->session->types, group->key));
+				      hc_type_name(hits->session->target->types, group->key));
 		else if (hits->by == HC_SEARCH_BY_REACH)
 			hc_table_text(table, GROUP_REACH, hc_reach_name(group->key));
 		else

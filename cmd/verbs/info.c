@@ -220,11 +220,11 @@ static void describe_others(const struct hc_heap *heap, struct hc_document *doc)
 
 static void describe_heap(const struct hc_session *session, struct hc_document *doc)
 {
-	const struct hc_heap *heap = session->heap;
+	const struct hc_heap *heap = session->target->heap;
 
 	if (!heap) {
 		hc_fact(doc, "heap", NULL, hc_cell_unknown());
-		hc_fact(doc, NULL, "heap", hc_cell_name(session->no_heap));
+		hc_fact(doc, NULL, "heap", hc_cell_name(hc_session_no_heap(session)));
 		return;
 	}
 	hc_begin_object(doc, "heap", HC_CONTENT_NONE);
@@ -279,14 +279,14 @@ static struct hc_error *run(struct hc_session *session)
 
 	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->process, &command_line)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)))
 		return err;
-	const struct hc_process *process = session->process;
+	const struct hc_process *process = session->target->process;
 	count_missing(&process->mappings, &missing);
 	hc_session_begin(session, &doc);
 	describe_process(process, command_line, &doc);
 	describe_heap(session, &doc);
-	hc_fact(&doc, "no_heap", NULL, hc_cell_name(session->no_heap));
+	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
 	describe_memory(process->core, &missing, &doc);
 	HC_HEADING(&doc, "Modules");
 	struct hc_table *modules = hc_add_table(&doc, &modules_shape);

@@ -239,14 +239,14 @@ static void add_totals(const struct view *view, struct hc_document *doc)
 	hc_count_fact(doc, "possible", HC_CONTENT_NONE, leaks->possible.chunks,
 		      leaks->possible.bytes);
 	hc_fact(doc, "root_bytes_missing", NULL,
-		hc_cell_bytes(view->session->reach.root_bytes_missing));
+		hc_cell_bytes(view->session->target->reach.root_bytes_missing));
 	hc_fact(doc, "num_groups", NULL, hc_cell_count(leaks->num_groups));
 }
 
 static void say_totals(const struct view *view, struct hc_document *doc)
 {
 	const struct hc_leaks *leaks = &view->leaks;
-	uint64_t missing = view->session->reach.root_bytes_missing;
+	uint64_t missing = view->session->target->reach.root_bytes_missing;
 
 	HC_SAY_STRONG(doc,
 		      "{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
@@ -406,12 +406,9 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, session->classifier, session->types,
-			   &session->options->selection, &view.leaks);
+	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 

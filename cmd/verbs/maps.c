@@ -114,25 +114,9 @@ static const struct hc_shape mappings_shape = {
 /** @name Opening */
 /**@{*/
 
-/**
- * Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
- * why.
- */
-static bool is_snapshot(const char *path)
+static struct hc_error *open_snapshot(struct view *view, const struct hc_input_file *input)
 {
-	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t head[4096];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return false;
-	ssize_t size = read(fd, head, sizeof(head));
-	return size > 0 && hc_snapshot_recognise((struct hc_bytes){head, size});
-}
-
-static struct hc_error *open_snapshot(struct view *view, const char *path)
-{
-	struct hc_error *err = hc_snapshot_open(path, &view->snapshot);
+	struct hc_error *err = hc_snapshot_read(input->fd, &view->snapshot);
 
 	if (!err)
 		err = hc_mappings_from_snapshot(&view->snapshot, &view->own_mappings);
@@ -151,12 +135,10 @@ static struct hc_error *open_core(struct view *view)
 
 	if (err)
 		return err;
-	view->mappings = &session->process->mappings;
+	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
-	view->has_resident = session->process->smaps.has_usage;
-	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, session->classifier, &view->regions);
-	hc_session_phase(session, NULL);
+	view->has_resident = session->target->process->smaps.has_usage;
+	err = hc_regions_run(session->target, &view->regions);
 	return err;
 }
 /**@}*/
@@ -407,11 +389,11 @@ static void describe(const struct view *view, bool fold, struct hc_document *doc
 	const struct own *own = view->session->options->own;
 	size_t num = view->num_rows;
 
-	if (view->session->no_heap)
-		HC_SAY(doc, "Heap: {}.", hc_cell_name(view->session->no_heap));
+	if (hc_session_no_heap(view->session))
+		HC_SAY(doc, "Heap: {}.", hc_cell_name(hc_session_no_heap(view->session)));
 	fill_kinds(view, hc_add_table(doc, &kinds_shape));
 	hc_blank(doc);
-	hc_fact(doc, "no_heap", NULL, hc_cell_name(view->session->no_heap));
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
 	struct hc_table *table = hc_add_table(doc, &mappings_shape);
 	hc_document_main(doc, table);
 	fill_table(view, table);
@@ -448,9 +430,16 @@ static void view_deinit(struct view *view)
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {session};
-	const char *path = session->options->core;
+	hc_cleanup(hc_input_close) struct hc_input_file input = {.fd = -1};
+	struct hc_process_options *options = &session->options->process;
 
-	struct hc_error *err = is_snapshot(path) ? open_snapshot(&view, path) : open_core(&view);
+	struct hc_error *err = hc_input_open(session->options->core, &options->decompress, &input);
+	if (err)
+		return err;
+	/* Standard input can be read only once. */
+	options->input = &input;
+	err = hc_input_is_snapshot(&input) ? open_snapshot(&view, &input) : open_core(&view);
+	options->input = NULL;
 	return err ? err : render(&view);
 }
 

@@ -76,7 +76,7 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 	}
 	for (size_t i = 0; i < types->num_rows; i++) {
 		const struct hc_type_count *row = &types->rows[i];
-		enum hc_type_source source = hc_type_source(session->types, row->type);
+		enum hc_type_source source = hc_type_source(session->target->types, row->type);
 
 		hc_table_add_row(table);
 		hc_table_number(table, CHUNKS, row->all.chunks);
@@ -86,7 +86,7 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		hc_table_number(table, LEAKED_BYTES, row->leaked.bytes);
 		hc_table_text(table, SOURCE, hc_type_source_name(source));
 		hc_table_number(table, ADDRESS, row->sample);
-		hc_table_text(table, TYPE, hc_type_name(session->types, row->type));
+		hc_table_text(table, TYPE, hc_type_name(session->target->types, row->type));
 	}
 }
 
@@ -105,11 +105,11 @@ static bool lacks_files(const struct hc_process *process)
 /** What to do when few chunks have a type. */
 static const char *advice(const struct hc_session *session)
 {
-	if (lacks_files(session->process))
+	if (lacks_files(session->target->process))
 		return "Names of classes are in the files of the program and its libraries, of "
 		       "which some were not found (heapcore info lists them): --exe FILE or "
 		       "--sysroot DIR says where they are.";
-	if (!hc_types_have_debuginfo(session->types))
+	if (!hc_types_have_debuginfo(session->target->types))
 		return "The program's debug information was not found. Without it only C++ classes "
 		       "with virtual functions can be told; C structs need it: --debug-dir DIR "
 		       "says where it is.";
@@ -182,9 +182,7 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "counting types");
-	err = hc_types_count(session->types, session->heap, &options->selection, &types);
-	hc_session_phase(session, NULL);
+	err = hc_types_count(session->target, &options->selection, &types);
 	if (err)
 		return err;
 	hc_session_begin(session, &doc);

@@ -103,7 +103,7 @@ static void add_chunk_referrer(const struct hc_session *session, struct hc_table
 			       const struct hc_referrer *referrer)
 {
 	const struct hc_chunk *chunk = &referrer->chunk;
-	bool reach = session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool reach = session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
@@ -189,14 +189,14 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 			 const struct hc_what *what)
 {
 	for (size_t i = 0; i < what->num_targets; i++) {
-		const struct hc_target *target = &what->targets[i];
+		const struct hc_what_target *target = &what->targets[i];
 		hc_table_add_row(table);
 		hc_table_number(table, TARGET_OFFSET, target->offset);
 		hc_table_number(table, TARGET_VALUE, target->value);
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
 		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
-		if (session->heap->reach_known && target->chunk.state == HC_IN_USE)
+		if (session->target->heap->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
 }
@@ -266,14 +266,14 @@ static void describe_place(const struct hc_what *what, struct hc_document *doc)
 static void describe_type(const struct hc_session *session, const struct hc_chunk *chunk,
 			  struct hc_document *doc)
 {
-	hc_type_id type = session->types ? hc_type_of(session->types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = session->target->types ? hc_type_of(session->target->types, chunk) : HC_TYPE_NONE;
 	struct hc_cell name = hc_type_cell(session, type);
 
 	if (type == HC_TYPE_NONE) {
 		hc_fact(doc, "type", NULL, name);
 		return;
 	}
-	enum hc_type_source source = hc_type_source(session->types, type);
+	enum hc_type_source source = hc_type_source(session->target->types, type);
 	hc_begin_object(doc, "type", HC_CONTENT_CLASS);
 	hc_fact(doc, "name", NULL, name);
 	hc_fact(doc, "known_by", NULL, hc_cell_text(hc_type_source_name(source)));
@@ -295,7 +295,7 @@ static void describe_content(const struct hc_session *session, const struct hc_w
 		return;
 	hc_fact(doc, NULL, "content", class);
 	sample.max = session->out.width - 16;
-	if (hc_class_of(session->classifier, what->class)->textual)
+	if (hc_class_of(session->target->classifier, what->class)->textual)
 		hc_fact(doc, NULL, "sample", hc_cell_content(&sample));
 }
 
@@ -335,7 +335,7 @@ static void describe_chunk(const struct hc_session *session, const struct hc_wha
 		return;
 	}
 	bool in_use = chunk->state == HC_IN_USE;
-	bool reach = in_use && session->heap->reach_known;
+	bool reach = in_use && session->target->heap->reach_known;
 	struct hc_cell min = hc_cell_count(what->request_min);
 	struct hc_cell max = hc_cell_count(what->request_max);
 	hc_begin_object(doc, "chunk", HC_CONTENT_NONE);
@@ -380,11 +380,11 @@ static void describe_bytes(const struct hc_what *what, struct hc_document *doc)
 static void describe_pointers(const struct hc_session *session, const struct hc_what *what,
 			      struct hc_document *doc)
 {
-	if (session->heap)
+	if (session->target->heap)
 		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->total_referrers));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
 	fill_referrers(session, referrers, what);
-	if (session->heap && what->num_referrers < what->total_referrers)
+	if (session->target->heap && what->num_referrers < what->total_referrers)
 		HC_LINE(doc, "{} more; --referrers N shows more",
 			hc_cell_count(what->total_referrers - what->num_referrers));
 	if (what->num_targets)
@@ -406,10 +406,9 @@ static void describe(const struct hc_session *session, const struct hc_what *wha
 
 static struct hc_error *follow_pointers(struct hc_session *session)
 {
-	if (!session->heap)
+	if (!session->target->heap)
 		return NULL;
-	hc_session_phase(session, "following pointers");
-	return hc_reachability_run(session->process, session->heap, &session->reach);
+	return hc_target_reach(session->target, NULL);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -425,14 +424,11 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
-	if (!err && session->heap)
+	if (!err && session->target->heap)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "looking for pointers to it");
-	err = hc_what_run(session->process, session->heap, session->classifier, address,
-			  own->referrers, &what);
-	hc_session_phase(session, NULL);
+	err = hc_what_run(session->target, address, own->referrers, &what);
 	if (err)
 		return err;
 

@@ -16,7 +16,7 @@ static struct hc_reach_stats run(struct fake *fake)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
+	assert_null(hc_reachability_run(fake->heap, &stats));
 	assert_true(fake->heap->reach_known);
 	return stats;
 }

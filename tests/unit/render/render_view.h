@@ -44,6 +44,23 @@ static inline void screen_deinit(struct screen *screen)
 	hc_signatures_destroy(screen->signatures);
 }
 
+static inline struct hc_error *screen_render(struct screen *screen,
+					     const struct hc_renderer *renderer,
+					     struct hc_document *doc)
+{
+	screen->view.renderer = renderer;
+	return hc_render(doc, &screen->view);
+}
+
+static inline struct hc_error *screen_rows(struct screen *screen,
+					   const struct hc_renderer *renderer,
+					   struct hc_rows *rows, const struct hc_shape *shape,
+					   const struct hc_document *head)
+{
+	screen->view.renderer = renderer;
+	return hc_rows_begin(rows, &screen->view, shape, 0, head);
+}
+
 static inline struct hc_bytes bytes_of(const char *text)
 {
 	return (struct hc_bytes){(const uint8_t *)text, strlen(text)};

@@ -90,7 +90,7 @@ static void test_content(void **state)
 			screen_init(&screen, content);
 			hc_document_init(&doc);
 			fill(&doc);
-			assert_ok(hc_render(renderers[i], &doc, &screen.view));
+			assert_ok(screen_render(&screen, renderers[i], &doc));
 			const char *output = screen_text(&screen);
 			assert_non_null(strstr(output, i ? "12345" : "12,345"));
 			assert_int_equal(shows(output, "CLASSWORD"), content >= HC_CONTENT_CLASS);
@@ -123,7 +123,7 @@ static void test_rows_content(void **state)
 			hc_document_init(&doc);
 			cells[KIND] = hc_cell_text("CLASSWORD");
 			cells[CONTENT] = content_cell(&excerpt, HC_EXCERPT_TEXT);
-			assert_ok(hc_rows_begin(&rows, renderers[i], &screen.view, &shape, 0, &doc));
+			assert_ok(screen_rows(&screen, renderers[i], &rows, &shape, &doc));
 			assert_true(hc_rows_add(&rows, cells));
 			assert_ok(hc_rows_end(&rows, &doc));
 			const char *output = screen_text(&screen);
@@ -278,7 +278,7 @@ static void test_tree(void **state)
 	HC_LINE(&doc, "{}{}", hc_phrase_join(&doc, hc_cell_unknown(), ", ", hc_cell_text("a")),
 		hc_phrase_join(&doc, hc_cell_text("b"), ", ", hc_cell_text("c")));
 	hc_count_fact(&doc, "count", HC_CONTENT_NONE, 6, 7);
-	assert_ok(hc_render(&hc_json_renderer, &doc, &screen.view));
+	assert_ok(screen_render(&screen, &hc_json_renderer, &doc));
 	json_t *json = json_loads(screen_text(&screen), 0, NULL);
 	json_t *expected = json_pack("{si si s{s[i{}]} sn s{si si}}", "both", 1, "data", 2, "object",
 				     "array", 4, "hidden", "count", "chunks", 6, "bytes", 7);
@@ -286,7 +286,7 @@ static void test_tree(void **state)
 	json_decref(json);
 	json_decref(expected);
 	size_t at = screen.size;
-	assert_ok(hc_render(&hc_text_renderer, &doc, &screen.view));
+	assert_ok(screen_render(&screen, &hc_text_renderer, &doc));
 	assert_string_equal(screen_text(&screen) + at,
 			    "both            1\ntext            3\nab, c\n");
 	screen_deinit(&screen);
@@ -307,7 +307,7 @@ static void test_lines(void **state)
 	hc_table_add_row(table);
 	hc_table_number(table, PLAIN, 2);
 	hc_fact(&doc, "foot", NULL, hc_cell_number(3));
-	assert_ok(hc_render(&hc_json_renderer, &doc, &screen.view));
+	assert_ok(screen_render(&screen, &hc_json_renderer, &doc));
 	assert_string_equal(screen_text(&screen),
 			    "{\"head\":1}\n{\"plain\":2,\"class\":null,\"content\":null}\n"
 			    "{\"foot\":3}\n");

@@ -48,7 +48,7 @@ static char *render(const struct hc_renderer *renderer, const char *choose, cons
 	screen_init(&screen, HC_CONTENT_NONE);
 	fill(&doc);
 	screen.view.choice = (struct hc_choice){choose, sort, no_headings};
-	assert_ok(hc_render(renderer, &doc, &screen.view));
+	assert_ok(screen_render(&screen, renderer, &doc));
 	char *ret = strdup(screen_text(&screen));
 	screen_deinit(&screen);
 	return ret;
@@ -95,7 +95,7 @@ static void test_limit(void **state)
 	screen_init(&screen, HC_CONTENT_NONE);
 	fill(&doc)->limit = 1;
 	screen.view.choice = (struct hc_choice){.columns = "name", .sort = "bytes"};
-	assert_ok(hc_render(&hc_csv_renderer, &doc, &screen.view));
+	assert_ok(screen_render(&screen, &hc_csv_renderer, &doc));
 	assert_string_equal(screen_text(&screen), "name\na\n");
 	screen_deinit(&screen);
 }
@@ -109,18 +109,18 @@ static void test_errors(void **state)
 	screen_init(&screen, HC_CONTENT_NONE);
 	hc_table_hide(fill(&doc), COUNT);
 	screen.view.choice.columns = "name,nonsense";
-	assert_fails(hc_render(&hc_text_renderer, &doc, &screen.view), HC_ERROR_ARGUMENT,
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
 		     "--columns: no column 'nonsense' here; there are name, bytes, data_only, extra");
 	screen.view.choice.columns = "";
-	assert_fails(hc_render(&hc_text_renderer, &doc, &screen.view), HC_ERROR_ARGUMENT, "''");
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT, "''");
 	screen.view.choice.columns = "count";
-	assert_fails(hc_render(&hc_text_renderer, &doc, &screen.view), HC_ERROR_ARGUMENT,
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
 		     "'count'");
 	screen.view.choice = (struct hc_choice){.sort = "nonsense:asc"};
-	assert_fails(hc_render(&hc_text_renderer, &doc, &screen.view), HC_ERROR_ARGUMENT,
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
 		     "--sort: no column 'nonsense'");
 	screen.view.choice.sort = "bytes:up";
-	assert_fails(hc_render(&hc_text_renderer, &doc, &screen.view), HC_ERROR_ARGUMENT,
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
 		     "bytes:up");
 	assert_string_equal(screen_text(&screen), "");
 	screen_deinit(&screen);
@@ -149,7 +149,7 @@ static void write_rows(struct screen *screen, const struct hc_renderer *renderer
 	hc_document_init(&foot);
 	hc_fact(&foot, "rows", NULL, hc_cell_count(num));
 	HC_LINE(&foot, "{} row{}", hc_cell_count(num), hc_cell_plural(num));
-	assert_ok(hc_rows_begin(&rows, renderer, &screen->view, &stream_shape, 0, &head));
+	assert_ok(screen_rows(screen, renderer, &rows, &stream_shape, &head));
 	for (size_t i = 0; i < num; i++) {
 		const struct hc_cell cells[] = {
 			hc_cell_address(0x1000 + i),
@@ -208,7 +208,7 @@ static void test_long_rows(void **state)
 	name[SIZE] = '\0';
 	screen_init(&screen, HC_CONTENT_NONE);
 	hc_document_init(&doc);
-	assert_ok(hc_rows_begin(&rows, &hc_csv_renderer, &screen.view, &stream_shape, 0, &doc));
+	assert_ok(screen_rows(&screen, &hc_csv_renderer, &rows, &stream_shape, &doc));
 	for (size_t i = 0; i < 20000; i++) {
 		const struct hc_cell cells[5] = {hc_cell_address(i), hc_cell_count(i)};
 		assert_true(hc_rows_add(&rows, cells));
@@ -240,7 +240,7 @@ static void test_rows_choice(void **state)
 	screen_init(&screen, HC_CONTENT_NONE);
 	hc_document_init(&doc);
 	screen.view.choice.sort = "size";
-	assert_fails(hc_rows_begin(&rows, &hc_csv_renderer, &screen.view, &stream_shape, 0, &doc),
+	assert_fails(screen_rows(&screen, &hc_csv_renderer, &rows, &stream_shape, &doc),
 		     HC_ERROR_ARGUMENT, "--sort");
 	screen.view.choice = (struct hc_choice){.columns = "size,address", .no_headings = true};
 	write_rows(&screen, &hc_csv_renderer, 1);
