@@ -221,6 +221,7 @@ const struct hc_verb hc_verb_analyze = {
 		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
 		"still "
 		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
 		    "  heapcore analyze core.1234 --format json --content class\n",

@@ -10,6 +10,7 @@
 #define HC_CMD_VERBS_HITS_H
 
 #include "analyzers/search/search.h"
+#include "cmd/options.h"
 #include "cmd/render/rows.h"
 #include "cmd/session.h"
 
@@ -84,6 +85,9 @@ enum hc_hits_option {
 	HC_HITS_NUM_OPTIONS,
 };
 
+/** What --by takes. */
+hc_word_fn hc_hits_by_word;
+
 /** Rows of an option table for these, without its end. */
 #define HC_HITS_OPTIONS                                                                            \
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
@@ -93,8 +97,13 @@ enum hc_hits_option {
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
 		 "count distinct matches, or what the first (group) matched; the N most frequent " \
 		 "(default: 10; 0: all)"},                                                         \
-		{HC_HITS_BY, 0, "by", "WHAT",                                                      \
-		 "count by size, class, type, reach or arena of the chunk"},                       \
+		{HC_HITS_BY,                                                                       \
+		 0,                                                                                \
+		 "by",                                                                             \
+		 "WHAT",                                                                           \
+		 "count by size, class, type, reach or arena of the chunk",                        \
+		 HC_VALUE_WORD,                                                                    \
+		 hc_hits_by_word},                                                                 \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
 		 "search every readable mapping instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \

@@ -198,9 +198,11 @@ static void describe_allocator(const struct hc_backend *backend, struct hc_docum
 		evidence->version_source ? HC_PHRASE(doc, "{}: {}", version, source) : version);
 	hc_fact(doc, "layout", NULL, hc_cell_name(evidence->layout));
 	hc_fact(doc, NULL, "layout",
-		HC_PHRASE(doc, "{}, confidence {} %", hc_cell_name(evidence->layout),
+		HC_PHRASE(doc, "{}, confidence {} %",
+			  hc_cell_name(evidence->layout ? evidence->layout : "unknown"),
 			  hc_cell_number(evidence->confidence)));
-	hc_fact(doc, "evidence", "evidence", hc_cell_name(evidence->how));
+	hc_fact(doc, "evidence", NULL, hc_cell_name(evidence->how));
+	hc_fact(doc, NULL, "evidence", hc_cell_name(evidence->how ? evidence->how : "none"));
 	hc_fact(doc, "confidence", NULL, hc_cell_number(evidence->confidence));
 }
 

@@ -13,13 +13,6 @@
 #include "cmd/verb.h"
 #include "tests/unit/unit.h"
 
-static const struct hc_verb *const verbs[] = {
-	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,      &hc_verb_arenas,
-	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram, &hc_verb_classify,
-	&hc_verb_types,   &hc_verb_common, &hc_verb_grep,      &hc_verb_strings,
-	&hc_verb_what,    &hc_verb_dump,   &hc_verb_check,     &hc_verb_signatures,
-};
-
 static json_t *load_schema(const char *verb)
 {
 	char path[256];
@@ -195,20 +188,20 @@ static void check_lines(const char *verb, const struct hc_shape *shape, json_t *
 static void test_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		json_t *schema = load_schema(verbs[i]->name);
+	for (size_t i = 0; hc_verbs[i]; i++) {
+		json_t *schema = load_schema(hc_verbs[i]->name);
 		bool lines = json_object_get(schema, "oneOf");
 
-		assert_non_null(verbs[i]->tables);
-		for (const struct hc_shape *const *shape = verbs[i]->tables; *shape; shape++) {
+		assert_non_null(hc_verbs[i]->tables);
+		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; *shape; shape++) {
 			json_t *rows = (*shape)->key ? find_rows(schema, (*shape)->key) : NULL;
 			/* Rows that are not kept have no key. */
-			if (lines && ((*shape)->key || shape == verbs[i]->tables))
-				check_lines(verbs[i]->name, *shape, schema);
+			if (lines && ((*shape)->key || shape == hc_verbs[i]->tables))
+				check_lines(hc_verbs[i]->name, *shape, schema);
 			else if (!lines && (*shape)->key && !rows)
-				fail_msg("%s: no %s in the schema", verbs[i]->name, (*shape)->key);
+				fail_msg("%s: no %s in the schema", hc_verbs[i]->name, (*shape)->key);
 			else if (rows)
-				check_table(verbs[i]->name, *shape, rows);
+				check_table(hc_verbs[i]->name, *shape, rows);
 		}
 		json_decref(schema);
 	}
@@ -218,14 +211,14 @@ static void test_tables(void **state)
 static void test_columns(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		for (const struct hc_shape *const *shape = verbs[i]->tables; *shape; shape++) {
+	for (size_t i = 0; hc_verbs[i]; i++) {
+		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; *shape; shape++) {
 			for (unsigned a = 0; a < (*shape)->num_columns; a++) {
 				const struct hc_column *column = &(*shape)->columns[a];
 				if (!column->name || !*column->name || !column->help ||
 				    !*column->help)
 					fail_msg("%s: column %u has no name or no help",
-						 verbs[i]->name, a);
+						 hc_verbs[i]->name, a);
 				for (unsigned b = 0; b < a; b++)
 					assert_string_not_equal(column->name,
 								(*shape)->columns[b].name);
