@@ -91,7 +91,8 @@ static void help_options(FILE *file, const char *title, const struct hc_verb_opt
 
 static void help_shape(FILE *file, const struct hc_shape *shape)
 {
-	fprintf(file, "\nColumns%s%s:\n", shape->name ? " of " : "", shape->name ? shape->name : "");
+	fprintf(file, "\nColumns%s%s:\n", shape->name ? " of " : "",
+		shape->name ? shape->name : "");
 	for (unsigned i = 0; i < shape->num_columns; i++) {
 		const struct hc_column *column = &shape->columns[i];
 

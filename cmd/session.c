@@ -285,7 +285,8 @@ void hc_session_say_partial(const struct hc_session *session, struct hc_document
 {
 	if (!hc_session_partial(session))
 		return;
-	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(partial_reason(session)));
+	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}",
+		  hc_cell_name(partial_reason(session)));
 	hc_blank(doc);
 }
 

@@ -36,9 +36,9 @@ struct hc_session {
 	struct hc_target *targets[HC_MAX_TARGETS];
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/render/policy.h */
-	bool partial; /**< set by a verb that reads something other than a core */
-	int status;   /**< exit status, unless an error is returned */
+	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	bool partial;             /**< set by a verb that reads something other than a core */
+	int status;               /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {

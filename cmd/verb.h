@@ -23,7 +23,7 @@ struct hc_verb {
 	bool selection;          /**< takes the selection options */
 	bool own_output;         /**< opens --output itself */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
-	const struct hc_option *options; /**< its own; NULL: none */
+	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
 	struct hc_error *(*set)(void *own, int id, const char *value);
 	size_t own_size;          /**< bytes of the struct that set() fills */
@@ -36,7 +36,11 @@ struct hc_verb {
 	.options = (table), .set = (set_fn), .own_size = sizeof(type), .own_defaults = (defaults)
 
 /** The tables of a verb. */
-#define HC_VERB_TABLES(...) .tables = (const struct hc_shape *const[]){__VA_ARGS__, NULL}
+#define HC_VERB_TABLES(...)                                                                        \
+	.tables = (const struct hc_shape *const[])                                                 \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 #define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)

@@ -180,8 +180,7 @@ static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *e
 		flags |= HC_ESCAPE_QUOTE;
 	if (!asked.data)
 		return hc_policy_escape(&look->policy, bytes, max, flags);
-	if (asked.data == bytes.data && asked.size == bytes.size &&
-	    !(flags & EMPHASIS))
+	if (asked.data == bytes.data && asked.size == bytes.size && !(flags & EMPHASIS))
 		return escape_asked(look, excerpt, bytes, max, flags);
 	return escape_around(look, excerpt, flags);
 }

@@ -52,15 +52,15 @@ enum hc_excerpt_form {
 /** Bytes of the heap, and how to show them. */
 struct hc_excerpt {
 	struct hc_bytes bytes;
-	struct hc_bytes asked; /**< the part that the user named: shows as it is */
-	bool emphasis;         /**< it stands out from the rest, where there is colour */
+	struct hc_bytes asked;          /**< the part that the user named: shows as it is */
+	bool emphasis;                  /**< it stands out from the rest, where there is colour */
 	enum hc_excerpt_form form;      /**< in text */
 	enum hc_excerpt_form data_form; /**< in JSON and CSV */
 	unsigned max;      /**< columns in text; 0: those of the screen, or no bound in sentences */
 	unsigned max_data; /**< in JSON and CSV unless --content full; 0: no bound */
 	unsigned word_size;
-	bool wide;  /**< UTF-16LE of ASCII: its low bytes show */
-	bool masks; /**< of @ref asked, too, only what is no secret shows: nobody named it */
+	bool wide;         /**< UTF-16LE of ASCII: its low bytes show */
+	bool masks;        /**< of @ref asked, too, only what is no secret shows: nobody named it */
 	const char *empty; /**< what stands for no bytes in text; NULL: nothing */
 };
 
@@ -76,7 +76,7 @@ struct hc_cell {
 		const struct hc_excerpt *excerpt;
 		const struct hc_phrase *phrase;
 	};
-	const char *title; /**< of a text: what people read for it; NULL: the same */
+	const char *title;   /**< of a text: what people read for it; NULL: the same */
 	const char *instead; /**< words where --content is below @ref needs; NULL: unknown */
 };
 

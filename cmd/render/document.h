@@ -49,16 +49,16 @@ static inline struct hc_margin hc_margin(const char *first, unsigned indent, boo
 struct hc_hex {
 	uint64_t address;
 	struct hc_bytes bytes;
-	size_t max; /**< bytes, unless --content full; 0: no bound */
-	const char *more; /**< "more bytes; …" behind the number of those that are left out */
-	uint64_t mark; /**< address of a field that is at fault and stands in brackets */
+	size_t max;         /**< bytes, unless --content full; 0: no bound */
+	const char *more;   /**< "more bytes; …" behind the number of those that are left out */
+	uint64_t mark;      /**< address of a field that is at fault and stands in brackets */
 	unsigned mark_size; /**< 0: none, and no brackets */
 };
 
 struct hc_node {
 	enum hc_node_kind kind;
-	const char *key;   /**< NULL: not in data */
-	const char *label; /**< of a fact; NULL: not in text */
+	const char *key;       /**< NULL: not in data */
+	const char *label;     /**< of a fact; NULL: not in text */
 	enum hc_content needs; /**< does not show below that */
 	enum hc_content until; /**< of a group: and not above that */
 	bool optional;         /**< of a fact: not there, instead of null, when it is unknown */
@@ -71,8 +71,8 @@ struct hc_node {
 
 struct hc_document {
 	struct hc_pool pool;
-	struct hc_node root; /**< an object */
-	struct hc_node *at;  /**< the node that gets children */
+	struct hc_node root;   /**< an object */
+	struct hc_node *at;    /**< the node that gets children */
 	struct hc_table *main; /**< what CSV has, and what --columns and --sort are about there */
 	struct hc_table *text_main; /**< what they are about in text */
 	bool lines; /**< as JSON, it is JSON Lines: facts up to a break, each row of a table */

@@ -38,7 +38,8 @@ struct hc_renderer {
 
 	/** Rows that are not kept: write what comes before them. @param head facts and sentences */
 	struct hc_error *(*rows_begin)(struct hc_rows *rows, const struct hc_document *head);
-	/** Write one row by the put functions of rows.h. @param cells one for each column of the shape */
+	/** Write one row by the put functions of rows.h. @param cells one for each column of the
+	 * shape */
 	void (*row)(struct hc_rows *rows, const struct hc_cell *cells);
 	/** Write what comes behind them. */
 	struct hc_error *(*rows_end)(struct hc_rows *rows, const struct hc_document *foot);
@@ -56,8 +57,7 @@ static inline bool hc_node_shows(const struct hc_node *node, const struct hc_vie
 {
 	enum hc_content content = view->look.policy.content;
 
-	return content >= node->needs &&
-	       (node->kind != HC_NODE_GROUP || content <= node->until);
+	return content >= node->needs && (node->kind != HC_NODE_GROUP || content <= node->until);
 }
 
 /** The columns that a table of a document shows: the user's choice is about its main table. */

@@ -65,17 +65,16 @@ void hc_table_number(struct hc_table *table, unsigned column, uint64_t number)
 
 void hc_table_share(struct hc_table *table, unsigned column, double share)
 {
-	hc_table_cell(
-		table, column,
-		(struct hc_cell){.kind = table->shape->columns[column].kind, .real = share});
+	hc_table_cell(table, column,
+		      (struct hc_cell){.kind = table->shape->columns[column].kind, .real = share});
 }
 
 void hc_table_text(struct hc_table *table, unsigned column, const char *text)
 {
 	if (text)
-		hc_table_cell(table, column,
-			      (struct hc_cell){.kind = table->shape->columns[column].kind,
-					       .text = text});
+		hc_table_cell(
+			table, column,
+			(struct hc_cell){.kind = table->shape->columns[column].kind, .text = text});
 }
 
 void hc_table_phrase(struct hc_table *table, unsigned column, const char *format,

@@ -16,12 +16,12 @@
 #include "core/base/error.h"
 
 enum {
-	HC_COLUMN_TEXT_ONLY = 1, /**< not in JSON or CSV, because another column says the same */
-	HC_COLUMN_DATA_ONLY = 2, /**< not in text, unless it is asked for */
-	HC_COLUMN_SHRINK = 4,    /**< shorten this one when a line is too long; at most one */
-	HC_COLUMN_LEFT = 8,      /**< align a number to the left */
-	HC_COLUMN_NO_CSV = 16,   /**< not in CSV, unless it is asked for */
-	HC_COLUMN_EXTRA = 32,    /**< only where it is asked for: to show, or to sort by */
+	HC_COLUMN_TEXT_ONLY = 1,  /**< not in JSON or CSV, because another column says the same */
+	HC_COLUMN_DATA_ONLY = 2,  /**< not in text, unless it is asked for */
+	HC_COLUMN_SHRINK = 4,     /**< shorten this one when a line is too long; at most one */
+	HC_COLUMN_LEFT = 8,       /**< align a number to the left */
+	HC_COLUMN_NO_CSV = 16,    /**< not in CSV, unless it is asked for */
+	HC_COLUMN_EXTRA = 32,     /**< only where it is asked for: to show, or to sort by */
 	HC_COLUMN_ASCENDING = 64, /**< a number whose small values come first */
 	HC_COLUMN_CLASS = 128,    /**< tells what kind of content there is: --content class */
 };
@@ -38,7 +38,7 @@ struct hc_column {
 /** The least --content that shows a column. */
 static inline enum hc_content hc_column_needs(const struct hc_column *column)
 {
-	return column->kind == HC_CELL_CONTENT	? HC_CONTENT_SAMPLE
+	return column->kind == HC_CELL_CONTENT   ? HC_CONTENT_SAMPLE
 	       : column->flags & HC_COLUMN_CLASS ? HC_CONTENT_CLASS
 						 : HC_CONTENT_NONE;
 }
@@ -70,9 +70,9 @@ struct hc_table {
 	struct hc_pool *pool;
 	struct hc_cell *cells; /**< row by row */
 	size_t num_rows, capacity;
-	size_t limit;    /**< rows that are shown */
+	size_t limit;          /**< rows that are shown */
 	enum hc_content needs; /**< no rows below that */
-	unsigned indent; /**< in text */
+	unsigned indent;       /**< in text */
 	uint64_t hidden; /**< bit per column, of the first 64: unknown in this run, and nowhere */
 };
 

@@ -20,7 +20,7 @@ struct layout {
 	const struct hc_table *table;
 	const struct hc_view *view;
 	const struct hc_column_list *columns;
-	unsigned room; /**< columns of the screen for the one that shrinks, or for a bar */
+	unsigned room;  /**< columns of the screen for the one that shrinks, or for a bar */
 	double longest; /**< value of the longest bar */
 };
 

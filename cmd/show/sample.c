@@ -20,7 +20,8 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	const struct hc_session *session = sampler->session;
 	struct hc_chunk chunk;
 
-	if (!session->target || !session->target->heap || !address || !hc_heap_chunk_at(session->target->heap, address, &chunk))
+	if (!session->target || !session->target->heap || !address ||
+	    !hc_heap_chunk_at(session->target->heap, address, &chunk))
 		return hc_cell_unknown();
 	struct hc_bytes bytes = hc_chunk_bytes(session->target->heap, &chunk);
 	if (!bytes.size)
@@ -29,7 +30,8 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	bool textual = hc_class_of(session->target->classifier, class)->textual;
 
 	if (textual)
-		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class, bytes);
+		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class,
+					bytes);
 	sampler->excerpt = (struct hc_excerpt){
 		.bytes = bytes,
 		.form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
@@ -53,5 +55,6 @@ struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
 	if (type == HC_TYPE_NONE)
 		return hc_cell_unknown();
-	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(hc_type_name(session->target->types, type)));
+	return hc_cell_needs(HC_CONTENT_CLASS,
+			     hc_cell_name(hc_type_name(session->target->types, type)));
 }

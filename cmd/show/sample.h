@@ -9,7 +9,7 @@
 
 /** Help of a column of samples. */
 #define HC_SAMPLE_HELP                                                                             \
-	"escaped as \\n, \\xNN and so on; of at most 256 characters unless --content full; null "   \
+	"escaped as \\n, \\xNN and so on; of at most 256 characters unless --content full; null "  \
 	"when --content forbids it"
 
 struct hc_sampler {

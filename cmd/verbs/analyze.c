@@ -61,7 +61,8 @@ static void describe_process(const struct hc_analysis *analysis)
 	hc_fact(doc, "pid", NULL,
 		core->has_prpsinfo ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown());
 	hc_fact(doc, "machine", NULL, hc_cell_text(core->machine->name));
-	hc_fact(doc, "glibc", NULL, hc_cell_name(heap ? heap->backends[0]->evidence.version : NULL));
+	hc_fact(doc, "glibc", NULL,
+		hc_cell_name(heap ? heap->backends[0]->evidence.version : NULL));
 	hc_fact(doc, "threads", NULL, hc_cell_count(process->threads.num));
 	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
 	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));

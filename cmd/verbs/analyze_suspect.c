@@ -87,7 +87,8 @@ static struct hc_cell more_phrase(const struct hc_analysis *analysis,
 	 * --size takes usable bytes, which differ from the chunk size by what the allocator keeps
 	 * of it.
 	 */
-	if (!suspect->sample || !hc_heap_chunk_at(analysis->session->target->heap, suspect->sample, &chunk))
+	if (!suspect->sample ||
+	    !hc_heap_chunk_at(analysis->session->target->heap, suspect->sample, &chunk))
 		return hc_cell_unknown();
 	uint64_t kept = chunk.size - chunk.usable;
 	if (suspect->max_size > suspect->size)

@@ -41,11 +41,10 @@ static void say_identity(struct hc_analysis *analysis)
 	HC_SAY_AT(analysis->doc, hc_margin("", 2, false), "{}: {}{}, {}{}{}{}, {} thread{}, {}",
 		  hc_cell_name(base ? base + 1 : core->path),
 		  hc_cell_name(name ? name : "name unknown"), pid,
-		  hc_cell_text(core->machine->name),
-		  hc_cell_text(heap ? ", " : ""),
+		  hc_cell_text(core->machine->name), hc_cell_text(heap ? ", " : ""),
 		  hc_cell_text(heap ? heap->backends[0]->allocator->library : ""), release,
-		  hc_cell_number(process->threads.num),
-		  hc_cell_plural(process->threads.num), completeness(analysis));
+		  hc_cell_number(process->threads.num), hc_cell_plural(process->threads.num),
+		  completeness(analysis));
 }
 /**@}*/
 
@@ -157,8 +156,7 @@ static void add_line(struct hc_analysis *analysis, struct hc_table *table, const
 	hc_table_text(table, PART, part);
 	hc_table_number(table, BYTES, bytes);
 	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.accounting.total));
-	hc_table_cell(table, REMARK,
-		      remark.kind == HC_CELL_UNKNOWN ? hc_cell_text("") : remark);
+	hc_table_cell(table, REMARK, remark.kind == HC_CELL_UNKNOWN ? hc_cell_text("") : remark);
 }
 
 /**

@@ -142,8 +142,8 @@ static void add_lists(struct layout *layout, const struct hc_heap *heap)
 
 		name_list(layout, i, list->name);
 		if (!shares_heading(heap, i))
-			layout->bytes[i] = add_column(layout,
-						      bytes_column(layout, i, list->column, 0));
+			layout->bytes[i] =
+				add_column(layout, bytes_column(layout, i, list->column, 0));
 		else if (first == i)
 			layout->shared[i] = add_column(layout, shared);
 		else
@@ -161,8 +161,7 @@ static void add_list_data(struct layout *layout, const struct hc_heap *heap, boo
 		if (shares_heading(heap, i) != shared)
 			continue;
 		if (shared)
-			layout->bytes[i] =
-				add_column(layout, bytes_column(layout, i, "", DATA));
+			layout->bytes[i] = add_column(layout, bytes_column(layout, i, "", DATA));
 		layout->chunks[i] = add_column(layout, chunks);
 	}
 }
@@ -244,7 +243,8 @@ static void say_totals(const struct hc_session *session, const struct hc_arena_t
 		trimmable += arenas->rows[i].trimmable;
 		in_use += arenas->rows[i].states[HC_IN_USE].bytes;
 	}
-	HC_SAY_STRONG(doc, "{} arena{}: {} from the system, {} of it in use; {} could give back {}.",
+	HC_SAY_STRONG(doc,
+		      "{} arena{}: {} from the system, {} of it in use; {} could give back {}.",
 		      hc_cell_number(session->target->heap->num_arenas),
 		      hc_cell_plural(session->target->heap->num_arenas), hc_cell_bytes(system),
 		      hc_cell_bytes(in_use),

@@ -102,14 +102,13 @@ static void say_messages(const struct view *view, const struct hc_inconsistency 
 
 	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++) {
 		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
-		list = hc_phrase_join(
-			doc, list, last ? " or " : ", ",
-			HC_PHRASE(doc, "\"{}\"", hc_cell_text(fault->messages[i])));
+		list = hc_phrase_join(doc, list, last ? " or " : ", ",
+				      HC_PHRASE(doc, "\"{}\"", hc_cell_text(fault->messages[i])));
 	}
 	if (list.kind == HC_CELL_UNKNOWN)
 		return;
-	snprintf(label, sizeof(label), "%s says:",
-		 fault->backend ? fault->backend->allocator->library : "allocator");
+	snprintf(label, sizeof(label),
+		 "%s says:", fault->backend ? fault->backend->allocator->library : "allocator");
 	HC_SAY_AT(doc, detail(first, label), "{}{}", list,
 		  hc_cell_text(hc_damage_explains_abort(view->session->target->heap, fault)
 				       ? "; libc's last words are among these"
@@ -155,8 +154,7 @@ static void describe_suspect(struct view *view, const struct hc_damage *damage, 
 	hc_fact(doc, "state", NULL, hc_cell_text(hc_chunk_state_name(chunk)));
 	hc_fact(doc, "arena", NULL, hc_cell_arena(chunk->span->arena));
 	hc_fact(doc, "class", NULL, class);
-	struct hc_cell sample =
-		hc_sampler_cell(&view->sampler, chunk->address, detail_width(view));
+	struct hc_cell sample = hc_sampler_cell(&view->sampler, chunk->address, detail_width(view));
 	hc_fact(doc, "sample", NULL, sample);
 	if (class.kind != HC_CELL_UNKNOWN)
 		title = hc_cell_needs(HC_CONTENT_CLASS, HC_PHRASE(doc, ", {}", class));
@@ -195,10 +193,11 @@ static void describe_spill(const struct view *view, const struct hc_damage *dama
 	else if (class.kind == HC_CELL_UNKNOWN)
 		what = hc_cell_text("text");
 	if (shown) {
-		HC_SAY_AT(doc, detail(first, "suspect:"),
-			  "that chunk was written over its end: {} bytes ({}) from {} on run across",
-			  hc_cell_count(damage->spill_end - damage->spill_start), what,
-			  hc_cell_address(damage->spill_start));
+		HC_SAY_AT(
+			doc, detail(first, "suspect:"),
+			"that chunk was written over its end: {} bytes ({}) from {} on run across",
+			hc_cell_count(damage->spill_end - damage->spill_start), what,
+			hc_cell_address(damage->spill_start));
 		say_sample(hc_cell_content(&excerpt), doc);
 	}
 	hc_end(doc);

@@ -51,8 +51,9 @@ static struct hc_error *end_rows(struct hc_rows *rows, const struct written *cou
 	hc_fact(&foot, "bytes", NULL, hc_cell_bytes(count->bytes));
 	hc_fact(&foot, "limited", NULL, hc_cell_bool(count->limited));
 	hc_end(&foot);
-	HC_LINE(&foot, "{} chunk{}, {}{}", hc_cell_count(count->chunks), hc_cell_plural(count->chunks),
-		hc_cell_bytes(count->bytes), hc_cell_text(count->limited ? "; stopped at --limit" : ""));
+	HC_LINE(&foot, "{} chunk{}, {}{}", hc_cell_count(count->chunks),
+		hc_cell_plural(count->chunks), hc_cell_bytes(count->bytes),
+		hc_cell_text(count->limited ? "; stopped at --limit" : ""));
 	return hc_rows_end(rows, &foot);
 }
 

@@ -157,9 +157,8 @@ static const struct hc_shape attributes_shape = {.name = "attributes",
 
 static struct hc_excerpt value_excerpt(const struct hc_text_count *value)
 {
-	return (struct hc_excerpt){.bytes = {value->text, value->size},
-				   .max = VALUE_WIDTH,
-				   .empty = "(empty)"};
+	return (struct hc_excerpt){
+		.bytes = {value->text, value->size}, .max = VALUE_WIDTH, .empty = "(empty)"};
 }
 
 static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,

@@ -83,8 +83,8 @@ static void add_slot(const struct hc_template_slot *slot, struct hc_document *do
 {
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "offset", NULL, hc_cell_count(slot->offset));
-	add_bytes(doc, "name", (struct hc_bytes){slot->name.size ? slot->name.data : NULL,
-						 slot->name.size});
+	add_bytes(doc, "name",
+		  (struct hc_bytes){slot->name.size ? slot->name.data : NULL, slot->name.size});
 	hc_fact(doc, "constant", NULL, hc_cell_bool(slot->constant));
 	hc_fact(doc, "distinct", NULL, hc_cell_count(slot->distinct));
 	hc_fact(doc, "exact", NULL, hc_cell_bool(slot->exact));
@@ -141,15 +141,14 @@ static bool is_number(const struct hc_byte_field *field)
 /** A value that stands in the heap. */
 static void add_value(struct hc_document *doc, const char *key, bool known, struct hc_cell cell)
 {
-	hc_fact(doc, key, NULL,
-		known ? hc_cell_needs(HC_CONTENT_SAMPLE, cell) : hc_cell_unknown());
+	hc_fact(doc, key, NULL, known ? hc_cell_needs(HC_CONTENT_SAMPLE, cell) : hc_cell_unknown());
 }
 
 static void add_field(const struct hc_byte_field *field, struct hc_document *doc)
 {
 	bool number = is_number(field), pointer = field->kind == HC_FIELD_POINTER;
-	const char *target = pointer && field->target ? hc_mapping_kind_name(field->target->kind)
-						      : NULL;
+	const char *target =
+		pointer && field->target ? hc_mapping_kind_name(field->target->kind) : NULL;
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "offset", NULL, hc_cell_number(field->offset));
@@ -286,11 +285,11 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 	}
 	HC_HEADING(doc, "Texts that repeat");
 	if (repeats->searched < repeats->counted || repeats->missed)
-		sought = HC_PHRASE(doc,
-				   " Sought in {} of them; what is in more than {} of these can't "
-				   "be missed.",
-				   hc_cell_count(repeats->searched),
-				   hc_cell_count(repeats->missed));
+		sought =
+			HC_PHRASE(doc,
+				  " Sought in {} of them; what is in more than {} of these can't "
+				  "be missed.",
+				  hc_cell_count(repeats->searched), hc_cell_count(repeats->missed));
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Counted in {} chunks, once in each. \"and\": in exactly the same chunks.{}",
 		  hc_cell_count(repeats->counted), sought);
@@ -342,9 +341,9 @@ static struct hc_cell slot_value(const struct hc_template_slot *slot, size_t i, 
 static struct hc_cell slot_text(const struct hc_template_slot *slot, struct hc_document *doc)
 {
 	bool frequent = hc_share(slot->values[0].matches, slot->seen) >= FREQUENT_VALUE;
-	struct hc_cell distinct = HC_PHRASE(
-		doc, "{}{} values", hc_cell_text(slot->exact ? "" : "more than "),
-		hc_cell_count(slot->distinct));
+	struct hc_cell distinct =
+		HC_PHRASE(doc, "{}{} values", hc_cell_text(slot->exact ? "" : "more than "),
+			  hc_cell_count(slot->distinct));
 	struct hc_cell list = hc_cell_unknown();
 
 	for (size_t i = 0; i < slot->num_values; i++)
@@ -423,8 +422,7 @@ struct hc_cell hc_field_phrase(const struct hc_byte_field *field, struct hc_docu
 	else if (is_number(field))
 		detail = HC_PHRASE(doc, ", {} to {}", hc_cell_count(field->min),
 				   hc_cell_count(field->max));
-	return HC_PHRASE(doc, "{}{}", hc_cell_text(name),
-			 hc_cell_needs(HC_CONTENT_SAMPLE, detail));
+	return HC_PHRASE(doc, "{}{}", hc_cell_text(name), hc_cell_needs(HC_CONTENT_SAMPLE, detail));
 }
 
 enum field_column { F_OFFSET, F_SIZE, F_VALUES, F_HOLDS, F_NUM };

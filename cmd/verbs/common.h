@@ -19,7 +19,8 @@
  */
 void hc_common_describe(const struct hc_common *common, bool columns, struct hc_document *doc);
 
-/** What a field of a byte profile holds: "pointer into [heap], 3 % NULL", "counter, 17 to 9,023". */
+/** What a field of a byte profile holds: "pointer into [heap], 3 % NULL", "counter, 17 to 9,023".
+ */
 struct hc_cell hc_field_phrase(const struct hc_byte_field *field, struct hc_document *doc);
 
 #endif

@@ -353,8 +353,7 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
 	if (to_stdout && (options->format == HC_FORMAT_JSON || options->format == HC_FORMAT_CSV))
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "%s output needs -o FILE for the bytes",
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s output needs -o FILE for the bytes",
 				       options->format == HC_FORMAT_JSON ? "JSON" : "CSV");
 	return NULL;
 }

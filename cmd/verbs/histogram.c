@@ -77,8 +77,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[FREE_CHUNKS] = {"free_chunks", "FREE", HC_CELL_COUNT, 0, "chunks that are not in use"},
 	[FREE_BYTES] = {"free_bytes", "BYTES", HC_CELL_BYTES, 0, "of chunks that are not in use"},
 	[BYTES] = {"bytes", "", HC_CELL_BYTES, HC_COLUMN_EXTRA, "in use and free together"},
-	[COUNT] = {"count", "", HC_CELL_COUNT, HC_COLUMN_EXTRA,
-		   "chunks in use and free together"},
+	[COUNT] = {"count", "", HC_CELL_COUNT, HC_COLUMN_EXTRA, "chunks in use and free together"},
 };
 
 static const struct hc_shape sizes_shape = {.key = "rows", HC_COLUMNS(columns)};

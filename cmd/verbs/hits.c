@@ -101,8 +101,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 		  "any type; not with --content none"},
 };
 
-const struct hc_shape hc_hits_shape = {
-	.name = "matches", HC_COLUMNS(columns), .separator = ": "};
+const struct hc_shape hc_hits_shape = {.name = "matches", HC_COLUMNS(columns), .separator = ": "};
 
 /** The class of a chunk; unknown where nobody asked for it. */
 static struct hc_cell class_cell(struct hc_hits *hits, const struct hc_chunk *chunk)
@@ -208,9 +207,7 @@ static void prepare_view(struct hc_hits *hits)
 {
 	hc_session_view(hits->session, &hits->view);
 	if (in_text(hits) && !hits->view.choice.columns)
-		hits->view.choice.columns = hits->bare        ? "match"
-					    : hits->addresses ? "where"
-							      : NULL;
+		hits->view.choice.columns = hits->bare ? "match" : hits->addresses ? "where" : NULL;
 }
 
 static struct hc_error *begin_rows(struct hc_hits *hits)

@@ -88,8 +88,9 @@ static void fill_groups(const struct hc_hits *hits, struct hc_table *table,
 
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
-			hc_table_text(table, GROUP_CLASS,
-				      hc_class_of(hits->session->target->classifier, group->key)->name);
+			hc_table_text(
+				table, GROUP_CLASS,
+				hc_class_of(hits->session->target->classifier, group->key)->name);
 		else if (hits->by == HC_SEARCH_BY_TYPE)
 			hc_table_text(table, GROUP_TYPE,
 				      hc_type_name(hits->session->target->types, group->key));
@@ -121,8 +122,8 @@ const struct hc_shape hc_hits_counts_shape = {.name = "counts", HC_COLUMNS(count
 
 static void add_counts(struct hc_document *doc, const struct hc_search_result *result)
 {
-	uint64_t numbers[] = {result->matches,       result->chunks,         result->bytes,
-			      result->mappings,      result->mapping_bytes, result->searched_bytes,
+	uint64_t numbers[] = {result->matches,  result->chunks,        result->bytes,
+			      result->mappings, result->mapping_bytes, result->searched_bytes,
 			      result->limited};
 	struct hc_table *table = hc_add_data_table(doc, &hc_hits_counts_shape);
 
@@ -137,8 +138,7 @@ static void add_summary(const struct hc_hits *hits, const struct hc_search_resul
 	bool in_mappings = hc_hits_in_mappings(hits);
 
 	hc_begin_object(doc, "summary", HC_CONTENT_NONE);
-	hc_fact(doc, "matches", NULL,
-		hc_cell_count(hits->limited ? hits->shown : result->matches));
+	hc_fact(doc, "matches", NULL, hc_cell_count(hits->limited ? hits->shown : result->matches));
 	hc_fact(doc, in_mappings ? "mappings" : "chunks", NULL,
 		hc_cell_count(in_mappings ? result->mappings : result->chunks));
 	hc_fact(doc, "bytes", NULL,
@@ -164,12 +164,12 @@ static void add_summary(const struct hc_hits *hits, const struct hc_search_resul
 static struct hc_cell places(const struct hc_hits *hits, const struct hc_search_result *result,
 			     struct hc_document *doc)
 {
-	struct hc_cell chunks = HC_PHRASE(
-		doc, "{} chunk{} ({})", hc_cell_count(result->chunks),
-		hc_cell_plural(result->chunks), hc_cell_bytes(result->bytes));
-	struct hc_cell mappings = HC_PHRASE(
-		doc, "{} mapping{} ({})", hc_cell_count(result->mappings),
-		hc_cell_plural(result->mappings), hc_cell_bytes(result->mapping_bytes));
+	struct hc_cell chunks =
+		HC_PHRASE(doc, "{} chunk{} ({})", hc_cell_count(result->chunks),
+			  hc_cell_plural(result->chunks), hc_cell_bytes(result->bytes));
+	struct hc_cell mappings =
+		HC_PHRASE(doc, "{} mapping{} ({})", hc_cell_count(result->mappings),
+			  hc_cell_plural(result->mappings), hc_cell_bytes(result->mapping_bytes));
 
 	if (hits->scope == HC_SEARCH_ALL)
 		return HC_PHRASE(doc, "{} and {}", chunks, mappings);
@@ -180,9 +180,8 @@ static struct hc_cell places(const struct hc_hits *hits, const struct hc_search_
 static struct hc_cell searched(const struct hc_hits *hits, const struct hc_search_result *result,
 			       struct hc_document *doc)
 {
-	struct hc_cell chunks =
-		HC_PHRASE(doc, "{} chunk{}", hc_cell_count(result->searched_chunks),
-			  hc_cell_plural(result->searched_chunks));
+	struct hc_cell chunks = HC_PHRASE(doc, "{} chunk{}", hc_cell_count(result->searched_chunks),
+					  hc_cell_plural(result->searched_chunks));
 	struct hc_cell mappings =
 		HC_PHRASE(doc, "{} mapping{}", hc_cell_count(result->searched_mappings),
 			  hc_cell_plural(result->searched_mappings));

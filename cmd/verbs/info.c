@@ -131,8 +131,7 @@ static void describe_process(const struct hc_process *process, const char *comma
 	const struct hc_core *core = process->core;
 	hc_cleanup_free char *signal = describe_signal(core);
 	const char *name = core->has_prpsinfo ? core->prpsinfo.name : NULL;
-	struct hc_cell pid =
-		name ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown();
+	struct hc_cell pid = name ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown();
 
 	hc_begin_object(doc, "process", HC_CONTENT_NONE);
 	hc_fact(doc, "name", NULL, hc_cell_name(name));
@@ -242,9 +241,9 @@ static void describe_missing(const struct missing *missing, struct hc_document *
 	hc_begin_object(doc, "missing", HC_CONTENT_NONE);
 	hc_fact(doc, "total", NULL, hc_cell_bytes(missing->total));
 	hc_fact(doc, NULL, "missing",
-		missing->total ? HC_PHRASE(doc, "{} of the mapped memory",
-					   hc_cell_bytes(missing->total))
-			       : hc_cell_text("nothing"));
+		missing->total
+			? HC_PHRASE(doc, "{} of the mapped memory", hc_cell_bytes(missing->total))
+			: hc_cell_text("nothing"));
 	hc_begin_object(doc, "kinds", HC_CONTENT_NONE);
 	for (enum hc_mapping_kind kind = 0; kind < HC_NUM_MAPPING_KINDS; kind++) {
 		if (!missing->kinds[kind])

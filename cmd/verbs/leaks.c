@@ -296,8 +296,7 @@ static void say_types(const struct view *view, size_t num, struct hc_document *d
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	for (size_t i = 0; i < num; i++) {
-		struct hc_cell type =
-			hc_type_cell(view->session, view->leaks.groups[i].root_type);
+		struct hc_cell type = hc_type_cell(view->session, view->leaks.groups[i].root_type);
 		char first[24];
 
 		if (type.kind == HC_CELL_UNKNOWN)

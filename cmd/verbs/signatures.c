@@ -51,22 +51,15 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 static const struct hc_shape signatures_shape = {
 	.key = "signatures", .name = "signatures", HC_COLUMNS(columns)};
 
-enum failure_column {
-	F_FILE,
-	F_LINE,
-	F_NAME,
-	F_KIND,
-	F_FOUND,
-	F_BYTES,
-	F_NUM_COLUMNS
-};
+enum failure_column { F_FILE, F_LINE, F_NAME, F_KIND, F_FOUND, F_BYTES, F_NUM_COLUMNS };
 
 static const struct hc_column failure_columns[F_NUM_COLUMNS] = {
 	[F_FILE] = {"file", "", HC_CELL_NAME, 0, "signature file"},
 	[F_LINE] = {"line", "", HC_CELL_NUMBER, 0, "of the example"},
 	[F_NAME] = {"name", "", HC_CELL_NAME, 0, "signature"},
 	[F_KIND] = {"kind", "", HC_CELL_TEXT, 0, "example or counterexample"},
-	[F_FOUND] = {"found", "", HC_CELL_NAME, 0, "the class that it was given; nothing, or a secret"},
+	[F_FOUND] = {"found", "", HC_CELL_NAME, 0,
+		     "the class that it was given; nothing, or a secret"},
 	[F_BYTES] = {"bytes", "", HC_CELL_NAME, 0, "the example, quoted and escaped"},
 };
 
@@ -153,11 +146,10 @@ static void on_example(void *ctx, const struct hc_class *signature,
 	view->err = hc_array_reserve(&view->failures, view->num_failures, sizeof(*view->failures));
 	if (view->err)
 		return;
-	view->failures[view->num_failures++] =
-		(struct failure){signature, example,
-				 got                  ? got->name
-				 : example->positive ? "nothing"
-						     : "a secret"};
+	view->failures[view->num_failures++] = (struct failure){signature, example,
+								got                 ? got->name
+								: example->positive ? "nothing"
+										    : "a secret"};
 }
 
 /** For programs a row, for people a line as compilers write them. */

@@ -173,8 +173,7 @@ enum target_column {
 };
 
 static const struct hc_column target_columns[NUM_TARGET_COLUMNS] = {
-	[TARGET_OFFSET] = {"offset", "OFFSET", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
-			   "in the chunk"},
+	[TARGET_OFFSET] = {"offset", "OFFSET", HC_CELL_COUNT, HC_COLUMN_ASCENDING, "in the chunk"},
 	[TARGET_VALUE] = {"value", "POINTER", HC_CELL_ADDRESS, 0, "the pointer"},
 	[TARGET_CHUNK] = {"chunk", "CHUNK", HC_CELL_ADDRESS, 0, "that it leads to"},
 	[TARGET_SIZE] = {"chunk_size", "SIZE", HC_CELL_COUNT, 0, "with header"},
@@ -266,7 +265,8 @@ static void describe_place(const struct hc_what *what, struct hc_document *doc)
 static void describe_type(const struct hc_session *session, const struct hc_chunk *chunk,
 			  struct hc_document *doc)
 {
-	hc_type_id type = session->target->types ? hc_type_of(session->target->types, chunk) : HC_TYPE_NONE;
+	hc_type_id type =
+		session->target->types ? hc_type_of(session->target->types, chunk) : HC_TYPE_NONE;
 	struct hc_cell name = hc_type_cell(session, type);
 
 	if (type == HC_TYPE_NONE) {
@@ -315,8 +315,7 @@ static void say_chunk(const struct hc_what *what, struct hc_document *doc)
 			: hc_cell_count(what->address - chunk->address));
 	if (chunk->state == HC_IN_USE)
 		hc_fact(doc, NULL, "request",
-			HC_PHRASE(doc, "malloc of {} to {} bytes",
-				  hc_cell_count(what->request_min),
+			HC_PHRASE(doc, "malloc of {} to {} bytes", hc_cell_count(what->request_min),
 				  hc_cell_count(what->request_max)));
 	hc_fact(doc, NULL, "arena",
 		chunk->span->arena == HC_ARENA_MMAP

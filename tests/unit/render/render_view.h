@@ -44,17 +44,16 @@ static inline void screen_deinit(struct screen *screen)
 	hc_signatures_destroy(screen->signatures);
 }
 
-static inline struct hc_error *screen_render(struct screen *screen,
-					     const struct hc_renderer *renderer,
-					     struct hc_document *doc)
+static inline struct hc_error *
+screen_render(struct screen *screen, const struct hc_renderer *renderer, struct hc_document *doc)
 {
 	screen->view.renderer = renderer;
 	return hc_render(doc, &screen->view);
 }
 
 static inline struct hc_error *screen_rows(struct screen *screen,
-					   const struct hc_renderer *renderer,
-					   struct hc_rows *rows, const struct hc_shape *shape,
+					   const struct hc_renderer *renderer, struct hc_rows *rows,
+					   const struct hc_shape *shape,
 					   const struct hc_document *head)
 {
 	screen->view.renderer = renderer;

@@ -38,8 +38,7 @@ static void fill(struct hc_document *doc)
 	struct hc_hex hex = {.address = 0x1000, .bytes = bytes_of(text)};
 
 	hc_fact(doc, "class", "class", class);
-	hc_fact(doc, "number", "number",
-		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(777000777)));
+	hc_fact(doc, "number", "number", hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(777000777)));
 	for (enum hc_excerpt_form form = HC_EXCERPT_TEXT; form <= HC_EXCERPT_HEX; form++)
 		hc_fact(doc, "bytes", "bytes", content_cell(&excerpt, form));
 	HC_SAY(doc, "Sentence: {}, {}.", class, content_cell(&excerpt, HC_EXCERPT_QUOTED));
@@ -61,8 +60,7 @@ static void fill(struct hc_document *doc)
 	hc_table_cell(table, KIND, hc_cell_name("CLASSWORD"));
 	hc_table_cell(table, CONTENT, content_cell(&excerpt, HC_EXCERPT_TEXT));
 	hc_table_add_row(table);
-	hc_table_phrase(table, CONTENT, "<{}>",
-			HC_CELLS(content_cell(&excerpt, HC_EXCERPT_TEXT)));
+	hc_table_phrase(table, CONTENT, "<{}>", HC_CELLS(content_cell(&excerpt, HC_EXCERPT_TEXT)));
 }
 
 /** The same content, however it is written. */
@@ -73,7 +71,11 @@ static bool shows(const char *output, const char *word)
 	for (size_t i = 0; word[i]; i++) {
 		sprintf(hex + 2 * i, "%02x", word[i]);
 		if (i < 4)
-			sprintf(pairs + strlen(pairs), "%s%02x", i % 2 ? "" : i ? " " : "", word[i]);
+			sprintf(pairs + strlen(pairs), "%s%02x",
+				i % 2 ? ""
+				: i   ? " "
+				      : "",
+				word[i]);
 	}
 	return strstr(output, word) || strstr(output, hex) || strstr(output, pairs);
 }
@@ -204,8 +206,8 @@ static void check_kind(const struct hc_look *look, const struct kind_case *kind)
 static void test_kinds(void **state)
 {
 	const struct hc_cell one = hc_cell_count(1);
-	const struct hc_phrase phrase = {"{} chunk{}", (const struct hc_cell[]){one, hc_cell_plural(1)},
-					 2};
+	const struct hc_phrase phrase = {"{} chunk{}",
+					 (const struct hc_cell[]){one, hc_cell_plural(1)}, 2};
 	const struct kind_case kinds[] = {
 		{hc_cell_unknown(), "-", "", "null"},
 		{hc_cell_text("in-use"), "in-use", "in-use", "\"in-use\""},
@@ -280,8 +282,9 @@ static void test_tree(void **state)
 	hc_count_fact(&doc, "count", HC_CONTENT_NONE, 6, 7);
 	assert_ok(screen_render(&screen, &hc_json_renderer, &doc));
 	json_t *json = json_loads(screen_text(&screen), 0, NULL);
-	json_t *expected = json_pack("{si si s{s[i{}]} sn s{si si}}", "both", 1, "data", 2, "object",
-				     "array", 4, "hidden", "count", "chunks", 6, "bytes", 7);
+	json_t *expected =
+		json_pack("{si si s{s[i{}]} sn s{si si}}", "both", 1, "data", 2, "object", "array",
+			  4, "hidden", "count", "chunks", 6, "bytes", 7);
 	assert_true(json_equal(json, expected));
 	json_decref(json);
 	json_decref(expected);

@@ -37,11 +37,13 @@ static json_t *find_rows(json_t *schema, const char *key)
 	if (json_object_get(found, "properties"))
 		return found;
 	found = NULL;
-	json_object_foreach(schema, name, child) {
+	json_object_foreach(schema, name, child)
+	{
 		if (!found)
 			found = find_rows(child, key);
 	}
-	json_array_foreach(schema, i, child) {
+	json_array_foreach(schema, i, child)
+	{
 		if (!found)
 			found = find_rows(child, key);
 	}
@@ -54,7 +56,8 @@ static json_t *not_null(json_t *type)
 	json_t *options = json_object_get(type, "oneOf"), *option;
 	size_t i;
 
-	json_array_foreach(options, i, option) {
+	json_array_foreach(options, i, option)
+	{
 		const char *name = json_string_value(json_object_get(option, "type"));
 		if (!name || strcmp(name, "null"))
 			return option;
@@ -70,7 +73,8 @@ static bool has_type(json_t *type, const char *name)
 
 	if (json_is_string(types))
 		return !strcmp(json_string_value(types), name);
-	json_array_foreach(types, i, option) {
+	json_array_foreach(types, i, option)
+	{
 		if (!strcmp(json_string_value(option), name))
 			return true;
 	}
@@ -136,7 +140,8 @@ static void check_table(const char *verb, const struct hc_shape *shape, json_t *
 	}
 	if (shape->more)
 		return;
-	json_object_foreach(properties, name, property) {
+	json_object_foreach(properties, name, property)
+	{
 		bool known = false;
 		for (unsigned i = 0; i < columns.num; i++)
 			known |= !strcmp(shape->columns[columns.items[i]].name, name);
@@ -151,7 +156,8 @@ static bool is_row(const struct hc_shape *shape, json_t *properties)
 	const char *name;
 	json_t *property;
 
-	json_object_foreach(properties, name, property) {
+	json_object_foreach(properties, name, property)
+	{
 		bool known = false;
 		for (unsigned c = 0; c < shape->num_columns; c++)
 			known |= !strcmp(shape->columns[c].name, name);
@@ -176,7 +182,8 @@ static void check_lines(const char *verb, const struct hc_shape *shape, json_t *
 		if (!strcmp(verb, "strings") &&
 		    (!strcmp(column->name, "group") || !strcmp(column->name, "context")))
 			continue;
-		json_array_foreach(json_object_get(schema, "oneOf"), k, variant) {
+		json_array_foreach(json_object_get(schema, "oneOf"), k, variant)
+		{
 			json_t *properties = json_object_get(variant, "properties");
 			if (!found && is_row(shape, properties))
 				found = json_object_get(properties, column->name);
@@ -199,7 +206,8 @@ static void test_tables(void **state)
 			if (lines && ((*shape)->key || shape == hc_verbs[i]->tables))
 				check_lines(hc_verbs[i]->name, *shape, schema);
 			else if (!lines && (*shape)->key && !rows)
-				fail_msg("%s: no %s in the schema", hc_verbs[i]->name, (*shape)->key);
+				fail_msg("%s: no %s in the schema", hc_verbs[i]->name,
+					 (*shape)->key);
 			else if (rows)
 				check_table(hc_verbs[i]->name, *shape, rows);
 		}

@@ -70,8 +70,9 @@ static void test_columns(void **state)
 		       false);
 	assert_renders("bytes,data_only,count\n2048,10,0\n4096,11,1\n,12,2\n2048,13,3\n",
 		       &hc_csv_renderer, "-name,+count", NULL, false);
-	assert_renders("NAME DATA ONLY\nb           10\na           11\n-           12\nc           13\n",
-		       &hc_text_renderer, "name,data_only", NULL, false);
+	assert_renders(
+		"NAME DATA ONLY\nb           10\na           11\n-           12\nc           13\n",
+		&hc_text_renderer, "name,data_only", NULL, false);
 	assert_renders("b\na\n-\nc\n", &hc_text_renderer, "name", NULL, true);
 }
 
@@ -109,13 +110,13 @@ static void test_errors(void **state)
 	screen_init(&screen, HC_CONTENT_NONE);
 	hc_table_hide(fill(&doc), COUNT);
 	screen.view.choice.columns = "name,nonsense";
-	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
-		     "--columns: no column 'nonsense' here; there are name, bytes, data_only, extra");
+	assert_fails(
+		screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
+		"--columns: no column 'nonsense' here; there are name, bytes, data_only, extra");
 	screen.view.choice.columns = "";
 	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT, "''");
 	screen.view.choice.columns = "count";
-	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
-		     "'count'");
+	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT, "'count'");
 	screen.view.choice = (struct hc_choice){.sort = "nonsense:asc"};
 	assert_fails(screen_render(&screen, &hc_text_renderer, &doc), HC_ERROR_ARGUMENT,
 		     "--sort: no column 'nonsense'");
@@ -252,9 +253,9 @@ static void test_rows_choice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_columns),   cmocka_unit_test(test_sort),
-		cmocka_unit_test(test_limit),     cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_rows),      cmocka_unit_test(test_long_rows),
+		cmocka_unit_test(test_columns),     cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_limit),       cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_rows),        cmocka_unit_test(test_long_rows),
 		cmocka_unit_test(test_rows_choice),
 	};
 
