@@ -15,7 +15,8 @@
 #include "cmd/render/render.h"
 #include "core/heap/heap.h"
 
-#define HC_ROWS_BUFFER (64u << 10)
+/** As large as that of a stream: a reader that goes away is noticed as soon. */
+#define HC_ROWS_BUFFER (4u << 10)
 
 struct hc_rows {
 	const struct hc_view *view;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cmd/render/escape.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -162,6 +163,7 @@ static void describe(struct hc_analysis *analysis)
 	describe_damage(heap, doc);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
 	describe_accounting(&verdict->accounting, doc);
+	hc_owners_describe(&analysis->owners, doc);
 	describe_reach(verdict, heap, doc);
 	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
 	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(verdict->free_bytes));
@@ -180,6 +182,7 @@ static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
 	hc_sampler_deinit(&analysis->sampler);
+	hc_owners_deinit(&analysis->owners);
 	free(analysis->quoted);
 }
 
@@ -200,6 +203,9 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
+	if (!err)
+		err = hc_owners_run(session->target->process, session->target->heap,
+				    &analysis.owners);
 	if (err)
 		return err;
 

@@ -5,6 +5,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
+#include "analyzers/owners/owners.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
 
@@ -20,6 +21,7 @@ struct hc_analysis {
 	struct hc_document *doc;
 	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
+	struct hc_owners owners; /**< of memory outside of malloc */
 	struct hc_sampler sampler; /**< when there is a heap */
 	char *quoted;              /**< the core's path, for a shell */
 };

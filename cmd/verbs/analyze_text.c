@@ -6,6 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/render/units.h"
+#include "cmd/show/owner.h"
 #include "core/heap/allocator.h"
 
 /** @name The first line: whose core this is */
@@ -186,6 +187,34 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 			   hc_cell_count(leaks->indirect.chunks)));
 }
 
+/** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
+static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
+{
+	const struct hc_owners *owners = &analysis->owners;
+	uint64_t other = analysis->verdict.accounting.parts[HC_PART_OTHER];
+
+	for (size_t i = 0; i < owners->num; i++) {
+		const struct hc_owner *owner = &owners->items[i];
+		if (!hc_owner_stands_out(owner))
+			continue;
+		add_line(analysis, table, owner->title, owner->anonymous, hc_cell_unknown());
+		other -= owner->anonymous;
+	}
+	add_line(analysis, table, "other", other, hc_cell_unknown());
+}
+
+static struct hc_cell stacks_phrase(const struct hc_analysis *analysis)
+{
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
+	struct hc_cell num = hc_cell_number(threads->num), plural = hc_cell_plural(threads->num);
+
+	if (threads->num_unjoined)
+		return HC_PHRASE(analysis->doc, "{} thread{}; {} ended, never joined", num, plural,
+				 hc_cell_count(threads->num_unjoined));
+	return HC_PHRASE(analysis->doc, "{} thread{}, {} in use", num, plural,
+			 hc_cell_bytes(analysis->verdict.accounting.stack_live));
+}
+
 /** The allocator that the words are of: the first one at work, or that could have been. */
 static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
 {
@@ -200,7 +229,6 @@ static void say_accounting(struct hc_analysis *analysis)
 	const struct hc_accounting *accounting = &analysis->verdict.accounting;
 	const struct hc_allocator *allocator = main_allocator(analysis);
 	const char *give_back = allocator->advice.give_back;
-	size_t threads = analysis->session->target->process->threads.num;
 	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown();
 	const uint64_t *parts = accounting->parts;
 	struct hc_document *doc = analysis->doc;
@@ -222,12 +250,10 @@ static void say_accounting(struct hc_analysis *analysis)
 		 hc_cell_text("trimmed: addresses without memory"));
 	add_line(analysis, table, "heap, not readable", parts[HC_PART_UNWALKED],
 		 hc_cell_text("damaged, missing, or not malloc's"));
-	add_line(analysis, table, "stacks", parts[HC_PART_STACK],
-		 HC_PHRASE(doc, "{} thread{}, {} in use", hc_cell_number(threads),
-			   hc_cell_plural(threads), hc_cell_bytes(accounting->stack_live)));
+	add_line(analysis, table, "stacks", parts[HC_PART_STACK], stacks_phrase(analysis));
 	add_line(analysis, table, "thread-local storage", parts[HC_PART_TLS], none);
 	add_line(analysis, table, "program's variables", parts[HC_PART_MODULE], none);
-	add_line(analysis, table, "other", parts[HC_PART_OTHER], none);
+	add_owners(analysis, table);
 	add_line(analysis, table, "total", accounting->total, none);
 }
 /**@}*/
@@ -312,11 +338,23 @@ static void next_retention(struct hc_analysis *analysis)
 
 static void next_outside(struct hc_analysis *analysis)
 {
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	const uint64_t *parts = analysis->verdict.accounting.parts;
 
 	HC_SAY_AT(analysis->doc, next(), "see what every mapping is for, the largest first:");
 	say_command(analysis, "maps", "");
-	if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
+	if (parts[HC_PART_OTHER] > parts[HC_PART_STACK]) {
+		HC_SAY_AT(analysis->doc, below(), "which texts repeat there, and where a text is:");
+		say_command(analysis, "strings", " --maps --top");
+		say_command(analysis, "grep", " --maps PATTERN");
+	}
+	if (parts[HC_PART_STACK] > parts[HC_PART_OTHER] &&
+	    2 * threads->num_unjoined > threads->num_cached + threads->num)
+		HC_SAY_AT(analysis->doc, below(),
+			  "{} threads have ended, but keep their stacks until somebody calls "
+			  "pthread_join(3); pthread_detach(3) gives them back.",
+			  hc_cell_count(threads->num_unjoined));
+	else if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
 		HC_SAY_AT(analysis->doc, below(),
 			  "The size of a stack comes from ulimit -s or "
 			  "pthread_attr_setstacksize(3); what was never touched of it costs no "

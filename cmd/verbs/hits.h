@@ -9,6 +9,7 @@
 #ifndef HC_CMD_VERBS_HITS_H
 #define HC_CMD_VERBS_HITS_H
 
+#include "analyzers/search/elsewhere.h"
 #include "analyzers/search/search.h"
 #include "cmd/options.h"
 #include "cmd/render/rows.h"
@@ -40,6 +41,8 @@ struct hc_hits {
 	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class */
 	hc_class_id class;
+	struct hc_elsewhere elsewhere; /**< when no chunk matched */
+	bool has_elsewhere;
 };
 
 /** Whether matches are written one by one. */

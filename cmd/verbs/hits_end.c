@@ -153,6 +153,14 @@ static void add_summary(const struct hc_hits *hits, const struct hc_search_resul
 		hc_fact(doc, "mapping_bytes", NULL, hc_cell_bytes(result->mapping_bytes));
 		hc_fact(doc, "searched_mappings", NULL, hc_cell_count(result->searched_mappings));
 	}
+	if (hits->has_elsewhere) {
+		hc_begin_object(doc, "elsewhere", HC_CONTENT_NONE);
+		hc_fact(doc, "matches", NULL, hc_cell_count(hits->elsewhere.matches));
+		hc_fact(doc, "chunks", NULL, hc_cell_count(hits->elsewhere.chunks));
+		hc_fact(doc, "mappings", NULL, hc_cell_count(hits->elsewhere.mappings));
+		hc_fact(doc, "at_least", NULL, hc_cell_bool(hits->elsewhere.bounded));
+		hc_end(doc);
+	}
 	if (hits->top) {
 		hc_fact(doc, "distinct", NULL, hc_cell_count(result->distinct));
 		hc_fact(doc, "exact", NULL, hc_cell_bool(result->texts_exact));

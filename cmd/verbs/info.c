@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/render/escape.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/heap/allocator.h"
 #include "core/process/arguments.h"
@@ -275,20 +276,24 @@ static void describe_memory(const struct hc_core *core, const struct missing *mi
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup_document struct hc_document doc;
+	hc_cleanup(hc_owners_deinit) struct hc_owners owners = {0};
 	hc_cleanup_free char *command_line = NULL;
 	struct missing missing;
 
 	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->target->process, &command_line)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)) ||
+	    (err = hc_owners_run(session->target->process, session->target->heap, &owners)))
 		return err;
 	const struct hc_process *process = session->target->process;
 	count_missing(&process->mappings, &missing);
 	hc_session_begin(session, &doc);
 	describe_process(process, command_line, &doc);
 	describe_heap(session, &doc);
+	hc_fact(&doc, NULL, "outside", hc_owners_phrase(&owners, &doc));
 	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
 	describe_memory(process->core, &missing, &doc);
+	hc_owners_describe(&owners, &doc);
 	HC_HEADING(&doc, "Modules");
 	struct hc_table *modules = hc_add_table(&doc, &modules_shape);
 	for (size_t i = 0; i < process->modules.num; i++)

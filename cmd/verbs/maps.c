@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 
 #include "analyzers/inspect/regions.h"
+#include "analyzers/owners/owners.h"
 #include "cmd/render/units.h"
+#include "cmd/show/blocks.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -62,7 +65,9 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
-	bool has_contents; /**< a core: "present" means something */
+	struct hc_owners owners;   /**< of a core */
+	struct hc_outside outside; /**< of a core: what nobody owns */
+	bool has_contents;         /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
 	size_t num_rows;
@@ -83,6 +88,9 @@ enum column {
 	PATH,
 	OFFSET,
 	NOTE,
+	OWNER,
+	OWNER_BYTES,
+	POINTERS,
 	REASON,
 	NUM_COLUMNS
 };
@@ -105,6 +113,12 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[PATH] = {"path", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "of its file"},
 	[OFFSET] = {"offset", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY, "into the file"},
 	[NOTE] = {"note", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "whose it is"},
+	[OWNER] = {"owner", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY,
+		   "who has most of it, when that is not malloc: a name of owners"},
+	[OWNER_BYTES] = {"owner_bytes", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+			 "how much of it that owner has"},
+	[POINTERS] = {"pointers", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
+		      "of memory that nobody owns: words elsewhere that lead into it"},
 	[REASON] = {"mark", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "why it deserves a look"},
 };
 
@@ -138,7 +152,13 @@ static struct hc_error *open_core(struct view *view)
 	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
 	view->has_resident = session->target->process->smaps.has_usage;
-	err = hc_regions_run(session->target, &view->regions);
+	hc_session_phase(session, "looking at mappings");
+	err = hc_owners_run(session->target->process, session->target->heap, &view->owners);
+	if (!err)
+		err = hc_outside_run(session, &view->owners, &view->outside);
+	if (!err)
+		err = hc_regions_run(session->target, &view->owners, &view->regions);
+	hc_session_phase(session, NULL);
 	return err;
 }
 /**@}*/
@@ -238,6 +258,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 {
 	const struct hc_mapping *mapping = row->first;
 	bool folded = row->num > 1;
+	uint64_t owner_bytes = 0;
+	const struct hc_owner *owner =
+		hc_owners_main(&view->owners, mapping->start, mapping->end, &owner_bytes);
 
 	hc_table_add_row(table);
 	hc_table_number(table, START, mapping->start);
@@ -256,12 +279,19 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_text(table, MARK, row->mark ? "*" : "");
 	hc_table_text(table, PATH, mapping->path);
 	hc_table_text(table, NOTE, mapping->note);
+	hc_table_text(table, OWNER, owner ? owner->name : NULL);
+	hc_table_number(table, OWNER_BYTES, owner_bytes);
+	const struct hc_held_mapping *held = hc_held_find(&view->outside.held, mapping->start);
+	if (held)
+		hc_table_number(table, POINTERS,
+				held->from_roots + held->from_chunks + held->from_others);
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
 	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
-		      mapping->note   ? mapping->note
+		      owner           ? owner->title
+		      : mapping->note ? mapping->note
 		      : base          ? base + 1
 		      : mapping->path ? mapping->path
 				      : "");
@@ -402,6 +432,10 @@ static void describe(const struct view *view, bool fold, struct hc_document *doc
 		HC_LINE(doc, "{} smaller ones; --top 0 shows them", hc_cell_number(num - own->top));
 	}
 	describe_marks(view, doc);
+	hc_outside_say(view->session, &view->outside, doc);
+	hc_owners_say(view->session, &view->owners, doc);
+	hc_owners_describe(&view->owners, doc);
+	hc_outside_describe(view->session, &view->outside, doc);
 }
 
 static struct hc_error *render(struct view *view)
@@ -423,6 +457,8 @@ static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	hc_regions_deinit(&view->regions);
+	hc_outside_deinit(&view->outside);
+	hc_owners_deinit(&view->owners);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
 }

@@ -160,9 +160,20 @@ static struct hc_error *thread_assign(struct hc_mappings *mappings, const struct
 
 /* Stacks of exited threads. */
 
+static const char *thread_end_note(enum hc_thread_end how)
+{
+	static const char *const notes[HC_NUM_THREAD_ENDS] = {
+		[HC_THREAD_JOINED] = "joined, kept for reuse",
+		[HC_THREAD_DETACHED] = "detached, kept for reuse",
+		[HC_THREAD_UNJOINED] = "never joined",
+	};
+
+	return notes[how];
+}
+
 static struct hc_error *threads_add_cached(struct hc_threads *threads,
 					   const struct hc_thread_memory *in,
-					   const struct hc_stack_block *block)
+					   const struct hc_stack_block *block, enum hc_thread_end how)
 {
 	uint64_t start = block->start + block->guard, end = block->start + block->size;
 	struct hc_error *err =
@@ -170,12 +181,14 @@ static struct hc_error *threads_add_cached(struct hc_threads *threads,
 
 	if (err)
 		return err;
-	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end};
+	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end, how};
+	threads->num_unjoined += how == HC_THREAD_UNJOINED;
 	err = hc_mappings_assign(in->mappings, block->start, start, HC_MAPPING_STACK_GUARD,
 				 "exited thread");
 	if (err)
 		return err;
-	return hc_mappings_assign(in->mappings, start, end, HC_MAPPING_STACK_CACHED, NULL);
+	return hc_mappings_assign(in->mappings, start, end, HC_MAPPING_STACK_CACHED,
+				  thread_end_note(how));
 }
 
 /**
@@ -221,6 +234,7 @@ static struct hc_error *threads_find_cached(const struct hc_thread_memory *in,
 					    struct hc_threads *threads)
 {
 	uint64_t distance = pointer_distance(in, threads);
+	uint64_t number = library->find_number(in, threads->items, threads->num);
 
 	for (size_t i = 0; i < in->mappings->num; i++) {
 		if (!may_hold_stack(&in->mappings->items[i]))
@@ -231,7 +245,8 @@ static struct hc_error *threads_find_cached(const struct hc_thread_memory *in,
 		while (start < end &&
 		       library->find_exited(in, distance, (struct hc_thread_range){start, end},
 					    &block)) {
-			struct hc_error *err = threads_add_cached(threads, in, &block);
+			struct hc_error *err = threads_add_cached(
+				threads, in, &block, library->how_ended(in, &block, number));
 			if (err)
 				return err;
 			end = block.start;

@@ -7,7 +7,9 @@
  * pointer, or AT_EXECFN, lies in.
  *
  * Stacks of threads that have exited may be kept mapped. They are found, too, and named, since their
- * bytes are neither live nor leaked.
+ * bytes are neither live nor leaked. How
+ * each ended the library may have written down, too: a thread that nobody joined or detached keeps
+ * its stack until somebody does.
  */
 #ifndef HC_CORE_PROCESS_THREAD_H
 #define HC_CORE_PROCESS_THREAD_H
@@ -31,14 +33,25 @@ struct hc_thread {
 	uint64_t block_start, block_end; /**< static TLS and the library's struct; equal when unknown */
 };
 
+/** How a thread ended. */
+enum hc_thread_end {
+	HC_THREAD_END_UNKNOWN,
+	HC_THREAD_JOINED,
+	HC_THREAD_DETACHED,
+	HC_THREAD_UNJOINED, /**< joinable, and never joined */
+	HC_NUM_THREAD_ENDS
+};
+
 struct hc_threads {
 	struct hc_thread *items; /**< as in the core: the first is the one that died */
 	size_t num;
 	/** Stacks of exited threads, by address: [start, end) without guard. */
 	struct hc_stack_range {
 		uint64_t start, end;
+		enum hc_thread_end how;
 	} *cached;
 	size_t num_cached;
+	size_t num_unjoined; /**< of these */
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */

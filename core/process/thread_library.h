@@ -13,6 +13,7 @@
 #include "core/elf/core.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
+#include "core/process/thread.h"
 
 /** Where the answers are looked up. */
 struct hc_thread_memory {
@@ -26,6 +27,8 @@ struct hc_thread_memory {
  */
 struct hc_stack_block {
 	uint64_t start, size, guard;
+	uint64_t at; /**< where the library's struct says so */
+	uint64_t tp; /**< thread pointer of that struct */
 };
 
 /** Addresses; start == end: unknown. */
@@ -52,6 +55,12 @@ struct hc_thread_library {
 	 */
 	bool (*find_exited)(const struct hc_thread_memory *in, uint64_t distance,
 			    struct hc_thread_range range, struct hc_stack_block *ret);
+	/** Where the struct keeps a thread's number, as all these living ones show; 0: unknown. */
+	uint64_t (*find_number)(const struct hc_thread_memory *in, const struct hc_thread *threads,
+				size_t num);
+	/** How the thread of a block has ended. @param number from find_number() */
+	enum hc_thread_end (*how_ended)(const struct hc_thread_memory *in,
+					const struct hc_stack_block *block, uint64_t number);
 	uint64_t max_struct; /**< most bytes that the struct takes */
 };
 

@@ -33,6 +33,12 @@
 /** Rows of the table that one stack has at most. */
 #define MAX_STACK_ROWS 64
 
+/** Where struct pthread holds tid, at least: behind tcbhead_t and a list. */
+#define MIN_TID_OFFSET 64
+
+/** Words behind tid before which joinid can't come: robust list, 32 keys of two words. */
+#define JOINID_WORDS 72
+
 /** Modules in a dtv that are looked at. */
 #define MAX_DTV 512
 
@@ -82,6 +88,8 @@ static bool find_stack(const struct hc_thread_memory *in, uint64_t tp, struct hc
 		if (hc_memory_word(in->memory, at + word, &block.size) &&
 		    hc_memory_word(in->memory, at + 2 * word, &block.guard) &&
 		    is_stack_block(in, &block, tp)) {
+			block.at = at;
+			block.tp = tp;
 			*ret = block;
 			return true;
 		}
@@ -168,9 +176,58 @@ static bool find_exited(const struct hc_thread_memory *in, uint64_t distance,
 	return false;
 }
 
+/** The only place where all living threads hold their tid. */
+static uint64_t find_number(const struct hc_thread_memory *in, const struct hc_thread *threads,
+			    size_t num)
+{
+	uint64_t ret = 0;
+
+	for (uint64_t at = MIN_TID_OFFSET; num && at < MAX_STRUCT; at += sizeof(uint32_t)) {
+		size_t i = 0;
+		uint32_t tid;
+
+		while (i < num && threads[i].tp &&
+		       hc_memory_u32(in->memory, threads[i].tp + at, &tid) &&
+		       tid == (uint32_t)threads[i].lwp)
+			i++;
+		if (i < num)
+			continue;
+		if (ret)
+			return 0;
+		ret = at;
+	}
+	return ret;
+}
+
+/**
+ * pthread_join() leaves -1 in tid, and of the others (0) a detached thread has itself as joinid,
+ * which follows behind tid and the keys of pthread_key_create(): nptl/descr.h, glibc 2.4 to 2.42.
+ */
+static enum hc_thread_end how_ended(const struct hc_thread_memory *in,
+				    const struct hc_stack_block *block, uint64_t tid)
+{
+	unsigned word = in->memory->word_size;
+	uint64_t tp = block->tp, value, joinid = (tid + JOINID_WORDS * word) & -(uint64_t)word;
+	uint32_t number;
+
+	if (!tid || !hc_memory_u32(in->memory, tp + tid, &number))
+		return HC_THREAD_END_UNKNOWN;
+	if (number == UINT32_MAX)
+		return HC_THREAD_JOINED;
+	/* One that is about to end is still there, or about to be. */
+	if (number)
+		return HC_THREAD_END_UNKNOWN;
+	for (uint64_t at = tp + joinid; at < block->at; at += word)
+		if (hc_memory_word(in->memory, at, &value) && value == tp)
+			return HC_THREAD_DETACHED;
+	return HC_THREAD_UNJOINED;
+}
+
 const struct hc_thread_library hc_thread_library_glibc = {
 	.find_stack = find_stack,
 	.find_block = find_block,
 	.find_exited = find_exited,
+	.find_number = find_number,
+	.how_ended = how_ended,
 	.max_struct = MAX_STRUCT,
 };
