@@ -19,6 +19,7 @@ struct hc_referrer {
 	const struct hc_mapping *mapping; /**< of a root range */
 	const char *detail;               /**< register name, or what a pin says; or NULL */
 	enum hc_heuristic heuristic;      /**< why an interior pointer counts as exact */
+	const struct hc_convention *convention; /**< of HC_HEURISTIC_CONVENTION */
 };
 
 struct hc_what {

@@ -36,6 +36,7 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic)
 		[HC_HEURISTIC_HASHTABLE] = "hashtable",
 		[HC_HEURISTIC_POOL] = "pool",
 		[HC_HEURISTIC_CONVENTION] = "convention",
+		[HC_HEURISTIC_TAGGED] = "tagged",
 	};
 
 	return names[heuristic];

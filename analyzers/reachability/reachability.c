@@ -188,7 +188,7 @@ static struct hc_error *mark(struct sweep *sweep, double from, double to)
 	if ((err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
 		return err;
 	hc_watch_part(watch, from + (to - from) * 0.95, to);
-	sweep->interior = false;
+	__atomic_store_n(&sweep->interior, false, __ATOMIC_RELAXED);
 	err = run_sweep(sweep, settle_interior);
 	if (!err && sweep->interior)
 		err = hc_tracer_run(sweep->tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
@@ -207,7 +207,7 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 	if ((err = hc_interiors_create(tracer, &interiors)))
 		return err;
 	hc_tracer_watch(tracer, interiors);
-	if (!(err = mark(sweep, 0, 0.9)))
+	if (!(err = mark(sweep, 0, 0.9)) && sweep->interior)
 		err = hc_conventions_propose(interiors, &again);
 	if (!err && again) {
 		hc_tracer_restore_stats(tracer, NULL);

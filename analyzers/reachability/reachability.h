@@ -37,6 +37,7 @@ enum hc_heuristic {
 	HC_HEURISTIC_HASHTABLE,  /**< a table with control bytes: buckets, then a byte for each */
 	HC_HEURISTIC_POOL,       /**< a block that knows its own address: pools of nginx and APR */
 	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
+	HC_HEURISTIC_TAGGED,     /**< to the start, but with a tag: the chunk is possible */
 	HC_NUM_HEURISTICS
 };
 

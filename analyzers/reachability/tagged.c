@@ -21,7 +21,7 @@ enum {
 	GRAIN = 16, /* of chunk sizes */
 	SIZES = MAX_SIZE / GRAIN + 1,
 	SLICE_BYTES = 256 << 10,
-	SAMPLE_BYTES = 64 << 20,
+	SAMPLE_BYTES = 8 << 20,
 	TABLE_BYTES = 64 << 10, /* of one table that are looked at */
 	TABLES = 0,             /* the counter of all tables: no chunk has size 0 */
 };

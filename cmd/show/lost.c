@@ -23,8 +23,30 @@ static json_t *share_json(const char *unit, const struct hc_share_missing *share
 			 hc_json_share(hc_share(share->missing, share->expected)));
 }
 
-void hc_lost_add_json(json_t *document, const struct hc_reach_stats *reach)
+json_t *hc_lost_convention_json(const struct hc_convention *convention)
 {
+	return json_pack("{so so so so}", "size",
+			 convention->size ? hc_json_number(convention->size) : json_null(),
+			 "offset", hc_json_number(convention->offset), "chunks",
+			 hc_json_number(convention->chunks), "others",
+			 hc_json_number(convention->others));
+}
+
+static json_t *tagged_json(const struct hc_tagged *tagged)
+{
+	if (!tagged->found)
+		return json_null();
+	return json_pack("{so so so so}", "size",
+			 tagged->size ? hc_json_number(tagged->size) : json_null(), "offset",
+			 hc_json_number(tagged->offset), "chunks", hc_json_number(tagged->chunks),
+			 "bytes", hc_json_number(tagged->bytes));
+}
+
+void hc_lost_add_json(json_t *document, const struct hc_heap *heap,
+		      const struct hc_reach_stats *reach)
+{
+	json_t *conventions = json_array();
+
 	const struct hc_missing *missing = &reach->missing;
 	json_t *roots = json_object();
 
@@ -40,6 +62,15 @@ void hc_lost_add_json(json_t *document, const struct hc_reach_stats *reach)
 	json_object_set_new(document, "lost_known",
 			    json_string(hc_lost_known_name(missing->known)));
 	json_object_set_new(document, "roots", roots);
+	for (size_t i = 0; heap && i < heap->num_conventions; i++)
+		json_array_append_new(conventions,
+				      hc_lost_convention_json(&heap->conventions[i]));
+	json_object_set_new(document, "conventions", conventions);
+	json_object_set_new(document, "tagged", tagged_json(&reach->tagged));
+	json_object_set_new(document, "in_flight",
+			    json_pack("{so so}", "threads",
+				      hc_json_number(reach->inflight_threads), "chunks",
+				      hc_json_number(reach->inflight_chunks)));
 }
 
 /** Write "68 of 132 KiB of stacks" for each kind that is missing. */

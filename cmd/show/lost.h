@@ -12,9 +12,15 @@
 
 /**
  * Add to a document: upper_bound, lost_known, and roots, what reachability should have seen and
- * what of it the core lacks, by kind.
+ * what of it the core lacks, by kind; conventions, tagged and in_flight, how the program holds
+ * chunks other than by pointers to their start.
+ *
+ * @param heap NULL: there is none
  */
-void hc_lost_add_json(json_t *document, const struct hc_reach_stats *reach);
+void hc_lost_add_json(json_t *document, const struct hc_heap *heap,
+		      const struct hc_reach_stats *reach);
+
+json_t *hc_lost_convention_json(const struct hc_convention *convention);
 
 /**
  * "all of 3 threads' registers, 68 of 132 KiB of stacks": what is missing and could hold what looks

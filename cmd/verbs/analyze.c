@@ -180,7 +180,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
-	hc_lost_add_json(document, &verdict->reach);
+	hc_lost_add_json(document, opened, &verdict->reach);
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",

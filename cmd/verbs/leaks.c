@@ -261,10 +261,20 @@ static void write_totals(struct view *view)
 	if (leaks->possible.chunks)
 		hc_text_paragraph(out, "", 0, false,
 				  "Possibly lost, and in no group: %s chunk%s (%s) that only "
-				  "pointers into the interior lead to.",
+				  "pointers into the interior%s lead to.",
 				  hc_unit_count(leaks->possible.chunks).text,
 				  hc_plural(leaks->possible.chunks),
-				  hc_unit_bytes(leaks->possible.bytes).text);
+				  hc_unit_bytes(leaks->possible.bytes).text,
+				  view->session->target->reach.tagged.chunks ? " or tagged ones"
+									     : "");
+	const struct hc_tagged *tagged = &view->session->target->reach.tagged;
+
+	if (tagged->chunks)
+		hc_text_paragraph(out, "", 0, false,
+				  "%s chunk%s (%s) are held, but only by pointers with a tag in "
+				  "their top 16 bits or below such pointers.",
+				  hc_unit_count(tagged->chunks).text, hc_plural(tagged->chunks),
+				  hc_unit_bytes(tagged->bytes).text);
 	hc_cleanup_free char *missing = hc_lost_missing_text(&view->session->target->reach.missing);
 
 	if (missing)
@@ -389,7 +399,8 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
 			    hc_json_number(view->session->target->reach.root_bytes_missing));
-	hc_lost_add_json(document, &view->session->target->reach);
+	hc_lost_add_json(document, view->session->target->heap,
+			 &view->session->target->reach);
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
