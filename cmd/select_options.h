@@ -11,9 +11,12 @@
 
 #include "analyzers/select/selection.h"
 
-/** Write what --state takes: "in-use, …, top, overhead". The lists between are the allocators'. */
-void hc_select_state_names(char *buf, size_t size);
-/** A comma-separated list of these. Replaces the default. */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+const char *hc_select_state_word(unsigned i);
+/** What --reach takes. @return NULL behind the last */
+const char *hc_select_reach_word(unsigned i);
+
+/** A comma-separated list of states. Replaces the default. */
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);

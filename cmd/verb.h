@@ -13,14 +13,15 @@
 
 struct hc_verb {
 	const char *name;
-	const char *arguments;           /**< "CORE ADDRESS" */
-	const char *summary;             /**< one line, for the list of verbs */
-	const char *description;         /**< one or two sentences, for its own help */
-	const char *examples;            /**< lines, each with two blanks before it */
-	int min_args, max_args;          /**< positional arguments, CORE included */
-	unsigned formats;                /**< bit per hc_format */
-	bool selection;                  /**< takes the selection options */
-	bool own_output;                 /**< opens --output itself */
+	const char *arguments;   /**< "CORE ADDRESS" */
+	const char *summary;     /**< one line, for the list of verbs */
+	const char *description; /**< one or two sentences, for its own help */
+	const char *status_1;    /**< when the exit status is 1, for its manual; NULL: never */
+	const char *examples;    /**< lines, each with two blanks before it */
+	int min_args, max_args;  /**< positional arguments, CORE included */
+	unsigned formats;        /**< bit per hc_format */
+	bool selection;          /**< takes the selection options */
+	bool own_output;         /**< opens --output itself */
 	const struct hc_option *options; /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
 	struct hc_error *(*set)(void *own, int id, const char *value);
@@ -40,5 +41,11 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types;
+
+/** Every verb, in the order of the help; NULL ends the list. */
+extern const struct hc_verb *const hc_verbs[];
+
+/** @return NULL: there is none of that name */
+const struct hc_verb *hc_verb_find(const char *name);
 
 #endif

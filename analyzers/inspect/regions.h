@@ -11,6 +11,7 @@
 #ifndef HC_ANALYZERS_INSPECT_REGIONS_H
 #define HC_ANALYZERS_INSPECT_REGIONS_H
 
+#include "analyzers/owners/owners.h"
 #include "analyzers/target.h"
 
 struct hc_region_mark {
@@ -26,8 +27,9 @@ struct hc_regions {
 	size_t num_marks;
 };
 
-/** @param heap NULL: only what mappings alone tell; then @p classifier may be NULL too */
-struct hc_error *hc_regions_run(struct hc_target *target, struct hc_regions *ret);
+/** @param owners of memory outside of malloc; NULL: nobody is known */
+struct hc_error *hc_regions_run(struct hc_target *target, const struct hc_owners *owners,
+				struct hc_regions *ret);
 void hc_regions_deinit(struct hc_regions *regions);
 
 #endif

@@ -689,6 +689,17 @@ static struct hc_error *find_attribute(struct search *search)
 				      HC_ABOUT_ATTRIBUTE);
 }
 
+/** Leave out what is beyond the bound. */
+static void bound_tasks(struct search *search)
+{
+	uint64_t max = search->options->max_bytes / HC_SEARCH_TASK_BYTES;
+
+	if (!search->options->max_bytes || search->num_tasks <= max)
+		return;
+	search->num_tasks = max;
+	search->result->bounded = true;
+}
+
 static struct hc_error *cut(struct search *search)
 {
 	const struct hc_search_cutting cutting = {search->process, search->heap, search->options,
@@ -704,6 +715,7 @@ static struct hc_error *search_init(struct search *search)
 		err = cut(search);
 	if (err)
 		return err;
+	bound_tasks(search);
 
 	search->workers = calloc(search->jobs, sizeof(*search->workers));
 	search->findings = calloc(search->num_findings, sizeof(*search->findings));

@@ -62,7 +62,7 @@ struct hc_verdict {
 	struct hc_suspect suspects[HC_MAX_SUSPECTS];
 	size_t num_suspects;
 	uint64_t trimmable;  /**< bytes that malloc_trim could give back */
-	uint64_t free_bytes; /**< all free chunks, tcache and top included */
+	uint64_t free_bytes; /**< all free chunks, cached ones and top included */
 	uint64_t reachable_bytes, possible_bytes,
 		lost_bytes; /**< chunk sizes, mmapped ones included */
 	uint64_t reachable_chunks, possible_chunks;

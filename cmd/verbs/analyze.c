@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/units.h"
 #include "cmd/show/lost.h"
@@ -178,6 +179,8 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 	json_object_set_new(document, "no_heap",
 			    hc_json_text(hc_session_no_heap(analysis->session)));
 	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
+	json_object_set_new(document, "owners",
+			    hc_owners_json(analysis->session, &analysis->owners));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
 	hc_lost_add_json(document, opened, &verdict->reach);
@@ -193,6 +196,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
+	hc_owners_deinit(&analysis->owners);
 	hc_sampler_deinit(&analysis->sampler);
 	free(analysis->quoted);
 }
@@ -212,6 +216,9 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
+	if (!err)
+		err = hc_owners_run(session->target->process, session->target->heap, &analysis.owners);
+	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
@@ -233,6 +240,7 @@ const struct hc_verb hc_verb_analyze = {
 		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
 		"still "
 		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
 		    "  heapcore analyze core.1234 --format json --content class\n",

@@ -5,6 +5,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
+#include "analyzers/owners/owners.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
 
@@ -19,6 +20,7 @@ struct hc_analysis {
 	struct hc_session *session;
 	struct hc_output *out;
 	struct hc_verdict verdict;
+	struct hc_owners owners; /**< of memory outside of malloc */
 	struct hc_sampler sampler; /**< when there is a heap */
 	char *quoted;              /**< the core's path, for a shell */
 };

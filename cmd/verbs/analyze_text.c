@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cmd/verbs/analyze.h"
+#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
@@ -207,6 +208,38 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 	add_line(analysis, table, "in use, unreachable", verdict->lost_bytes, lost);
 }
 
+/** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
+static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
+{
+	const struct hc_owners *owners = &analysis->owners;
+	uint64_t other = analysis->verdict.accounting.parts[HC_PART_OTHER];
+
+	for (size_t i = 0; i < owners->num; i++) {
+		const struct hc_owner *owner = &owners->items[i];
+		if (!hc_owner_stands_out(owner))
+			continue;
+		add_line(analysis, table, owner->title, owner->anonymous, NULL);
+		other -= owner->anonymous;
+	}
+	add_line(analysis, table, "other", other, NULL);
+}
+
+static char *describe_stacks(const struct hc_analysis *analysis)
+{
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
+	char *ret;
+	int length =
+		threads->num_unjoined
+			? asprintf(&ret, "%zu thread%s; %s ended, never joined", threads->num,
+				   hc_plural(threads->num),
+				   hc_unit_count(threads->num_unjoined).text)
+			: asprintf(&ret, "%zu thread%s, %s in use", threads->num,
+				   hc_plural(threads->num),
+				   hc_unit_bytes(analysis->verdict.accounting.stack_live).text);
+
+	return length < 0 ? NULL : ret;
+}
+
 /** The allocator that the words are of: the first one at work, or that could have been. */
 static const struct hc_allocator *main_allocator(const struct hc_analysis *analysis)
 {
@@ -233,11 +266,7 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 	    asprintf(&trim, "%s could return %s of it", advice->give_back,
 		     hc_unit_bytes(analysis->verdict.trimmable).text) < 0)
 		trim = NULL;
-	if (asprintf(&stacks, "%zu thread%s, %s in use",
-		     analysis->session->target->process->threads.num,
-		     hc_plural(analysis->session->target->process->threads.num),
-		     hc_unit_bytes(accounting->stack_live).text) < 0)
-		stacks = NULL;
+	stacks = describe_stacks(analysis);
 	if (analysis->session->target->heap)
 		add_in_use(analysis, &table);
 	add_line(analysis, &table, "free", free_bytes, trim);
@@ -249,7 +278,7 @@ static struct hc_error *write_accounting(struct hc_analysis *analysis)
 	add_line(analysis, &table, "stacks", parts[HC_PART_STACK], stacks);
 	add_line(analysis, &table, "thread-local storage", parts[HC_PART_TLS], NULL);
 	add_line(analysis, &table, "program's variables", parts[HC_PART_MODULE], NULL);
-	add_line(analysis, &table, "other", parts[HC_PART_OTHER], NULL);
+	add_owners(analysis, &table);
 	add_line(analysis, &table, "total", accounting->total, NULL);
 	fputc('\n', analysis->out->file);
 	return hc_table_write_text(&table, analysis->out, 2);
@@ -320,6 +349,7 @@ static void next_retention(struct hc_analysis *analysis)
 
 static void write_next(struct hc_analysis *analysis)
 {
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	const uint64_t *parts = analysis->verdict.accounting.parts;
 
 	fputc('\n', analysis->out->file);
@@ -338,7 +368,20 @@ static void write_next(struct hc_analysis *analysis)
 		hc_text_paragraph(analysis->out, "Next: ", 6, false,
 				  "see what every mapping is for, the largest first:");
 		write_command(analysis, "maps", "");
-		if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
+		if (parts[HC_PART_OTHER] > parts[HC_PART_STACK]) {
+			hc_text_paragraph(analysis->out, "      ", 6, false,
+					  "which texts repeat there, and where a text is:");
+			write_command(analysis, "strings", " --maps --top");
+			write_command(analysis, "grep", " --maps PATTERN");
+		}
+		if (parts[HC_PART_STACK] > parts[HC_PART_OTHER] &&
+		    2 * threads->num_unjoined > threads->num_cached + threads->num)
+			hc_text_paragraph(
+				analysis->out, "      ", 6, false,
+				"%s threads have ended, but keep their stacks until somebody calls "
+				"pthread_join(3); pthread_detach(3) gives them back.",
+				hc_unit_count(threads->num_unjoined).text);
+		else if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
 			hc_text_paragraph(
 				analysis->out, "      ", 6, false,
 				"The size of a stack comes from ulimit -s or "

@@ -421,6 +421,7 @@ const struct hc_verb hc_verb_check = {
 		"free lists, arenas. Lists each inconsistency with the message that glibc has for "
 		"it, the chunk before it, and the bytes around it. Exits 1 when there is any, 0 "
 		"when the heap is sound.",
+	.status_1 = "The heap is damaged",
 	.examples = "  heapcore check core.1234\n"
 		    "  heapcore check core.1234 --format json | jq '.inconsistencies[].address'\n",
 	.min_args = 1,

@@ -33,7 +33,8 @@ struct own {
 enum own_id { OWN_SPLIT, OWN_ZERO_FILL };
 
 static const struct hc_option own_options[] = {
-	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address"},
+	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address",
+	 HC_VALUE_DIR},
 	{OWN_ZERO_FILL, 0, "zero-fill", NULL, "write zeros where the core lacks bytes"},
 	{0},
 };

@@ -22,9 +22,13 @@ struct own {
 
 enum own_id { OWN_LOG2, OWN_SORT, OWN_TOP, OWN_WITH_LEAKS };
 
+/** In the order of enum sort. */
+HC_WORDS(sort_word, "bytes", "count", "size")
+
 static const struct hc_option own_options[] = {
 	{OWN_LOG2, 0, "log2", NULL, "powers of two instead of exact sizes"},
-	{OWN_SORT, 0, "sort", "KEY", "bytes, count or size (default: bytes)"},
+	{OWN_SORT, 0, "sort", "KEY", "bytes, count or size (default: bytes)", HC_VALUE_WORD,
+	 sort_word},
 	{OWN_TOP, 0, "top", "N", "the first N rows; 0: all (default: 20 in text, else all)"},
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
 	{0},
@@ -41,17 +45,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		own->log2 = true;
 		return NULL;
 	case OWN_SORT:
-		if (!strcmp(value, "bytes"))
-			own->sort = SORT_BYTES;
-		else if (!strcmp(value, "count"))
-			own->sort = SORT_COUNT;
-		else if (!strcmp(value, "size"))
-			own->sort = SORT_SIZE;
-		else
-			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--sort takes bytes, count or size, not '%s'",
-					       value);
-		return NULL;
+		return hc_parse_word("--sort", value, sort_word, &own->sort);
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
 	case OWN_WITH_LEAKS:

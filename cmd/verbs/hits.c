@@ -12,6 +12,7 @@
 #include "cmd/render/csv.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
+#include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -332,6 +333,44 @@ static void report_given_up(const struct hc_session *session, const struct hc_se
 	hc_print_message(session->options->core, message ? message : "no memory");
 }
 
+/** What no chosen chunk has may be somewhere else. */
+static struct hc_error *look_elsewhere(struct hc_hits *hits, const struct hc_pattern *pattern)
+{
+	struct hc_session *session = hits->session;
+
+	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute)
+		return NULL;
+	hc_session_phase(session, "searching elsewhere");
+	struct hc_error *err = hc_elsewhere_run(session->target, pattern, &hits->elsewhere);
+	hc_session_phase(session, NULL);
+	hits->has_elsewhere = !err;
+	return err;
+}
+
+static void report_elsewhere(const struct hc_hits *hits)
+{
+	const struct hc_elsewhere *elsewhere = &hits->elsewhere;
+	const struct hc_session *session = hits->session;
+	hc_cleanup_free char *chunks = NULL, *mappings = NULL, *message = NULL;
+
+	if (!hits->has_elsewhere || !elsewhere->matches || session->options->quiet)
+		return;
+	if (asprintf(&chunks, "%s other chunk%s", hc_unit_count(elsewhere->chunks).text,
+		     hc_plural(elsewhere->chunks)) < 0 ||
+	    asprintf(&mappings, "%s mapping%s outside of chunks",
+		     hc_unit_count(elsewhere->mappings).text, hc_plural(elsewhere->mappings)) < 0 ||
+	    asprintf(&message,
+		     "none of the chosen chunks matches, but %s%s match%s in %s%s%s; %s shows them",
+		     elsewhere->bounded ? "at least " : "", hc_unit_count(elsewhere->matches).text,
+		     elsewhere->matches == 1 ? " is" : "es are",
+		     elsewhere->chunks ? chunks : "",
+		     elsewhere->chunks && elsewhere->mappings ? " and " : "",
+		     elsewhere->mappings ? mappings : "",
+		     elsewhere->chunks ? "--all" : "--maps") < 0)
+		message = NULL;
+	hc_print_message(session->options->core, message ? message : "no memory");
+}
+
 static enum hc_need need(const struct hc_hits *hits)
 {
 	if (hits->by == HC_SEARCH_BY_REACH)
@@ -418,6 +457,9 @@ struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *patt
 	if (err)
 		return err;
 	report_given_up(session, &result);
+	if (!result.matches && (err = look_elsewhere(hits, pattern)))
+		return err;
+	report_elsewhere(hits);
 	session->status = result.matches ? 0 : 1;
 	return hc_hits_write_end(hits, &result);
 }

@@ -9,7 +9,9 @@
 #ifndef HC_CMD_VERBS_HITS_H
 #define HC_CMD_VERBS_HITS_H
 
+#include "analyzers/search/elsewhere.h"
 #include "analyzers/search/search.h"
+#include "cmd/options.h"
 #include "cmd/session.h"
 
 /** How to search and what to show. Filled by the verb. */
@@ -36,6 +38,8 @@ struct hc_hits {
 	struct hc_classifier_scratch *classifier; /**< NULL: the class does not show */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class */
 	hc_class_id class;
+	struct hc_elsewhere elsewhere; /**< when no chunk matched */
+	bool has_elsewhere;
 };
 
 /** Whether matches are written one by one. */
@@ -79,6 +83,9 @@ enum hc_hits_option {
 	HC_HITS_NUM_OPTIONS,
 };
 
+/** What --by takes. */
+hc_word_fn hc_hits_by_word;
+
 /** Rows of an option table for these, without its end. */
 #define HC_HITS_OPTIONS                                                                            \
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
@@ -88,8 +95,13 @@ enum hc_hits_option {
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
 		 "count distinct matches, or what the first (group) matched; the N most frequent " \
 		 "(default: 10; 0: all)"},                                                         \
-		{HC_HITS_BY, 0, "by", "WHAT",                                                      \
-		 "count by size, class, type, reach or arena of the chunk"},                       \
+		{HC_HITS_BY,                                                                       \
+		 0,                                                                                \
+		 "by",                                                                             \
+		 "WHAT",                                                                           \
+		 "count by size, class, type, reach or arena of the chunk",                        \
+		 HC_VALUE_WORD,                                                                    \
+		 hc_hits_by_word},                                                                 \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
 		 "search every readable mapping instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \

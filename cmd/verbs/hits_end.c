@@ -127,6 +127,14 @@ static json_t *summary_json(const struct hc_hits *hits, const struct hc_search_r
 		json_object_set_new(ret, "searched_mappings",
 				    hc_json_number(result->searched_mappings));
 	}
+	if (hits->has_elsewhere)
+		json_object_set_new(
+			ret, "elsewhere",
+			json_pack("{so so so sb}", "matches",
+				  hc_json_number(hits->elsewhere.matches), "chunks",
+				  hc_json_number(hits->elsewhere.chunks), "mappings",
+				  hc_json_number(hits->elsewhere.mappings), "at_least",
+				  hits->elsewhere.bounded));
 	if (hits->top) {
 		json_object_set_new(ret, "distinct", hc_json_number(result->distinct));
 		json_object_set_new(ret, "exact", json_boolean(result->texts_exact));

@@ -11,6 +11,7 @@
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/heap/allocator.h"
 #include "core/process/arguments.h"
@@ -163,9 +164,9 @@ static void write_allocator(struct hc_output *out, const struct hc_backend *back
 		      evidence->version ? evidence->version : "unknown",
 		      evidence->version_source ? ": " : "",
 		      evidence->version_source ? evidence->version_source : "");
-	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
-		      evidence->confidence);
-	hc_text_field(out, "evidence", "%s", evidence->how);
+	hc_text_field(out, "layout", "%s, confidence %u %%",
+		      evidence->layout ? evidence->layout : "unknown", evidence->confidence);
+	hc_text_field(out, "evidence", "%s", evidence->how ? evidence->how : "none");
 }
 
 static void write_heap(struct hc_session *session)
@@ -211,12 +212,22 @@ static void write_missing(struct hc_session *session, const struct missing *miss
 	}
 }
 
+static void write_owners(struct hc_session *session, const struct hc_owners *owners)
+{
+	hc_cleanup_free char *line = hc_owners_line(owners);
+
+	if (line)
+		hc_text_field(&session->out, "outside", "%s", line);
+}
+
 static struct hc_error *write_text(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing, const char *command_line)
+				   const struct missing *missing, const char *command_line,
+				   const struct hc_owners *owners)
 {
 	hc_session_write_partial(session);
 	write_process(session, command_line);
 	write_heap(session);
+	write_owners(session, owners);
 	write_missing(session, missing);
 	hc_text_heading(&session->out, "Modules");
 	return hc_table_write_text(modules, &session->out, 0);
@@ -289,7 +300,8 @@ static json_t *missing_json(const struct missing *missing)
 }
 
 static struct hc_error *write_json(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing, const char *command_line)
+				   const struct missing *missing, const char *command_line,
+				   const struct hc_owners *owners)
 {
 	const struct hc_core *core = session->target->process->core;
 	hc_cleanup_json json_t *document = hc_session_json(session);
@@ -306,6 +318,7 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 	json_object_set_new(document, "dumped_bytes", hc_json_number(core->bytes_promised));
 	json_object_set_new(document, "available_bytes", hc_json_number(core->bytes_available));
 	json_object_set_new(document, "missing", missing_json(missing));
+	json_object_set_new(document, "owners", hc_owners_json(session, owners));
 	json_object_set_new(document, "modules", rows);
 	return hc_json_write(&session->out, document);
 }
@@ -313,19 +326,21 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_t
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup_table struct hc_table modules;
+	hc_cleanup(hc_owners_deinit) struct hc_owners owners = {0};
 	hc_cleanup_free char *command_line = NULL;
 	struct missing missing;
 
 	hc_table_init(&modules, columns, NUM_COLUMNS);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->target->process, &command_line)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)) ||
+	    (err = hc_owners_run(session->target->process, session->target->heap, &owners)))
 		return err;
 	for (size_t i = 0; i < session->target->process->modules.num; i++)
 		add_module(&modules, &session->target->process->modules.items[i]);
 	count_missing(&session->target->process->mappings, &missing);
 	return session->options->format == HC_FORMAT_JSON
-		       ? write_json(session, &modules, &missing, command_line)
-		       : write_text(session, &modules, &missing, command_line);
+		       ? write_json(session, &modules, &missing, command_line, &owners)
+		       : write_text(session, &modules, &missing, command_line, &owners);
 }
 
 const struct hc_verb hc_verb_info = {

@@ -505,6 +505,7 @@ const struct hc_verb hc_verb_leaks = {
 	.description = "Finds chunks in use that no pointer leads to any more, and groups them by "
 		       "the size, "
 		       "the content and the shape of the objects on top.",
+	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore leaks core.1234\n"
 		    "  heapcore leaks core.1234 --group 1 --limit 100\n"
 		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n",

@@ -14,9 +14,12 @@
 #include <sys/stat.h>
 
 #include "analyzers/inspect/regions.h"
+#include "analyzers/owners/owners.h"
 #include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
+#include "cmd/show/blocks.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -64,6 +67,8 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
+	struct hc_owners owners; /**< of a core */
+	struct hc_outside outside; /**< of a core: what nobody owns */
 	bool has_contents; /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
@@ -85,6 +90,9 @@ enum column {
 	PATH,
 	OFFSET,
 	NOTE,
+	OWNER,
+	OWNER_BYTES,
+	POINTERS,
 	REASON,
 	NUM_COLUMNS
 };
@@ -104,6 +112,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[PATH] = {"path", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 	[OFFSET] = {"offset", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[NOTE] = {"note", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[OWNER] = {"owner", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[OWNER_BYTES] = {"owner_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
+	[POINTERS] = {"pointers", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
 	[REASON] = {"mark", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
 };
 
@@ -134,7 +145,13 @@ static struct hc_error *open_core(struct view *view)
 	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
 	view->has_resident = session->target->process->smaps.has_usage;
-	err = hc_regions_run(session->target, &view->regions);
+	hc_session_phase(session, "looking at mappings");
+	err = hc_owners_run(session->target->process, session->target->heap, &view->owners);
+	if (!err)
+		err = hc_outside_run(session, &view->owners, &view->outside);
+	if (!err)
+		err = hc_regions_run(session->target, &view->owners, &view->regions);
+	hc_session_phase(session, NULL);
 	return err;
 }
 /**@}*/
@@ -233,6 +250,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 {
 	const struct hc_mapping *mapping = row->first;
 	bool folded = row->num > 1;
+	uint64_t owner_bytes = 0;
+	const struct hc_owner *owner =
+		hc_owners_main(&view->owners, mapping->start, mapping->end, &owner_bytes);
 
 	hc_table_add_row(table);
 	hc_table_number(table, START, mapping->start);
@@ -252,12 +272,19 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_text(table, MARK, row->mark ? "*" : "");
 	hc_table_text(table, PATH, mapping->path);
 	hc_table_text(table, NOTE, mapping->note);
+	hc_table_text(table, OWNER, owner ? owner->name : NULL);
+	hc_table_number(table, OWNER_BYTES, owner_bytes);
+	const struct hc_held_mapping *held = hc_held_find(&view->outside.held, mapping->start);
+	if (held)
+		hc_table_number(table, POINTERS,
+				held->from_roots + held->from_chunks + held->from_others);
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_text(table, REASON, mark_reason(view, row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
 	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
-		      mapping->note   ? mapping->note
+		      owner           ? owner->title
+		      : mapping->note ? mapping->note
 		      : base          ? base + 1
 		      : mapping->path ? mapping->path
 				      : "");
@@ -397,6 +424,8 @@ static struct hc_error *write_text(struct view *view, const struct hc_table *kin
 		fprintf(out->file, "%zu smaller ones; --top 0 shows them\n",
 			view->num_rows - table->num_rows);
 	write_marks(view);
+	hc_outside_write(view->session, &view->outside);
+	hc_owners_write(view->session, &view->owners);
 	return NULL;
 }
 
@@ -415,6 +444,10 @@ static struct hc_error *write_json(struct view *view, const struct hc_table *kin
 		return err;
 	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(view->session)));
 	json_object_set_new(document, "mappings", array);
+	json_object_set_new(document, "owners", hc_owners_json(view->session, &view->owners));
+	json_object_set_new(document, "blocks",
+			    hc_outside_blocks_json(view->session, &view->outside));
+	json_object_set_new(document, "outside", hc_outside_json(&view->outside));
 	return hc_json_write(&view->session->out, document);
 }
 
@@ -447,6 +480,8 @@ static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	hc_regions_deinit(&view->regions);
+	hc_outside_deinit(&view->outside);
+	hc_owners_deinit(&view->owners);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
 }

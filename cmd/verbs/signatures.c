@@ -218,6 +218,7 @@ const struct hc_verb hc_verb_signatures = {
 		       "With FILE, only what that signature file has. --test tries each on the "
 		       "examples that "
 		       "its file gives; the exit status is 1 when one fails.",
+	.status_1 = "With --test: a signature fails on an example",
 	.examples = "  heapcore signatures\n"
 		    "  heapcore signatures --test mine.ini\n"
 		    "  heapcore classify core.1234 --signatures mine.ini\n",

@@ -96,6 +96,7 @@ const struct hc_verb hc_verb_strings = {
 	.description =
 		"Lists runs of printable ASCII characters and tabs, as strings(1) does, but within "
 		"chunks: address, chunk size, text. --top counts how often each is there.",
+	.status_1 = "There is no such string",
 	.examples = "  heapcore strings core.1234 --leaked --top 20\n"
 		    "  heapcore strings core.1234 --address 0x55d0c2a0 --min 4\n"
 		    "  heapcore strings core.1234 --class other --by size\n"

@@ -124,4 +124,10 @@ extern const struct hc_allocator hc_allocator_glibc;
  */
 const char *hc_allocator_foreign(const struct hc_process *process, const char **path_ret);
 
+/**
+ * An allocator that no file gives away, by what it leaves in memory: "musl (33 areas with one
+ * secret…)". @param[out] ret to be freed by the caller; NULL when there is none
+ */
+struct hc_error *hc_allocator_evident(const struct hc_process *process, char **ret);
+
 #endif

@@ -52,7 +52,8 @@ const char *hc_state_name(enum hc_state state);
 
 /** A kind of lists on which an allocator keeps chunks that are not in use. Static. */
 struct hc_list {
-	const char *name; /**< "tcache": what users call it and select it by; unique in its table */
+	const char
+		*name; /**< "magazine": what users call it and select it by; unique in its table */
 	const char *column;  /**< heading of its column in a table of arenas; lists may share one */
 	enum hc_state state; /**< HC_CACHED or HC_FREE */
 	uint8_t code;        /**< 0 … 3: what planes a (bit 0) and b (bit 1) say of its chunks */
@@ -129,23 +130,23 @@ enum hc_span_kind {
 /** In place of the number of an arena: chunks that are mappings of their own, in no arena. */
 #define HC_ARENA_MMAP UINT32_MAX
 
-/** A range tiled by chunks. */
+/** A range tiled by chunks. What looking up needs stands first, in one cache line. */
 struct hc_span {
 	uint64_t start, end; /**< first header byte to the end of the last chunk, addresses */
 	uint64_t base;       /**< user address of the first chunk: unit 0 */
 	uint64_t num_units;  /**< units at which a chunk may start */
 	struct hc_block *blocks;
-	uint64_t num_blocks;
 	const uint8_t *data; /**< bytes at @ref start when they lie in one piece, else NULL */
-	const struct hc_zone *zone;
-	uint32_t arena; /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
-	enum hc_span_kind kind;
 	uint32_t unit;       /**< bytes; zone->unit */
 	uint8_t unit_shift;  /**< its log2; HC_NO_SHIFT: it is no power of two */
 	uint8_t tag;         /**< the back end's own */
-	uint32_t header;     /**< zone->header: base - start */
 	uint32_t own;        /**< bytes in front of a user address that are the chunk's own */
 	uint32_t overhead;   /**< usable size = chunk size minus this */
+	uint32_t header;     /**< zone->header: base - start */
+	uint32_t arena;      /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
+	enum hc_span_kind kind;
+	const struct hc_zone *zone;
+	uint64_t num_blocks;
 	uint64_t num_chunks; /**< start bits set */
 };
 

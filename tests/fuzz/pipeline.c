@@ -10,7 +10,11 @@
 #include <stdlib.h>
 
 #include "analyzers/inspect/damage.h"
+#include "analyzers/blocks/contents.h"
+#include "analyzers/blocks/held.h"
 #include "analyzers/inspect/regions.h"
+#include "analyzers/inspect/touched.h"
+#include "analyzers/owners/owners.h"
 #include "analyzers/inspect/what.h"
 #include "analyzers/search/search.h"
 #include "analyzers/verdict/verdict.h"
@@ -89,12 +93,41 @@ static void run_accounting(struct hc_target *target)
 	check(sum == accounting.total, "the parts of the accounting don't add up");
 }
 
+static void run_blocks(struct hc_target *target, const struct hc_owners *owners)
+{
+	struct hc_block_contents contents;
+	struct hc_blocks blocks;
+	struct hc_held held;
+
+	if (failed(hc_blocks_find(target->process, owners, &blocks)))
+		return;
+	if (!failed(hc_held_run(target->process, target->heap, owners, &blocks, &held))) {
+		check(held.lost <= held.num, "more mappings are lost than there are");
+		hc_held_deinit(&held);
+	}
+	for (size_t i = 0; i < blocks.num && i < 4; i++)
+		if (!failed(hc_block_contents_run(target, &blocks.sets[i], &contents)))
+			hc_block_contents_deinit(&contents);
+	hc_blocks_deinit(&blocks);
+}
+
 static void run_regions(struct hc_target *target)
 {
 	struct hc_regions regions;
+	struct hc_touched touched;
+	struct hc_owners owners;
 
-	if (!failed(hc_regions_run(target, &regions)))
+	if (failed(hc_owners_run(target->process, target->heap, &owners)))
+		return;
+	for (size_t i = 1; i < owners.num_ranges; i++)
+		check(owners.ranges[i - 1].end <= owners.ranges[i].start,
+		      "two owners have the same bytes");
+	if (!failed(hc_regions_run(target, &owners, &regions)))
 		hc_regions_deinit(&regions);
+	if (!failed(hc_touched_run(target->process, &touched)))
+		hc_touched_deinit(&touched);
+	run_blocks(target, &owners);
+	hc_owners_deinit(&owners);
 }
 
 static void run_verdict(struct hc_target *target)

@@ -355,7 +355,7 @@ static void test_regions(void **state)
 	for (size_t i = 0; i < CHUNKS; i++)
 		put_text(&fake, c[i], request_text);
 	fake_classes_init(&classes, &fake);
-	assert_null(hc_regions_run(fake_target(&fake), &regions));
+	assert_null(hc_regions_run(fake_target(&fake), NULL, &regions));
 	/* 9 × 528 of 9 × 528 + 64 bytes: 98.7 %. */
 	assert_int_equal(regions.num_marks, 2);
 	assert_int_equal(regions.marks[0].mapping->start, HEAP);
@@ -373,7 +373,7 @@ static void test_regions(void **state)
 		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
 	for (size_t i = 1; i < CHUNKS; i += 3)
 		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
-	assert_null(hc_regions_run(fake_target(&fake), &regions));
+	assert_null(hc_regions_run(fake_target(&fake), NULL, &regions));
 	assert_int_equal(regions.num_marks, 1);
 	hc_regions_deinit(&regions);
 	fake_deinit(&fake);
