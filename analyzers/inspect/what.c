@@ -7,7 +7,6 @@
  * place belongs to a chunk in use.
  */
 #include "analyzers/inspect/what.h"
-#include "analyzers/reachability/conventions.h"
 
 #include <stdlib.h>
 

@@ -82,8 +82,8 @@ static bool in_system_call(const struct hc_process *process, const struct hc_thr
 static bool allocators_call(uint64_t number)
 {
 	static const uint64_t calls[] = {
-		9 /* mmap */, 10 /* mprotect */, 11 /* munmap */, 12 /* brk */,
-		25 /* mremap */, 28 /* madvise */, CALL_FUTEX,
+		9 /* mmap */,    10 /* mprotect */, 11 /* munmap */, 12 /* brk */,
+		25 /* mremap */, 28 /* madvise */,  CALL_FUTEX,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
@@ -260,8 +260,7 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 		if (err)
 			return err;
 		inflight->inside[inflight->num_inside++] = (struct hc_inside){
-			thread, arena,
-			!(waits && number == CALL_FUTEX) && !died_of_fault(thread)};
+			thread, arena, !(waits && number == CALL_FUTEX) && !died_of_fault(thread)};
 	}
 	return add_chunks(heap, &holder, inflight);
 }

@@ -57,20 +57,17 @@ void hc_lost_add_json(json_t *document, const struct hc_heap *heap,
 	json_object_set_new(roots, "left_out", hc_json_number(missing->left_out));
 	json_object_set_new(roots, "chunks", share_json("bytes", &missing->chunks));
 	json_object_set_new(roots, "unwalked", hc_json_number(missing->unwalked));
-	json_object_set_new(document, "upper_bound",
-			    json_boolean(hc_missing_upper_bound(missing)));
+	json_object_set_new(document, "upper_bound", json_boolean(hc_missing_upper_bound(missing)));
 	json_object_set_new(document, "lost_known",
 			    json_string(hc_lost_known_name(missing->known)));
 	json_object_set_new(document, "roots", roots);
 	for (size_t i = 0; heap && i < heap->num_conventions; i++)
-		json_array_append_new(conventions,
-				      hc_lost_convention_json(&heap->conventions[i]));
+		json_array_append_new(conventions, hc_lost_convention_json(&heap->conventions[i]));
 	json_object_set_new(document, "conventions", conventions);
 	json_object_set_new(document, "tagged", tagged_json(&reach->tagged));
 	json_object_set_new(document, "in_flight",
-			    json_pack("{so so}", "threads",
-				      hc_json_number(reach->inflight_threads), "chunks",
-				      hc_json_number(reach->inflight_chunks)));
+			    json_pack("{so so}", "threads", hc_json_number(reach->inflight_threads),
+				      "chunks", hc_json_number(reach->inflight_chunks)));
 }
 
 /** Write "68 of 132 KiB of stacks" for each kind that is missing. */
@@ -129,8 +126,8 @@ char *hc_lost_missing_text(const struct hc_missing *missing)
 	return text;
 }
 
-void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach,
-		   uint64_t lost, uint64_t limit)
+void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach, uint64_t lost,
+		   uint64_t limit)
 {
 	const struct hc_missing *missing = &reach->missing;
 	hc_cleanup_free char *text = NULL, *message = NULL;
@@ -142,11 +139,12 @@ void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reac
 	}
 	if (lost > limit) {
 		text = hc_lost_missing_text(missing);
-		len = asprintf(&message,
-			       "can't tell whether more than %s is lost: the core lacks %s; at most "
-			       "%s is; take a complete core",
-			       hc_unit_bytes(limit).text, text ? text : "memory that may hold it",
-			       hc_unit_bytes(lost).text);
+		len = asprintf(
+			&message,
+			"can't tell whether more than %s is lost: the core lacks %s; at most "
+			"%s is; take a complete core",
+			hc_unit_bytes(limit).text, text ? text : "memory that may hold it",
+			hc_unit_bytes(lost).text);
 	} else if (missing->unwalked) {
 		len = asprintf(&message,
 			       "can't tell whether more than %s is lost: the core lacks %s of the "

@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "analyzers/reachability/reachability.h"
 #include "cmd/session.h"
 
 /**
@@ -33,7 +32,7 @@ char *hc_lost_missing_text(const struct hc_missing *missing);
  * to 2, with one line on stderr, when that can't be known: more look lost, but what the core lacks
  * could hold them; or no more do, but heaps that the core lacks may have more.
  */
-void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach,
-		   uint64_t lost, uint64_t limit);
+void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach, uint64_t lost,
+		   uint64_t limit);
 
 #endif

@@ -23,7 +23,8 @@ struct own {
 enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -217,7 +218,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
 	if (!err)
-		err = hc_owners_run(session->target->process, session->target->heap, &analysis.owners);
+		err = hc_owners_run(session->target->process, session->target->heap,
+				    &analysis.owners);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;

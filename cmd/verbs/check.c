@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "analyzers/inspect/damage.h"
-#include "analyzers/reachability/inflight.h"
 #include "cmd/show/mask.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"

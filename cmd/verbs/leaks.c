@@ -28,7 +28,8 @@ enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups in text; 0: all (default: 20)"},
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -399,8 +400,7 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
 			    hc_json_number(view->session->target->reach.root_bytes_missing));
-	hc_lost_add_json(document, view->session->target->heap,
-			 &view->session->target->reach);
+	hc_lost_add_json(document, view->session->target->heap, &view->session->target->reach);
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
