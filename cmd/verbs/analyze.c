@@ -10,6 +10,7 @@
 #include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/units.h"
+#include "cmd/show/lost.h"
 #include "cmd/verb.h"
 #include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
@@ -22,7 +23,8 @@ struct own {
 enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -182,6 +184,7 @@ static struct hc_error *write_json(struct hc_analysis *analysis)
 			    hc_owners_json(analysis->session, &analysis->owners));
 	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
 	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
+	hc_lost_add_json(document, opened, &verdict->reach);
 	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
 	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
 	json_object_set_new(document, "arenas",
@@ -215,7 +218,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
 	if (!err)
-		err = hc_owners_run(session->target->process, session->target->heap, &analysis.owners);
+		err = hc_owners_run(session->target->process, session->target->heap,
+				    &analysis.owners);
 	hc_session_phase(session, NULL);
 	if (err)
 		return err;
@@ -223,8 +227,9 @@ static struct hc_error *run(struct hc_session *session)
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;
-	if (own->has_limit && analysis.verdict.lost_bytes > own->fail_above)
-		session->status = 1;
+	if (own->has_limit)
+		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
+			      own->fail_above);
 	return session->options->format == HC_FORMAT_JSON ? write_json(&analysis)
 							  : hc_analysis_write_text(&analysis);
 }

@@ -46,12 +46,14 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 struct view {
 	struct hc_session *session;
 	struct hc_sampler sampler;
+	struct hc_inflight inflight;
 	uint64_t by_code[MAX_CODES]; /**< shown so far */
 };
 
 static void view_deinit(struct view *view)
 {
 	hc_sampler_deinit(&view->sampler);
+	hc_inflight_deinit(&view->inflight);
 }
 
 static struct hc_damage look(const struct view *view, const struct hc_inconsistency *fault)
@@ -60,6 +62,21 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 
 	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
+}
+
+/** The thread that was at work where a contradiction is, or NULL. */
+static const struct hc_thread *explained_by(const struct view *view,
+					    const struct hc_inconsistency *fault)
+{
+	return hc_inflight_explains(&view->inflight, view->session->target->heap, fault);
+}
+
+/** Whether the contradictions are damage, rather than what some threads were about to mend. */
+static bool is_damaged(const struct view *view)
+{
+	const struct hc_heap *heap = view->session->target->heap;
+
+	return heap->inconsistencies_total && !hc_inflight_explains_all(&view->inflight, heap);
 }
 
 /** @name Text */
@@ -202,8 +219,13 @@ static void write_heading(struct view *view, size_t i, const struct hc_inconsist
 	snprintf(first, sizeof(first), "%-*zu ", INDENT - 1, i + 1);
 	if (fault->chunk && asprintf(&chunk, " (chunk 0x%" PRIx64 ")", fault->chunk) < 0)
 		chunk = NULL;
-	hc_text_paragraph(&view->session->out, first, INDENT, false, "0x%" PRIx64 "%s: %s",
-			  fault->address, chunk ? chunk : "", fault->what);
+	const struct hc_thread *thread = explained_by(view, fault);
+	hc_cleanup_free char *inside = NULL;
+
+	if (thread && asprintf(&inside, "; thread %d is inside malloc there", thread->lwp) < 0)
+		inside = NULL;
+	hc_text_paragraph(&view->session->out, first, INDENT, false, "0x%" PRIx64 "%s: %s%s",
+			  fault->address, chunk ? chunk : "", fault->what, inside ? inside : "");
 }
 
 static void write_fault(struct view *view, size_t i)
@@ -260,6 +282,12 @@ static void write_text(struct view *view)
 	if (!heap->inconsistencies_total)
 		hc_text_paragraph(out, "", 0, true,
 				  "The heap is sound: nothing contradicts itself.");
+	else if (!is_damaged(view))
+		hc_text_paragraph(out, "", 0, true,
+				  "The heap is being changed: %s place%s where a thread is inside "
+				  "malloc, and nothing else contradicts itself.",
+				  hc_unit_count(heap->inconsistencies_total).text,
+				  hc_plural(heap->inconsistencies_total));
 	else
 		hc_text_paragraph(out, "", 0, true, "The heap is damaged: %s inconsistenc%s.",
 				  hc_unit_count(heap->inconsistencies_total).text,
@@ -332,13 +360,16 @@ static json_t *fault_json(const struct view *view, const struct hc_inconsistency
 
 	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++)
 		json_array_append_new(messages, json_string(fault->messages[i]));
-	return json_pack("{ss so so so so sb so so so}", "fault", hc_fault_name(fault->fault),
+	const struct hc_thread *thread = explained_by(view, fault);
+
+	return json_pack("{ss so so so so sb so so so so}", "fault", hc_fault_name(fault->fault),
 			 "address", hc_json_address(fault->address), "chunk",
 			 fault->chunk ? hc_json_address(fault->chunk) : json_null(), "what",
 			 hc_json_text(fault->what), "messages", messages, "explains_abort",
 			 hc_damage_explains_abort(view->session->target->heap, fault), "last_good",
 			 suspect_json(view, &damage), "overflow", spill_json(view, &damage),
-			 "bytes", bytes_json(view, &damage));
+			 "bytes", bytes_json(view, &damage), "thread_inside",
+			 thread ? json_integer(thread->lwp) : json_null());
 }
 
 static struct hc_error *write_json(struct view *view)
@@ -349,7 +380,7 @@ static struct hc_error *write_json(struct view *view)
 
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		json_array_append_new(faults, fault_json(view, &heap->inconsistencies[i]));
-	json_object_set_new(document, "sound", json_boolean(!heap->inconsistencies_total));
+	json_object_set_new(document, "sound", json_boolean(!is_damaged(view)));
 	json_object_set_new(document, "abort_message", hc_json_text(heap->abort_message));
 	json_object_set_new(document, "inconsistencies_total",
 			    hc_json_number(heap->inconsistencies_total));
@@ -368,10 +399,12 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
+	if (!err)
+		err = hc_inflight_find(session->target->heap, &view.inflight);
 	if (err)
 		return err;
 
-	session->status = session->target->heap->inconsistencies_total ? 1 : 0;
+	session->status = is_damaged(&view);
 	if (session->options->format == HC_FORMAT_JSON)
 		return write_json(&view);
 	write_text(&view);

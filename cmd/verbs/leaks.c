@@ -11,6 +11,7 @@
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/select_options.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -27,7 +28,8 @@ enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups in text; 0: all (default: 20)"},
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -260,16 +262,27 @@ static void write_totals(struct view *view)
 	if (leaks->possible.chunks)
 		hc_text_paragraph(out, "", 0, false,
 				  "Possibly lost, and in no group: %s chunk%s (%s) that only "
-				  "pointers into the interior lead to.",
+				  "pointers into the interior%s lead to.",
 				  hc_unit_count(leaks->possible.chunks).text,
 				  hc_plural(leaks->possible.chunks),
-				  hc_unit_bytes(leaks->possible.bytes).text);
-	if (view->session->target->reach.root_bytes_missing)
-		hc_text_paragraph(
-			out, "", 0, false,
-			"The core lacks %s in which pointers may have been: some of this "
-			"may not be lost.",
-			hc_unit_bytes(view->session->target->reach.root_bytes_missing).text);
+				  hc_unit_bytes(leaks->possible.bytes).text,
+				  view->session->target->reach.tagged.chunks ? " or tagged ones"
+									     : "");
+	const struct hc_tagged *tagged = &view->session->target->reach.tagged;
+
+	if (tagged->chunks)
+		hc_text_paragraph(out, "", 0, false,
+				  "%s chunk%s (%s) are held, but only by pointers with a tag in "
+				  "their top 16 bits or below such pointers.",
+				  hc_unit_count(tagged->chunks).text, hc_plural(tagged->chunks),
+				  hc_unit_bytes(tagged->bytes).text);
+	hc_cleanup_free char *missing = hc_lost_missing_text(&view->session->target->reach.missing);
+
+	if (missing)
+		hc_text_paragraph(out, "", 0, false,
+				  "Can't tell what of this is lost; at most all of it is: the core "
+				  "lacks %s, which could hold it.",
+				  missing);
 }
 
 /** Below the table, since a column of it would have room for a few characters only. */
@@ -387,6 +400,7 @@ static json_t *totals_json(const struct view *view)
 	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
 	json_object_set_new(document, "root_bytes_missing",
 			    hc_json_number(view->session->target->reach.root_bytes_missing));
+	hc_lost_add_json(document, view->session->target->heap, &view->session->target->reach);
 	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
 	return document;
 }
@@ -478,8 +492,9 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
-	if (view.own->has_limit && lost_bytes(&view.leaks) > view.own->fail_above)
-		session->status = 1;
+	if (view.own->has_limit)
+		hc_lost_judge(session, &session->target->reach, lost_bytes(&view.leaks),
+			      view.own->fail_above);
 	return view.own->group ? show_group(&view) : show_groups(&view);
 }
 

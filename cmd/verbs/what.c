@@ -14,6 +14,7 @@
 #include "cmd/select_options.h"
 #include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
+#include "cmd/show/lost.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -140,7 +141,9 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->address)
 			hc_table_number(table, REF_ADDRESS, referrer->address);
 		hc_table_number(table, REF_VALUE, referrer->value);
-		if (referrer->value >= base)
+		if (referrer->heuristic == HC_HEURISTIC_TAGGED)
+			hc_table_number(table, REF_OFFSET, 0);
+		else if (referrer->value >= base)
 			hc_table_number(table, REF_OFFSET, referrer->value - base);
 		if (referrer->thread)
 			hc_table_number(table, REF_THREAD, referrer->thread->lwp);
@@ -283,6 +286,40 @@ static void write_chunk(struct hc_session *session, const struct hc_what *what)
 	}
 }
 
+/** The convention that a referrer follows, or NULL. */
+static const struct hc_convention *find_convention(const struct hc_what *what)
+{
+	for (size_t i = 0; i < what->num_referrers; i++)
+		if (what->referrers[i].convention)
+			return what->referrers[i].convention;
+	return NULL;
+}
+
+/** Why pointers that are not to the start hold the chunk. */
+static void write_conventions(struct hc_output *out, const struct hc_what *what)
+{
+	const struct hc_convention *convention = find_convention(what);
+	uint64_t all = convention ? convention->chunks + convention->others : 0;
+
+	if (convention)
+		hc_text_paragraph(out, "", 0, false,
+				  "Pointers to +%s count as pointers to the start: so %s of %s "
+				  "chunks of %s%s are held that no pointer to the start holds.",
+				  hc_unit_count(convention->offset).text,
+				  hc_unit_count(convention->chunks).text, hc_unit_count(all).text,
+				  convention->size ? hc_unit_count(convention->size).text
+						   : "many sizes",
+				  convention->size ? " bytes" : "");
+	for (size_t i = 0; i < what->num_referrers; i++) {
+		if (what->referrers[i].heuristic != HC_HEURISTIC_TAGGED)
+			continue;
+		hc_text_paragraph(out, "", 0, false,
+				  "Tagged pointers: the low 48 bits are the pointer, the rest is "
+				  "the program's. Chunks that only they hold are possibly lost.");
+		break;
+	}
+}
+
 static void write_hex_line(FILE *file, uint64_t address, const uint8_t *data, size_t size)
 {
 	fprintf(file, "%14" PRIx64 "  ", address);
@@ -339,6 +376,8 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_w
 			 hc_unit_count(what->total_referrers).text);
 		hc_text_heading(out, title);
 		err = hc_table_write_text(referrers, out, 0);
+		if (!err)
+			write_conventions(out, what);
 		if (!err && referrers->num_rows < what->total_referrers)
 			fprintf(out->file, "%s more; --referrers N shows more\n",
 				hc_unit_count(what->total_referrers - referrers->num_rows).text);
@@ -423,6 +462,10 @@ static struct hc_error *write_json(struct hc_session *session, const struct hc_w
 	if (err)
 		return err;
 	json_object_set_new(document, "targets", points);
+	const struct hc_convention *convention = find_convention(what);
+
+	json_object_set_new(document, "convention",
+			    convention ? hc_lost_convention_json(convention) : json_null());
 	json_object_set_new(document, "total_referrers", hc_json_number(what->total_referrers));
 	json_object_set_new(document, "address", hc_json_address(what->address));
 	json_object_set_new(document, "mapping", mapping_json(what->mapping));
