@@ -46,7 +46,8 @@ void hc_help(FILE *file)
 		fprintf(file, "  %-10s %s\n", hc_verbs[i]->name, hc_verbs[i]->summary);
 	fputs("\n'heapcore VERB --help' shows the options of a verb.\n\n"
 	      "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
-	      "--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
+	      "--fail-if-leaked allows); 2 bad usage, nothing could be analyzed, or the core\n"
+	      "lacks what would tell (--fail-if-leaked).\n\n"
 	      "Begin with:\n"
 	      "  gcore PID                    take a core of a live process\n"
 	      "  heapcore analyze core.PID    where the memory is, and what to look at next\n",

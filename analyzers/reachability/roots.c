@@ -16,7 +16,7 @@
  * which keeps pointers to allocated memory there: they count as data. So does anonymous memory that
  * is read-only now.
  */
-#include "analyzers/reachability/reachability.h"
+#include "analyzers/reachability/roots.h"
 
 #include <elf.h>
 #include <stdlib.h>

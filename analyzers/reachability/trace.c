@@ -237,6 +237,29 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 	shared->pending_sweep = false;
 }
 
+void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors)
+{
+	tracer->shared->interiors = interiors;
+}
+
+struct hc_error *hc_tracer_save_stats(const struct hc_tracer *tracer, struct hc_trace_stats **ret)
+{
+	struct hc_trace_stats *stats = calloc(tracer->shared->jobs, sizeof(*stats));
+
+	if (!stats)
+		return &hc_enomem;
+	for (unsigned i = 0; i < tracer->shared->jobs; i++)
+		stats[i] = tracer->shared->workers[i].stats;
+	*ret = stats;
+	return NULL;
+}
+
+void hc_tracer_restore_stats(struct hc_tracer *tracer, const struct hc_trace_stats *saved)
+{
+	for (unsigned i = 0; i < tracer->shared->jobs; i++)
+		tracer->shared->workers[i].stats = saved ? saved[i] : (struct hc_trace_stats){0};
+}
+
 struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer)
 {
 	struct hc_trace_stats sum = {0};

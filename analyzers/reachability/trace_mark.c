@@ -27,6 +27,8 @@
  */
 #include <string.h>
 
+#include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/tagged.h"
 #include "analyzers/reachability/trace_worker.h"
 
 enum {
@@ -112,6 +114,7 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 			hc_trace_set_bit(&block->a, mask);
 		return false;
 	case HC_PASS_ANY:
+	case HC_PASS_TAGGED:
 		hc_trace_set_bit(&block->a, mask);
 		return hc_trace_set_bit(&block->b, mask);
 	case HC_PASS_POINTED:
@@ -129,6 +132,13 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 	}
 	}
 	return false;
+}
+
+/** Tell who wants to know of interior pointers. */
+static void watch(struct hc_trace_worker *w, const struct hc_chunk *chunk, uint64_t offset)
+{
+	hc_interiors_see(w->shared->interiors, w - w->shared->workers,
+			 hc_convention_of(w->heap, chunk->size, offset), chunk, offset);
 }
 
 /**
@@ -157,6 +167,9 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 		w->stats.interior++;
 	else
 		w->stats.heuristic[heuristic]++;
+	if (w->shared->interiors &&
+	    (heuristic == HC_HEURISTIC_NONE || heuristic == HC_HEURISTIC_CONVENTION))
+		watch(w, &chunk, offset - ret->start);
 	*interior_ret = heuristic == HC_HEURISTIC_NONE;
 	return true;
 }
@@ -237,9 +250,25 @@ static ALWAYS_INLINE void push_words(struct hc_trace_worker *w, const uint8_t *d
 	w->stats.words += num_words;
 }
 
+/** The same for HC_PASS_TAGGED: plain and tagged pointers. */
+static __attribute__((noinline)) void push_tagged(struct hc_trace_worker *w, const uint8_t *data,
+						  size_t num_words)
+{
+	for (size_t i = 0; i < num_words; i++) {
+		uint64_t value = hc_load64(data + i * 8), entry;
+		uint64_t target = hc_tagged_target(w->heap, value);
+
+		if (is_candidate(w, target ? target : value, &entry))
+			w->stack[w->depth++] = entry;
+	}
+	w->stats.words += num_words;
+}
+
 void hc_trace_push_words(struct hc_trace_worker *w, const uint8_t *data, size_t num_words)
 {
-	if (w->heap->word_size == 8)
+	if (w->shared->pass == HC_PASS_TAGGED)
+		push_tagged(w, data, num_words);
+	else if (w->heap->word_size == 8)
 		push_words(w, data, num_words, 8);
 	else
 		push_words(w, data, num_words, 4);
@@ -250,6 +279,11 @@ void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
 	uint64_t entry;
 
 	w->stats.words++;
+	if (w->shared->pass == HC_PASS_TAGGED) {
+		uint64_t target = hc_tagged_target(w->heap, value);
+
+		value = target ? target : value;
+	}
 	if (is_candidate(w, value, &entry))
 		w->stack[w->depth++] = entry;
 }
@@ -320,6 +354,8 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 			push_others(w, bytes.data, bytes.size / word_size, word_size,
 				    span->base + place.start,
 				    hc_span_usable_end(span, place.next) - place.start);
+		} else if (pass == HC_PASS_TAGGED) {
+			push_tagged(w, bytes.data, bytes.size / 8);
 		} else if (word_size == 8) {
 			push_words(w, bytes.data, bytes.size / 8, 8);
 		} else {
@@ -533,6 +569,8 @@ void hc_trace_drain(struct hc_trace_worker *w)
 		return drain(w, HC_PASS_EXACT);
 	case HC_PASS_ANY:
 		return drain(w, HC_PASS_ANY);
+	case HC_PASS_TAGGED:
+		return drain(w, HC_PASS_TAGGED);
 	case HC_PASS_POINTED:
 		return drain(w, HC_PASS_POINTED);
 	case HC_PASS_VISIT:

@@ -79,6 +79,7 @@ struct hc_trace_shared {
 	struct hc_tracer *tracer;
 	unsigned jobs;
 	struct hc_trace_worker *workers;
+	struct hc_interiors *interiors; /**< told of interior pointers while marking; or NULL */
 
 	/* The current pass. */
 	enum hc_pass pass;

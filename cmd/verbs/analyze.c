@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cmd/render/escape.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -20,7 +21,8 @@ struct own {
 enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -166,6 +168,7 @@ static void describe(struct hc_analysis *analysis)
 	hc_owners_describe(&analysis->owners, doc);
 	describe_reach(verdict, heap, doc);
 	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
+	hc_lost_describe(doc, heap, &verdict->reach);
 	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(verdict->free_bytes));
 	hc_fact(doc, "trimmable_bytes", NULL, hc_cell_bytes(verdict->trimmable));
 	hc_fact(doc, "arenas", NULL, hc_cell_count(heap ? heap->num_arenas : 0));
@@ -212,8 +215,9 @@ static struct hc_error *run(struct hc_session *session)
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;
-	if (own->has_limit && analysis.verdict.lost_bytes > own->fail_above)
-		session->status = 1;
+	if (own->has_limit)
+		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
+			      own->fail_above);
 	hc_session_view(session, &analysis.view);
 	hc_session_begin(session, &doc);
 	describe(&analysis);

@@ -41,12 +41,14 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 struct view {
 	struct hc_session *session;
 	struct hc_sampler sampler;
+	struct hc_inflight inflight;
 	uint64_t by_code[MAX_CODES]; /**< shown so far */
 };
 
 static void view_deinit(struct view *view)
 {
 	hc_sampler_deinit(&view->sampler);
+	hc_inflight_deinit(&view->inflight);
 }
 
 static struct hc_damage look(const struct view *view, const struct hc_inconsistency *fault)
@@ -55,6 +57,21 @@ static struct hc_damage look(const struct view *view, const struct hc_inconsiste
 
 	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
+}
+
+/** The thread that was at work where a contradiction is, or NULL. */
+static const struct hc_thread *explained_by(const struct view *view,
+					    const struct hc_inconsistency *fault)
+{
+	return hc_inflight_explains(&view->inflight, view->session->target->heap, fault);
+}
+
+/** Whether the contradictions are damage, rather than what some threads were about to mend. */
+static bool is_damaged(const struct view *view)
+{
+	const struct hc_heap *heap = view->session->target->heap;
+
+	return heap->inconsistencies_total && !hc_inflight_explains_all(&view->inflight, heap);
 }
 
 enum column { FAULT, ADDRESS, CHUNK, WHAT, NUM_COLUMNS };
@@ -81,16 +98,22 @@ static struct hc_margin detail(char first[static 64], const char *label)
 	return hc_margin(first, DETAIL_INDENT, false);
 }
 
-static void say_heading(const struct hc_inconsistency *fault, size_t i, struct hc_document *doc)
+static void say_heading(const struct view *view, const struct hc_inconsistency *fault, size_t i,
+			struct hc_document *doc)
 {
+	const struct hc_thread *thread = explained_by(view, fault);
+	struct hc_cell inside = hc_cell_unknown();
 	struct hc_cell chunk = hc_cell_unknown();
 	char first[24];
 
 	snprintf(first, sizeof(first), "%-*zu ", INDENT - 1, i + 1);
 	if (fault->chunk)
 		chunk = HC_PHRASE(doc, " (chunk {})", hc_cell_address(fault->chunk));
-	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}{}: {}", hc_cell_address(fault->address),
-		  chunk, hc_cell_name(fault->what));
+	if (thread)
+		inside = HC_PHRASE(doc, "; thread {} is inside malloc there",
+				   hc_cell_number(thread->lwp));
+	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}{}: {}{}",
+		  hc_cell_address(fault->address), chunk, hc_cell_name(fault->what), inside);
 }
 
 /** "a", "b" or "c" */
@@ -230,6 +253,7 @@ static void describe_bytes(const struct view *view, const struct hc_damage *dama
 static void describe_fault(struct view *view, const struct hc_inconsistency *fault, bool shown,
 			   struct hc_document *doc)
 {
+	const struct hc_thread *thread = explained_by(view, fault);
 	struct hc_damage damage = look(view, fault);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
@@ -249,6 +273,8 @@ static void describe_fault(struct view *view, const struct hc_inconsistency *fau
 	describe_suspect(view, &damage, shown, doc);
 	describe_spill(view, &damage, shown, doc);
 	describe_bytes(view, &damage, shown, doc);
+	hc_fact(doc, "thread_inside", NULL,
+		thread ? hc_cell_number(thread->lwp) : hc_cell_unknown());
 	hc_end(doc);
 }
 /**@}*/
@@ -269,7 +295,7 @@ static void describe_faults(struct view *view, struct hc_document *doc)
 		if (full)
 			hc_blank(doc);
 		if (full || shown < SHOWN_IN_SHORT)
-			say_heading(fault, i, doc);
+			say_heading(view, fault, i, doc);
 		else
 			hidden++;
 		describe_fault(view, fault, full, doc);
@@ -313,10 +339,15 @@ static void describe(struct view *view, struct hc_document *doc)
 	}
 	if (!total)
 		HC_SAY_STRONG(doc, "The heap is sound: nothing contradicts itself.");
+	else if (!is_damaged(view))
+		HC_SAY_STRONG(doc,
+			      "The heap is being changed: {} place{} where a thread is inside "
+			      "malloc, and nothing else contradicts itself.",
+			      hc_cell_count(total), hc_cell_plural(total));
 	else
 		HC_SAY_STRONG(doc, "The heap is damaged: {} inconsistenc{}.", hc_cell_count(total),
 			      hc_cell_text(total == 1 ? "y" : "ies"));
-	hc_fact(doc, "sound", NULL, hc_cell_bool(!total));
+	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view)));
 	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap->abort_message));
 	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
 	describe_faults(view, doc);
@@ -335,10 +366,12 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
+	if (!err)
+		err = hc_inflight_find(session->target->heap, &view.inflight);
 	if (err)
 		return err;
 
-	session->status = session->target->heap->inconsistencies_total ? 1 : 0;
+	session->status = is_damaged(&view);
 	hc_session_begin(session, &doc);
 	describe(&view, &doc);
 	return hc_session_write(session, &doc);

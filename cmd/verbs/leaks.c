@@ -9,6 +9,7 @@
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/select_options.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -25,7 +26,8 @@ enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups in text; 0: all (default: 20)"},
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -240,13 +242,16 @@ static void add_totals(const struct view *view, struct hc_document *doc)
 		      leaks->possible.bytes);
 	hc_fact(doc, "root_bytes_missing", NULL,
 		hc_cell_bytes(view->session->target->reach.root_bytes_missing));
+	hc_lost_describe(doc, view->session->target->heap, &view->session->target->reach);
 	hc_fact(doc, "num_groups", NULL, hc_cell_count(leaks->num_groups));
 }
 
 static void say_totals(const struct view *view, struct hc_document *doc)
 {
 	const struct hc_leaks *leaks = &view->leaks;
-	uint64_t missing = view->session->target->reach.root_bytes_missing;
+	const struct hc_reach_stats *reach = &view->session->target->reach;
+	struct hc_cell missing = hc_lost_missing_phrase(doc, &reach->missing);
+	const struct hc_tagged *tagged = &reach->tagged;
 
 	HC_SAY_STRONG(doc,
 		      "{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
@@ -257,15 +262,21 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 	if (leaks->possible.chunks)
 		HC_SAY(doc,
 		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
-		       "the interior lead to.",
+		       "the interior{} lead to.",
 		       hc_cell_count(leaks->possible.chunks),
-		       hc_cell_plural(leaks->possible.chunks),
-		       hc_cell_bytes(leaks->possible.bytes));
-	if (missing)
+		       hc_cell_plural(leaks->possible.chunks), hc_cell_bytes(leaks->possible.bytes),
+		       hc_cell_text(tagged->chunks ? " or tagged ones" : ""));
+	if (tagged->chunks)
 		HC_SAY(doc,
-		       "The core lacks {} in which pointers may have been: some of this may not "
-		       "be lost.",
-		       hc_cell_bytes(missing));
+		       "{} chunk{} ({}) are held, but only by pointers with a tag in their top 16 "
+		       "bits or below such pointers.",
+		       hc_cell_count(tagged->chunks), hc_cell_plural(tagged->chunks),
+		       hc_cell_bytes(tagged->bytes));
+	if (missing.kind != HC_CELL_UNKNOWN)
+		HC_SAY(doc,
+		       "Can't tell what of this is lost; at most all of it is: the core lacks {}, "
+		       "which could hold it.",
+		       missing);
 }
 
 /** Below the table, since a column of it would have room for a few characters only. */
@@ -411,8 +422,9 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
-	if (view.own->has_limit && lost_bytes(&view.leaks) > view.own->fail_above)
-		session->status = 1;
+	if (view.own->has_limit)
+		hc_lost_judge(session, &session->target->reach, lost_bytes(&view.leaks),
+			      view.own->fail_above);
 	hc_session_begin(session, &doc);
 	add_totals(&view, &doc);
 	err = view.own->group ? show_group(&view, &doc) : show_groups(&view, &doc);

@@ -8,6 +8,7 @@
 
 #include "analyzers/inspect/what.h"
 #include "cmd/select_options.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -93,7 +94,9 @@ static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
 			"of a register, stack or thread-local storage"},
 	[REF_DETAIL] = {"detail", "", HC_CELL_NAME, DATA, "register or symbol"},
 	[REF_HEURISTIC] = {"heuristic", "", HC_CELL_TEXT, DATA,
-			   "why a pointer into the interior counts as one to the start"},
+			   "why a pointer that is not to the start counts as one; tagged: its low "
+			   "48 bits are "
+			   "the pointer, and the chunk is possible"},
 };
 
 static const struct hc_shape referrers_shape = {
@@ -148,7 +151,9 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->address)
 			hc_table_number(table, REF_ADDRESS, referrer->address);
 		hc_table_number(table, REF_VALUE, referrer->value);
-		if (referrer->value >= base)
+		if (referrer->heuristic == HC_HEURISTIC_TAGGED)
+			hc_table_number(table, REF_OFFSET, 0);
+		else if (referrer->value >= base)
 			hc_table_number(table, REF_OFFSET, referrer->value - base);
 		if (referrer->thread)
 			hc_table_number(table, REF_THREAD, referrer->thread->lwp);
@@ -376,6 +381,42 @@ static void describe_bytes(const struct hc_what *what, struct hc_document *doc)
 	hc_end(doc);
 }
 
+/** The convention that a referrer follows, or NULL. */
+static const struct hc_convention *find_convention(const struct hc_what *what)
+{
+	for (size_t i = 0; i < what->num_referrers; i++)
+		if (what->referrers[i].convention)
+			return what->referrers[i].convention;
+	return NULL;
+}
+
+/** Why pointers that are not to the start hold the chunk. */
+static void describe_conventions(const struct hc_what *what, struct hc_document *doc)
+{
+	const struct hc_convention *convention = find_convention(what);
+	bool tagged = false;
+
+	if (convention) {
+		uint64_t size = convention->size;
+
+		HC_SAY(doc,
+		       "Pointers to +{} count as pointers to the start: so {} of {} chunks of {}{} "
+		       "are held that no pointer to the start holds.",
+		       hc_cell_count(convention->offset), hc_cell_count(convention->chunks),
+		       hc_cell_count(convention->chunks + convention->others),
+		       size ? hc_cell_count(size) : hc_cell_text("many sizes"),
+		       hc_cell_text(size ? " bytes" : ""));
+		hc_lost_describe_convention(doc, "convention", convention);
+	} else {
+		hc_fact(doc, "convention", NULL, hc_cell_unknown());
+	}
+	for (size_t i = 0; i < what->num_referrers; i++)
+		tagged |= what->referrers[i].heuristic == HC_HEURISTIC_TAGGED;
+	if (tagged)
+		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
+			    "program's. Chunks that only they hold are possibly lost.");
+}
+
 static void describe_pointers(const struct hc_session *session, const struct hc_what *what,
 			      struct hc_document *doc)
 {
@@ -383,6 +424,7 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->total_referrers));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
 	fill_referrers(session, referrers, what);
+	describe_conventions(what, doc);
 	if (session->target->heap && what->num_referrers < what->total_referrers)
 		HC_LINE(doc, "{} more; --referrers N shows more",
 			hc_cell_count(what->total_referrers - what->num_referrers));

@@ -209,6 +209,17 @@ struct hc_span_index {
 
 #define HC_GRANULE_SHIFT 26
 
+/**
+ * Interior pointers that are how this program holds its blocks, so that they count as pointers to
+ * the start.
+ */
+struct hc_convention {
+	uint64_t size;   /**< chunk size; 0: any */
+	uint64_t offset; /**< of the pointer from the chunk's start, bytes */
+	uint64_t chunks; /**< that no pointer to the start holds, and one to this offset does */
+	uint64_t others; /**< of that size that only interior pointers to other places hold */
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -309,6 +320,9 @@ struct hc_heap {
 	bool mmapped_known;    /**< the two above were read */
 	bool partial;          /**< parts of the heap are missing or could not be walked */
 	bool reach_known;      /**< hc_reachability_run() is done */
+	struct hc_convention *conventions; /**< found by it; by size, then offset */
+	size_t num_conventions;
+	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
 #define HC_MAX_INCONSISTENCIES 1000
@@ -554,6 +568,12 @@ static inline uint64_t hc_chunk_request_size(const struct hc_chunk *chunk, uint6
 {
 	return chunk->span->zone->request_size(chunk->span->zone, request);
 }
+
+/**
+ * Of a chunk that looks in use but may be on a list that a thread was taking apart when the core
+ * was made: the user address of the next one on that list, a chunk that looks in use, or 0.
+ */
+uint64_t hc_heap_next_listed(const struct hc_heap *heap, uint64_t address);
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address);
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);
