@@ -42,12 +42,13 @@ static inline void hc_hash_deinit(struct hc_hash *table)
 static inline struct hc_error *hc_hash_double(struct hc_hash *table)
 {
 	size_t num = table->num ? table->num * 2 : 16;
-	uint32_t *slots = num / 2 > HC_HASH_MAX_ITEMS ? NULL : calloc(num, sizeof(*slots));
+	void *slots = num / 2 > HC_HASH_MAX_ITEMS ? NULL : calloc(num, sizeof(*table->slots));
 
 	if (!slots)
 		return &hc_enomem;
 	free(table->slots);
-	*table = (struct hc_hash){slots, num};
+	table->slots = (uint32_t *)slots;
+	table->num = num;
 	return NULL;
 }
 
