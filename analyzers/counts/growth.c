@@ -211,16 +211,21 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	kind->class_count.bytes += chunks * row->size;
 }
 
-/** A hundredth of the chunks at either end of the sizes says nothing of a kind. */
+/** Of the chunks at either end of the sizes so many say nothing of a kind: one in a hundred. */
 #define STRAY_SHARE 100
 
-/** The sizes of the bulk of each kind. @param rows by size, each of the kind in @p sizes */
+/** Whether of two sizes the larger is of another kind of size: more than half as large again. */
+static bool is_far(uint64_t smaller, uint64_t larger)
+{
+	return larger > smaller + smaller / 2;
+}
+
+/** The sizes of the bulk of each kind, of which @p kind has all sizes so far. */
 static void find_bulk(const struct run *run, const struct hc_growth *growth, size_t number,
 		      struct hc_growth_kind *kind)
 {
-	uint64_t stray = kind->count.chunks / STRAY_SHARE, below = 0;
+	uint64_t stray = kind->count.chunks / STRAY_SHARE, below = 0, low = 0, high = 0;
 
-	kind->bulk = 0;
 	for (size_t i = 0; i < run->num_rows; i++) {
 		uint64_t chunks = run->rows[i].count.chunks;
 
@@ -228,13 +233,19 @@ static void find_bulk(const struct run *run, const struct hc_growth *growth, siz
 			continue;
 		/* In front of it and behind it, no more than the strays. */
 		if (below + chunks > stray && below < kind->count.chunks - stray) {
-			if (!kind->bulk)
-				kind->size = run->rows[i].size;
-			kind->max_size = run->rows[i].size;
-			kind->bulk += chunks;
+			low = low ? low : run->rows[i].size;
+			high = run->rows[i].size;
 		}
 		below += chunks;
 	}
+	if (is_far(kind->size, low))
+		kind->size = low;
+	if (is_far(high, kind->max_size))
+		kind->max_size = high;
+	for (size_t i = 0; i < run->num_rows; i++)
+		if (growth->sizes[i].kind == number && run->rows[i].size >= kind->size &&
+		    run->rows[i].size <= kind->max_size)
+			kind->bulk += run->rows[i].count.chunks;
 }
 
 struct order {

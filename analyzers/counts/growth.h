@@ -24,8 +24,8 @@
 
 struct hc_growth_kind {
 	/**
-	 * Smallest and largest chunk size of the bulk: without the hundredth of the chunks that are
-	 * smaller and the one that are larger.
+	 * Smallest and largest chunk size of the bulk. At either end, a hundredth of the chunks is
+	 * left out where it is far off.
 	 */
 	uint64_t size, max_size;
 	uint64_t bulk;               /**< chunks whose sizes are of the bulk */

@@ -169,6 +169,12 @@ static void write_verdict(struct hc_analysis *analysis)
 	default:
 		write_cause(analysis);
 	}
+	if (verdict->accounting.parts[HC_PART_STACK] > verdict->accounting.total / 2)
+		hc_text_paragraph(
+			analysis->out, "", 0, false,
+			"%s of addresses are set aside for stacks; %s of them was touched.",
+			hc_unit_bytes(verdict->accounting.parts[HC_PART_STACK]).text,
+			hc_unit_bytes(verdict->ruler.parts[HC_PART_STACK]).text);
 }
 /**@}*/
 
