@@ -46,7 +46,8 @@ void hc_help(FILE *file)
 		fprintf(file, "  %-10s %s\n", hc_verbs[i]->name, hc_verbs[i]->summary);
 	fputs("\n'heapcore VERB --help' shows the options of a verb.\n\n"
 	      "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
-	      "--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
+	      "--fail-if-leaked allows); 2 bad usage, nothing could be analyzed, or the core\n"
+	      "lacks what would tell (--fail-if-leaked).\n\n"
 	      "Begin with:\n"
 	      "  gcore PID                    take a core of a live process\n"
 	      "  heapcore analyze core.PID    where the memory is, and what to look at next\n",
@@ -89,6 +90,29 @@ static void help_options(FILE *file, const char *title, const struct hc_verb_opt
 	}
 }
 
+static void help_shape(FILE *file, const struct hc_shape *shape)
+{
+	fprintf(file, "\nColumns%s%s:\n", shape->name ? " of " : "",
+		shape->name ? shape->name : "");
+	for (unsigned i = 0; i < shape->num_columns; i++) {
+		const struct hc_column *column = &shape->columns[i];
+
+		fprintf(file, "  %-*s", HELP_INDENT - 2, column->name);
+		help_text(file, column->help, HELP_INDENT, HELP_INDENT);
+	}
+	if (!shape->more)
+		return;
+	fputs("  and ", file);
+	help_text(file, shape->more, 6, 2);
+}
+
+/** The columns of each table, for --columns and --sort. */
+static void help_columns(FILE *file, const struct hc_verb *verb)
+{
+	for (size_t i = 0; verb->tables && verb->tables[i]; i++)
+		help_shape(file, verb->tables[i]);
+}
+
 void hc_help_verb(const struct hc_verb *verb, FILE *file)
 {
 	struct hc_verb_options list;
@@ -99,5 +123,6 @@ void hc_help_verb(const struct hc_verb *verb, FILE *file)
 	help_options(file, "Options", &list, HC_OWNER_VERB);
 	help_options(file, "Which chunks", &list, HC_OWNER_SELECTION);
 	help_options(file, "Common options", &list, HC_OWNER_COMMON);
+	help_columns(file, verb);
 	fprintf(file, "\nExamples:\n%s", verb->examples);
 }

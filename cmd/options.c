@@ -26,6 +26,10 @@ enum common_id {
 	COMMON_PREFILTER,
 	COMMON_JOBS,
 	COMMON_COLOR,
+	COMMON_COLUMNS,
+	COMMON_SORT,
+	COMMON_NO_HEADINGS,
+	COMMON_BYTES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
@@ -85,6 +89,11 @@ static const struct hc_option common_options[] = {
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
 	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)", HC_VALUE_WORD,
 	 color_word},
+	{COMMON_COLUMNS, 0, "columns", "LIST",
+	 "columns of the table, in this order; +NAME and -NAME change what is shown"},
+	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
+	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
+	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
 	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr",
 	 .more = "And how many pointers were seen and followed."},
@@ -250,6 +259,18 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
 		return hc_parse_word("--color", value, color_word, &options->color);
+	case COMMON_COLUMNS:
+		options->choice.columns = value;
+		return NULL;
+	case COMMON_SORT:
+		options->choice.sort = value;
+		return NULL;
+	case COMMON_NO_HEADINGS:
+		options->choice.no_headings = true;
+		return NULL;
+	case COMMON_BYTES:
+		options->plain_bytes = true;
+		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;
 		return NULL;
@@ -467,6 +488,22 @@ static struct hc_error *set_option(struct hc_options *options, const struct hc_v
 	return NULL;
 }
 
+/** Whether one of the verb's tables has the columns that are asked for; before the core is read. */
+static struct hc_error *check_choice(const struct hc_verb *verb, const struct hc_choice *choice)
+{
+	struct hc_error *err = NULL;
+
+	if ((choice->columns || choice->sort) && !verb->tables)
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no table", verb->name);
+	for (const struct hc_shape *const *shape = verb->tables; shape && *shape; shape++) {
+		hc_error_destroy(err);
+		err = hc_shape_check(*shape, choice);
+		if (!err)
+			return NULL;
+	}
+	return err;
+}
+
 /** Count the positional arguments and check what options can't check one by one. */
 static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 {
@@ -484,6 +521,12 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (!(verb->formats & 1u << options->format))
 		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no %s output", verb->name,
 				       format_word(options->format));
+	if (options->choice.columns && options->format == HC_FORMAT_JSON)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--columns goes with text and csv; JSON has them all");
+	struct hc_error *err = check_choice(verb, &options->choice);
+	if (err)
+		return err;
 	options->core = argv[optind];
 	if (options->core)
 		hc_inputs_add(&options->inputs, options->core);

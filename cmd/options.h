@@ -14,6 +14,7 @@
 #include "analyzers/pattern/literal_set.h"
 #include "analyzers/select/selection.h"
 #include "cmd/render/output.h"
+#include "cmd/render/table.h"
 
 /** What completion can offer for a value. */
 enum hc_value_kind {
@@ -53,14 +54,6 @@ struct hc_option {
 
 enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
 
-/** How much of the heap's own bytes may show in the output. */
-enum hc_content {
-	HC_CONTENT_NONE,   /**< nothing, not even what kind of bytes they are */
-	HC_CONTENT_CLASS,  /**< content classes */
-	HC_CONTENT_SAMPLE, /**< and short samples */
-	HC_CONTENT_FULL,   /**< and whole chunks */
-};
-
 struct hc_verb;
 
 /** Most signature files and directories that can be named. */
@@ -84,6 +77,8 @@ struct hc_options {
 	unsigned num_signatures;
 	enum hc_literal_engine prefilter; /**< of the classifier */
 	enum hc_color_mode color;
+	struct hc_choice choice; /**< of columns and their order */
+	bool plain_bytes;        /**< bytes as numbers in text, too */
 	bool quiet, verbose, help;
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */

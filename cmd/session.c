@@ -271,42 +271,88 @@ bool hc_session_partial(const struct hc_session *session)
 					       (target->heap && target->heap->partial)));
 }
 
-void hc_session_write_partial(struct hc_session *session)
+/** Why the answer may lack something. */
+static const char *partial_reason(const struct hc_session *session)
 {
 	const struct hc_target *target = session->target;
-	const char *why = target && target->heap && target->heap->partial
-				  ? "parts of the heap are missing or damaged"
-				  : "the file is cut short";
 
-	if (!hc_session_partial(session))
-		return;
 	for (size_t i = 0; target && i < target->process->diag.num; i++) {
-		if (target->process->diag.items[i].partial) {
-			why = target->process->diag.items[i].message;
-			break;
-		}
+		if (target->process->diag.items[i].partial)
+			return target->process->diag.items[i].message;
 	}
-	hc_cleanup_free char *text =
-		hc_escape_string(why, HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0));
-	hc_text_paragraph(&session->out, "PARTIAL: ", 9, false, "%s", text ? text : why);
-	fputc('\n', session->out.file);
+	return target && target->heap && target->heap->partial
+		       ? "parts of the heap are missing or damaged"
+		       : "the file is cut short";
 }
 
-json_t *hc_session_json(const struct hc_session *session)
+void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
 	const struct hc_target *target = session->target;
-	json_t *remarks = json_array();
 
+	hc_document_init(doc);
+	unsigned version = session->options->verb->json_version;
+
+	hc_fact(doc, "schema", NULL,
+		HC_PHRASE(doc, "heapcore.{}/{}", hc_cell_text(session->options->verb->name),
+			  hc_cell_number(version ? version : 1)));
+	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
+	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
+	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
 	for (size_t i = 0; target && i < target->process->diag.num; i++)
-		json_array_append_new(remarks,
-				      hc_json_text(target->process->diag.items[i].message));
-	return json_pack("{so so so so}", "schema",
-			 json_sprintf("heapcore.%s/%u", session->options->verb->name,
-				      session->options->verb->json_version
-					      ? session->options->verb->json_version
-					      : 1), "core",
-			 hc_json_text(session->options->core), "partial",
-			 json_boolean(hc_session_partial(session)), "remarks", remarks);
+		hc_fact(doc, "", NULL, hc_cell_name(target->process->diag.items[i].message));
+	hc_end(doc);
+}
+
+void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
+{
+	if (!hc_session_partial(session))
+		return;
+	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}",
+		  hc_cell_name(partial_reason(session)));
+	hc_blank(doc);
+}
+
+void hc_session_begin(const struct hc_session *session, struct hc_document *doc)
+{
+	hc_session_begin_data(session, doc);
+	hc_session_say_partial(session, doc);
+}
+
+static const struct hc_renderer *find_renderer(const struct hc_session *session)
+{
+	static const struct hc_renderer *const renderers[HC_NUM_FORMATS] = {
+		[HC_FORMAT_TEXT] = &hc_text_renderer,
+		[HC_FORMAT_JSON] = &hc_json_renderer,
+		[HC_FORMAT_CSV] = &hc_csv_renderer,
+		[HC_FORMAT_HEX] = &hc_text_renderer,
+	};
+
+	return renderers[session->options->format];
+}
+
+void hc_session_view(struct hc_session *session, struct hc_view *ret)
+{
+	const struct hc_options *options = session->options;
+
+	*ret = (struct hc_view){
+		.renderer = find_renderer(session),
+		.out = &session->out,
+		.look = {.policy = {.content = options->content, .masker = session->masker},
+			 .utf8 = session->out.utf8,
+			 .color = session->out.color,
+			 .plain_bytes = options->plain_bytes},
+		.choice = options->choice,
+	};
+	if (session->target)
+		ret->look.policy.file = session->target->process->core->file;
+}
+
+struct hc_error *hc_session_write(struct hc_session *session, struct hc_document *doc)
+{
+	struct hc_view view;
+
+	hc_session_view(session, &view);
+	return hc_render(doc, &view);
 }
 
 static void print_reach_costs(const struct hc_reach_stats *reach)

@@ -13,8 +13,8 @@
 #include "analyzers/target.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
-#include "cmd/render/json.h"
-#include "cmd/render/output.h"
+#include "cmd/render/document.h"
+#include "cmd/render/render.h"
 
 enum hc_need {
 	HC_NEED_PROCESS,     /**< no heap */
@@ -36,9 +36,9 @@ struct hc_session {
 	struct hc_target *targets[HC_MAX_TARGETS];
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/show/mask.h */
-	bool partial; /**< set by a verb that reads something other than a core */
-	int status;   /**< exit status, unless an error is returned */
+	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	bool partial;             /**< set by a verb that reads something other than a core */
+	int status;               /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
@@ -85,13 +85,21 @@ static inline const char *hc_session_no_heap(const struct hc_session *session)
 /** Whether the answer may lack something. */
 bool hc_session_partial(const struct hc_session *session);
 
-/** In text: "PARTIAL: why" at the top, when it is. */
-void hc_session_write_partial(struct hc_session *session);
-
 /**
- * {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+ * Begin a document with what every one has: schema, core, partial, remarks; for people "PARTIAL:
+ * why" at the top, when it is.
  */
-json_t *hc_session_json(const struct hc_session *session);
+void hc_session_begin(const struct hc_session *session, struct hc_document *doc);
+
+/** The two halves of it. */
+void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc);
+void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc);
+
+/** Write a document in the format that is asked for. */
+struct hc_error *hc_session_write(struct hc_session *session, struct hc_document *doc);
+
+/** What renderers are to be given: the output, the format, and how it is to look. */
+void hc_session_view(struct hc_session *session, struct hc_view *ret);
 
 /** What --verbose shows, on stderr. */
 void hc_session_print_costs(struct hc_session *session);

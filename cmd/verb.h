@@ -23,7 +23,8 @@ struct hc_verb {
 	unsigned json_version;           /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
 	bool own_output;         /**< opens --output itself */
-	const struct hc_option *options; /**< its own; NULL: none */
+	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
+	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
 	struct hc_error *(*set)(void *own, int id, const char *value);
 	size_t own_size;          /**< bytes of the struct that set() fills */
@@ -34,6 +35,13 @@ struct hc_verb {
 /** The members that describe a verb's own options: all four, or none. */
 #define HC_VERB_OWN(table, set_fn, type, defaults)                                                 \
 	.options = (table), .set = (set_fn), .own_size = sizeof(type), .own_defaults = (defaults)
+
+/** The tables of a verb. */
+#define HC_VERB_TABLES(...)                                                                        \
+	.tables = (const struct hc_shape *const[])                                                 \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 #define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)

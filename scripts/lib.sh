@@ -226,6 +226,25 @@ require_foreign_programs() {
     done
 }
 
+# Programs, runtimes and libraries whose memory the tests look at, and what packages are made and checked with. They are
+# wanted, not needed: a test whose program is not there is skipped by name. One that a release does not have must not keep
+# the others away, so that they are asked for one by one when all at once is refused.
+require_programs() {
+    local package missing=()
+    command -v apt-get >/dev/null || return 0
+    for package in php-cli ruby nodejs golang-go default-jdk-headless musl-tools libapr1-dev libboost-dev libglib2.0-dev \
+        libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql \
+        dpkg-dev debhelper lintian mandoc groff man-db shellcheck zsh fish; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    apt_install --no-remove "${missing[@]}" >&2 && return
+    for package in "${missing[@]}"; do
+        missing=("$package")
+        apt_install --no-remove "$package" >&2 || true
+    done
+}
+
 # What the build goes without where it can't be had: Vectorscan, of which releases and machines exist that have
 # Hyperscan instead, or neither.
 require_wanted() {

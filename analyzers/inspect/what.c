@@ -44,6 +44,21 @@ struct hunt {
 	struct found *found; /* of each place; index num_places: registers and pins */
 };
 
+/** Why a pointer that is not the start's address holds the chunk all the same. */
+static void explain(const struct hunt *hunt, struct hc_referrer *referrer)
+{
+	const struct hc_chunk *target = &hunt->target;
+
+	if (referrer->value - hunt->start >= hunt->size) {
+		referrer->heuristic = HC_HEURISTIC_TAGGED;
+		return;
+	}
+	referrer->heuristic = hc_heuristic_match(hunt->heap, target, referrer->value);
+	if (referrer->heuristic == HC_HEURISTIC_CONVENTION)
+		referrer->convention = hc_convention_of(hunt->heap, target->size,
+							referrer->value - target->address);
+}
+
 /** Keep a referrer, unless there are enough before it. */
 static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 			     const struct hc_referrer *referrer)
@@ -62,8 +77,7 @@ static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 	}
 	found->items[found->num] = *referrer;
 	if (hunt->in_chunk && referrer->value != hunt->target.address)
-		found->items[found->num].heuristic =
-			hc_heuristic_match(hunt->heap, &hunt->target, referrer->value);
+		explain(hunt, &found->items[found->num]);
 	found->num++;
 	return NULL;
 }
@@ -87,6 +101,13 @@ static struct hc_error *consider(const struct hunt *hunt, const struct place *pl
 		return NULL;
 	referrer.in_chunk = true;
 	return keep(hunt, found, &referrer);
+}
+
+/** Whether a word is a tagged pointer to the target, in a process that has such pointers. */
+static inline bool is_tagged(const struct hunt *hunt, uint64_t value)
+{
+	return (value & HC_TAGGED_POINTER) == hunt->start && hunt->in_chunk && hunt->heap->tagged &&
+	       hc_tagged_form(value);
 }
 
 static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((unused)),
@@ -113,7 +134,7 @@ static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((u
 		for (size_t i = 0; i + word <= bytes.size; i += word) {
 			uint64_t value = hc_load_word(bytes.data + i, word);
 
-			if (value - hunt->start >= hunt->size)
+			if (value - hunt->start >= hunt->size && !is_tagged(hunt, value))
 				continue;
 			struct hc_error *err =
 				consider(hunt, place, &hunt->found[task], pos + i, value);
@@ -144,7 +165,8 @@ static struct hc_error *search_values(struct hunt *hunt)
 				.detail = names ? names[r] : NULL,
 			};
 
-			if (referrer.value - hunt->start < hunt->size)
+			if (referrer.value - hunt->start < hunt->size ||
+			    is_tagged(hunt, referrer.value))
 				err = keep(hunt, found, &referrer);
 		}
 	}

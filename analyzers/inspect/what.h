@@ -13,12 +13,13 @@ struct hc_referrer {
 	uint64_t address; /**< where the pointer is stored; 0 for a register */
 	uint64_t value;   /**< the pointer itself */
 	bool in_chunk;
-	struct hc_chunk chunk;            /**< the chunk that holds it, when in_chunk */
-	enum hc_root_kind root;           /**< else the kind of root */
-	const struct hc_thread *thread;   /**< of a register, stack or TLS */
-	const struct hc_mapping *mapping; /**< of a root range */
-	const char *detail;               /**< register name, or what a pin says; or NULL */
-	enum hc_heuristic heuristic;      /**< why an interior pointer counts as exact */
+	struct hc_chunk chunk;                  /**< the chunk that holds it, when in_chunk */
+	enum hc_root_kind root;                 /**< else the kind of root */
+	const struct hc_thread *thread;         /**< of a register, stack or TLS */
+	const struct hc_mapping *mapping;       /**< of a root range */
+	const char *detail;                     /**< register name, or what a pin says; or NULL */
+	enum hc_heuristic heuristic;            /**< why an interior pointer counts as exact */
+	const struct hc_convention *convention; /**< of HC_HEURISTIC_CONVENTION */
 };
 
 struct hc_what {

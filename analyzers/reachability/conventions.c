@@ -12,8 +12,8 @@
  *    sketch has most of become proposals for each size, with a plane for each.
  * 3. The heap is marked again with them. A pointer to a chunk that was possible sets its bit in the
  *    plane of its offset, or in the plane of all other places. That counts chunks rather than
- *    pointers, exactly, and does not depend on which conventions there are: marking follows the same
- *    pointers either way.
+ *    pointers, exactly, and does not depend on which conventions there are: marking follows the
+ * same pointers either way.
  * 4. Proposals that don't hold are dropped. If there were some, the heap is marked a last time.
  *
  * A heap whose possible chunks don't matter costs the counting alone.
@@ -35,8 +35,8 @@ enum {
 	OWN_SLOTS = 3,        /* offsets of one size */
 	ANY_SLOT = OWN_SLOTS, /* of the convention of any size */
 	SLOTS,
-	NEAR = 512,           /* bytes from the start at which any offset is tried … */
-	FAR = 64 << 10,       /* … and those of words */
+	NEAR = 512,     /* bytes from the start at which any offset is tried … */
+	FAR = 64 << 10, /* … and those of words */
 	PLACES_PER_OFFSET = 8,
 };
 
@@ -210,8 +210,8 @@ void hc_interiors_see(struct hc_interiors *interiors, unsigned worker,
 	}
 	if (!hc_plane_has(&interiors->tracer->layout, &interiors->possible, span, chunk->unit))
 		return;
-	struct hc_plane *plane = convention ? &interiors->planes[slot_of(heap, convention)]
-					    : &interiors->other;
+	struct hc_plane *plane =
+		convention ? &interiors->planes[slot_of(heap, convention)] : &interiors->other;
 	uint64_t *word = hc_plane_word(&interiors->tracer->layout, plane, span, chunk->unit);
 
 	if (!(__atomic_fetch_or(word, mask, __ATOMIC_RELAXED) & mask) && convention)
@@ -336,7 +336,8 @@ static struct hc_error *count_possible(void *ctx, unsigned worker, size_t task)
 		in_use += __builtin_popcountll(hc_block_in_use(block));
 		if (bits)
 			interiors->possible
-				.words[interiors->tracer->layout.first_word[stretch->span] + i] = bits;
+				.words[interiors->tracer->layout.first_word[stretch->span] + i] =
+				bits;
 		for (; bits; bits &= bits - 1) {
 			hc_span_chunk(heap, span, i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits),
 				      &chunk);
@@ -404,53 +405,50 @@ static uint64_t estimate(const struct hc_interiors *interiors, uint64_t size, ui
 	return least;
 }
 
-struct proposal {
-	uint64_t offset, pointers;
+struct proposals {
+	struct proposal {
+		uint64_t offset, pointers;
+	} items[OWN_SLOTS + 1]; /* best first */
+	size_t num, max;
 };
 
-/** Keep the best @p max, best first. @return how many there are now */
-static size_t keep(struct proposal *best, size_t num, size_t max, struct proposal proposal)
+/** Keep the best ones. */
+static void keep(struct proposals *best, struct proposal proposal)
 {
-	size_t at = num;
+	size_t at = best->num;
 
-	while (at && best[at - 1].pointers < proposal.pointers)
+	while (at && best->items[at - 1].pointers < proposal.pointers)
 		at--;
-	if (at == max)
-		return num;
-	if (num < max)
-		num++;
-	memmove(&best[at + 1], &best[at], (num - at - 1) * sizeof(*best));
-	best[at] = proposal;
-	return num;
+	if (at == best->max)
+		return;
+	if (best->num < best->max)
+		best->num++;
+	memmove(&best->items[at + 1], &best->items[at],
+		(best->num - at - 1) * sizeof(best->items[0]));
+	best->items[at] = proposal;
 }
 
-/** The offsets that most interior pointers go to, if they are @p least at least. */
-static size_t best_offsets(const struct hc_interiors *interiors, uint64_t size, uint64_t end,
-			   uint64_t least, size_t max, struct proposal *best)
+/** Propose the offsets below @p end that most interior pointers go to, @p least at least. */
+static struct hc_error *propose(const struct hc_interiors *interiors, uint64_t size, uint64_t end,
+				uint64_t least, size_t max)
 {
-	unsigned word = interiors->tracer->heap->word_size;
-	size_t num = 0;
+	struct hc_heap *heap = interiors->tracer->heap;
+	struct proposals best = {.max = max};
 
-	for (uint64_t offset = 1; offset < end; offset += offset < NEAR ? 1 : word) {
+	for (uint64_t offset = 1; offset < end; offset += offset < NEAR ? 1 : heap->word_size) {
 		uint64_t pointers = estimate(interiors, size, offset);
 
 		if (pointers >= least)
-			num = keep(best, num, max, (struct proposal){offset, pointers});
+			keep(&best, (struct proposal){offset, pointers});
 	}
-	return num;
-}
-
-static struct hc_error *propose(struct hc_heap *heap, uint64_t size, const struct proposal *best,
-				size_t num)
-{
-	for (size_t i = 0; i < num; i++) {
+	for (size_t i = 0; i < best.num; i++) {
 		struct hc_error *err = hc_array_reserve(&heap->conventions, heap->num_conventions,
 							sizeof(*heap->conventions));
 
 		if (err)
 			return err;
 		heap->conventions[heap->num_conventions++] =
-			(struct hc_convention){.size = size, .offset = best[i].offset};
+			(struct hc_convention){.size = size, .offset = best.items[i].offset};
 	}
 	return NULL;
 }
@@ -458,34 +456,28 @@ static struct hc_error *propose(struct hc_heap *heap, uint64_t size, const struc
 static struct hc_error *propose_size(const struct hc_interiors *interiors,
 				     const struct size_count *count)
 {
-	struct hc_heap *heap = interiors->tracer->heap;
-	struct proposal best[OWN_SLOTS + 1];
 	uint64_t end = count->size < FAR ? count->size : FAR;
 	uint64_t least = count->possible / HC_CONVENTION_ODD;
-	uint64_t max = count->size / heap->word_size / PLACES_PER_OFFSET;
+	uint64_t max = count->size / interiors->tracer->heap->word_size / PLACES_PER_OFFSET;
 
 	if (least < HC_CONVENTION_MIN)
 		least = HC_CONVENTION_MIN;
 	if (max > OWN_SLOTS)
 		max = OWN_SLOTS;
-	return propose(heap, count->size, best,
-		       best_offsets(interiors, count->size, end, least, max ? max : 1, best));
+	return propose(interiors, count->size, end, least, max ? max : 1);
 }
 
 static struct hc_error *propose_all(struct hc_interiors *interiors, const struct sizes *sizes,
 				    uint64_t possible)
 {
 	struct hc_heap *heap = interiors->tracer->heap;
-	struct proposal best[2];
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && i < sizes->num && i < MAX_SIZES; i++)
 		if (sizes->slots[i].possible >= HC_CONVENTION_MIN)
 			err = propose_size(interiors, &sizes->slots[i]);
 	if (!err && possible >= HC_CONVENTION_MIN_ANY)
-		err = propose(heap, 0, best,
-			      best_offsets(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1,
-					   best));
+		err = propose(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1);
 	if (!err && heap->num_conventions)
 		qsort(heap->conventions, heap->num_conventions, sizeof(*heap->conventions),
 		      compare_conventions);
@@ -595,8 +587,8 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 	struct hc_heap *heap = interiors->tracer->heap;
 	struct sizes sizes;
 	size_t kept = 0, first_own = 0;
-	struct hc_error *err = hc_parallel_for(interiors->jobs, interiors->tracer->layout.num_stretches,
-					       count_seen, interiors);
+	struct hc_error *err = hc_parallel_for(
+		interiors->jobs, interiors->tracer->layout.num_stretches, count_seen, interiors);
 
 	if (err || (err = merge(interiors, &sizes)))
 		return err;

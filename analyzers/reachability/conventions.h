@@ -13,9 +13,9 @@
  *   - at least HC_CONVENTION_MIN chunks of the size are pointed to at the offset;
  *   - of the chunks of that size that only interior pointers hold, at most one in
  *     HC_CONVENTION_ODD is not pointed to there;
- *   - where one size has several offsets (several types of one size), there are fewer than an eighth
- *     of the places that a pointer could point to, and three at most; each covers a tenth.
- *     Stale words point anywhere.
+ *   - where one size has several offsets (several types of one size), there are fewer than an
+ * eighth of the places that a pointer could point to, and three at most; each covers a tenth. Stale
+ * words point anywhere.
  *
  * A convention of any size (a wrapper around malloc that puts a header before each block) needs
  * HC_CONVENTION_MIN_ANY chunks of HC_CONVENTION_SIZES sizes, and the same share of all chunks that
@@ -30,15 +30,6 @@
 #define HC_CONVENTION_ODD 10
 #define HC_CONVENTION_MIN_ANY 64
 #define HC_CONVENTION_SIZES 8
-
-/**
- * The convention by which a pointer holds a chunk, or NULL.
- *
- * @param size   of the chunk
- * @param offset of the pointer from its start, bytes
- */
-const struct hc_convention *hc_convention_of(const struct hc_heap *heap, uint64_t size,
-					     uint64_t offset);
 
 /** Before the heap is marked from scratch. */
 void hc_conventions_forget(struct hc_heap *heap);

@@ -2,9 +2,9 @@
  * @file
  * Interior pointers that mean the whole block.
  *
- * The first four patterns are those that Memcheck documents for --leak-check-heuristics. It knows the
- * size that the program asked for; a core only has the chunk, so that where a pattern is about the
- * block's size, any request that malloc could have answered with this chunk will do.
+ * The first four patterns are those that Memcheck documents for --leak-check-heuristics. It knows
+ * the size that the program asked for; a core only has the chunk, so that where a pattern is about
+ * the block's size, any request that malloc could have answered with this chunk will do.
  */
 #include "analyzers/reachability/reachability.h"
 
@@ -15,7 +15,8 @@
 
 /** Words that a rep of a pre-C++11 std::string has before its characters. */
 #define STRING_REP_WORDS 3
-/** Control bytes of a hash table; below CONTROL_DELETED: seven bits of the hash of a full bucket. */
+/** Control bytes of a hash table; below CONTROL_DELETED: seven bits of the hash of a full bucket.
+ */
 #define CONTROL_EMPTY 0xff
 #define CONTROL_DELETED 0x80
 /** Control bytes of one table that are looked at. */
@@ -36,6 +37,7 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic)
 		[HC_HEURISTIC_HASHTABLE] = "hashtable",
 		[HC_HEURISTIC_POOL] = "pool",
 		[HC_HEURISTIC_CONVENTION] = "convention",
+		[HC_HEURISTIC_TAGGED] = "tagged",
 	};
 
 	return names[heuristic];
@@ -178,9 +180,10 @@ static bool is_hash_table(const struct hc_heap *heap, const struct hc_chunk *chu
 	return false;
 }
 
-/** A block whose first words hold its own address: who has a pointer behind them finds the start. */
-static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk,
-		    struct hc_bytes bytes, uint64_t offset)
+/** A block whose first words hold its own address: who has a pointer behind them finds the start.
+ */
+static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk, struct hc_bytes bytes,
+		    uint64_t offset)
 {
 	unsigned word = heap->word_size;
 

@@ -5,6 +5,7 @@
 #include "analyzers/reachability/inflight.h"
 
 #include <elf.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,12 +75,15 @@ static bool in_system_call(const struct hc_process *process, const struct hc_thr
 	return false;
 }
 
+/** A wait for a lock, of x86-64. */
+#define CALL_FUTEX 202
+
 /** System calls of x86-64 that allocators make: memory, and waiting for a lock. */
 static bool allocators_call(uint64_t number)
 {
 	static const uint64_t calls[] = {
-		9 /* mmap */, 10 /* mprotect */, 11 /* munmap */, 12 /* brk */,
-		25 /* mremap */, 28 /* madvise */, 202 /* futex */,
+		9 /* mmap */,    10 /* mprotect */, 11 /* munmap */, 12 /* brk */,
+		25 /* mremap */, 28 /* madvise */,  CALL_FUTEX,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
@@ -122,6 +126,17 @@ static bool is_own(const struct hc_heap *heap, uint64_t value, uint32_t *arena_r
 		}
 	}
 	return hc_heap_chunk_at(heap, value, &chunk) && chunk.state == HC_OVERHEAD;
+}
+
+/** Whether the thread ended the process, by a signal that its own instruction caused. */
+static bool died_of_fault(const struct hc_thread *thread)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (thread->signal == faults[i])
+			return true;
+	return false;
 }
 
 static bool is_inside(const struct hc_heap *heap, const struct holder *holder, bool frames,
@@ -229,7 +244,7 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 				       const struct hc_thread *thread, struct hc_inflight *inflight)
 {
 	struct holder holder = holder_of(process, thread);
-	uint64_t number;
+	uint64_t number = 0;
 	uint32_t arena;
 	bool waits;
 	struct hc_error *err;
@@ -244,7 +259,8 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 				       sizeof(*inflight->inside));
 		if (err)
 			return err;
-		inflight->inside[inflight->num_inside++] = (struct hc_inside){thread, arena};
+		inflight->inside[inflight->num_inside++] = (struct hc_inside){
+			thread, arena, !(waits && number == CALL_FUTEX) && !died_of_fault(thread)};
 	}
 	return add_chunks(heap, &holder, inflight);
 }
@@ -309,10 +325,22 @@ const struct hc_thread *hc_inflight_explains(const struct hc_inflight *inflight,
 		const struct hc_inside *inside = &inflight->inside[i];
 		struct holder holder = holder_of(heap->process, inside->thread);
 
+		if (!inside->writes)
+			continue;
 		if (in_arena(heap, inside->arena, fault) || holds_near(&holder, fault->address) ||
 		    (fault->chunk && holds_near(&holder, fault->chunk)))
 			return inside->thread;
 	}
 	return NULL;
+}
+
+bool hc_inflight_explains_all(const struct hc_inflight *inflight, const struct hc_heap *heap)
+{
+	if (!heap->inconsistencies_total || heap->inconsistencies_total > heap->num_inconsistencies)
+		return false;
+	for (size_t i = 0; i < heap->num_inconsistencies; i++)
+		if (!hc_inflight_explains(inflight, heap, &heap->inconsistencies[i]))
+			return false;
+	return true;
 }
 /**@}*/

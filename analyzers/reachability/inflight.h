@@ -26,6 +26,11 @@
 struct hc_inside {
 	const struct hc_thread *thread;
 	uint32_t arena; /**< that it works on, an index; HC_ARENA_MMAP: it does not show */
+	/**
+	 * It was stopped between two instructions that write: neither waiting for a lock, nor dead
+	 * of what it found.
+	 */
+	bool writes;
 };
 
 /** A chunk in use whose header a thread in the allocator's module holds. */
@@ -47,12 +52,16 @@ void hc_inflight_deinit(struct hc_inflight *inflight);
 /**
  * Whether a thread inside the allocator explains a contradiction: it works on the arena whose data
  * it is in, or holds the chunk that it is about, its neighbour, or the place itself. A sound heap
- * may look like that for some instructions.
+ * may look like that for some instructions. Only threads that hc_inside::writes explain: one that
+ * died of a fault inside the allocator found damage there.
  *
  * @return the thread, or NULL
  */
 const struct hc_thread *hc_inflight_explains(const struct hc_inflight *inflight,
 					     const struct hc_heap *heap,
 					     const struct hc_inconsistency *fault);
+
+/** Whether there are contradictions, and threads inside the allocator explain every one. */
+bool hc_inflight_explains_all(const struct hc_inflight *inflight, const struct hc_heap *heap);
 
 #endif

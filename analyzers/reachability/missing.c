@@ -188,8 +188,7 @@ static void count_snapshot(const struct hc_process *process, struct hc_missing *
 		if (!strcmp(vma->name, "[heap]")) {
 			missing->unwalked += unknown;
 		} else {
-			struct hc_share_missing *kind =
-				&missing->roots[vma_kind(process, vma)];
+			struct hc_share_missing *kind = &missing->roots[vma_kind(process, vma)];
 
 			kind->expected += unknown;
 			kind->missing += unknown;
@@ -217,8 +216,8 @@ static uint64_t held_missing(const struct hc_heap *heap, const struct hc_span *s
 		hc_span_chunk(heap, span, unit, &chunk);
 		if (chunk.address >= to)
 			break;
-		if (chunk.state == HC_IN_USE && span->blocks[unit / HC_UNITS_PER_BLOCK].b >>
-							unit % HC_UNITS_PER_BLOCK & 1)
+		if (chunk.state == HC_IN_USE &&
+		    span->blocks[unit / HC_UNITS_PER_BLOCK].b >> unit % HC_UNITS_PER_BLOCK & 1)
 			sum += overlap(chunk.address, chunk.address + chunk.usable, from, to);
 	}
 	return sum;

@@ -41,7 +41,8 @@ struct hc_missing {
 	uint64_t left_out;
 	/** Usable bytes of chunks in use; missing: of those that a root leads to. */
 	struct hc_share_missing chunks;
-	uint64_t unwalked; /**< bytes of heaps that the core lacks, so that no chunk is known there */
+	uint64_t unwalked; /**< bytes of heaps that the core lacks, so that no chunk is known there
+			    */
 	enum hc_lost_known known;
 };
 

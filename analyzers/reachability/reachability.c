@@ -11,7 +11,7 @@
  * They are computed in place, in this order; b says "a root leads to it", a says "only through an
  * interior pointer" or, for a lost one, "another lost chunk points to it":
  *
- *       b a                after 1             after 2      after 3
+ *       b a                after 1             after 2, 3   after 4
  *       0 0  definite      not seen            lost         lost, nothing points to it
  *       0 1  indirect      interior pointer    -            lost, pointed to
  *       1 0  reachable     reachable           reachable    reachable
@@ -22,19 +22,24 @@
  * only sets a: whether the chunk is reachable by a better way is known at the end only.
  * 2. Possible marking. Chunks with both bits are reachable: a is cleared. Chunks with a alone are
  * held by an interior pointer at best; from them, any pointer to a chunk without b sets both bits.
- * 3. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
- * pointed to, and lost.c chooses one of each cycle.
+ *    Where many chunks are possible, conventions (conventions.h) are looked for, and 1 and 2 done
+ *    again with them.
+ * 3. Where many chunks are lost, tagged pointers (tagged.h) are looked for, and what they hold
+ *    becomes possible.
+ * 4. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
+ *    pointed to, and lost.c chooses one of each cycle.
  *
- * In the end every word of every root and of every chunk in use has been looked at exactly once
- * (step 3 apart from lost.c's visits), whatever the number of workers: the statistics are exact and
- * reproducible. So are the answers: each step computes a closure, which does not depend on the
- * order of the work. Planes of free chunks hold list codes and are never touched. No edge is
- * stored: see trace_mark.c for how the heap is walked and what bounds the memory.
+ * In the end every word of every root and of every chunk in use has been looked at, and counted
+ * exactly once (step 4 apart from lost.c's visits, and from what only tagged pointers hold, which
+ * is not counted), whatever the number of workers: the statistics are exact and reproducible. So
+ * are the answers: each step computes a closure, which does not depend on the order of the work.
+ * Planes of free chunks hold list codes and are never touched. No edge is stored: see trace_mark.c
+ * for how the heap is walked and what bounds the memory.
  *
- * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is
- * not seen, so that its chunk counts as lost; tagged in the low bits makes it interior, hence
- * "possible". A stale word makes a lost chunk look reachable. What the core lacks can make live
- * chunks lost: missing.h.
+ * Limits. A pointer that is hidden (XOR lists, compressed to 32 bits, unaligned) is not seen, so
+ * that its chunk counts as lost; tagged in the low bits makes it interior, hence "possible" unless
+ * that is a convention. A stale word makes a lost chunk look reachable. What the core lacks can
+ * make live chunks lost: missing.h.
  */
 #include "analyzers/reachability/reachability.h"
 
@@ -135,7 +140,8 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_process_parallel(sweep->tracer->process, sweep->tracer->layout.num_stretches, fn, sweep);
+	return hc_process_parallel(sweep->tracer->process, sweep->tracer->layout.num_stretches, fn,
+				   sweep);
 }
 /**@}*/
 
@@ -188,7 +194,7 @@ static struct hc_error *mark(struct sweep *sweep, double from, double to)
 	if ((err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
 		return err;
 	hc_watch_part(watch, from + (to - from) * 0.95, to);
-	sweep->interior = false;
+	__atomic_store_n(&sweep->interior, false, __ATOMIC_RELAXED);
 	err = run_sweep(sweep, settle_interior);
 	if (!err && sweep->interior)
 		err = hc_tracer_run(sweep->tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
@@ -207,7 +213,7 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 	if ((err = hc_interiors_create(tracer, &interiors)))
 		return err;
 	hc_tracer_watch(tracer, interiors);
-	if (!(err = mark(sweep, 0, 0.9)))
+	if (!(err = mark(sweep, 0, 0.9)) && sweep->interior)
 		err = hc_conventions_propose(interiors, &again);
 	if (!err && again) {
 		hc_tracer_restore_stats(tracer, NULL);
@@ -221,7 +227,7 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 	return mark(sweep, 0.93, 0.95);
 }
 
-/** Step 3: tagged pointers. Words that are looked at once more don't count again. */
+/** Step 3. Words that are looked at once more don't count again. */
 static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *roots,
 				    size_t num_roots, struct hc_reach_stats *stats)
 {

@@ -15,6 +15,7 @@
 #ifndef HC_ANALYZERS_REACHABILITY_REACHABILITY_H
 #define HC_ANALYZERS_REACHABILITY_REACHABILITY_H
 
+#include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/missing.h"
 #include "analyzers/reachability/roots.h"
 #include "analyzers/reachability/tagged.h"
@@ -34,9 +35,10 @@ enum hc_heuristic {
 				   characters */
 	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
 				 */
-	HC_HEURISTIC_HASHTABLE,  /**< a table with control bytes: buckets, then a byte for each */
-	HC_HEURISTIC_POOL,       /**< a block that knows its own address: pools of nginx and APR */
+	HC_HEURISTIC_HASHTABLE, /**< a table with control bytes: buckets, then a byte for each */
+	HC_HEURISTIC_POOL,      /**< a block that knows its own address: pools of nginx and APR */
 	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
+	HC_HEURISTIC_TAGGED,     /**< to the start, but with a tag: the chunk is possible */
 	HC_NUM_HEURISTICS
 };
 
@@ -45,6 +47,15 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic);
 /** Why an interior pointer to @p chunk at @p address counts as one to its start, or NONE. */
 enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
 				     uint64_t address);
+
+/**
+ * The convention by which a pointer holds a chunk, or NULL.
+ *
+ * @param size   of the chunk
+ * @param offset of the pointer from its start, bytes
+ */
+const struct hc_convention *hc_convention_of(const struct hc_heap *heap, uint64_t size,
+					     uint64_t offset);
 
 struct hc_reach_stats {
 	struct {

@@ -3,8 +3,8 @@
  * Looking for tagged pointers; what counts as evidence is in tagged.h.
  *
  * A sample of the memory is enough to find a kind that matters: slices of the heap at even
- * distances, SAMPLE_BYTES in all, and as much of the roots. Counters stand in one array, by size and
- * word, so that the result is the same for any number of workers.
+ * distances, SAMPLE_BYTES in all, and as much of the roots. Counters stand in one array, by size
+ * and word, so that the result is the same for any number of workers.
  */
 #include "analyzers/reachability/tagged.h"
 
@@ -21,7 +21,7 @@ enum {
 	GRAIN = 16, /* of chunk sizes */
 	SIZES = MAX_SIZE / GRAIN + 1,
 	SLICE_BYTES = 256 << 10,
-	SAMPLE_BYTES = 64 << 20,
+	SAMPLE_BYTES = 8 << 20,
 	TABLE_BYTES = 64 << 10, /* of one table that are looked at */
 	TABLES = 0,             /* the counter of all tables: no chunk has size 0 */
 };
@@ -31,9 +31,9 @@ struct evidence {
 	struct hc_slice *slices;
 	size_t num_slices, step;
 	struct hc_plane targets;
-	uint32_t **links;   /* of each worker: SIZES * WORDS counters, or NULL */
-	uint64_t distinct;  /* atomic: different chunks that links lead to */
-	uint64_t num_lost;  /* atomic */
+	uint32_t **links;  /* of each worker: SIZES * WORDS counters, or NULL */
+	uint64_t distinct; /* atomic: different chunks that links lead to */
+	uint64_t num_lost; /* atomic */
 };
 
 uint64_t hc_tagged_target(const struct hc_heap *heap, uint64_t value)
@@ -91,8 +91,7 @@ static inline void count_bytes(struct evidence *evidence, uint32_t *counters, bo
 	}
 }
 
-static struct hc_error *worker_counters(struct evidence *evidence, unsigned worker,
-					uint32_t **ret)
+static struct hc_error *worker_counters(struct evidence *evidence, unsigned worker, uint32_t **ret)
 {
 	if (!evidence->links[worker])
 		evidence->links[worker] = calloc(SIZES * WORDS, sizeof(uint32_t));
@@ -182,8 +181,8 @@ static struct hc_error *sample(struct evidence *evidence, const struct hc_root *
 			       size_t num_roots)
 {
 	const struct hc_tracer *tracer = evidence->tracer;
-	struct hc_error *err = hc_heap_slices(tracer->heap, SLICE_BYTES, &evidence->slices,
-					      &evidence->num_slices);
+	struct hc_error *err =
+		hc_heap_slices(tracer->heap, SLICE_BYTES, &evidence->slices, &evidence->num_slices);
 
 	if (err)
 		return err;

@@ -252,6 +252,33 @@ static void put_common_options(const struct hc_manual *manual, FILE *file)
 	put_options(file, manual->verb, HC_OWNER_COMMON, false);
 }
 
+static void put_shape(const struct hc_shape *shape, FILE *file)
+{
+	fprintf(file, ".SS Columns%s%s\n", shape->name ? " of " : "",
+		shape->name ? shape->name : "");
+	for (unsigned i = 0; i < shape->num_columns; i++) {
+		fputs(".TP\n\\fB", file);
+		put_code(file, shape->columns[i].name);
+		fputs("\\fP\n", file);
+		put_text(file, shape->columns[i].help);
+		fputc('\n', file);
+	}
+	if (!shape->more)
+		return;
+	fputs(".PP\nAnd ", file);
+	put_text(file, shape->more);
+	fputs(".\n", file);
+}
+
+static void put_columns(const struct hc_manual *manual, FILE *file)
+{
+	fputs(".SH COLUMNS\nWhat\n.BR \\-\\-columns\nand\n.B \\-\\-sort\ntake. CSV has the first "
+	      "table, unless options choose another.\n",
+	      file);
+	for (size_t i = 0; manual->verb->tables[i]; i++)
+		put_shape(manual->verb->tables[i], file);
+}
+
 static void put_formats(const struct hc_manual *manual, FILE *file)
 {
 	struct hc_verb_options list;
@@ -314,8 +341,8 @@ typedef void section_fn(const struct hc_manual *manual, FILE *file);
 static section_fn *const sections[] = {
 	put_title,          put_name,        put_synopsis,
 	put_description,    put_own_options, put_selection_options,
-	put_common_options, put_formats,     put_exit_status,
-	put_examples,       put_see_also,
+	put_common_options, put_columns,     put_formats,
+	put_exit_status,    put_examples,    put_see_also,
 };
 
 static void put_verb_page(const struct hc_manual *manual, FILE *file)

@@ -1,19 +1,10 @@
 /**
  * @file
- * Equal blocks in text and JSON.
+ * Equal blocks as parts of a document.
  */
 #include "cmd/show/blocks.h"
 
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "cmd/render/escape.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
-#include "cmd/show/mask.h"
-#include "cmd/show/sample.h"
-#include "core/base/cleanup.h"
+#include <string.h>
 
 /** Bytes of a line that are shown. */
 #define MAX_LINE 120
@@ -24,7 +15,7 @@ static size_t num_described(const struct hc_outside *outside)
 							 : HC_OUTSIDE_MAX_SETS;
 }
 
-static struct hc_error *describe(struct hc_session *session, struct hc_outside *outside)
+static struct hc_error *look_into(struct hc_session *session, struct hc_outside *outside)
 {
 	struct hc_error *err = NULL;
 
@@ -44,7 +35,7 @@ struct hc_error *hc_outside_run(struct hc_session *session, const struct hc_owne
 		err = hc_held_run(session->target->process, session->target->heap, owners,
 				  &outside.blocks, &outside.held);
 	if (!err)
-		err = describe(session, &outside);
+		err = look_into(session, &outside);
 	if (err) {
 		hc_outside_deinit(&outside);
 		return err;
@@ -61,136 +52,148 @@ void hc_outside_deinit(struct hc_outside *outside)
 	hc_held_deinit(&outside->held);
 }
 
-char *hc_block_line_text(const struct hc_session *session, const struct hc_block_contents *contents)
+/** The line that blocks share. */
+static struct hc_excerpt line_excerpt(const struct hc_block_contents *contents)
 {
-	if (!contents->line || !hc_session_shows_bytes(session))
-		return NULL;
-	struct hc_bytes line = {(const uint8_t *)contents->line, strlen(contents->line)};
-	return hc_session_escape(session, line, MAX_LINE, 0);
+	return (struct hc_excerpt){
+		.bytes = {(const uint8_t *)contents->line,
+			  contents->line ? strlen(contents->line) : 0},
+		.max = MAX_LINE,
+		.max_data = MAX_LINE,
+	};
 }
 
-static void print_contents(FILE *file, const struct hc_session *session,
-			   const struct hc_block_set *set, const struct hc_block_contents *contents)
+static struct hc_cell class_cell(const struct hc_session *session,
+				 const struct hc_block_contents *contents)
 {
-	hc_cleanup_free char *line = hc_block_line_text(session, contents);
-	const char *class =
-		contents->class == HC_CLASS_NONE || !hc_session_shows_class(session)
-			? NULL
-			: hc_signatures_class(session->target->signatures, contents->class)->title;
-
-	if (line && contents->counted < set->num)
-		fprintf(file, " \"%s\" in %s of %s that were looked at.", line,
-			hc_unit_count(contents->line_blocks).text,
-			hc_unit_count(contents->counted).text);
-	else if (line)
-		fprintf(file, " \"%s\" in %s of them.", line,
-			hc_unit_count(contents->line_blocks).text);
-	else if (class)
-		fprintf(file, " %s in %s.", class, hc_unit_count(contents->class_blocks).text);
+	if (contents->class == HC_CLASS_NONE)
+		return hc_cell_unknown();
+	const struct hc_class *class =
+		hc_signatures_class(session->target->signatures, contents->class);
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(class->name, class->title));
 }
 
-char *hc_block_pointers_text(const struct hc_block_set *set)
+/** The class that most blocks of a set have. */
+static struct hc_cell class_phrase(const struct hc_session *session,
+				   const struct hc_block_contents *contents,
+				   struct hc_document *doc)
+{
+	struct hc_cell class = class_cell(session, contents);
+
+	if (class.kind == HC_CELL_UNKNOWN)
+		return class;
+	return hc_cell_needs(HC_CONTENT_CLASS, HC_PHRASE(doc, " {} in {}.", class,
+							 hc_cell_count(contents->class_blocks)));
+}
+
+/** The line that most of them share. */
+static struct hc_cell line_phrase(const struct hc_block_set *set,
+				  const struct hc_block_contents *contents, struct hc_document *doc)
+{
+	struct hc_excerpt line = line_excerpt(contents);
+	struct hc_cell text = hc_cell_content(&line), num = hc_cell_count(contents->line_blocks);
+
+	if (contents->counted < set->num)
+		return HC_PHRASE(doc, " \"{}\" in {} of {} that were looked at.", text, num,
+				 hc_cell_count(contents->counted));
+	return HC_PHRASE(doc, " \"{}\" in {} of them.", text, num);
+}
+
+struct hc_cell hc_blocks_pointers_phrase(const struct hc_block_set *set, struct hc_document *doc)
 {
 	uint64_t none = set->num - set->pointed - set->linked;
-	char *ret;
-	int length;
 
 	if (!none)
-		return strdup("all are pointed to");
+		return hc_cell_text("All are pointed to.");
 	if (none == set->num)
-		return strdup("nothing points to them");
+		return hc_cell_text("Nothing points to them.");
 	if (!set->pointed)
-		length = asprintf(&ret, "nothing points to them but %s of their own kind",
-				  hc_unit_count(set->linked).text);
-	else
-		length = asprintf(&ret, "nothing points to %s of them", hc_unit_count(none).text);
-	return length < 0 ? NULL : ret;
+		return HC_PHRASE(doc, "Nothing points to them but {} of their own kind.",
+				 hc_cell_count(set->linked));
+	return HC_PHRASE(doc, "Nothing points to {} of them.", hc_cell_count(none));
 }
 
-/** As a sentence. */
-static void print_pointers(FILE *file, const struct hc_block_set *set)
+static void say_blocks(const struct hc_block_set *set, struct hc_cell contents,
+		       struct hc_document *doc)
 {
-	hc_cleanup_free char *text = hc_block_pointers_text(set);
-
-	if (text)
-		fprintf(file, " %c%s.", toupper((unsigned char)*text), text + 1);
+	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{} {} {} ({}) in {} mapping{}.{} {}",
+		  hc_cell_count(set->num), hc_cell_times(), hc_cell_bytes(set->size),
+		  hc_cell_bytes(set->bytes), hc_cell_count(set->mappings),
+		  hc_cell_plural(set->mappings), contents, hc_blocks_pointers_phrase(set, doc));
 }
 
-static void write_set(struct hc_session *session, const struct hc_block_set *set,
-		      const struct hc_block_contents *contents)
+/** With the line that they share; where that may not show, or there is none, with their class. */
+static void say_set(const struct hc_session *session, const struct hc_block_set *set,
+		    const struct hc_block_contents *contents, struct hc_document *doc)
 {
-	hc_cleanup_free char *rest = NULL;
-	size_t size;
-	FILE *file = open_memstream(&rest, &size);
+	struct hc_cell class = class_phrase(session, contents, doc);
 
-	if (!file)
+	if (!contents->line) {
+		say_blocks(set, class, doc);
 		return;
-	if (contents)
-		print_contents(file, session, set, contents);
-	print_pointers(file, set);
-	if (fclose(file) || !rest)
-		return;
-	hc_text_paragraph(&session->out, "  ", 4, false, "%s %s %s (%s) in %s mapping%s.%s",
-			  hc_unit_count(set->num).text, hc_text_times(&session->out),
-			  hc_unit_bytes(set->size).text, hc_unit_bytes(set->bytes).text,
-			  hc_unit_count(set->mappings).text, hc_plural(set->mappings), rest);
+	}
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	say_blocks(set, line_phrase(set, contents, doc), doc);
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_NONE, HC_CONTENT_CLASS);
+	say_blocks(set, class, doc);
+	hc_end(doc);
 }
 
-void hc_outside_write(struct hc_session *session, const struct hc_outside *outside)
+void hc_outside_say(const struct hc_session *session, const struct hc_outside *outside,
+		    struct hc_document *doc)
 {
-	struct hc_output *out = &session->out;
+	const struct hc_held *held = &outside->held;
 
 	if (outside->blocks.num)
-		hc_text_heading(out, "Equal blocks in memory that nobody owns");
+		HC_HEADING(doc, "Equal blocks in memory that nobody owns");
 	for (size_t i = 0; i < num_described(outside); i++)
-		write_set(session, &outside->blocks.sets[i], &outside->contents[i]);
-	if (outside->held.lost && !outside->held.missing)
-		hc_text_paragraph(out, "  ", 4, false,
-				  "Nothing points into %s mapping%s (%s) that nobody owns: lost.",
-				  hc_unit_count(outside->held.lost).text,
-				  hc_plural(outside->held.lost),
-				  hc_unit_bytes(outside->held.lost_bytes).text);
+		say_set(session, &outside->blocks.sets[i], &outside->contents[i], doc);
+	if (held->lost && !held->missing)
+		HC_SAY_AT(doc, hc_margin("  ", 4, false),
+			  "Nothing points into {} mapping{} ({}) that nobody owns: lost.",
+			  hc_cell_count(held->lost), hc_cell_plural(held->lost),
+			  hc_cell_bytes(held->lost_bytes));
 }
 
-json_t *hc_outside_blocks_json(const struct hc_session *session, const struct hc_outside *outside)
+static void describe_set(const struct hc_session *session, const struct hc_block_set *set,
+			 const struct hc_block_contents *contents, struct hc_document *doc)
 {
-	json_t *ret = json_array();
+	struct hc_excerpt line = line_excerpt(contents);
 
-	for (size_t i = 0; i < num_described(outside); i++) {
-		const struct hc_block_set *set = &outside->blocks.sets[i];
-		const struct hc_block_contents *contents = &outside->contents[i];
-		hc_cleanup_free char *line = hc_block_line_text(session, contents);
-		bool class = contents->class != HC_CLASS_NONE && hc_session_shows_class(session);
-		json_array_append_new(
-			ret,
-			json_pack("{so so so so so so so so so so so so}", "first",
-				  hc_json_address(set->addresses[0]), "size",
-				  hc_json_number(set->size), "blocks", hc_json_number(set->num),
-				  "bytes", hc_json_number(set->bytes), "mappings",
-				  hc_json_number(set->mappings), "pointed",
-				  hc_json_number(set->pointed), "linked",
-				  hc_json_number(set->linked), "line", hc_json_text(line),
-				  "line_blocks", hc_json_number(contents->line_blocks), "counted",
-				  hc_json_number(contents->counted), "class",
-				  hc_json_text(
-					  class ? hc_signatures_class(session->target->signatures,
-								      contents->class)
-							  ->name
-						: NULL),
-				  "class_blocks", hc_json_number(contents->class_blocks)));
-	}
-	return ret;
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "first", NULL, hc_cell_address(set->addresses[0]));
+	hc_fact(doc, "size", NULL, hc_cell_bytes(set->size));
+	hc_fact(doc, "blocks", NULL, hc_cell_count(set->num));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(set->bytes));
+	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
+	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
+	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "line", NULL, hc_cell_content(&line));
+	hc_fact(doc, "line_blocks", NULL, hc_cell_count(contents->line_blocks));
+	hc_fact(doc, "counted", NULL, hc_cell_count(contents->counted));
+	hc_fact(doc, "class", NULL, class_cell(session, contents));
+	hc_fact(doc, "class_blocks", NULL, hc_cell_count(contents->class_blocks));
+	hc_end(doc);
 }
 
-json_t *hc_outside_json(const struct hc_outside *outside)
+void hc_outside_describe(const struct hc_session *session, const struct hc_outside *outside,
+			 struct hc_document *doc)
 {
+	const struct hc_held *held = &outside->held;
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < outside->held.num; i++)
-		bytes +=
-			outside->held.items[i].mapping->end - outside->held.items[i].mapping->start;
-	return json_pack("{so so so so so}", "mappings", hc_json_number(outside->held.num), "bytes",
-			 hc_json_number(bytes), "lost", hc_json_number(outside->held.lost),
-			 "lost_bytes", hc_json_number(outside->held.lost_bytes), "missing_roots",
-			 hc_json_number(outside->held.missing));
+	hc_begin_array(doc, "blocks", HC_CONTENT_NONE);
+	for (size_t i = 0; i < num_described(outside); i++)
+		describe_set(session, &outside->blocks.sets[i], &outside->contents[i], doc);
+	hc_end(doc);
+	for (size_t i = 0; i < held->num; i++)
+		bytes += held->items[i].mapping->end - held->items[i].mapping->start;
+	hc_begin_object(doc, "outside", HC_CONTENT_NONE);
+	hc_fact(doc, "mappings", NULL, hc_cell_count(held->num));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(bytes));
+	hc_fact(doc, "lost", NULL, hc_cell_count(held->lost));
+	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(held->lost_bytes));
+	hc_fact(doc, "missing_roots", NULL, hc_cell_count(held->missing));
+	hc_end(doc);
 }

@@ -24,18 +24,15 @@ struct hc_error *hc_outside_run(struct hc_session *session, const struct hc_owne
 				struct hc_outside *ret);
 void hc_outside_deinit(struct hc_outside *outside);
 
-/** A paragraph a set, and one on mappings that nothing points to. */
-void hc_outside_write(struct hc_session *session, const struct hc_outside *outside);
+/** For people: a paragraph a set, and one on mappings that nothing points to. */
+void hc_outside_say(const struct hc_session *session, const struct hc_outside *outside,
+		    struct hc_document *doc);
 
-/** The line that blocks share, as far as --content lets it show, or NULL. To be freed. */
-char *hc_block_line_text(const struct hc_session *session,
-			 const struct hc_block_contents *contents);
-/** "nothing points to 12 of them". To be freed by the caller. */
-char *hc_block_pointers_text(const struct hc_block_set *set);
+/** Whether anything points to the blocks of a set, as a sentence. */
+struct hc_cell hc_blocks_pointers_phrase(const struct hc_block_set *set, struct hc_document *doc);
 
-/** Array of sets of blocks. */
-json_t *hc_outside_blocks_json(const struct hc_session *session, const struct hc_outside *outside);
-/** Object: mappings that nobody owns, and how many of them nothing points to. */
-json_t *hc_outside_json(const struct hc_outside *outside);
+/** For programs: "blocks", the sets, and "outside", mappings and how many nothing points to. */
+void hc_outside_describe(const struct hc_session *session, const struct hc_outside *outside,
+			 struct hc_document *doc);
 
 #endif

@@ -4,11 +4,9 @@
  */
 #include "cmd/show/lost.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/advice.h"
-#include "cmd/render/json.h"
 #include "cmd/render/units.h"
 #include "core/base/cleanup.h"
 
@@ -16,34 +14,77 @@ enum {
 	CAN_NOT_TELL = 2, /**< exit status */
 };
 
-static json_t *share_json(const char *unit, const struct hc_share_missing *share)
+static void describe_share(struct hc_document *doc, const char *key, const char *unit,
+			   const struct hc_share_missing *share)
 {
-	return json_pack("{so so so}", unit, hc_json_number(share->expected), "missing",
-			 hc_json_number(share->missing), "missing_share",
-			 hc_json_share(hc_share(share->missing, share->expected)));
+	hc_begin_object(doc, key, HC_CONTENT_NONE);
+	hc_fact(doc, unit, NULL, hc_cell_count(share->expected));
+	hc_fact(doc, "missing", NULL, hc_cell_count(share->missing));
+	hc_fact(doc, "missing_share", NULL,
+		hc_cell_share(hc_share(share->missing, share->expected)));
+	hc_end(doc);
 }
 
-void hc_lost_add_json(json_t *document, const struct hc_reach_stats *reach)
+void hc_lost_describe_convention(struct hc_document *doc, const char *key,
+				 const struct hc_convention *convention)
+{
+	hc_begin_object(doc, key, HC_CONTENT_NONE);
+	hc_fact(doc, "size", NULL,
+		convention->size ? hc_cell_count(convention->size) : hc_cell_unknown());
+	hc_fact(doc, "offset", NULL, hc_cell_count(convention->offset));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(convention->chunks));
+	hc_fact(doc, "others", NULL, hc_cell_count(convention->others));
+	hc_end(doc);
+}
+
+static void describe_tagged(struct hc_document *doc, const struct hc_tagged *tagged)
+{
+	if (!tagged->found) {
+		hc_fact(doc, "tagged", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "tagged", HC_CONTENT_NONE);
+	hc_fact(doc, "size", NULL, tagged->size ? hc_cell_count(tagged->size) : hc_cell_unknown());
+	hc_fact(doc, "offset", NULL, hc_cell_count(tagged->offset));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(tagged->chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(tagged->bytes));
+	hc_end(doc);
+}
+
+static void describe_roots(struct hc_document *doc, const struct hc_missing *missing)
+{
+	hc_begin_object(doc, "roots", HC_CONTENT_NONE);
+	for (int kind = 0; kind < HC_ROOT_PIN; kind++)
+		describe_share(doc, hc_root_kind_name(kind),
+			       kind == HC_ROOT_REGISTER ? "threads" : "bytes",
+			       &missing->roots[kind]);
+	hc_fact(doc, "left_out", NULL, hc_cell_bytes(missing->left_out));
+	describe_share(doc, "chunks", "bytes", &missing->chunks);
+	hc_fact(doc, "unwalked", NULL, hc_cell_bytes(missing->unwalked));
+	hc_end(doc);
+}
+
+void hc_lost_describe(struct hc_document *doc, const struct hc_heap *heap,
+		      const struct hc_reach_stats *reach)
 {
 	const struct hc_missing *missing = &reach->missing;
-	json_t *roots = json_object();
 
-	for (int kind = 0; kind < HC_ROOT_PIN; kind++)
-		json_object_set_new(roots, hc_root_kind_name(kind),
-				    share_json(kind == HC_ROOT_REGISTER ? "threads" : "bytes",
-					       &missing->roots[kind]));
-	json_object_set_new(roots, "left_out", hc_json_number(missing->left_out));
-	json_object_set_new(roots, "chunks", share_json("bytes", &missing->chunks));
-	json_object_set_new(roots, "unwalked", hc_json_number(missing->unwalked));
-	json_object_set_new(document, "upper_bound",
-			    json_boolean(hc_missing_upper_bound(missing)));
-	json_object_set_new(document, "lost_known",
-			    json_string(hc_lost_known_name(missing->known)));
-	json_object_set_new(document, "roots", roots);
+	hc_fact(doc, "upper_bound", NULL, hc_cell_bool(hc_missing_upper_bound(missing)));
+	hc_fact(doc, "lost_known", NULL, hc_cell_text(hc_lost_known_name(missing->known)));
+	describe_roots(doc, missing);
+	hc_begin_array(doc, "conventions", HC_CONTENT_NONE);
+	for (size_t i = 0; heap && i < heap->num_conventions; i++)
+		hc_lost_describe_convention(doc, NULL, &heap->conventions[i]);
+	hc_end(doc);
+	describe_tagged(doc, &reach->tagged);
+	hc_begin_object(doc, "in_flight", HC_CONTENT_NONE);
+	hc_fact(doc, "threads", NULL, hc_cell_count(reach->inflight_threads));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(reach->inflight_chunks));
+	hc_end(doc);
 }
 
-/** Write "68 of 132 KiB of stacks" for each kind that is missing. */
-static void write_kinds(FILE *file, const struct hc_missing *missing)
+/** "51 % of stacks" for each kind of root that is missing. */
+static struct hc_cell missing_roots(struct hc_document *doc, const struct hc_missing *missing)
 {
 	static const char *const what[] = {
 		[HC_ROOT_STACK] = "stacks",
@@ -52,54 +93,59 @@ static void write_kinds(FILE *file, const struct hc_missing *missing)
 		[HC_ROOT_OTHER] = "other writable memory",
 	};
 	const struct hc_share_missing *registers = &missing->roots[HC_ROOT_REGISTER];
-	const char *comma = "";
+	struct hc_cell list = hc_cell_unknown();
 
 	for (int kind = HC_ROOT_STACK; kind <= HC_ROOT_OTHER; kind++) {
 		const struct hc_share_missing *share = &missing->roots[kind];
 
-		if (!share->missing)
-			continue;
-		fprintf(file, "%s%s of %s", comma,
-			hc_unit_share(hc_share(share->missing, share->expected)).text, what[kind]);
-		comma = ", ";
+		if (share->missing)
+			list = hc_phrase_join(
+				doc, list, ", ",
+				HC_PHRASE(doc, "{} of {}",
+					  hc_cell_share(hc_share(share->missing, share->expected)),
+					  hc_cell_text(what[kind])));
 	}
-	if (registers->missing) {
-		fprintf(file, "%sregisters of at least %" PRIu64 " thread%s", comma,
-			registers->missing, registers->missing == 1 ? "" : "s");
-		comma = ", ";
-	}
-	if (*comma)
-		return;
-	if (missing->chunks.missing) {
-		fprintf(file, "%s of chunks that are in use",
-			hc_unit_bytes(missing->chunks.missing).text);
-		comma = ", ";
-	}
-	if (missing->unwalked)
-		fprintf(file, "%s%s of heaps", comma, hc_unit_bytes(missing->unwalked).text);
+	if (registers->missing)
+		list = hc_phrase_join(doc, list, ", ",
+				      HC_PHRASE(doc, "registers of at least {} thread{}",
+						hc_cell_number(registers->missing),
+						hc_cell_plural(registers->missing)));
+	return list;
 }
 
-char *hc_lost_missing_text(const struct hc_missing *missing)
+struct hc_cell hc_lost_missing_phrase(struct hc_document *doc, const struct hc_missing *missing)
 {
-	char *text = NULL;
-	size_t size;
+	struct hc_cell list;
 
 	if (!hc_missing_upper_bound(missing))
-		return NULL;
-	FILE *file = open_memstream(&text, &size);
-
-	if (!file)
-		return NULL;
-	write_kinds(file, missing);
-	if (fclose(file)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+		return hc_cell_unknown();
+	list = missing_roots(doc, missing);
+	if (list.kind != HC_CELL_UNKNOWN)
+		return list;
+	if (missing->chunks.missing)
+		list = HC_PHRASE(doc, "{} of chunks that are in use",
+				 hc_cell_bytes(missing->chunks.missing));
+	if (missing->unwalked)
+		list = hc_phrase_join(
+			doc, list, ", ",
+			HC_PHRASE(doc, "{} of heaps", hc_cell_bytes(missing->unwalked)));
+	return list;
 }
 
-void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach,
-		   uint64_t lost, uint64_t limit)
+/** The same in a message. To be freed by the caller. */
+static char *missing_text(struct hc_session *session, const struct hc_missing *missing)
+{
+	hc_cleanup_document struct hc_document doc;
+	struct hc_view view;
+
+	hc_document_init(&doc);
+	hc_session_view(session, &view);
+	struct hc_cell phrase = hc_lost_missing_phrase(&doc, missing);
+	return hc_cell_to_words(&view.look, &phrase);
+}
+
+void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reach, uint64_t lost,
+		   uint64_t limit)
 {
 	const struct hc_missing *missing = &reach->missing;
 	hc_cleanup_free char *text = NULL, *message = NULL;
@@ -110,12 +156,13 @@ void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reac
 		return;
 	}
 	if (lost > limit) {
-		text = hc_lost_missing_text(missing);
-		len = asprintf(&message,
-			       "can't tell whether more than %s is lost: the core lacks %s; at most "
-			       "%s is; take a complete core",
-			       hc_unit_bytes(limit).text, text ? text : "memory that may hold it",
-			       hc_unit_bytes(lost).text);
+		text = missing_text(session, missing);
+		len = asprintf(
+			&message,
+			"can't tell whether more than %s is lost: the core lacks %s; at most "
+			"%s is; take a complete core",
+			hc_unit_bytes(limit).text, text && *text ? text : "memory that may hold it",
+			hc_unit_bytes(lost).text);
 	} else if (missing->unwalked) {
 		len = asprintf(&message,
 			       "can't tell whether more than %s is lost: the core lacks %s of the "

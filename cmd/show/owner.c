@@ -1,16 +1,8 @@
 /**
  * @file
- * Owners in text and JSON, and the commands that lead on from each.
+ * Owners as parts of a document, and the commands that lead on from each.
  */
 #include "cmd/show/owner.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "cmd/render/escape.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
-#include "core/base/cleanup.h"
 
 /** Types of an owner that are shown in text. */
 #define SHOWN_TYPES 6
@@ -34,62 +26,46 @@ static bool leads_on(const struct hc_owner *owner)
 	return owner->heap && owner->bytes >= 1 << 20;
 }
 
-static void print_counts(FILE *file, const struct hc_owner *owner)
+static struct hc_cell counts_phrase(const struct hc_owner *owner, struct hc_document *doc)
 {
+	struct hc_cell list = hc_cell_unknown();
+
 	for (size_t i = 0; i < owner->num_counts; i++) {
 		const struct hc_owner_count *count = &owner->counts[i];
-		fprintf(file, "%s%s: %s", i ? ", " : "", count->name,
-			count->bytes ? hc_unit_bytes(count->value).text
-				     : hc_unit_count(count->value).text);
+		list = hc_phrase_join(doc, list, ", ",
+				      HC_PHRASE(doc, "{}: {}", hc_cell_text(count->name),
+						count->bytes ? hc_cell_bytes(count->value)
+							     : hc_cell_count(count->value)));
 	}
-	fputs(".", file);
+	return list;
 }
 
-static void print_types(FILE *file, const struct hc_output *out, const struct hc_owner *owner)
+static struct hc_cell types_phrase(const struct hc_owner *owner, struct hc_document *doc)
 {
+	struct hc_cell list = hc_cell_unknown(), all = hc_cell_unknown();
+
 	for (size_t i = 0; i < owner->num_types && i < SHOWN_TYPES; i++) {
 		const struct hc_owner_type *type = &owner->types[i];
-		hc_cleanup_free char *name = hc_escape_string(type->name, 0);
-		fprintf(file, "%s%s %s %s (%s)",
-			i ? ", " : " Most of it: ", hc_unit_count(type->objects).text,
-			hc_text_times(out), name ? name : "", hc_unit_bytes(type->bytes).text);
+		list = hc_phrase_join(doc, list, ", ",
+				      HC_PHRASE(doc, "{} {} {} ({})", hc_cell_count(type->objects),
+						hc_cell_times(), hc_cell_name(type->name),
+						hc_cell_bytes(type->bytes)));
 	}
+	if (list.kind == HC_CELL_UNKNOWN)
+		return list;
 	if (owner->all_types > SHOWN_TYPES)
-		fprintf(file, "; %s types in all", hc_unit_count(owner->all_types).text);
-	if (owner->num_types)
-		fputs(".", file);
+		all = HC_PHRASE(doc, "; {} types in all", hc_cell_count(owner->all_types));
+	return HC_PHRASE(doc, " Most of it: {}{}.", list, all);
 }
 
-char *hc_owner_numbers(const struct hc_owner *owner, const struct hc_output *out)
+static void say_owner(const struct hc_owner *owner, struct hc_document *doc)
 {
-	char *ret = NULL;
-	size_t size;
-	FILE *file = open_memstream(&ret, &size);
-
-	if (!file)
-		return NULL;
+	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{}: {}. Known by: {}.",
+		  hc_cell_name(owner->title), hc_cell_bytes(owner->bytes),
+		  hc_cell_name(owner->evidence));
 	if (owner->num_counts)
-		print_counts(file, owner);
-	print_types(file, out, owner);
-	if (fclose(file)) {
-		free(ret);
-		return NULL;
-	}
-	return ret;
-}
-
-static void write_owner(struct hc_session *session, const struct hc_owner *owner)
-{
-	struct hc_output *out = &session->out;
-	hc_cleanup_free char *evidence = hc_escape_string(owner->evidence, 0);
-	hc_cleanup_free char *numbers = hc_owner_numbers(owner, out);
-
-	if (!numbers)
-		return;
-	hc_text_paragraph(out, "  ", 4, false, "%s: %s. Known by: %s.", owner->title,
-			  hc_unit_bytes(owner->bytes).text, evidence ? evidence : "");
-	if (owner->num_counts)
-		hc_text_paragraph(out, "    ", 4, false, "%s", numbers);
+		HC_SAY_AT(doc, hc_margin("    ", 4, false), "{}.{}", counts_phrase(owner, doc),
+			  types_phrase(owner, doc));
 }
 
 static bool any_leads_on(const struct hc_owners *owners)
@@ -100,97 +76,86 @@ static bool any_leads_on(const struct hc_owners *owners)
 	return false;
 }
 
-void hc_owners_write(struct hc_session *session, const struct hc_owners *owners)
+void hc_owners_say(const struct hc_session *session, const struct hc_owners *owners,
+		   struct hc_document *doc)
 {
-	struct hc_output *out = &session->out;
+	struct hc_cell core = hc_cell_name(session->options->core);
 
 	if (!any_stands_out(owners))
 		return;
-	hc_text_heading(out, "Owners outside of malloc");
+	HC_HEADING(doc, "Owners outside of malloc");
 	for (size_t i = 0; i < owners->num; i++)
 		if (hc_owner_stands_out(&owners->items[i]))
-			write_owner(session, &owners->items[i]);
-	if (any_leads_on(owners)) {
-		hc_text_heading(out, "Next");
-		hc_text_paragraph(out, "  ", 4, false,
-				  "heapcore strings %s --maps --top: the texts that repeat there",
-				  session->options->core);
-		hc_text_paragraph(out, "  ", 4, false,
-				  "heapcore grep %s --maps PATTERN: text or bytes anywhere",
-				  session->options->core);
+			say_owner(&owners->items[i], doc);
+	if (!any_leads_on(owners))
+		return;
+	HC_HEADING(doc, "Next");
+	HC_SAY_AT(doc, hc_margin("  ", 4, false),
+		  "heapcore strings {} --maps --top: the texts that repeat there", core);
+	HC_SAY_AT(doc, hc_margin("  ", 4, false),
+		  "heapcore grep {} --maps PATTERN: text or bytes anywhere", core);
+}
+
+static void describe_counts(const struct hc_owner *owner, struct hc_document *doc)
+{
+	hc_begin_array(doc, "counts", HC_CONTENT_NONE);
+	for (size_t i = 0; i < owner->num_counts; i++) {
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "name", NULL, hc_cell_text(owner->counts[i].name));
+		hc_fact(doc, "value", NULL, hc_cell_count(owner->counts[i].value));
+		hc_fact(doc, "bytes", NULL, hc_cell_bool(owner->counts[i].bytes));
+		hc_end(doc);
 	}
+	hc_end(doc);
 }
 
-static json_t *counts_json(const struct hc_owner *owner)
+static void describe_types(const struct hc_owner *owner, struct hc_document *doc)
 {
-	json_t *ret = json_array();
-
-	for (size_t i = 0; i < owner->num_counts; i++)
-		json_array_append_new(ret,
-				      json_pack("{ss so sb}", "name", owner->counts[i].name,
-						"value", hc_json_number(owner->counts[i].value),
-						"bytes", owner->counts[i].bytes));
-	return ret;
-}
-
-static json_t *types_json(const struct hc_owner *owner)
-{
-	json_t *ret = json_array();
-
+	hc_begin_array(doc, "types", HC_CONTENT_NONE);
 	for (size_t i = 0; i < owner->num_types; i++) {
-		hc_cleanup_free char *name = hc_escape_string(owner->types[i].name, 0);
-		json_array_append_new(ret,
-				      json_pack("{so so so}", "name", hc_json_text(name), "objects",
-						hc_json_number(owner->types[i].objects), "bytes",
-						hc_json_number(owner->types[i].bytes)));
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "name", NULL, hc_cell_name(owner->types[i].name));
+		hc_fact(doc, "objects", NULL, hc_cell_count(owner->types[i].objects));
+		hc_fact(doc, "bytes", NULL, hc_cell_bytes(owner->types[i].bytes));
+		hc_end(doc);
 	}
-	return ret;
+	hc_end(doc);
+	hc_fact(doc, "all_types", NULL, hc_cell_count(owner->all_types));
 }
 
-json_t *hc_owners_json(const struct hc_session *session, const struct hc_owners *owners)
+void hc_owners_describe(const struct hc_owners *owners, struct hc_document *doc)
 {
-	json_t *ret = json_array();
-
-	(void)session;
+	hc_begin_array(doc, "owners", HC_CONTENT_NONE);
 	for (size_t i = 0; i < owners->num; i++) {
 		const struct hc_owner *owner = &owners->items[i];
-		hc_cleanup_free char *version =
-			owner->version ? hc_escape_string(owner->version, 0) : NULL;
-		hc_cleanup_free char *evidence = hc_escape_string(owner->evidence, 0);
+
 		if (!owner->bytes)
 			continue;
-		json_array_append_new(
-			ret,
-			json_pack("{ss ss so so so so so so so so}", "name", owner->name, "title",
-				  owner->title, "version", hc_json_text(version), "evidence",
-				  hc_json_text(evidence), "bytes", hc_json_number(owner->bytes),
-				  "reserved", hc_json_number(owner->reserved), "anonymous",
-				  hc_json_number(owner->anonymous), "counts", counts_json(owner),
-				  "types", types_json(owner), "all_types",
-				  hc_json_number(owner->all_types)));
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "name", NULL, hc_cell_text(owner->name));
+		hc_fact(doc, "title", NULL, hc_cell_name(owner->title));
+		hc_fact(doc, "version", NULL, hc_cell_name(owner->version));
+		hc_fact(doc, "evidence", NULL, hc_cell_name(owner->evidence));
+		hc_fact(doc, "bytes", NULL, hc_cell_bytes(owner->bytes));
+		hc_fact(doc, "reserved", NULL, hc_cell_bytes(owner->reserved));
+		hc_fact(doc, "anonymous", NULL, hc_cell_bytes(owner->anonymous));
+		describe_counts(owner, doc);
+		describe_types(owner, doc);
+		hc_end(doc);
 	}
-	return ret;
+	hc_end(doc);
 }
 
-char *hc_owners_line(const struct hc_owners *owners)
+struct hc_cell hc_owners_phrase(const struct hc_owners *owners, struct hc_document *doc)
 {
-	char *text = NULL;
-	bool any = false;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
+	struct hc_cell list = hc_cell_unknown();
 
-	if (!file)
-		return NULL;
 	for (size_t i = 0; i < owners->num; i++) {
-		if (!hc_owner_stands_out(&owners->items[i]))
-			continue;
-		fprintf(file, "%s%s %s", any ? ", " : "", owners->items[i].title,
-			hc_unit_bytes(owners->items[i].bytes).text);
-		any = true;
+		if (hc_owner_stands_out(&owners->items[i]))
+			list = hc_phrase_join(doc, list, ", ",
+					      HC_PHRASE(doc, "{} {}",
+							hc_cell_name(owners->items[i].title),
+							hc_cell_bytes(owners->items[i].bytes)));
 	}
-	if (fclose(file) || !any) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return list;
 }

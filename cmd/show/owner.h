@@ -11,18 +11,17 @@
 /** Whether an owner is worth a line: what libraries keep for themselves is mostly a few pages. */
 bool hc_owner_stands_out(const struct hc_owner *owner);
 
-/** "V8's heap (JavaScript): 74.2 MiB", with numbers, types and what to do next, a paragraph each.
+/**
+ * For people: "V8's heap (JavaScript): 74.2 MiB", with numbers, types and what to do next, a
+ * paragraph each.
  */
-void hc_owners_write(struct hc_session *session, const struct hc_owners *owners);
+void hc_owners_say(const struct hc_session *session, const struct hc_owners *owners,
+		   struct hc_document *doc);
 
-/** What an owner's structures count, and its largest types; "" : nothing. To be freed. */
-char *hc_owner_numbers(const struct hc_owner *owner, const struct hc_output *out);
+/** For programs: the array "owners". */
+void hc_owners_describe(const struct hc_owners *owners, struct hc_document *doc);
 
-/** Array of owners. */
-json_t *hc_owners_json(const struct hc_session *session, const struct hc_owners *owners);
-
-/** In one line: "Python's own arenas 10.0 MiB, the dynamic linker 8.0 KiB"; NULL: there are none.
- */
-char *hc_owners_line(const struct hc_owners *owners);
+/** "Python's own arenas 10.0 MiB, the dynamic linker 8.0 KiB"; unknown: there are none. */
+struct hc_cell hc_owners_phrase(const struct hc_owners *owners, struct hc_document *doc);
 
 #endif

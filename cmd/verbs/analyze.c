@@ -7,14 +7,10 @@
 
 #include <stdlib.h>
 
-#include "cmd/show/blocks.h"
-#include "cmd/show/owner.h"
 #include "cmd/render/escape.h"
-#include "cmd/show/mask.h"
-#include "cmd/render/units.h"
 #include "cmd/show/lost.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
-#include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
 
 struct own {
@@ -25,7 +21,8 @@ struct own {
 enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -38,256 +35,162 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
 }
 
-/** @name JSON */
+/** @name Data */
 /**@{*/
 
-static json_t *damage_json(const struct hc_heap *heap)
-{
-	json_t *ret = json_array();
+enum column { PART, CHUNKS, BYTES, NUM_COLUMNS };
 
-	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++)
-		json_array_append_new(
-			ret, json_pack("{so so}", "address",
-				       hc_json_address(heap->inconsistencies[i].address), "what",
-				       hc_json_text(heap->inconsistencies[i].what)));
-	return ret;
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[PART] = {"part", "PART", HC_CELL_TEXT, 0,
+		  "in-use, mmapped, the lists of free chunks, top, overhead, given-back, "
+		  "unwalked, stack, tls, module, other"},
+	[CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0,
+		    "where the part consists of chunks, else 0"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of the part"},
+};
+
+/** For CSV and JSON; text puts parts together. */
+static const struct hc_shape parts_shape = {.key = "parts", .name = "parts", HC_COLUMNS(columns)};
+
+static void describe_process(const struct hc_analysis *analysis)
+{
+	const struct hc_process *process = analysis->session->target->process;
+	const struct hc_core *core = process->core;
+	const struct hc_heap *heap = analysis->session->target->heap;
+	struct hc_document *doc = analysis->doc;
+
+	hc_begin_object(doc, "process", HC_CONTENT_NONE);
+	hc_fact(doc, "name", NULL, hc_cell_name(hc_analysis_process_name(analysis)));
+	hc_fact(doc, "pid", NULL,
+		core->has_prpsinfo ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown());
+	hc_fact(doc, "machine", NULL, hc_cell_text(core->machine->name));
+	hc_fact(doc, "glibc", NULL,
+		hc_cell_name(heap ? heap->backends[0]->evidence.version : NULL));
+	hc_fact(doc, "threads", NULL, hc_cell_count(process->threads.num));
+	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
+	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
+	hc_end(doc);
 }
 
-static void append_part(json_t *parts, const char *name, uint64_t chunks, uint64_t bytes)
+static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
 {
-	json_array_append_new(parts,
-			      json_pack("{ss so so}", "part", name, "chunks",
-					hc_json_number(chunks), "bytes", hc_json_number(bytes)));
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap ? heap->abort_message : NULL));
+	hc_begin_array(doc, "damage", HC_CONTENT_NONE);
+	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++) {
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "address", NULL, hc_cell_address(heap->inconsistencies[i].address));
+		hc_fact(doc, "what", NULL, hc_cell_name(heap->inconsistencies[i].what));
+		hc_end(doc);
+	}
+	hc_end(doc);
+	hc_fact(doc, "inconsistencies_total", NULL,
+		hc_cell_count(heap ? heap->inconsistencies_total : 0));
+}
+
+static void add_part(struct hc_table *table, const char *name, uint64_t chunks, uint64_t bytes)
+{
+	hc_table_add_row(table);
+	hc_table_text(table, PART, name);
+	hc_table_number(table, CHUNKS, chunks);
+	hc_table_number(table, BYTES, bytes);
 }
 
 /** Cached and free bytes by the lists that they are on. */
-static void append_lists(json_t *parts, const struct hc_accounting *accounting)
+static void add_lists(struct hc_table *table, const struct hc_accounting *accounting)
 {
 	for (size_t i = 0; i < accounting->num_lists; i++)
-		append_part(parts, accounting->lists[i].list->name, accounting->lists[i].chunks,
-			    accounting->lists[i].bytes);
+		add_part(table, accounting->lists[i].list->name, accounting->lists[i].chunks,
+			 accounting->lists[i].bytes);
 }
 
-static json_t *parts_json(const struct hc_accounting *accounting)
+static void describe_accounting(const struct hc_accounting *accounting, struct hc_document *doc)
 {
-	json_t *ret = json_array();
+	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
 
+	hc_begin_object(doc, "accounting", HC_CONTENT_NONE);
+	hc_fact(doc, "total", NULL, hc_cell_bytes(accounting->total));
+	struct hc_table *parts = hc_add_data_table(doc, &parts_shape);
+	hc_document_main(doc, parts);
 	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
 		if (part == HC_PART_CACHED)
-			append_lists(ret, accounting);
+			add_lists(parts, accounting);
 		else if (part != HC_PART_FREE)
-			append_part(ret, hc_part_name(part), accounting->chunks[part],
-				    accounting->parts[part]);
+			add_part(parts, hc_part_name(part), accounting->chunks[part],
+				 accounting->parts[part]);
 	}
-	return ret;
+	hc_fact(doc, "stack_live", NULL, hc_cell_bytes(accounting->stack_live));
+	hc_fact(doc, "missing", NULL, hc_cell_bytes(accounting->missing));
+	hc_fact(doc, "reserved", NULL, hc_cell_bytes(accounting->reserved));
+	hc_fact(doc, "file_backed", NULL, hc_cell_bytes(accounting->file_backed));
+	hc_fact(doc, "resident", NULL,
+		resident ? hc_cell_bytes(accounting->resident) : hc_cell_unknown());
+	hc_end(doc);
 }
 
-/** By cause, since lists of free chunks are not told apart by what was touched. */
-static json_t *touched_json(const struct hc_verdict *verdict)
+static void describe_reach(const struct hc_verdict *verdict, bool known, struct hc_document *doc)
+{
+	const struct hc_leaks *leaks = &verdict->leaks;
+
+	if (!known) {
+		hc_fact(doc, "reach", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "reach", HC_CONTENT_NONE);
+	hc_count_fact(doc, "reachable", HC_CONTENT_NONE, verdict->reachable_chunks,
+		      verdict->reachable_bytes);
+	hc_count_fact(doc, "possible", HC_CONTENT_NONE, verdict->possible_chunks,
+		      verdict->possible_bytes);
+	hc_count_fact(doc, "indirect", HC_CONTENT_NONE, leaks->indirect.chunks,
+		      leaks->indirect.bytes);
+	hc_count_fact(doc, "definite", HC_CONTENT_NONE, leaks->definite.chunks,
+		      leaks->definite.bytes);
+	hc_end(doc);
+}
+
+/** By cause: what findings are measured in. */
+static void describe_touched(const struct hc_verdict *verdict, struct hc_document *doc)
 {
 	static const char *const names[HC_NUM_CAUSES] = {
 		[HC_CAUSE_LOST] = "lost",     [HC_CAUSE_HELD] = "held",
 		[HC_CAUSE_FREED] = "freed",   [HC_CAUSE_STACKS] = "stacks",
 		[HC_CAUSE_OUTSIDE] = "outside",
 	};
-	json_t *ret = json_pack("{so sb}", "total", hc_json_number(verdict->ruler.total),
-				"resident", verdict->ruler.resident);
 
+	hc_begin_object(doc, "touched", HC_CONTENT_NONE);
+	hc_fact(doc, "total", NULL, hc_cell_bytes(verdict->ruler.total));
+	hc_fact(doc, "resident", NULL, hc_cell_bool(verdict->ruler.resident));
 	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++)
-		json_object_set_new(ret, names[i], hc_json_number(verdict->causes[i].touched));
-	return ret;
+		hc_fact(doc, names[i], NULL, hc_cell_bytes(verdict->causes[i].touched));
+	hc_end(doc);
 }
 
-static json_t *accounting_json(const struct hc_accounting *accounting)
-{
-	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
-
-	return json_pack("{so so so so so so so}", "total", hc_json_number(accounting->total),
-			 "parts", parts_json(accounting), "stack_live",
-			 hc_json_number(accounting->stack_live), "missing",
-			 hc_json_number(accounting->missing), "reserved",
-			 hc_json_number(accounting->reserved), "file_backed",
-			 hc_json_number(accounting->file_backed), "resident",
-			 resident ? hc_json_number(accounting->resident) : json_null());
-}
-
-static json_t *reach_json(const struct hc_verdict *verdict)
-{
-	struct hc_count reachable = {verdict->reachable_chunks, verdict->reachable_bytes};
-	struct hc_count possible = {verdict->possible_chunks, verdict->possible_bytes};
-
-	return json_pack("{so so so so}", "reachable", hc_json_count(&reachable), "possible",
-			 hc_json_count(&possible), "indirect",
-			 hc_json_count(&verdict->leaks.indirect), "definite",
-			 hc_json_count(&verdict->leaks.definite));
-}
-
-static json_t *clue_count_json(const struct hc_clue_count *count)
-{
-	return json_pack("{so so}", "chunks", hc_json_number(count->text), "of",
-			 hc_json_number(count->key));
-}
-
-static json_t *clues_json(const struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	json_t *ret = json_array();
-
-	for (size_t i = 0; hc_session_shows_bytes(analysis->session) && i < finding->num_clues;
-	     i++) {
-		const struct hc_clue *clue = &finding->clues[i];
-		hc_cleanup_free char *text =
-			hc_session_escape(analysis->session, clue->text, 0, HC_ESCAPE_UTF8);
-
-		json_array_append_new(ret, json_pack("{so so so so}", "text", hc_json_text(text),
-						     "lost", clue_count_json(&clue->lost), "held",
-						     clue_count_json(&clue->held), "freed",
-						     clue_count_json(&clue->freed)));
-	}
-	return ret;
-}
-
-/** What only lost and held chunks have. */
-static void add_chunks_json(const struct hc_analysis *analysis, const struct hc_finding *finding,
-			    json_t *ret)
-{
-	const struct hc_leak_group *group = finding->group;
-	bool classes = hc_session_shows_class(analysis->session);
-	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, finding->sample, 0);
-	hc_cleanup_free char *type = hc_analysis_type(analysis, finding);
-
-	json_object_set_new(ret, "size", hc_json_number(finding->size));
-	json_object_set_new(ret, "max_size", hc_json_number(finding->max_size));
-	json_object_set_new(ret, "group",
-			    group ? hc_json_number(finding->group_number) : json_null());
-	json_object_set_new(ret, "roots", group ? hc_json_count(&group->roots) : json_null());
-	json_object_set_new(ret, "below", group ? hc_json_count(&group->below) : json_null());
-	json_object_set_new(ret, "roots_with_content",
-			    group && classes ? hc_json_number(group->roots_with_content)
-					     : json_null());
-	json_object_set_new(ret, "type", hc_json_text(type));
-	json_object_set_new(ret, "type_chunks",
-			    type ? hc_json_number(finding->type_chunks) : json_null());
-	json_object_set_new(ret, "class",
-			    hc_json_text(hc_class_name(analysis->session, finding->class)));
-	json_object_set_new(ret, "class_count",
-			    classes ? hc_json_count(&finding->class_count) : json_null());
-	json_object_set_new(ret, "common",
-			    hc_common_json(analysis->session, &finding->common, false));
-	json_object_set_new(ret, "clues", clues_json(analysis, finding));
-	json_object_set_new(ret, "sample_address",
-			    finding->sample ? hc_json_address(finding->sample) : json_null());
-	json_object_set_new(ret, "sample", hc_json_text(sample));
-}
-
-static json_t *blocks_json(const struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	const struct hc_block_set *set = finding->blocks;
-	hc_cleanup_free char *line =
-		set ? hc_block_line_text(analysis->session, &finding->contents) : NULL;
-
-	if (!set)
-		return json_null();
-	return json_pack("{so so so so so so so so so}", "first",
-			 hc_json_address(set->addresses[0]), "size", hc_json_number(set->size),
-			 "num", hc_json_number(set->num), "mappings",
-			 hc_json_number(set->mappings), "pointed", hc_json_number(set->pointed),
-			 "linked", hc_json_number(set->linked), "line", hc_json_text(line),
-			 "line_blocks", hc_json_number(finding->contents.line_blocks), "counted",
-			 hc_json_number(finding->contents.counted));
-}
-
-static void add_outside_json(const struct hc_analysis *analysis, const struct hc_finding *finding,
-			     json_t *ret)
-{
-	json_object_set_new(ret, "owner",
-			    hc_json_text(finding->owner ? finding->owner->name : NULL));
-	json_object_set_new(ret, "blocks", blocks_json(analysis, finding));
-}
-
-static json_t *finding_json(const struct hc_analysis *analysis, size_t i)
-{
-	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
-	hc_cleanup_free char *more = hc_analysis_more(analysis, finding);
-	hc_cleanup_free char *text = hc_analysis_describe(analysis, finding);
-	json_t *ret = json_pack(
-		"{so ss so so so so so}", "finding", hc_json_number(i + 1), "kind",
-		hc_finding_kind_name(finding->kind), "text", hc_json_text(text), "chunks",
-		hc_json_number(finding->count.chunks), "bytes",
-		hc_json_number(finding->count.bytes), "touched", hc_json_number(finding->touched),
-		"share", hc_json_share(finding->share));
-
-	if (finding->group || finding->growth)
-		add_chunks_json(analysis, finding, ret);
-	if (finding->kind == HC_FINDING_OUTSIDE)
-		add_outside_json(analysis, finding, ret);
-	json_object_set_new(ret, "more", hc_json_text(more));
-	return ret;
-}
-
-static json_t *rest_json(const struct hc_analysis *analysis)
-{
-	const struct hc_finding *rest = &analysis->verdict.findings.rest;
-	const struct hc_finding *next = &analysis->verdict.findings.next;
-	hc_cleanup_free char *text =
-		next->count.bytes ? hc_analysis_what(analysis, next) : NULL;
-
-	return json_pack("{so so so so so so}", "chunks", hc_json_number(rest->count.chunks),
-			 "bytes", hc_json_number(rest->count.bytes), "touched",
-			 hc_json_number(rest->touched), "share", hc_json_share(rest->share),
-			 "largest", hc_json_text(text), "largest_touched",
-			 hc_json_number(next->touched));
-}
-
-static json_t *process_json(const struct hc_analysis *analysis)
-{
-	const struct hc_session *session = analysis->session;
-	const struct hc_process *process = session->target->process;
-	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = session->target->heap;
-
-	return json_pack("{so so ss so so so so}", "name",
-			 hc_json_text(hc_analysis_process_name(analysis)), "pid",
-			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
-			 "machine", core->machine->name, "glibc",
-			 hc_json_text(heap ? heap->backends[0]->evidence.version : NULL), "threads",
-			 hc_json_number(process->threads.num), "dumped_bytes",
-			 hc_json_number(core->bytes_promised), "available_bytes",
-			 hc_json_number(core->bytes_available));
-}
-
-static struct hc_error *write_json(struct hc_analysis *analysis)
+static void describe(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	hc_cleanup_json json_t *document = hc_session_json(analysis->session);
-	bool heap = analysis->session->target->heap;
-	json_t *findings = json_array();
+	const struct hc_session *session = analysis->session;
+	const struct hc_heap *heap = session->target->heap;
+	struct hc_document *doc = analysis->doc;
 
+	describe_process(analysis);
+	hc_fact(doc, "verdict", NULL, hc_cell_text(hc_verdict_name(verdict->kind)));
+	describe_damage(heap, doc);
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	describe_accounting(&verdict->accounting, doc);
+	describe_touched(verdict, doc);
+	hc_owners_describe(&verdict->owners, doc);
+	describe_reach(verdict, heap, doc);
+	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
+	hc_lost_describe(doc, heap, &verdict->reach);
+	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(verdict->free_bytes));
+	hc_fact(doc, "trimmable_bytes", NULL, hc_cell_bytes(verdict->trimmable));
+	hc_fact(doc, "arenas", NULL, hc_cell_count(heap ? heap->num_arenas : 0));
+	hc_analysis_say(analysis);
+	hc_begin_array(doc, "findings", HC_CONTENT_NONE);
 	for (size_t i = 0; i < verdict->findings.num; i++)
-		json_array_append_new(findings, finding_json(analysis, i));
-	json_object_set_new(document, "process", process_json(analysis));
-	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
-	const struct hc_heap *opened = analysis->session->target->heap;
-	json_object_set_new(document, "abort_message",
-			    hc_json_text(opened ? opened->abort_message : NULL));
-	json_object_set_new(document, "damage", damage_json(opened));
-	json_object_set_new(document, "inconsistencies_total",
-			    hc_json_number(opened ? opened->inconsistencies_total : 0));
-	json_object_set_new(document, "no_heap",
-			    hc_json_text(hc_session_no_heap(analysis->session)));
-	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
-	json_object_set_new(document, "touched", touched_json(verdict));
-	json_object_set_new(document, "owners",
-			    hc_owners_json(analysis->session, &verdict->owners));
-	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
-	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
-	hc_lost_add_json(document, &verdict->reach);
-	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
-	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
-	json_object_set_new(document, "arenas",
-			    hc_json_number(heap ? analysis->session->target->heap->num_arenas : 0));
-	json_object_set_new(document, "findings", findings);
-	json_object_set_new(document, "rest", rest_json(analysis));
-	return hc_json_write(analysis->out, document);
+		hc_analysis_describe_finding(analysis, i);
+	hc_end(doc);
+	hc_analysis_describe_rest(analysis);
+	hc_analysis_say_next(analysis);
 }
 /**@}*/
 
@@ -301,8 +204,10 @@ static void analysis_deinit(struct hc_analysis *analysis)
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
-	hc_cleanup(analysis_deinit) struct hc_analysis analysis = {session, &session->out};
+	hc_cleanup_document struct hc_document doc;
+	hc_cleanup(analysis_deinit) struct hc_analysis analysis = {session, &doc};
 
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
@@ -313,7 +218,6 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
@@ -323,8 +227,10 @@ static struct hc_error *run(struct hc_session *session)
 	if (own->has_limit)
 		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
 			      own->fail_above);
-	return session->options->format == HC_FORMAT_JSON ? write_json(&analysis)
-							  : hc_analysis_write_text(&analysis);
+	hc_session_view(session, &analysis.view);
+	hc_session_begin(session, &doc);
+	describe(&analysis);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_analyze = {
@@ -342,7 +248,8 @@ const struct hc_verb hc_verb_analyze = {
 	.min_args = 1,
 	.max_args = 1,
 	.json_version = 2,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&parts_shape, &hc_analysis_lines_shape),
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

@@ -14,7 +14,8 @@
 /** A verdict, and what is needed to show it. */
 struct hc_analysis {
 	struct hc_session *session;
-	struct hc_output *out;
+	struct hc_document *doc;
+	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
 	struct hc_sampler sampler; /**< when there is a heap */
 	char *quoted;              /**< the core's path, for a shell */
@@ -38,22 +39,22 @@ static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
 
 /* analyze_text.c */
 
-/** All of it as text. */
-struct hc_error *hc_analysis_write_text(struct hc_analysis *analysis);
+/** The accounting for people. */
+extern const struct hc_shape hc_analysis_lines_shape;
+
+/** For people: whose core, damage, the verdict, where the bytes are. */
+void hc_analysis_say(struct hc_analysis *analysis);
+/** For people: what to do next. */
+void hc_analysis_say_next(struct hc_analysis *analysis);
 
 /* analyze_finding.c */
 
-/** The sentence that names a finding. To be freed by the caller. */
-char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_finding *finding);
-/** The command that shows more of a finding, or NULL. To be freed by the caller. */
-char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_finding *finding);
-/** Name of the type of a finding; NULL when there is none, or it does not show. To be freed. */
-char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_finding *finding);
-/** "17 chunks of 48 bytes": what it is, without numbers of bytes. To be freed by the caller. */
-char *hc_analysis_what(const struct hc_analysis *analysis, const struct hc_finding *finding);
-/** What the list of findings leaves out, as text. */
-void hc_analysis_write_rest(struct hc_analysis *analysis);
-/** A finding as text: what it is, what it holds, a sample, the next command. */
-void hc_analysis_write_finding(struct hc_analysis *analysis, size_t i);
+/**
+ * Add finding @p i: all that is known of it, and for people what it is, what it holds, a sample and
+ * the next command.
+ */
+void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i);
+/** What the findings leave of the total. */
+void hc_analysis_describe_rest(struct hc_analysis *analysis);
 
 #endif

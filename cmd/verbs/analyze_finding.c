@@ -2,17 +2,12 @@
  * @file
  * One finding of analyze: in a sentence, and as text.
  */
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/verbs/common.h"
 #include "cmd/show/blocks.h"
-#include "cmd/show/owner.h"
-#include "cmd/show/mask.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "core/base/cleanup.h"
 
@@ -28,269 +23,214 @@
 /** Fields of binary chunks that are shown. */
 #define MAX_FIELDS 6
 
-/** A line below a finding: "   label:  text", as much of it as fits. */
-static void write_detail(struct hc_analysis *analysis, const char *label, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 #define DETAIL_INDENT 12
 
-static void write_detail(struct hc_analysis *analysis, const char *label, const char *format, ...)
+/** Where a detail stands below a finding: "   label:  text". */
+static struct hc_margin detail(char first[static 32], const char *label)
 {
-	hc_cleanup_free char *text = NULL;
-	char first[32];
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	snprintf(first, sizeof(first), "   %-*s", DETAIL_INDENT - 3, label);
-	hc_text_paragraph(analysis->out, first, DETAIL_INDENT, false, "%s", text ? text : "");
+	snprintf(first, 32, "   %-*s", DETAIL_INDENT - 3, label);
+	return hc_margin(first, DETAIL_INDENT, false);
 }
 
-/** What hangs below the root objects of a group: ", each with 3 chunks below". */
-static char *describe_below(const struct hc_leak_group *group)
+static void say_detail(struct hc_analysis *analysis, const char *label, struct hc_cell text)
+{
+	char first[32];
+
+	HC_SAY_AT(analysis->doc, detail(first, label), "{}", text);
+}
+
+/** What hangs below the root objects of a group: ", each with 3 chunks below it". */
+static struct hc_cell below_phrase(const struct hc_leak_group *group, struct hc_document *doc)
 {
 	uint64_t roots = group->roots.chunks, below = group->below.chunks;
 	bool even = roots && below % roots == 0;
 	uint64_t shown = even ? below / roots : below;
-	char *ret;
 
 	if (!below)
-		return strdup("");
-	if (asprintf(&ret, ", %swith %s chunk%s below%s", even && roots > 1 ? "each " : "",
-		     hc_unit_count(shown).text, hc_plural(shown), even ? " it" : " them") < 0)
-		return NULL;
-	return ret;
+		return hc_cell_unknown();
+	return HC_PHRASE(doc, ", {}with {} chunk{} below {}",
+			 hc_cell_text(even && roots > 1 ? "each " : ""), hc_cell_count(shown),
+			 hc_cell_plural(shown), hc_cell_text(even ? "it" : "them"));
 }
 
-static char *describe_lost(const struct hc_analysis *analysis, const struct hc_finding *finding)
+static struct hc_cell lost_phrase(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
 {
 	const struct hc_leak_group *group = finding->group;
-	hc_cleanup_free char *below = describe_below(group);
-	hc_cleanup_free char *type = hc_analysis_type(analysis, finding);
-	const char *lost = !hc_verdict_upper_bound(&analysis->verdict) ? "lost"
-			   : group->roots.chunks == 1                ? "that looks lost"
-								     : "that look lost";
-	char *ret;
-	int length;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
+	struct hc_cell count = hc_cell_count(group->roots.chunks);
+	struct hc_cell size = hc_cell_count(finding->size), below = below_phrase(group, doc);
+	struct hc_cell lost = hc_cell_text(!hc_verdict_upper_bound(&analysis->verdict) ? "lost"
+					   : group->roots.chunks == 1 ? "that looks lost"
+								      : "that look lost");
 
-	if (type)
-		length = asprintf(&ret, "%s %s %s (%s bytes) %s%s",
-				  hc_unit_count(group->roots.chunks).text,
-				  hc_text_times(analysis->out), type,
-				  hc_unit_count(finding->size).text, lost, below ? below : "");
-	else
-		length = asprintf(&ret, "%s %s %s-byte object%s %s%s",
-				  hc_unit_count(group->roots.chunks).text,
-				  hc_text_times(analysis->out), hc_unit_count(finding->size).text,
-				  hc_plural(group->roots.chunks), lost, below ? below : "");
-	return length < 0 ? NULL : ret;
+	if (type.kind != HC_CELL_UNKNOWN && hc_cell_shows(&analysis->view.look, &type))
+		return HC_PHRASE(doc, "{} {} {} ({} bytes) {}{}", count, hc_cell_times(), type,
+				 size, lost, below);
+	return HC_PHRASE(doc, "{} {} {}-byte object{} {}{}", count, hc_cell_times(), size,
+			 hc_cell_plural(group->roots.chunks), lost, below);
 }
 
 /** Sizes of the bulk; how many chunks these are where some are of others. */
-static char *describe_held(const struct hc_analysis *analysis, const struct hc_finding *finding)
+static struct hc_cell held_phrase(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
 {
-	struct hc_unit count = hc_unit_count(finding->count.chunks);
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell count = hc_cell_count(finding->count.chunks);
+	struct hc_cell size = hc_cell_count(finding->size);
+	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
 	bool strays = finding->growth->bulk < finding->count.chunks;
-	struct hc_unit size = hc_unit_count(finding->size), max = hc_unit_count(finding->max_size);
-	hc_cleanup_free char *type = hc_analysis_type(analysis, finding);
-	char *ret;
-	int length;
+	bool typed = type.kind != HC_CELL_UNKNOWN &&
+		     hc_cell_shows(&analysis->view.look, &type) &&
+		     finding->type_chunks >= finding->count.chunks;
 
 	if (finding->max_size > finding->size)
-		length = asprintf(&ret, "%s chunks%s of %s to %s bytes held", count.text,
-				  strays ? ", nearly all" : "", size.text, max.text);
-	else if (strays)
-		length = asprintf(&ret, "%s chunks, %s of them of %s bytes, held", count.text,
-				  hc_unit_count(finding->growth->bulk).text, size.text);
-	else if (type && finding->type_chunks >= finding->count.chunks)
-		length = asprintf(&ret, "%s %s %s (%s bytes) held", count.text,
-				  hc_text_times(analysis->out), type, size.text);
-	else
-		length = asprintf(&ret, "%s %s %s-byte chunk%s held", count.text,
-				  hc_text_times(analysis->out), size.text,
-				  hc_plural(finding->count.chunks));
-	return length < 0 ? NULL : ret;
+		return HC_PHRASE(doc, "{} chunks{} of {} to {} bytes held", count,
+				 hc_cell_text(strays ? ", nearly all" : ""), size,
+				 hc_cell_count(finding->max_size));
+	if (strays)
+		return HC_PHRASE(doc, "{} chunks, {} of them of {} bytes, held", count,
+				 hc_cell_count(finding->growth->bulk), size);
+	if (typed)
+		return HC_PHRASE(doc, "{} {} {} ({} bytes) held", count, hc_cell_times(), type,
+				 size);
+	return HC_PHRASE(doc, "{} {} {}-byte chunk{} held", count, hc_cell_times(), size,
+			 hc_cell_plural(finding->count.chunks));
 }
 
-static char *describe_stacks(const struct hc_analysis *analysis, const struct hc_finding *finding)
+static struct hc_cell stacks_phrase(const struct hc_analysis *analysis,
+				    const struct hc_finding *finding)
 {
 	const struct hc_threads *threads = &analysis->session->target->process->threads;
+	struct hc_cell bytes = hc_cell_bytes(finding->count.bytes);
 	size_t num = threads->num + threads->num_cached;
-	struct hc_unit bytes = hc_unit_bytes(finding->count.bytes);
-	char *ret;
-	int length;
 
 	if (threads->num_unjoined)
-		length = asprintf(&ret,
-				  "%zu stacks, %s of them of threads that ended and were never "
-				  "joined, %s of addresses",
-				  num, hc_unit_count(threads->num_unjoined).text, bytes.text);
-	else
-		length = asprintf(&ret, "%zu stack%s, %s of addresses", num, hc_plural(num),
-				  bytes.text);
-	return length < 0 ? NULL : ret;
+		return HC_PHRASE(analysis->doc,
+				 "{} stacks, {} of them of threads that ended and were never "
+				 "joined, {} of addresses",
+				 hc_cell_count(num), hc_cell_count(threads->num_unjoined), bytes);
+	return HC_PHRASE(analysis->doc, "{} stack{}, {} of addresses", hc_cell_count(num),
+			 hc_cell_plural(num), bytes);
 }
 
 /** Owner, blocks, or neither. */
-static char *describe_outside(const struct hc_analysis *analysis, const struct hc_finding *finding)
+static struct hc_cell outside_phrase(const struct hc_analysis *analysis,
+				     const struct hc_finding *finding)
 {
-	char *ret;
+	const struct hc_block_set *set = finding->blocks;
 
 	if (finding->owner)
-		return strdup(finding->owner->title);
-	if (!finding->blocks)
-		return strdup("other memory outside of malloc");
-	return asprintf(&ret, "%s %s %s outside of malloc, in %s mapping%s",
-			hc_unit_count(finding->blocks->num).text, hc_text_times(analysis->out),
-			hc_unit_bytes(finding->blocks->size).text,
-			hc_unit_count(finding->blocks->mappings).text,
-			hc_plural(finding->blocks->mappings)) < 0
-		       ? NULL
-		       : ret;
+		return hc_cell_text(finding->owner->title);
+	if (!set)
+		return hc_cell_text("other memory outside of malloc");
+	return HC_PHRASE(analysis->doc, "{} {} {} outside of malloc, in {} mapping{}",
+			 hc_cell_count(set->num), hc_cell_times(), hc_cell_bytes(set->size),
+			 hc_cell_count(set->mappings), hc_cell_plural(set->mappings));
 }
 
-char *hc_analysis_what(const struct hc_analysis *analysis, const struct hc_finding *finding)
+/** What a finding is, without its bytes. */
+static struct hc_cell what_phrase(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
 {
-	char *ret;
-
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
-		return describe_lost(analysis, finding);
+		return lost_phrase(analysis, finding);
 	case HC_FINDING_HELD:
-		return describe_held(analysis, finding);
+		return held_phrase(analysis, finding);
 	case HC_FINDING_FREED:
-		return asprintf(&ret, "%s free chunk%s that malloc keeps",
-				hc_unit_count(finding->count.chunks).text,
-				hc_plural(finding->count.chunks)) < 0
-			       ? NULL
-			       : ret;
+		return HC_PHRASE(analysis->doc, "{} free chunk{} that malloc keeps",
+				 hc_cell_count(finding->count.chunks),
+				 hc_cell_plural(finding->count.chunks));
 	case HC_FINDING_STACKS:
-		return describe_stacks(analysis, finding);
+		return stacks_phrase(analysis, finding);
 	default:
-		return describe_outside(analysis, finding);
+		return outside_phrase(analysis, finding);
 	}
 }
 
-/** Where less was touched than there is, both. */
-static char *describe_bytes(const struct hc_finding *finding)
+/** The sentence that names a finding. Where less was touched than there is, both. */
+static struct hc_cell finding_phrase(const struct hc_analysis *analysis,
+				     const struct hc_finding *finding)
 {
-	char *ret;
-	int length;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell what = what_phrase(analysis, finding);
+	struct hc_cell touched = hc_cell_bytes(finding->touched);
+	struct hc_cell bytes = hc_cell_bytes(finding->count.bytes);
+	struct hc_cell share = hc_cell_share(finding->share);
 
 	if (finding->touched == finding->count.bytes || finding->kind == HC_FINDING_STACKS)
-		length = asprintf(&ret, "%s, %s", hc_unit_bytes(finding->touched).text,
-				  hc_unit_share(finding->share).text);
-	else if (!finding->touched)
-		length = asprintf(&ret, "%s, never touched",
-				  hc_unit_bytes(finding->count.bytes).text);
-	else
-		length = asprintf(&ret, "%s touched of %s, %s",
-				  hc_unit_bytes(finding->touched).text,
-				  hc_unit_bytes(finding->count.bytes).text,
-				  hc_unit_share(finding->share).text);
-	return length < 0 ? NULL : ret;
+		return HC_PHRASE(doc, "{}: {}, {}", what, touched, share);
+	if (!finding->touched)
+		return HC_PHRASE(doc, "{}: {}, never touched", what, bytes);
+	return HC_PHRASE(doc, "{}: {} touched of {}, {}", what, touched, bytes, share);
 }
 
-char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_finding *finding)
+/** The command that shows more of a finding. */
+static struct hc_cell more_phrase(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
 {
-	hc_cleanup_free char *what = hc_analysis_what(analysis, finding);
-	hc_cleanup_free char *bytes = describe_bytes(finding);
-	char *ret;
-
-	return !what || !bytes || asprintf(&ret, "%s: %s", what, bytes) < 0 ? NULL : ret;
-}
-
-char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_finding *finding)
-{
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell core = hc_cell_name(analysis->quoted);
 	size_t number = finding - analysis->verdict.findings.items + 1;
-	char *ret;
-	int length;
 
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
-		length = asprintf(&ret, "heapcore leaks %s --group %zu", analysis->quoted,
-				  finding->group_number);
-		break;
+		return HC_PHRASE(doc, "heapcore leaks {} --group {}", core,
+				 hc_cell_number(finding->group_number));
 	case HC_FINDING_HELD:
 	case HC_FINDING_FREED:
-		length = asprintf(&ret, "heapcore chunks %s --finding %zu", analysis->quoted,
-				  number);
-		break;
+		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
+				 hc_cell_number(number));
 	default:
-		length = asprintf(&ret, "heapcore maps %s", analysis->quoted);
+		return HC_PHRASE(doc, "heapcore maps {}", core);
 	}
-	return length < 0 ? NULL : ret;
 }
 
-void hc_analysis_write_rest(struct hc_analysis *analysis)
+/** Chunks of which a type or a class can be said. */
+static uint64_t all_of(const struct hc_finding *finding)
 {
-	const struct hc_findings *findings = &analysis->verdict.findings;
-	const struct hc_finding *rest = &findings->rest;
-	hc_cleanup_free char *next =
-		findings->next.touched ? hc_analysis_what(analysis, &findings->next) : NULL;
+	return finding->group ? finding->group->roots.chunks : finding->count.chunks;
+}
 
-	if (!findings->num || !rest->touched)
-		return;
-	fputc('\n', analysis->out->file);
-	if (next)
-		hc_text_paragraph(analysis->out, "   ", 3, false,
-				  "the rest: %s chunk%s, %s, %s; the largest kind has %s",
-				  hc_unit_count(rest->count.chunks).text,
-				  hc_plural(rest->count.chunks), hc_unit_bytes(rest->touched).text,
-				  hc_unit_share(rest->share).text,
-				  hc_unit_bytes(findings->next.touched).text);
+/** "… in all of them" or "… in N of them". */
+static void say_how_many(struct hc_analysis *analysis, const char *label, struct hc_cell what,
+			 uint64_t with, uint64_t all)
+{
+	struct hc_document *doc = analysis->doc;
+
+	if (with >= all)
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{}{}", what,
+				     hc_cell_text(all > 1 ? " in all of them" : "")));
 	else
-		hc_text_paragraph(analysis->out, "   ", 3, false, "the rest: %s chunk%s, %s, %s",
-				  hc_unit_count(rest->count.chunks).text,
-				  hc_plural(rest->count.chunks), hc_unit_bytes(rest->touched).text,
-				  hc_unit_share(rest->share).text);
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{} in {} of them", what, hc_cell_count(with)));
 }
 
-char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_finding *finding)
+static void say_type(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	const char *name;
-
-	if (finding->type == HC_TYPE_NONE || !hc_session_shows_class(analysis->session))
-		return NULL;
-	name = hc_type_name(analysis->session->target->types, finding->type);
-	return name ? hc_escape_string(name,
-				       HC_ESCAPE_PLAIN | (analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0))
-		    : NULL;
-}
-
-static void write_type(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	const struct hc_leak_group *group = finding->group;
-	uint64_t all = group ? group->roots.chunks : finding->count.chunks;
-	hc_cleanup_free char *name = hc_analysis_type(analysis, finding);
+	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
 
 	/* Where all are of it, the first line says so. */
-	if (!name || group || (finding->type_chunks >= all && finding->max_size == finding->size))
-		return;
-	if (finding->type_chunks >= all)
-		write_detail(analysis, "type:", "%s (C++ class)%s", name,
-			     all > 1 ? " in all of them" : "");
-	else
-		write_detail(analysis, "type:", "%s (C++ class) in %s of them", name,
-			     hc_unit_count(finding->type_chunks).text);
+	bool said = finding->group || (finding->type_chunks >= finding->count.chunks &&
+				       finding->max_size == finding->size);
+
+	if (type.kind != HC_CELL_UNKNOWN && !said)
+		say_how_many(analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			     finding->type_chunks, all_of(finding));
 }
 
-static void write_content(struct hc_analysis *analysis, const struct hc_finding *finding)
+static void say_content(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	const char *title = hc_class_title(analysis->session, finding->class);
-
-	if (!title)
-		return;
+	struct hc_cell class = hc_class_cell(analysis->session, finding->class);
 	const struct hc_leak_group *group = finding->group;
-	uint64_t with = group ? group->roots_with_content : finding->class_count.chunks;
-	uint64_t all = group ? group->roots.chunks : finding->count.chunks;
-	if (with >= all)
-		write_detail(analysis, "content:", "%s%s", title, all > 1 ? " in all of them" : "");
-	else
-		write_detail(analysis, "content:", "%s in %s of them", title,
-			     hc_unit_count(with).text);
+
+	if (class.kind != HC_CELL_UNKNOWN)
+		say_how_many(analysis, "content:", class,
+			     group ? group->roots_with_content : finding->class_count.chunks,
+			     all_of(finding));
 }
 
 /** Texts that stand below a finding already, as they are shown. */
@@ -299,31 +239,50 @@ struct shared {
 	size_t num;
 };
 
-/**
- * One text that most chunks of a finding's content share. Long texts may differ where they are cut
- * off; the first stands for all that look the same.
- */
-static void write_shared(struct hc_analysis *analysis, struct shared *shared, struct hc_bytes text,
-			 uint64_t chunks, uint64_t counted, bool all)
+static void shared_deinit(struct shared *shared)
 {
-	const char *label = shared->num ? "" : "repeats:";
-	char *shown = hc_session_escape(analysis->session, text, SHARED_WIDTH,
-					analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+	for (size_t i = 0; i < shared->num; i++)
+		free(shared->texts[i]);
+}
+
+/** Whether a text looks like one that stands there already; else it does from now on. */
+static bool is_repeated(const struct hc_analysis *analysis, struct shared *shared,
+			struct hc_cell text)
+{
+	char *shown = hc_cell_to_text(&analysis->view.look, &text, 0);
 
 	for (size_t i = 0; shown && i < shared->num; i++) {
 		if (strcmp(shared->texts[i], shown) == 0) {
 			free(shown);
-			return;
+			return true;
 		}
 	}
-	if (!shown)
+	if (shown)
+		shared->texts[shared->num++] = shown;
+	return !shown;
+}
+
+/**
+ * One text that most chunks of a finding's content share. Long texts may differ where they are cut
+ * off; the first stands for all that look the same.
+ */
+static void say_shared(struct hc_analysis *analysis, struct shared *shared, struct hc_bytes bytes,
+		       uint64_t chunks, uint64_t counted)
+{
+	struct hc_excerpt excerpt = {.bytes = bytes, .max = SHARED_WIDTH};
+	const char *label = shared->num ? "" : "repeats:";
+	struct hc_cell text = hc_cell_content(&excerpt);
+
+	if (is_repeated(analysis, shared, text))
 		return;
-	shared->texts[shared->num++] = shown;
-	if (all)
-		write_detail(analysis, label, "%s in %s", shown, hc_unit_count(chunks).text);
+	/* In all that there are; else in so many of those that were looked at. */
+	if (!counted)
+		say_detail(analysis, label,
+			   HC_PHRASE(analysis->doc, "{} in {}", text, hc_cell_count(chunks)));
 	else
-		write_detail(analysis, label, "%s in %s of %s looked at", shown,
-			     hc_unit_count(chunks).text, hc_unit_count(counted).text);
+		say_detail(analysis, label,
+			   HC_PHRASE(analysis->doc, "{} in {} of {} looked at", text,
+				     hc_cell_count(chunks), hc_cell_count(counted)));
 }
 
 /** What lines of text are shown. */
@@ -352,53 +311,47 @@ static void choose_lines(const struct hc_template *template, struct shared_lines
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
  */
-static void write_repeats(struct hc_analysis *analysis, const struct hc_common *common)
+static void say_repeats(struct hc_analysis *analysis, const struct hc_common *common)
 {
+	const struct hc_template *template = &common->template;
 	const struct hc_repeats *repeats = &common->repeats;
-	struct shared shared = {0};
+	hc_cleanup(shared_deinit) struct shared shared = {0};
+	uint64_t all = common->all.chunks;
 	struct shared_lines lines;
 
-	choose_lines(&common->template, &lines);
+	choose_lines(template, &lines);
 	for (size_t i = 0; i < repeats->num && shared.num < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
 		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
 			continue;
-		write_shared(analysis, &shared, repeat->token.text, repeat->chunks,
-			     repeats->counted, repeats->counted == common->all.chunks);
+		say_shared(analysis, &shared, repeat->token.text, repeat->chunks,
+			   repeats->counted == all ? 0 : repeats->counted);
 	}
 	for (size_t i = 0; i < lines.num; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
-		write_shared(analysis, &shared,
-			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
-			     line->chunks, common->template.counted,
-			     common->template.counted == common->all.chunks);
+		say_shared(analysis, &shared,
+			   (struct hc_bytes){(const uint8_t *)line->text, line->size}, line->chunks,
+			   template->counted == all ? 0 : template->counted);
 	}
-	for (size_t i = 0; i < shared.num; i++)
-		free(shared.texts[i]);
 }
 
 /** What the first fields of binary chunks of one size hold. */
-static void write_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
+static void say_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
 {
-	hc_cleanup_free char *list = NULL;
-	size_t size;
-	FILE *file = open_memstream(&list, &size);
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell list = hc_cell_unknown();
 
-	if (!file)
-		return;
-	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++) {
-		hc_cleanup_free char *text = hc_field_text(analysis->session, &profile->fields[i]);
-
-		fprintf(file, "%s+%u %s", i ? "; " : "", profile->fields[i].offset,
-			text ? text : "");
-	}
+	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++)
+		list = hc_phrase_join(doc, list, "; ",
+				      HC_PHRASE(doc, "+{} {}",
+						hc_cell_number(profile->fields[i].offset),
+						hc_field_phrase(&profile->fields[i], doc)));
 	if (profile->num_fields > MAX_FIELDS)
-		fputs("; ...", file);
-	if (!fclose(file))
-		write_detail(analysis, "bytes:", "%s", list);
+		list = HC_PHRASE(doc, "{}; ...", list);
+	say_detail(analysis, "bytes:", list);
 }
 
 /** Whether the positions of bytes tell anything: not of all zeros, nor of noise. */
@@ -413,104 +366,248 @@ static bool has_structure(const struct hc_byte_profile *profile)
 	return false;
 }
 
-/** "channelid=4099 in all 59,880 lost, in none of 120 others". */
-static void write_clue(struct hc_analysis *analysis, const struct hc_clue *clue, const char *label)
+/** "channelid=4099 in all 59,880 lost; in none of 120 others". */
+static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, const char *label)
 {
-	hc_cleanup_free char *text =
-		hc_session_escape(analysis->session, clue->text, SHARED_WIDTH,
-				  analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+	struct hc_excerpt excerpt = {.bytes = clue->text, .max = SHARED_WIDTH};
 	uint64_t others = clue->held.key + clue->freed.key;
 	uint64_t with = clue->held.text + clue->freed.text;
-	struct hc_unit lost = hc_unit_count(clue->lost.text), all = hc_unit_count(clue->lost.key);
-	bool every = clue->lost.text == clue->lost.key;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell lost = HC_PHRASE(doc, "all {}", hc_cell_count(clue->lost.key));
 
-	if (!text)
-		return;
-	write_detail(analysis, label, "%s in %s%s%s lost; in %s of %s others", text,
-		     every ? "all " : lost.text, every ? "" : " of ", all.text,
-		     with ? hc_unit_count(with).text : "none", hc_unit_count(others).text);
+	if (clue->lost.text < clue->lost.key)
+		lost = HC_PHRASE(doc, "{} of {}", hc_cell_count(clue->lost.text),
+				 hc_cell_count(clue->lost.key));
+	say_detail(analysis, label,
+		   HC_PHRASE(doc, "{} in {} lost; in {} of {} others", hc_cell_content(&excerpt),
+			     lost, with ? hc_cell_count(with) : hc_cell_text("none"),
+			     hc_cell_count(others)));
 }
 
-static void write_clues(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	for (size_t i = 0; i < finding->num_clues; i++)
-		write_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-}
-
-static void write_common(struct hc_analysis *analysis, const struct hc_finding *finding)
+/** What tells something about the content: each part from its level of --content on. */
+static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual = hc_class_of(analysis->session->target->classifier, finding->class)->textual;
+	struct hc_document *doc = analysis->doc;
 
-	if (hc_session_shows_bytes(analysis->session)) {
-		write_clues(analysis, finding);
-		write_repeats(analysis, &finding->common);
-	}
-	if (hc_session_shows_class(analysis->session) && !textual && has_structure(profile))
-		write_fields(analysis, profile);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	say_type(analysis, finding);
+	say_content(analysis, finding);
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	for (size_t i = 0; i < finding->num_clues; i++)
+		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
+	say_repeats(analysis, &finding->common);
+	hc_end(doc);
+	if (!textual && has_structure(profile))
+		say_fields(analysis, profile);
+	hc_end(doc);
 }
 
-static void write_blocks(struct hc_analysis *analysis, const struct hc_finding *finding)
+/** Not a paragraph: a sample keeps its blanks and fits the line. */
+static void say_sample(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
+	struct hc_cell address = hc_cell_address(finding->sample);
+	unsigned width = analysis->session->out.width;
+	unsigned used = DETAIL_INDENT + strlen(hc_unit_address(finding->sample).text) + 2;
+	struct hc_cell sample = hc_sampler_cell(&analysis->sampler, finding->sample,
+						width > used + 8 ? width - used : 8);
+	char first[32];
+
+	if (sample.kind == HC_CELL_UNKNOWN)
+		return;
+	hc_begin_group(analysis->doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	HC_LINE(analysis->doc, "{}{}  {}", hc_cell_text(detail(first, "sample:").first), address,
+		sample);
+	hc_end(analysis->doc);
+}
+
+static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	const struct hc_block_contents *contents = &finding->contents;
 	const struct hc_block_set *set = finding->blocks;
-	hc_cleanup_free char *line = hc_block_line_text(analysis->session, &finding->contents);
-	hc_cleanup_free char *pointers = hc_block_pointers_text(set);
+	struct hc_document *doc = analysis->doc;
 
-	if (line && finding->contents.counted < set->num)
-		write_detail(analysis, "repeats:", "%s in %s of %s looked at", line,
-			     hc_unit_count(finding->contents.line_blocks).text,
-			     hc_unit_count(finding->contents.counted).text);
-	else if (line)
-		write_detail(analysis, "repeats:", "%s in %s", line,
-			     hc_unit_count(finding->contents.line_blocks).text);
-	if (analysis->verdict.findings.held_known && pointers)
-		write_detail(analysis, "holder:", "%s", pointers);
-	write_detail(analysis, "sample:", "%s", hc_unit_address(set->addresses[0]).text);
+	if (contents->line) {
+		struct hc_excerpt excerpt = {.bytes = {(const uint8_t *)contents->line,
+						       strlen(contents->line)},
+					     .max = SHARED_WIDTH};
+		struct hc_cell of = hc_cell_unknown();
+
+		if (contents->counted < set->num)
+			of = HC_PHRASE(doc, " of {} looked at", hc_cell_count(contents->counted));
+		hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+		say_detail(analysis, "repeats:",
+			   HC_PHRASE(doc, "{} in {}{}", hc_cell_content(&excerpt),
+				     hc_cell_count(contents->line_blocks), of));
+		hc_end(doc);
+	}
+	if (analysis->verdict.findings.held_known)
+		say_detail(analysis, "holder:", hc_blocks_pointers_phrase(set, doc));
+	say_detail(analysis, "sample:", hc_cell_address(set->addresses[0]));
 }
 
-static void write_owner(struct hc_analysis *analysis, const struct hc_owner *owner)
-{
-	hc_cleanup_free char *numbers = hc_owner_numbers(owner, analysis->out);
-
-	if (numbers && *numbers)
-		write_detail(analysis, "holds:", "%s", numbers);
-	if (owner->evidence)
-		write_detail(analysis, "why:", "%s", owner->evidence);
-}
-
-static void write_sample(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	struct hc_unit address = hc_unit_address(finding->sample);
-	unsigned used = DETAIL_INDENT + strlen(address.text) + 2, width = analysis->out->width;
-	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, finding->sample,
-						       width > used + 8 ? width - used : 8);
-
-	/* Not a paragraph: a sample keeps its blanks and fits the line. */
-	if (sample)
-		fprintf(analysis->out->file, "   %-*s%s  %s\n", DETAIL_INDENT - 3,
-			"sample:", address.text, sample);
-}
-
-void hc_analysis_write_finding(struct hc_analysis *analysis, size_t i)
+static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
+			struct hc_cell more)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
-	hc_cleanup_free char *text = hc_analysis_describe(analysis, finding);
-	hc_cleanup_free char *more = hc_analysis_more(analysis, finding);
-	char first[24];
+	char first[32];
 
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
-	fputc('\n', analysis->out->file);
-	hc_text_paragraph(analysis->out, first, 3, false, "%s", text ? text : "");
+	hc_blank(analysis->doc);
+	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
-		write_type(analysis, finding);
-		write_content(analysis, finding);
-		write_common(analysis, finding);
-		write_sample(analysis, finding);
+		say_common(analysis, finding);
+		say_sample(analysis, finding);
 	}
 	if (finding->blocks)
-		write_blocks(analysis, finding);
+		say_blocks(analysis, finding);
 	if (finding->owner)
-		write_owner(analysis, finding->owner);
-	if (more)
-		fprintf(analysis->out->file, "   %-*s%s\n", DETAIL_INDENT - 3, "more:", more);
+		say_detail(analysis, "why:", hc_cell_name(finding->owner->evidence));
+	HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
+}
+
+/** What only a group of lost objects has. */
+static void describe_group(const struct hc_finding *finding, struct hc_document *doc)
+{
+	const struct hc_leak_group *group = finding->group;
+
+	if (!group) {
+		hc_fact(doc, "group", NULL, hc_cell_unknown());
+		hc_fact(doc, "roots", NULL, hc_cell_unknown());
+		hc_fact(doc, "below", NULL, hc_cell_unknown());
+		hc_fact(doc, "roots_with_content", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_fact(doc, "group", NULL, hc_cell_count(finding->group_number));
+	hc_count_fact(doc, "roots", HC_CONTENT_NONE, group->roots.chunks, group->roots.bytes);
+	hc_count_fact(doc, "below", HC_CONTENT_NONE, group->below.chunks, group->below.bytes);
+	hc_fact(doc, "roots_with_content", NULL,
+		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(group->roots_with_content)));
+}
+
+static void describe_content(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
+	struct hc_document *doc = analysis->doc;
+	bool typed = type.kind != HC_CELL_UNKNOWN;
+
+	hc_fact(doc, "type", NULL, type);
+	hc_fact(doc, "type_chunks", NULL,
+		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
+		      : hc_cell_unknown());
+	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class));
+	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, finding->class_count.chunks,
+		      finding->class_count.bytes);
+	hc_begin_object(doc, "common", HC_CONTENT_NONE);
+	hc_common_describe(&finding->common, false, doc);
+	hc_end(doc);
+	hc_fact(doc, "sample_address", NULL,
+		finding->sample ? hc_cell_address(finding->sample) : hc_cell_unknown());
+	hc_fact(doc, "sample", NULL, hc_sampler_cell(&analysis->sampler, finding->sample, 0));
+}
+
+static void describe_clues(const struct hc_finding *finding, struct hc_document *doc)
+{
+	hc_begin_array(doc, "clues", HC_CONTENT_SAMPLE);
+	for (size_t i = 0; i < finding->num_clues; i++) {
+		const struct hc_clue *clue = &finding->clues[i];
+		const struct hc_clue_count *counts[] = {&clue->lost, &clue->held, &clue->freed};
+		static const char *const names[] = {"lost", "held", "freed"};
+		struct hc_excerpt excerpt = {.bytes = clue->text, .max_data = HC_EXCERPT_DATA};
+
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "text", NULL, hc_cell_content(&excerpt));
+		for (size_t k = 0; k < 3; k++) {
+			hc_begin_object(doc, names[k], HC_CONTENT_NONE);
+			hc_fact(doc, "chunks", NULL, hc_cell_count(counts[k]->text));
+			hc_fact(doc, "of", NULL, hc_cell_count(counts[k]->key));
+			hc_end(doc);
+		}
+		hc_end(doc);
+	}
+	hc_end(doc);
+}
+
+static void describe_blocks(const struct hc_finding *finding, struct hc_document *doc)
+{
+	const struct hc_block_contents *contents = &finding->contents;
+	const struct hc_block_set *set = finding->blocks;
+	struct hc_excerpt excerpt = {.max_data = HC_EXCERPT_DATA};
+
+	if (!set) {
+		hc_fact(doc, "blocks", NULL, hc_cell_unknown());
+		return;
+	}
+	if (contents->line)
+		excerpt.bytes = (struct hc_bytes){(const uint8_t *)contents->line,
+						  strlen(contents->line)};
+	hc_begin_object(doc, "blocks", HC_CONTENT_NONE);
+	hc_fact(doc, "first", NULL, hc_cell_address(set->addresses[0]));
+	hc_fact(doc, "size", NULL, hc_cell_bytes(set->size));
+	hc_fact(doc, "num", NULL, hc_cell_count(set->num));
+	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
+	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
+	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "line", NULL, hc_cell_content(&excerpt));
+	hc_fact(doc, "line_blocks", NULL, hc_cell_count(contents->line_blocks));
+	hc_fact(doc, "counted", NULL, hc_cell_count(contents->counted));
+	hc_end(doc);
+}
+
+void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
+{
+	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell text = finding_phrase(analysis, finding);
+	struct hc_cell more = more_phrase(analysis, finding);
+
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "finding", NULL, hc_cell_count(i + 1));
+	hc_fact(doc, "kind", NULL, hc_cell_text(hc_finding_kind_name(finding->kind)));
+	hc_fact(doc, "text", NULL, text);
+	hc_fact(doc, "chunks", NULL, hc_cell_count(finding->count.chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(finding->count.bytes));
+	hc_fact(doc, "touched", NULL, hc_cell_bytes(finding->touched));
+	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
+	if (finding->group || finding->growth) {
+		hc_fact(doc, "size", NULL, hc_cell_count(finding->size));
+		hc_fact(doc, "max_size", NULL, hc_cell_count(finding->max_size));
+		describe_group(finding, doc);
+		describe_content(analysis, finding);
+		describe_clues(finding, doc);
+	} else if (finding->kind == HC_FINDING_OUTSIDE) {
+		hc_fact(doc, "owner", NULL,
+			hc_cell_text(finding->owner ? finding->owner->name : NULL));
+		describe_blocks(finding, doc);
+	}
+	hc_fact(doc, "more", NULL, more);
+	say_finding(analysis, i, text, more);
+	hc_end(doc);
+}
+
+void hc_analysis_describe_rest(struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	const struct hc_finding *rest = &findings->rest, *next = &findings->next;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell largest = hc_cell_unknown();
+
+	hc_begin_object(doc, "rest", HC_CONTENT_NONE);
+	hc_fact(doc, "chunks", NULL, hc_cell_count(rest->count.chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(rest->count.bytes));
+	hc_fact(doc, "touched", NULL, hc_cell_bytes(rest->touched));
+	hc_fact(doc, "share", NULL, hc_cell_share(rest->share));
+	hc_fact(doc, "largest", NULL,
+		next->count.bytes ? what_phrase(analysis, next) : hc_cell_unknown());
+	hc_fact(doc, "largest_touched", NULL, hc_cell_bytes(next->touched));
+	hc_end(doc);
+	if (!findings->num || !rest->touched)
+		return;
+	if (next->touched)
+		largest = HC_PHRASE(doc, "; the largest kind has {}", hc_cell_bytes(next->touched));
+	hc_blank(doc);
+	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {} chunk{}, {}, {}{}",
+		  hc_cell_count(rest->count.chunks), hc_cell_plural(rest->count.chunks),
+		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
 }

@@ -277,41 +277,56 @@ static void report_holes(const struct dump *dump)
 		hc_print_message(dump->session->options->core, message);
 }
 
+enum hole_column { HOLE_START, HOLE_END, NUM_HOLE_COLUMNS };
+
+static const struct hc_column hole_columns[NUM_HOLE_COLUMNS] = {
+	[HOLE_START] = {"start", "START", HC_CELL_ADDRESS, 0, "first byte that is missing"},
+	[HOLE_END] = {"end", "END", HC_CELL_ADDRESS, 0, "behind the last one"},
+};
+
+static const struct hc_shape holes_shape = {.key = "holes", HC_COLUMNS(hole_columns)};
+
+/** For people, where it is not the bytes themselves that go to standard output. */
+static void say_summary(const struct dump *dump, struct hc_document *doc)
+{
+	const struct hc_options *options = dump->session->options;
+	bool to_stdout = hc_output_is_stdout(options->output);
+	struct hc_cell chunks = hc_cell_unknown();
+
+	if (options->quiet || (to_stdout && !dump->own->split))
+		return;
+	if (dump->chunks)
+		chunks = HC_PHRASE(doc, " of {} chunk{}", hc_cell_count(dump->chunks),
+				   hc_cell_plural(dump->chunks));
+	HC_LINE(doc, "{} bytes{} written to {}{}", hc_cell_count(dump->written), chunks,
+		hc_cell_name(dump->own->split ? dump->own->split : options->output),
+		hc_cell_text(dump->index ? ", their addresses to the same name with .index" : ""));
+}
+
 static struct hc_error *write_summary(const struct dump *dump)
 {
 	struct hc_session *session = dump->session;
-	const struct hc_options *options = session->options;
+	const char *output = session->options->output;
+	hc_cleanup_document struct hc_document doc;
 
-	if (options->format == HC_FORMAT_JSON) {
-		hc_cleanup_json json_t *document = hc_session_json(session);
-		json_t *holes = json_array();
-		for (size_t i = 0; i < dump->num_holes; i++)
-			json_array_append_new(
-				holes,
-				json_pack("{so so}", "start", hc_json_address(dump->holes[i].start),
-					  "end", hc_json_address(dump->holes[i].end)));
-		json_object_set_new(document, "file", hc_json_text(options->output));
-		json_object_set_new(document, "index",
-				    dump->index ? json_sprintf("%s.index", options->output)
-						: json_null());
-		json_object_set_new(document, "directory", hc_json_text(dump->own->split));
-		json_object_set_new(document, "bytes", hc_json_number(dump->written));
-		json_object_set_new(document, "missing_bytes", hc_json_number(dump->missing));
-		json_object_set_new(document, "zero_filled", json_boolean(dump->own->zero_fill));
-		json_object_set_new(document, "chunks", hc_json_number(dump->chunks));
-		json_object_set_new(document, "holes", holes);
-		return hc_json_write(&session->out, document);
+	hc_session_begin_data(session, &doc);
+	hc_fact(&doc, "file", NULL, hc_cell_name(output));
+	hc_fact(&doc, "index", NULL,
+		dump->index ? HC_PHRASE(&doc, "{}.index", hc_cell_name(output))
+			    : hc_cell_unknown());
+	hc_fact(&doc, "directory", NULL, hc_cell_name(dump->own->split));
+	hc_fact(&doc, "bytes", NULL, hc_cell_bytes(dump->written));
+	hc_fact(&doc, "missing_bytes", NULL, hc_cell_bytes(dump->missing));
+	hc_fact(&doc, "zero_filled", NULL, hc_cell_bool(dump->own->zero_fill));
+	hc_fact(&doc, "chunks", NULL, hc_cell_count(dump->chunks));
+	struct hc_table *holes = hc_add_data_table(&doc, &holes_shape);
+	for (size_t i = 0; i < dump->num_holes; i++) {
+		hc_table_add_row(holes);
+		hc_table_number(holes, HOLE_START, dump->holes[i].start);
+		hc_table_number(holes, HOLE_END, dump->holes[i].end);
 	}
-	if (options->quiet || (hc_output_is_stdout(options->output) && !dump->own->split))
-		return NULL;
-	fprintf(session->out.file, "%s bytes", hc_unit_count(dump->written).text);
-	if (dump->chunks)
-		fprintf(session->out.file, " of %s chunk%s", hc_unit_count(dump->chunks).text,
-			hc_plural(dump->chunks));
-	fprintf(session->out.file, " written to %s%s\n",
-		dump->own->split ? dump->own->split : options->output,
-		dump->index ? ", their addresses to the same name with .index" : "");
-	return NULL;
+	say_summary(dump, &doc);
+	return hc_session_write(session, &doc);
 }
 
 static struct hc_error *check_options(const struct hc_session *session, const struct own *own)
@@ -337,9 +352,9 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 	if (to_stdout && session->out.terminal && options->format != HC_FORMAT_HEX)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
-	if (to_stdout && options->format == HC_FORMAT_JSON)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "JSON output needs -o FILE for the bytes");
+	if (to_stdout && (options->format == HC_FORMAT_JSON || options->format == HC_FORMAT_CSV))
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s output needs -o FILE for the bytes",
+				       options->format == HC_FORMAT_JSON ? "JSON" : "CSV");
 	return NULL;
 }
 
@@ -440,7 +455,8 @@ const struct hc_verb hc_verb_dump = {
 		    "  heapcore dump core.1234 --address 0x55d0c2a0 --format hex\n",
 	.min_args = 1,
 	.max_args = 3,
-	.formats = HC_FORMATS_TREE | 1u << HC_FORMAT_HEX,
+	.formats = HC_FORMATS_ALL | 1u << HC_FORMAT_HEX,
+	HC_VERB_TABLES(&holes_shape),
 	.selection = true,
 	.own_output = true,
 	HC_VERB_OWN(own_options, set, struct own, NULL),

@@ -229,6 +229,8 @@ const struct hc_verb hc_verb_grep = {
 	.min_args = 1,
 	.max_args = 2,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&hc_hits_shape, &hc_hits_texts_shape, &hc_hits_groups_shape,
+		       &hc_hits_counts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,

@@ -12,6 +12,7 @@
 #include "analyzers/search/elsewhere.h"
 #include "analyzers/search/search.h"
 #include "cmd/options.h"
+#include "cmd/render/rows.h"
 #include "cmd/session.h"
 
 /** How to search and what to show. Filled by the verb. */
@@ -32,10 +33,12 @@ struct hc_hits {
 	uint64_t context; /**< bytes on either side; without it the line around the match */
 
 	/* Of hc_hits_run() alone. */
-	unsigned escape;
+	struct hc_view view;
+	struct hc_rows rows;
+	struct hc_error *err; /**< of showing a match */
 	uint64_t shown;
 	bool limited;
-	struct hc_classifier_scratch *classifier; /**< NULL: the class does not show */
+	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class */
 	hc_class_id class;
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
@@ -60,11 +63,13 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits);
 /** Open the session, search, write everything; sets session->status to 1 when there is no match. */
 struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern);
 
-/**
- * Bytes that matched, escaped; at most @p max columns, 0: no bound. Freed by the caller, NULL
- * without memory.
- */
-char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags);
+/** Bytes that matched. */
+struct hc_excerpt hc_hits_excerpt(const struct hc_hits *hits, struct hc_bytes bytes);
+
+/** What --columns can be about: matches one by one, distinct texts, groups, and counts. */
+extern const struct hc_shape hc_hits_shape, hc_hits_texts_shape, hc_hits_groups_shape,
+	hc_hits_counts_shape;
+
 /** What comes after the matches, or instead of them. */
 struct hc_error *hc_hits_write_end(struct hc_hits *hits, const struct hc_search_result *result);
 

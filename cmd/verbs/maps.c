@@ -15,8 +15,6 @@
 
 #include "analyzers/inspect/regions.h"
 #include "analyzers/owners/owners.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
@@ -67,9 +65,9 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
-	struct hc_owners owners; /**< of a core */
+	struct hc_owners owners;   /**< of a core */
 	struct hc_outside outside; /**< of a core: what nobody owns */
-	bool has_contents; /**< a core: "present" means something */
+	bool has_contents;         /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
 	size_t num_rows;
@@ -98,25 +96,34 @@ enum column {
 };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[START] = {"start", "START", HC_COLUMN_ADDRESS},
-	[END] = {"end", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SIZE] = {"size", "SIZE", HC_COLUMN_BYTES},
-	[PRESENT] = {"present", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[RESIDENT] = {"resident", "RESIDENT", HC_COLUMN_BYTES},
-	[PERMS] = {"permissions", "PERM", HC_COLUMN_TEXT},
-	[ANONYMOUS] = {"anonymous", "", HC_COLUMN_BOOL, HC_COLUMN_DATA_ONLY},
-	[KIND] = {"kind", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TITLE] = {"", "KIND", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[MARK] = {"", "", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[NAME] = {"", "NAME", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
-	[PATH] = {"path", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[OFFSET] = {"offset", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[NOTE] = {"note", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[OWNER] = {"owner", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[OWNER_BYTES] = {"owner_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[POINTERS] = {"pointers", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[REASON] = {"mark", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[START] = {"start", "START", HC_CELL_ADDRESS, 0, "its first byte"},
+	[END] = {"end", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY, "behind its last byte"},
+	[SIZE] = {"size", "SIZE", HC_CELL_BYTES, 0, "address space"},
+	[PRESENT] = {"present", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+		     "bytes whose contents can be read; cores only"},
+	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[PERMS] = {"permissions", "PERM", HC_CELL_TEXT, 0, "rwxp, as in /proc/PID/maps"},
+	[ANONYMOUS] = {"anonymous", "", HC_CELL_BOOL, HC_COLUMN_DATA_ONLY,
+		       "private and not backed by a file: counts in the accounting"},
+	[KIND] = {"kind", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "what it is for"},
+	[TITLE] = {"title", "KIND", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "the same in words"},
+	[MARK] = {"marked", "", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "* where it deserves a look"},
+	[NAME] = {"name", "NAME", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+		  "whose it is, or its file without the folder"},
+	[PATH] = {"path", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "of its file"},
+	[OFFSET] = {"offset", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY, "into the file"},
+	[NOTE] = {"note", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "whose it is"},
+	[OWNER] = {"owner", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY,
+		   "who has most of it, when that is not malloc: a name of owners"},
+	[OWNER_BYTES] = {"owner_bytes", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+			 "how much of it that owner has"},
+	[POINTERS] = {"pointers", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
+		      "of memory that nobody owns: words elsewhere that lead into it"},
+	[REASON] = {"mark", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "why it deserves a look"},
 };
+
+static const struct hc_shape mappings_shape = {
+	.key = "mappings", .name = "mappings", HC_COLUMNS(columns)};
 
 /** @name Opening */
 /**@{*/
@@ -170,13 +177,14 @@ static const struct hc_region_mark *find_mark(const struct view *view,
 }
 
 /** The reason of a mark; one that comes from the heap's content is hidden when content is. */
-static const char *mark_reason(const struct view *view, const struct hc_region_mark *mark)
+static struct hc_cell mark_reason(const struct hc_region_mark *mark)
 {
 	if (!mark)
-		return NULL;
-	if (mark->class != HC_CLASS_NONE && !hc_session_shows_class(view->session))
-		return "one content class holds most of it";
-	return mark->reason;
+		return hc_cell_unknown();
+	if (mark->class == HC_CLASS_NONE)
+		return hc_cell_name(mark->reason);
+	return hc_cell_or(HC_CONTENT_CLASS, hc_cell_name(mark->reason),
+			  "one content class holds most of it");
 }
 
 static bool is_module_page(const struct hc_mapping *mapping)
@@ -262,10 +270,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, PRESENT, row->present);
 	if (mapping->resident != HC_UNKNOWN_BYTES)
 		hc_table_number(table, RESIDENT, row->resident);
-	if (!folded)
-		hc_table_format(table, PERMS, "%c%c%c%c", mapping->flags & PF_R ? 'r' : '-',
-				mapping->flags & PF_W ? 'w' : '-',
-				mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p');
+	char permissions[] = {mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
+			      mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
+	hc_table_text(table, PERMS, folded ? NULL : permissions);
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));
@@ -279,7 +286,7 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, POINTERS,
 				held->from_roots + held->from_chunks + held->from_others);
 	hc_table_number(table, OFFSET, mapping->offset);
-	hc_table_text(table, REASON, mark_reason(view, row->mark));
+	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
 	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
@@ -290,9 +297,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 				      : "");
 }
 
-static void fill_table(const struct view *view, struct hc_table *table, size_t num)
+static void fill_table(const struct view *view, struct hc_table *table)
 {
-	for (size_t i = 0; i < num; i++)
+	for (size_t i = 0; i < view->num_rows; i++)
 		add_row(view, table, &view->rows[i]);
 	if (!view->has_resident)
 		hc_table_hide(table, RESIDENT);
@@ -317,15 +324,19 @@ enum kind_column {
 };
 
 static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
-	[KIND_NAME] = {"kind", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[KIND_TITLE] = {"title", "KIND", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
-	[KIND_NUM] = {"mappings", "MAPPINGS", HC_COLUMN_COUNT},
-	[KIND_SIZE] = {"size", "SIZE", HC_COLUMN_BYTES},
-	[KIND_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[KIND_PRESENT] = {"present", "IN CORE", HC_COLUMN_BYTES},
-	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_COLUMN_BYTES},
-	[KIND_ANONYMOUS] = {"anonymous", "ANONYMOUS", HC_COLUMN_BYTES},
+	[KIND_NAME] = {"kind", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "what the mappings are for"},
+	[KIND_TITLE] = {"title", "KIND", HC_CELL_TEXT, HC_COLUMN_SHRINK, "the same in words"},
+	[KIND_NUM] = {"mappings", "MAPPINGS", HC_CELL_COUNT, 0, "how many"},
+	[KIND_SIZE] = {"size", "SIZE", HC_CELL_BYTES, 0, "address space"},
+	[KIND_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all address space"},
+	[KIND_PRESENT] = {"present", "IN CORE", HC_CELL_BYTES, 0,
+			  "bytes whose contents can be read; cores only"},
+	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[KIND_ANONYMOUS] = {"anonymous", "ANONYMOUS", HC_CELL_BYTES, 0,
+			    "private and not backed by a file"},
 };
+
+static const struct hc_shape kinds_shape = {.key = "kinds", HC_COLUMNS(kind_columns)};
 
 struct kind_total {
 	enum hc_mapping_kind kind;
@@ -388,67 +399,43 @@ static void fill_kinds(const struct view *view, struct hc_table *table)
 }
 /**@}*/
 
-static void write_marks(struct view *view)
+static void describe_marks(const struct view *view, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
-
 	if (!view->regions.num_marks)
 		return;
-	hc_text_heading(out, "* deserves a look");
+	HC_HEADING(doc, "* deserves a look");
 	for (size_t i = 0; i < view->regions.num_marks; i++) {
 		const struct hc_region_mark *mark = &view->regions.marks[i];
 		char first[32];
 		snprintf(first, sizeof(first), "  0x%-14" PRIx64 "  ", mark->mapping->start);
-		hc_text_paragraph(out, first, strlen(first), false, "%s: %s",
-				  hc_unit_bytes(mark->mapping->end - mark->mapping->start).text,
-				  mark_reason(view, mark));
+		HC_SAY_AT(doc, hc_margin(first, strlen(first), false), "{}: {}",
+			  hc_cell_bytes(mark->mapping->end - mark->mapping->start),
+			  mark_reason(mark));
 	}
 }
 
-static struct hc_error *write_text(struct view *view, const struct hc_table *kinds,
-				   const struct hc_table *table)
+static void describe(const struct view *view, bool fold, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
+	const struct own *own = view->session->options->own;
+	size_t num = view->num_rows;
 
-	hc_session_write_partial(view->session);
 	if (hc_session_no_heap(view->session))
-		hc_text_paragraph(out, "", 0, false, "Heap: %s.",
-				  hc_session_no_heap(view->session));
-	struct hc_error *err = hc_table_write_text(kinds, out, 0);
-	fputc('\n', out->file);
-	if (!err)
-		err = hc_table_write_text(table, out, 0);
-	if (err)
-		return err;
-	if (table->num_rows < view->num_rows)
-		fprintf(out->file, "%zu smaller ones; --top 0 shows them\n",
-			view->num_rows - table->num_rows);
-	write_marks(view);
-	hc_outside_write(view->session, &view->outside);
-	hc_owners_write(view->session, &view->owners);
-	return NULL;
-}
-
-static struct hc_error *write_json(struct view *view, const struct hc_table *kinds,
-				   const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(view->session);
-	json_t *array;
-	struct hc_error *err = hc_table_json(kinds, &array);
-
-	if (!err) {
-		json_object_set_new(document, "kinds", array);
-		err = hc_table_json(table, &array);
+		HC_SAY(doc, "Heap: {}.", hc_cell_name(hc_session_no_heap(view->session)));
+	fill_kinds(view, hc_add_table(doc, &kinds_shape));
+	hc_blank(doc);
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
+	struct hc_table *table = hc_add_table(doc, &mappings_shape);
+	hc_document_main(doc, table);
+	fill_table(view, table);
+	if (fold && own->top && own->top < num) {
+		table->limit = own->top;
+		HC_LINE(doc, "{} smaller ones; --top 0 shows them", hc_cell_number(num - own->top));
 	}
-	if (err)
-		return err;
-	json_object_set_new(document, "no_heap", hc_json_text(hc_session_no_heap(view->session)));
-	json_object_set_new(document, "mappings", array);
-	json_object_set_new(document, "owners", hc_owners_json(view->session, &view->owners));
-	json_object_set_new(document, "blocks",
-			    hc_outside_blocks_json(view->session, &view->outside));
-	json_object_set_new(document, "outside", hc_outside_json(&view->outside));
-	return hc_json_write(&view->session->out, document);
+	describe_marks(view, doc);
+	hc_outside_say(view->session, &view->outside, doc);
+	hc_owners_say(view->session, &view->owners, doc);
+	hc_owners_describe(&view->owners, doc);
+	hc_outside_describe(view->session, &view->outside, doc);
 }
 
 static struct hc_error *render(struct view *view)
@@ -456,24 +443,14 @@ static struct hc_error *render(struct view *view)
 	const struct hc_options *options = view->session->options;
 	const struct own *own = options->own;
 	bool fold = options->format == HC_FORMAT_TEXT && !own->all;
-	hc_cleanup_table struct hc_table table, kinds;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
-	hc_table_init(&kinds, kind_columns, NUM_KIND_COLUMNS);
+	hc_session_begin(view->session, &doc);
 	struct hc_error *err = build_rows(view, fold);
 	if (err)
 		return err;
-	fill_kinds(view, &kinds);
-	fill_table(view, &table,
-		   fold && own->top && own->top < view->num_rows ? own->top : view->num_rows);
-	switch (options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(view, &kinds, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &view->session->out);
-	default:
-		return write_text(view, &kinds, &table);
-	}
+	describe(view, fold, &doc);
+	return hc_session_write(view->session, &doc);
 }
 
 static void view_deinit(struct view *view)
@@ -515,6 +492,7 @@ const struct hc_verb hc_verb_maps = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&mappings_shape, &kinds_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -104,6 +104,8 @@ const struct hc_verb hc_verb_strings = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&hc_hits_shape, &hc_hits_texts_shape, &hc_hits_groups_shape,
+		       &hc_hits_counts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

@@ -293,6 +293,7 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 	struct hc_note note;
 	bool done = false;
 
+	core->notes_cut |= area.size < phdr->file_size;
 	hc_notes_init(&notes, area, phdr->offset);
 	for (;;) {
 		struct hc_error *err = hc_notes_next(&notes, &note, &done);
@@ -305,11 +306,9 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 			return err;
 	}
 	/* gdb writes the notes last: a cut between two of them would look like their end. */
-	if (area.size < phdr->file_size) {
-		core->notes_cut = true;
+	if (core->notes_cut)
 		hc_diagnostics_add(diag, true,
 				   "the file is cut short in its notes; threads may be missing");
-	}
 	return NULL;
 }
 

@@ -48,7 +48,7 @@ struct hc_core {
 	struct hc_note auxv;
 	struct hc_note_file *files; /**< NT_FILE, by address; NULL when the core has none */
 	size_t num_files;
-	bool notes_cut; /**< the file ends in its notes: threads may be missing */
+	bool notes_cut;  /**< the file ends in its notes: threads may be missing */
 	bool from_gcore; /**< written by gdb: notes and segments are laid out its way */
 };
 

@@ -194,16 +194,18 @@ struct hc_hole {
 	uint64_t start, end; /**< addresses */
 };
 
+struct hc_span_slot {
+	uint64_t granule; /**< address >> HC_GRANULE_SHIFT */
+	uint32_t first,
+		last; /**< spans[first … last) touch it; first == last: slot is empty */
+};
+
 /**
  * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB; a slot names the
  * spans that touch its granule, usually one.
  */
 struct hc_span_index {
-	struct hc_span_slot {
-		uint64_t granule; /**< address >> HC_GRANULE_SHIFT */
-		uint32_t first,
-			last; /**< spans[first … last) touch it; first == last: slot is empty */
-	} * slots;
+	struct hc_span_slot *slots;
 	uint32_t mask; /**< number of slots minus 1; slots is never full */
 };
 

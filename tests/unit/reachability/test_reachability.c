@@ -513,9 +513,8 @@ static void check_intrusive(size_t num, size_t odd, bool expected)
 			first = stats;
 		assert_memory_equal(&first, &stats, sizeof(stats));
 		for (size_t i = 0; i < 2 * num; i++)
-			assert_int_equal(fake_reach(&fake, c[i]), expected && i / 2 >= odd
-									  ? HC_REACHABLE
-									  : HC_POSSIBLE);
+			assert_int_equal(fake_reach(&fake, c[i]),
+					 expected && i / 2 >= odd ? HC_REACHABLE : HC_POSSIBLE);
 		assert_int_equal(fake.heap->num_conventions, expected);
 		if (expected) {
 			const struct hc_convention *convention = fake.heap->conventions;
@@ -539,8 +538,8 @@ static void test_conventions(void **state)
 {
 	(void)state;
 	check_intrusive(300, 0, true);
-	check_intrusive(300, 30, true);             /* one in ten is held in another way */
-	check_intrusive(300, 31, false);            /* more are */
+	check_intrusive(300, 30, true);  /* one in ten is held in another way */
+	check_intrusive(300, 31, false); /* more are */
 	check_intrusive(HC_CONVENTION_MIN, 0, true);
 	check_intrusive(HC_CONVENTION_MIN - 1, 0, false);
 }
@@ -612,8 +611,7 @@ static void check_tagged(size_t num, uint64_t head_tag, bool expected)
 		if (expected) {
 			assert_int_equal(stats.tagged.size, 64);
 			assert_int_equal(stats.tagged.offset, 8);
-			assert_int_equal(stats.tagged.chunks,
-					 head_tag ? 2 * num : 2 * num - 2);
+			assert_int_equal(stats.tagged.chunks, head_tag ? 2 * num : 2 * num - 2);
 			assert_int_equal(stats.tagged.bytes, stats.tagged.chunks * 64);
 		}
 		for (size_t i = 0; i < 2 * num; i++) {
