@@ -1,11 +1,11 @@
 /**
  * @file
  * What the content of each finding has in common, and which of it tells the lost from the living.
- * Their chunks are sampled in at most two passes, however many findings there are: one over the lost trees, one over the reachable chunks.
+ * Their chunks are sampled in at most two passes, however many findings there are: one over the
+ * lost trees, one over the reachable chunks.
  */
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
-
 
 struct gather {
 	const struct hc_verdict *verdict;

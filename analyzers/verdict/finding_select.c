@@ -88,7 +88,8 @@ struct hc_error *hc_findings_select(const struct hc_verdict *verdict, uint64_t n
 		return NULL;
 	default:
 		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "finding %" PRIu64 " is no set of chunks, but memory outside "
+				       "finding %" PRIu64
+				       " is no set of chunks, but memory outside "
 				       "of the heap",
 				       number);
 	}

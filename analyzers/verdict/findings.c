@@ -21,8 +21,8 @@
 const char *hc_finding_kind_name(enum hc_finding_kind kind)
 {
 	static const char *const names[] = {
-		[HC_FINDING_LOST] = "lost",     [HC_FINDING_HELD] = "held",
-		[HC_FINDING_FREED] = "freed",   [HC_FINDING_STACKS] = "stacks",
+		[HC_FINDING_LOST] = "lost",       [HC_FINDING_HELD] = "held",
+		[HC_FINDING_FREED] = "freed",     [HC_FINDING_STACKS] = "stacks",
 		[HC_FINDING_OUTSIDE] = "outside",
 	};
 	return names[kind];

@@ -81,9 +81,11 @@ struct hc_finding {
 struct hc_findings {
 	struct hc_finding items[HC_MAX_FINDINGS]; /**< most touched bytes first */
 	size_t num;
-	struct hc_finding rest; /**< what is not listed: count has its chunks, whatever their state */
-	struct hc_finding next; /**< the largest of what could have been listed; count.bytes 0: none */
-	bool held_known;        /**< what points to blocks is known: no roots are missing */
+	struct hc_finding
+		rest; /**< what is not listed: count has its chunks, whatever their state */
+	struct hc_finding
+		next;    /**< the largest of what could have been listed; count.bytes 0: none */
+	bool held_known; /**< what points to blocks is known: no roots are missing */
 };
 
 struct hc_verdict;

@@ -134,8 +134,7 @@ struct hc_error *hc_findings_offer_outside(struct hc_candidates *all,
 	struct hc_verdict *verdict = all->verdict;
 	struct extent left = {verdict->accounting.parts[HC_PART_OTHER],
 			      verdict->ruler.parts[HC_PART_OTHER]};
-	struct hc_error *err =
-		hc_owners_run(target->process, verdict->heap, &verdict->owners);
+	struct hc_error *err = hc_owners_run(target->process, verdict->heap, &verdict->owners);
 
 	if (!err)
 		err = offer_owners(all, target->process, &left);

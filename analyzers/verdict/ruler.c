@@ -16,7 +16,8 @@
 #define SLICE_BYTES (UINT64_C(64) << 20)
 
 /** What one task found. */
-struct catch {
+struct catch
+{
 	struct hc_untouched *items;
 	size_t num;
 };
@@ -74,7 +75,8 @@ static struct hc_error *look_at_slice(void *ctx, unsigned worker __attribute__((
 		bool alone = i + 1 == last || !span->blocks[i + 1].start;
 		struct hc_chunk chunk;
 
-		/* Where blocks are small for a page, a chunk that begins here may end in the next. */
+		/* Where blocks are small for a page, a chunk that begins here may end in the next.
+		 */
 		if (!bits || (!alone && 2 * HC_UNITS_PER_BLOCK * span->unit <= run->page))
 			continue;
 		uint64_t unit = i * HC_UNITS_PER_BLOCK + 63 - __builtin_clzll(bits);
@@ -178,8 +180,8 @@ static void take_chunks(const struct hc_heap *heap, struct hc_ruler *ruler)
 static void spread(const struct hc_accounting *accounting, uint64_t heap, struct hc_ruler *ruler)
 {
 	static const enum hc_part order[] = {
-		HC_PART_UNWALKED, HC_PART_GIVEN_BACK, HC_PART_OVERHEAD, HC_PART_TOP,
-		HC_PART_FREE,     HC_PART_CACHED,
+		HC_PART_UNWALKED, HC_PART_GIVEN_BACK, HC_PART_OVERHEAD,
+		HC_PART_TOP,      HC_PART_FREE,       HC_PART_CACHED,
 	};
 	uint64_t known = ruler->parts[HC_PART_IN_USE] + ruler->parts[HC_PART_MMAPPED] +
 			 ruler->parts[HC_PART_CACHED] + ruler->parts[HC_PART_FREE] +

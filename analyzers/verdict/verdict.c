@@ -115,8 +115,8 @@ static void sort_causes(struct hc_verdict *verdict)
 	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++) {
 		size_t at = i;
 
-		for (; at && verdict->causes[verdict->order[at - 1]].touched <
-				     verdict->causes[i].touched;
+		for (; at &&
+		       verdict->causes[verdict->order[at - 1]].touched < verdict->causes[i].touched;
 		     at--)
 			verdict->order[at] = verdict->order[at - 1];
 		verdict->order[at] = i;
@@ -150,8 +150,8 @@ static enum hc_verdict_kind decide(struct hc_verdict *verdict)
 		return HC_VERDICT_UNKNOWN;
 	if (!num)
 		return HC_VERDICT_NOTHING;
-	if (num > 1 && verdict->causes[standing[0]].touched <
-			       CLEAR * verdict->causes[standing[1]].touched)
+	if (num > 1 &&
+	    verdict->causes[standing[0]].touched < CLEAR * verdict->causes[standing[1]].touched)
 		return HC_VERDICT_MIXED;
 	return kinds[standing[0]];
 }

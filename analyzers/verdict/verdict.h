@@ -63,9 +63,9 @@ struct hc_verdict {
 	struct hc_owners owners;
 	struct hc_blocks blocks; /**< empty where little is nobody's */
 	struct hc_findings findings;
-	uint64_t trimmable;  /**< bytes that malloc_trim could give back: whole pages */
+	uint64_t trimmable;         /**< bytes that malloc_trim could give back: whole pages */
 	uint64_t trimmable_touched; /**< of these, touched: the others cost no memory now */
-	uint64_t free_bytes; /**< all free chunks, cached ones and top included */
+	uint64_t free_bytes;        /**< all free chunks, cached ones and top included */
 	uint64_t reachable_bytes, possible_bytes,
 		lost_bytes; /**< chunk sizes, mmapped ones included */
 	uint64_t reachable_chunks, possible_chunks;

@@ -151,8 +151,8 @@ static void describe_reach(const struct hc_verdict *verdict, bool known, struct 
 static void describe_touched(const struct hc_verdict *verdict, struct hc_document *doc)
 {
 	static const char *const names[HC_NUM_CAUSES] = {
-		[HC_CAUSE_LOST] = "lost",     [HC_CAUSE_HELD] = "held",
-		[HC_CAUSE_FREED] = "freed",   [HC_CAUSE_STACKS] = "stacks",
+		[HC_CAUSE_LOST] = "lost",       [HC_CAUSE_HELD] = "held",
+		[HC_CAUSE_FREED] = "freed",     [HC_CAUSE_STACKS] = "stacks",
 		[HC_CAUSE_OUTSIDE] = "outside",
 	};
 
@@ -237,10 +237,11 @@ const struct hc_verb hc_verb_analyze = {
 	.name = "analyze",
 	.arguments = "CORE",
 	.summary = "where the memory is, what is suspicious, what to do next",
-	.description =
-		"Accounts for every anonymous byte of the core, says in a word what holds the memory "
-		"(a leak, chunks that are held, freed memory, stacks, memory outside of malloc), and "
-		"lists what holds the most.",
+	.description = "Accounts for every anonymous byte of the core, says in a word what holds "
+		       "the memory "
+		       "(a leak, chunks that are held, freed memory, stacks, memory outside of "
+		       "malloc), and "
+		       "lists what holds the most.",
 	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"

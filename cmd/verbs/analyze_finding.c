@@ -81,8 +81,7 @@ static struct hc_cell held_phrase(const struct hc_analysis *analysis,
 	struct hc_cell size = hc_cell_count(finding->size);
 	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
 	bool strays = finding->growth->bulk < finding->count.chunks;
-	bool typed = type.kind != HC_CELL_UNKNOWN &&
-		     hc_cell_shows(&analysis->view.look, &type) &&
+	bool typed = type.kind != HC_CELL_UNKNOWN && hc_cell_shows(&analysis->view.look, &type) &&
 		     finding->type_chunks >= finding->count.chunks;
 
 	if (finding->max_size > finding->size)
@@ -429,9 +428,9 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	struct hc_document *doc = analysis->doc;
 
 	if (contents->line) {
-		struct hc_excerpt excerpt = {.bytes = {(const uint8_t *)contents->line,
-						       strlen(contents->line)},
-					     .max = SHARED_WIDTH};
+		struct hc_excerpt excerpt = {
+			.bytes = {(const uint8_t *)contents->line, strlen(contents->line)},
+			.max = SHARED_WIDTH};
 		struct hc_cell of = hc_cell_unknown();
 
 		if (contents->counted < set->num)
@@ -540,8 +539,8 @@ static void describe_blocks(const struct hc_finding *finding, struct hc_document
 		return;
 	}
 	if (contents->line)
-		excerpt.bytes = (struct hc_bytes){(const uint8_t *)contents->line,
-						  strlen(contents->line)};
+		excerpt.bytes =
+			(struct hc_bytes){(const uint8_t *)contents->line, strlen(contents->line)};
 	hc_begin_object(doc, "blocks", HC_CONTENT_NONE);
 	hc_fact(doc, "first", NULL, hc_cell_address(set->addresses[0]));
 	hc_fact(doc, "size", NULL, hc_cell_bytes(set->size));

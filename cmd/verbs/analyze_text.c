@@ -73,7 +73,8 @@ static void say_mixed(struct hc_analysis *analysis)
 		if (verdict->causes[cause].stands_out)
 			list = hc_phrase_join(
 				doc, list, ", ",
-				HC_PHRASE(doc, "{} {}", hc_cell_bytes(verdict->causes[cause].touched),
+				HC_PHRASE(doc, "{} {}",
+					  hc_cell_bytes(verdict->causes[cause].touched),
 					  hc_cell_text(cause_words[cause])));
 	}
 	HC_SAY_STRONG(doc, "Mixed. Of {} touched memory, {}.", hc_cell_bytes(verdict->ruler.total),
