@@ -101,6 +101,7 @@ static void collect_tokens(const struct hc_process *process, const struct hc_hea
 	if (bytes.size > HC_REPEATS_WINDOW)
 		bytes.size = HC_REPEATS_WINDOW;
 	hc_lines_init(&lines, bytes, &process->mappings, heap->word_size);
+	lines.big_endian = heap->big_endian;
 	while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line)) {
 		size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
 

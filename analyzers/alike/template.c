@@ -127,6 +127,7 @@ static void open_chunk(const struct hc_process *process, const struct hc_heap *h
 	if (bytes.size > HC_TEMPLATE_WINDOW)
 		bytes.size = HC_TEMPLATE_WINDOW;
 	hc_lines_init(&ret->lines, bytes, &process->mappings, heap->word_size);
+	ret->lines.big_endian = heap->big_endian;
 	ret->num = 0;
 }
 

@@ -184,7 +184,7 @@ static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint
 		bytes.size = graph->bytes_left;
 	graph->bytes_left -= bytes.size;
 	for (size_t i = 0; i + heap->word_size <= bytes.size; i += heap->word_size) {
-		uint64_t value = hc_load_word(bytes.data + i, heap->word_size);
+		uint64_t value = hc_read_word(bytes.data + i, heap->word_size, heap->big_endian);
 		struct hc_chunk target;
 
 		if (!hc_heap_span(heap, value) || !hc_heap_chunk_at(heap, value, &target) ||
@@ -461,7 +461,8 @@ static void mark_head(void *ctx, size_t span, uint64_t unit)
 	if (kind == NO_KIND || !roots->graph->kinds[kind].all)
 		return;
 	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
-	if (roots->reached.words && !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
+	if (roots->reached.words &&
+	    !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
 		hc_tracer_visit(index->tracer, span, unit, &roots->reached, NULL, NULL);
 }
 
@@ -479,9 +480,11 @@ static void mark_rest(struct roots *roots)
 			uint64_t first = i * HC_UNITS_PER_BLOCK;
 
 			if (roots->reached.words)
-				bits &= ~*hc_plane_word(&index->tracer->layout, &roots->reached, s, first);
+				bits &= ~*hc_plane_word(&index->tracer->layout, &roots->reached, s,
+							first);
 			if (bits)
-				*hc_plane_word(&index->tracer->layout, roots->plane, s, first) |= bits;
+				*hc_plane_word(&index->tracer->layout, roots->plane, s, first) |=
+					bits;
 		}
 	}
 }

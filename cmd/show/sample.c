@@ -42,7 +42,8 @@ char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t
 				max * session->heap->word_size; /* a word takes three columns */
 		hc_cleanup_shown struct hc_shown shown =
 			hc_session_show(session, bytes, HC_MASK_SAME_SIZE);
-		return hc_escape_words(shown.bytes, session->heap->word_size, max, flags);
+		return hc_escape_words(shown.bytes, session->heap->word_size,
+				       session->heap->big_endian, max, flags);
 	}
 	bytes = hc_class_sample(session->classifier, sampler->scratch, class, bytes);
 	return hc_session_escape(session, bytes, max, flags | HC_ESCAPE_QUOTE);

@@ -55,6 +55,7 @@ struct phdr {
 /** The program header table, as far as the file has it. */
 struct phdr_table {
 	const struct elf_layout *layout;
+	bool big_endian;
 	const uint8_t *start;
 	size_t entry_size, num;
 };
@@ -63,14 +64,15 @@ static struct phdr phdr_get(const struct phdr_table *table, size_t index)
 {
 	const struct elf_layout *l = table->layout;
 	const uint8_t *p = table->start + index * table->entry_size;
+	bool big = table->big_endian;
 
 	return (struct phdr){
-		.type = hc_load32(p),
-		.flags = hc_load32(p + l->p_flags),
-		.offset = hc_load_word(p + l->p_offset, l->word_size),
-		.vaddr = hc_load_word(p + l->p_vaddr, l->word_size),
-		.file_size = hc_load_word(p + l->p_filesz, l->word_size),
-		.mem_size = hc_load_word(p + l->p_memsz, l->word_size),
+		.type = hc_read32(p, big),
+		.flags = hc_read32(p + l->p_flags, big),
+		.offset = hc_read_word(p + l->p_offset, l->word_size, big),
+		.vaddr = hc_read_word(p + l->p_vaddr, l->word_size, big),
+		.file_size = hc_read_word(p + l->p_filesz, l->word_size, big),
+		.mem_size = hc_read_word(p + l->p_memsz, l->word_size, big),
 	};
 }
 
@@ -118,12 +120,9 @@ static struct hc_error *core_identify(struct hc_bytes file, const struct hc_mach
 				       file.size);
 	}
 
-	uint16_t e_type = hc_load16(ident + offsetof(Elf64_Ehdr, e_type));
-	uint16_t e_machine = hc_load16(ident + offsetof(Elf64_Ehdr, e_machine));
-	if (ident[EI_DATA] == ELFDATA2MSB) {
-		e_type = __builtin_bswap16(e_type);
-		e_machine = __builtin_bswap16(e_machine);
-	}
+	bool big = ident[EI_DATA] == ELFDATA2MSB;
+	uint16_t e_type = hc_read16(ident + offsetof(Elf64_Ehdr, e_type), big);
+	uint16_t e_machine = hc_read16(ident + offsetof(Elf64_Ehdr, e_machine), big);
 	if (e_type != ET_CORE)
 		return refuse_type(e_type);
 
@@ -206,10 +205,10 @@ static uint64_t extended_phnum(const struct hc_core *core, const struct elf_layo
 			       const struct phdr_table *table, struct hc_diagnostics *diag)
 {
 	const uint8_t *ehdr = core->file.data;
-	uint64_t shoff = hc_load_word(ehdr + layout->e_shoff, layout->word_size);
+	uint64_t shoff = hc_read_word(ehdr + layout->e_shoff, layout->word_size, table->big_endian);
 
 	if (shoff && shoff <= core->file.size && core->file.size - shoff >= layout->shdr_size)
-		return hc_load32(core->file.data + shoff + layout->sh_info);
+		return hc_read32(core->file.data + shoff + layout->sh_info, table->big_endian);
 
 	hc_diagnostics_add(diag, true,
 			   "the section that counts the program headers is missing; "
@@ -222,13 +221,18 @@ static uint64_t extended_phnum(const struct hc_core *core, const struct elf_layo
 static struct hc_error *phdr_table_init(const struct hc_core *core, struct hc_diagnostics *diag,
 					struct phdr_table *ret)
 {
-	const struct elf_layout *layout = core->machine->word_size == 8 ? &layout64 : &layout32;
+	const struct elf_layout *layout =
+		core->machine->elf_class == ELFCLASS64 ? &layout64 : &layout32;
 	const uint8_t *ehdr = core->file.data;
-	uint64_t phoff = hc_load_word(ehdr + layout->e_phoff, layout->word_size);
-	uint64_t num = hc_load16(ehdr + layout->e_phnum);
+	bool big = core->machine->big_endian;
+	uint64_t phoff = hc_read_word(ehdr + layout->e_phoff, layout->word_size, big);
+	uint64_t num = hc_read16(ehdr + layout->e_phnum, big);
 
-	*ret = (struct phdr_table){.layout = layout,
-				   .entry_size = hc_load16(ehdr + layout->e_phentsize)};
+	*ret = (struct phdr_table){
+		.layout = layout,
+		.big_endian = big,
+		.entry_size = hc_read16(ehdr + layout->e_phentsize, big),
+	};
 	if (!num || !phoff)
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "has no program headers; it holds no memory");
@@ -369,7 +373,7 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 	struct hc_note note;
 	bool done = false;
 
-	hc_notes_init(&notes, area, phdr->offset);
+	hc_notes_init(&notes, area, phdr->offset, core->machine->big_endian);
 	for (;;) {
 		struct hc_error *err = hc_notes_next(&notes, &note, &done);
 		if (err)

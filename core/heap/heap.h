@@ -264,6 +264,7 @@ struct hc_backend {
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	unsigned word_size;               /**< bytes of a pointer */
+	bool big_endian;                  /**< byte order of words */
 	struct hc_backend **backends; /**< those that were recognised, in the order of the table */
 	size_t num_backends;
 	const struct hc_backend *calling; /**< whose call runs, while the heap is filled */

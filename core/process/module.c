@@ -84,11 +84,23 @@ static struct hc_bytes memory_build_id(const struct hc_image *image, const struc
 		if (phdr->type != PT_NOTE)
 			continue;
 		struct hc_bytes id = hc_image_notes_build_id(
-			hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size));
+			hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size),
+			image->big_endian);
 		if (id.size && id.size <= max)
 			return id;
 	}
 	return (struct hc_bytes){};
+}
+
+static void module_set_tls(struct hc_module *module, const struct hc_image *image)
+{
+	for (unsigned i = 0; i < image->num_phdrs; i++) {
+		if (image->phdrs[i].type != PT_TLS)
+			continue;
+		module->tls_size = image->phdrs[i].mem_size;
+		module->tls_align = image->phdrs[i].align;
+		return;
+	}
 }
 
 /** @return whether a loaded image begins at @p address */
@@ -106,6 +118,7 @@ static bool module_from_memory(const struct hc_module_loader *loader, uint64_t a
 		return false;
 	*ret = (struct hc_module){.start = address, .end = end, .bias = bias};
 	module_set_data(ret, &image);
+	module_set_tls(ret, &image);
 	struct hc_bytes id = memory_build_id(&image, loader->memory, bias, sizeof(ret->build_id));
 	if (id.size)
 		memcpy(ret->build_id, id.data, id.size);

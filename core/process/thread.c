@@ -2,11 +2,12 @@
  * @file
  * Threads and their stacks.
  *
- * glibc's struct pthread begins at the thread pointer on x86 and ends there on machines with TLS
- * variant I. Its fields (stackblock, stackblock_size, guardsize) stand next to each other in every
- * release, at an offset that differs; the values give them away, since the block must be
- * page-aligned and hold the thread pointer itself. The main thread's struct says nothing of the
- * kind, since the kernel made that stack.
+ * glibc's struct pthread begins at the thread pointer on machines with TLS variant II and ends at
+ * the thread control block on those with variant I, which some thread pointers stand far above
+ * (hc_machine::tp_bias). Its fields (stackblock, stackblock_size, guardsize) stand next to each
+ * other in every release, at an offset that differs; the values give them away, since the block
+ * must be page-aligned and hold the thread pointer itself. The main thread's struct says nothing of
+ * the kind, since the kernel made that stack.
  *
  * A stack that is kept for reuse still has its struct pthread, with the self-pointers (tcb and self
  * of tcbhead_t) that x86's libc needs. The struct lies at the same distance from the page-aligned
@@ -55,6 +56,7 @@ struct stack_block {
 struct searcher {
 	const struct hc_core *core;
 	const struct hc_memory *memory;
+	const struct hc_modules *modules;
 	struct hc_mappings *mappings;
 	uint64_t page_mask;
 };
@@ -96,9 +98,10 @@ static bool stack_block_valid(const struct searcher *searcher, const struct stac
 static bool find_stack_block(const struct searcher *searcher, uint64_t tp, struct stack_block *ret)
 {
 	unsigned word = searcher->memory->word_size;
-	uint64_t start = searcher->core->machine->tls_above_tp ? tp - HC_PTHREAD_SEARCH : tp;
 	struct stack_block block;
 
+	tp -= searcher->core->machine->tp_bias;
+	uint64_t start = searcher->core->machine->tls_above_tp ? tp - HC_PTHREAD_SEARCH : tp;
 	if (!tp || tp & (word - 1) || start > tp)
 		return false;
 	for (uint64_t at = start; at < start + HC_PTHREAD_SEARCH; at += word) {
@@ -123,11 +126,12 @@ static void static_tls_bounds(const struct searcher *searcher, uint64_t tp, uint
 			      uint64_t high, uint64_t *start_ret, uint64_t *end_ret)
 {
 	const struct hc_memory *memory = searcher->memory;
+	const struct hc_machine *machine = searcher->core->machine;
 	unsigned word = memory->word_size;
-	bool above = searcher->core->machine->tls_above_tp;
+	bool above = machine->tls_above_tp;
 	uint64_t dtv, num, value;
 
-	if (!hc_memory_word(memory, above ? tp : tp + word, &dtv) || dtv < 2 * word ||
+	if (!hc_memory_word(memory, tp + (int64_t)machine->dtv * word, &dtv) || dtv < 2 * word ||
 	    !hc_memory_word(memory, dtv - 2 * word, &num))
 		return;
 	if (num > HC_MAX_DTV)
@@ -144,22 +148,60 @@ static void static_tls_bounds(const struct searcher *searcher, uint64_t tp, uint
 	}
 }
 
+/** Bytes of all static TLS, if every module had its own there; 0 when none is known. */
+static uint64_t static_tls_size(const struct searcher *searcher)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < searcher->modules->num; i++) {
+		const struct hc_module *module = &searcher->modules->items[i];
+		uint64_t align = module->tls_align;
+		if (!module->tls_size || module->tls_size > HC_MAX_STATIC_TLS)
+			continue;
+		if (align && align <= HC_MAX_STATIC_TLS && !(align & (align - 1)))
+			size = (size + align - 1) & -align;
+		size += module->tls_size;
+		if (size > HC_MAX_STATIC_TLS)
+			return HC_MAX_STATIC_TLS;
+	}
+	return size;
+}
+
+/**
+ * Variant I: where static TLS ends, of which the highest block that the dtv names begins at @p
+ * last. That block's size is in no dtv.
+ */
+static uint64_t static_tls_end(const struct searcher *searcher, uint64_t tp, uint64_t last)
+{
+	uint64_t size = static_tls_size(searcher);
+	uint64_t end = tp + searcher->core->machine->tcb_words * searcher->memory->word_size + size;
+
+	if (size && end > last)
+		return end;
+	return (last | searcher->page_mask) + 1;
+}
+
 /** Static TLS and struct pthread of a thread whose block lies in [low, high). */
 static void thread_set_block(const struct searcher *searcher, struct hc_thread *thread,
 			     uint64_t low, uint64_t high, bool ends_block)
 {
-	uint64_t tp = thread->tp, size = HC_PTHREAD_WORDS * searcher->memory->word_size;
-	bool above = searcher->core->machine->tls_above_tp;
-	uint64_t start = above ? tp - size : tp, end = above ? tp : tp + size;
+	const struct hc_machine *machine = searcher->core->machine;
+	uint64_t tp = thread->tp - machine->tp_bias;
+	uint64_t size = HC_PTHREAD_WORDS * searcher->memory->word_size;
+	bool above = machine->tls_above_tp;
 
+	if (tp < low || tp > high)
+		return;
+	uint64_t start = above ? tp - size : tp, end = above ? tp : tp + size;
 	if (tp - low > HC_MAX_STATIC_TLS)
 		low = tp - HC_MAX_STATIC_TLS;
 	if (high - tp > HC_MAX_STATIC_TLS)
 		high = tp + HC_MAX_STATIC_TLS;
 	static_tls_bounds(searcher, tp, low, high, &start, &end);
-	/* Variant I: the last block's size is not in the dtv; the mapping's end bounds it. */
-	if (ends_block || above)
+	if (ends_block)
 		end = high;
+	else if (above)
+		end = static_tls_end(searcher, tp, end);
 	thread->block_start = start > low && start <= tp ? start : low;
 	thread->block_end = end < high ? end : high;
 }
@@ -234,8 +276,8 @@ static void thread_find_vma_stack(const struct searcher *searcher, struct hc_thr
 	thread->guard_start = thread->stack_start = start;
 	thread->stack_end = end;
 
-	const struct hc_mapping *row =
-		thread->tp ? hc_mappings_find(searcher->mappings, thread->tp) : NULL;
+	uint64_t tp = thread->tp ? thread->tp - searcher->core->machine->tp_bias : 0;
+	const struct hc_mapping *row = tp ? hc_mappings_find(searcher->mappings, tp) : NULL;
 	if (row && row->flags & PF_W)
 		thread_set_block(searcher, thread, row->start, row->end, false);
 }
@@ -407,11 +449,13 @@ static int compare_ranges(const void *a, const void *b)
 }
 
 struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_threads *ret)
+				 const struct hc_modules *modules, struct hc_mappings *mappings,
+				 struct hc_threads *ret)
 {
 	const struct searcher searcher = {
 		.core = core,
 		.memory = memory,
+		.modules = modules,
 		.mappings = mappings,
 		.page_mask = (1ULL << core->machine->page_shift) - 1,
 	};

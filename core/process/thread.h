@@ -8,6 +8,10 @@
  * their offset differs between releases. The main thread's stack is the VMA that its stack pointer,
  * or AT_EXECFN, lies in.
  *
+ * Its thread block lies in a mapping with other things (the heap of a static program, what ld.so
+ * allocates). It ends where the static TLS of the modules ends; where no module says, with the page
+ * of the last TLS block that the dtv names. A heap that is found there has precedence.
+ *
  * Stacks of threads that have exited are kept mapped by glibc. They are found by the self-pointers
  * at the start of their struct pthread, and named, since their bytes are neither live nor leaked.
  */
@@ -17,6 +21,7 @@
 #include "core/elf/core.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
+#include "core/process/module.h"
 
 struct hc_thread {
 	int32_t lwp;
@@ -39,13 +44,14 @@ struct hc_threads {
 	/** Stacks of exited threads, by address: [start, end) without guard. */
 	struct hc_stack_range {
 		uint64_t start, end;
-	} *cached;
+	} * cached;
 	size_t num_cached;
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */
 struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_threads *ret);
+				 const struct hc_modules *modules, struct hc_mappings *mappings,
+				 struct hc_threads *ret);
 void hc_threads_deinit(struct hc_threads *threads);
 
 #endif

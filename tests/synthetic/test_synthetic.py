@@ -91,6 +91,26 @@ def test_without_hints(release, tmp_path):
     assert info_of(core)["layout"] == layout_of(release)
 
 
+# One release of each form, on every machine that aligns as the form does.
+PORTS = [pytest.param(release, machine, id=f"{release!r}-{name}")
+         for name, machine in corewriter.MACHINES.items() for release in RELEASES
+         if release.bits == machine.bits and release.number in ((2, 17), (2, 31), (2, 36), (2, 44))
+         and (machine.bits == 64 or name in ("i386", "x32", "riscv32", "ppc") or release.number >= (2, 43))
+         and not (machine.bits == 32 and name.startswith(("arm", "mips")))]
+
+
+@pytest.mark.parametrize("release, machine", PORTS)
+def test_every_machine(release, machine, tmp_path):
+    """Words are the machine's: width, order and where the registers are."""
+    image = HeapImage(release, machine=machine)
+    core = write(image, tmp_path)
+    compare(image, core)
+    check_arenas(image, core)
+    info = json.loads(chunktruth.run("info", core, "--format", "json"))
+    assert info["process"]["machine"] == machine.name and not info["partial"], info
+    assert (info["process"]["pid"], info["process"]["threads"]) == (1000, 2)
+
+
 @pytest.mark.parametrize("release", [r for r in RELEASES if r.new_mmap], ids=repr)
 def test_mmapped_chunk_in_a_tcache(release, tmp_path):
     image = HeapImage(release, large_tcache=True)

@@ -255,6 +255,7 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 		.size = view.size,
 		.blocks = w->chain.blocks,
 		.word = params->word_size,
+		.big_endian = w->g->memory->big_endian,
 		.header = params->header,
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,
