@@ -238,23 +238,30 @@ bool hc_session_partial(const struct hc_session *session)
 	       (session->heap && session->heap->partial);
 }
 
+static void write_reason(struct hc_session *session, const char *why)
+{
+	hc_cleanup_free char *text =
+		hc_escape_string(why, HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0));
+
+	hc_text_paragraph(&session->out, "PARTIAL: ", 9, false, "%s", text ? text : why);
+}
+
 void hc_session_write_partial(struct hc_session *session)
 {
-	const char *why = session->heap && session->heap->partial
-				  ? "parts of the heap are missing or damaged"
-				  : "the file is cut short";
+	bool said = false;
 
 	if (!hc_session_partial(session))
 		return;
 	for (size_t i = 0; session->process && i < session->process->diag.num; i++) {
-		if (session->process->diag.items[i].partial) {
-			why = session->process->diag.items[i].message;
-			break;
-		}
+		const struct hc_diagnostic *remark = &session->process->diag.items[i];
+		if (remark->partial)
+			write_reason(session, remark->message);
+		said |= remark->partial;
 	}
-	hc_cleanup_free char *text =
-		hc_escape_string(why, HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0));
-	hc_text_paragraph(&session->out, "PARTIAL: ", 9, false, "%s", text ? text : why);
+	if (session->heap && session->heap->partial && !said)
+		write_reason(session, "parts of the heap are missing or damaged");
+	else if (!said)
+		write_reason(session, "the file is cut short");
 	fputc('\n', session->out.file);
 }
 

@@ -258,7 +258,11 @@ static void write_text(struct view *view)
 		hc_text_paragraph(out, "libc's last words: ", 4, true, "%s", words ? words : "");
 		fputc('\n', out->file);
 	}
-	if (!heap->inconsistencies_total)
+	if (!heap->inconsistencies_total && hc_session_partial(view->session))
+		hc_text_paragraph(out, "", 0, true,
+				  "Nothing that is there contradicts itself; whether the heap is "
+				  "sound can't be told of what is missing.");
+	else if (!heap->inconsistencies_total)
 		hc_text_paragraph(out, "", 0, true,
 				  "The heap is sound: nothing contradicts itself.");
 	else
@@ -350,7 +354,9 @@ static struct hc_error *write_json(struct view *view)
 
 	for (size_t i = 0; i < heap->num_inconsistencies; i++)
 		json_array_append_new(faults, fault_json(view, &heap->inconsistencies[i]));
-	json_object_set_new(document, "sound", json_boolean(!heap->inconsistencies_total));
+	json_object_set_new(
+		document, "sound",
+		json_boolean(!heap->inconsistencies_total && !hc_session_partial(view->session)));
 	json_object_set_new(document, "abort_message", hc_json_text(heap->abort_message));
 	json_object_set_new(document, "inconsistencies_total",
 			    hc_json_number(heap->inconsistencies_total));

@@ -360,7 +360,7 @@ static bool fastbin_ends(const struct glibc *g, uint64_t chunk, bool mangled)
 }
 
 /** Let the lists vote on whether links are mangled. */
-static bool detect_mangling(const struct glibc *g, const struct tcache_list *list)
+static bool detect_mangling(struct glibc *g, const struct tcache_list *list)
 {
 	size_t votes[2] = {0, 0};
 	for (size_t i = 0; i < list->num; i++) {
@@ -385,6 +385,7 @@ static bool detect_mangling(const struct glibc *g, const struct tcache_list *lis
 			votes[1] += fastbin_ends(g, head, true);
 		}
 	}
+	g->links_seen = votes[0] != votes[1];
 	return votes[1] >= votes[0];
 }
 
