@@ -410,8 +410,6 @@ static void segment_clip(struct hc_segment *segment, struct hc_bytes file)
 
 static bool segment_init(const struct phdr *phdr, struct hc_bytes file, struct hc_segment *ret)
 {
-	uint64_t end;
-
 	if (phdr->type != PT_LOAD || !phdr->mem_size)
 		return false;
 	*ret = (struct hc_segment){
@@ -422,18 +420,39 @@ static bool segment_init(const struct phdr *phdr, struct hc_bytes file, struct h
 		.flags = phdr->flags & (PF_R | PF_W | PF_X),
 	};
 	segment_clip(ret, file);
-	return !__builtin_add_overflow(ret->start, ret->mem_size, &end);
+	return true;
 }
 
 /** Largest thing above user space that is dumped: the vsyscall page. Generous. Bytes. */
 #define MAX_KERNEL_SEGMENT (1 << 20)
 
-/** Whether a segment lies where user space is on this machine. */
-static bool segment_is_plausible(const struct hc_segment *segment, const struct hc_machine *machine)
+/** Most that one process maps, reservations included: a bound for every walk over pages. Bytes. */
+#define MAX_MAPPED (1ULL << 48)
+
+/**
+ * Cut a segment where user space ends on this machine; what the kernel has above is small.
+ *
+ * @param left bytes that may still be mapped
+ * @param[in,out] cut bytes that were cut off, with those of segments that are left out
+ * @return false when nothing of it can be
+ */
+static bool segment_fit(struct hc_segment *segment, const struct hc_machine *machine, uint64_t left,
+			uint64_t *cut)
 {
-	if (segment->start >= machine->user_end)
-		return segment->mem_size <= MAX_KERNEL_SEGMENT;
-	return segment->mem_size <= machine->user_end - segment->start;
+	uint64_t size = segment->mem_size, end;
+	bool above = segment->start >= machine->user_end;
+
+	if (above && size <= MAX_KERNEL_SEGMENT &&
+	    !__builtin_add_overflow(segment->start, size, &end))
+		return true;
+	uint64_t room = above ? 0 : machine->user_end - segment->start;
+	if (room > left)
+		room = left;
+	if (size > room && __builtin_add_overflow(*cut, size - room, cut))
+		*cut = UINT64_MAX;
+	if (size > room)
+		segment->mem_size = room;
+	return room != 0;
 }
 
 /** Of two segments for one address, the lower one keeps it. */
@@ -476,22 +495,29 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 		return &hc_enomem;
 	bool sorted = true;
 	size_t implausible = 0;
+	uint64_t outside = 0, mapped = 0;
 	for (size_t i = 0; i < table->num; i++) {
 		struct phdr phdr = phdr_get(table, i);
 		struct hc_segment *segment = &core->segments[core->num_segments];
 		if (!segment_init(&phdr, core->file, segment))
 			continue;
-		if (!segment_is_plausible(segment, core->machine)) {
-			implausible++;
+		uint64_t before = outside;
+		bool fits = segment_fit(segment, core->machine, MAX_MAPPED - mapped, &outside);
+		implausible += outside != before;
+		if (!fits)
 			continue;
-		}
+		segment_clip(segment, core->file);
+		if (segment->start < core->machine->user_end)
+			mapped += segment->mem_size;
 		sorted &= !core->num_segments || segment[-1].start <= segment->start;
 		core->num_segments++;
 	}
 	if (implausible) {
 		hc_diagnostics_add(diag, true,
-				   "%zu segments lie outside of the address space; left them out",
-				   implausible);
+				   "%zu segment%s lie%s outside of the address space, or partly; "
+				   "left out %s",
+				   implausible, implausible == 1 ? "" : "s",
+				   implausible == 1 ? "s" : "", hc_amount(outside).text);
 	}
 	if (!sorted)
 		qsort(core->segments, core->num_segments, sizeof(*core->segments),

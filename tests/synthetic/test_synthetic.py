@@ -124,6 +124,30 @@ def test_thread_block_leaves_the_rest(machine, tmp_path):
     assert block and block[0][0] <= 0x40_0800 and sum(block[0]) == 0x40_1000
 
 
+@pytest.mark.parametrize("start, size, kept", [
+    (0xfffffffffffff000, 0x1000, None),          # wraps around
+    (0x10000, 1 << 62, 1 << 48),                 # more than there can be
+    (0x900000000000, 0x2000, 0x2000),            # five-level page tables
+    ((1 << 56) - 0x1000, 0x2000, 0x1000),        # crosses the end of user space
+])
+def test_edges_of_the_address_space(start, size, kept, tmp_path):
+    """What is in the address space stays, and what is not is said."""
+    memory = corewriter.Memory(64)
+    segment = memory.map(start, 0x1000)
+    segment.end = start + size
+    memory.map(0x1000, 0x1000)
+    core = tmp_path / "core"
+    # A file of one page each; the program header promises the rest.
+    corewriter.write(core, memory, [corewriter.Thread(7, 0x1000, 0x1800)], with_files=False)
+    answer = json.loads(chunktruth.run("maps", core, "--format", "json"))
+    rows = {int(r["start"], 16): (r["size"], r["kind"]) for r in answer["mappings"]}
+    if kept is None:
+        assert start not in rows
+    else:
+        assert rows[start][1] == "anonymous" and rows[start][0] in (kept, kept - 0x1000)
+    assert bool(answer["remarks"]) == (kept != size), answer["remarks"]
+
+
 def test_partial_is_not_sound(tmp_path):
     """What is missing can't be vouched for, and each reason has its line."""
     release = next(r for r in RELEASES if r.bits == 64 and r.mangled)
