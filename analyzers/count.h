@@ -11,4 +11,10 @@ struct hc_count {
 	uint64_t chunks, bytes; /**< bytes: chunk sizes */
 };
 
+static inline void hc_count_add(struct hc_count *to, const struct hc_count *more)
+{
+	to->chunks += more->chunks;
+	to->bytes += more->bytes;
+}
+
 #endif

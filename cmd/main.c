@@ -12,30 +12,12 @@
 #include <unistd.h>
 
 #include "cmd/advice.h"
+#include "cmd/help.h"
 #include "cmd/render/unfinished.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
 #define EXIT_TROUBLE 2
-
-/** In the order of the help. */
-static const struct hc_verb *const verbs[] = {
-	&hc_verb_analyze, &hc_verb_info,   &hc_verb_maps,      &hc_verb_arenas,
-	&hc_verb_leaks,   &hc_verb_chunks, &hc_verb_histogram, &hc_verb_classify,
-	&hc_verb_types,   &hc_verb_common, &hc_verb_grep,      &hc_verb_strings,
-	&hc_verb_what,    &hc_verb_dump,   &hc_verb_check,     &hc_verb_signatures,
-};
-
-#define NUM_VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
-static const struct hc_verb *find_verb(const char *name)
-{
-	for (size_t i = 0; i < NUM_VERBS; i++) {
-		if (!strcmp(verbs[i]->name, name))
-			return verbs[i];
-	}
-	return NULL;
-}
 
 /** Edit distance (Levenshtein) of two short words; more than any verb is long for longer ones. */
 static unsigned distance(const char *a, const char *b)
@@ -71,13 +53,13 @@ static const char *nearest_verb(const char *word)
 	const char *nearest = NULL;
 	unsigned least = 3; /* two slips of the finger are plausible, three are another word */
 
-	for (size_t i = 0; i < NUM_VERBS; i++) {
-		unsigned d = distance(word, verbs[i]->name);
-		if (strlen(word) >= 2 && !strncmp(word, verbs[i]->name, strlen(word)))
+	for (size_t i = 0; hc_verbs[i]; i++) {
+		unsigned d = distance(word, hc_verbs[i]->name);
+		if (strlen(word) >= 2 && !strncmp(word, hc_verbs[i]->name, strlen(word)))
 			d = 0;
 		if (d < least && d < strlen(word)) {
 			least = d;
-			nearest = verbs[i]->name;
+			nearest = hc_verbs[i]->name;
 		}
 	}
 	return nearest;
@@ -102,24 +84,6 @@ static int unknown_verb(const char *word)
 		message = NULL;
 	hc_print_message(NULL, message ? message : "unknown verb");
 	return EXIT_TROUBLE;
-}
-
-static void print_help(FILE *file)
-{
-	fprintf(file,
-		"usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
-		"Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
-		"what grew, what malloc keeps, and what is in it.\n\n"
-		"Verbs:\n");
-	for (size_t i = 0; i < NUM_VERBS; i++)
-		fprintf(file, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	fprintf(file,
-		"\n'heapcore VERB --help' shows the options of a verb.\n\n"
-		"Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
-		"--fail-if-leaked allows); 2 bad usage, or nothing could be analyzed.\n\n"
-		"Begin with:\n"
-		"  gcore PID                    take a core of a live process\n"
-		"  heapcore analyze core.PID    where the memory is, and what to look at next\n");
 }
 
 /** Print an error and give it up. */
@@ -148,9 +112,9 @@ static int print(void (*write)(FILE *file, const void *ctx), const void *ctx)
 static void write_help(FILE *file, const void *ctx)
 {
 	if (ctx)
-		hc_options_help(ctx, file);
+		hc_help_verb(ctx, file);
 	else
-		print_help(file);
+		hc_help(file);
 }
 
 static int usage_error(const struct hc_verb *verb, struct hc_error *err)
@@ -213,7 +177,7 @@ static int version(bool verbose)
 /** `heapcore help [VERB]`, and the options that stand in place of a verb. */
 static int help(const char *word)
 {
-	const struct hc_verb *verb = word ? find_verb(word) : NULL;
+	const struct hc_verb *verb = word ? hc_verb_find(word) : NULL;
 
 	if (word && !verb)
 		return unknown_verb(word);
@@ -275,6 +239,6 @@ int main(int argc, char **argv)
 		return help(NULL);
 	if (!strcmp(word, "help"))
 		return help(argc > 2 ? argv[2] : NULL);
-	const struct hc_verb *verb = find_verb(word);
+	const struct hc_verb *verb = hc_verb_find(word);
 	return verb ? run_verb(verb, argc - 1, argv + 1) : unknown_verb(word);
 }

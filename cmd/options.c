@@ -26,33 +26,77 @@ enum common_id {
 	COMMON_PREFILTER,
 	COMMON_JOBS,
 	COMMON_COLOR,
+	COMMON_COLUMNS,
+	COMMON_SORT,
+	COMMON_NO_HEADINGS,
+	COMMON_BYTES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
 };
 
+/** In the order of enum hc_format. */
+HC_WORDS(format_word, "text", "json", "csv", "hex")
+/** In the order of enum hc_content. */
+HC_WORDS(content_word, "none", "class", "sample", "full")
+/** In the order of enum hc_literal_engine. */
+HC_WORDS(prefilter_word, "auto", "literals", "vectorscan")
+/** In the order of enum hc_color_mode. */
+HC_WORDS(color_word, "auto", "always", "never")
+
 static const struct hc_option common_options[] = {
-	{COMMON_EXE, 0, "exe", "FILE", "the program's executable", true},
-	{COMMON_SYSROOT, 0, "sysroot", "DIR", "look for executable and libraries below DIR"},
-	{COMMON_DEBUG_DIR, 0, "debug-dir", "DIR", "look for separate debug files in DIR"},
+	{COMMON_EXE, 0, "exe", "FILE", "the program's executable", HC_VALUE_FILE,
+	 .more = "It must be the build that the core is of."},
+	{COMMON_SYSROOT, 0, "sysroot", "DIR", "look for executable and libraries below DIR",
+	 HC_VALUE_DIR, .more = "That is where the files of the machine that crashed are."},
+	{COMMON_DEBUG_DIR, 0, "debug-dir", "DIR", "look for separate debug files in DIR",
+	 HC_VALUE_DIR},
 	{COMMON_SMAPS, 0, "smaps", "FILE",
-	 "saved /proc/PID/smaps of the same process: resident bytes, names", true},
+	 "saved /proc/PID/smaps of the same process: resident bytes, names", HC_VALUE_FILE},
 	{COMMON_TMPDIR, 0, "tmpdir", "DIR",
-	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)"},
+	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)", HC_VALUE_DIR,
+	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
+		 "heapcore ends."},
 	{COMMON_FORMAT, 0, "format", "FORMAT",
-	 "text, json or csv (default: text); dump also has hex"},
-	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read"},
+	 "text, json or csv (default: text); dump also has hex", HC_VALUE_WORD, format_word,
+	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
+	 "chunk, match or string, a summary."},
+	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
+	 HC_VALUE_OUTPUT,
+	 .more = "A file that exists is left alone, unless --force is given: then it is replaced "
+		 "when the new one is complete. OUTPUT in heapcore(1) has more about it. In grep "
+		 "the letter o has the meaning of grep(1); use the long form."},
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
-	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)"},
+	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)",
+	 HC_VALUE_WORD, content_word,
+	 "None shows not even what kind of bytes they are, class shows content classes, sample "
+	 "also short samples, full also whole chunks. Below full, passwords, keys and tokens that "
+	 "signatures knows are shown as ***, except in what was asked for by itself: the text that "
+	 "a pattern of grep matched, and what dump writes."},
 	{COMMON_SIGNATURES, 0, "signatures", "FILE|DIR",
-	 "more content classes, or others for those built in; may be repeated", true},
-	/* For tests and for trouble with the library: without help. */
-	{COMMON_PREFILTER, 0, "prefilter", "HOW", NULL},
+	 "more content classes, or others for those built in; may be repeated", HC_VALUE_FILE,
+	 .more = "A DIR stands for its *.ini files in the order of their names. A class of the "
+		 "same name replaces the one that is built in.",
+	 .repeats = true},
+	/* For tests and for trouble with the library. */
+	{COMMON_PREFILTER, 0, "prefilter", "HOW", NULL, HC_VALUE_WORD, prefilter_word,
+	 "How the literals that signatures need are looked for: literals, one after the other; "
+	 "vectorscan, all in one pass; or auto (the default), whichever is faster for the bytes at "
+	 "hand, if Vectorscan is built in and the processor has what it needs (heapcore --version "
+	 "-v tells). What is found is the same; this is for tests, and for trouble with the "
+	 "library."},
 	{COMMON_JOBS, 0, "jobs", "N", "work in parallel, N at a time (default: one per processor)"},
-	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)"},
+	{COMMON_COLOR, 0, "color", "WHEN", "auto, always or never (default: auto)", HC_VALUE_WORD,
+	 color_word},
+	{COMMON_COLUMNS, 0, "columns", "LIST",
+	 "columns of the table, in this order; +NAME and -NAME change what is shown"},
+	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
+	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
+	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
-	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr"},
+	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr",
+	 .more = "And how many pointers were seen and followed."},
 	{COMMON_HELP, 'h', "help", NULL, "show this help"},
 	{0},
 };
@@ -71,40 +115,44 @@ enum selection_id {
 	SELECT_LIMIT,
 };
 
-/** Stands for a text that the allocators' names are a part of. */
-static const char states_help[] = "";
+HC_WORDS(arena_word, "mmap")
 
 static const struct hc_option selection_options[] = {
-	{SELECT_STATE, 0, "state", "LIST", states_help},
-	{SELECT_REACH, 0, "reach", "LIST", "reachable, possible, indirect, definite"},
-	{SELECT_LEAKED, 0, "leaked", NULL, "lost chunks: definite and indirect"},
+	{SELECT_STATE, 0, "state", "LIST", "{words} (default: in-use)", HC_VALUE_LIST,
+	 hc_select_state_word, "For histogram the default is all of them."},
+	{SELECT_REACH, 0, "reach", "LIST", "reachable, possible, indirect, definite", HC_VALUE_LIST,
+	 hc_select_reach_word,
+	 "Reachable: a chain of pointers to starts of chunks leads to it. Possible: every chain "
+	 "has a pointer into an interior. Indirect: only lost chunks point to it. Definite: "
+	 "nothing points to it."},
+	{SELECT_LEAKED, 0, "leaked", NULL, "lost chunks: definite and indirect",
+	 .more = "The same as --reach definite,indirect."},
 	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G"},
 	{SELECT_REQUEST, 0, "request", "N", "chunks that malloc(N) would give"},
-	{SELECT_ARENA, 0, "arena", "N", "arena number, 0 is the main arena; or mmap"},
-	{SELECT_ADDRESS, 0, "address", "START[-END]",
-	 "chunks that begin in a range, or hold START"},
-	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated"},
+	{SELECT_ARENA, 0, "arena", "N", "arena number, 0 is the main arena; or mmap", HC_VALUE_WORD,
+	 arena_word},
+	{SELECT_ADDRESS, 0, "address", "START[-END]", "chunks that begin in a range, or hold START",
+	 .more = "Addresses are hexadecimal."},
+	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated",
+	 HC_VALUE_CLASS, .repeats = true},
 	{SELECT_TYPE, 0, "type", "NAME",
-	 "class or struct, see types; with * and ?; may be repeated"},
+	 "class or struct, see types; with * and ?; may be repeated",
+	 .more = "A * stands for any text and ? for any character, and (none) for chunks without a "
+		 "type.",
+	 .repeats = true},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };
 
-static const char *const format_names[] = {"text", "json", "csv", "hex", NULL};
-static const char *const content_names[] = {"none", "class", "sample", "full", NULL};
-static const char *const prefilter_names[] = {"auto", "literals", "vectorscan", NULL};
-static const char *const color_names[] = {"auto", "always", "never", NULL};
-
-/** Index of a word in a list that NULL ends. */
-static struct hc_error *parse_word(const char *option, const char *text, const char *const *words,
-				   unsigned *ret)
+struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn *words,
+			       unsigned *ret)
 {
 	hc_cleanup_free char *list = NULL;
 	size_t size;
 
-	for (unsigned i = 0; words[i]; i++) {
-		if (!strcmp(text, words[i])) {
+	for (unsigned i = 0; words(i); i++) {
+		if (!strcmp(text, words(i))) {
 			*ret = i;
 			return NULL;
 		}
@@ -112,11 +160,11 @@ static struct hc_error *parse_word(const char *option, const char *text, const c
 	FILE *out = open_memstream(&list, &size);
 	if (!out)
 		return &hc_enomem;
-	for (unsigned i = 0; words[i]; i++)
-		fprintf(out, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+	for (unsigned i = 0; words(i); i++)
+		fprintf(out, "%s%s", !i ? "" : words(i + 1) ? ", " : " or ", words(i));
 	if (fclose(out))
 		return &hc_enomem;
-	return hc_error_create(HC_ERROR_ARGUMENT, "%s takes %s, not '%s'", option, list, text);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s takes %s, not '%.100s'", option, list, text);
 }
 
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret)
@@ -155,7 +203,7 @@ static struct hc_error *parse_jobs(const char *text, unsigned *ret)
 
 static struct hc_error *parse_prefilter(const char *text, enum hc_literal_engine *ret)
 {
-	struct hc_error *err = parse_word("--prefilter", text, prefilter_names, ret);
+	struct hc_error *err = hc_parse_word("--prefilter", text, prefilter_word, ret);
 
 	if (!err && *ret == HC_LITERALS_ONE_PASS && !hc_literal_scanner_version())
 		return hc_error_create(HC_ERROR_ARGUMENT, "--prefilter vectorscan: it is not built "
@@ -191,7 +239,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		options->process.decompress.tmpdir = value;
 		return NULL;
 	case COMMON_FORMAT:
-		return parse_word("--format", value, format_names, &options->format);
+		return hc_parse_word("--format", value, format_word, &options->format);
 	case COMMON_OUTPUT:
 		options->output = value;
 		return NULL;
@@ -199,7 +247,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		options->force = true;
 		return NULL;
 	case COMMON_CONTENT:
-		return parse_word("--content", value, content_names, &options->content);
+		return hc_parse_word("--content", value, content_word, &options->content);
 	case COMMON_SIGNATURES:
 		return hc_options_add_signatures(options, value);
 	case COMMON_PREFILTER:
@@ -207,7 +255,19 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	case COMMON_JOBS:
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
-		return parse_word("--color", value, color_names, &options->color);
+		return hc_parse_word("--color", value, color_word, &options->color);
+	case COMMON_COLUMNS:
+		options->choice.columns = value;
+		return NULL;
+	case COMMON_SORT:
+		options->choice.sort = value;
+		return NULL;
+	case COMMON_NO_HEADINGS:
+		options->choice.no_headings = true;
+		return NULL;
+	case COMMON_BYTES:
+		options->plain_bytes = true;
+		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;
 		return NULL;
@@ -256,69 +316,121 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	return NULL;
 }
 
-/** Most options that one verb can have. */
-#define MAX_OPTIONS 64
+static bool has_letter(const struct hc_verb_options *list, char letter)
+{
+	for (unsigned i = 0; i < list->num; i++) {
+		if (list->items[i].letter == letter)
+			return true;
+	}
+	return false;
+}
 
-enum owner { OWNER_VERB, OWNER_SELECTION, OWNER_COMMON };
+static void add_options(struct hc_verb_options *list, const struct hc_option *options,
+			enum hc_option_owner owner)
+{
+	for (; options && options->name && list->num < HC_MAX_OPTIONS; options++) {
+		bool taken = has_letter(list, options->letter);
+
+		list->items[list->num++] =
+			(struct hc_verb_option){options, owner, taken ? '\0' : options->letter};
+	}
+}
+
+void hc_options_list(const struct hc_verb *verb, struct hc_verb_options *ret)
+{
+	ret->num = 0;
+	if (verb)
+		add_options(ret, verb->options, HC_OWNER_VERB);
+	if (!verb || verb->selection)
+		add_options(ret, selection_options, HC_OWNER_SELECTION);
+	add_options(ret, common_options, HC_OWNER_COMMON);
+}
+
+bool hc_option_is_optional(const struct hc_option *option)
+{
+	return option->value && option->value[0] == '[';
+}
+
+const char *hc_option_word(const struct hc_verb *verb, const struct hc_option *option, unsigned i)
+{
+	if (!option->words || option->words != format_word || !verb)
+		return option->words ? option->words(i) : NULL;
+	for (unsigned format = 0; format < HC_NUM_FORMATS; format++) {
+		if (verb->formats & 1u << format && !i--)
+			return format_word(format);
+	}
+	return NULL;
+}
+
+char *hc_option_help(const struct hc_option *option)
+{
+	static const char mark[] = "{words}";
+	const char *found = strstr(option->help, mark);
+	char *ret = NULL;
+	size_t size;
+
+	if (!found)
+		return strdup(option->help);
+	FILE *out = open_memstream(&ret, &size);
+	if (!out)
+		return NULL;
+	fprintf(out, "%.*s", (int)(found - option->help), option->help);
+	for (unsigned i = 0; option->words(i); i++)
+		fprintf(out, "%s%s", i ? ", " : "", option->words(i));
+	fputs(found + strlen(mark), out);
+	if (fclose(out)) {
+		free(ret);
+		return NULL;
+	}
+	return ret;
+}
 
 /**
  * The options of one verb, in the form that getopt_long() takes. val is the index, plus LONG_BASE.
  */
 struct parser {
-	struct option longs[MAX_OPTIONS + 1];
-	const struct hc_option *options[MAX_OPTIONS];
-	enum owner owners[MAX_OPTIONS];
-	unsigned num;
-	char letters[2 * MAX_OPTIONS + 2];
+	struct hc_verb_options list;
+	struct option longs[HC_MAX_OPTIONS + 1];
+	char letters[2 * HC_MAX_OPTIONS + 2];
 };
 
 #define LONG_BASE 256
 
-static bool is_optional(const struct hc_option *option)
-{
-	return option->value && option->value[0] == '[';
-}
-
-static void add_options(struct parser *parser, const struct hc_option *options, enum owner owner)
-{
-	for (; options && options->name && parser->num < MAX_OPTIONS; options++) {
-		unsigned i = parser->num++;
-		parser->options[i] = options;
-		parser->owners[i] = owner;
-		parser->longs[i] = (struct option){
-			.name = options->name,
-			.has_arg = !options->value        ? no_argument
-				   : is_optional(options) ? optional_argument
-							  : required_argument,
-			.val = LONG_BASE + i,
-		};
-		char letter[] = {options->letter, options->value ? ':' : '\0', '\0'};
-		if (options->letter && !strchr(parser->letters, options->letter))
-			strcat(parser->letters, letter);
-	}
-}
-
 static void build_parser(const struct hc_verb *verb, struct parser *parser)
 {
-	*parser = (struct parser){.letters = ":"};
-	add_options(parser, verb->options, OWNER_VERB);
-	if (verb->selection)
-		add_options(parser, selection_options, OWNER_SELECTION);
-	add_options(parser, common_options, OWNER_COMMON);
+	char *letters = parser->letters;
+
+	*parser = (struct parser){0};
+	hc_options_list(verb, &parser->list);
+	*letters++ = ':';
+	for (unsigned i = 0; i < parser->list.num; i++) {
+		const struct hc_option *option = parser->list.items[i].option;
+
+		parser->longs[i] = (struct option){
+			.name = option->name,
+			.has_arg = !option->value                  ? no_argument
+				   : hc_option_is_optional(option) ? optional_argument
+								   : required_argument,
+			.val = LONG_BASE + i,
+		};
+		if (!parser->list.items[i].letter)
+			continue;
+		*letters++ = option->letter;
+		if (option->value)
+			*letters++ = ':';
+	}
 }
 
-/**
- * Index of the option that getopt_long() returned: by its number, or the first with that letter.
- */
-static unsigned option_index(const struct parser *parser, int c)
+/** The option that getopt_long() returned, by its number or by its letter; NULL: it is none. */
+static const struct hc_verb_option *found_option(const struct parser *parser, int c)
 {
 	if (c >= LONG_BASE)
-		return c - LONG_BASE;
-	for (unsigned i = 0; i < parser->num; i++) {
-		if (parser->options[i]->letter == c)
-			return i;
+		return &parser->list.items[c - LONG_BASE];
+	for (unsigned i = 0; i < parser->list.num; i++) {
+		if (parser->list.items[i].letter == c)
+			return &parser->list.items[i];
 	}
-	return parser->num;
+	return NULL;
 }
 
 static struct hc_error *bad_option(int c, char *const *argv)
@@ -343,22 +455,38 @@ static const char *optional_value(int argc, char **argv)
 	return argv[optind++];
 }
 
-static struct hc_error *set_option(struct hc_options *options, const struct parser *parser,
-				   unsigned i, const char *value)
+static struct hc_error *set_option(struct hc_options *options, const struct hc_verb_option *found,
+				   const char *value)
 {
-	int id = parser->options[i]->id;
+	int id = found->option->id;
 
-	if (parser->options[i]->input)
+	if (found->option->kind == HC_VALUE_FILE)
 		hc_inputs_add(&options->inputs, value);
-	switch (parser->owners[i]) {
-	case OWNER_VERB:
+	switch (found->owner) {
+	case HC_OWNER_VERB:
 		return options->verb->set(options->own, id, value);
-	case OWNER_SELECTION:
+	case HC_OWNER_SELECTION:
 		return set_selection(options, id, value);
-	case OWNER_COMMON:
+	case HC_OWNER_COMMON:
 		return set_common(options, id, value);
 	}
 	return NULL;
+}
+
+/** Whether one of the verb's tables has the columns that are asked for; before the core is read. */
+static struct hc_error *check_choice(const struct hc_verb *verb, const struct hc_choice *choice)
+{
+	struct hc_error *err = NULL;
+
+	if ((choice->columns || choice->sort) && !verb->tables)
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no table", verb->name);
+	for (const struct hc_shape *const *shape = verb->tables; shape && *shape; shape++) {
+		hc_error_destroy(err);
+		err = hc_shape_check(*shape, choice);
+		if (!err)
+			return NULL;
+	}
+	return err;
 }
 
 /** Count the positional arguments and check what options can't check one by one. */
@@ -377,7 +505,13 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 				       verb->name, argv[optind + verb->max_args]);
 	if (!(verb->formats & 1u << options->format))
 		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no %s output", verb->name,
-				       format_names[options->format]);
+				       format_word(options->format));
+	if (options->choice.columns && options->format == HC_FORMAT_JSON)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--columns goes with text and csv; JSON has them all");
+	struct hc_error *err = check_choice(verb, &options->choice);
+	if (err)
+		return err;
 	options->core = argv[optind];
 	if (options->core)
 		hc_inputs_add(&options->inputs, options->core);
@@ -413,12 +547,12 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 		int c = getopt_long(argc, argv, parser.letters, parser.longs, NULL);
 		if (c == -1)
 			return check(ret, argc, argv);
-		unsigned i = option_index(&parser, c);
-		if (c == '?' || c == ':' || i == parser.num)
+		const struct hc_verb_option *found = found_option(&parser, c);
+		if (c == '?' || c == ':' || !found)
 			return bad_option(c, argv);
 		const char *value =
-			is_optional(parser.options[i]) ? optional_value(argc, argv) : optarg;
-		err = set_option(ret, &parser, i, value);
+			hc_option_is_optional(found->option) ? optional_value(argc, argv) : optarg;
+		err = set_option(ret, found, value);
 	}
 	return err;
 }
@@ -428,73 +562,4 @@ void hc_options_deinit(struct hc_options *options)
 	hc_selection_deinit(&options->selection);
 	hc_inputs_deinit(&options->inputs);
 	free(options->own);
-}
-
-#define HELP_WIDTH 80
-#define HELP_INDENT 26
-
-/** Print text from @p column on, broken between words, indented by HELP_INDENT. */
-static void help_text(FILE *file, const char *text, unsigned column, unsigned indent)
-{
-	bool line_start = true;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-		if (!line_start && column + 1 + len > HELP_WIDTH) {
-			fprintf(file, "\n%*s", indent, "");
-			column = indent;
-			line_start = true;
-		}
-		fprintf(file, "%s%.*s", line_start ? "" : " ", (int)len, text);
-		column += len + !line_start;
-		line_start = false;
-		text += len + (text[len] == ' ');
-	}
-	fputc('\n', file);
-}
-
-static void help_options(FILE *file, const char *title, const struct hc_option *options,
-			 const struct parser *parser)
-{
-	fprintf(file, "\n%s:\n", title);
-	for (; options->name; options++) {
-		char left[64], states[256], help[sizeof(states) + 32];
-
-		if (!options->help)
-			continue;
-		/* A letter that the verb uses for something else doesn't show here. */
-		bool letter = options->letter &&
-			      parser->options[option_index(parser, options->letter)] == options;
-		bool optional = is_optional(options);
-		int len = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s", letter ? '-' : ' ',
-				   letter ? options->letter : ' ', letter ? ", " : "  ",
-				   options->name,
-				   !options->value ? ""
-				   : optional      ? "[="
-						   : " ",
-				   options->value ? options->value + optional : "");
-		if (len >= HELP_INDENT)
-			fprintf(file, "%s\n%*s", left, HELP_INDENT, "");
-		else
-			fprintf(file, "%-*s", HELP_INDENT, left);
-		hc_select_state_names(states, sizeof(states));
-		snprintf(help, sizeof(help), "%s (default: in-use)", states);
-		help_text(file, options->help == states_help ? help : options->help, HELP_INDENT,
-			  HELP_INDENT);
-	}
-}
-
-void hc_options_help(const struct hc_verb *verb, FILE *file)
-{
-	struct parser parser;
-
-	build_parser(verb, &parser);
-	fprintf(file, "usage: heapcore %s [OPTION]... %s\n\n", verb->name, verb->arguments);
-	help_text(file, verb->description, 0, 0);
-	if (verb->options)
-		help_options(file, "Options", verb->options, &parser);
-	if (verb->selection)
-		help_options(file, "Which chunks", selection_options, &parser);
-	help_options(file, "Common options", common_options, &parser);
-	fprintf(file, "\nExamples:\n%s", verb->examples);
 }

@@ -3,10 +3,10 @@
  * Command lines.
  *
  * Every option is a row in a table: the common ones and those of the selection here, a verb's own
- * beside the verb (verb.h). Parsing and --help both read the tables, so that neither can know an
- * option that the other doesn't. Options may stand before or after the positional arguments. Where
- * a verb gives a letter a meaning of its own
- * (`grep -o`), the common option keeps its long name.
+ * beside the verb (verb.h). Parsing, --help, the manual pages and the completions of shells
+ * (cmd/reference) all read the tables, so that none of them can know an option that another
+ * doesn't. Options may stand before or after the positional arguments. Where a verb gives a letter
+ * a meaning of its own (`grep -o`), the common option keeps its long name.
  */
 #ifndef HC_CMD_OPTIONS_H
 #define HC_CMD_OPTIONS_H
@@ -14,6 +14,29 @@
 #include "analyzers/pattern/literal_set.h"
 #include "analyzers/select/selection.h"
 #include "cmd/render/output.h"
+#include "cmd/render/table.h"
+
+/** What completion can offer for a value. */
+enum hc_value_kind {
+	HC_VALUE_ANY,    /**< nothing: a number, an address, a pattern */
+	HC_VALUE_FILE,   /**< a file or a directory that is read: never an output */
+	HC_VALUE_OUTPUT, /**< a file that is written */
+	HC_VALUE_DIR,    /**< a directory */
+	HC_VALUE_WORD,   /**< one of the option's words, which need not be all that it takes */
+	HC_VALUE_LIST,   /**< some of the option's words, with commas between them */
+	HC_VALUE_CLASS,  /**< a content class; the program lists them */
+};
+
+/** A word that an option takes. @return NULL behind the last one */
+typedef const char *hc_word_fn(unsigned i);
+
+/** Define the hc_word_fn @p name, which has these words. */
+#define HC_WORDS(name, ...)                                                                        \
+	static const char *name(unsigned i)                                                        \
+	{                                                                                          \
+		static const char *const words[] = {__VA_ARGS__};                                  \
+		return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;                     \
+	}
 
 /** One option. A table of them ends with a row without a name. */
 struct hc_option {
@@ -21,19 +44,15 @@ struct hc_option {
 	char letter;       /**< '\0': none */
 	const char *name;  /**< long name */
 	const char *value; /**< placeholder of its value; "[N]": optional; NULL: takes none */
-	const char *help; /**< what it does, without a full stop; NULL: --help is silent about it */
-	bool input;       /**< its value names a file that is read: never an output */
+	const char *help;  /**< what it does, without a full stop; see hc_option_help(). NULL: only
+			      the manual has it */
+	enum hc_value_kind kind; /**< of its value */
+	hc_word_fn *words;       /**< of its value, for HC_VALUE_WORD and HC_VALUE_LIST */
+	const char *more;        /**< sentences that the manual adds to @ref help; NULL: none */
+	bool repeats;            /**< may be given several times */
 };
 
 enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
-
-/** How much of the heap's own bytes may show in the output. */
-enum hc_content {
-	HC_CONTENT_NONE,   /**< nothing, not even what kind of bytes they are */
-	HC_CONTENT_CLASS,  /**< content classes */
-	HC_CONTENT_SAMPLE, /**< and short samples */
-	HC_CONTENT_FULL,   /**< and whole chunks */
-};
 
 struct hc_verb;
 
@@ -58,6 +77,8 @@ struct hc_options {
 	unsigned num_signatures;
 	enum hc_literal_engine prefilter; /**< of the classifier */
 	enum hc_color_mode color;
+	struct hc_choice choice; /**< of columns and their order */
+	bool plain_bytes;        /**< bytes as numbers in text, too */
 	bool quiet, verbose, help;
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */
@@ -75,11 +96,54 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 				  struct hc_options *ret);
 void hc_options_deinit(struct hc_options *options);
 
-/** Print what a verb does and its options, in 80 columns. */
-void hc_options_help(const struct hc_verb *verb, FILE *file);
+/** @name The options of a verb, for those who describe them */
+/**@{*/
+
+/** Most options that one verb can have. */
+#define HC_MAX_OPTIONS 64
+
+enum hc_option_owner { HC_OWNER_VERB, HC_OWNER_SELECTION, HC_OWNER_COMMON };
+
+/** An option as one verb has it. */
+struct hc_verb_option {
+	const struct hc_option *option;
+	enum hc_option_owner owner;
+	char letter; /**< '\0': none, or the verb means something else by it */
+};
+
+struct hc_verb_options {
+	struct hc_verb_option items[HC_MAX_OPTIONS];
+	unsigned num;
+};
+
+/**
+ * Every option that a verb takes: its own, then those of the selection, then the common ones.
+ *
+ * @param verb NULL: no verb's own, but all others, as they are where a verb changes nothing
+ */
+void hc_options_list(const struct hc_verb *verb, struct hc_verb_options *ret);
+
+/** Its help, in which its words stand for "{words}". To be freed; NULL without memory. */
+char *hc_option_help(const struct hc_option *option);
+
+/** Whether the value may be left out. */
+bool hc_option_is_optional(const struct hc_option *option);
+
+/**
+ * A word that an option of a verb takes: --format has only those formats that the verb has.
+ *
+ * @param verb NULL: any verb
+ * @return NULL behind the last one
+ */
+const char *hc_option_word(const struct hc_verb *verb, const struct hc_option *option, unsigned i);
+/**@}*/
 
 /** As --signatures does. @ref HC_ERROR_ARGUMENT when there are too many */
 struct hc_error *hc_options_add_signatures(struct hc_options *options, const char *path);
+
+/** One of an option's words; @p ret is which. */
+struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn *words,
+			       unsigned *ret);
 
 /** A plain number of things. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);

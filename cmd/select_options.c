@@ -93,18 +93,19 @@ static unsigned num_states(void)
 	return 1 + num_lists() + 2;
 }
 
-void hc_select_state_names(char *buf, size_t size)
+const char *hc_select_state_word(unsigned i)
 {
-	size_t used = 0;
-
-	*buf = 0;
-	for (unsigned i = 0; i < num_states() && used < size; i++)
-		used += snprintf(buf + used, size - used, "%s%s", i ? ", " : "", state_name(i));
+	return i < num_states() ? state_name(i) : NULL;
 }
 
 static const char *reach_name(unsigned i)
 {
 	return hc_reach_name(i);
+}
+
+const char *hc_select_reach_word(unsigned i)
+{
+	return i < HC_NUM_REACH ? reach_name(i) : NULL;
 }
 
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text)

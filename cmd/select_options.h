@@ -11,9 +11,12 @@
 
 #include "analyzers/select/selection.h"
 
-/** Write what --state takes: "in-use, …, top, overhead". The lists between are the allocators'. */
-void hc_select_state_names(char *buf, size_t size);
-/** A comma-separated list of these. Replaces the default. */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+const char *hc_select_state_word(unsigned i);
+/** What --reach takes. @return NULL behind the last */
+const char *hc_select_reach_word(unsigned i);
+
+/** A comma-separated list of states. Replaces the default. */
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);
@@ -33,7 +36,7 @@ struct hc_error *hc_select_address(struct hc_selection *selection, const char *t
 struct hc_error *hc_select_class(struct hc_selection *selection, const char *text);
 /**
  * The name of a type, in which * and ? stand for any text and any character; may be given several
- * times. Whether there is such a type is known at hc_selection_prepare_types(). @p text must
+ * times. Whether there is such a type is known at hc_selection_prepare(). @p text must
  * outlive the selection.
  */
 struct hc_error *hc_select_type(struct hc_selection *selection, const char *text);

@@ -49,12 +49,9 @@ void hc_session_deinit(struct hc_session *session)
 	hc_progress_destroy(session->progress);
 	hc_output_discard(&session->out);
 	hc_masker_destroy(session->masker);
-	hc_types_destroy(session->types);
-	hc_classifier_destroy(session->classifier);
+	for (unsigned i = 0; i < session->num_targets; i++)
+		hc_target_close(session->targets[i]);
 	hc_signatures_destroy(session->signatures);
-	hc_heap_close(session->heap);
-	hc_process_close(session->process);
-	free(session->no_heap);
 }
 
 /** Anonymous memory that this program has now, bytes; 0 when the kernel doesn't tell. */
@@ -71,26 +68,35 @@ static uint64_t anonymous_memory(void)
 	return kib * UINT64_C(1024);
 }
 
+/** The place of a phase, which may go on after others; NULL: there is no more room. */
+static struct hc_phase_time *find_phase(struct hc_session *session, const char *name)
+{
+	for (unsigned i = 0; i < session->num_phases; i++)
+		if (!strcmp(session->phases[i].name, name))
+			return &session->phases[i];
+	if (session->num_phases == HC_MAX_PHASES)
+		return NULL;
+	session->phases[session->num_phases].name = name;
+	return &session->phases[session->num_phases++];
+}
+
 void hc_session_phase(struct hc_session *session, const char *name)
 {
-	if (session->phase_start) {
-		session->phases[session->num_phases - 1].seconds = now() - session->phase_start;
+	if (session->phase) {
+		session->phase->seconds += now() - session->phase_start;
 		uint64_t anonymous = session->options->verbose ? anonymous_memory() : 0;
 		if (anonymous > session->peak_anonymous)
 			session->peak_anonymous = anonymous;
 	}
-	session->phase_start = 0;
 	hc_progress_set(session->progress, name);
-	if (!name || session->num_phases == HC_MAX_PHASES)
-		return;
-	session->phases[session->num_phases++].name = name;
+	session->phase = name ? find_phase(session, name) : NULL;
 	session->phase_start = now();
 }
 
 /** Print remarks that came up since the last call. */
 static void print_remarks(struct hc_session *session)
 {
-	const struct hc_diagnostics *diag = &session->process->diag;
+	const struct hc_diagnostics *diag = &session->target->process->diag;
 
 	for (; session->remarks_shown < diag->num; session->remarks_shown++) {
 		if (!session->options->quiet)
@@ -99,44 +105,44 @@ static void print_remarks(struct hc_session *session)
 	}
 }
 
-static struct hc_error *open_heap(struct hc_session *session, enum hc_need need)
+/** @name What the targets tell */
+/**@{*/
+
+static const char *phase_name(enum hc_phase phase)
 {
-	hc_session_phase(session, "walking the heap");
-	struct hc_error *err = hc_heap_open(session->process, &session->heap);
-	if (!err || err->code != HC_ERROR_NO_ALLOCATOR || need != HC_NEED_HEAP_IF_ANY)
-		return err;
-	session->no_heap = strdup(err->message);
-	hc_error_destroy(err);
-	return session->no_heap ? NULL : &hc_enomem;
+	static const char *const names[HC_NUM_PHASES] = {
+		[HC_PHASE_READ] = "reading the core",
+		[HC_PHASE_UNPACK] = "unpacking the core",
+		[HC_PHASE_WALK] = "walking the heap",
+		[HC_PHASE_CHECK] = "checking the heap",
+		[HC_PHASE_FOLLOW] = "following pointers",
+		[HC_PHASE_TYPES] = "reading types",
+		[HC_PHASE_SELECT] = "selecting chunks",
+		[HC_PHASE_COUNT] = "counting chunks",
+		[HC_PHASE_TYPE] = "counting types",
+		[HC_PHASE_CLASSIFY] = "classifying chunks",
+		[HC_PHASE_GROUP] = "grouping what is lost",
+		[HC_PHASE_GROWTH] = "grouping what is held",
+		[HC_PHASE_COMPARE] = "comparing chunks",
+		[HC_PHASE_SEARCH] = "searching",
+		[HC_PHASE_REFER] = "looking for pointers to it",
+		[HC_PHASE_REGIONS] = "looking at mappings",
+	};
+	return names[phase];
 }
 
-static const char reading[] = "reading the core", unpacking[] = "unpacking the core";
+static void on_phase(void *ctx, enum hc_phase phase)
+{
+	hc_session_phase(ctx, phase_name(phase));
+}
 
-/** Called while a compressed core is unpacked: a phase of its own, with its share done. */
-static void show_unpacking(void *ctx, uint64_t done, uint64_t total)
+static void on_share(void *ctx, double share)
 {
 	struct hc_session *session = ctx;
-	const char *phase = session->phases[session->num_phases - 1].name;
 
-	if (done == total)
-		hc_session_phase(session, reading);
-	else if (phase != unpacking)
-		hc_session_phase(session, unpacking);
-	if (done != total)
-		hc_progress_set_share(session->progress, (double)done / total);
+	hc_progress_set_share(session->progress, share);
 }
-
-/** Where to unpack: --tmpdir, or $TMPDIR as other programs take it, or core's own choice. */
-static void prepare_unpacking(struct hc_session *session)
-{
-	struct hc_decompress_options *decompress = &session->options->process.decompress;
-	const char *tmpdir = getenv("TMPDIR");
-
-	if (!decompress->tmpdir && tmpdir && *tmpdir)
-		decompress->tmpdir = tmpdir;
-	decompress->progress = show_unpacking;
-	decompress->ctx = session;
-}
+/**@}*/
 
 struct hc_error *hc_session_signatures(struct hc_session *session)
 {
@@ -152,36 +158,9 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)
 {
-	if (session->types)
-		return NULL;
-	hc_session_phase(session, "reading types");
-	struct hc_error *err =
-		hc_types_create(session->process, session->heap, effort, &session->types);
-	hc_session_phase(session, NULL);
-	return err;
-}
+	struct hc_types *types;
 
-/** What the filters of the selection need. */
-static struct hc_error *prepare_selection(struct hc_session *session)
-{
-	struct hc_selection *selection = &session->options->selection;
-	struct hc_error *err = hc_selection_prepare(selection, session->classifier);
-
-	if (!err && hc_selection_needs_types(selection)) {
-		err = hc_session_types(session, HC_TYPES_FULL);
-		if (!err)
-			err = hc_selection_prepare_types(selection, session->types);
-	}
-	return err;
-}
-
-static struct hc_error *prepare_content(struct hc_session *session)
-{
-	struct hc_error *err =
-		hc_classifier_create(session->process, session->heap, session->signatures,
-				     session->options->prefilter, &session->classifier);
-
-	return err ? err : prepare_selection(session);
+	return hc_target_types(session->target, effort, &types);
 }
 
 /** A file that was found on the way is an input as well as one that was named. */
@@ -192,36 +171,69 @@ static void add_input(void *ctx, const char *path, int fd)
 	hc_inputs_add_open(&session->options->inputs, path, fd);
 }
 
+/** The options of a target. */
+static struct hc_target_options target_options(struct hc_session *session)
+{
+	struct hc_target_options ret = {
+		.process = session->options->process,
+		.signatures = session->signatures,
+		.prefilter = session->options->prefilter,
+	};
+	const char *tmpdir = getenv("TMPDIR");
+
+	/* Where to unpack: --tmpdir, or $TMPDIR as other programs take it, or core's own choice. */
+	if (!ret.process.decompress.tmpdir && tmpdir && *tmpdir)
+		ret.process.decompress.tmpdir = tmpdir;
+	ret.process.modules.opened = add_input;
+	ret.process.modules.opened_ctx = session;
+	return ret;
+}
+
+static struct hc_error *add_target(struct hc_session *session, const char *path)
+{
+	const struct hc_target_options options = target_options(session);
+	const struct hc_observer observer = {.phase = on_phase, .share = on_share, .ctx = session};
+	struct hc_error *err =
+		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
+
+	if (!err)
+		session->target = session->targets[session->num_targets++];
+	return err;
+}
+
+/** What the verb and the filters of the selection need. */
+static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
+{
+	struct hc_target *target = session->target;
+	const struct hc_classifier *classifier;
+	const struct hc_heap *heap = NULL;
+	struct hc_error *err = NULL;
+
+	if (need == HC_NEED_HEAP_IF_ANY)
+		err = hc_target_heap_if_any(target, &heap);
+	else if (need >= HC_NEED_HEAP)
+		err = hc_target_heap(target, &heap);
+	if (err || !heap)
+		return err;
+	if ((err = hc_target_classifier(target, &classifier)) ||
+	    (err = hc_selection_prepare(&session->options->selection, target)))
+		return err;
+	return need == HC_NEED_REACH ? hc_target_reach(target, NULL) : NULL;
+}
+
 static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 {
 	struct hc_error *err = hc_session_signatures(session);
+
 	if (!err)
 		err = hc_selection_check_classes(&session->options->selection, session->signatures);
-	if (err)
-		return err;
-	prepare_unpacking(session);
-	session->options->process.modules.opened = add_input;
-	session->options->process.modules.opened_ctx = session;
-	hc_session_phase(session, reading);
-	err = hc_process_open(session->options->core, &session->options->process,
-			      &session->process);
-	if (!err && need >= HC_NEED_HEAP_IF_ANY)
-		err = open_heap(session, need);
-	if (!err && session->heap)
-		err = prepare_content(session);
-	if (!err && need == HC_NEED_REACH) {
-		hc_session_phase(session, "following pointers");
-		err = hc_reachability_run(session->process, session->heap, &session->reach);
-	}
-	return err;
+	if (!err)
+		err = add_target(session, session->options->core);
+	return err ? err : prepare(session, need);
 }
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 {
-	const struct hc_selection *selection = &session->options->selection;
-
-	if (need == HC_NEED_HEAP && hc_selection_needs_reach(selection))
-		need = HC_NEED_REACH;
 	struct hc_error *err = open_all(session, need);
 	hc_session_phase(session, NULL);
 	if (!err)
@@ -234,48 +246,94 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 
 bool hc_session_partial(const struct hc_session *session)
 {
-	return session->partial || (session->process && session->process->diag.partial) ||
-	       (session->heap && session->heap->partial);
+	const struct hc_target *target = session->target;
+
+	return session->partial || (target && (target->process->diag.partial ||
+					       (target->heap && target->heap->partial)));
 }
 
-static void write_reason(struct hc_session *session, const char *why)
+/** Why the answer may lack something: one line. */
+static void say_reason(struct hc_document *doc, const char *why)
 {
-	hc_cleanup_free char *text =
-		hc_escape_string(why, HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0));
-
-	hc_text_paragraph(&session->out, "PARTIAL: ", 9, false, "%s", text ? text : why);
+	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(why));
 }
 
-void hc_session_write_partial(struct hc_session *session)
+void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
+	const struct hc_target *target = session->target;
+
+	hc_document_init(doc);
+	hc_fact(doc, "schema", NULL,
+		HC_PHRASE(doc, "heapcore.{}/1", hc_cell_text(session->options->verb->name)));
+	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
+	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
+	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
+	for (size_t i = 0; target && i < target->process->diag.num; i++)
+		hc_fact(doc, "", NULL, hc_cell_name(target->process->diag.items[i].message));
+	hc_end(doc);
+}
+
+void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
+{
+	const struct hc_target *target = session->target;
 	bool said = false;
 
 	if (!hc_session_partial(session))
 		return;
-	for (size_t i = 0; session->process && i < session->process->diag.num; i++) {
-		const struct hc_diagnostic *remark = &session->process->diag.items[i];
+	for (size_t i = 0; target && i < target->process->diag.num; i++) {
+		const struct hc_diagnostic *remark = &target->process->diag.items[i];
 		if (remark->partial)
-			write_reason(session, remark->message);
+			say_reason(doc, remark->message);
 		said |= remark->partial;
 	}
-	if (session->heap && session->heap->partial && !said)
-		write_reason(session, "parts of the heap are missing or damaged");
-	else if (!said)
-		write_reason(session, "the file is cut short");
-	fputc('\n', session->out.file);
+	if (!said)
+		say_reason(doc, target && target->heap && target->heap->partial
+					? "parts of the heap are missing or damaged"
+					: "the file is cut short");
+	hc_blank(doc);
 }
 
-json_t *hc_session_json(const struct hc_session *session)
+void hc_session_begin(const struct hc_session *session, struct hc_document *doc)
 {
-	json_t *remarks = json_array();
+	hc_session_begin_data(session, doc);
+	hc_session_say_partial(session, doc);
+}
 
-	for (size_t i = 0; session->process && i < session->process->diag.num; i++)
-		json_array_append_new(remarks,
-				      hc_json_text(session->process->diag.items[i].message));
-	return json_pack("{so so so so}", "schema",
-			 json_sprintf("heapcore.%s/1", session->options->verb->name), "core",
-			 hc_json_text(session->options->core), "partial",
-			 json_boolean(hc_session_partial(session)), "remarks", remarks);
+static const struct hc_renderer *find_renderer(const struct hc_session *session)
+{
+	static const struct hc_renderer *const renderers[HC_NUM_FORMATS] = {
+		[HC_FORMAT_TEXT] = &hc_text_renderer,
+		[HC_FORMAT_JSON] = &hc_json_renderer,
+		[HC_FORMAT_CSV] = &hc_csv_renderer,
+		[HC_FORMAT_HEX] = &hc_text_renderer,
+	};
+
+	return renderers[session->options->format];
+}
+
+void hc_session_view(struct hc_session *session, struct hc_view *ret)
+{
+	const struct hc_options *options = session->options;
+
+	*ret = (struct hc_view){
+		.renderer = find_renderer(session),
+		.out = &session->out,
+		.look = {.policy = {.content = options->content, .masker = session->masker},
+			 .utf8 = session->out.utf8,
+			 .color = session->out.color,
+			 .plain_bytes = options->plain_bytes},
+		.choice = options->choice,
+	};
+	if (session->target)
+		ret->look.policy.file = session->target->process->core->file;
+}
+
+struct hc_error *hc_session_write(struct hc_session *session, struct hc_document *doc)
+{
+	struct hc_view view;
+
+	hc_session_view(session, &view);
+	return hc_render(doc, &view);
 }
 
 static void print_reach_costs(const struct hc_reach_stats *reach)
@@ -289,17 +347,18 @@ static void print_reach_costs(const struct hc_reach_stats *reach)
 
 void hc_session_print_costs(struct hc_session *session)
 {
+	const struct hc_target *target = session->target;
 	struct rusage usage;
 
 	hc_session_phase(session, NULL);
 	for (unsigned i = 0; i < session->num_phases; i++)
 		fprintf(stderr, "%s: %.3f s\n", session->phases[i].name,
 			session->phases[i].seconds);
-	if (session->heap && session->heap->reach_known)
-		print_reach_costs(&session->reach);
-	if (session->classifier)
+	if (target && target->heap && target->heap->reach_known)
+		print_reach_costs(&target->reach);
+	if (target && target->classifier)
 		fprintf(stderr, "prefilter of content classes: %s\n",
-			hc_classifier_prefilter(session->classifier));
+			hc_classifier_prefilter(target->classifier));
 	getrusage(RUSAGE_SELF, &usage);
 	/* ru_maxrss is in KiB and counts the mapped core's pages too. */
 	fprintf(stderr, "anonymous memory at the end of a phase, at most: %s\n",

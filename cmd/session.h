@@ -9,47 +9,46 @@
 #ifndef HC_CMD_SESSION_H
 #define HC_CMD_SESSION_H
 
-#include "analyzers/content/classifier.h"
-#include "analyzers/reachability/reachability.h"
 #include "analyzers/content/secrets.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
-#include "cmd/render/json.h"
-#include "cmd/render/output.h"
+#include "cmd/render/document.h"
+#include "cmd/render/render.h"
 
 enum hc_need {
 	HC_NEED_PROCESS,     /**< no heap */
 	HC_NEED_HEAP_IF_ANY, /**< a process without a heap that can be read is fine:
-				session->no_heap says why */
+				target->no_heap says why */
 	HC_NEED_HEAP,
 	HC_NEED_REACH, /**< and which chunks are reachable */
 };
 
-#define HC_MAX_PHASES 16
+#define HC_MAX_PHASES 24
+
+/** Most cores that one verb looks at. */
+#define HC_MAX_TARGETS 2
 
 struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
-	struct hc_process *process;
-	struct hc_heap *heap;             /**< NULL when there is none */
+	struct hc_target *target; /**< the last one opened; NULL: none, as for a snapshot */
+	struct hc_target *targets[HC_MAX_TARGETS];
+	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker;         /**< of secrets, with @ref signatures; cmd/show/mask.h */
-	struct hc_classifier *classifier; /**< the same at work; with @ref heap */
-	struct hc_types *types;           /**< from hc_session_types(), or with --type; else NULL */
-	char *no_heap;                    /**< why @ref heap is NULL, or NULL */
-	struct hc_reach_stats reach;      /**< once heap->reach_known */
-	bool partial; /**< set by a verb that reads something other than a core */
-	int status;   /**< exit status, unless an error is returned */
+	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	bool partial;             /**< set by a verb that reads something other than a core */
+	int status;               /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
-	struct hc_phase {
+	struct hc_phase_time {
 		const char *name;
 		double seconds;
 	} phases[HC_MAX_PHASES];
 	unsigned num_phases;
-	double phase_start;      /**< seconds; 0: between phases */
-	uint64_t peak_anonymous; /**< bytes, the most at the end of a phase */
+	struct hc_phase_time *phase; /**< the current one; NULL: none */
+	double phase_start;          /**< seconds */
+	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
 	size_t remarks_shown;
 };
 
@@ -66,26 +65,41 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 struct hc_error *hc_session_signatures(struct hc_session *session);
 
 /**
- * Make session->types of the open heap, unless they are there: with --type they are, and then with
- * all that can be known.
+ * See to it that session->target->types are there: with --type they are, and then with all that can
+ * be known.
  */
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort);
 
 /**
- * Begin a phase, ending the one before; NULL: only end it. @param name static, "walking the heap"
+ * Begin a phase of the verb's own, ending the one before; NULL: only end it. Targets and analyzers
+ * tell theirs themselves. @param name static, "writing"
  */
 void hc_session_phase(struct hc_session *session, const char *name);
+
+/** Why there is no heap; NULL: there is one, or nobody asked for it. */
+static inline const char *hc_session_no_heap(const struct hc_session *session)
+{
+	return session->target ? session->target->no_heap : NULL;
+}
 
 /** Whether the answer may lack something. */
 bool hc_session_partial(const struct hc_session *session);
 
-/** In text: "PARTIAL: why" at the top, when it is. */
-void hc_session_write_partial(struct hc_session *session);
-
 /**
- * {"schema": "heapcore.VERB/1", "core": …, "partial": …, "remarks": […]} or NULL without memory.
+ * Begin a document with what every one has: schema, core, partial, remarks; for people "PARTIAL:
+ * why" at the top, when it is.
  */
-json_t *hc_session_json(const struct hc_session *session);
+void hc_session_begin(const struct hc_session *session, struct hc_document *doc);
+
+/** The two halves of it. */
+void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc);
+void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc);
+
+/** Write a document in the format that is asked for. */
+struct hc_error *hc_session_write(struct hc_session *session, struct hc_document *doc);
+
+/** What renderers are to be given: the output, the format, and how it is to look. */
+void hc_session_view(struct hc_session *session, struct hc_view *ret);
 
 /** What --verbose shows, on stderr. */
 void hc_session_print_costs(struct hc_session *session);

@@ -13,15 +13,17 @@
 
 struct hc_verb {
 	const char *name;
-	const char *arguments;           /**< "CORE ADDRESS" */
-	const char *summary;             /**< one line, for the list of verbs */
-	const char *description;         /**< one or two sentences, for its own help */
-	const char *examples;            /**< lines, each with two blanks before it */
-	int min_args, max_args;          /**< positional arguments, CORE included */
-	unsigned formats;                /**< bit per hc_format */
-	bool selection;                  /**< takes the selection options */
-	bool own_output;                 /**< opens --output itself */
-	const struct hc_option *options; /**< its own; NULL: none */
+	const char *arguments;   /**< "CORE ADDRESS" */
+	const char *summary;     /**< one line, for the list of verbs */
+	const char *description; /**< one or two sentences, for its own help */
+	const char *status_1;    /**< when the exit status is 1, for its manual; NULL: never */
+	const char *examples;    /**< lines, each with two blanks before it */
+	int min_args, max_args;  /**< positional arguments, CORE included */
+	unsigned formats;        /**< bit per hc_format */
+	bool selection;          /**< takes the selection options */
+	bool own_output;         /**< opens --output itself */
+	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
+	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
 	struct hc_error *(*set)(void *own, int id, const char *value);
 	size_t own_size;          /**< bytes of the struct that set() fills */
@@ -33,6 +35,13 @@ struct hc_verb {
 #define HC_VERB_OWN(table, set_fn, type, defaults)                                                 \
 	.options = (table), .set = (set_fn), .own_size = sizeof(type), .own_defaults = (defaults)
 
+/** The tables of a verb. */
+#define HC_VERB_TABLES(...)                                                                        \
+	.tables = (const struct hc_shape *const[])                                                 \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+
 #define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)
 
@@ -40,5 +49,11 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types;
+
+/** Every verb, in the order of the help; NULL ends the list. */
+extern const struct hc_verb *const hc_verbs[];
+
+/** @return NULL: there is none of that name */
+const struct hc_verb *hc_verb_find(const char *name);
 
 #endif

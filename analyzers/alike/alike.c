@@ -4,19 +4,27 @@
  */
 #include "analyzers/alike/alike.h"
 
-struct hc_error *hc_common_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_chunk_sample *sample, struct hc_common *ret)
+struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+			       struct hc_common *ret)
 {
 	struct hc_common common = {
 		.all = {sample->offered, sample->bytes},
 		.kept = sample->num,
 	};
-	struct hc_error *err = hc_repeats_run(process, heap, sample, &common.repeats);
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap(target, &heap);
 
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	hc_watch_part(&target->watch, 0, 0.5);
+	err = hc_repeats_run(target, sample, &common.repeats);
+
+	hc_watch_part(&target->watch, 0.5, 1);
 	if (!err)
-		err = hc_template_run(process, heap, sample, &common.template);
+		err = hc_template_run(target, sample, &common.template);
 	if (!err)
-		err = hc_byte_profile_run(process, heap, sample, &common.profile);
+		err = hc_byte_profile_run(target, sample, &common.profile);
 	if (err) {
 		hc_common_deinit(&common);
 		return err;

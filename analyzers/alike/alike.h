@@ -23,8 +23,8 @@ struct hc_common {
 };
 
 /** @param sample the set */
-struct hc_error *hc_common_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_chunk_sample *sample, struct hc_common *ret);
+struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+			       struct hc_common *ret);
 void hc_common_deinit(struct hc_common *common);
 
 #endif

@@ -392,8 +392,7 @@ static struct hc_error *describe(struct run *run, struct hc_byte_profile *profil
 	return NULL;
 }
 
-struct hc_error *hc_byte_profile_run(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk_sample *sample,
+struct hc_error *hc_byte_profile_run(struct hc_target *target, const struct hc_chunk_sample *sample,
 				     struct hc_byte_profile *ret)
 {
 	hc_cleanup_free struct hc_bytes *chunks = calloc(HC_PROFILE_MAX_CHUNKS, sizeof(*chunks));
@@ -403,13 +402,14 @@ struct hc_error *hc_byte_profile_run(const struct hc_process *process, const str
 
 	if (!chunks || !values || !sorted)
 		return &hc_enomem;
-	struct run run = {.process = process,
-			  .heap = heap,
+	struct run run = {.process = target->process,
 			  .sample = sample,
 			  .chunks = chunks,
 			  .values = values,
 			  .sorted = sorted};
-	struct hc_error *err = describe(&run, &profile);
+	struct hc_error *err = hc_target_heap(target, &run.heap);
+	if (!err)
+		err = describe(&run, &profile);
 	if (err) {
 		hc_byte_profile_deinit(&profile);
 		return err;

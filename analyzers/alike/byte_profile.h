@@ -82,8 +82,7 @@ struct hc_byte_profile {
 	size_t num_fields;
 };
 
-struct hc_error *hc_byte_profile_run(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk_sample *sample,
+struct hc_error *hc_byte_profile_run(struct hc_target *target, const struct hc_chunk_sample *sample,
 				     struct hc_byte_profile *ret);
 void hc_byte_profile_deinit(struct hc_byte_profile *profile);
 

@@ -6,23 +6,20 @@
 
 #include <string.h>
 
-#include "core/base/cleanup.h"
-#include "core/base/parallel.h"
-
-/** Heap bytes of one task. */
-#define SLICE_BYTES (4u << 20)
+#include "analyzers/select/tally.h"
 
 struct run {
 	const struct hc_heap *heap;
-	const struct hc_clue *clues;
+	struct hc_clue *clues;
 	size_t num;
 	uint64_t min_size, max_size; /* that any clue wants */
-	struct hc_slice *slices;
-	struct worker {
-		struct {
-			struct hc_clue_count lost, held, freed;
-		} counts[HC_MAX_CLUES];
-	} * workers;
+};
+
+/** What one processor counts. */
+struct worker {
+	struct {
+		struct hc_clue_count lost, held, freed;
+	} counts[HC_MAX_CLUES];
 };
 
 static bool is_word(uint8_t c)
@@ -77,18 +74,13 @@ static void count_chunk(const struct run *run, struct worker *worker, const stru
 	}
 }
 
-static struct hc_error *count_slice(void *ctx, unsigned worker, size_t task)
+static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
 {
 	const struct run *run = ctx;
-	struct hc_chunk_iter iter;
-	struct hc_chunk chunk;
 
-	hc_chunk_iter_slice(&iter, run->heap, run->slices[task]);
-	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (chunk.size >= run->min_size && chunk.size <= run->max_size &&
-		    chunk.state != HC_TOP && chunk.state != HC_OVERHEAD)
-			count_chunk(run, &run->workers[worker], &chunk);
-	}
+	if (chunk->size >= run->min_size && chunk->size <= run->max_size &&
+	    chunk->state != HC_TOP && chunk->state != HC_OVERHEAD)
+		count_chunk(run, own, chunk);
 	return NULL;
 }
 
@@ -98,38 +90,41 @@ static void add(struct hc_clue_count *to, const struct hc_clue_count *more)
 	to->text += more->text;
 }
 
-struct hc_error *hc_clues_count(const struct hc_heap *heap, struct hc_clue *clues, size_t num)
+static struct hc_error *merge(void *ctx, void *own)
 {
-	unsigned jobs = heap->process->jobs;
-	hc_cleanup_free struct worker *workers = calloc(jobs, sizeof(*workers));
-	hc_cleanup_free struct hc_slice *slices = NULL;
-	struct run run = {heap, clues, num, .min_size = UINT64_MAX, .workers = workers};
-	size_t num_slices;
+	const struct run *run = ctx;
+	const struct worker *worker = own;
 
-	if (!num)
-		return NULL;
-	if (!workers)
-		return &hc_enomem;
-	for (size_t i = 0; i < num; i++) {
-		run.min_size = clues[i].min_size < run.min_size ? clues[i].min_size : run.min_size;
-		run.max_size = clues[i].max_size > run.max_size ? clues[i].max_size : run.max_size;
+	for (size_t i = 0; i < run->num; i++) {
+		add(&run->clues[i].lost, &worker->counts[i].lost);
+		add(&run->clues[i].held, &worker->counts[i].held);
+		add(&run->clues[i].freed, &worker->counts[i].freed);
 	}
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+	return NULL;
+}
 
-	run.slices = slices;
+struct hc_error *hc_clues_count(struct hc_target *target, struct hc_clue *clues, size_t num)
+{
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_COMPARE,
+		.worker_size = sizeof(struct worker),
+		.slice_bytes = UINT64_C(4) << 20,
+		.chunk = count,
+		.merge = merge,
+	};
+	struct run run = {.clues = clues, .num = num, .min_size = UINT64_MAX};
+	struct hc_error *err = hc_target_reach(target, NULL);
+
 	if (!err)
-		err = hc_parallel_for(jobs, num_slices, count_slice, &run);
-	if (err)
+		err = hc_target_heap(target, &run.heap);
+	if (err || !num)
 		return err;
 	for (size_t i = 0; i < num; i++) {
 		clues[i].lost = clues[i].held = clues[i].freed = (struct hc_clue_count){0};
-		for (unsigned k = 0; k < jobs; k++) {
-			add(&clues[i].lost, &workers[k].counts[i].lost);
-			add(&clues[i].held, &workers[k].counts[i].held);
-			add(&clues[i].freed, &workers[k].counts[i].freed);
-		}
+		run.min_size = clues[i].min_size < run.min_size ? clues[i].min_size : run.min_size;
+		run.max_size = clues[i].max_size > run.max_size ? clues[i].max_size : run.max_size;
 	}
-	return NULL;
+	return hc_tally_run(target, NULL, &tally, &run);
 }
 
 double hc_clue_discriminates(const struct hc_clue *clue)

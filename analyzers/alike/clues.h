@@ -14,7 +14,7 @@
 #ifndef HC_ANALYZERS_ALIKE_CLUES_H
 #define HC_ANALYZERS_ALIKE_CLUES_H
 
-#include "core/heap/heap.h"
+#include "analyzers/target.h"
 
 /** Bytes of a chunk that are looked at. */
 #define HC_CLUES_WINDOW 4096
@@ -36,12 +36,12 @@ struct hc_clue {
 };
 
 /**
- * Count clues. Needs hc_reachability_run() first: in use and definite or indirect is lost, any
+ * Count clues. In use and definite or indirect is lost, any
  * other chunk in use is held.
  *
  * @param clues at most HC_MAX_CLUES; with key_size at most the size of the text
  */
-struct hc_error *hc_clues_count(const struct hc_heap *heap, struct hc_clue *clues, size_t num);
+struct hc_error *hc_clues_count(struct hc_target *target, struct hc_clue *clues, size_t num);
 
 /**
  * How much a clue tells, 0 to 1: the share of the lost that have the text, less that of the others

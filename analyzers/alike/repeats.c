@@ -86,8 +86,7 @@ static void set_add(struct token_set *set, const struct hc_token *token)
 	set->slots[slot] = ++set->num;
 }
 
-static void collect_tokens(const struct hc_process *process, const struct hc_heap *heap,
-			   uint64_t address, struct token_set *set)
+static void collect_tokens(const struct hc_heap *heap, uint64_t address, struct token_set *set)
 {
 	struct hc_token tokens[MAX_TOKENS];
 	struct hc_lines lines;
@@ -100,7 +99,7 @@ static void collect_tokens(const struct hc_process *process, const struct hc_hea
 	struct hc_bytes bytes = hc_chunk_bytes(heap, &chunk);
 	if (bytes.size > HC_REPEATS_WINDOW)
 		bytes.size = HC_REPEATS_WINDOW;
-	hc_lines_init(&lines, bytes, &process->mappings, heap->word_size);
+	hc_lines_init(&lines, bytes, &heap->process->mappings, heap->word_size);
 	lines.big_endian = heap->big_endian;
 	while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line)) {
 		size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
@@ -150,8 +149,7 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	hc_top_texts_clear(table);
 	task_range(run, run->first + task, &from, &to);
 	for (size_t i = from; !err && i < to; i++) {
-		collect_tokens(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i),
-			       set);
+		collect_tokens(run->heap, hc_chunk_subsample_at(&run->chunks, i), set);
 		for (size_t k = 0; !err && k < set->num; k++)
 			err = hc_top_texts_add(table, set->tokens[k].text, 1, 0);
 	}
@@ -166,7 +164,7 @@ static struct hc_error *find_batches(struct run *run, size_t batch, struct hc_to
 		size_t left = num_tasks(run) - run->first;
 		size_t num = left < batch ? left : batch;
 
-		err = hc_parallel_for(run->process->jobs, num, find_task, run);
+		err = hc_process_parallel(run->process, num, find_task, run);
 		for (size_t i = 0; !err && i < num; i++)
 			err = hc_top_texts_merge(all, &run->tables[i]);
 	}
@@ -523,7 +521,7 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 	for (size_t i = from; i < to; i++) {
 		uint64_t address = hc_chunk_subsample_at(&run->chunks, i);
 
-		collect_tokens(run->process, run->heap, address, set);
+		collect_tokens(run->heap, address, set);
 		for (size_t k = 0; k < set->num; k++)
 			count_token(&run->counts[worker], run->candidates, &set->tokens[k],
 				    set->hashes[k], address);
@@ -556,7 +554,7 @@ static struct hc_error *count_candidates(struct run *run, const struct candidate
 		return &hc_enomem;
 	run->counts = counts;
 	run->candidates = candidates;
-	struct hc_error *err = hc_parallel_for(jobs, num_tasks(run), count_task, run);
+	struct hc_error *err = hc_process_parallel(run->process, num_tasks(run), count_task, run);
 	run->counts = NULL;
 	if (err)
 		return err;
@@ -686,19 +684,24 @@ static struct hc_error *run_passes(struct run *run, const struct hc_chunk_sample
 	return candidates->num ? finish(candidates, count, repeats) : NULL;
 }
 
-struct hc_error *hc_repeats_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_chunk_sample *sample, struct hc_repeats *ret)
+struct hc_error *hc_repeats_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+				struct hc_repeats *ret)
 {
+	const struct hc_process *process = target->process;
 	hc_cleanup_free struct token_set *sets = calloc(process->jobs, sizeof(*sets));
 	hc_cleanup_free struct candidates *candidates = calloc(1, sizeof(*candidates));
-	struct run run = {.process = process, .heap = heap, .sets = sets};
+	struct run run = {.process = process, .sets = sets};
 	struct hc_repeats repeats = {0};
 	struct hc_top_texts found;
 
 	if (!sets || !candidates)
 		return &hc_enomem;
+	struct hc_error *err = hc_target_heap(target, &run.heap);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
 	hc_top_texts_init(&found, HC_REPEATS_TABLE_BYTES);
-	struct hc_error *err = run_passes(&run, sample, &found, candidates, &repeats);
+	err = run_passes(&run, sample, &found, candidates, &repeats);
 	hc_top_texts_deinit(&found);
 	free(candidates->items);
 	if (err) {

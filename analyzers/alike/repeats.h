@@ -68,8 +68,8 @@ struct hc_repeats {
 };
 
 /** @param sample chunks; those whose bytes are missing hold no token */
-struct hc_error *hc_repeats_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_chunk_sample *sample, struct hc_repeats *ret);
+struct hc_error *hc_repeats_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+				struct hc_repeats *ret);
 void hc_repeats_deinit(struct hc_repeats *repeats);
 
 #endif

@@ -116,8 +116,7 @@ struct chunk_lines {
 	size_t num;
 };
 
-static void open_chunk(const struct hc_process *process, const struct hc_heap *heap,
-		       uint64_t address, struct chunk_lines *ret)
+static void open_chunk(const struct hc_heap *heap, uint64_t address, struct chunk_lines *ret)
 {
 	struct hc_bytes bytes = {0};
 	struct hc_chunk chunk;
@@ -126,7 +125,7 @@ static void open_chunk(const struct hc_process *process, const struct hc_heap *h
 		bytes = hc_chunk_bytes(heap, &chunk);
 	if (bytes.size > HC_TEMPLATE_WINDOW)
 		bytes.size = HC_TEMPLATE_WINDOW;
-	hc_lines_init(&ret->lines, bytes, &process->mappings, heap->word_size);
+	hc_lines_init(&ret->lines, bytes, &heap->process->mappings, heap->word_size);
 	ret->lines.big_endian = heap->big_endian;
 	ret->num = 0;
 }
@@ -189,7 +188,7 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 	own.copies = true;
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
 		hc_top_texts_clear(&own);
-		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
 				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
@@ -234,7 +233,7 @@ static struct hc_error *learn_values(struct run *run)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
-		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -267,7 +266,7 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
 		uint64_t seen = 0; /* bit per shape */
 
-		open_chunk(run->process, run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
 		while (next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -290,7 +289,7 @@ static struct hc_error *count_shapes(struct run *run)
 	if (!counts)
 		return &hc_enomem;
 	run->counts = counts;
-	struct hc_error *err = hc_parallel_for(jobs, tasks, count_task, run);
+	struct hc_error *err = hc_process_parallel(run->process, tasks, count_task, run);
 	run->counts = NULL;
 	for (unsigned i = 0; i < jobs; i++)
 		for (size_t k = 0; k < run->num_shapes; k++)
@@ -453,16 +452,20 @@ static struct hc_error *learn_and_count(struct run *run, const struct hc_chunk_s
 	return write_lines(run, template);
 }
 
-struct hc_error *hc_template_run(const struct hc_process *process, const struct hc_heap *heap,
-				 const struct hc_chunk_sample *sample, struct hc_template *ret)
+struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+				 struct hc_template *ret)
 {
-	struct run run = {.process = process, .heap = heap};
+	struct run run = {.process = target->process};
 	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts shapes;
 	struct hc_template template = {0};
 
 	hc_top_texts_init(&shapes, HC_TEMPLATE_SHAPE_BYTES);
 	shapes.copies = true;
-	struct hc_error *err = learn_and_count(&run, sample, &shapes, &template);
+	struct hc_error *err = hc_target_heap(target, &run.heap);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	err = learn_and_count(&run, sample, &shapes, &template);
 	for (size_t i = 0; i < run.num_shapes; i++)
 		for (size_t k = 0; k < run.shapes[i].num_atoms; k++)
 			hc_top_texts_deinit(&run.shapes[i].values[k]);

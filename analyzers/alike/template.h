@@ -69,8 +69,8 @@ struct hc_template {
 	uint64_t counted; /**< chunks in which lines were counted */
 };
 
-struct hc_error *hc_template_run(const struct hc_process *process, const struct hc_heap *heap,
-				 const struct hc_chunk_sample *sample, struct hc_template *ret);
+struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+				 struct hc_template *ret);
 void hc_template_deinit(struct hc_template *template);
 
 #endif

@@ -359,9 +359,9 @@ const char *hc_classifier_prefilter(const struct hc_classifier *classifier)
 								: "literals";
 }
 
-const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class)
+const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class_id)
 {
-	return hc_signatures_class(classifier->signatures, class);
+	return hc_signatures_class(classifier->signatures, class_id);
 }
 
 void hc_classifier_scratch_destroy(struct hc_classifier_scratch *scratch)
@@ -613,14 +613,14 @@ hc_class_id hc_classify(const struct hc_classifier *classifier,
 }
 
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
-				struct hc_classifier_scratch *scratch, hc_class_id class,
+				struct hc_classifier_scratch *scratch, hc_class_id class_id,
 				struct hc_bytes bytes)
 {
-	if (!hc_class_of(classifier, class)->textual)
+	if (!hc_class_of(classifier, class_id)->textual)
 		return bytes;
 
 	struct recognised text = recognise(classifier, scratch, bytes);
-	if (text.class != class)
+	if (text.class != class_id)
 		return bytes;
 	return (struct hc_bytes){text.subject.data + text.start, text.subject.size - text.start};
 }

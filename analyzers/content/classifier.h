@@ -44,7 +44,7 @@ const struct hc_signatures *hc_classifier_signatures(const struct hc_classifier 
 const char *hc_classifier_prefilter(const struct hc_classifier *classifier);
 
 /** Shorthand: the class of an index. */
-const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class);
+const struct hc_class *hc_class_of(const struct hc_classifier *classifier, hc_class_id class_id);
 
 /** Per-thread scratch (match data). */
 struct hc_classifier_scratch;
@@ -57,11 +57,11 @@ hc_class_id hc_classify(const struct hc_classifier *classifier,
 			struct hc_classifier_scratch *scratch, struct hc_bytes bytes);
 
 /**
- * The text that stands for a chunk of @p class in reports: where the recognised content starts and
+ * The text that stands for a chunk of @p class_id in reports: where the recognised content starts and
  * how long it is. For a binary class, the whole chunk.
  */
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
-				struct hc_classifier_scratch *scratch, hc_class_id class,
+				struct hc_classifier_scratch *scratch, hc_class_id class_id,
 				struct hc_bytes bytes);
 
 /**

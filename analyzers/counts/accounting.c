@@ -158,9 +158,12 @@ static void name_lists(const struct hc_heap *heap, struct hc_accounting *account
 		accounting->lists[i].list = heap ? heap->lists[i] : &first->lists[i];
 }
 
-void hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
-		       const struct hc_arena_table *arenas, struct hc_accounting *ret)
+void hc_accounting_run(const struct hc_target *target, const struct hc_arena_table *arenas,
+		       struct hc_accounting *ret)
 {
+	const struct hc_process *process = target->process;
+	const struct hc_heap *heap = target->heap;
+
 	*ret = (struct hc_accounting){0};
 	name_lists(heap, ret);
 	count_mappings(process, ret);

@@ -52,10 +52,12 @@ struct hc_accounting {
 };
 
 /**
- * @param heap   NULL: none was recognised; heap parts are 0, lists those of the first allocator
- * @param arenas of that heap
+ * Needs the heap to have been asked for; without one, heap parts are 0, and lists are those of the
+ * first allocator.
+ *
+ * @param arenas of that heap; NULL: there is none
  */
-void hc_accounting_run(const struct hc_process *process, const struct hc_heap *heap,
-		       const struct hc_arena_table *arenas, struct hc_accounting *ret);
+void hc_accounting_run(const struct hc_target *target, const struct hc_arena_table *arenas,
+		       struct hc_accounting *ret);
 
 #endif

@@ -1,17 +1,14 @@
 /**
  * @file
- * One row per arena. One pass over the heap, in parallel; each worker fills a table of its own.
+ * One row per arena, from one pass over the heap.
  */
 #include "analyzers/counts/arenas.h"
+#include "analyzers/select/tally.h"
 #include "core/base/cleanup.h"
-#include "core/base/parallel.h"
 
-#define SLICE_BYTES (UINT64_C(16) << 20)
-
-struct job {
+struct run {
 	const struct hc_heap *heap;
-	const struct hc_slice *slices;
-	struct hc_arena_row *rows; /**< [jobs][num_rows] */
+	struct hc_arena_row *rows; /**< one an arena, the last for mmapped chunks */
 	size_t num_rows;
 	uint64_t page;
 };
@@ -28,62 +25,70 @@ static uint64_t whole_pages(const struct hc_chunk *chunk, uint64_t page)
 	return end > start ? end - start : 0;
 }
 
-static void add_chunk(const struct job *job, struct hc_arena_row *row, const struct hc_chunk *chunk)
+static void add_chunk(const struct run *run, struct hc_arena_row *row, const struct hc_chunk *chunk)
 {
-	row->states[chunk->state].chunks++;
-	row->states[chunk->state].bytes += chunk->size;
-	if (chunk->state == HC_IN_USE) {
-		if (job->heap->reach_known &&
-		    (chunk->reach == HC_DEFINITE || chunk->reach == HC_INDIRECT)) {
-			row->leaked.chunks++;
-			row->leaked.bytes += chunk->size;
-		}
+	hc_count_chunk(&row->states[chunk->state], chunk);
+	if (hc_chunk_is_lost(run->heap, chunk))
+		hc_count_chunk(&row->leaked, chunk);
+	if (chunk->state == HC_IN_USE)
 		return;
-	}
 	if (chunk->state == HC_TOP)
-		row->trimmable += whole_pages(chunk, job->page);
+		row->trimmable += whole_pages(chunk, run->page);
 	if (!chunk->list)
 		return;
-	struct hc_count *list = &row->lists[hc_heap_list_index(job->heap, chunk->list)];
-	list->chunks++;
-	list->bytes += chunk->size;
+	hc_count_chunk(&row->lists[hc_heap_list_index(run->heap, chunk->list)], chunk);
 	if (!chunk->list->merged)
 		return;
-	row->trimmable += whole_pages(chunk, job->page);
+	row->trimmable += whole_pages(chunk, run->page);
 	if (chunk->size > row->largest_free)
 		row->largest_free = chunk->size;
 }
 
-static struct hc_error *count_slice(void *ctx, unsigned worker, size_t task)
+static struct hc_error *init(void *ctx, void *own)
 {
-	struct job *job = ctx;
-	struct hc_arena_row *rows = job->rows + worker * job->num_rows;
-	struct hc_chunk_iter iter;
-	struct hc_chunk chunk;
-	hc_chunk_iter_slice(&iter, job->heap, job->slices[task]);
-	while (hc_chunk_iter_next(&iter, &chunk)) {
-		uint32_t arena = chunk.span->arena;
-		size_t index = arena == HC_ARENA_MMAP ? job->num_rows - 1 : arena;
-		add_chunk(job, &rows[index], &chunk);
-	}
+	const struct run *run = ctx;
+	struct hc_arena_row **rows = own;
+
+	*rows = calloc(run->num_rows, sizeof(**rows));
+	return *rows ? NULL : &hc_enomem;
+}
+
+static void deinit(void *ctx __attribute__((unused)), void *own)
+{
+	struct hc_arena_row **rows = own;
+
+	free(*rows);
+}
+
+static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
+{
+	const struct run *run = ctx;
+	struct hc_arena_row **rows = own;
+	uint32_t arena = chunk->span->arena;
+
+	add_chunk(run, &(*rows)[arena == HC_ARENA_MMAP ? run->num_rows - 1 : arena], chunk);
 	return NULL;
 }
 
-static void merge_row(struct hc_arena_row *row, const struct hc_arena_row *other)
+static struct hc_error *merge(void *ctx, void *own)
 {
-	for (int i = 0; i < HC_NUM_STATES; i++) {
-		row->states[i].chunks += other->states[i].chunks;
-		row->states[i].bytes += other->states[i].bytes;
+	const struct run *run = ctx;
+	struct hc_arena_row *const *rows = own;
+
+	for (size_t i = 0; i < run->num_rows; i++) {
+		struct hc_arena_row *row = &run->rows[i];
+		const struct hc_arena_row *more = &(*rows)[i];
+
+		for (int k = 0; k < HC_NUM_STATES; k++)
+			hc_count_add(&row->states[k], &more->states[k]);
+		for (size_t k = 0; k < HC_MAX_LISTS; k++)
+			hc_count_add(&row->lists[k], &more->lists[k]);
+		hc_count_add(&row->leaked, &more->leaked);
+		row->trimmable += more->trimmable;
+		if (more->largest_free > row->largest_free)
+			row->largest_free = more->largest_free;
 	}
-	for (size_t i = 0; i < HC_MAX_LISTS; i++) {
-		row->lists[i].chunks += other->lists[i].chunks;
-		row->lists[i].bytes += other->lists[i].bytes;
-	}
-	row->leaked.chunks += other->leaked.chunks;
-	row->leaked.bytes += other->leaked.bytes;
-	row->trimmable += other->trimmable;
-	if (other->largest_free > row->largest_free)
-		row->largest_free = other->largest_free;
+	return NULL;
 }
 
 static void finish_row(const struct hc_process *process, const struct hc_heap *heap, size_t index,
@@ -105,33 +110,36 @@ static void finish_row(const struct hc_process *process, const struct hc_heap *h
 		row->num_threads += heap->thread_arena && heap->thread_arena[i] == index;
 }
 
-struct hc_error *hc_arenas_run(const struct hc_process *process, const struct hc_heap *heap,
-			       struct hc_arena_table *ret)
+struct hc_error *hc_arenas_run(struct hc_target *target, struct hc_arena_table *ret)
 {
-	hc_cleanup_free struct hc_slice *slices = NULL;
-	size_t num_slices;
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_COUNT,
+		.worker_size = sizeof(struct hc_arena_row *),
+		.slice_bytes = UINT64_C(16) << 20,
+		.init = init,
+		.chunk = count,
+		.merge = merge,
+		.deinit = deinit,
+	};
+	const struct hc_process *process = target->process;
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap(target, &heap);
 	if (err)
 		return err;
-	unsigned jobs = process->jobs;
 	size_t num_rows = heap->num_arenas + 1;
-	hc_cleanup_free struct hc_arena_row *rows = calloc(jobs * num_rows, sizeof(*rows));
+	hc_cleanup_free struct hc_arena_row *rows = calloc(num_rows, sizeof(*rows));
 	if (!rows)
 		return &hc_enomem;
-	struct job job = {
+	struct run run = {
 		.heap = heap,
-		.slices = slices,
 		.rows = rows,
 		.num_rows = num_rows,
 		.page = UINT64_C(1) << process->core->machine->page_shift,
 	};
-	if ((err = hc_parallel_for(jobs, num_slices, count_slice, &job)))
+	if ((err = hc_tally_run(target, NULL, &tally, &run)))
 		return err;
-	for (size_t i = 0; i < num_rows; i++) {
-		for (unsigned w = 1; w < jobs; w++)
-			merge_row(&rows[i], &rows[w * num_rows + i]);
+	for (size_t i = 0; i < num_rows; i++)
 		finish_row(process, heap, i, &rows[i]);
-	}
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		const struct hc_span *span = &heap->spans[i];
 		size_t index = span->arena == HC_ARENA_MMAP ? heap->num_arenas : span->arena;

@@ -6,6 +6,7 @@
 #define HC_ANALYZERS_COUNTS_ARENAS_H
 
 #include "analyzers/counts/histogram.h"
+#include "analyzers/target.h"
 
 struct hc_arena_row {
 	const struct hc_arena *arena; /**< NULL for the row of mmapped chunks */
@@ -28,8 +29,7 @@ struct hc_arena_table {
 	size_t num_rows;
 };
 
-struct hc_error *hc_arenas_run(const struct hc_process *process, const struct hc_heap *heap,
-			       struct hc_arena_table *ret);
+struct hc_error *hc_arenas_run(struct hc_target *target, struct hc_arena_table *ret);
 void hc_arenas_deinit(struct hc_arena_table *table);
 
 #endif

@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "analyzers/select/tally.h"
 #include "analyzers/texts/top_texts.h"
 #include "core/base/cleanup.h"
-#include "core/base/parallel.h"
 
 /** @name Normalising */
 /**@{*/
@@ -117,7 +117,7 @@ struct texts {
 		struct block *next;
 		size_t used;
 		uint8_t bytes[BLOCK_BYTES];
-	} *blocks;
+	} * blocks;
 	size_t bytes; /* of all blocks */
 };
 
@@ -227,20 +227,15 @@ static struct hc_error *add_copy(struct counts *counts, size_t slot, struct hc_b
 
 struct worker {
 	struct hc_classifier_scratch *classifier;
-	struct hc_selection_scratch *selection;
 	struct counts counts;
 };
 
 struct run {
 	const struct hc_heap *heap;
 	const struct hc_classifier *classifier;
-	const struct hc_selection *selection;
 	struct slot *slots;
 	size_t num_slots;
 	size_t first_slot[HC_MAX_CLASSES];
-	struct hc_slice *slices;
-	struct worker *workers;
-	unsigned jobs;
 	struct counts all;
 	pthread_mutex_t lock;
 	pthread_cond_t turn_changed;
@@ -249,14 +244,7 @@ struct run {
 
 static void run_deinit(struct run *run)
 {
-	for (unsigned i = 0; run->workers && i < run->jobs; i++) {
-		hc_classifier_scratch_destroy(run->workers[i].classifier);
-		hc_selection_scratch_destroy(run->workers[i].selection);
-		counts_deinit(&run->workers[i].counts);
-	}
 	counts_deinit(&run->all);
-	free(run->workers);
-	free(run->slices);
 	free(run->slots);
 	pthread_cond_destroy(&run->turn_changed);
 	pthread_mutex_destroy(&run->lock);
@@ -279,9 +267,27 @@ static struct hc_error *add_value(struct counts *counts, size_t slot, unsigned n
 	return add_copy(counts, slot, (struct hc_bytes){buf, size}, 1);
 }
 
-static struct hc_error *count_chunk(const struct run *run, struct worker *worker,
-				    const struct hc_chunk *chunk)
+static struct hc_error *init(void *ctx, void *own)
 {
+	const struct run *run = ctx;
+	struct worker *worker = own;
+	struct hc_error *err = hc_classifier_scratch_create(run->classifier, &worker->classifier);
+
+	return err ? err : counts_init(&worker->counts, run->num_slots);
+}
+
+static void deinit(void *ctx __attribute__((unused)), void *own)
+{
+	struct worker *worker = own;
+
+	hc_classifier_scratch_destroy(worker->classifier);
+	counts_deinit(&worker->counts);
+}
+
+static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
+{
+	const struct run *run = ctx;
+	struct worker *worker = own;
 	struct hc_bytes values[HC_MAX_ATTRIBUTES];
 	hc_class_id id = hc_class_values(run->classifier, worker->classifier,
 					 hc_chunk_bytes(run->heap, chunk), values);
@@ -292,21 +298,6 @@ static struct hc_error *count_chunk(const struct run *run, struct worker *worker
 		if (values[i].data)
 			err = add_value(&worker->counts, run->first_slot[id] + i,
 					class->attributes[i].normalise, values[i]);
-	}
-	return err;
-}
-
-static struct hc_error *count_slice(const struct run *run, struct worker *worker, size_t task)
-{
-	struct hc_error *err = NULL;
-	struct hc_chunk_iter iter;
-	struct hc_chunk chunk;
-
-	counts_clear(&worker->counts);
-	hc_chunk_iter_slice(&iter, run->heap, run->slices[task]);
-	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
-		if (hc_selection_has(run->selection, run->heap, &chunk, worker->selection))
-			err = count_chunk(run, worker, &chunk);
 	}
 	return err;
 }
@@ -340,22 +331,29 @@ static struct hc_error *add_counts(struct counts *to, const struct counts *from)
 	return err;
 }
 
-static struct hc_error *run_slice(void *ctx, unsigned index, size_t task)
+/** Add what a slice gave to the whole, slice by slice: the tables depend on order. */
+static struct hc_error *add_slice(void *ctx, void *own, size_t slice)
 {
 	struct run *run = ctx;
-	struct worker *worker = &run->workers[index];
-	struct hc_error *err = count_slice(run, worker, task);
+	struct worker *worker = own;
 
-	/* Tasks are handed out in order, so that the one whose turn it is is always at work. */
+	/* Slices are handed out in order, so that the one whose turn it is is always at work. */
 	pthread_mutex_lock(&run->lock);
-	while (run->turn != task)
+	while (run->turn != slice)
 		pthread_cond_wait(&run->turn_changed, &run->lock);
-	if (!err)
-		err = add_counts(&run->all, &worker->counts);
+	struct hc_error *err = add_counts(&run->all, &worker->counts);
+
 	run->turn++;
 	pthread_cond_broadcast(&run->turn_changed);
 	pthread_mutex_unlock(&run->lock);
+	counts_clear(&worker->counts);
 	return err;
+}
+
+/** Everything was added with its slice. */
+static struct hc_error *merge(void *ctx __attribute__((unused)), void *own __attribute__((unused)))
+{
+	return NULL;
 }
 /**@}*/
 
@@ -375,25 +373,6 @@ static struct hc_error *list_slots(struct run *run)
 			run->slots[run->num_slots++] = (struct slot){id, &class->attributes[i]};
 	}
 	return NULL;
-}
-
-static struct hc_error *create_workers(struct run *run)
-{
-	struct hc_error *err = counts_init(&run->all, run->num_slots);
-
-	run->workers = calloc(run->jobs, sizeof(*run->workers));
-	if (!run->workers)
-		return &hc_enomem;
-	for (unsigned i = 0; !err && i < run->jobs; i++) {
-		struct worker *worker = &run->workers[i];
-
-		err = hc_classifier_scratch_create(run->classifier, &worker->classifier);
-		if (!err)
-			err = hc_selection_scratch_create(run->selection, &worker->selection);
-		if (!err)
-			err = counts_init(&worker->counts, run->num_slots);
-	}
-	return err;
 }
 
 /** Turn the tables into rows; the texts change hands. */
@@ -437,32 +416,36 @@ void hc_attributes_deinit(struct hc_attributes *attributes)
 	*attributes = (struct hc_attributes){0};
 }
 
-struct hc_error *hc_attributes_run(const struct hc_process *process, const struct hc_heap *heap,
-				   const struct hc_classifier *classifier,
-				   const struct hc_selection *selection, uint64_t top,
-				   struct hc_attributes *ret)
+struct hc_error *hc_attributes_run(struct hc_target *target, const struct hc_selection *selection,
+				   uint64_t top, struct hc_attributes *ret)
 {
-	struct hc_selection all;
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_CLASSIFY,
+		.worker_size = sizeof(struct worker),
+		.slice_bytes = SLICE_BYTES,
+		.init = init,
+		.chunk = count,
+		.slice = add_slice,
+		.merge = merge,
+		.deinit = deinit,
+	};
+	struct hc_selection in_use;
 	hc_cleanup(run_deinit) struct run run = {
-		.heap = heap,
-		.classifier = classifier,
-		.selection = selection ? selection : &all,
-		.jobs = process->jobs,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.turn_changed = PTHREAD_COND_INITIALIZER,
 	};
 	struct hc_attributes attributes = {0};
-	size_t num;
 
-	hc_selection_init(&all);
-	struct hc_error *err = list_slots(&run);
-
+	hc_selection_init(&in_use);
+	struct hc_error *err = hc_target_heap(target, &run.heap);
 	if (!err)
-		err = create_workers(&run);
+		err = hc_target_classifier(target, &run.classifier);
 	if (!err)
-		err = hc_heap_slices(heap, SLICE_BYTES, &run.slices, &num);
+		err = list_slots(&run);
 	if (!err)
-		err = hc_parallel_for(run.jobs, num, run_slice, &run);
+		err = counts_init(&run.all, run.num_slots);
+	if (!err)
+		err = hc_tally_run(target, selection ? selection : &in_use, &tally, &run);
 	if (!err)
 		err = make_rows(&run, top, &attributes);
 	if (err) {

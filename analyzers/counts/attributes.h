@@ -11,8 +11,8 @@
 #ifndef HC_ANALYZERS_COUNTS_ATTRIBUTES_H
 #define HC_ANALYZERS_COUNTS_ATTRIBUTES_H
 
-#include "analyzers/content/classifier.h"
 #include "analyzers/select/selection.h"
+#include "analyzers/target.h"
 #include "analyzers/texts/top_texts.h"
 
 /** Memory for the distinct values of one attribute, and for all normalised texts, bytes. */
@@ -44,10 +44,8 @@ struct hc_attributes {
  *
  * @param top values of each attribute that are kept
  */
-struct hc_error *hc_attributes_run(const struct hc_process *process, const struct hc_heap *heap,
-				   const struct hc_classifier *classifier,
-				   const struct hc_selection *selection, uint64_t top,
-				   struct hc_attributes *ret);
+struct hc_error *hc_attributes_run(struct hc_target *target, const struct hc_selection *selection,
+				   uint64_t top, struct hc_attributes *ret);
 void hc_attributes_deinit(struct hc_attributes *attributes);
 
 /**

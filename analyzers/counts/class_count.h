@@ -5,9 +5,9 @@
 #ifndef HC_ANALYZERS_COUNTS_CLASS_COUNT_H
 #define HC_ANALYZERS_COUNTS_CLASS_COUNT_H
 
-#include "analyzers/content/classifier.h"
 #include "analyzers/count.h"
 #include "analyzers/select/selection.h"
+#include "analyzers/target.h"
 
 struct hc_class_count {
 	struct hc_count all;
@@ -22,8 +22,7 @@ struct hc_class_table {
 };
 
 /** Count the classes of a selection (prepared; NULL: all in use), with process->jobs threads. */
-struct hc_error *hc_classify_run(const struct hc_process *process, const struct hc_heap *heap,
-				 const struct hc_classifier *classifier,
-				 const struct hc_selection *selection, struct hc_class_table *ret);
+struct hc_error *hc_classify_run(struct hc_target *target, const struct hc_selection *selection,
+				 struct hc_class_table *ret);
 
 #endif

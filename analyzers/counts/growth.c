@@ -28,9 +28,10 @@ struct row {
 };
 
 struct run {
+	struct hc_target *target;
 	const struct hc_heap *heap;
 	const struct hc_classifier *classifier;
-	const struct hc_types *types;           /* or NULL */
+	struct hc_types *types;
 	struct hc_classifier_scratch **scratch; /* of each worker */
 	struct row *rows;                       /* by size */
 	size_t num_rows;
@@ -59,7 +60,7 @@ static int by_size(const void *a, const void *b)
 static struct hc_error *find_rows(const struct hc_selection *selection, struct run *run)
 {
 	struct hc_histogram histogram;
-	struct hc_error *err = hc_histogram_run(run->heap, selection, false, &histogram);
+	struct hc_error *err = hc_histogram_run(run->target, selection, false, &histogram);
 
 	if (err)
 		return err;
@@ -121,7 +122,7 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 						hc_chunk_bytes(run->heap, &chunk));
 		if (!counts[class]++)
 			first[class] = chunk.address;
-		types[num++] = run->types ? hc_type_of(run->types, &chunk) : HC_TYPE_NONE;
+		types[num++] = hc_type_of(run->types, &chunk);
 	}
 	row->class = HC_CLASS_OTHER;
 	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
@@ -134,9 +135,9 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 	return NULL;
 }
 
-static struct hc_error *classify_rows(const struct hc_process *process, struct run *run)
+static struct hc_error *classify_rows(struct run *run)
 {
-	unsigned jobs = process->jobs;
+	unsigned jobs = run->target->process->jobs;
 	struct hc_error *err = NULL;
 
 	run->scratch = calloc(jobs, sizeof(struct hc_classifier_scratch *));
@@ -145,7 +146,7 @@ static struct hc_error *classify_rows(const struct hc_process *process, struct r
 	for (unsigned i = 0; !err && i < jobs; i++)
 		err = hc_classifier_scratch_create(run->classifier, &run->scratch[i]);
 	if (!err)
-		err = hc_parallel_for(jobs, run->num_rows, classify_row, run);
+		err = hc_process_parallel(run->target->process, run->num_rows, classify_row, run);
 	for (unsigned i = 0; i < jobs; i++)
 		hc_classifier_scratch_destroy(run->scratch[i]);
 	free(run->scratch);
@@ -153,8 +154,7 @@ static struct hc_error *classify_rows(const struct hc_process *process, struct r
 }
 
 /** The samples of all rows are taken in one pass. */
-static struct hc_error *sample_rows(const struct hc_process *process,
-				    const struct hc_selection *selection, struct run *run)
+static struct hc_error *sample_rows(const struct hc_selection *selection, struct run *run)
 {
 	hc_cleanup_free struct hc_chunk_sample *samples =
 		calloc(run->num_rows ? run->num_rows : 1, sizeof(*samples));
@@ -163,8 +163,8 @@ static struct hc_error *sample_rows(const struct hc_process *process,
 		return &hc_enomem;
 	for (size_t i = 0; i < run->num_rows; i++)
 		samples[i] = run->rows[i].sample;
-	struct hc_error *err = hc_chunk_sample_sort(samples, run->num_rows, process, run->heap,
-						    selection, row_of, run);
+	const struct hc_chunk_sorting sorting = {samples, run->num_rows, row_of, run};
+	struct hc_error *err = hc_chunk_sample_sort(&sorting, run->target, selection);
 	for (size_t i = 0; i < run->num_rows; i++)
 		run->rows[i].sample = samples[i];
 	return err;
@@ -266,21 +266,32 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 }
 /**@}*/
 
-struct hc_error *hc_growth_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_classifier *classifier, const struct hc_types *types,
-			       struct hc_growth *ret)
+struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret)
 {
-	struct run run = {.heap = heap, .classifier = classifier, .types = types};
+	struct run run = {.target = target};
 	struct hc_growth growth = {0};
 	struct hc_selection selection;
 
 	hc_selection_init(&selection);
 	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	struct hc_error *err = find_rows(&selection, &run);
+	struct hc_error *err = hc_selection_prepare(&selection, target);
 	if (!err)
-		err = sample_rows(process, &selection, &run);
+		err = hc_target_heap(target, &run.heap);
 	if (!err)
-		err = classify_rows(process, &run);
+		err = hc_target_classifier(target, &run.classifier);
+	if (!err)
+		err = hc_target_types(target, HC_TYPES_QUICK, &run.types);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_GROWTH);
+	hc_watch_part(&target->watch, 0, 0.3);
+	err = find_rows(&selection, &run);
+	hc_watch_part(&target->watch, 0.3, 0.7);
+	if (!err)
+		err = sample_rows(&selection, &run);
+	hc_watch_part(&target->watch, 0.7, 1);
+	if (!err)
+		err = classify_rows(&run);
 	if (!err)
 		err = make_kinds(&run, &growth);
 	for (size_t i = 0; i < run.num_rows; i++)

@@ -15,9 +15,8 @@
 #ifndef HC_ANALYZERS_COUNTS_GROWTH_H
 #define HC_ANALYZERS_COUNTS_GROWTH_H
 
-#include "analyzers/content/classifier.h"
 #include "analyzers/count.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 
 /** Sizes that are looked at, and chunks of each. */
 #define HC_GROWTH_MAX_SIZES 256
@@ -49,9 +48,7 @@ struct hc_growth {
  *
  * @param types NULL: don't tell types
  */
-struct hc_error *hc_growth_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_classifier *classifier, const struct hc_types *types,
-			       struct hc_growth *ret);
+struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret);
 void hc_growth_deinit(struct hc_growth *growth);
 
 /** Index of the kind that chunks of @p size are of; num_kinds: of none. */

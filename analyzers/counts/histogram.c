@@ -233,19 +233,23 @@ static struct hc_error *run_workers(struct job *job, unsigned jobs, size_t num_s
 		if (err)
 			return err;
 	}
-	return hc_parallel_for(jobs, num_slices, tally_slice, job);
+	return hc_process_parallel(job->heap->process, num_slices, tally_slice, job);
 }
 
-struct hc_error *hc_histogram_run(const struct hc_heap *heap, const struct hc_selection *selection,
+struct hc_error *hc_histogram_run(struct hc_target *target, const struct hc_selection *selection,
 				  bool log2, struct hc_histogram *ret)
 {
-	unsigned jobs = heap->process->jobs;
+	unsigned jobs = target->process->jobs;
+	const struct hc_heap *heap;
 	hc_cleanup_free struct hc_slice *slices = NULL;
 	hc_cleanup_free struct tally *tallies = NULL;
 	size_t num_slices, num_tallies = 0;
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+	struct hc_error *err = hc_target_heap(target, &heap);
+	if (!err)
+		err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
 	if (err)
 		return err;
+	hc_target_phase(target, HC_PHASE_COUNT);
 	hc_cleanup_free struct worker *workers = calloc(jobs, sizeof(*workers));
 	if (!workers)
 		return &hc_enomem;

@@ -11,6 +11,7 @@
 
 #include "analyzers/count.h"
 #include "analyzers/select/selection.h"
+#include "analyzers/target.h"
 
 struct hc_histogram_row {
 	uint64_t min_size, max_size; /**< chunk sizes, inclusive; equal in an exact histogram */
@@ -28,7 +29,7 @@ struct hc_histogram {
  * @param selection only chunks in it; NULL: all states
  * @param log2      rows are [2^k, 2^(k+1)-1] instead of exact sizes
  */
-struct hc_error *hc_histogram_run(const struct hc_heap *heap, const struct hc_selection *selection,
+struct hc_error *hc_histogram_run(struct hc_target *target, const struct hc_selection *selection,
 				  bool log2, struct hc_histogram *ret);
 void hc_histogram_deinit(struct hc_histogram *histogram);
 

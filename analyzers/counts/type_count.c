@@ -1,108 +1,69 @@
 /**
  * @file
- * Counting chunks by type: each thread has a table of all types, and the tables are added up.
+ * Counting chunks by type.
  */
 #include "analyzers/counts/type_count.h"
+
+#include "analyzers/select/tally.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
-#include "core/base/parallel.h"
 
-/** Heap bytes of one task. */
-#define SLICE_BYTES (UINT64_C(16) << 20)
-
-struct worker {
-	struct hc_type_count *counts; /**< by id */
-	struct hc_selection_scratch *scratch;
-};
-
-struct job {
+struct run {
 	const struct hc_types *types;
 	const struct hc_heap *heap;
-	const struct hc_selection *selection;
-	struct hc_slice *slices;
-	size_t num_slices;
-	struct worker *workers;
-	unsigned jobs;
+	struct hc_type_count *sums; /**< by id */
 };
 
-static void job_deinit(struct job *job)
+static void run_deinit(struct run *run)
 {
-	for (unsigned i = 0; job->workers && i < job->jobs; i++) {
-		free(job->workers[i].counts);
-		hc_selection_scratch_destroy(job->workers[i].scratch);
-	}
-	free(job->workers);
-	free(job->slices);
+	free(run->sums);
 }
 
-static void count_chunk(struct hc_count *count, const struct hc_chunk *chunk)
+/** A worker's table is an array of all types: those of a process are known before. */
+static struct hc_error *init(void *ctx, void *own)
 {
-	count->chunks++;
-	count->bytes += chunk->size;
+	const struct run *run = ctx;
+	struct hc_type_count **counts = own;
+
+	*counts = calloc(hc_types_num(run->types), sizeof(**counts));
+	return *counts ? NULL : &hc_enomem;
 }
 
-static struct hc_error *count_slice(void *ctx, unsigned index, size_t task)
+static void deinit(void *ctx __attribute__((unused)), void *own)
 {
-	struct job *job = ctx;
-	struct worker *worker = &job->workers[index];
-	bool reach = job->heap->reach_known;
-	struct hc_chunk_iter iter;
-	struct hc_chunk chunk;
+	struct hc_type_count **counts = own;
 
-	hc_chunk_iter_slice(&iter, job->heap, job->slices[task]);
-	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (!hc_selection_has(job->selection, job->heap, &chunk, worker->scratch))
-			continue;
-		struct hc_type_count *count = &worker->counts[hc_type_of(job->types, &chunk)];
+	free(*counts);
+}
 
-		count_chunk(&count->all, &chunk);
-		if (reach && chunk.state == HC_IN_USE && HC_REACH_LEAKED >> chunk.reach & 1)
-			count_chunk(&count->leaked, &chunk);
-		if (!count->sample || chunk.address < count->sample)
-			count->sample = chunk.address;
-	}
+static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
+{
+	const struct run *run = ctx;
+	struct hc_type_count **counts = own, *count = *counts + hc_type_of(run->types, chunk);
+
+	hc_count_chunk(&count->all, chunk);
+	if (hc_chunk_is_lost(run->heap, chunk))
+		hc_count_chunk(&count->leaked, chunk);
+	if (!count->sample || chunk->address < count->sample)
+		count->sample = chunk->address;
 	return NULL;
 }
 
-static struct hc_error *create_workers(struct job *job)
+static struct hc_error *merge(void *ctx, void *own)
 {
-	job->workers = calloc(job->jobs, sizeof(*job->workers));
-	if (!job->workers)
-		return &hc_enomem;
-	for (unsigned i = 0; i < job->jobs; i++) {
-		struct worker *worker = &job->workers[i];
+	struct run *run = ctx;
+	struct hc_type_count *const *counts = own;
 
-		worker->counts = calloc(hc_types_num(job->types), sizeof(*worker->counts));
-		if (!worker->counts)
-			return &hc_enomem;
-		struct hc_error *err =
-			hc_selection_scratch_create(job->selection, &worker->scratch);
-		if (err)
-			return err;
+	for (hc_type_id type = 0; type < hc_types_num(run->types); type++) {
+		struct hc_type_count *sum = &run->sums[type];
+		const struct hc_type_count *more = &(*counts)[type];
+
+		hc_count_add(&sum->all, &more->all);
+		hc_count_add(&sum->leaked, &more->leaked);
+		if (more->sample && (!sum->sample || more->sample < sum->sample))
+			sum->sample = more->sample;
 	}
 	return NULL;
-}
-
-static void add_count(struct hc_count *to, const struct hc_count *from)
-{
-	to->chunks += from->chunks;
-	to->bytes += from->bytes;
-}
-
-/** The sums of all threads for one type. */
-static struct hc_type_count sum_type(const struct job *job, hc_type_id type)
-{
-	struct hc_type_count sum = {.type = type};
-
-	for (unsigned i = 0; i < job->jobs; i++) {
-		const struct hc_type_count *more = &job->workers[i].counts[type];
-
-		add_count(&sum.all, &more->all);
-		add_count(&sum.leaked, &more->leaked);
-		if (more->sample && (!sum.sample || more->sample < sum.sample))
-			sum.sample = more->sample;
-	}
-	return sum;
 }
 
 /** Ids are in the order in which vtables lie in memory, which is that of no reader. */
@@ -117,52 +78,60 @@ static int compare_rows(const void *a, const void *b, void *ctx)
 	return order ? order : x->type < y->type ? -1 : x->type > y->type;
 }
 
-static struct hc_error *gather(const struct job *job, struct hc_types *types,
+static struct hc_error *gather(const struct run *run, struct hc_types *types,
 			       struct hc_type_table *table)
 {
-	size_t num = hc_types_num(types);
+	for (hc_type_id type = 0; type < hc_types_num(types); type++) {
+		struct hc_type_count *sum = &run->sums[type];
 
-	for (hc_type_id type = 0; type < num; type++) {
-		struct hc_type_count sum = sum_type(job, type);
-
-		add_count(&table->total, &sum.all);
-		if (type == HC_TYPE_NONE || !sum.all.chunks)
+		sum->type = type;
+		hc_count_add(&table->total, &sum->all);
+		if (type == HC_TYPE_NONE || !sum->all.chunks)
 			continue;
 		struct hc_error *err =
 			hc_array_reserve(&table->rows, table->num_rows, sizeof(*table->rows));
 		if (err)
 			return err;
-		table->rows[table->num_rows++] = sum;
-		add_count(&table->typed, &sum.all);
-		add_count(&table->typed_leaked, &sum.leaked);
+		table->rows[table->num_rows++] = *sum;
+		hc_count_add(&table->typed, &sum->all);
+		hc_count_add(&table->typed_leaked, &sum->leaked);
 	}
 	if (table->num_rows)
 		qsort_r(table->rows, table->num_rows, sizeof(*table->rows), compare_rows, types);
 	return NULL;
 }
 
-struct hc_error *hc_types_count(struct hc_types *types, const struct hc_heap *heap,
-				const struct hc_selection *selection, struct hc_type_table *ret)
+struct hc_error *hc_types_count(struct hc_target *target, const struct hc_selection *selection,
+				struct hc_type_table *ret)
 {
-	struct hc_selection all;
-	hc_cleanup(job_deinit) struct job job = {
-		.types = types,
-		.heap = heap,
-		.selection = selection ? selection : &all,
-		.jobs = heap->process->jobs,
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_TYPE,
+		.worker_size = sizeof(struct hc_type_count *),
+		.slice_bytes = UINT64_C(16) << 20,
+		.init = init,
+		.chunk = count,
+		.merge = merge,
+		.deinit = deinit,
 	};
-	hc_cleanup(hc_type_table_deinit) struct hc_type_table table = {
-		.has_leaked = heap->reach_known,
-	};
+	struct hc_selection in_use;
+	hc_cleanup(run_deinit) struct run run = {0};
+	hc_cleanup(hc_type_table_deinit) struct hc_type_table table = {0};
+	struct hc_types *types;
 
-	hc_selection_init(&all);
-	struct hc_error *err = create_workers(&job);
+	hc_selection_init(&in_use);
+	struct hc_error *err = hc_target_heap(target, &run.heap);
 	if (!err)
-		err = hc_heap_slices(heap, SLICE_BYTES, &job.slices, &job.num_slices);
+		err = hc_target_types(target, HC_TYPES_FULL, &types);
+	if (err)
+		return err;
+	run.types = types;
+	run.sums = calloc(hc_types_num(types), sizeof(*run.sums));
+	if (!run.sums)
+		return &hc_enomem;
+	table.has_leaked = run.heap->reach_known;
+	err = hc_tally_run(target, selection ? selection : &in_use, &tally, &run);
 	if (!err)
-		err = hc_parallel_for(job.jobs, job.num_slices, count_slice, &job);
-	if (!err)
-		err = gather(&job, types, &table);
+		err = gather(&run, types, &table);
 	if (err)
 		return err;
 	*ret = table;

@@ -7,7 +7,7 @@
 
 #include "analyzers/count.h"
 #include "analyzers/select/selection.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 
 /** Chunks of one type. */
 struct hc_type_count {
@@ -27,8 +27,8 @@ struct hc_type_table {
 };
 
 /** Count the types of a selection (prepared; NULL: all in use), with process->jobs threads. */
-struct hc_error *hc_types_count(struct hc_types *types, const struct hc_heap *heap,
-				const struct hc_selection *selection, struct hc_type_table *ret);
+struct hc_error *hc_types_count(struct hc_target *target, const struct hc_selection *selection,
+				struct hc_type_table *ret);
 void hc_type_table_deinit(struct hc_type_table *table);
 
 #endif

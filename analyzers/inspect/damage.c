@@ -107,10 +107,11 @@ static void find_view(const struct hc_heap *heap, struct hc_damage *damage)
 	damage->view = hc_memory_view(memory, start, end - start);
 }
 
-void hc_damage_look(const struct hc_heap *heap, const struct hc_inconsistency *fault,
-		    const struct hc_classifier *classifier, struct hc_classifier_scratch *scratch,
-		    struct hc_damage *ret)
+void hc_damage_look(struct hc_target *target, const struct hc_inconsistency *fault,
+		    struct hc_classifier_scratch *scratch, struct hc_damage *ret)
 {
+	const struct hc_heap *heap = target->heap;
+	const struct hc_classifier *classifier = target->classifier;
 	struct hc_damage damage = {
 		.fault = fault, .class = HC_CLASS_NONE, .run_class = HC_CLASS_NONE};
 	damage.has_suspect =

@@ -12,7 +12,7 @@
 #ifndef HC_ANALYZERS_INSPECT_DAMAGE_H
 #define HC_ANALYZERS_INSPECT_DAMAGE_H
 
-#include "analyzers/content/classifier.h"
+#include "analyzers/target.h"
 
 /** Bytes that are shown on each side of the chunk's header. */
 #define HC_DAMAGE_CONTEXT 64
@@ -42,9 +42,8 @@ struct hc_damage {
 };
 
 /** Look at the surroundings of one inconsistency. */
-void hc_damage_look(const struct hc_heap *heap, const struct hc_inconsistency *fault,
-		    const struct hc_classifier *classifier, struct hc_classifier_scratch *scratch,
-		    struct hc_damage *ret);
+void hc_damage_look(struct hc_target *target, const struct hc_inconsistency *fault,
+		    struct hc_classifier_scratch *scratch, struct hc_damage *ret);
 
 /** Whether the allocator's last words are one of the messages that it has for this condition. */
 bool hc_damage_explains_abort(const struct hc_heap *heap, const struct hc_inconsistency *fault);

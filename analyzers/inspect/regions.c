@@ -22,6 +22,7 @@ struct survey {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
 	const struct hc_classifier *classifier;
+	const struct hc_owners *owners;
 	struct hc_classifier_scratch *scratch;
 	uint64_t anonymous; /* bytes of the whole process */
 	struct hc_regions regions;
@@ -82,14 +83,22 @@ static char *print(const char *format, ...)
 	return length < 0 ? NULL : text;
 }
 
-static struct hc_error *mark_unexplained(struct survey *survey, const struct hc_mapping *mapping)
+/** Anonymous memory that is not malloc's: of the owner of most of it, or of nobody. */
+static struct hc_error *mark_outside(struct survey *survey, const struct hc_mapping *mapping)
 {
-	uint64_t size = mapping->end - mapping->start;
+	uint64_t size = mapping->end - mapping->start, bytes = 0;
+	const struct hc_owner *owner =
+		survey->owners
+			? hc_owners_main(survey->owners, mapping->start, mapping->end, &bytes)
+			: NULL;
+	bool is_owned = owner && bytes > size / 2;
 	struct hc_region_mark mark = {
 		.mapping = mapping,
 		.class = HC_CLASS_NONE,
-		.reason = print("%.1f MiB of anonymous memory that no known owner explains",
-				size / 1048576.0),
+		.reason = is_owned ? print("%.1f MiB of it: %s", bytes / 1048576.0, owner->title)
+				   : print("%.1f MiB of anonymous memory that no known owner "
+					   "explains",
+					   size / 1048576.0),
 	};
 
 	return add_mark(survey, &mark);
@@ -205,7 +214,7 @@ static struct hc_error *mark_mapping(struct survey *survey, const struct hc_mapp
 		return NULL;
 	switch (mapping->kind) {
 	case HC_MAPPING_ANON:
-		return mark_unexplained(survey, mapping);
+		return mark_outside(survey, mapping);
 	case HC_MAPPING_HEAP:
 	case HC_MAPPING_MAIN_HEAP:
 	case HC_MAPPING_THREAD_HEAP:
@@ -233,11 +242,18 @@ static struct hc_error *mark_all(struct survey *survey)
 	return err;
 }
 
-struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_regions *ret)
+struct hc_error *hc_regions_run(struct hc_target *target, const struct hc_owners *owners,
+				struct hc_regions *ret)
 {
-	struct survey survey = {.process = process, .heap = heap, .classifier = classifier};
-	struct hc_error *err = mark_all(&survey);
+	struct survey survey = {.process = target->process, .owners = owners};
+	struct hc_error *err = hc_target_heap_if_any(target, &survey.heap);
+
+	if (!err && survey.heap)
+		err = hc_target_classifier(target, &survey.classifier);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_REGIONS);
+	err = mark_all(&survey);
 
 	if (err) {
 		hc_regions_deinit(&survey.regions);

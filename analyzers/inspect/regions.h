@@ -11,7 +11,8 @@
 #ifndef HC_ANALYZERS_INSPECT_REGIONS_H
 #define HC_ANALYZERS_INSPECT_REGIONS_H
 
-#include "analyzers/content/classifier.h"
+#include "analyzers/owners/owners.h"
+#include "analyzers/target.h"
 
 struct hc_region_mark {
 	const struct hc_mapping *mapping;
@@ -26,9 +27,9 @@ struct hc_regions {
 	size_t num_marks;
 };
 
-/** @param heap NULL: only what mappings alone tell; then @p classifier may be NULL too */
-struct hc_error *hc_regions_run(const struct hc_process *process, const struct hc_heap *heap,
-				const struct hc_classifier *classifier, struct hc_regions *ret);
+/** @param owners of memory outside of malloc; NULL: nobody is known */
+struct hc_error *hc_regions_run(struct hc_target *target, const struct hc_owners *owners,
+				struct hc_regions *ret);
 void hc_regions_deinit(struct hc_regions *regions);
 
 #endif

@@ -44,6 +44,21 @@ struct hunt {
 	struct found *found; /* of each place; index num_places: registers and pins */
 };
 
+/** Why a pointer that is not the start's address holds the chunk all the same. */
+static void explain(const struct hunt *hunt, struct hc_referrer *referrer)
+{
+	const struct hc_chunk *target = &hunt->target;
+
+	if (referrer->value - hunt->start >= hunt->size) {
+		referrer->heuristic = HC_HEURISTIC_TAGGED;
+		return;
+	}
+	referrer->heuristic = hc_heuristic_match(hunt->heap, target, referrer->value);
+	if (referrer->heuristic == HC_HEURISTIC_CONVENTION)
+		referrer->convention = hc_convention_of(hunt->heap, target->size,
+							referrer->value - target->address);
+}
+
 /** Keep a referrer, unless there are enough before it. */
 static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 			     const struct hc_referrer *referrer)
@@ -62,8 +77,7 @@ static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 	}
 	found->items[found->num] = *referrer;
 	if (hunt->in_chunk && referrer->value != hunt->target.address)
-		found->items[found->num].heuristic = hc_heuristic_match(
-			hunt->process, hunt->heap, &hunt->target, referrer->value);
+		explain(hunt, &found->items[found->num]);
 	found->num++;
 	return NULL;
 }
@@ -87,6 +101,13 @@ static struct hc_error *consider(const struct hunt *hunt, const struct place *pl
 		return NULL;
 	referrer.in_chunk = true;
 	return keep(hunt, found, &referrer);
+}
+
+/** Whether a word is a tagged pointer to the target, in a process that has such pointers. */
+static inline bool is_tagged(const struct hunt *hunt, uint64_t value)
+{
+	return (value & HC_TAGGED_POINTER) == hunt->start && hunt->in_chunk && hunt->heap->tagged &&
+	       hc_tagged_form(value);
 }
 
 static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((unused)),
@@ -113,7 +134,7 @@ static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((u
 		for (size_t i = 0; i + word <= bytes.size; i += word) {
 			uint64_t value = hc_read_word(bytes.data + i, word, memory->big_endian);
 
-			if (value - hunt->start >= hunt->size)
+			if (value - hunt->start >= hunt->size && !is_tagged(hunt, value))
 				continue;
 			struct hc_error *err =
 				consider(hunt, place, &hunt->found[task], pos + i, value);
@@ -144,7 +165,8 @@ static struct hc_error *search_values(struct hunt *hunt)
 				.detail = names ? names[r] : NULL,
 			};
 
-			if (referrer.value - hunt->start < hunt->size)
+			if (referrer.value - hunt->start < hunt->size ||
+			    is_tagged(hunt, referrer.value))
 				err = keep(hunt, found, &referrer);
 		}
 	}
@@ -251,7 +273,7 @@ static struct hc_error *find_referrers(const struct hc_process *process, const s
 	 * Without a heap, every mapping that may hold a pointer is a root; with one, spans are
 	 * searched too.
 	 */
-	static const struct hc_heap no_heap;
+	const struct hc_heap no_heap = {.process = process};
 	hc_cleanup_free struct hc_root *roots = NULL;
 	struct hunt hunt = {
 		.process = process,
@@ -265,11 +287,11 @@ static struct hc_error *find_referrers(const struct hc_process *process, const s
 	size_t num_roots;
 	struct hc_error *err;
 
-	err = hc_roots_collect(process, heap ? heap : &no_heap, &roots, &num_roots);
+	err = hc_roots_collect(heap ? heap : &no_heap, &roots, &num_roots);
 	if (err)
 		return err;
 	if (!(err = find_places(&hunt, roots, num_roots)) &&
-	    !(err = hc_parallel_for(process->jobs, hunt.num_places, search_place, &hunt)) &&
+	    !(err = hc_process_parallel(process, hunt.num_places, search_place, &hunt)) &&
 	    !(err = search_values(&hunt)))
 		err = gather(&hunt, what);
 	for (size_t i = 0; hunt.found && i <= hunt.num_places; i++)
@@ -328,7 +350,7 @@ static struct hc_error *find_targets(const struct hc_heap *heap, struct hc_what 
 		return &hc_enomem;
 	for (size_t i = 0; i + word <= what->bytes.size && what->num_targets < HC_WHAT_MAX_TARGETS;
 	     i += word) {
-		struct hc_target target = {
+		struct hc_what_target target = {
 			.offset = i,
 			.value = hc_read_word(what->bytes.data + i, word, heap->big_endian),
 		};
@@ -356,21 +378,27 @@ static struct hc_error *describe_chunk(const struct hc_heap *heap,
 }
 /**@}*/
 
-struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
-			     const struct hc_classifier *classifier, uint64_t address,
-			     size_t max_referrers, struct hc_what *ret)
+struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t max_referrers,
+			     struct hc_what *ret)
 {
 	struct hc_what what = {.address = address, .class = HC_CLASS_NONE};
-	struct hc_error *err = NULL;
+	const struct hc_classifier *classifier = NULL;
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap_if_any(target, &heap);
 
-	describe_place(process, &what);
+	if (!err && heap)
+		err = hc_target_classifier(target, &classifier);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_REFER);
+	describe_place(target->process, &what);
 	what.in_chunk = heap && hc_heap_chunk_at(heap, address, &what.chunk);
 	if (what.in_chunk)
 		err = describe_chunk(heap, classifier, &what);
 	else
-		what.bytes = hc_memory_view(&process->memory, address, PLAIN_BYTES);
+		what.bytes = hc_memory_view(&target->process->memory, address, PLAIN_BYTES);
 	if (!err)
-		err = find_referrers(process, heap, max_referrers, &what);
+		err = find_referrers(target->process, heap, max_referrers, &what);
 	if (err) {
 		hc_what_deinit(&what);
 		return err;

@@ -6,20 +6,20 @@
 #ifndef HC_ANALYZERS_INSPECT_WHAT_H
 #define HC_ANALYZERS_INSPECT_WHAT_H
 
-#include "analyzers/content/classifier.h"
-#include "analyzers/reachability/reachability.h"
+#include "analyzers/target.h"
 
 /** Somebody who holds a pointer. */
 struct hc_referrer {
 	uint64_t address; /**< where the pointer is stored; 0 for a register */
 	uint64_t value;   /**< the pointer itself */
 	bool in_chunk;
-	struct hc_chunk chunk;            /**< the chunk that holds it, when in_chunk */
-	enum hc_root_kind root;           /**< else the kind of root */
-	const struct hc_thread *thread;   /**< of a register, stack or TLS */
-	const struct hc_mapping *mapping; /**< of a root range */
-	const char *detail;               /**< register name, or what a pin says; or NULL */
-	enum hc_heuristic heuristic;      /**< why an interior pointer counts as exact */
+	struct hc_chunk chunk;                  /**< the chunk that holds it, when in_chunk */
+	enum hc_root_kind root;                 /**< else the kind of root */
+	const struct hc_thread *thread;         /**< of a register, stack or TLS */
+	const struct hc_mapping *mapping;       /**< of a root range */
+	const char *detail;                     /**< register name, or what a pin says; or NULL */
+	enum hc_heuristic heuristic;            /**< why an interior pointer counts as exact */
+	const struct hc_convention *convention; /**< of HC_HEURISTIC_CONVENTION */
 };
 
 struct hc_what {
@@ -45,19 +45,18 @@ struct hc_what {
 	size_t num_referrers;
 	uint64_t total_referrers;
 	/** Chunks it points to, by offset, at most HC_WHAT_MAX_TARGETS. */
-	struct hc_target {
+	struct hc_what_target {
 		uint64_t offset, value;
 		struct hc_chunk chunk;
-	} *targets;
+	} * targets;
 	size_t num_targets;
 };
 
 #define HC_WHAT_MAX_TARGETS 64
 
 /** @param heap NULL: only what is known without one; then @p classifier may be NULL too */
-struct hc_error *hc_what_run(struct hc_process *process, const struct hc_heap *heap,
-			     const struct hc_classifier *classifier, uint64_t address,
-			     size_t max_referrers, struct hc_what *ret);
+struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t max_referrers,
+			     struct hc_what *ret);
 void hc_what_deinit(struct hc_what *what);
 
 #endif

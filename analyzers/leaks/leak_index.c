@@ -117,9 +117,9 @@ static struct hc_error *create_scratch(struct classify_job *job, unsigned jobs)
 	return err;
 }
 
-static struct hc_error *classify_lost(const struct hc_process *process, struct hc_leak_index *index,
-				      struct hc_count *possible_ret)
+static struct hc_error *classify_lost(struct hc_leak_index *index, struct hc_count *possible_ret)
 {
+	const struct hc_process *process = index->heap->process;
 	struct hc_count possible = {0};
 	hc_cleanup_free struct classify_worker *workers = calloc(process->jobs, sizeof(*workers));
 	struct hc_error *err;
@@ -130,8 +130,8 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
-		err = hc_parallel_for(process->jobs, index->tracer->layout.num_stretches,
-				      classify_stretch, &job);
+		err = hc_process_parallel(process, index->tracer->layout.num_stretches, classify_stretch,
+					  &job);
 	for (unsigned i = 0; i < process->jobs; i++) {
 		possible.chunks += workers[i].possible.chunks;
 		possible.bytes += workers[i].possible.bytes;
@@ -143,43 +143,47 @@ static struct hc_error *classify_lost(const struct hc_process *process, struct h
 }
 /**@}*/
 
-static struct hc_error *count_sizes(struct hc_leak_index *index)
+static struct hc_error *count_sizes(struct hc_target *target, struct hc_leak_index *index)
 {
 	struct hc_selection lost;
 
 	hc_selection_init(&lost);
 	lost.reaches = HC_REACH_LEAKED;
-	struct hc_error *err = hc_histogram_run(index->heap, &lost, false, &index->sizes);
+	struct hc_error *err = hc_histogram_run(target, &lost, false, &index->sizes);
 
 	hc_selection_deinit(&lost);
 	return err;
 }
 
-struct hc_error *hc_leak_index_create(const struct hc_process *process, const struct hc_heap *heap,
-				      const struct hc_classifier *classifier,
-				      const struct hc_types *types,
+struct hc_error *hc_leak_index_create(struct hc_target *target,
 				      const struct hc_selection *selection,
 				      struct hc_count *possible_ret, struct hc_leak_index **ret)
 {
-	const struct hc_signatures *signatures = hc_classifier_signatures(classifier);
 	struct hc_leak_index *index = calloc(1, sizeof(*index));
+	struct hc_types *types = NULL;
 
 	if (!index)
 		return &hc_enomem;
-	index->heap = heap;
-	index->classifier = classifier;
+	struct hc_error *err = hc_target_classifier(target, &index->classifier);
+	if (!err)
+		err = hc_target_types(target, HC_TYPES_QUICK, &types);
+	if (err) {
+		free(index);
+		return err;
+	}
+	index->heap = target->heap;
 	index->types = types;
 	index->selection = selection;
-	while (1u << index->class_bits < hc_signatures_num_classes(signatures))
+	while (1u << index->class_bits < hc_signatures_num_classes(target->signatures))
 		index->class_bits++;
 	/* HC_PASS_VISIT does not write to the heap. */
-	struct hc_error *err = hc_tracer_create(process, (struct hc_heap *)heap, 1, &index->tracer);
+	err = hc_tracer_create((struct hc_heap *)index->heap, 1, &index->tracer);
 	for (unsigned i = 0; !err && i < index->class_bits; i++)
 		err = hc_plane_init(&index->tracer->layout, &index->classes[i]);
 	if (!err)
-		err = count_sizes(index);
+		err = count_sizes(target, index);
 	if (!err)
-		err = classify_lost(process, index, possible_ret);
+		err = classify_lost(index, possible_ret);
 	if (!err)
 		err = hc_leak_kinds_find_roots(index, index->sizes.in_use.chunks, &index->roots);
 	if (err) {
@@ -205,14 +209,18 @@ void hc_leak_index_destroy(struct hc_leak_index *index)
 struct hc_error *hc_leak_index_each_root(const struct hc_leak_index *index, hc_leak_root_fn fn,
 					 void *ctx)
 {
-	struct hc_error *err = NULL;
+	struct hc_watch *watch = index->heap->process->watch;
+	struct hc_error *err = hc_watch_check(watch);
 
-	for (size_t s = 0; s < index->heap->num_spans; s++) {
+	for (size_t s = 0; s < index->heap->num_spans && !err; s++) {
 		const struct hc_span *span = &index->heap->spans[s];
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
 			uint64_t first = i * HC_UNITS_PER_BLOCK;
 			uint64_t bits = *hc_plane_word(&index->tracer->layout, &index->roots, s, first);
+
+			if (bits && hc_watch_cancelled(watch))
+				err = hc_watch_check(watch);
 
 			for (; !err && bits; bits &= bits - 1)
 				err = fn(ctx, s, first + __builtin_ctzll(bits));

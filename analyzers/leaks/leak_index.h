@@ -37,9 +37,7 @@ struct hc_leak_index {
  * @param[out] possible_ret possible chunks of the selection, which have no class here
  * @param[out] ret          to be destroyed by the caller
  */
-struct hc_error *hc_leak_index_create(const struct hc_process *process, const struct hc_heap *heap,
-				      const struct hc_classifier *classifier,
-				      const struct hc_types *types,
+struct hc_error *hc_leak_index_create(struct hc_target *target,
 				      const struct hc_selection *selection,
 				      struct hc_count *possible_ret, struct hc_leak_index **ret);
 /** NULL is fine. */

@@ -31,6 +31,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 
 /** Lost chunks that are looked at, apart from large ones. */
 #define SAMPLE_CHUNKS (UINT64_C(1) << 18)
@@ -81,12 +82,6 @@ struct graph {
 	bool cycles; /* some head is of several kinds that point to each other */
 };
 
-static uint64_t mix(uint64_t key)
-{
-	key = (key ^ key >> 31) * UINT64_C(0x9e3779b97f4a7c15);
-	return key ^ key >> 29;
-}
-
 /** @name Kinds */
 /**@{*/
 
@@ -106,27 +101,18 @@ static struct kind look_at(const struct hc_leak_index *index, const struct hc_ch
 	};
 }
 
-/** The slot of a kind, or an empty one. */
-static uint32_t *kind_slot(struct graph *graph, const struct kind *look)
+static bool same_kind(const struct kind *a, const struct kind *b)
 {
-	const uint32_t mask = MAX_KINDS * 2 - 1;
-	uint32_t slot =
-		mix(look->size ^ (uint64_t)look->type << 24 ^ (uint64_t)look->class << 52) & mask;
-
-	for (; graph->kind_slots[slot]; slot = (slot + 1) & mask) {
-		const struct kind *kind = &graph->kinds[graph->kind_slots[slot] - 1];
-
-		if (kind->size == look->size && kind->type == look->type &&
-		    kind->class == look->class)
-			break;
-	}
-	return &graph->kind_slots[slot];
+	return a->size == b->size && a->type == b->type && a->class == b->class;
 }
 
 static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, bool add)
 {
 	const struct kind look = look_at(graph->index, chunk);
-	uint32_t *slot = kind_slot(graph, &look);
+	struct hc_hash table = {graph->kind_slots, MAX_KINDS * 2};
+	uint64_t hash =
+		hc_hash_mix(look.size ^ (uint64_t)look.type << 24 ^ (uint64_t)look.class << 52);
+	uint32_t *slot = hc_hash_find(&table, hash, i, same_kind(&graph->kinds[i], &look));
 
 	if (!*slot) {
 		if (!add || graph->num_kinds == MAX_KINDS)
@@ -143,25 +129,22 @@ static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, boo
 
 static void add_edge(struct graph *graph, uint32_t from, uint32_t to, double words)
 {
-	const uint32_t mask = MAX_EDGES * 2 - 1;
-	uint32_t slot = mix((uint64_t)from << 32 | to) & mask;
-
 	if (from == to) {
 		graph->kinds[from].own_words += words;
 		return;
 	}
-	for (; graph->edge_slots[slot]; slot = (slot + 1) & mask) {
-		struct edge *edge = &graph->edges[graph->edge_slots[slot] - 1];
+	struct hc_hash table = {graph->edge_slots, MAX_EDGES * 2};
+	uint32_t *slot = hc_hash_find(&table, hc_hash_mix((uint64_t)from << 32 | to), i,
+				      graph->edges[i].from == from && graph->edges[i].to == to);
 
-		if (edge->from == from && edge->to == to) {
-			edge->words += words;
-			return;
-		}
+	if (*slot) {
+		graph->edges[*slot - 1].words += words;
+		return;
 	}
 	if (graph->num_edges == MAX_EDGES)
 		return;
 	graph->edges[graph->num_edges] = (struct edge){from, to, words, false};
-	graph->edge_slots[slot] = ++graph->num_edges;
+	*slot = ++graph->num_edges;
 }
 
 static bool is_lost(const struct hc_chunk *chunk)
@@ -207,7 +190,7 @@ static void sample_chunk(struct graph *graph, size_t span, uint64_t unit)
 	hc_span_chunk(heap, &heap->spans[span], unit, &chunk);
 	bool large = chunk.size >= LARGE_BYTES;
 
-	if (graph->shift && !large && mix(chunk.address) >> (64 - graph->shift))
+	if (graph->shift && !large && hc_hash_mix(chunk.address) >> (64 - graph->shift))
 		return;
 	double weight = large ? 1 : (double)(UINT64_C(1) << graph->shift);
 	uint32_t kind = find_kind(graph, &chunk, true);

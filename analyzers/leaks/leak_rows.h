@@ -10,10 +10,10 @@
 #define HC_ANALYZERS_LEAKS_LEAK_ROWS_H
 
 #include "analyzers/leaks/leaks.h"
+#include "core/base/hash.h"
 
 struct hc_leak_rows_item {
 	uint32_t group;
-	uint32_t slot; /**< private: where the table points to it */
 	struct hc_leak_row row;
 };
 
@@ -21,7 +21,7 @@ struct hc_leak_rows_item {
 struct hc_leak_rows {
 	struct hc_leak_rows_item *items; /**< in the order in which they came up */
 	size_t num, capacity;
-	uint32_t *slots; /**< private: index of an item plus one, or 0; twice the capacity */
+	struct hc_hash table; /**< private */
 };
 
 void hc_leak_rows_deinit(struct hc_leak_rows *rows);

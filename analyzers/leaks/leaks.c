@@ -3,17 +3,19 @@
  * Leak groups.
  *
  * Two passes. The first classifies all lost chunks in parallel and keeps the answers in planes,
- * a few bits a unit (leak_index.h). The second goes through the root objects (leak_kinds.h) in address
- * order and visits what hangs below each and was not visited before (leak_trees.h); this is what "counted
- * with the one at the lowest address" means, and it is sequential for that reason. The chunks of
- * one tree are added up in a small table; at its end the tree's look is known and the table is
- * added to that of its group. So memory grows with groups and their rows, not with chunks.
+ * a few bits a unit (leak_index.h). The second goes through the root objects (leak_kinds.h) in
+ * address order and visits what hangs below each and was not visited before (leak_trees.h); this is
+ * what "counted with the one at the lowest address" means, and it is sequential for that reason.
+ * The chunks of one tree are added up in a small table; at its end the tree's look is known and the
+ * table is added to that of its group. So memory grows with groups and their rows, not with chunks.
  */
 #include "analyzers/leaks/leaks.h"
 
 #include <stdlib.h>
 
 #include "analyzers/leaks/leak_trees.h"
+#include "core/base/array.h"
+#include "core/base/hash.h"
 
 /** A group while it is being added up. */
 struct draft {
@@ -32,68 +34,51 @@ static void draft_deinit(struct draft *draft)
 struct drafts {
 	const struct hc_heap *heap;
 	struct draft *items;
-	size_t num, capacity;
-	uint32_t *slots; /* index plus one, by look; twice the capacity */
+	size_t num;
+	struct hc_hash table; /* by look */
 	struct hc_leak_rows rows;
 	struct hc_count definite, indirect;
 };
 
-static size_t draft_slot(const struct drafts *drafts, const struct hc_leak_look *look)
+static uint64_t hash_look(const struct hc_leak_look *look)
 {
-	size_t mask = drafts->capacity * 2 - 1;
-	uint64_t key = look->root_size ^ (uint64_t)look->root_type << 24 ^
-		       (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56;
-	size_t slot = (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-
-	for (; drafts->slots[slot]; slot = (slot + 1) & mask) {
-		const struct hc_leak_look *other = &drafts->items[drafts->slots[slot] - 1].look;
-
-		if (hc_leak_look_equal(other, look))
-			break;
-	}
-	return slot;
+	return hc_hash_mix(look->root_size ^ (uint64_t)look->root_type << 24 ^
+			   (uint64_t)look->root_class << 48 ^ (uint64_t)look->content << 56);
 }
 
-static struct hc_error *grow_drafts(struct drafts *drafts)
+static struct hc_error *add_draft(struct drafts *drafts, const struct hc_leak_look *look)
 {
-	size_t capacity = drafts->capacity ? drafts->capacity * 2 : 32;
-	struct draft *items = reallocarray(drafts->items, capacity, sizeof(*items));
+	struct hc_error *err =
+		hc_array_reserve(&drafts->items, drafts->num, sizeof(*drafts->items));
 
-	if (!items)
-		return &hc_enomem;
-	drafts->items = items;
-	uint32_t *slots = calloc(capacity * 2, sizeof(*slots));
+	if (err)
+		return err;
+	uint8_t *arenas = calloc(drafts->heap->num_arenas / 8 + 1, 1);
 
-	if (!slots)
+	if (!arenas)
 		return &hc_enomem;
-	free(drafts->slots);
-	drafts->slots = slots;
-	drafts->capacity = capacity;
-	for (size_t i = 0; i < drafts->num; i++)
-		slots[draft_slot(drafts, &items[i].look)] = i + 1;
+	drafts->items[drafts->num++] = (struct draft){.look = *look, .arenas = arenas};
 	return NULL;
 }
 
 static struct hc_error *find_draft(struct drafts *drafts, const struct hc_leak_look *look,
 				   size_t *ret)
 {
-	if (drafts->num == drafts->capacity) {
-		struct hc_error *err = grow_drafts(drafts);
+	struct hc_error *err =
+		hc_hash_reserve(&drafts->table, drafts->num, i, hash_look(&drafts->items[i].look));
 
+	if (err)
+		return err;
+	uint32_t *slot = hc_hash_find(&drafts->table, hash_look(look), i,
+				      hc_leak_look_equal(&drafts->items[i].look, look));
+
+	if (!*slot) {
+		err = add_draft(drafts, look);
 		if (err)
 			return err;
+		*slot = drafts->num;
 	}
-	size_t slot = draft_slot(drafts, look);
-
-	if (!drafts->slots[slot]) {
-		uint8_t *arenas = calloc(drafts->heap->num_arenas / 8 + 1, 1);
-
-		if (!arenas)
-			return &hc_enomem;
-		drafts->items[drafts->num] = (struct draft){.look = *look, .arenas = arenas};
-		drafts->slots[slot] = ++drafts->num;
-	}
-	*ret = drafts->slots[slot] - 1;
+	*ret = *slot - 1;
 	return NULL;
 }
 
@@ -271,19 +256,25 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 	for (size_t i = 0; i < drafts.num; i++)
 		draft_deinit(&drafts.items[i]);
 	free(drafts.items);
-	free(drafts.slots);
+	hc_hash_deinit(&drafts.table);
 	hc_leak_rows_deinit(&drafts.rows);
 	return err;
 }
 
-struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
-			      const struct hc_classifier *classifier, const struct hc_types *types,
-			      const struct hc_selection *selection, struct hc_leaks *ret)
+struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selection *selection,
+			      struct hc_leaks *ret)
 {
 	struct hc_leaks leaks = {0};
-	struct hc_error *err = hc_leak_index_create(process, heap, classifier, types, selection,
-						    &leaks.possible, &leaks.index);
+	struct hc_error *err = hc_target_reach(target, NULL);
+	struct hc_types *types;
 
+	if (!err)
+		err = hc_target_types(target, HC_TYPES_QUICK, &types);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_GROUP);
+	hc_watch_part(&target->watch, 0, 0.5);
+	err = hc_leak_index_create(target, selection, &leaks.possible, &leaks.index);
 	if (!err)
 		err = find_groups(&leaks);
 	if (err) {

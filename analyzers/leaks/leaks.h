@@ -22,11 +22,9 @@
 #ifndef HC_ANALYZERS_LEAKS_LEAKS_H
 #define HC_ANALYZERS_LEAKS_LEAKS_H
 
-#include "analyzers/content/classifier.h"
 #include "analyzers/count.h"
-#include "analyzers/reachability/reachability.h"
 #include "analyzers/select/selection.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 
 /** Chunks of one (size, class, root or indirect) within a group. */
 struct hc_leak_row {
@@ -73,9 +71,8 @@ struct hc_leaks {
  * @param types      the same; NULL: root objects have no types
  * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
  */
-struct hc_error *hc_leaks_run(const struct hc_process *process, const struct hc_heap *heap,
-			      const struct hc_classifier *classifier, const struct hc_types *types,
-			      const struct hc_selection *selection, struct hc_leaks *ret);
+struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selection *selection,
+			      struct hc_leaks *ret);
 void hc_leaks_deinit(struct hc_leaks *leaks);
 
 /**

@@ -14,6 +14,13 @@
 /** Stack of the JIT's code, bytes: what it starts with and where it gives up. */
 #define JIT_STACK_START (32u << 10)
 #define JIT_STACK_MAX (8u << 20)
+/** The same for one more try in a long subject: for each of its bytes, and at most. */
+#define JIT_STACK_PER_BYTE 64
+#define JIT_STACK_LAST (256u << 20)
+/** How much more each of these tries may cost than the one before, and be off by. */
+#define LIMIT_STEP 8
+/** A part that was given up is cut into so many, then each of these. */
+#define PART_CUT 64
 /** Heap of the interpreter, for patterns that the JIT can't compile, KiB. */
 #define HEAP_LIMIT (64u << 10)
 
@@ -34,8 +41,9 @@ struct hc_matcher {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
-	size_t skip; /**< bytes to give up next time; 0: nothing was given up yet */
+	size_t skip; /**< bytes to give up next time; 0: the limit was not hit yet */
 	unsigned num_skips;
+	uint64_t budget; /**< left for tries above HC_MATCH_LIMIT; valid when @ref skip isn't 0 */
 };
 
 void hc_pattern_destroy(struct hc_pattern *pattern)
@@ -372,9 +380,91 @@ static enum outcome try_part(struct hc_matcher *matcher, struct hc_bytes subject
 	return found >= 0 ? MATCH : found == PCRE2_ERROR_NOMATCH ? NO_MATCH : GAVE_UP;
 }
 
+/** Try at one place, above the usual limit. */
+static enum outcome try_longer(struct hc_matcher *matcher, struct hc_bytes subject, size_t at,
+			       uint64_t limit)
+{
+	pcre2_set_match_limit(matcher->context, limit < UINT32_MAX ? limit : UINT32_MAX);
+	enum outcome outcome = try_part(matcher, subject, at, at + 1);
+	pcre2_set_match_limit(matcher->context, HC_MATCH_LIMIT);
+	matcher->budget -= limit;
+	return outcome;
+}
+
+/**
+ * Try at one place with as much work as a few passes through the subject are, and the stack for
+ * them. In steps: what is taken from the budget is near to what was needed.
+ */
+static enum outcome try_hard(struct hc_matcher *matcher, struct hc_bytes subject, size_t at)
+{
+	uint64_t most = (uint64_t)subject.size * HC_MATCH_PASSES;
+	size_t stack_size = subject.size < JIT_STACK_LAST / JIT_STACK_PER_BYTE
+				    ? subject.size * JIT_STACK_PER_BYTE
+				    : JIT_STACK_LAST;
+	pcre2_jit_stack *stack = NULL;
+	enum outcome outcome = GAVE_UP;
+
+	if (matcher->stack && stack_size > JIT_STACK_MAX)
+		stack = pcre2_jit_stack_create(JIT_STACK_START, stack_size, NULL);
+	if (stack)
+		pcre2_jit_stack_assign(matcher->context, NULL, stack);
+	for (uint64_t limit = HC_MATCH_LIMIT; outcome == GAVE_UP && limit < most;) {
+		limit = limit < most / LIMIT_STEP ? limit * LIMIT_STEP : most;
+		if (limit > matcher->budget)
+			break;
+		outcome = try_longer(matcher, subject, at, limit);
+	}
+	if (stack) {
+		pcre2_jit_stack_assign(matcher->context, NULL, matcher->stack);
+		pcre2_jit_stack_free(stack);
+	}
+	return outcome;
+}
+
+/** Whether one more try of a place could be longer than the one that was given up. */
+static bool may_try_hard(const struct hc_matcher *matcher, struct hc_bytes subject)
+{
+	return (uint64_t)subject.size * HC_MATCH_PASSES > HC_MATCH_LIMIT &&
+	       matcher->budget > HC_MATCH_LIMIT;
+}
+
+/**
+ * Try again at a part that was given up: find the places that it was given up for, and give them
+ * more.
+ */
+static enum outcome retry_part(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
+			       size_t to)
+{
+	size_t size = (to - from + PART_CUT - 1) / PART_CUT;
+	enum outcome outcome = NO_MATCH;
+
+	for (; from < to && outcome == NO_MATCH; from += size) {
+		size_t end = to - from > size ? from + size : to;
+
+		if (!may_try_hard(matcher, subject))
+			return GAVE_UP;
+		outcome = try_part(matcher, subject, from, end);
+		if (outcome != GAVE_UP)
+			continue;
+		outcome = size > 1 ? retry_part(matcher, subject, from, end)
+				   : try_hard(matcher, subject, from);
+	}
+	return outcome;
+}
+
 void hc_matcher_restart(struct hc_matcher *matcher)
 {
 	matcher->skip = matcher->num_skips = 0;
+}
+
+/** The limit was hit for the first time in a subject, in [from, to). */
+static void start_parts(struct hc_matcher *matcher, struct hc_bytes subject, size_t from, size_t to)
+{
+	matcher->skip = HC_MATCH_SKIP;
+	matcher->budget = (uint64_t)(to - from) * HC_MATCH_BUDGET;
+	/* A pattern that is tried at the start only passes through windows behind the first. */
+	if (from == 0)
+		matcher->budget += (uint64_t)subject.size * 2 * HC_MATCH_PASSES;
 }
 
 bool hc_matcher_next_before(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
@@ -394,23 +484,23 @@ bool hc_matcher_next_before(struct hc_matcher *matcher, struct hc_bytes subject,
 			matcher->skip && to - from > matcher->skip ? from + matcher->skip : to;
 		enum outcome outcome = try_part(matcher, subject, from, part);
 
+		if (outcome == GAVE_UP && !matcher->skip) {
+			/* Which place it was is unknown: go through the same again in parts. */
+			start_parts(matcher, subject, from, to);
+			continue;
+		}
+		if (outcome == GAVE_UP && may_try_hard(matcher, subject))
+			outcome = retry_part(matcher, subject, from, part);
 		if (outcome == MATCH) {
 			fill_match(matcher, ret);
 			return true;
 		}
-		if (outcome == NO_MATCH) {
-			from = part;
+		from = part;
+		if (outcome == NO_MATCH)
 			continue;
-		}
 		*limit_ret = true;
-		if (matcher->skip) {
-			from = part;
-			if (++matcher->num_skips > HC_MATCH_SKIPS)
-				matcher->skip *= 2;
-		} else {
-			/* Which place it was is unknown: go through the same again in parts. */
-			matcher->skip = HC_MATCH_SKIP;
-		}
+		if (++matcher->num_skips > HC_MATCH_SKIPS)
+			matcher->skip *= 2;
 	}
 	return false;
 }

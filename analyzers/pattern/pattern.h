@@ -45,8 +45,22 @@ struct hc_matcher;
 struct hc_error *hc_matcher_create(const struct hc_pattern *pattern, struct hc_matcher **ret);
 void hc_matcher_destroy(struct hc_matcher *matcher);
 
-/** Bound on the work for one starting position, in PCRE2's own unit (pcre2_set_match_limit(3)). */
+/**
+ * Bound on the work for one starting position, in PCRE2's own unit (pcre2_set_match_limit(3)). What
+ * counts as a unit differs between releases of PCRE2: 10.42 steps back through [\s\S]* for free,
+ * 10.46 counts each byte.
+ */
 #define HC_MATCH_LIMIT 1000000
+/**
+ * The same, for each byte of a long subject: a few passes through all of it are cheap and must not
+ * be what decides. The place is looked for, and tried once more.
+ */
+#define HC_MATCH_PASSES 8
+/**
+ * Sum of these for each byte at which a match is tried, so that the work for a subject, or for all
+ * windows of one, grows with its size and no faster.
+ */
+#define HC_MATCH_BUDGET 64
 
 /**
  * Bytes that are given up when the limit is hit. After so many times in one subject each time
@@ -65,10 +79,11 @@ struct hc_match {
 /**
  * Find the next match at or after @p from; go on at hc_match_next().
  *
- * Where PCRE2 gives up, some bytes are skipped, and the search goes on behind them: a subject of
- * any length costs a few dozen times the limit at most.
+ * Where PCRE2 gives up although a long subject was passed through a few times, some bytes are
+ * skipped, and the search goes on behind them: so places that cost too much are left a few dozen
+ * times in a subject of any length.
  *
- * @param[out] limit_ret set when PCRE2 gave up somewhere in this subject
+ * @param[out] limit_ret set when some of this subject was skipped
  * @return whether there is a match
  */
 bool hc_matcher_next(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,

@@ -2,16 +2,27 @@
  * @file
  * Interior pointers that mean the whole block.
  *
- * The four patterns are those that Memcheck documents for --leak-check-heuristics. It knows the
- * size that the program asked for; a core only has the chunk, so that where a pattern is about the
- * block's size, any request that malloc could have answered with this chunk will do.
+ * The first four patterns are those that Memcheck documents for --leak-check-heuristics. It knows
+ * the size that the program asked for; a core only has the chunk, so that where a pattern is about
+ * the block's size, any request that malloc could have answered with this chunk will do.
  */
 #include "analyzers/reachability/reachability.h"
 
+#include <string.h>
+
+#include "analyzers/reachability/conventions.h"
 #include "core/base/bytes.h"
 
 /** Words that a rep of a pre-C++11 std::string has before its characters. */
 #define STRING_REP_WORDS 3
+/** Control bytes of a hash table; below CONTROL_DELETED: seven bits of the hash of a full bucket.
+ */
+#define CONTROL_EMPTY 0xff
+#define CONTROL_DELETED 0x80
+/** Control bytes of one table that are looked at. */
+#define MAX_CONTROL 512
+/** Words of a pool's header that may hold its own address. */
+#define POOL_HEADER_WORDS 16
 /** Slots of a vtable that are searched for the address of code; the first ones may be null. */
 #define VTABLE_SLOTS 2
 
@@ -23,6 +34,10 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic)
 		[HC_HEURISTIC_MULTIPLE_INHERITANCE] = "multipleinheritance",
 		[HC_HEURISTIC_STDSTRING] = "stdstring",
 		[HC_HEURISTIC_LENGTH64] = "length64",
+		[HC_HEURISTIC_HASHTABLE] = "hashtable",
+		[HC_HEURISTIC_POOL] = "pool",
+		[HC_HEURISTIC_CONVENTION] = "convention",
+		[HC_HEURISTIC_TAGGED] = "tagged",
 	};
 
 	return names[heuristic];
@@ -115,8 +130,77 @@ static bool is_base_class(const struct hc_process *process, struct hc_bytes byte
 						       process->memory.big_endian));
 }
 
-enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk *chunk, uint64_t address)
+/** The control bytes of a table: all valid, some full, some empty, and the first ones once more. */
+static bool are_control_bytes(const uint8_t *control, uint64_t buckets, unsigned group)
+{
+	uint64_t full = 0, looked = buckets < MAX_CONTROL ? buckets : MAX_CONTROL;
+
+	for (uint64_t i = 0; i < looked; i++) {
+		if (control[i] >= CONTROL_DELETED && control[i] != CONTROL_DELETED &&
+		    control[i] != CONTROL_EMPTY)
+			return false;
+		full += control[i] < CONTROL_DELETED;
+	}
+	/* A table is grown before it is full; one of a few buckets keeps one free. */
+	if (!full || full == looked)
+		return false;
+	if (buckets >= group)
+		return !memcmp(control, control + buckets, group);
+	for (uint64_t i = buckets; i < group; i++)
+		if (control[i] != CONTROL_EMPTY)
+			return false;
+	return !memcmp(control, control + group, buckets);
+}
+
+/**
+ * A hash table of Rust's standard library (hashbrown): buckets, a power of two, then a control byte
+ * for each, then the first group's once more. The pointer is to the control bytes.
+ */
+static bool is_hash_table(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			  struct hc_bytes bytes, uint64_t offset)
+{
+	static const unsigned groups[] = {16, 8}; /* with SSE2, without */
+	uint64_t min, max;
+
+	if (offset % groups[1])
+		return false;
+	hc_chunk_request(heap, chunk, &min, &max);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		unsigned group = groups[i];
+
+		if (max <= offset + group)
+			continue;
+		uint64_t most = max - offset - group;
+		uint64_t buckets = UINT64_C(1) << (63 - __builtin_clzll(most));
+
+		/* No bucket is smaller than a byte. */
+		if (buckets + group + offset < min || buckets > offset ||
+		    bytes.size < offset + buckets + group)
+			continue;
+		if (are_control_bytes(bytes.data + offset, buckets, group))
+			return true;
+	}
+	return false;
+}
+
+/** A block whose first words hold its own address: who has a pointer behind them finds the start.
+ */
+static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk, struct hc_bytes bytes,
+		    uint64_t offset)
+{
+	unsigned word = heap->word_size;
+
+	for (unsigned i = 0; i < POOL_HEADER_WORDS; i++) {
+		if ((i + 1) * word > bytes.size || (i + 1) * word > offset)
+			return false;
+		if (hc_read_word(bytes.data + i * word, word, heap->big_endian) == chunk->address)
+			return true;
+	}
+	return false;
+}
+
+enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
+				     uint64_t address)
 {
 	uint64_t offset = address - chunk->address;
 	struct hc_bytes bytes;
@@ -132,7 +216,13 @@ enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const str
 		return HC_HEURISTIC_LENGTH64;
 	if (offset == heap->word_size && is_array(heap, chunk, bytes))
 		return HC_HEURISTIC_NEWARRAY;
-	if (is_base_class(process, bytes, offset))
+	if (is_base_class(heap->process, bytes, offset))
 		return HC_HEURISTIC_MULTIPLE_INHERITANCE;
+	if (is_hash_table(heap, chunk, bytes, offset))
+		return HC_HEURISTIC_HASHTABLE;
+	if (is_pool(heap, chunk, bytes, offset))
+		return HC_HEURISTIC_POOL;
+	if (hc_convention_of(heap, chunk->size, offset))
+		return HC_HEURISTIC_CONVENTION;
 	return HC_HEURISTIC_NONE;
 }

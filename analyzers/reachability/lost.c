@@ -94,8 +94,8 @@ static struct hc_error *look_for_left_over(void *ctx, unsigned worker __attribut
 static struct hc_error *look(struct search *search, hc_task_fn fn)
 {
 	search->found = false;
-	return hc_parallel_for(search->tracer->process->jobs, search->tracer->layout.num_stretches, fn,
-			       search);
+	return hc_process_parallel(search->tracer->process, search->tracer->layout.num_stretches,
+				   fn, search);
 }
 
 static void choose_forward(struct search *search)
@@ -111,7 +111,8 @@ static void choose_forward(struct search *search)
 			while ((bits = left_over(search, stretch, i))) {
 				uint64_t unit = i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits);
 
-				hc_plane_set(&tracer->layout, &search->leaders, stretch->span, unit);
+				hc_plane_set(&tracer->layout, &search->leaders, stretch->span,
+					     unit);
 				hc_tracer_visit(tracer, stretch->span, unit, &search->visited, NULL,
 						NULL);
 			}

@@ -11,7 +11,7 @@
  * They are computed in place, in this order; b says "a root leads to it", a says "only through an
  * interior pointer" or, for a lost one, "another lost chunk points to it":
  *
- *       b a                after 1             after 2      after 3
+ *       b a                after 1             after 2, 3   after 4
  *       0 0  definite      not seen            lost         lost, nothing points to it
  *       0 1  indirect      interior pointer    -            lost, pointed to
  *       1 0  reachable     reachable           reachable    reachable
@@ -22,24 +22,31 @@
  * only sets a: whether the chunk is reachable by a better way is known at the end only.
  * 2. Possible marking. Chunks with both bits are reachable: a is cleared. Chunks with a alone are
  * held by an interior pointer at best; from them, any pointer to a chunk without b sets both bits.
- * 3. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
- * pointed to, and lost.c chooses one of each cycle.
+ *    Where many chunks are possible, conventions (conventions.h) are looked for, and 1 and 2 done
+ *    again with them.
+ * 3. Where many chunks are lost, tagged pointers (tagged.h) are looked for, and what they hold
+ *    becomes possible.
+ * 4. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
+ *    pointed to, and lost.c chooses one of each cycle.
  *
- * In the end every word of every root and of every chunk in use has been looked at exactly once
- * (step 3 apart from lost.c's visits), whatever the number of workers: the statistics are exact and
- * reproducible. So are the answers: each step computes a closure, which does not depend on the
- * order of the work. Planes of free chunks hold list codes and are never touched. No edge is
- * stored: see trace_mark.c for how the heap is walked and what bounds the memory.
+ * In the end every word of every root and of every chunk in use has been looked at, and counted
+ * exactly once (step 4 apart from lost.c's visits, and from what only tagged pointers hold, which
+ * is not counted), whatever the number of workers: the statistics are exact and reproducible. So
+ * are the answers: each step computes a closure, which does not depend on the order of the work.
+ * Planes of free chunks hold list codes and are never touched. No edge is stored: see trace_mark.c
+ * for how the heap is walked and what bounds the memory.
  *
- * Limits. A pointer that is hidden (XOR lists, compressed or tagged in the high bits, unaligned) is
- * not seen, so that its chunk counts as lost; tagged in the low bits makes it interior, hence
- * "possible". A stale word makes a lost chunk look reachable. Roots that the core lacks are counted
- * in the statistics, since they can make live chunks lost.
+ * Limits. A pointer that is hidden (XOR lists, compressed to 32 bits, unaligned) is not seen, so
+ * that its chunk counts as lost; tagged in the low bits makes it interior, hence "possible" unless
+ * that is a convention. A stale word makes a lost chunk look reachable. What the core lacks can
+ * make live chunks lost: missing.h.
  */
 #include "analyzers/reachability/reachability.h"
 
 #include <stdlib.h>
 
+#include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/trace.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -133,17 +140,26 @@ static struct hc_error *count_kinds(void *ctx, unsigned worker, size_t task)
 
 static struct hc_error *run_sweep(struct sweep *sweep, hc_task_fn fn)
 {
-	return hc_parallel_for(sweep->tracer->process->jobs, sweep->tracer->layout.num_stretches,
-			       fn, sweep);
+	return hc_process_parallel(sweep->tracer->process, sweep->tracer->layout.num_stretches, fn,
+				   sweep);
 }
 /**@}*/
 
-/** Registers and pins: roots that are no ranges. @param[out] ret array, freed by the caller */
-static struct hc_error *collect_values(const struct hc_process *process, const struct hc_heap *heap,
+/**
+ * Registers, pins, and chunks that threads inside the allocator hold: roots that are no ranges.
+ *
+ * @param[out] ret array, freed by the caller
+ */
+static struct hc_error *collect_values(const struct hc_heap *heap, struct hc_reach_stats *stats,
 				       uint64_t **ret, size_t *num_ret)
 {
-	size_t num = heap->num_pins, n = 0;
+	const struct hc_process *process = heap->process;
+	hc_cleanup(hc_inflight_deinit) struct hc_inflight inflight = {0};
+	struct hc_error *err = hc_inflight_find(heap, &inflight);
+	size_t num = heap->num_pins + inflight.num_chunks, n = 0;
 
+	if (err)
+		return err;
 	for (size_t i = 0; i < process->threads.num; i++)
 		num += process->threads.items[i].num_regs;
 	uint64_t *values = calloc(num ? num : 1, sizeof(*values));
@@ -155,25 +171,74 @@ static struct hc_error *collect_values(const struct hc_process *process, const s
 			values[n++] = process->threads.items[i].regs[r];
 	for (size_t i = 0; i < heap->num_pins; i++)
 		values[n++] = heap->pins[i].address;
+	for (size_t i = 0; i < inflight.num_chunks; i++)
+		values[n++] = inflight.chunks[i].address;
+	stats->inflight_threads = inflight.num_inside;
+	stats->inflight_chunks = inflight.num_chunks;
 	*ret = values;
 	*num_ret = n;
 	return NULL;
 }
 
-static struct hc_error *mark(struct sweep *sweep, const struct hc_root *roots, size_t num_roots,
-			     const uint64_t *values, size_t num_values)
+/** Steps 1 and 2, which take from @p from to @p to of the time. */
+static struct hc_error *mark(struct sweep *sweep, double from, double to)
 {
-	struct hc_tracer *tracer = sweep->tracer;
+	struct hc_watch *watch = sweep->tracer->heap->process->watch;
 	struct hc_error *err;
 
-	if ((err = run_sweep(sweep, clear_marks)) ||
-	    (err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
-	    (err = hc_tracer_run(tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)) ||
-	    (err = run_sweep(sweep, settle_interior)))
+	/* The first pass does nearly all of the work. */
+	hc_watch_part(watch, from, from + (to - from) * 0.02);
+	if ((err = run_sweep(sweep, clear_marks)))
 		return err;
-	if (sweep->interior)
-		err = hc_tracer_run(tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
-	return err ? err : hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL);
+	hc_watch_part(watch, from + (to - from) * 0.02, from + (to - from) * 0.95);
+	if ((err = hc_tracer_run(sweep->tracer, HC_PASS_EXACT, HC_SEED_ROOTS, NULL)))
+		return err;
+	hc_watch_part(watch, from + (to - from) * 0.95, to);
+	__atomic_store_n(&sweep->interior, false, __ATOMIC_RELAXED);
+	err = run_sweep(sweep, settle_interior);
+	if (!err && sweep->interior)
+		err = hc_tracer_run(sweep->tracer, HC_PASS_ANY, HC_SEED_INTERIOR, NULL);
+	return err;
+}
+
+/** Steps 1 and 2, again with the conventions that the program turns out to have. */
+static struct hc_error *mark_with_conventions(struct sweep *sweep)
+{
+	hc_cleanup(hc_interiors_destroyp) struct hc_interiors *interiors = NULL;
+	struct hc_tracer *tracer = sweep->tracer;
+	bool again = false;
+	struct hc_error *err;
+
+	hc_conventions_forget(tracer->heap);
+	if ((err = hc_interiors_create(tracer, &interiors)))
+		return err;
+	hc_tracer_watch(tracer, interiors);
+	if (!(err = mark(sweep, 0, 0.9)) && sweep->interior)
+		err = hc_conventions_propose(interiors, &again);
+	if (!err && again) {
+		hc_tracer_restore_stats(tracer, NULL);
+		if (!(err = mark(sweep, 0.9, 0.93)))
+			err = hc_conventions_verify(interiors, &again);
+	}
+	hc_tracer_watch(tracer, NULL);
+	if (err || !again)
+		return err;
+	hc_tracer_restore_stats(tracer, NULL);
+	return mark(sweep, 0.93, 0.95);
+}
+
+/** Step 3. Words that are looked at once more don't count again. */
+static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *roots,
+				    size_t num_roots, struct hc_reach_stats *stats)
+{
+	hc_cleanup_free struct hc_trace_stats *saved = NULL;
+	struct hc_error *err = hc_tracer_save_stats(sweep->tracer, &saved);
+
+	if (!err)
+		err = hc_tagged_run(sweep->tracer, roots, num_roots, &stats->tagged);
+	if (!err)
+		hc_tracer_restore_stats(sweep->tracer, saved);
+	return err;
 }
 
 static void fill_pointer_stats(const struct hc_tracer *tracer, struct hc_reach_stats *stats)
@@ -218,8 +283,7 @@ static struct hc_error *fill_kind_stats(struct sweep *sweep, struct hc_reach_sta
 	return err;
 }
 
-struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
-				     struct hc_reach_stats *ret)
+struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats *ret)
 {
 	hc_cleanup_free struct hc_root *roots = NULL;
 	hc_cleanup_free uint64_t *values = NULL;
@@ -228,18 +292,26 @@ struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc
 	size_t num_roots, num_values;
 	struct hc_error *err;
 
-	if ((err = hc_roots_collect(process, heap, &roots, &num_roots)) ||
-	    (err = collect_values(process, heap, &values, &num_values)) ||
-	    (err = hc_tracer_create(process, heap, process->jobs, &tracer)))
+	if ((err = hc_roots_collect(heap, &roots, &num_roots)) ||
+	    (err = collect_values(heap, &stats, &values, &num_values)) ||
+	    (err = hc_tracer_create(heap, heap->process->jobs, &tracer)))
 		return err;
 	struct sweep sweep = {.tracer = tracer};
 
-	if ((err = mark(&sweep, roots, num_roots, values, num_values)))
+	if ((err = hc_tracer_set_roots(tracer, roots, num_roots, values, num_values)) ||
+	    (err = mark_with_conventions(&sweep)))
+		return err;
+	hc_watch_part(heap->process->watch, 0.95, 1);
+	if ((err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
+	    (err = hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL)))
 		return err;
 	fill_pointer_stats(tracer, &stats);
-	fill_root_stats(&process->memory, roots, num_roots, &stats);
+	fill_root_stats(&heap->process->memory, roots, num_roots, &stats);
 	if ((err = hc_lost_sort(tracer, &stats.cycles)) || (err = fill_kind_stats(&sweep, &stats)))
 		return err;
+	hc_missing_find(heap, roots, num_roots,
+			stats.kinds[HC_DEFINITE].chunks + stats.kinds[HC_INDIRECT].chunks,
+			&stats.missing);
 	heap->reach_known = true;
 	*ret = stats;
 	return NULL;

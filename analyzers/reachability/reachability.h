@@ -15,6 +15,10 @@
 #ifndef HC_ANALYZERS_REACHABILITY_REACHABILITY_H
 #define HC_ANALYZERS_REACHABILITY_REACHABILITY_H
 
+#include "analyzers/reachability/inflight.h"
+#include "analyzers/reachability/missing.h"
+#include "analyzers/reachability/roots.h"
+#include "analyzers/reachability/tagged.h"
 #include "core/heap/heap.h"
 
 /**
@@ -31,38 +35,27 @@ enum hc_heuristic {
 				   characters */
 	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
 				 */
+	HC_HEURISTIC_HASHTABLE, /**< a table with control bytes: buckets, then a byte for each */
+	HC_HEURISTIC_POOL,      /**< a block that knows its own address: pools of nginx and APR */
+	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
+	HC_HEURISTIC_TAGGED,     /**< to the start, but with a tag: the chunk is possible */
 	HC_NUM_HEURISTICS
 };
 
 const char *hc_heuristic_name(enum hc_heuristic heuristic);
 
 /** Why an interior pointer to @p chunk at @p address counts as one to its start, or NONE. */
-enum hc_heuristic hc_heuristic_match(const struct hc_process *process, const struct hc_heap *heap,
-				     const struct hc_chunk *chunk, uint64_t address);
+enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
+				     uint64_t address);
 
-enum hc_root_kind {
-	HC_ROOT_REGISTER,
-	HC_ROOT_STACK,
-	HC_ROOT_TLS,
-	HC_ROOT_DATA,  /**< writable data and bss of a module */
-	HC_ROOT_OTHER, /**< every other writable byte that is no chunk */
-	HC_ROOT_PIN,   /**< held by the C library, see hc_pin */
-	HC_NUM_ROOT_KINDS
-};
-
-const char *hc_root_kind_name(enum hc_root_kind kind);
-
-/** A range of memory whose words are roots. Registers and pins are not ranges. */
-struct hc_root {
-	uint64_t start, end; /**< addresses */
-	enum hc_root_kind kind;
-	const struct hc_thread *thread; /**< of a stack or TLS; else NULL */
-	const struct hc_mapping *mapping;
-};
-
-/** The root ranges, by address, disjoint. @param[out] ret array, freed by the caller */
-struct hc_error *hc_roots_collect(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_root **ret, size_t *num_ret);
+/**
+ * The convention by which a pointer holds a chunk, or NULL.
+ *
+ * @param size   of the chunk
+ * @param offset of the pointer from its start, bytes
+ */
+const struct hc_convention *hc_convention_of(const struct hc_heap *heap, uint64_t size,
+					     uint64_t offset);
 
 struct hc_reach_stats {
 	struct {
@@ -73,16 +66,18 @@ struct hc_reach_stats {
 	uint64_t pointers_interior;            /**< of these, not to a start and in no heuristic */
 	uint64_t heuristic[HC_NUM_HEURISTICS]; /**< interior pointers that counted as exact */
 	uint64_t root_bytes;                   /**< bytes of roots searched */
-	uint64_t root_bytes_missing; /**< bytes of roots that the core lacks: results may call live
-					chunks lost */
-	uint64_t cycles;             /**< lost cycles in which one chunk was chosen */
+	uint64_t root_bytes_missing;           /**< of these, bytes that the core lacks */
+	uint64_t cycles;                       /**< lost cycles in which one chunk was chosen */
+	uint64_t inflight_threads;             /**< caught inside the allocator, see inflight.h */
+	uint64_t inflight_chunks;              /**< that such threads hold by their headers */
+	struct hc_tagged tagged;               /**< what tagged pointers hold */
+	struct hc_missing missing;             /**< whether "lost" is known, or an upper bound */
 };
 
 /**
  * Mark the heap with process->jobs threads. A second call does the work again, with the same
  * result.
  */
-struct hc_error *hc_reachability_run(const struct hc_process *process, struct hc_heap *heap,
-				     struct hc_reach_stats *ret);
+struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats *ret);
 
 #endif

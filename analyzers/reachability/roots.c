@@ -16,7 +16,7 @@
  * which keeps pointers to allocated memory there: they count as data. So does anonymous memory that
  * is read-only now.
  */
-#include "analyzers/reachability/reachability.h"
+#include "analyzers/reachability/roots.h"
 
 #include <elf.h>
 #include <stdlib.h>
@@ -218,9 +218,9 @@ static bool root_of(const struct hc_process *process, const struct hc_mapping *m
 }
 /**@}*/
 
-struct hc_error *hc_roots_collect(const struct hc_process *process, const struct hc_heap *heap,
-				  struct hc_root **ret, size_t *num_ret)
+struct hc_error *hc_roots_collect(const struct hc_heap *heap, struct hc_root **ret, size_t *num_ret)
 {
+	const struct hc_process *process = heap->process;
 	hc_cleanup_free struct hole *holes = NULL;
 	struct root_list list = {0};
 	size_t num_holes, next = 0;

@@ -84,8 +84,7 @@ static struct hc_error *check_limits(const struct hc_heap *heap)
 	return NULL;
 }
 
-struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
-				  unsigned jobs, struct hc_tracer **ret)
+struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc_tracer **ret)
 {
 	struct hc_error *err = check_limits(heap);
 
@@ -99,10 +98,12 @@ struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_he
 		free(shared);
 		return &hc_enomem;
 	}
-	tracer->process = process;
+	tracer->process = heap->process;
 	tracer->heap = heap;
 	tracer->shared = shared;
 	shared->tracer = tracer;
+	for (size_t i = 0; i < heap->num_spans; i++)
+		tracer->heap_words += (heap->spans[i].end - heap->spans[i].start) / heap->word_size;
 	shared->jobs = jobs ? jobs : 1;
 	pthread_mutex_init(&shared->lock, NULL);
 	pthread_cond_init(&shared->wake, NULL);
@@ -147,6 +148,11 @@ void hc_tracer_destroy(struct hc_tracer *tracer)
 /** @name Runs */
 /**@{*/
 
+static bool is_cancelled(const struct hc_trace_shared *shared)
+{
+	return __atomic_load_n(&shared->cancelled, __ATOMIC_RELAXED);
+}
+
 static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)), size_t task)
 {
 	struct hc_trace_shared *shared = ctx;
@@ -156,7 +162,7 @@ static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)),
 	shared->active++;
 	pthread_mutex_unlock(&shared->lock);
 	do {
-		while (hc_trace_seed(w))
+		while (!is_cancelled(shared) && hc_trace_seed(w))
 			hc_trace_drain(w);
 	} while (hc_trace_take(w) && (hc_trace_drain(w), true));
 	pthread_mutex_lock(&shared->lock);
@@ -173,7 +179,8 @@ static struct hc_error *run_workers(struct hc_trace_shared *shared, size_t num_t
 	shared->hungry = 0;
 	for (unsigned i = 0; i < shared->jobs; i++)
 		shared->workers[i].task_pos = shared->workers[i].task_end = 0;
-	return hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+	struct hc_error *err = hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+	return err ? err : hc_watch_check(shared->tracer->heap->process->watch);
 }
 
 struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
@@ -219,7 +226,7 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 		HC_TRACE_SCAN;
 	hc_trace_drain(w);
 	shared->pending_sweep = true;
-	while (shared->spilled) {
+	while (shared->spilled && !is_cancelled(shared)) {
 		shared->spilled = false;
 		shared->num_tasks = tracer->layout.num_stretches;
 		shared->next_task = 0;
@@ -228,6 +235,29 @@ void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struc
 			hc_trace_drain(w);
 	}
 	shared->pending_sweep = false;
+}
+
+void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors)
+{
+	tracer->shared->interiors = interiors;
+}
+
+struct hc_error *hc_tracer_save_stats(const struct hc_tracer *tracer, struct hc_trace_stats **ret)
+{
+	struct hc_trace_stats *stats = calloc(tracer->shared->jobs, sizeof(*stats));
+
+	if (!stats)
+		return &hc_enomem;
+	for (unsigned i = 0; i < tracer->shared->jobs; i++)
+		stats[i] = tracer->shared->workers[i].stats;
+	*ret = stats;
+	return NULL;
+}
+
+void hc_tracer_restore_stats(struct hc_tracer *tracer, const struct hc_trace_stats *saved)
+{
+	for (unsigned i = 0; i < tracer->shared->jobs; i++)
+		tracer->shared->workers[i].stats = saved ? saved[i] : (struct hc_trace_stats){0};
 }
 
 struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer)

@@ -20,6 +20,7 @@
 enum hc_pass {
 	HC_PASS_EXACT,   /**< exact: set b of the chunk and go on below it; interior: set a */
 	HC_PASS_ANY,     /**< chunks without b: set a and b and go on below them */
+	HC_PASS_TAGGED,  /**< the same for plain and for tagged pointers (tagged.h) */
 	HC_PASS_POINTED, /**< chunks without b: set a, unless the pointer is their own. Goes no
 			    further */
 	HC_PASS_VISIT,   /**< chunks without b: set the bit in a plane and go on below them */
@@ -28,6 +29,7 @@ enum hc_pass {
 enum hc_seed {
 	HC_SEED_ROOTS,        /**< words of the roots, registers, pins */
 	HC_SEED_INTERIOR,     /**< chunks with a and without b; b is set */
+	HC_SEED_REACHED,      /**< chunks with b, whose words are searched again */
 	HC_SEED_LOST,         /**< chunks without b */
 	HC_SEED_UNREFERENCED, /**< chunks without a and b; their bit in the plane is set */
 };
@@ -41,12 +43,12 @@ struct hc_tracer {
 	const struct hc_process *process;
 	struct hc_heap *heap;
 	struct hc_plane_layout layout;  /**< of all planes of this heap */
+	uint64_t heap_words;            /**< of memory, in all spans */
 	struct hc_trace_shared *shared; /**< private: workers and what they share */
 };
 
 /** @param jobs workers; 1 gives a tracer for hc_tracer_visit() */
-struct hc_error *hc_tracer_create(const struct hc_process *process, struct hc_heap *heap,
-				  unsigned jobs, struct hc_tracer **ret);
+struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc_tracer **ret);
 void hc_tracer_destroy(struct hc_tracer *tracer);
 
 static inline void hc_tracer_destroyp(struct hc_tracer **tracer)
@@ -76,6 +78,16 @@ typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
  */
 void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
 		     hc_visit_fn fn, void *ctx);
+
+struct hc_interiors;
+
+/** Tell @p interiors (conventions.h) what the marking passes see; NULL: nobody. */
+void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors);
+
+/** What the workers have seen, to forget later what they see from now on. Freed by the caller. */
+struct hc_error *hc_tracer_save_stats(const struct hc_tracer *tracer, struct hc_trace_stats **ret);
+/** @param saved NULL: forget everything */
+void hc_tracer_restore_stats(struct hc_tracer *tracer, const struct hc_trace_stats *saved);
 
 /** What all passes so far have seen. */
 struct hc_trace_stats hc_tracer_stats(const struct hc_tracer *tracer);

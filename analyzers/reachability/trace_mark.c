@@ -27,6 +27,8 @@
  */
 #include <string.h>
 
+#include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/tagged.h"
 #include "analyzers/reachability/trace_worker.h"
 
 enum {
@@ -112,6 +114,7 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 			hc_trace_set_bit(&block->a, mask);
 		return false;
 	case HC_PASS_ANY:
+	case HC_PASS_TAGGED:
 		hc_trace_set_bit(&block->a, mask);
 		return hc_trace_set_bit(&block->b, mask);
 	case HC_PASS_POINTED:
@@ -129,6 +132,13 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 	}
 	}
 	return false;
+}
+
+/** Tell who wants to know of interior pointers. */
+static void watch(struct hc_trace_worker *w, const struct hc_chunk *chunk, uint64_t offset)
+{
+	hc_interiors_see(w->shared->interiors, w - w->shared->workers,
+			 hc_convention_of(w->heap, chunk->size, offset), chunk, offset);
 }
 
 /**
@@ -152,12 +162,14 @@ static __attribute__((noinline)) bool look_inside(struct hc_trace_worker *w, siz
 		return false;
 	hc_span_place_chunk(w->heap, span, ret, &chunk);
 
-	heuristic = hc_heuristic_match(w->shared->tracer->process, w->heap, &chunk,
-				       span->base + offset);
+	heuristic = hc_heuristic_match(w->heap, &chunk, span->base + offset);
 	if (heuristic == HC_HEURISTIC_NONE)
 		w->stats.interior++;
 	else
 		w->stats.heuristic[heuristic]++;
+	if (w->shared->interiors &&
+	    (heuristic == HC_HEURISTIC_NONE || heuristic == HC_HEURISTIC_CONVENTION))
+		watch(w, &chunk, offset - ret->start);
 	*interior_ret = heuristic == HC_HEURISTIC_NONE;
 	return true;
 }
@@ -252,9 +264,26 @@ static ALWAYS_INLINE void push_any_words(struct hc_trace_worker *w, const uint8_
 		push_words(w, data, num_words, 4, false);
 }
 
+/** The same for HC_PASS_TAGGED: plain and tagged pointers. */
+static __attribute__((noinline)) void push_tagged(struct hc_trace_worker *w, const uint8_t *data,
+						  size_t num_words)
+{
+	for (size_t i = 0; i < num_words; i++) {
+		uint64_t value = hc_read64(data + i * 8, w->heap->big_endian), entry;
+		uint64_t target = hc_tagged_target(w->heap, value);
+
+		if (is_candidate(w, target ? target : value, &entry))
+			w->stack[w->depth++] = entry;
+	}
+	w->stats.words += num_words;
+}
+
 void hc_trace_push_words(struct hc_trace_worker *w, const uint8_t *data, size_t num_words)
 {
-	push_any_words(w, data, num_words);
+	if (w->shared->pass == HC_PASS_TAGGED)
+		push_tagged(w, data, num_words);
+	else
+		push_any_words(w, data, num_words);
 }
 
 void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
@@ -262,6 +291,11 @@ void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
 	uint64_t entry;
 
 	w->stats.words++;
+	if (w->shared->pass == HC_PASS_TAGGED) {
+		uint64_t target = hc_tagged_target(w->heap, value);
+
+		value = target ? target : value;
+	}
 	if (is_candidate(w, value, &entry))
 		w->stack[w->depth++] = entry;
 }
@@ -332,6 +366,8 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 			push_others(w, bytes.data, bytes.size / word_size, word_size,
 				    span->base + place.start,
 				    hc_span_usable_end(span, place.next) - place.start);
+		} else if (pass == HC_PASS_TAGGED) {
+			push_tagged(w, bytes.data, bytes.size / 8);
 		} else {
 			push_any_words(w, bytes.data, bytes.size / word_size);
 		}
@@ -492,6 +528,28 @@ static ALWAYS_INLINE void fetch(struct hc_trace_worker *w, const enum hc_pass pa
 	}
 }
 
+/** Drop all work, the others' too. */
+static void give_up(struct hc_trace_worker *w)
+{
+	w->depth = w->candidates.length = w->scans.length = 0;
+	w->task_pos = w->task_end;
+}
+
+/** Once in a while: tell how much is done, and ask whether to go on. */
+static __attribute__((noinline)) bool goes_on(struct hc_trace_worker *w)
+{
+	struct hc_trace_shared *shared = w->shared;
+	struct hc_watch *watch = shared->tracer->heap->process->watch;
+
+	w->scans_done = 0;
+	if (w == &shared->workers[0] && shared->pass == HC_PASS_EXACT)
+		hc_watch_done(watch, w->stats.words * shared->jobs, shared->tracer->heap_words);
+	if (!hc_watch_cancelled(watch))
+		return true;
+	__atomic_store_n(&shared->cancelled, true, __ATOMIC_RELAXED);
+	return false;
+}
+
 /** Work until rings and stack are empty. */
 static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pass)
 {
@@ -506,6 +564,8 @@ static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pa
 		if (w->depth + HC_TRACE_PIECE_WORDS + 1 > HC_TRACE_STACK_ENTRIES)
 			make_room(w, pass);
 		scan(w, pass, hc_trace_entry_span(entry), entry & HC_TRACE_OFFSET_MASK);
+		if (++w->scans_done == HC_TRACE_SCANS_PER_LOOK && !goes_on(w))
+			return give_up(w);
 		if (!alone && w->depth >= SHARE_DEPTH &&
 		    __atomic_load_n(&w->shared->hungry, __ATOMIC_RELAXED))
 			share(w);
@@ -519,6 +579,8 @@ void hc_trace_drain(struct hc_trace_worker *w)
 		return drain(w, HC_PASS_EXACT);
 	case HC_PASS_ANY:
 		return drain(w, HC_PASS_ANY);
+	case HC_PASS_TAGGED:
+		return drain(w, HC_PASS_TAGGED);
 	case HC_PASS_POINTED:
 		return drain(w, HC_PASS_POINTED);
 	case HC_PASS_VISIT:

@@ -54,6 +54,8 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 	if (index >= span->num_blocks)
 		return 0;
 	block = &span->blocks[index];
+	if (shared->seed == HC_SEED_REACHED)
+		return hc_block_in_use(block) & __atomic_load_n(&block->b, __ATOMIC_RELAXED);
 	bits = hc_block_in_use(block) & ~__atomic_load_n(&block->b, __ATOMIC_RELAXED);
 	switch (shared->seed) {
 	case HC_SEED_INTERIOR:

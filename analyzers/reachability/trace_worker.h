@@ -68,13 +68,18 @@ struct hc_trace_worker {
 	uint64_t task_pos, task_end; /**< … and what is left of it */
 	struct hc_trace_large large[HC_TRACE_LARGE_ENTRIES];
 	struct hc_trace_stats stats;
+	unsigned scans_done; /**< modulo HC_TRACE_SCANS_PER_LOOK: until the watch is looked at */
 } __attribute__((aligned(64)));
+
+/** Ranges scanned after which a worker asks whether to go on: about a millisecond. */
+#define HC_TRACE_SCANS_PER_LOOK 16384
 
 /** What all workers of a tracer share. */
 struct hc_trace_shared {
 	struct hc_tracer *tracer;
 	unsigned jobs;
 	struct hc_trace_worker *workers;
+	struct hc_interiors *interiors; /**< told of interior pointers while marking; or NULL */
 
 	/* The current pass. */
 	enum hc_pass pass;
@@ -104,6 +109,7 @@ struct hc_trace_shared {
 	unsigned active, waiting;
 	unsigned hungry; /**< atomic copy of waiting */
 	bool done;
+	bool cancelled; /**< atomic; the run is given up, and what is on stacks is dropped */
 };
 
 /** Set a bit that others set, too. @return whether it was clear */

@@ -25,12 +25,11 @@
  */
 #include "analyzers/search/search.h"
 
+#include "analyzers/target.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
-#include "analyzers/content/classifier.h"
 #include "analyzers/search/search_tasks.h"
 #include "analyzers/texts/top_texts.h"
-#include "analyzers/types/types.h"
 
 #define TASKS_PER_JOB 16
 /** The same where a task keeps only sums: fewer batches, at whose end threads wait. */
@@ -80,9 +79,9 @@ struct search {
 	 * By class: index of the attribute that is searched, plus 1; 0: it has none of that name.
 	 */
 	uint8_t attribute_of[HC_MAX_CLASSES];
-	struct hc_selection selection; /**< a view: what it owns is the caller's */
-	hc_search_fn fn;
-	void *ctx;
+	struct hc_selection selection;          /**< a view: what it owns is the caller's */
+	const struct hc_classifier *classifier; /**< for attributes and HC_SEARCH_BY_CLASS */
+	struct hc_types *types;                 /**< for HC_SEARCH_BY_TYPE */
 
 	struct hc_search_task *tasks;
 	size_t num_tasks;
@@ -111,8 +110,8 @@ struct sink {
 	struct finding *finding;
 	bool direct;
 	struct worker *worker;
-	struct subject *subject; /**< the current one */
-	uint64_t key;            /**< of its group */
+	struct subject subject; /**< the current one */
+	uint64_t key;           /**< of its group */
 	struct hc_error *err;
 };
 
@@ -136,7 +135,7 @@ static bool call_back(struct search *search, const struct subject *subject,
 		.mapping = subject->mapping,
 	};
 
-	return search->fn(search->ctx, &hit);
+	return search->options->fn(search->options->ctx, &hit);
 }
 
 /** Count a subject in the result when its first match is delivered. @return whether it is new */
@@ -171,14 +170,14 @@ static uint64_t group_key(const struct search *search, const struct worker *work
 	case HC_SEARCH_BY_SIZE:
 		return subject->chunk.size;
 	case HC_SEARCH_BY_CLASS:
-		return hc_classify(search->options->classifier, worker->classifier,
+		return hc_classify(search->classifier, worker->classifier,
 				   hc_chunk_bytes(search->heap, &subject->chunk));
 	case HC_SEARCH_BY_REACH:
 		return subject->chunk.reach;
 	case HC_SEARCH_BY_ARENA:
 		return subject->chunk.span->arena;
 	case HC_SEARCH_BY_TYPE:
-		return hc_type_of(search->options->types, &subject->chunk);
+		return hc_type_of(search->types, &subject->chunk);
 	}
 	return 0;
 }
@@ -230,7 +229,7 @@ static bool deliver_match(struct search *search, const struct subject *subject,
 		if (search->err)
 			return false;
 	}
-	if (search->fn && !call_back(search, subject, match)) {
+	if (search->options->fn && !call_back(search, subject, match)) {
 		search->stopped = true;
 		return false;
 	}
@@ -280,19 +279,19 @@ static struct hc_error *sum_chunk(struct sink *sink, bool first)
 
 	if (first) {
 		finding->chunks++;
-		finding->bytes += sink->subject->chunk.size;
+		finding->bytes += sink->subject.chunk.size;
 	}
-	if (!is_grouped(sink->search, sink->subject))
+	if (!is_grouped(sink->search, &sink->subject))
 		return NULL;
 	if (first)
-		sink->key = group_key(sink->search, sink->worker, sink->subject);
-	return count_group(&finding->groups, sink->key, sink->subject, 1, first);
+		sink->key = group_key(sink->search, sink->worker, &sink->subject);
+	return count_group(&finding->groups, sink->key, &sink->subject, 1, first);
 }
 
 /** Count a match of a task that nobody wants to see. */
 static struct hc_error *sum_match(struct sink *sink, const struct hc_match *match, bool first)
 {
-	const struct subject *subject = sink->subject;
+	const struct subject *subject = &sink->subject;
 	struct finding *finding = sink->finding;
 	struct hc_error *err = NULL;
 
@@ -316,7 +315,7 @@ static struct hc_error *keep_match(struct sink *sink, const struct hc_match *mat
 	struct finding *finding = sink->finding;
 
 	if (first) {
-		struct hc_error *err = buffer_subject(finding, sink->subject);
+		struct hc_error *err = buffer_subject(finding, &sink->subject);
 		if (err)
 			return err;
 	}
@@ -328,15 +327,15 @@ static struct hc_error *keep_match(struct sink *sink, const struct hc_match *mat
 static bool take_match(struct sink *sink, const struct hc_match *match, bool first)
 {
 	struct finding *finding = sink->finding;
-	uint64_t base = sink->subject->address;
+	uint64_t base = sink->subject.address;
 
 	if (finding->first_tried == UINT64_MAX)
 		finding->first_tried = base + match->tried;
 	finding->last_end = base + hc_match_next(match);
 	if (sink->direct)
-		return deliver_match(sink->search, sink->subject, match, first);
-	sink->err =
-		sink->search->fn ? keep_match(sink, match, first) : sum_match(sink, match, first);
+		return deliver_match(sink->search, &sink->subject, match, first);
+	sink->err = sink->search->options->fn ? keep_match(sink, match, first)
+					      : sum_match(sink, match, first);
 	return !sink->err && !finding->overflow;
 }
 
@@ -344,7 +343,7 @@ static bool next_match(struct sink *sink, size_t from, size_t to, struct hc_matc
 		       bool *limited)
 {
 	struct hc_matcher *matcher = sink->worker->matcher;
-	struct hc_bytes bytes = sink->subject->bytes;
+	struct hc_bytes bytes = sink->subject.bytes;
 
 	if (to == SIZE_MAX)
 		return hc_matcher_next(matcher, bytes, from, match, limited);
@@ -409,8 +408,8 @@ static bool narrow_to_attribute(const struct search *search, const struct worker
 				struct subject *subject)
 {
 	struct hc_bytes values[HC_MAX_ATTRIBUTES];
-	hc_class_id class = hc_class_values(search->options->classifier, worker->classifier,
-					    subject->bytes, values);
+	hc_class_id class =
+		hc_class_values(search->classifier, worker->classifier, subject->bytes, values);
 	unsigned index = search->attribute_of[class];
 
 	if (!index || !values[index - 1].data)
@@ -426,27 +425,27 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 	struct finding *finding = sink->finding;
 	struct hc_prefilter prefilter;
 	struct hc_chunk_iter iter;
-	struct subject subject = {};
+	struct subject *subject = &sink->subject;
 	uint64_t start;
 	struct hc_bytes all = slice_bytes(slice, &start);
 	bool use_prefilter = hc_pattern_has_prefilter(search->pattern) && all.size;
 
 	if (use_prefilter)
 		hc_prefilter_init(&prefilter, search->pattern, all);
-	sink->subject = &subject;
+	*subject = (struct subject){};
 	hc_chunk_iter_slice(&iter, search->heap, *slice);
-	while (hc_chunk_iter_next(&iter, &subject.chunk)) {
-		if (!hc_selection_has(&search->selection, search->heap, &subject.chunk,
+	while (hc_chunk_iter_next(&iter, &subject->chunk)) {
+		if (!hc_selection_has(&search->selection, search->heap, &subject->chunk,
 				      sink->worker->scratch))
 			continue;
-		subject.address = subject.chunk.address;
-		subject.bytes = hc_chunk_bytes(search->heap, &subject.chunk);
+		subject->address = subject->chunk.address;
+		subject->bytes = hc_chunk_bytes(search->heap, &subject->chunk);
 		finding->searched_chunks++;
-		finding->searched_bytes += subject.bytes.size;
-		if (use_prefilter && is_ruled_out(&prefilter, start, &subject))
+		finding->searched_bytes += subject->bytes.size;
+		if (use_prefilter && is_ruled_out(&prefilter, start, subject))
 			continue;
 		if (search->options->attribute &&
-		    !narrow_to_attribute(search, sink->worker, &subject))
+		    !narrow_to_attribute(search, sink->worker, subject))
 			continue;
 		if (!match_subject(sink, 0, SIZE_MAX))
 			break;
@@ -458,7 +457,7 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 static struct hc_error *run_window(struct sink *sink, const struct hc_search_window *window,
 				   uint64_t from)
 {
-	struct subject subject = {
+	sink->subject = (struct subject){
 		.chunk = window->chunk,
 		.mapping = window->mapping,
 		.large = !window->mapping,
@@ -467,14 +466,13 @@ static struct hc_error *run_window(struct sink *sink, const struct hc_search_win
 	};
 	size_t to = window->last ? SIZE_MAX : window->end - window->address;
 
-	sink->subject = &subject;
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
 	/*
 	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
 	 */
-	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, subject.bytes))
+	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, window->subject))
 		return NULL;
 	if (from < window->end || window->last)
 		match_subject(sink, from - window->address, to);
@@ -558,7 +556,7 @@ static void replay_hits(struct search *search, const struct finding *finding)
 	for (size_t i = 0; i < finding->num_subjects; i++) {
 		const struct subject *subject = &finding->subjects[i];
 
-		if (!search->fn && !count_window(search, finding, subject))
+		if (!search->options->fn && !count_window(search, finding, subject))
 			return;
 		for (size_t k = 0; k < subject->num_hits; k++, hit++) {
 			if (!deliver_match(search, subject, hit, k == 0))
@@ -662,8 +660,7 @@ static struct hc_error *init_worker(const struct search *search, struct worker *
 	if (!err && search->heap)
 		err = hc_selection_scratch_create(&search->selection, &worker->scratch);
 	if (!err && (search->options->by == HC_SEARCH_BY_CLASS || search->options->attribute))
-		err = hc_classifier_scratch_create(search->options->classifier,
-						   &worker->classifier);
+		err = hc_classifier_scratch_create(search->classifier, &worker->classifier);
 	return err;
 }
 
@@ -675,8 +672,7 @@ static struct hc_error *find_attribute(struct search *search)
 
 	if (!name)
 		return NULL;
-	const struct hc_signatures *signatures =
-		hc_classifier_signatures(search->options->classifier);
+	const struct hc_signatures *signatures = hc_classifier_signatures(search->classifier);
 	for (size_t i = 0; i < hc_signatures_num_classes(signatures); i++) {
 		const struct hc_class *class = hc_signatures_class(signatures, i);
 
@@ -693,14 +689,33 @@ static struct hc_error *find_attribute(struct search *search)
 				      HC_ABOUT_ATTRIBUTE);
 }
 
+/** Leave out what is beyond the bound. */
+static void bound_tasks(struct search *search)
+{
+	uint64_t max = search->options->max_bytes / HC_SEARCH_TASK_BYTES;
+
+	if (!search->options->max_bytes || search->num_tasks <= max)
+		return;
+	search->num_tasks = max;
+	search->result->bounded = true;
+}
+
+static struct hc_error *cut(struct search *search)
+{
+	const struct hc_search_cutting cutting = {search->process, search->heap, search->options,
+						  &search->selection};
+
+	return hc_search_cut(&cutting, &search->tasks, &search->num_tasks);
+}
+
 static struct hc_error *search_init(struct search *search)
 {
 	struct hc_error *err = find_attribute(search);
 	if (!err)
-		err = hc_search_cut(search->process, search->heap, search->options,
-				    &search->selection, &search->tasks, &search->num_tasks);
+		err = cut(search);
 	if (err)
 		return err;
+	bound_tasks(search);
 
 	search->workers = calloc(search->jobs, sizeof(*search->workers));
 	search->findings = calloc(search->num_findings, sizeof(*search->findings));
@@ -717,7 +732,9 @@ static struct hc_error *search_init(struct search *search)
 /** Run one batch of tasks and deliver it. */
 static struct hc_error *run_batch(struct search *search, size_t num)
 {
-	struct hc_error *err = hc_parallel_for(search->jobs, num, run_task, search);
+	hc_watch_part(search->process->watch, (double)search->first_task / search->num_tasks,
+		      (double)(search->first_task + num) / search->num_tasks);
+	struct hc_error *err = hc_process_parallel(search->process, num, run_task, search);
 
 	for (size_t i = 0; !err && !search->stopped && i < num; i++) {
 		err = deliver_task(search, &search->findings[i], search->first_task + i);
@@ -730,7 +747,7 @@ static struct hc_error *run_batch(struct search *search, size_t num)
 static struct hc_error *run_batches(struct search *search)
 {
 	/* Small at first: a caller who wants ten matches should not wait for a gigabyte. */
-	size_t batch = search->fn ? search->jobs : search->num_findings;
+	size_t batch = search->options->fn ? search->jobs : search->num_findings;
 
 	while (search->first_task < search->num_tasks && !search->stopped) {
 		size_t left = search->num_tasks - search->first_task;
@@ -758,22 +775,36 @@ static struct hc_error *finish_texts(struct search *search)
 				 &result->num_texts);
 }
 
-struct hc_error *hc_search_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_pattern *pattern,
-			       const struct hc_search_options *options, hc_search_fn fn, void *ctx,
+/** What the options need of the target. */
+static struct hc_error *ask_target(struct search *search, struct hc_target *target)
+{
+	const struct hc_search_options *options = search->options;
+	struct hc_error *err = NULL;
+
+	if (options->scope == HC_SEARCH_CHUNKS)
+		err = hc_target_heap(target, &search->heap);
+	else if (options->scope == HC_SEARCH_ALL)
+		err = hc_target_heap_if_any(target, &search->heap);
+	if (!err && (options->by == HC_SEARCH_BY_CLASS || options->attribute))
+		err = hc_target_classifier(target, &search->classifier);
+	if (!err && options->by == HC_SEARCH_BY_TYPE)
+		err = hc_target_types(target, HC_TYPES_FULL, &search->types);
+	return err;
+}
+
+struct hc_error *hc_search_run(struct hc_target *target, const struct hc_pattern *pattern,
+			       const struct hc_search_options *options,
 			       struct hc_search_result *ret)
 {
+	const struct hc_process *process = target->process;
+	size_t tasks = options->fn || options->top ? TASKS_PER_JOB : SUMS_PER_JOB;
 	hc_cleanup(hc_search_result_deinit) struct hc_search_result result = {};
 	hc_cleanup(search_deinit) struct search search = {
 		.process = process,
-		.heap = heap,
 		.pattern = pattern,
 		.options = options,
-		.fn = fn,
-		.ctx = ctx,
 		.jobs = process->jobs,
-		.num_findings =
-			(size_t)process->jobs * (fn || options->top ? TASKS_PER_JOB : SUMS_PER_JOB),
+		.num_findings = process->jobs * tasks,
 		.result = &result,
 	};
 
@@ -781,7 +812,11 @@ struct hc_error *hc_search_run(const struct hc_process *process, const struct hc
 	if (options->selection)
 		search.selection = *options->selection;
 
-	struct hc_error *err = search_init(&search);
+	struct hc_error *err = ask_target(&search, target);
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_SEARCH);
+	err = search_init(&search);
 	if (!err)
 		err = run_batches(&search);
 	if (!err)

@@ -18,6 +18,7 @@
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/search/search_groups.h"
 #include "analyzers/select/selection.h"
+#include "analyzers/target.h"
 #include "analyzers/texts/top_texts.h"
 
 /** What is searched. */
@@ -70,8 +71,9 @@ struct hc_search_options {
 	 * @ref HC_ERROR_ARGUMENT when no class has it. HC_SEARCH_CHUNKS only.
 	 */
 	const char *attribute;
-	const struct hc_classifier *classifier; /**< for @ref attribute and HC_SEARCH_BY_CLASS */
-	const struct hc_types *types;           /**< for HC_SEARCH_BY_TYPE */
+	uint64_t max_bytes; /**< search about so many, by address, and no more; 0: all */
+	hc_search_fn fn; /**< called for each match; NULL: only count */
+	void *ctx;       /**< of @ref fn */
 };
 
 struct hc_search_result {
@@ -82,6 +84,7 @@ struct hc_search_result {
 				       stopped it */
 	uint64_t searched_chunks;   /**< likewise */
 	uint64_t searched_mappings; /**< likewise; mappings with bytes in the core */
+	bool bounded; /**< hc_search_options::max_bytes left something out */
 	uint64_t limited; /**< subjects (of long ones: windows) with bytes given up at PCRE2's match
 			     limit */
 	struct hc_text_count *texts; /**< most frequent first, then by text */
@@ -98,12 +101,10 @@ struct hc_search_result {
  * that the table becomes a Space-Saving summary (Metwally, Agrawal, El Abbadi 2005), whose error
  * bounds are in the result.
  *
- * @param heap NULL is fine unless the scope is HC_SEARCH_CHUNKS
- * @param fn   called for each match; NULL: only count
+ * The heap is asked for where the scope has chunks; HC_SEARCH_ALL does without where there is none.
  */
-struct hc_error *hc_search_run(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_pattern *pattern,
-			       const struct hc_search_options *options, hc_search_fn fn, void *ctx,
+struct hc_error *hc_search_run(struct hc_target *target, const struct hc_pattern *pattern,
+			       const struct hc_search_options *options,
 			       struct hc_search_result *ret);
 void hc_search_result_deinit(struct hc_search_result *result);
 

@@ -188,10 +188,10 @@ static uint64_t last_start(const struct hc_slice *slice)
 }
 
 /** Cut a slice: itself, without its last chunk when that is to be searched in windows. */
-static struct hc_error *cut_slice(struct task_list *list, const struct hc_heap *heap,
-				  const struct hc_selection *selection,
+static struct hc_error *cut_slice(struct task_list *list, const struct hc_search_cutting *cutting,
 				  struct hc_selection_scratch *scratch, struct hc_slice slice)
 {
+	const struct hc_heap *heap = cutting->heap;
 	uint64_t unit = last_start(&slice);
 	struct hc_chunk chunk;
 
@@ -205,16 +205,15 @@ static struct hc_error *cut_slice(struct task_list *list, const struct hc_heap *
 
 	struct hc_search_task task = {.is_slice = true, .slice = slice};
 	struct hc_error *err = slice.from < slice.to ? add_task(list, &task) : NULL;
-	if (!err && large && hc_selection_has(selection, heap, &chunk, scratch))
+	if (!err && large && hc_selection_has(cutting->selection, heap, &chunk, scratch))
 		err = cut_chunk(list, heap, &chunk);
 	return err;
 }
 
-static struct hc_error *cut_heap(struct task_list *list, const struct hc_heap *heap,
-				 const struct hc_search_options *options,
-				 const struct hc_selection *selection,
+static struct hc_error *cut_heap(struct task_list *list, const struct hc_search_cutting *cutting,
 				 struct hc_selection_scratch *scratch)
 {
+	const struct hc_heap *heap = cutting->heap;
 	hc_cleanup_free struct hc_slice *slices = NULL;
 	size_t num = 0;
 	struct hc_error *err = hc_heap_slices(heap, HC_SEARCH_TASK_BYTES, &slices, &num);
@@ -222,8 +221,8 @@ static struct hc_error *cut_heap(struct task_list *list, const struct hc_heap *h
 	for (size_t i = 0; i < num && !err; i++) {
 		struct hc_search_task whole = {.is_slice = true, .slice = slices[i]};
 
-		err = options->attribute ? add_task(list, &whole)
-					 : cut_slice(list, heap, selection, scratch, slices[i]);
+		err = cutting->options->attribute ? add_task(list, &whole)
+						  : cut_slice(list, cutting, scratch, slices[i]);
 	}
 	return err;
 }
@@ -251,11 +250,11 @@ static void scratch_destroyp(struct hc_selection_scratch **scratch)
 	hc_selection_scratch_destroy(*scratch);
 }
 
-static struct hc_error *cut_all(struct task_list *list, const struct hc_process *process,
-				const struct hc_heap *heap, const struct hc_search_options *options,
-				const struct hc_selection *selection)
+static struct hc_error *cut_all(struct task_list *list, const struct hc_search_cutting *cutting)
 {
-	enum hc_search_scope scope = options->scope;
+	const struct hc_process *process = cutting->process;
+	const struct hc_heap *heap = cutting->heap;
+	enum hc_search_scope scope = cutting->options->scope;
 	hc_cleanup(scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = NULL;
 
@@ -263,24 +262,20 @@ static struct hc_error *cut_all(struct task_list *list, const struct hc_process 
 		return cut_mappings(list, process, NULL);
 	if (scope == HC_SEARCH_STACKS)
 		return cut_stacks(list, process);
-	if (!heap && scope == HC_SEARCH_CHUNKS)
-		return hc_error_create(HC_ERROR_NO_ALLOCATOR, "there is no heap to search");
 	if (heap)
-		err = hc_selection_scratch_create(selection, &scratch);
+		err = hc_selection_scratch_create(cutting->selection, &scratch);
 	if (!err && heap)
-		err = cut_heap(list, heap, options, selection, scratch);
+		err = cut_heap(list, cutting, scratch);
 	if (!err && scope == HC_SEARCH_ALL)
 		err = cut_mappings(list, process, heap);
 	return err;
 }
 
-struct hc_error *hc_search_cut(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_search_options *options,
-			       const struct hc_selection *selection, struct hc_search_task **ret,
+struct hc_error *hc_search_cut(const struct hc_search_cutting *cutting, struct hc_search_task **ret,
 			       size_t *num_ret)
 {
 	hc_cleanup(task_list_deinit) struct task_list list = {};
-	struct hc_error *err = cut_all(&list, process, heap, options, selection);
+	struct hc_error *err = cut_all(&list, cutting);
 
 	if (err)
 		return err;

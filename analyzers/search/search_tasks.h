@@ -41,17 +41,19 @@ struct hc_search_task {
 	};
 };
 
-/**
- * Cut.
- *
- * @param options   the scope; with an attribute, which lies at the beginning of a chunk, no chunk
- * is cut
- * @param selection of chunks, prepared; large chunks that are not in it get no windows
- * @param[out] ret  array, freed by the caller
- */
-struct hc_error *hc_search_cut(const struct hc_process *process, const struct hc_heap *heap,
-			       const struct hc_search_options *options,
-			       const struct hc_selection *selection, struct hc_search_task **ret,
+/** What is to be cut. */
+struct hc_search_cutting {
+	const struct hc_process *process;
+	const struct hc_heap *heap; /**< NULL: none, unless the scope is HC_SEARCH_CHUNKS */
+	/** The scope; with an attribute, which lies at the beginning of a chunk, no chunk is cut.
+	 */
+	const struct hc_search_options *options;
+	/** Of chunks, prepared; large chunks that are not in it get no windows. */
+	const struct hc_selection *selection;
+};
+
+/** Cut. @param[out] ret array, freed by the caller */
+struct hc_error *hc_search_cut(const struct hc_search_cutting *cutting, struct hc_search_task **ret,
 			       size_t *num_ret);
 
 #endif

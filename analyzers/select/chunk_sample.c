@@ -109,17 +109,14 @@ struct catch
 	struct caught {
 		struct hc_chunk chunk;
 		size_t sample; /* that it is for */
-	} *chunks;
+	} * chunks;
 	size_t num;
 };
 
 struct filter {
 	const struct hc_heap *heap;
 	const struct hc_selection *selection;
-	struct hc_chunk_sample *samples;
-	size_t num_samples;
-	hc_chunk_sort_fn fn;
-	void *ctx;
+	const struct hc_chunk_sorting *sorting;
 	struct hc_selection_scratch **scratch; /* of each worker */
 	struct hc_slice *slices;
 	size_t num_slices;
@@ -151,8 +148,8 @@ static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
 		if (!hc_selection_has(filter->selection, filter->heap, &chunk,
 				      filter->scratch[worker]))
 			continue;
-		size_t sample = filter->fn(filter->ctx, &chunk);
-		if (sample < filter->num_samples)
+		size_t sample = filter->sorting->fn(filter->sorting->ctx, &chunk);
+		if (sample < filter->sorting->num)
 			err = catch_chunk(catch, &chunk, sample);
 	}
 	return err;
@@ -166,61 +163,61 @@ static struct hc_error *offer_batch(const struct filter *filter, size_t num)
 		for (size_t k = 0; !err && k < filter->catches[i].num; k++) {
 			const struct caught *caught = &filter->catches[i].chunks[k];
 
-			err = hc_chunk_sample_add(&filter->samples[caught->sample], &caught->chunk);
+			err = hc_chunk_sample_add(&filter->sorting->samples[caught->sample],
+						  &caught->chunk);
 		}
 	}
 	return err;
 }
 
-static struct hc_error *run_filter(struct filter *filter, unsigned jobs, size_t batch)
+static struct hc_error *run_filter(struct filter *filter, const struct hc_process *process,
+				   size_t batch)
 {
 	struct hc_error *err = NULL;
 
-	for (unsigned i = 0; !err && i < jobs; i++)
+	for (unsigned i = 0; !err && i < process->jobs; i++)
 		err = hc_selection_scratch_create(filter->selection, &filter->scratch[i]);
 	for (filter->first = 0; !err && filter->first < filter->num_slices;
 	     filter->first += batch) {
 		size_t left = filter->num_slices - filter->first;
 		size_t num = left < batch ? left : batch;
 
-		err = hc_parallel_for(jobs, num, filter_slice, filter);
+		hc_watch_part(process->watch, (double)filter->first / filter->num_slices,
+			      (double)(filter->first + num) / filter->num_slices);
+		err = hc_process_parallel(process, num, filter_slice, filter);
 		if (!err)
 			err = offer_batch(filter, num);
 	}
 	return err;
 }
 
-struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
-				      const struct hc_process *process, const struct hc_heap *heap,
-				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
-				      void *ctx)
+struct hc_error *hc_chunk_sample_sort(const struct hc_chunk_sorting *sorting,
+				      struct hc_target *target,
+				      const struct hc_selection *selection)
 {
 	struct hc_selection all;
+	unsigned jobs = target->process->jobs;
 	hc_cleanup_free struct hc_slice *slices = NULL;
-	size_t num_slices, batch = (size_t)process->jobs * TASKS_PER_JOB;
-	struct hc_error *err = hc_heap_slices(heap, SLICE_BYTES, &slices, &num_slices);
+	size_t batch = (size_t)jobs * TASKS_PER_JOB;
+	struct filter filter = {.sorting = sorting, .selection = selection ? selection : &all};
+	struct hc_error *err = hc_target_heap(target, &filter.heap);
 
+	if (!err)
+		err = hc_heap_slices(filter.heap, SLICE_BYTES, &slices, &filter.num_slices);
 	if (err)
 		return err;
+	hc_target_phase(target, HC_PHASE_SELECT);
 	hc_cleanup_free struct hc_selection_scratch **scratch =
-		calloc(process->jobs, sizeof(struct hc_selection_scratch *));
+		calloc(jobs, sizeof(struct hc_selection_scratch *));
 	hc_cleanup_free struct catch *catches = calloc(batch, sizeof(*catches));
 	if (!scratch || !catches)
 		return &hc_enomem;
 	hc_selection_init(&all);
-	struct filter filter = {.heap = heap,
-				.selection = selection ? selection : &all,
-				.samples = samples,
-				.num_samples = num,
-				.fn = fn,
-				.ctx = ctx,
-				.scratch = scratch,
-				.slices = slices,
-				.num_slices = num_slices,
-				.catches = catches};
-
-	err = run_filter(&filter, process->jobs, batch);
-	for (unsigned i = 0; i < process->jobs; i++)
+	filter.scratch = scratch;
+	filter.slices = slices;
+	filter.catches = catches;
+	err = run_filter(&filter, target->process, batch);
+	for (unsigned i = 0; i < jobs; i++)
 		hc_selection_scratch_destroy(scratch[i]);
 	for (size_t i = 0; i < batch; i++)
 		free(catches[i].chunks);
@@ -233,11 +230,11 @@ static size_t only_sample(void *ctx __attribute__((unused)),
 	return 0;
 }
 
-struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
-					const struct hc_process *process,
-					const struct hc_heap *heap,
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample, struct hc_target *target,
 					const struct hc_selection *selection)
 {
-	return hc_chunk_sample_sort(sample, 1, process, heap, selection, only_sample, NULL);
+	const struct hc_chunk_sorting sorting = {sample, 1, only_sample, NULL};
+
+	return hc_chunk_sample_sort(&sorting, target, selection);
 }
 /**@}*/

@@ -12,6 +12,7 @@
 #define HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
 
 #include "analyzers/select/selection.h"
+#include "analyzers/target.h"
 
 struct hc_chunk_sample {
 	uint64_t *addresses; /**< user addresses */
@@ -55,9 +56,7 @@ struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struc
  * Offer every chunk of a selection (prepared; NULL: all in use) in address order, with
  * process->jobs threads.
  */
-struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
-					const struct hc_process *process,
-					const struct hc_heap *heap,
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample, struct hc_target *target,
 					const struct hc_selection *selection);
 
 /**
@@ -65,10 +64,17 @@ struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample,
  */
 typedef size_t (*hc_chunk_sort_fn)(void *ctx, const struct hc_chunk *chunk);
 
-/** The same for @p num samples in one pass. */
-struct hc_error *hc_chunk_sample_sort(struct hc_chunk_sample *samples, size_t num,
-				      const struct hc_process *process, const struct hc_heap *heap,
-				      const struct hc_selection *selection, hc_chunk_sort_fn fn,
-				      void *ctx);
+/** Several samples, and which chunk is for which. */
+struct hc_chunk_sorting {
+	struct hc_chunk_sample *samples;
+	size_t num;
+	hc_chunk_sort_fn fn;
+	void *ctx;
+};
+
+/** The same for several samples in one pass. */
+struct hc_error *hc_chunk_sample_sort(const struct hc_chunk_sorting *sorting,
+				      struct hc_target *target,
+				      const struct hc_selection *selection);
 
 #endif

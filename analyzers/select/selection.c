@@ -7,9 +7,8 @@
 
 #include <stdio.h>
 
-#include "analyzers/content/classifier.h"
 #include "analyzers/pattern/pattern.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 #include "core/base/cleanup.h"
 
 void hc_selection_init(struct hc_selection *selection)
@@ -58,14 +57,14 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 _Static_assert(HC_MAX_CLASSES <= sizeof(((struct hc_selection *)NULL)->classes) * 8,
 	       "a bit for each class");
 
-struct hc_error *hc_selection_prepare(struct hc_selection *selection,
-				      const struct hc_classifier *classifier)
+static struct hc_error *prepare_classes(struct hc_selection *selection, struct hc_target *target)
 {
+	const struct hc_classifier *classifier;
 	const struct hc_signatures *signatures;
-	struct hc_error *err;
+	struct hc_error *err = hc_target_classifier(target, &classifier);
 
-	if (!selection->num_classes)
-		return NULL;
+	if (err)
+		return err;
 	signatures = hc_classifier_signatures(classifier);
 	err = hc_selection_check_classes(selection, signatures);
 	if (err)
@@ -80,8 +79,13 @@ struct hc_error *hc_selection_prepare(struct hc_selection *selection,
 	return NULL;
 }
 
-struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types)
+static struct hc_error *prepare_types(struct hc_selection *selection, struct hc_target *target)
 {
+	struct hc_types *types;
+	struct hc_error *err = hc_target_types(target, HC_TYPES_FULL, &types);
+
+	if (err)
+		return err;
 	size_t num = hc_types_num(types) / 64 + 1;
 	hc_cleanup_free uint64_t *set = calloc(num, sizeof(*set));
 
@@ -89,8 +93,7 @@ struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, stru
 		return &hc_enomem;
 	for (unsigned i = 0; i < selection->num_types; i++) {
 		bool found = false;
-		struct hc_error *err = hc_types_find(types, selection->type_names[i], set, &found);
-
+		err = hc_types_find(types, selection->type_names[i], set, &found);
 		if (err)
 			return err;
 		if (!found) {
@@ -106,6 +109,19 @@ struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, stru
 	selection->type_set = hc_steal(set);
 	selection->types = types;
 	return NULL;
+}
+
+struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target)
+{
+	struct hc_error *err = NULL;
+
+	if (selection->num_classes)
+		err = prepare_classes(selection, target);
+	if (!err && selection->num_types)
+		err = prepare_types(selection, target);
+	if (!err && selection->reaches)
+		err = hc_target_reach(target, NULL);
+	return err;
 }
 
 struct hc_selection_scratch {

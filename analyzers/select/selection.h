@@ -18,6 +18,7 @@
 struct hc_classifier;
 struct hc_pattern;
 struct hc_signatures;
+struct hc_target;
 struct hc_types;
 
 /** Most classes that can be named. */
@@ -46,7 +47,7 @@ struct hc_selection {
 	const struct hc_classifier *classifier; /**< the same; not owned */
 	const char *type_names[HC_MAX_SELECTED_TYPES]; /**< of --type; not owned */
 	unsigned num_types;                            /**< 0: no filter */
-	uint64_t *type_set; /**< bit per hc_type_id, from hc_selection_prepare_types(); owned */
+	uint64_t *type_set;           /**< bit per hc_type_id, from hc_selection_prepare(); owned */
 	const struct hc_types *types; /**< the same; not owned */
 	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
 	uint64_t limit; /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
@@ -61,36 +62,21 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 					    const struct hc_signatures *signatures);
 
 /**
- * Give the content filters what they need, once, after all options and before any scratch. Without
- * --class there is nothing to do, and a selection that is used without a process needs no such
- * call.
+ * Give the filters by class, type and reach what they need from the target, once, after all options
+ * and before any scratch. Without such a filter there is nothing to do, and no need to call it.
  *
- * @param classifier must outlive the selection
+ * @param target must outlive the selection
+ * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process
  */
-struct hc_error *hc_selection_prepare(struct hc_selection *selection,
-				      const struct hc_classifier *classifier);
-
-/**
- * The same for types, which --type alone needs. @ref HC_ERROR_ARGUMENT when a name is of no type of
- * the process.
- *
- * @param types must outlive the selection
- */
-struct hc_error *hc_selection_prepare_types(struct hc_selection *selection, struct hc_types *types);
+struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target);
 
 /** --leaked: definite and indirect. */
 #define HC_REACH_LEAKED (1u << HC_DEFINITE | 1u << HC_INDIRECT)
 
-/** Whether hc_reachability_run() must come first. */
+/** Whether chunks are filtered by reach. */
 static inline bool hc_selection_needs_reach(const struct hc_selection *selection)
 {
 	return selection->reaches != 0;
-}
-
-/** Whether hc_selection_prepare_types() must be called. */
-static inline bool hc_selection_needs_types(const struct hc_selection *selection)
-{
-	return selection->num_types != 0;
 }
 
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */

@@ -52,19 +52,19 @@ static size_t sort_reachable(void *ctx, const struct hc_chunk *chunk)
 	return i;
 }
 
-static struct hc_error *gather_reachable(const struct hc_process *process,
-					 const struct hc_heap *heap, struct gather *gather)
+static struct hc_error *gather_reachable(struct hc_target *target, struct gather *gather)
 {
 	struct hc_selection selection;
 
 	hc_selection_init(&selection);
 	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	return hc_chunk_sample_sort(gather->samples, gather->verdict->num_suspects, process, heap,
-				    &selection, sort_reachable, gather);
+	const struct hc_chunk_sorting sorting = {gather->samples, gather->verdict->num_suspects,
+						 sort_reachable, gather};
+
+	return hc_chunk_sample_sort(&sorting, target, &selection);
 }
 
-static struct hc_error *gather_all(const struct hc_process *process, const struct hc_heap *heap,
-				   struct gather *gather)
+static struct hc_error *gather_all(struct hc_target *target, struct gather *gather)
 {
 	const struct hc_verdict *verdict = gather->verdict;
 	struct hc_error *err = NULL;
@@ -81,23 +81,29 @@ static struct hc_error *gather_all(const struct hc_process *process, const struc
 	if (groups)
 		err = hc_leaks_walk(&verdict->leaks, groups, gather_lost, gather);
 	if (!err && reachable)
-		err = gather_reachable(process, heap, gather);
+		err = gather_reachable(target, gather);
 	return err;
 }
 
-struct hc_error *hc_verdict_find_common(const struct hc_process *process,
-					const struct hc_heap *heap,
-					const struct hc_classifier *classifier,
-					struct hc_verdict *verdict)
+struct hc_error *hc_verdict_find_common(struct hc_target *target, struct hc_verdict *verdict)
 {
-	struct gather gather = {.verdict = verdict, .classifier = classifier};
+	struct gather gather = {.verdict = verdict};
+	struct hc_error *err = hc_target_classifier(target, &gather.classifier);
 
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	/* Looking for the chunks takes long where they are many, comparing their samples does not.
+	 */
+	hc_watch_part(&target->watch, 0, 0.5);
 	for (size_t i = 0; i < HC_MAX_SUSPECTS; i++)
 		hc_chunk_sample_init(&gather.samples[i], HC_COMMON_MAX_CHUNKS);
-	struct hc_error *err = gather_all(process, heap, &gather);
-	for (size_t i = 0; !err && i < verdict->num_suspects; i++)
-		err = hc_common_run(process, heap, &gather.samples[i],
-				    &verdict->suspects[i].common);
+	err = gather_all(target, &gather);
+	for (size_t i = 0; !err && i < verdict->num_suspects; i++) {
+		hc_watch_part(&target->watch, 0.5 + 0.5 * i / verdict->num_suspects,
+			      0.5 + 0.5 * (i + 1) / verdict->num_suspects);
+		err = hc_common_run(target, &gather.samples[i], &verdict->suspects[i].common);
+	}
 	for (size_t i = 0; i < HC_MAX_SUSPECTS; i++)
 		hc_chunk_sample_deinit(&gather.samples[i]);
 	return err;

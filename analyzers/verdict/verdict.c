@@ -174,40 +174,39 @@ static int compare_suspects(const void *a, const void *b)
 	return (x->size > y->size) - (x->size < y->size);
 }
 
-static struct hc_error *judge(const struct hc_process *process, struct hc_heap *heap,
-			      const struct hc_classifier *classifier, const struct hc_types *types,
-			      struct hc_verdict *verdict)
+static struct hc_error *judge(struct hc_target *target, struct hc_verdict *verdict)
 {
+	const struct hc_reach_stats *reach;
 	struct hc_error *err;
-	if ((err = hc_reachability_run(process, heap, &verdict->reach)) ||
-	    (err = hc_arenas_run(process, heap, &verdict->arenas)) ||
-	    (err = hc_leaks_run(process, heap, classifier, types, NULL, &verdict->leaks)))
+	if ((err = hc_target_reach(target, &reach)) ||
+	    (err = hc_arenas_run(target, &verdict->arenas)) ||
+	    (err = hc_leaks_run(target, NULL, &verdict->leaks)))
 		return err;
-	hc_accounting_run(process, heap, &verdict->arenas, &verdict->accounting);
+	verdict->reach = *reach;
+	hc_accounting_run(target, &verdict->arenas, &verdict->accounting);
 	sum_up(verdict);
 	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
 							  verdict->possible_bytes) >= MIN_SHARE;
 	/* Where much is lost, what is in use on purpose need not be suspected. */
-	if (!leak && (err = hc_growth_run(process, heap, classifier, types, &verdict->growth)))
+	if (!leak && (err = hc_growth_run(target, &verdict->growth)))
 		return err;
 	suspect_growth(verdict);
 	suspect_groups(verdict);
 	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
 	      compare_suspects);
 	verdict->kind = decide(verdict);
-	return hc_verdict_find_common(process, heap, classifier, verdict);
+	return hc_verdict_find_common(target, verdict);
 }
 
-struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				const struct hc_classifier *classifier,
-				const struct hc_types *types, struct hc_verdict *ret)
+struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret)
 {
 	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
-	struct hc_error *err = NULL;
-	if (heap)
-		err = judge(process, heap, classifier, types, &verdict);
-	else
-		hc_accounting_run(process, NULL, NULL, &verdict.accounting);
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap_if_any(target, &heap);
+	if (!err && heap)
+		err = judge(target, &verdict);
+	else if (!err)
+		hc_accounting_run(target, NULL, &verdict.accounting);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;

@@ -12,7 +12,7 @@
 #include "analyzers/counts/arenas.h"
 #include "analyzers/counts/growth.h"
 #include "analyzers/leaks/leaks.h"
-#include "analyzers/types/types.h"
+#include "analyzers/target.h"
 
 enum hc_verdict_kind {
 	HC_VERDICT_LEAK,      /**< lost chunks are a large share, or many */
@@ -62,7 +62,7 @@ struct hc_verdict {
 	struct hc_suspect suspects[HC_MAX_SUSPECTS];
 	size_t num_suspects;
 	uint64_t trimmable;  /**< bytes that malloc_trim could give back */
-	uint64_t free_bytes; /**< all free chunks, tcache and top included */
+	uint64_t free_bytes; /**< all free chunks, cached ones and top included */
 	uint64_t reachable_bytes, possible_bytes,
 		lost_bytes; /**< chunk sizes, mmapped ones included */
 	uint64_t reachable_chunks, possible_chunks;
@@ -73,15 +73,10 @@ struct hc_verdict {
  * @param classifier NULL without a heap; must outlive the verdict
  * @param types NULL: suspects have no types
  */
-struct hc_error *hc_verdict_run(const struct hc_process *process, struct hc_heap *heap,
-				const struct hc_classifier *classifier,
-				const struct hc_types *types, struct hc_verdict *ret);
+struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
 
 /** Fill hc_suspect::common of every suspect. hc_verdict_run() does. */
-struct hc_error *hc_verdict_find_common(const struct hc_process *process,
-					const struct hc_heap *heap,
-					const struct hc_classifier *classifier,
-					struct hc_verdict *verdict);
+struct hc_error *hc_verdict_find_common(struct hc_target *target, struct hc_verdict *verdict);
 
 #endif

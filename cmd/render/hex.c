@@ -40,3 +40,53 @@ void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes)
 		bytes.size -= size;
 	}
 }
+
+/** One line in pairs of bytes. */
+static void print_pairs(FILE *file, uint64_t address, const uint8_t *data, size_t size)
+{
+	fprintf(file, "%14" PRIx64 "  ", address);
+	for (size_t i = 0; i < HC_HEX_LINE; i++) {
+		if (i < size)
+			fprintf(file, "%02x%s", data[i], i % 2 ? " " : "");
+		else
+			fprintf(file, "  %s", i % 2 ? " " : "");
+	}
+	fputc(' ', file);
+}
+
+/** One line of bytes, those of the field at fault in brackets. */
+static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, uint64_t mark,
+			 unsigned mark_size)
+{
+	bool inside = false;
+
+	fprintf(file, "%17" PRIx64 " ", address);
+	for (size_t i = 0; i < HC_HEX_LINE; i++) {
+		bool marked = i < line.size && address + i - mark < mark_size;
+		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
+		inside = marked;
+		if (i < line.size)
+			fprintf(file, "%02x", line.data[i]);
+		else
+			fputs("  ", file);
+	}
+	fputs(inside ? "] " : "  ", file);
+}
+
+void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, uint64_t mark,
+		       unsigned mark_size)
+{
+	for (size_t at = 0; at < bytes.size; at += HC_HEX_LINE) {
+		const uint8_t *data = bytes.data + at;
+		size_t size = bytes.size - at < HC_HEX_LINE ? bytes.size - at : HC_HEX_LINE;
+
+		if (mark_size)
+			print_marked(file, address + at, (struct hc_bytes){data, size}, mark,
+				     mark_size);
+		else
+			print_pairs(file, address + at, data, size);
+		for (size_t i = 0; i < size; i++)
+			fputc(data[i] >= ' ' && data[i] < 0x7f ? data[i] : '.', file);
+		fputc('\n', file);
+	}
+}

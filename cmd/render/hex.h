@@ -17,4 +17,13 @@
 /** Print bytes that lie at @p address. */
 void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes);
 
+/**
+ * Print bytes for people, in lines that begin where the bytes do: as pairs or, with a field that is
+ * marked, byte by byte with the field in brackets.
+ *
+ * @param mark_size bytes of the field at @p mark; 0: none
+ */
+void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, uint64_t mark,
+		       unsigned mark_size);
+
 #endif

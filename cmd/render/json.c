@@ -6,7 +6,7 @@
 #include "cmd/render/escape.h"
 #include "cmd/render/json.h"
 #include "cmd/render/units.h"
-#include "core/base/cleanup.h"
+#include "core/heap/heap.h"
 
 json_t *hc_json_number(uint64_t number)
 {
@@ -32,12 +32,6 @@ json_t *hc_json_text(const char *text)
 json_t *hc_json_share(double share)
 {
 	return json_real((int64_t)(share * 1e6 + 0.5) / 1e6);
-}
-
-json_t *hc_json_count(const struct hc_count *count)
-{
-	return json_pack("{so so}", "chunks", hc_json_number(count->chunks), "bytes",
-			 hc_json_number(count->bytes));
 }
 
 json_t *hc_json_arena(uint32_t arena)

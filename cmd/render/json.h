@@ -10,8 +10,8 @@
 
 #include <jansson.h>
 
-#include "analyzers/count.h"
 #include "cmd/render/output.h"
+#include "core/base/cleanup.h"
 
 static inline void hc_json_decref(json_t **json)
 {
@@ -27,8 +27,6 @@ json_t *hc_json_address(uint64_t address);
 json_t *hc_json_text(const char *text);
 /** A share of 0 to 1, to six digits. */
 json_t *hc_json_share(double share);
-/** {"chunks": …, "bytes": …} */
-json_t *hc_json_count(const struct hc_count *count);
 /** Integer, or "mmap". */
 json_t *hc_json_arena(uint32_t arena);
 

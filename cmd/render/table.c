@@ -1,490 +1,335 @@
 /**
  * @file
- * One table model for text, CSV and JSON; see table.h.
+ * Tables; see table.h.
  */
-#include <inttypes.h>
-#include <libsmartcols.h>
-#include <stdarg.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/heap/heap.h"
-#include "cmd/render/csv.h"
-#include "cmd/render/escape.h"
 #include "cmd/render/table.h"
-#include "cmd/render/units.h"
-#include "core/base/cleanup.h"
 
-/** A bar narrower than this says nothing; one wider says no more. */
-#define MIN_BAR 6
-#define MAX_BAR 24
-
-/** More columns than any table has. */
-#define MAX_LINE 4096
-
-void hc_table_init(struct hc_table *table, const struct hc_column *columns, size_t num_columns)
+void hc_table_init(struct hc_table *table, const struct hc_shape *shape, struct hc_pool *pool)
 {
-	*table = (struct hc_table){.columns = columns, .num_columns = num_columns};
+	*table = (struct hc_table){.shape = shape, .pool = pool, .limit = SIZE_MAX};
 }
 
 void hc_table_deinit(struct hc_table *table)
 {
-	for (size_t i = 0; i < table->num_rows * table->num_columns; i++)
-		free(table->cells[i].text);
 	free(table->cells);
+	table->cells = NULL;
 }
 
 void hc_table_hide(struct hc_table *table, unsigned column)
 {
-	table->hidden |= 1u << column;
+	table->hidden |= UINT64_C(1) << column;
 }
 
 void hc_table_add_row(struct hc_table *table)
 {
-	if (table->no_memory)
+	size_t num_columns = table->shape->num_columns;
+
+	if (table->pool->no_memory)
 		return;
 	if (table->num_rows == table->capacity) {
 		size_t capacity = table->capacity ? table->capacity * 2 : 16;
 		struct hc_cell *cells =
-			reallocarray(table->cells, capacity * table->num_columns, sizeof(*cells));
+			reallocarray(table->cells, capacity * num_columns, sizeof(*cells));
 		if (!cells) {
-			table->no_memory = true;
+			table->pool->no_memory = true;
 			return;
 		}
 		table->cells = cells;
 		table->capacity = capacity;
 	}
-	memset(table->cells + table->num_rows * table->num_columns, 0,
-	       table->num_columns * sizeof(*table->cells));
+	memset(table->cells + table->num_rows * num_columns, 0,
+	       num_columns * sizeof(*table->cells));
 	table->num_rows++;
 }
 
-/** A cell of the last row, or NULL after a failure. */
-static struct hc_cell *last(struct hc_table *table, unsigned column)
+void hc_table_cell(struct hc_table *table, unsigned column, struct hc_cell cell)
 {
-	if (table->no_memory)
-		return NULL;
-	struct hc_cell *cell = &table->cells[(table->num_rows - 1) * table->num_columns + column];
-	cell->known = true;
-	return cell;
+	if (table->pool->no_memory)
+		return;
+	if (cell.needs < hc_column_needs(&table->shape->columns[column]))
+		cell.needs = hc_column_needs(&table->shape->columns[column]);
+	table->cells[(table->num_rows - 1) * table->shape->num_columns + column] =
+		hc_cell_copy(table->pool, &cell);
 }
 
 void hc_table_number(struct hc_table *table, unsigned column, uint64_t number)
 {
-	struct hc_cell *cell = last(table, column);
-
-	if (cell)
-		cell->number = number;
+	hc_table_cell(
+		table, column,
+		(struct hc_cell){.kind = table->shape->columns[column].kind, .number = number});
 }
 
 void hc_table_share(struct hc_table *table, unsigned column, double share)
 {
-	struct hc_cell *cell = last(table, column);
-
-	if (cell)
-		cell->share = share;
+	hc_table_cell(table, column,
+		      (struct hc_cell){.kind = table->shape->columns[column].kind, .real = share});
 }
 
 void hc_table_text(struct hc_table *table, unsigned column, const char *text)
 {
-	if (!text)
-		return;
-	struct hc_cell *cell = last(table, column);
-	if (!cell)
-		return;
-	free(cell->text);
-	cell->text = strdup(text);
-	table->no_memory |= !cell->text;
+	if (text)
+		hc_table_cell(
+			table, column,
+			(struct hc_cell){.kind = table->shape->columns[column].kind, .text = text});
 }
 
-void hc_table_format(struct hc_table *table, unsigned column, const char *format, ...)
+void hc_table_phrase(struct hc_table *table, unsigned column, const char *format,
+		     const struct hc_cell *cells, size_t num_cells)
 {
-	hc_cleanup_free char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0) {
-		text = NULL;
-		table->no_memory = true;
-	}
-	va_end(args);
-	hc_table_text(table, column, text);
+	hc_table_cell(table, column, hc_cell_phrase(table->pool, format, cells, num_cells));
 }
 
-static const struct hc_cell *cell_at(const struct hc_table *table, size_t row, size_t column)
+/** @name Columns by name */
+/**@{*/
+
+static bool is_hidden(uint64_t hidden, unsigned column)
 {
-	return &table->cells[row * table->num_columns + column];
+	return column < 64 && hidden & UINT64_C(1) << column;
 }
 
-static bool is_right(const struct hc_column *column)
+/** Index of a column; that of the end when there is none. */
+static unsigned find_column(const struct hc_shape *shape, uint64_t hidden, const char *name,
+			    size_t len)
 {
-	return column->kind != HC_COLUMN_TEXT && column->kind != HC_COLUMN_LIST &&
-	       column->kind != HC_COLUMN_BAR && column->kind != HC_COLUMN_BOOL &&
-	       !(column->flags & HC_COLUMN_LEFT);
+	unsigned i = 0;
+
+	while (i < shape->num_columns &&
+	       (is_hidden(hidden, i) || strncmp(shape->columns[i].name, name, len) ||
+		shape->columns[i].name[len]))
+		i++;
+	return i;
 }
 
-/** What a cell looks like in text, bars aside. To be freed by the caller. */
-static char *cell_text(const struct hc_column *column, const struct hc_cell *cell, bool utf8)
+static struct hc_error *unknown_column(const struct hc_shape *shape, uint64_t hidden,
+				       const char *option, const char *name, size_t len)
 {
-	if (!cell->known)
-		return strdup("-");
-	switch (column->kind) {
-	case HC_COLUMN_TEXT:
-	case HC_COLUMN_LIST:
-		if (column->flags & HC_COLUMN_ESCAPED)
-			return strdup(cell->text);
-		return hc_escape_string(cell->text, HC_ESCAPE_PLAIN | (utf8 ? HC_ESCAPE_UTF8 : 0));
-	case HC_COLUMN_COUNT:
-		return strdup(hc_unit_count(cell->number).text);
-	case HC_COLUMN_BYTES:
-		return strdup(hc_unit_bytes(cell->number).text);
-	case HC_COLUMN_ADDRESS:
-		return strdup(hc_unit_address(cell->number).text);
-	case HC_COLUMN_ARENA:
-		if (cell->number == HC_ARENA_MMAP)
-			return strdup("mmap");
-		return strdup(hc_unit_count(cell->number).text);
-	case HC_COLUMN_BOOL:
-		return strdup(cell->number ? "yes" : "no");
-	case HC_COLUMN_SHARE:
-		return strdup(hc_unit_share(cell->share).text);
-	case HC_COLUMN_BAR:
-		break;
-	}
-	return strdup("");
-}
+	hc_cleanup_free char *list = NULL;
+	const char *comma = "";
+	size_t size;
+	FILE *file = open_memstream(&list, &size);
 
-/** A bar of @p width columns, drawn to an eighth where the locale can. */
-static char *bar_text(double share, unsigned width, bool utf8)
-{
-	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-	unsigned units = share * width * 8 + 0.5;
-	hc_cleanup_free char *ret = calloc(width + 2, 4);
-
-	if (!ret)
-		return NULL;
-	char *out = ret;
-	for (unsigned i = 0; i < units / 8; i++)
-		out = stpcpy(out, utf8 ? "█" : "#");
-	if (utf8)
-		stpcpy(out, eighths[units % 8]);
-	else if (!units && share > 0)
-		stpcpy(out, "|");
-	return hc_steal(ret);
-}
-
-static bool in_text(const struct hc_table *table, size_t column)
-{
-	return !(table->columns[column].flags & HC_COLUMN_DATA_ONLY) &&
-	       !(table->hidden & 1u << column);
-}
-
-/** Columns of the screen that a UTF-8 text takes, every character counted as one. */
-static size_t columns_of(const char *text)
-{
-	size_t columns = 0;
-
-	for (; *text; text++)
-		columns += (*text & 0xc0) != 0x80;
-	return columns;
-}
-
-/** Columns of the screen that are left by every column but bars and those that shrink. */
-static unsigned spare_room(const struct hc_table *table, const struct hc_output *out,
-			   unsigned indent)
-{
-	size_t used = indent;
-
-	for (size_t c = 0; c < table->num_columns; c++) {
-		if (!in_text(table, c) || table->columns[c].kind == HC_COLUMN_BAR ||
-		    (table->columns[c].flags & HC_COLUMN_SHRINK))
+	if (!file)
+		return &hc_enomem;
+	for (unsigned i = 0; i < shape->num_columns; i++) {
+		if (is_hidden(hidden, i) || !*shape->columns[i].name)
 			continue;
-		/* libsmartcols gives an empty column one blank. */
-		size_t width = *table->columns[c].title ? strlen(table->columns[c].title) : 1;
-		for (size_t r = 0; r < table->num_rows; r++) {
-			hc_cleanup_free char *text =
-				cell_text(&table->columns[c], cell_at(table, r, c), out->utf8);
-			if (text && columns_of(text) > width)
-				width = columns_of(text);
-		}
-		used += width + 1;
+		fprintf(file, "%s%s", comma, shape->columns[i].name);
+		comma = ", ";
 	}
-	return used < out->width ? out->width - used : 0;
+	if (fclose(file))
+		return &hc_enomem;
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s: no column '%.*s' here; there are %s", option,
+			       (int)(len < 100 ? len : 100), name, list);
 }
 
-/**
- * The length in bytes of a character, or of an escape sequence of escape.h, which must not be cut
- * in two.
- */
-static size_t piece_size(const char *text)
+static bool is_default(const struct hc_column *column, enum hc_medium medium)
 {
-	size_t size = 1;
+	unsigned without = HC_COLUMN_EXTRA;
 
-	if (text[0] == '\\' && text[1])
-		return text[1] == 'x' && text[2] && text[3] ? 4 : 2;
-	while ((text[size] & 0xc0) == 0x80)
-		size++;
-	return size;
+	without |= medium == HC_MEDIUM_TEXT ? HC_COLUMN_DATA_ONLY : HC_COLUMN_TEXT_ONLY;
+	without |= medium == HC_MEDIUM_CSV ? HC_COLUMN_NO_CSV : 0;
+	return !(column->flags & without) &&
+	       (medium == HC_MEDIUM_TEXT || column->kind != HC_CELL_BAR);
 }
 
-/** Room behind a text for the mark of a cut: it may be longer than what it replaces. */
-#define MARK_ROOM 8
-
-/** Cut a text that is wider than @p room, and mark the cut; a closing quote is kept. */
-static void shorten(char *text, size_t room, bool utf8)
+static void remove_column(struct hc_column_list *list, unsigned column)
 {
-	const char *mark = utf8 ? "…" : "...";
-	const char *quote = text[0] == '"' ? "\"" : "";
-	size_t mark_columns = (utf8 ? 1 : 3) + strlen(quote);
-	size_t columns = 0;
-	char *end = text;
+	unsigned num = 0;
 
-	if (columns_of(text) <= room)
-		return;
-	while (*end) {
-		size_t size = piece_size(end);
-		size_t wide = *end == '\\' ? size : 1;
-		if (columns + wide + mark_columns > room)
+	for (unsigned i = 0; i < list->num; i++) {
+		if (list->items[i] != column)
+			list->items[num++] = list->items[i];
+	}
+	list->num = num;
+}
+
+/** One item of --columns: "name", "+name" or "-name". */
+static struct hc_error *choose_one(const struct hc_shape *shape, uint64_t hidden, const char *item,
+				   size_t len, struct hc_column_list *list)
+{
+	bool sign = *item == '+' || *item == '-';
+	unsigned column = find_column(shape, hidden, item + sign, len - sign);
+
+	if (column == shape->num_columns)
+		return unknown_column(shape, hidden, "--columns", item + sign, len - sign);
+	remove_column(list, column);
+	if (*item != '-')
+		list->items[list->num++] = column;
+	return NULL;
+}
+
+struct hc_error *hc_choose_columns(const struct hc_shape *shape, uint64_t hidden,
+				   const char *columns, enum hc_medium medium,
+				   struct hc_column_list *ret)
+{
+	struct hc_error *err = NULL;
+
+	ret->num = 0;
+	if (!columns || medium == HC_MEDIUM_JSON || *columns == '+' || *columns == '-') {
+		for (unsigned i = 0; i < shape->num_columns; i++) {
+			if (!is_hidden(hidden, i) && is_default(&shape->columns[i], medium))
+				ret->items[ret->num++] = i;
+		}
+	}
+	if (!columns || medium == HC_MEDIUM_JSON)
+		return NULL;
+	for (const char *item = columns; !err; item++) {
+		size_t len = strcspn(item, ",");
+		err = choose_one(shape, hidden, item, len, ret);
+		item += len;
+		if (!*item)
 			break;
-		columns += wide;
-		end += size;
 	}
-	strcpy(stpcpy(end, mark), quote);
+	return err;
 }
 
-static inline void unref_table(struct libscols_table **table)
+const char *hc_column_title(const struct hc_column *column, char buf[static 64])
 {
-	scols_unref_table(*table);
+	size_t i;
+
+	if (*column->title || column->flags & HC_COLUMN_TEXT_ONLY || column->kind == HC_CELL_BAR)
+		return column->title;
+	for (i = 0; column->name[i] && i < 63; i++)
+		buf[i] = column->name[i] == '_' ? ' ' : toupper((unsigned char)column->name[i]);
+	buf[i] = '\0';
+	return buf;
+}
+/**@}*/
+
+/** @name Sorting */
+/**@{*/
+
+struct order {
+	const struct hc_table *table;
+	unsigned column;
+	bool descending;
+	enum hc_content content;
+};
+
+static int compare_bytes(struct hc_bytes a, struct hc_bytes b)
+{
+	size_t size = a.size < b.size ? a.size : b.size;
+	int ret = size ? memcmp(a.data, b.data, size) : 0;
+
+	return ret ? ret : a.size < b.size ? -1 : a.size > b.size;
 }
 
-/** The text of a cell that shrinks. To be freed by the caller. */
-static char *short_text(const struct hc_column *column, const struct hc_cell *cell, size_t room,
-			bool utf8)
+/** Two known cells of one kind. */
+static int compare_cells(const struct hc_cell *a, const struct hc_cell *b)
 {
-	hc_cleanup_free char *text = cell_text(column, cell, utf8);
-
-	if (!text)
-		return NULL;
-	char *ret = realloc(text, strlen(text) + MARK_ROOM);
-	if (!ret)
-		return NULL;
-	(void)hc_steal(text);
-	shorten(ret, room, utf8);
-	return ret;
-}
-
-/** Columns for a bar in so much room; 0: none. */
-static unsigned bar_width(unsigned room)
-{
-	return room < MIN_BAR ? 0 : room > MAX_BAR ? MAX_BAR : room;
-}
-
-/** A text column is not made narrower than this: the line is too long then. */
-#define MIN_SHRUNK 10
-
-static bool add_columns(struct libscols_table *scols, const struct hc_table *table, unsigned bar)
-{
-	for (size_t c = 0; c < table->num_columns; c++) {
-		const struct hc_column *column = &table->columns[c];
-		if (!in_text(table, c) || (column->kind == HC_COLUMN_BAR && !bar))
-			continue;
-		if (!scols_table_new_column(scols, column->title, 0,
-					    is_right(column) ? SCOLS_FL_RIGHT : 0))
-			return false;
+	switch (a->kind) {
+	case HC_CELL_TEXT:
+	case HC_CELL_NAME:
+	case HC_CELL_LIST:
+		return strcmp(a->text, b->text);
+	case HC_CELL_SHARE:
+	case HC_CELL_REAL:
+	case HC_CELL_BAR:
+		return a->real < b->real ? -1 : a->real > b->real;
+	case HC_CELL_CONTENT:
+		return compare_bytes(a->excerpt->bytes, b->excerpt->bytes);
+	case HC_CELL_PHRASE:
+	case HC_CELL_UNKNOWN:
+	case HC_CELL_TIMES:
+		return 0;
+	default:
+		return a->number < b->number ? -1 : a->number > b->number;
 	}
-	return true;
 }
 
-static bool add_line(struct libscols_table *scols, const struct hc_table *table, size_t row,
-		     unsigned room, bool utf8)
+static int compare_rows(const void *x, const void *y, void *ctx)
 {
-	struct libscols_line *line = scols_table_new_line(scols, NULL);
-	unsigned to = 0, bar = bar_width(room);
+	const struct order *order = ctx;
+	size_t i = *(const size_t *)x, j = *(const size_t *)y;
+	const struct hc_cell *a = hc_table_at(order->table, i, order->column);
+	const struct hc_cell *b = hc_table_at(order->table, j, order->column);
+	bool a_known = a->kind != HC_CELL_UNKNOWN && a->needs <= order->content;
+	bool b_known = b->kind != HC_CELL_UNKNOWN && b->needs <= order->content;
+	int ret = 0;
 
-	if (!line)
+	if (a_known != b_known)
+		return a_known ? -1 : 1;
+	if (a_known && a->kind == b->kind)
+		ret = compare_cells(a, b);
+	if (ret)
+		return (ret < 0) == order->descending ? 1 : -1;
+	return i < j ? -1 : 1;
+}
+
+/** Texts and addresses begin with the least, numbers with the most. */
+static bool descends(const struct hc_column *column)
+{
+	switch (column->kind) {
+	case HC_CELL_COUNT:
+	case HC_CELL_BYTES:
+	case HC_CELL_SHARE:
+	case HC_CELL_REAL:
+	case HC_CELL_BAR:
+		return !(column->flags & HC_COLUMN_ASCENDING);
+	default:
 		return false;
-	for (size_t c = 0; c < table->num_columns; c++) {
-		const struct hc_column *column = &table->columns[c];
-		const struct hc_cell *cell = cell_at(table, row, c);
-		if (!in_text(table, c) || (column->kind == HC_COLUMN_BAR && !bar))
-			continue;
-		char *text = column->kind == HC_COLUMN_BAR ? bar_text(cell->share, bar, utf8)
-			     : column->flags & HC_COLUMN_SHRINK
-				     ? short_text(column, cell,
-						  room > MIN_SHRUNK ? room : MIN_SHRUNK, utf8)
-				     : cell_text(column, cell, utf8);
-		if (!text || scols_line_refer_data(line, to++, text)) {
-			free(text);
-			return false;
-		}
-	}
-	return true;
-}
-
-/** Print lines one by one, indented, without the blanks that pad the last column. */
-static void write_lines(FILE *file, char *text, unsigned indent, const struct hc_output *out)
-{
-	char *rest = text;
-	bool heading = true;
-
-	for (char *line; (line = strsep(&rest, "\n")) && (rest || *line);) {
-		size_t len = strlen(line);
-		while (len && line[len - 1] == ' ')
-			line[--len] = '\0';
-		fprintf(file, "%*s%s%s%s\n", indent, "", heading && out->color ? "\033[4m" : "",
-			line, heading && out->color ? "\033[0m" : "");
-		heading = false;
 	}
 }
 
-struct hc_error *hc_table_write_text(const struct hc_table *table, struct hc_output *out,
-				     unsigned indent)
+static struct hc_error *parse_order(const struct hc_shape *shape, uint64_t hidden, const char *sort,
+				    struct order *ret)
 {
-	hc_cleanup(unref_table) struct libscols_table *scols = scols_new_table();
-	hc_cleanup_free char *text = NULL;
+	size_t len = strcspn(sort, ":");
 
-	if (!scols || table->no_memory)
-		return &hc_enomem;
-	if (!table->num_rows)
+	ret->column = find_column(shape, hidden, sort, len);
+	if (ret->column == shape->num_columns)
+		return unknown_column(shape, hidden, "--sort", sort, len);
+	ret->descending = descends(&shape->columns[ret->column]);
+	if (!sort[len])
 		return NULL;
-	scols_table_set_termforce(scols, SCOLS_TERMFORCE_ALWAYS);
-	/* Every text is escaped already. */
-	scols_table_enable_noencoding(scols, 1);
-	/* Wide enough for every column: what had to be shortened is short already. */
-	scols_table_set_termwidth(scols, MAX_LINE);
-	unsigned room = spare_room(table, out, indent);
-	if (!add_columns(scols, table, bar_width(room)))
-		return &hc_enomem;
-	for (size_t r = 0; r < table->num_rows; r++) {
-		if (!add_line(scols, table, r, room, out->utf8))
-			return &hc_enomem;
-	}
-	if (scols_print_table_to_string(scols, &text))
-		return &hc_enomem;
-	write_lines(out->file, text, indent, out);
+	if (strcmp(sort + len, ":asc") && strcmp(sort + len, ":desc"))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--sort takes COLUMN, COLUMN:asc or COLUMN:desc, not "
+				       "'%.100s'",
+				       sort);
+	ret->descending = !strcmp(sort + len, ":desc");
 	return NULL;
 }
 
-static bool in_data(const struct hc_table *table, size_t column)
+struct hc_error *hc_shape_check(const struct hc_shape *shape, const struct hc_choice *choice)
 {
-	return !(table->columns[column].flags & HC_COLUMN_TEXT_ONLY) &&
-	       table->columns[column].kind != HC_COLUMN_BAR && !(table->hidden & 1u << column);
+	struct hc_column_list columns;
+	struct order order;
+
+	if (shape->more)
+		return NULL;
+	struct hc_error *err =
+		hc_choose_columns(shape, 0, choice->columns, HC_MEDIUM_TEXT, &columns);
+
+	return err || !choice->sort ? err : parse_order(shape, 0, choice->sort, &order);
 }
 
-static void write_csv_cell(FILE *file, const struct hc_column *column, const struct hc_cell *cell)
+struct hc_error *hc_table_sort(struct hc_table *table, const char *sort, enum hc_content content)
 {
-	if (!cell->known)
-		return;
-	switch (column->kind) {
-	case HC_COLUMN_TEXT:
-	case HC_COLUMN_LIST:
-		hc_csv_field(file, cell->text);
-		break;
-	case HC_COLUMN_COUNT:
-	case HC_COLUMN_BYTES:
-		fprintf(file, "%" PRIu64, cell->number);
-		break;
-	case HC_COLUMN_ADDRESS:
-		fprintf(file, "0x%" PRIx64, cell->number);
-		break;
-	case HC_COLUMN_ARENA:
-		if (cell->number == HC_ARENA_MMAP)
-			fputs("mmap", file);
-		else
-			fprintf(file, "%" PRIu64, cell->number);
-		break;
-	case HC_COLUMN_BOOL:
-		fputs(cell->number ? "true" : "false", file);
-		break;
-	case HC_COLUMN_SHARE:
-		fprintf(file, "%.6f", cell->share);
-		break;
-	case HC_COLUMN_BAR:
-		break;
-	}
-}
+	struct order order = {.table = table, .content = content};
+	struct hc_error *err = parse_order(table->shape, table->hidden, sort, &order);
+	size_t num = table->num_rows, row_size = table->shape->num_columns * sizeof(struct hc_cell);
 
-struct hc_error *hc_table_write_csv(const struct hc_table *table, struct hc_output *out)
-{
-	if (table->no_memory)
+	if (err || !num)
+		return err;
+	hc_cleanup_free size_t *rows = reallocarray(NULL, num, sizeof(*rows));
+	struct hc_cell *cells = reallocarray(NULL, num, row_size);
+	if (!rows || !cells) {
+		free(cells);
 		return &hc_enomem;
-	/* Line 0 is the header. */
-	for (size_t line = 0; line <= table->num_rows; line++) {
-		const char *comma = "";
-		for (size_t c = 0; c < table->num_columns; c++) {
-			if (!in_data(table, c) || (table->columns[c].flags & HC_COLUMN_NO_CSV))
-				continue;
-			fputs(comma, out->file);
-			comma = ",";
-			if (line == 0)
-				hc_csv_field(out->file, table->columns[c].name);
-			else
-				write_csv_cell(out->file, &table->columns[c],
-					       cell_at(table, line - 1, c));
-		}
-		fputc('\n', out->file);
 	}
+	for (size_t i = 0; i < num; i++)
+		rows[i] = i;
+	qsort_r(rows, num, sizeof(*rows), compare_rows, &order);
+	for (size_t i = 0; i < num; i++)
+		memcpy((char *)cells + i * row_size, hc_table_at(table, rows[i], 0), row_size);
+	free(table->cells);
+	table->cells = cells;
+	table->capacity = num;
 	return NULL;
 }
-
-static json_t *list_json(const char *text)
-{
-	hc_cleanup_free char *copy = strdup(text);
-	json_t *ret = json_array();
-
-	for (char *rest = copy, *item; rest && (item = strsep(&rest, ","));) {
-		if (*item)
-			json_array_append_new(ret, hc_json_text(item));
-	}
-	return ret;
-}
-
-static json_t *cell_json(const struct hc_column *column, const struct hc_cell *cell)
-{
-	if (!cell->known)
-		return json_null();
-	switch (column->kind) {
-	case HC_COLUMN_TEXT:
-		return hc_json_text(cell->text);
-	case HC_COLUMN_LIST:
-		return list_json(cell->text);
-	case HC_COLUMN_COUNT:
-	case HC_COLUMN_BYTES:
-		return hc_json_number(cell->number);
-	case HC_COLUMN_ADDRESS:
-		return hc_json_address(cell->number);
-	case HC_COLUMN_ARENA:
-		return hc_json_arena(cell->number);
-	case HC_COLUMN_BOOL:
-		return json_boolean(cell->number);
-	case HC_COLUMN_SHARE:
-		return hc_json_share(cell->share);
-	case HC_COLUMN_BAR:
-		break;
-	}
-	return json_null();
-}
-
-struct hc_error *hc_table_json(const struct hc_table *table, json_t **ret)
-{
-	hc_cleanup_json json_t *rows = json_array();
-
-	if (!rows || table->no_memory)
-		return &hc_enomem;
-	for (size_t r = 0; r < table->num_rows; r++) {
-		json_t *row = json_object();
-		/* Jansson takes the reference, also when it fails. */
-		if (json_array_append_new(rows, row))
-			return &hc_enomem;
-		for (size_t c = 0; c < table->num_columns; c++) {
-			if (!in_data(table, c))
-				continue;
-			if (json_object_set_new(
-				    row, table->columns[c].name,
-				    cell_json(&table->columns[c], cell_at(table, r, c))))
-				return &hc_enomem;
-		}
-	}
-	*ret = hc_steal(rows);
-	return NULL;
-}
+/**@}*/

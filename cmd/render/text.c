@@ -9,8 +9,6 @@
 #include "cmd/render/text.h"
 #include "core/base/cleanup.h"
 
-#define FIELD_INDENT 16
-
 /** Columns of a UTF-8 text, every character counted as one. */
 static unsigned columns_of(const char *text, size_t len)
 {
@@ -92,8 +90,8 @@ void hc_text_field(struct hc_output *out, const char *label, const char *format,
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	snprintf(first, sizeof(first), "%-*s", FIELD_INDENT, label);
-	paragraph(out, first, FIELD_INDENT, false, text ? text : "(no memory)");
+	snprintf(first, sizeof(first), "%-*s", HC_FIELD_INDENT, label);
+	paragraph(out, first, HC_FIELD_INDENT, false, text ? text : "(no memory)");
 }
 
 void hc_text_heading(struct hc_output *out, const char *title)

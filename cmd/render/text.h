@@ -17,6 +17,9 @@
 void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
 		       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/** Columns of a label. */
+#define HC_FIELD_INDENT 16
+
 /** Print "  label   value": the label padded to a common width, the value wrapped below itself. */
 void hc_text_field(struct hc_output *out, const char *label, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

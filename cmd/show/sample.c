@@ -2,16 +2,12 @@
  * @file
  * Samples; see sample.h.
  */
-#include <stdlib.h>
-
-#include "cmd/show/mask.h"
-#include "cmd/render/escape.h"
 #include "cmd/show/sample.h"
 
 struct hc_error *hc_sampler_init(struct hc_sampler *sampler, const struct hc_session *session)
 {
 	*sampler = (struct hc_sampler){.session = session};
-	return hc_classifier_scratch_create(session->classifier, &sampler->scratch);
+	return hc_classifier_scratch_create(session->target->classifier, &sampler->scratch);
 }
 
 void hc_sampler_deinit(struct hc_sampler *sampler)
@@ -19,46 +15,47 @@ void hc_sampler_deinit(struct hc_sampler *sampler)
 	hc_classifier_scratch_destroy(sampler->scratch);
 }
 
-char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t max)
+struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, unsigned max)
 {
 	const struct hc_session *session = sampler->session;
-	unsigned flags = 0;
 	struct hc_chunk chunk;
 
-	if (!hc_session_shows_bytes(session) || !address ||
-	    !hc_heap_chunk_at(session->heap, address, &chunk))
-		return NULL;
-	struct hc_bytes bytes = hc_chunk_bytes(session->heap, &chunk);
+	if (!session->target || !session->target->heap || !address ||
+	    !hc_heap_chunk_at(session->target->heap, address, &chunk))
+		return hc_cell_unknown();
+	struct hc_bytes bytes = hc_chunk_bytes(session->target->heap, &chunk);
 	if (!bytes.size)
-		return NULL;
-	if (max)
-		flags = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
-	else if (session->options->content != HC_CONTENT_FULL)
-		max = HC_SAMPLE_DATA;
-	hc_class_id class = hc_classify(session->classifier, sampler->scratch, bytes);
-	if (!hc_class_of(session->classifier, class)->textual) {
-		if (max && bytes.size > max * session->heap->word_size)
-			bytes.size =
-				max * session->heap->word_size; /* a word takes three columns */
-		hc_cleanup_shown struct hc_shown shown =
-			hc_session_show(session, bytes, HC_MASK_SAME_SIZE);
-		return hc_escape_words(shown.bytes, session->heap->word_size,
-				       session->heap->big_endian, max, flags);
-	}
-	bytes = hc_class_sample(session->classifier, sampler->scratch, class, bytes);
-	return hc_session_escape(session, bytes, max, flags | HC_ESCAPE_QUOTE);
+		return hc_cell_unknown();
+	hc_class_id class = hc_classify(session->target->classifier, sampler->scratch, bytes);
+	bool textual = hc_class_of(session->target->classifier, class)->textual;
+
+	if (textual)
+		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class,
+					bytes);
+	sampler->excerpt = (struct hc_excerpt){
+		.bytes = bytes,
+		.form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
+		.data_form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
+		.max = max,
+		.max_data = HC_EXCERPT_DATA,
+		.word_size = session->target->heap->word_size,
+		.big_endian = session->target->heap->big_endian,
+	};
+	return hc_cell_content(&sampler->excerpt);
 }
 
-const char *hc_class_title(const struct hc_session *session, hc_class_id class)
+struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class)
 {
-	if (!hc_session_shows_class(session) || class == HC_CLASS_NONE)
-		return NULL;
-	return hc_class_of(session->classifier, class)->title;
+	if (class == HC_CLASS_NONE)
+		return hc_cell_unknown();
+	const struct hc_class *known = hc_class_of(session->target->classifier, class);
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(known->name, known->title));
 }
 
-const char *hc_class_name(const struct hc_session *session, hc_class_id class)
+struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
-	if (!hc_session_shows_class(session) || class == HC_CLASS_NONE)
-		return NULL;
-	return hc_class_of(session->classifier, class)->name;
+	if (type == HC_TYPE_NONE)
+		return hc_cell_unknown();
+	return hc_cell_needs(HC_CONTENT_CLASS,
+			     hc_cell_name(hc_type_name(session->target->types, type)));
 }

@@ -1,37 +1,45 @@
 /**
  * @file
- * Samples: the bytes of one chunk, as far as --content lets them show.
+ * Samples: the bytes of one chunk, as an excerpt that shows what kind they are.
  */
 #ifndef HC_CMD_SHOW_SAMPLE_H
 #define HC_CMD_SHOW_SAMPLE_H
 
-#include "analyzers/content/classifier.h"
 #include "cmd/session.h"
+
+/** Help of a column of samples. */
+#define HC_SAMPLE_HELP                                                                             \
+	"escaped as \\n, \\xNN and so on; of at most 256 characters unless --content full; null "  \
+	"when --content forbids it"
 
 struct hc_sampler {
 	const struct hc_session *session;
 	struct hc_classifier_scratch *scratch;
+	struct hc_excerpt excerpt; /**< the last one */
 };
-
-/** Columns of a sample in JSON, where no screen limits it. */
-#define HC_SAMPLE_DATA 256
 
 struct hc_error *hc_sampler_init(struct hc_sampler *sampler, const struct hc_session *session);
 void hc_sampler_deinit(struct hc_sampler *sampler);
 #define hc_cleanup_sampler hc_cleanup(hc_sampler_deinit)
 
 /**
- * A sample of the chunk at @p address: quoted text for a textual class, else words.
+ * A sample of the chunk at @p address: quoted text for a textual class, else words; unknown when
+ * there is no such chunk, or its bytes are missing. Good until the next one is taken.
  *
- * @param max columns; 0: HC_SAMPLE_DATA. --content full lifts the bound of JSON
- * @return to be freed by the caller; NULL when it may not show, is missing, or without memory
+ * @param max columns in text; 0: those of the screen
  */
-char *hc_sampler_text(const struct hc_sampler *sampler, uint64_t address, size_t max);
+struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, unsigned max);
 
-/** Title of a class for people; NULL when --content hides it or there is none. */
-const char *hc_class_title(const struct hc_session *session, hc_class_id class);
+/** A class: name for programs, title for people; unknown for HC_CLASS_NONE. */
+struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class);
 
-/** Name of a class for programs; NULL as above. */
-const char *hc_class_name(const struct hc_session *session, hc_class_id class);
+/** A type; unknown for HC_TYPE_NONE. */
+struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type);
+
+/** The bytes of the heap at the place of a column or a fact, with the usual bound in data. */
+static inline struct hc_excerpt hc_excerpt_of(struct hc_bytes bytes, enum hc_excerpt_form form)
+{
+	return (struct hc_excerpt){.bytes = bytes, .form = form, .max_data = HC_EXCERPT_DATA};
+}
 
 #endif

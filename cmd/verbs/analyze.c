@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 #include "cmd/render/escape.h"
-#include "cmd/render/units.h"
+#include "cmd/show/lost.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
-#include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
 
 struct own {
@@ -21,7 +21,8 @@ struct own {
 enum own_id { OWN_FAIL };
 
 static const struct hc_option own_options[] = {
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -34,156 +35,149 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
 }
 
-/** @name JSON */
+/** @name Data */
 /**@{*/
 
-static json_t *damage_json(const struct hc_heap *heap)
-{
-	json_t *ret = json_array();
+enum column { PART, CHUNKS, BYTES, NUM_COLUMNS };
 
-	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++)
-		json_array_append_new(
-			ret, json_pack("{so so}", "address",
-				       hc_json_address(heap->inconsistencies[i].address), "what",
-				       hc_json_text(heap->inconsistencies[i].what)));
-	return ret;
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[PART] = {"part", "PART", HC_CELL_TEXT, 0,
+		  "in-use, mmapped, the lists of free chunks, top, overhead, given-back, "
+		  "unwalked, stack, tls, module, other"},
+	[CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0,
+		    "where the part consists of chunks, else 0"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of the part"},
+};
+
+/** For CSV and JSON; text puts parts together. */
+static const struct hc_shape parts_shape = {.key = "parts", .name = "parts", HC_COLUMNS(columns)};
+
+static void describe_process(const struct hc_analysis *analysis)
+{
+	const struct hc_process *process = analysis->session->target->process;
+	const struct hc_core *core = process->core;
+	const struct hc_heap *heap = analysis->session->target->heap;
+	struct hc_document *doc = analysis->doc;
+
+	hc_begin_object(doc, "process", HC_CONTENT_NONE);
+	hc_fact(doc, "name", NULL, hc_cell_name(hc_analysis_process_name(analysis)));
+	hc_fact(doc, "pid", NULL,
+		core->has_prpsinfo ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown());
+	hc_fact(doc, "machine", NULL, hc_cell_text(core->machine->name));
+	hc_fact(doc, "glibc", NULL,
+		hc_cell_name(heap ? heap->backends[0]->evidence.version : NULL));
+	hc_fact(doc, "threads", NULL, hc_cell_count(process->threads.num));
+	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
+	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
+	hc_end(doc);
 }
 
-static void append_part(json_t *parts, const char *name, uint64_t chunks, uint64_t bytes)
+static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
 {
-	json_array_append_new(parts,
-			      json_pack("{ss so so}", "part", name, "chunks",
-					hc_json_number(chunks), "bytes", hc_json_number(bytes)));
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap ? heap->abort_message : NULL));
+	hc_begin_array(doc, "damage", HC_CONTENT_NONE);
+	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++) {
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "address", NULL, hc_cell_address(heap->inconsistencies[i].address));
+		hc_fact(doc, "what", NULL, hc_cell_name(heap->inconsistencies[i].what));
+		hc_end(doc);
+	}
+	hc_end(doc);
+	hc_fact(doc, "inconsistencies_total", NULL,
+		hc_cell_count(heap ? heap->inconsistencies_total : 0));
+}
+
+static void add_part(struct hc_table *table, const char *name, uint64_t chunks, uint64_t bytes)
+{
+	hc_table_add_row(table);
+	hc_table_text(table, PART, name);
+	hc_table_number(table, CHUNKS, chunks);
+	hc_table_number(table, BYTES, bytes);
 }
 
 /** Cached and free bytes by the lists that they are on. */
-static void append_lists(json_t *parts, const struct hc_accounting *accounting)
+static void add_lists(struct hc_table *table, const struct hc_accounting *accounting)
 {
 	for (size_t i = 0; i < accounting->num_lists; i++)
-		append_part(parts, accounting->lists[i].list->name, accounting->lists[i].chunks,
-			    accounting->lists[i].bytes);
+		add_part(table, accounting->lists[i].list->name, accounting->lists[i].chunks,
+			 accounting->lists[i].bytes);
 }
 
-static json_t *parts_json(const struct hc_accounting *accounting)
-{
-	json_t *ret = json_array();
-
-	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
-		if (part == HC_PART_CACHED)
-			append_lists(ret, accounting);
-		else if (part != HC_PART_FREE)
-			append_part(ret, hc_part_name(part), accounting->chunks[part],
-				    accounting->parts[part]);
-	}
-	return ret;
-}
-
-static json_t *accounting_json(const struct hc_accounting *accounting)
+static void describe_accounting(const struct hc_accounting *accounting, struct hc_document *doc)
 {
 	bool resident = accounting->resident != HC_UNKNOWN_BYTES;
 
-	return json_pack("{so so so so so so so}", "total", hc_json_number(accounting->total),
-			 "parts", parts_json(accounting), "stack_live",
-			 hc_json_number(accounting->stack_live), "missing",
-			 hc_json_number(accounting->missing), "reserved",
-			 hc_json_number(accounting->reserved), "file_backed",
-			 hc_json_number(accounting->file_backed), "resident",
-			 resident ? hc_json_number(accounting->resident) : json_null());
+	hc_begin_object(doc, "accounting", HC_CONTENT_NONE);
+	hc_fact(doc, "total", NULL, hc_cell_bytes(accounting->total));
+	struct hc_table *parts = hc_add_data_table(doc, &parts_shape);
+	hc_document_main(doc, parts);
+	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++) {
+		if (part == HC_PART_CACHED)
+			add_lists(parts, accounting);
+		else if (part != HC_PART_FREE)
+			add_part(parts, hc_part_name(part), accounting->chunks[part],
+				 accounting->parts[part]);
+	}
+	hc_fact(doc, "stack_live", NULL, hc_cell_bytes(accounting->stack_live));
+	hc_fact(doc, "missing", NULL, hc_cell_bytes(accounting->missing));
+	hc_fact(doc, "reserved", NULL, hc_cell_bytes(accounting->reserved));
+	hc_fact(doc, "file_backed", NULL, hc_cell_bytes(accounting->file_backed));
+	hc_fact(doc, "resident", NULL,
+		resident ? hc_cell_bytes(accounting->resident) : hc_cell_unknown());
+	hc_end(doc);
 }
 
-static json_t *reach_json(const struct hc_verdict *verdict)
+static void describe_reach(const struct hc_verdict *verdict, bool known, struct hc_document *doc)
 {
-	struct hc_count reachable = {verdict->reachable_chunks, verdict->reachable_bytes};
-	struct hc_count possible = {verdict->possible_chunks, verdict->possible_bytes};
+	const struct hc_leaks *leaks = &verdict->leaks;
 
-	return json_pack("{so so so so}", "reachable", hc_json_count(&reachable), "possible",
-			 hc_json_count(&possible), "indirect",
-			 hc_json_count(&verdict->leaks.indirect), "definite",
-			 hc_json_count(&verdict->leaks.definite));
+	if (!known) {
+		hc_fact(doc, "reach", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "reach", HC_CONTENT_NONE);
+	hc_count_fact(doc, "reachable", HC_CONTENT_NONE, verdict->reachable_chunks,
+		      verdict->reachable_bytes);
+	hc_count_fact(doc, "possible", HC_CONTENT_NONE, verdict->possible_chunks,
+		      verdict->possible_bytes);
+	hc_count_fact(doc, "indirect", HC_CONTENT_NONE, leaks->indirect.chunks,
+		      leaks->indirect.bytes);
+	hc_count_fact(doc, "definite", HC_CONTENT_NONE, leaks->definite.chunks,
+		      leaks->definite.bytes);
+	hc_end(doc);
 }
 
-static json_t *suspect_json(const struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** Every loss is worth a line; what is referenced and small is not. */
+static bool is_shown(const struct hc_suspect *suspect)
 {
-	const struct hc_leak_group *group = suspect->group;
-	bool classes = hc_session_shows_class(analysis->session);
-	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, suspect->sample, 0);
-	hc_cleanup_free char *more = hc_analysis_more(analysis, suspect);
-	hc_cleanup_free char *text = hc_analysis_describe(analysis, suspect);
-	json_t *ret = json_pack("{so so so so so so so}", "text", hc_json_text(text), "leaked",
-				json_boolean(group), "size", hc_json_number(suspect->size),
-				"max_size", hc_json_number(suspect->max_size), "chunks",
-				hc_json_number(suspect->count.chunks), "bytes",
-				hc_json_number(suspect->count.bytes), "share",
-				hc_json_share(suspect->share));
-
-	json_object_set_new(ret, "group",
-			    group ? hc_json_number(suspect->group_number) : json_null());
-	json_object_set_new(ret, "roots", group ? hc_json_count(&group->roots) : json_null());
-	json_object_set_new(ret, "below", group ? hc_json_count(&group->below) : json_null());
-	json_object_set_new(ret, "roots_with_content",
-			    group && classes ? hc_json_number(group->roots_with_content)
-					     : json_null());
-	hc_cleanup_free char *type = hc_analysis_type(analysis, suspect);
-	json_object_set_new(ret, "type", hc_json_text(type));
-	json_object_set_new(ret, "type_chunks",
-			    type ? hc_json_number(suspect->type_chunks) : json_null());
-	json_object_set_new(ret, "class",
-			    hc_json_text(hc_class_name(analysis->session, suspect->class)));
-	json_object_set_new(ret, "class_count",
-			    classes ? hc_json_count(&suspect->class_count) : json_null());
-	json_object_set_new(ret, "common",
-			    hc_common_json(analysis->session, &suspect->common, false));
-	json_object_set_new(ret, "sample_address",
-			    suspect->sample ? hc_json_address(suspect->sample) : json_null());
-	json_object_set_new(ret, "sample", hc_json_text(sample));
-	json_object_set_new(ret, "more", hc_json_text(more));
-	return ret;
+	return suspect->group || suspect->share >= HC_ANALYSIS_SMALL_SHARE;
 }
 
-static json_t *process_json(const struct hc_analysis *analysis)
-{
-	const struct hc_session *session = analysis->session;
-	const struct hc_process *process = session->process;
-	const struct hc_core *core = process->core;
-	const struct hc_heap *heap = session->heap;
-
-	return json_pack("{so so ss so so so so}", "name",
-			 hc_json_text(hc_analysis_process_name(analysis)), "pid",
-			 core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null(),
-			 "machine", core->machine->name, "glibc",
-			 hc_json_text(heap ? heap->backends[0]->evidence.version : NULL), "threads",
-			 hc_json_number(process->threads.num), "dumped_bytes",
-			 hc_json_number(core->bytes_promised), "available_bytes",
-			 hc_json_number(core->bytes_available));
-}
-
-static struct hc_error *write_json(struct hc_analysis *analysis)
+static void describe(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	hc_cleanup_json json_t *document = hc_session_json(analysis->session);
-	bool heap = analysis->session->heap;
-	json_t *suspects = json_array();
+	const struct hc_session *session = analysis->session;
+	const struct hc_heap *heap = session->target->heap;
+	struct hc_document *doc = analysis->doc;
 
+	describe_process(analysis);
+	hc_fact(doc, "verdict", NULL, hc_cell_text(hc_verdict_name(verdict->kind)));
+	describe_damage(heap, doc);
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	describe_accounting(&verdict->accounting, doc);
+	hc_owners_describe(&analysis->owners, doc);
+	describe_reach(verdict, heap, doc);
+	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
+	hc_lost_describe(doc, heap, &verdict->reach);
+	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(verdict->free_bytes));
+	hc_fact(doc, "trimmable_bytes", NULL, hc_cell_bytes(verdict->trimmable));
+	hc_fact(doc, "arenas", NULL, hc_cell_count(heap ? heap->num_arenas : 0));
+	hc_analysis_say(analysis);
+	hc_begin_array(doc, "suspects", HC_CONTENT_NONE);
 	for (size_t i = 0; i < verdict->num_suspects; i++)
-		json_array_append_new(suspects, suspect_json(analysis, &verdict->suspects[i]));
-	json_object_set_new(document, "process", process_json(analysis));
-	json_object_set_new(document, "verdict", json_string(hc_verdict_name(verdict->kind)));
-	const struct hc_heap *opened = analysis->session->heap;
-	json_object_set_new(document, "abort_message",
-			    hc_json_text(opened ? opened->abort_message : NULL));
-	json_object_set_new(document, "damage", damage_json(opened));
-	json_object_set_new(document, "inconsistencies_total",
-			    hc_json_number(opened ? opened->inconsistencies_total : 0));
-	json_object_set_new(document, "no_heap", hc_json_text(analysis->session->no_heap));
-	json_object_set_new(document, "accounting", accounting_json(&verdict->accounting));
-	json_object_set_new(document, "reach", heap ? reach_json(verdict) : json_null());
-	json_object_set_new(document, "lost_bytes", hc_json_number(verdict->lost_bytes));
-	json_object_set_new(document, "free_bytes", hc_json_number(verdict->free_bytes));
-	json_object_set_new(document, "trimmable_bytes", hc_json_number(verdict->trimmable));
-	json_object_set_new(document, "arenas",
-			    hc_json_number(heap ? analysis->session->heap->num_arenas : 0));
-	json_object_set_new(document, "suspects", suspects);
-	return hc_json_write(analysis->out, document);
+		hc_analysis_describe_suspect(analysis, i, is_shown(&verdict->suspects[i]));
+	hc_end(doc);
+	hc_analysis_say_next(analysis);
 }
 /**@}*/
 
@@ -191,38 +185,43 @@ static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
 	hc_sampler_deinit(&analysis->sampler);
+	hc_owners_deinit(&analysis->owners);
 	free(analysis->quoted);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
-	hc_cleanup(analysis_deinit) struct hc_analysis analysis = {session, &session->out};
+	hc_cleanup_document struct hc_document doc;
+	hc_cleanup(analysis_deinit) struct hc_analysis analysis = {session, &doc};
 
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
-	if (session->heap)
+	if (session->target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &analysis.verdict);
-	if (!err && session->heap)
+	err = hc_verdict_run(session->target, &analysis.verdict);
+	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
-	hc_session_phase(session, NULL);
+	if (!err)
+		err = hc_owners_run(session->target->process, session->target->heap,
+				    &analysis.owners);
 	if (err)
 		return err;
 
-	session->reach = analysis.verdict.reach;
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)
 		return &hc_enomem;
-	if (own->has_limit && analysis.verdict.lost_bytes > own->fail_above)
-		session->status = 1;
-	return session->options->format == HC_FORMAT_JSON ? write_json(&analysis)
-							  : hc_analysis_write_text(&analysis);
+	if (own->has_limit)
+		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
+			      own->fail_above);
+	hc_session_view(session, &analysis.view);
+	hc_session_begin(session, &doc);
+	describe(&analysis);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_analyze = {
@@ -233,12 +232,14 @@ const struct hc_verb hc_verb_analyze = {
 		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
 		"still "
 		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
 		    "  heapcore analyze core.1234 --format json --content class\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&parts_shape, &hc_analysis_lines_shape),
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

@@ -5,6 +5,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
+#include "analyzers/owners/owners.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
 
@@ -17,8 +18,10 @@
 /** A verdict, and what is needed to show it. */
 struct hc_analysis {
 	struct hc_session *session;
-	struct hc_output *out;
+	struct hc_document *doc;
+	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
+	struct hc_owners owners; /**< of memory outside of malloc */
 	struct hc_sampler sampler; /**< when there is a heap */
 	char *quoted;              /**< the core's path, for a shell */
 };
@@ -26,7 +29,7 @@ struct hc_analysis {
 /** Name of the program, or NULL. */
 static inline const char *hc_analysis_process_name(const struct hc_analysis *analysis)
 {
-	const struct hc_core *core = analysis->session->process->core;
+	const struct hc_core *core = analysis->session->target->process->core;
 
 	return core->has_prpsinfo ? core->prpsinfo.name : NULL;
 }
@@ -41,18 +44,22 @@ static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
 
 /* analyze_text.c */
 
-/** All of it as text. */
-struct hc_error *hc_analysis_write_text(struct hc_analysis *analysis);
+/** The accounting for people. */
+extern const struct hc_shape hc_analysis_lines_shape;
+
+/** For people: whose core, damage, the verdict, where the bytes are. */
+void hc_analysis_say(struct hc_analysis *analysis);
+/** For people: what to do next. */
+void hc_analysis_say_next(struct hc_analysis *analysis);
 
 /* analyze_suspect.c */
 
-/** The sentence that names a suspect. To be freed by the caller. */
-char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** The command that shows more of a suspect, or NULL. To be freed by the caller. */
-char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** Name of the type of a suspect; NULL when there is none, or it does not show. To be freed. */
-char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_suspect *suspect);
-/** A suspect as text: what it is, what it holds, a sample, the next command. */
-void hc_analysis_write_suspect(struct hc_analysis *analysis, size_t i);
+/**
+ * Add suspect @p i: all that is known of it, and for people what it is, what it holds, a sample and
+ * the next command.
+ *
+ * @param shown whether people see it
+ */
+void hc_analysis_describe_suspect(struct hc_analysis *analysis, size_t i, bool shown);
 
 #endif

@@ -2,15 +2,10 @@
  * @file
  * One suspect of analyze: in a sentence, and as text.
  */
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/verbs/common.h"
-#include "cmd/show/mask.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "core/base/cleanup.h"
 
@@ -26,139 +21,125 @@
 /** Fields of binary chunks that are shown. */
 #define MAX_FIELDS 6
 
-/** A line below a suspect: "   label:  text", as much of it as fits. */
-static void write_detail(struct hc_analysis *analysis, const char *label, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 #define DETAIL_INDENT 12
 
-static void write_detail(struct hc_analysis *analysis, const char *label, const char *format, ...)
+/** Where a detail stands below a suspect: "   label:  text". */
+static struct hc_margin detail(char first[static 32], const char *label)
 {
-	hc_cleanup_free char *text = NULL;
-	char first[32];
-	va_list args;
+	snprintf(first, 32, "   %-*s", DETAIL_INDENT - 3, label);
+	return hc_margin(first, DETAIL_INDENT, false);
+}
 
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	snprintf(first, sizeof(first), "   %-*s", DETAIL_INDENT - 3, label);
-	hc_text_paragraph(analysis->out, first, DETAIL_INDENT, false, "%s", text ? text : "");
+static void say_detail(struct hc_analysis *analysis, const char *label, struct hc_cell text)
+{
+	char first[32];
+
+	HC_SAY_AT(analysis->doc, detail(first, label), "{}", text);
 }
 
 /** What hangs below the root objects of a group: ", each with 3 chunks below it". */
-static char *describe_below(const struct hc_leak_group *group)
+static struct hc_cell below_phrase(const struct hc_leak_group *group, struct hc_document *doc)
 {
 	uint64_t roots = group->roots.chunks, below = group->below.chunks;
 	bool even = roots && below % roots == 0;
 	uint64_t shown = even ? below / roots : below;
-	char *ret;
 
 	if (!below)
-		return strdup("");
-	if (asprintf(&ret, ", %swith %s chunk%s below%s", even && roots > 1 ? "each " : "",
-		     hc_unit_count(shown).text, hc_plural(shown), even ? " it" : " them") < 0)
-		return NULL;
-	return ret;
+		return hc_cell_unknown();
+	return HC_PHRASE(doc, ", {}with {} chunk{} below {}",
+			 hc_cell_text(even && roots > 1 ? "each " : ""), hc_cell_count(shown),
+			 hc_cell_plural(shown), hc_cell_text(even ? "it" : "them"));
 }
 
-char *hc_analysis_describe(const struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** The sentence that names a suspect. */
+static struct hc_cell suspect_phrase(const struct hc_suspect *suspect, struct hc_document *doc)
 {
 	const struct hc_leak_group *group = suspect->group;
-	hc_cleanup_free char *below = group ? describe_below(group) : NULL;
 	uint64_t count = group ? group->roots.chunks : suspect->count.chunks;
-	char *ret;
+	struct hc_cell bytes = hc_cell_bytes(suspect->count.bytes);
+	struct hc_cell share = hc_cell_share(suspect->share);
 
 	if (suspect->max_size > suspect->size)
-		return asprintf(&ret,
-				"%s chunks of %s to %s bytes in use and still referenced: %s, %s",
-				hc_unit_count(count).text, hc_unit_count(suspect->size).text,
-				hc_unit_count(suspect->max_size).text,
-				hc_unit_bytes(suspect->count.bytes).text,
-				hc_unit_share(suspect->share).text) < 0
-			       ? NULL
-			       : ret;
-	if (asprintf(&ret, "%s %s %s-byte %s%s %s%s: %s, %s", hc_unit_count(count).text,
-		     hc_text_times(analysis->out), hc_unit_count(suspect->size).text,
-		     group ? "object" : "chunk", hc_plural(count),
-		     group ? "lost" : "in use and still referenced", below ? below : "",
-		     hc_unit_bytes(suspect->count.bytes).text,
-		     hc_unit_share(suspect->share).text) < 0)
-		return NULL;
-	return ret;
+		return HC_PHRASE(doc,
+				 "{} chunks of {} to {} bytes in use and still referenced: {}, {}",
+				 hc_cell_count(count), hc_cell_count(suspect->size),
+				 hc_cell_count(suspect->max_size), bytes, share);
+	return HC_PHRASE(doc, "{} {} {}-byte {}{} {}{}: {}, {}", hc_cell_count(count),
+			 hc_cell_times(), hc_cell_count(suspect->size),
+			 hc_cell_text(group ? "object" : "chunk"), hc_cell_plural(count),
+			 hc_cell_text(group ? "lost" : "in use and still referenced"),
+			 group ? below_phrase(group, doc) : hc_cell_unknown(), bytes, share);
 }
 
-char *hc_analysis_more(const struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** The command that shows more of a suspect, or unknown. */
+static struct hc_cell more_phrase(const struct hc_analysis *analysis,
+				  const struct hc_suspect *suspect)
 {
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell core = hc_cell_name(analysis->quoted);
+	struct hc_cell to = hc_cell_unknown();
 	struct hc_chunk chunk;
-	char *ret;
 
 	if (suspect->group)
-		return asprintf(&ret, "heapcore leaks %s --group %zu", analysis->quoted,
-				suspect->group_number) < 0
-			       ? NULL
-			       : ret;
+		return HC_PHRASE(doc, "heapcore leaks {} --group {}", core,
+				 hc_cell_number(suspect->group_number));
 	/*
 	 * --size takes usable bytes, which differ from the chunk size by what the allocator keeps
 	 * of it.
 	 */
-	if (!suspect->sample || !hc_heap_chunk_at(analysis->session->heap, suspect->sample, &chunk))
-		return NULL;
-	const char *class = hc_class_name(analysis->session, suspect->class);
+	if (!suspect->sample ||
+	    !hc_heap_chunk_at(analysis->session->target->heap, suspect->sample, &chunk))
+		return hc_cell_unknown();
 	uint64_t kept = chunk.size - chunk.usable;
-	hc_cleanup_free char *to = NULL;
-	if (suspect->max_size > suspect->size &&
-	    asprintf(&to, "-%" PRIu64, suspect->max_size - kept) < 0)
-		return NULL;
-	return asprintf(&ret, "heapcore chunks %s --size %" PRIu64 "%s%s%s", analysis->quoted,
-			suspect->size - kept, to ? to : "", class ? " --class " : "",
-			class ? class : "") < 0
-		       ? NULL
-		       : ret;
+	if (suspect->max_size > suspect->size)
+		to = HC_PHRASE(doc, "-{}", hc_cell_number(suspect->max_size - kept));
+	struct hc_cell class = hc_class_cell(analysis->session, suspect->class);
+	if (class.kind != HC_CELL_UNKNOWN)
+		class = hc_cell_needs(HC_CONTENT_CLASS,
+				      HC_PHRASE(doc, " --class {}", hc_cell_name(class.text)));
+	return HC_PHRASE(doc, "heapcore chunks {} --size {}{}{}", core,
+			 hc_cell_number(suspect->size - kept), to, class);
 }
 
-char *hc_analysis_type(const struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** Chunks of which a type or a class can be said. */
+static uint64_t all_of(const struct hc_suspect *suspect)
 {
-	const char *name;
-
-	if (suspect->type == HC_TYPE_NONE || !hc_session_shows_class(analysis->session))
-		return NULL;
-	name = hc_type_name(analysis->session->types, suspect->type);
-	return name ? hc_escape_string(name,
-				       HC_ESCAPE_PLAIN | (analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0))
-		    : NULL;
+	return suspect->group ? suspect->group->roots.chunks : suspect->count.chunks;
 }
 
-static void write_type(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** "… in all of them" or "… in N of them". */
+static void say_how_many(struct hc_analysis *analysis, const char *label, struct hc_cell what,
+			 uint64_t with, uint64_t all)
 {
-	const struct hc_leak_group *group = suspect->group;
-	uint64_t all = group ? group->roots.chunks : suspect->count.chunks;
-	hc_cleanup_free char *name = hc_analysis_type(analysis, suspect);
+	struct hc_document *doc = analysis->doc;
 
-	if (!name)
-		return;
-	if (suspect->type_chunks >= all)
-		write_detail(analysis, "type:", "%s (C++ class)%s", name,
-			     all > 1 ? " in all of them" : "");
-	else
-		write_detail(analysis, "type:", "%s (C++ class) in %s of them", name,
-			     hc_unit_count(suspect->type_chunks).text);
-}
-
-static void write_content(struct hc_analysis *analysis, const struct hc_suspect *suspect)
-{
-	const char *title = hc_class_title(analysis->session, suspect->class);
-
-	if (!title)
-		return;
-	const struct hc_leak_group *group = suspect->group;
-	uint64_t with = group ? group->roots_with_content : suspect->class_count.chunks;
-	uint64_t all = group ? group->roots.chunks : suspect->count.chunks;
 	if (with >= all)
-		write_detail(analysis, "content:", "%s%s", title, all > 1 ? " in all of them" : "");
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{}{}", what,
+				     hc_cell_text(all > 1 ? " in all of them" : "")));
 	else
-		write_detail(analysis, "content:", "%s in %s of them", title,
-			     hc_unit_count(with).text);
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{} in {} of them", what, hc_cell_count(with)));
+}
+
+static void say_type(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+{
+	struct hc_cell type = hc_type_cell(analysis->session, suspect->type);
+
+	if (type.kind != HC_CELL_UNKNOWN)
+		say_how_many(analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			     suspect->type_chunks, all_of(suspect));
+}
+
+static void say_content(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+{
+	struct hc_cell class = hc_class_cell(analysis->session, suspect->class);
+	const struct hc_leak_group *group = suspect->group;
+
+	if (class.kind != HC_CELL_UNKNOWN)
+		say_how_many(analysis, "content:", class,
+			     group ? group->roots_with_content : suspect->class_count.chunks,
+			     all_of(suspect));
 }
 
 /** Texts that stand below a suspect already, as they are shown. */
@@ -167,31 +148,50 @@ struct shared {
 	size_t num;
 };
 
-/**
- * One text that most chunks of a suspect's content share. Long texts may differ where they are cut
- * off; the first stands for all that look the same.
- */
-static void write_shared(struct hc_analysis *analysis, struct shared *shared, struct hc_bytes text,
-			 uint64_t chunks, uint64_t counted, bool all)
+static void shared_deinit(struct shared *shared)
 {
-	const char *label = shared->num ? "" : "repeats:";
-	char *shown = hc_session_escape(analysis->session, text, SHARED_WIDTH,
-					analysis->out->utf8 ? HC_ESCAPE_UTF8 : 0);
+	for (size_t i = 0; i < shared->num; i++)
+		free(shared->texts[i]);
+}
+
+/** Whether a text looks like one that stands there already; else it does from now on. */
+static bool is_repeated(const struct hc_analysis *analysis, struct shared *shared,
+			struct hc_cell text)
+{
+	char *shown = hc_cell_to_text(&analysis->view.look, &text, 0);
 
 	for (size_t i = 0; shown && i < shared->num; i++) {
 		if (strcmp(shared->texts[i], shown) == 0) {
 			free(shown);
-			return;
+			return true;
 		}
 	}
-	if (!shown)
+	if (shown)
+		shared->texts[shared->num++] = shown;
+	return !shown;
+}
+
+/**
+ * One text that most chunks of a suspect's content share. Long texts may differ where they are cut
+ * off; the first stands for all that look the same.
+ */
+static void say_shared(struct hc_analysis *analysis, struct shared *shared, struct hc_bytes bytes,
+		       uint64_t chunks, uint64_t counted)
+{
+	struct hc_excerpt excerpt = {.bytes = bytes, .max = SHARED_WIDTH};
+	const char *label = shared->num ? "" : "repeats:";
+	struct hc_cell text = hc_cell_content(&excerpt);
+
+	if (is_repeated(analysis, shared, text))
 		return;
-	shared->texts[shared->num++] = shown;
-	if (all)
-		write_detail(analysis, label, "%s in %s", shown, hc_unit_count(chunks).text);
+	/* In all that there are; else in so many of those that were looked at. */
+	if (!counted)
+		say_detail(analysis, label,
+			   HC_PHRASE(analysis->doc, "{} in {}", text, hc_cell_count(chunks)));
 	else
-		write_detail(analysis, label, "%s in %s of %s looked at", shown,
-			     hc_unit_count(chunks).text, hc_unit_count(counted).text);
+		say_detail(analysis, label,
+			   HC_PHRASE(analysis->doc, "{} in {} of {} looked at", text,
+				     hc_cell_count(chunks), hc_cell_count(counted)));
 }
 
 /** What lines of text are shown. */
@@ -220,53 +220,47 @@ static void choose_lines(const struct hc_template *template, struct shared_lines
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
  */
-static void write_repeats(struct hc_analysis *analysis, const struct hc_common *common)
+static void say_repeats(struct hc_analysis *analysis, const struct hc_common *common)
 {
+	const struct hc_template *template = &common->template;
 	const struct hc_repeats *repeats = &common->repeats;
-	struct shared shared = {0};
+	hc_cleanup(shared_deinit) struct shared shared = {0};
+	uint64_t all = common->all.chunks;
 	struct shared_lines lines;
 
-	choose_lines(&common->template, &lines);
+	choose_lines(template, &lines);
 	for (size_t i = 0; i < repeats->num && shared.num < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
 		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
 			continue;
-		write_shared(analysis, &shared, repeat->token.text, repeat->chunks,
-			     repeats->counted, repeats->counted == common->all.chunks);
+		say_shared(analysis, &shared, repeat->token.text, repeat->chunks,
+			   repeats->counted == all ? 0 : repeats->counted);
 	}
 	for (size_t i = 0; i < lines.num; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
-		write_shared(analysis, &shared,
-			     (struct hc_bytes){(const uint8_t *)line->text, line->size},
-			     line->chunks, common->template.counted,
-			     common->template.counted == common->all.chunks);
+		say_shared(analysis, &shared,
+			   (struct hc_bytes){(const uint8_t *)line->text, line->size}, line->chunks,
+			   template->counted == all ? 0 : template->counted);
 	}
-	for (size_t i = 0; i < shared.num; i++)
-		free(shared.texts[i]);
 }
 
 /** What the first fields of binary chunks of one size hold. */
-static void write_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
+static void say_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
 {
-	hc_cleanup_free char *list = NULL;
-	size_t size;
-	FILE *file = open_memstream(&list, &size);
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell list = hc_cell_unknown();
 
-	if (!file)
-		return;
-	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++) {
-		hc_cleanup_free char *text = hc_field_text(analysis->session, &profile->fields[i]);
-
-		fprintf(file, "%s+%u %s", i ? "; " : "", profile->fields[i].offset,
-			text ? text : "");
-	}
+	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++)
+		list = hc_phrase_join(doc, list, "; ",
+				      HC_PHRASE(doc, "+{} {}",
+						hc_cell_number(profile->fields[i].offset),
+						hc_field_phrase(&profile->fields[i], doc)));
 	if (profile->num_fields > MAX_FIELDS)
-		fputs("; ...", file);
-	if (!fclose(file))
-		write_detail(analysis, "bytes:", "%s", list);
+		list = HC_PHRASE(doc, "{}; ...", list);
+	say_detail(analysis, "bytes:", list);
 }
 
 /** Whether the positions of bytes tell anything: not of all zeros, nor of noise. */
@@ -281,39 +275,116 @@ static bool has_structure(const struct hc_byte_profile *profile)
 	return false;
 }
 
-static void write_common(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+/** What tells something about the content: each part from its level of --content on. */
+static void say_common(struct hc_analysis *analysis, const struct hc_suspect *suspect)
 {
 	const struct hc_byte_profile *profile = &suspect->common.profile;
-	bool textual = hc_class_of(analysis->session->classifier, suspect->class)->textual;
+	bool textual = hc_class_of(analysis->session->target->classifier, suspect->class)->textual;
+	struct hc_document *doc = analysis->doc;
 
-	if (hc_session_shows_bytes(analysis->session))
-		write_repeats(analysis, &suspect->common);
-	if (hc_session_shows_class(analysis->session) && !textual && has_structure(profile))
-		write_fields(analysis, profile);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	say_type(analysis, suspect);
+	say_content(analysis, suspect);
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	say_repeats(analysis, &suspect->common);
+	hc_end(doc);
+	if (!textual && has_structure(profile))
+		say_fields(analysis, profile);
+	hc_end(doc);
 }
 
-void hc_analysis_write_suspect(struct hc_analysis *analysis, size_t i)
+/** Not a paragraph: a sample keeps its blanks and fits the line. */
+static void say_sample(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+{
+	struct hc_cell address = hc_cell_address(suspect->sample);
+	unsigned width = analysis->session->out.width;
+	unsigned used = DETAIL_INDENT + strlen(hc_unit_address(suspect->sample).text) + 2;
+	struct hc_cell sample = hc_sampler_cell(&analysis->sampler, suspect->sample,
+						width > used + 8 ? width - used : 8);
+	char first[32];
+
+	if (sample.kind == HC_CELL_UNKNOWN)
+		return;
+	hc_begin_group(analysis->doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	HC_LINE(analysis->doc, "{}{}  {}", hc_cell_text(detail(first, "sample:").first), address,
+		sample);
+	hc_end(analysis->doc);
+}
+
+static void say_suspect(struct hc_analysis *analysis, size_t i, struct hc_cell text,
+			struct hc_cell more)
 {
 	const struct hc_suspect *suspect = &analysis->verdict.suspects[i];
-	unsigned width = analysis->out->width;
-	char first[24];
+	char first[32];
 
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
-	hc_cleanup_free char *text = hc_analysis_describe(analysis, suspect);
-	fputc('\n', analysis->out->file);
-	hc_text_paragraph(analysis->out, first, 3, false, "%s", text ? text : "");
-	write_type(analysis, suspect);
-	write_content(analysis, suspect);
-	write_common(analysis, suspect);
-	struct hc_unit address = hc_unit_address(suspect->sample);
-	unsigned used = DETAIL_INDENT + strlen(address.text) + 2;
-	hc_cleanup_free char *sample = hc_sampler_text(&analysis->sampler, suspect->sample,
-						       width > used + 8 ? width - used : 8);
-	if (sample)
-		/* Not a paragraph: a sample keeps its blanks and fits the line. */
-		fprintf(analysis->out->file, "   %-*s%s  %s\n", DETAIL_INDENT - 3,
-			"sample:", address.text, sample);
-	hc_cleanup_free char *more = hc_analysis_more(analysis, suspect);
-	if (more)
-		fprintf(analysis->out->file, "   %-*s%s\n", DETAIL_INDENT - 3, "more:", more);
+	hc_blank(analysis->doc);
+	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
+	say_common(analysis, suspect);
+	say_sample(analysis, suspect);
+	if (more.kind != HC_CELL_UNKNOWN)
+		HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
+}
+
+/** What only a group of lost objects has. */
+static void describe_group(const struct hc_suspect *suspect, struct hc_document *doc)
+{
+	const struct hc_leak_group *group = suspect->group;
+
+	if (!group) {
+		hc_fact(doc, "group", NULL, hc_cell_unknown());
+		hc_fact(doc, "roots", NULL, hc_cell_unknown());
+		hc_fact(doc, "below", NULL, hc_cell_unknown());
+		hc_fact(doc, "roots_with_content", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_fact(doc, "group", NULL, hc_cell_count(suspect->group_number));
+	hc_count_fact(doc, "roots", HC_CONTENT_NONE, group->roots.chunks, group->roots.bytes);
+	hc_count_fact(doc, "below", HC_CONTENT_NONE, group->below.chunks, group->below.bytes);
+	hc_fact(doc, "roots_with_content", NULL,
+		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(group->roots_with_content)));
+}
+
+static void describe_content(struct hc_analysis *analysis, const struct hc_suspect *suspect)
+{
+	struct hc_cell type = hc_type_cell(analysis->session, suspect->type);
+	struct hc_document *doc = analysis->doc;
+	bool typed = type.kind != HC_CELL_UNKNOWN;
+
+	hc_fact(doc, "type", NULL, type);
+	hc_fact(doc, "type_chunks", NULL,
+		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(suspect->type_chunks))
+		      : hc_cell_unknown());
+	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, suspect->class));
+	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, suspect->class_count.chunks,
+		      suspect->class_count.bytes);
+	hc_begin_object(doc, "common", HC_CONTENT_NONE);
+	hc_common_describe(&suspect->common, false, doc);
+	hc_end(doc);
+	hc_fact(doc, "sample_address", NULL,
+		suspect->sample ? hc_cell_address(suspect->sample) : hc_cell_unknown());
+	hc_fact(doc, "sample", NULL, hc_sampler_cell(&analysis->sampler, suspect->sample, 0));
+}
+
+void hc_analysis_describe_suspect(struct hc_analysis *analysis, size_t i, bool shown)
+{
+	const struct hc_suspect *suspect = &analysis->verdict.suspects[i];
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell text = suspect_phrase(suspect, doc);
+	struct hc_cell more = more_phrase(analysis, suspect);
+
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "text", NULL, text);
+	hc_fact(doc, "leaked", NULL, hc_cell_bool(suspect->group != NULL));
+	hc_fact(doc, "size", NULL, hc_cell_count(suspect->size));
+	hc_fact(doc, "max_size", NULL, hc_cell_count(suspect->max_size));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(suspect->count.chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(suspect->count.bytes));
+	hc_fact(doc, "share", NULL, hc_cell_share(suspect->share));
+	describe_group(suspect, doc);
+	describe_content(analysis, suspect);
+	hc_fact(doc, "more", NULL, more);
+	if (shown)
+		say_suspect(analysis, i, text, more);
+	hc_end(doc);
 }

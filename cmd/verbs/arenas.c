@@ -6,9 +6,6 @@
 #include <string.h>
 
 #include "analyzers/counts/arenas.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 #include "core/heap/allocator.h"
@@ -36,23 +33,40 @@ enum column {
 	NUM_COLUMNS
 };
 
+#define DATA HC_COLUMN_DATA_ONLY
+
 static const struct hc_column fixed[NUM_COLUMNS] = {
-	[ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
-	[ADDRESS] = {"address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SYSTEM] = {"system_bytes", "SYSTEM", HC_COLUMN_BYTES},
-	[IN_USE] = {"in_use_bytes", "IN USE", HC_COLUMN_BYTES},
-	[TOP] = {"top_bytes", "TOP", HC_COLUMN_BYTES},
-	[FRAGMENTATION] = {"fragmentation", "FRAG", HC_COLUMN_SHARE},
-	[TRIMMABLE] = {"trimmable_bytes", "TRIM", HC_COLUMN_BYTES},
-	[THREADS] = {"threads", "THR", HC_COLUMN_COUNT},
-	[IN_USE_CHUNKS] = {"in_use_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[OVERHEAD] = {"overhead_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[OVERHEAD_CHUNKS] = {"overhead_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[FREE] = {"free_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[LARGEST_FREE] = {"largest_free_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[WALKED] = {"walked_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[MAX_SYSTEM] = {"max_system_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[HEAPS] = {"heaps", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
+	[ARENA] = {"arena", "ARENA", HC_CELL_ARENA, 0,
+		   "number, 0 is the main arena; or mmap: chunks with a mapping of their own"},
+	[ADDRESS] = {"address", "", HC_CELL_ADDRESS, DATA, "of malloc_state"},
+	[SYSTEM] = {"system_bytes", "SYSTEM", HC_CELL_BYTES, 0,
+		    "as the allocator counts what it got"},
+	[IN_USE] = {"in_use_bytes", "IN USE", HC_CELL_BYTES, 0, "of chunks in use"},
+	[TOP] = {"top_bytes", "TOP", HC_CELL_BYTES, 0, "of the top chunk"},
+	[FRAGMENTATION] = {"fragmentation", "FRAG", HC_CELL_SHARE, 0,
+			   "1 - largest binned chunk / all binned bytes"},
+	[TRIMMABLE] = {"trimmable_bytes", "TRIM", HC_CELL_BYTES, 0,
+		       "that malloc_trim(3) could give back"},
+	[THREADS] = {"threads", "THR", HC_CELL_COUNT, 0, "that allocate from it"},
+	[IN_USE_CHUNKS] = {"in_use_chunks", "", HC_CELL_COUNT, DATA, "chunks in use"},
+	[OVERHEAD] = {"overhead_bytes", "", HC_CELL_BYTES, DATA, "of the allocator's own chunks"},
+	[OVERHEAD_CHUNKS] = {"overhead_chunks", "", HC_CELL_COUNT, DATA,
+			     "the allocator's own chunks"},
+	[FREE] = {"free_bytes", "", HC_CELL_BYTES, DATA,
+		  "as malloc_info(3) counts: fastbins, bins and top; not tcache"},
+	[LARGEST_FREE] = {"largest_free_bytes", "", HC_CELL_BYTES, DATA,
+			  "of the largest binned chunk"},
+	[WALKED] = {"walked_bytes", "", HC_CELL_BYTES, DATA, "of the chunks that were found"},
+	[MAX_SYSTEM] = {"max_system_bytes", "", HC_CELL_BYTES, DATA,
+			"the most that it ever had from the system"},
+	[HEAPS] = {"heaps", "", HC_CELL_COUNT, DATA, "heaps that it consists of"},
+};
+
+/** What every allocator has; for help. */
+static const struct hc_shape fixed_shape = {
+	.key = "arenas",
+	HC_COLUMNS(fixed),
+	.more = "LIST_bytes and LIST_chunks, for each list of free chunks that the allocator has",
 };
 
 #define MAX_COLUMNS (NUM_COLUMNS + 3 * HC_MAX_LISTS)
@@ -66,6 +80,8 @@ struct layout {
 	unsigned chunks[HC_MAX_LISTS];
 	unsigned shared[HC_MAX_LISTS]; /**< … and the column that it shares; 0: none */
 	char names[HC_MAX_LISTS][2][48];
+	char help[HC_MAX_LISTS][2][64];
+	struct hc_shape shape;
 };
 
 /** The first list of the same allocators that has the same heading. */
@@ -86,10 +102,9 @@ static bool shares_heading(const struct hc_heap *heap, size_t list)
 	return false;
 }
 
-static unsigned add_column(struct layout *layout, const char *name, const char *title,
-			   enum hc_column_kind kind, unsigned flags)
+static unsigned add_column(struct layout *layout, struct hc_column column)
 {
-	layout->columns[layout->num] = (struct hc_column){name, title, kind, flags};
+	layout->columns[layout->num] = column;
 	return layout->num++;
 }
 
@@ -101,21 +116,36 @@ static void add_fixed(struct layout *layout, enum column from, enum column to)
 	}
 }
 
+static void name_list(struct layout *layout, size_t i, const char *name)
+{
+	snprintf(layout->names[i][0], sizeof(layout->names[i][0]), "%s_bytes", name);
+	snprintf(layout->names[i][1], sizeof(layout->names[i][1]), "%s_chunks", name);
+	snprintf(layout->help[i][0], sizeof(layout->help[i][0]), "of chunks on list %s", name);
+	snprintf(layout->help[i][1], sizeof(layout->help[i][1]), "chunks on list %s", name);
+}
+
+static struct hc_column bytes_column(const struct layout *layout, size_t i, const char *title,
+				     unsigned flags)
+{
+	return (struct hc_column){layout->names[i][0], title, HC_CELL_BYTES, flags,
+				  layout->help[i][0]};
+}
+
 /** What text shows of the lists. */
 static void add_lists(struct layout *layout, const struct hc_heap *heap)
 {
 	for (size_t i = 0; i < heap->num_lists; i++) {
 		const struct hc_list *list = heap->lists[i];
 		size_t first = first_with_heading(heap, i);
+		struct hc_column shared = {list->column, list->column, HC_CELL_BYTES,
+					   HC_COLUMN_TEXT_ONLY, "of chunks on several lists"};
 
-		snprintf(layout->names[i][0], sizeof(layout->names[i][0]), "%s_bytes", list->name);
-		snprintf(layout->names[i][1], sizeof(layout->names[i][1]), "%s_chunks", list->name);
+		name_list(layout, i, list->name);
 		if (!shares_heading(heap, i))
-			layout->bytes[i] = add_column(layout, layout->names[i][0], list->column,
-						      HC_COLUMN_BYTES, 0);
+			layout->bytes[i] =
+				add_column(layout, bytes_column(layout, i, list->column, 0));
 		else if (first == i)
-			layout->shared[i] = add_column(layout, list->column, list->column,
-						       HC_COLUMN_BYTES, HC_COLUMN_TEXT_ONLY);
+			layout->shared[i] = add_column(layout, shared);
 		else
 			layout->shared[i] = layout->shared[first];
 	}
@@ -125,13 +155,14 @@ static void add_lists(struct layout *layout, const struct hc_heap *heap)
 static void add_list_data(struct layout *layout, const struct hc_heap *heap, bool shared)
 {
 	for (size_t i = 0; i < heap->num_lists; i++) {
+		struct hc_column chunks = {layout->names[i][1], "", HC_CELL_COUNT, DATA,
+					   layout->help[i][1]};
+
 		if (shares_heading(heap, i) != shared)
 			continue;
 		if (shared)
-			layout->bytes[i] = add_column(layout, layout->names[i][0], "",
-						      HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY);
-		layout->chunks[i] = add_column(layout, layout->names[i][1], "", HC_COLUMN_COUNT,
-					       HC_COLUMN_DATA_ONLY);
+			layout->bytes[i] = add_column(layout, bytes_column(layout, i, "", DATA));
+		layout->chunks[i] = add_column(layout, chunks);
 	}
 }
 
@@ -143,6 +174,8 @@ static void lay_out(struct layout *layout, const struct hc_heap *heap)
 	add_list_data(layout, heap, false);
 	add_list_data(layout, heap, true);
 	add_fixed(layout, OVERHEAD, HEAPS);
+	layout->shape = (struct hc_shape){
+		.key = "arenas", .columns = layout->columns, .num_columns = layout->num};
 }
 
 /** Whether an arena's allocator has such a list. */
@@ -199,10 +232,10 @@ static void add_row(struct hc_table *table, const struct layout *layout, const s
 	hc_table_number(table, at[LARGEST_FREE], row->largest_free);
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_table *table,
-				   const struct hc_arena_table *arenas)
+static void say_totals(const struct hc_session *session, const struct hc_arena_table *arenas,
+		       struct hc_document *doc)
 {
-	const struct hc_advice *advice = &session->heap->backends[0]->allocator->advice;
+	const struct hc_advice *advice = &session->target->heap->backends[0]->allocator->advice;
 	uint64_t system = 0, trimmable = 0, in_use = 0;
 
 	for (size_t i = 0; i < arenas->num_rows; i++) {
@@ -210,54 +243,35 @@ static struct hc_error *write_text(struct hc_session *session, const struct hc_t
 		trimmable += arenas->rows[i].trimmable;
 		in_use += arenas->rows[i].states[HC_IN_USE].bytes;
 	}
-	hc_session_write_partial(session);
-	hc_text_paragraph(&session->out, "", 0, true,
-			  "%zu arena%s: %s from the system, %s of it in use; %s could "
-			  "give back %s.",
-			  session->heap->num_arenas, hc_plural(session->heap->num_arenas),
-			  hc_unit_bytes(system).text, hc_unit_bytes(in_use).text,
-			  advice->give_back ? advice->give_back : "the allocator",
-			  hc_unit_bytes(trimmable).text);
-	fputc('\n', session->out.file);
-	return hc_table_write_text(table, &session->out, 0);
-}
-
-static struct hc_error *write_json(struct hc_session *session, const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(table, &rows);
-
-	if (err)
-		return err;
-	json_object_set_new(document, "arenas", rows);
-	return hc_json_write(&session->out, document);
+	HC_SAY_STRONG(doc,
+		      "{} arena{}: {} from the system, {} of it in use; {} could give back {}.",
+		      hc_cell_number(session->target->heap->num_arenas),
+		      hc_cell_plural(session->target->heap->num_arenas), hc_cell_bytes(system),
+		      hc_cell_bytes(in_use),
+		      hc_cell_text(advice->give_back ? advice->give_back : "the allocator"),
+		      hc_cell_bytes(trimmable));
+	hc_blank(doc);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(hc_arenas_deinit) struct hc_arena_table arenas = {0};
+	struct layout layout = {0};
+	hc_cleanup_document struct hc_document doc;
+
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (!err)
-		err = hc_arenas_run(session->process, session->heap, &arenas);
+		err = hc_arenas_run(session->target, &arenas);
 	if (err)
 		return err;
-
-	struct layout layout = {0};
-	lay_out(&layout, session->heap);
-	hc_cleanup_table struct hc_table table;
-	hc_table_init(&table, layout.columns, layout.num);
+	hc_session_begin(session, &doc);
+	say_totals(session, &arenas, &doc);
+	lay_out(&layout, session->target->heap);
+	struct hc_table *table = hc_add_table(&doc, &layout.shape);
 	for (size_t i = 0; i < arenas.num_rows; i++)
-		add_row(&table, &layout, session->heap, &arenas.rows[i]);
-
-	switch (session->options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(session, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &session->out);
-	default:
-		return write_text(session, &table, &arenas);
-	}
+		add_row(table, &layout, session->target->heap, &arenas.rows[i]);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_arenas = {
@@ -273,5 +287,6 @@ const struct hc_verb hc_verb_arenas = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&fixed_shape),
 	.run = run,
 };

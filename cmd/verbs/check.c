@@ -2,14 +2,9 @@
  * @file
  * heapcore check: is the heap sound, and if not, what is damaged and who may have done it.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "analyzers/inspect/damage.h"
-#include "cmd/show/mask.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -46,345 +41,344 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 struct view {
 	struct hc_session *session;
 	struct hc_sampler sampler;
+	struct hc_inflight inflight;
 	uint64_t by_code[MAX_CODES]; /**< shown so far */
 };
 
 static void view_deinit(struct view *view)
 {
 	hc_sampler_deinit(&view->sampler);
+	hc_inflight_deinit(&view->inflight);
 }
 
 static struct hc_damage look(const struct view *view, const struct hc_inconsistency *fault)
 {
 	struct hc_damage ret;
 
-	hc_damage_look(view->session->heap, fault, view->session->classifier, view->sampler.scratch,
-		       &ret);
+	hc_damage_look(view->session->target, fault, view->sampler.scratch, &ret);
 	return ret;
 }
 
-/** @name Text */
+/** The thread that was at work where a contradiction is, or NULL. */
+static const struct hc_thread *explained_by(const struct view *view,
+					    const struct hc_inconsistency *fault)
+{
+	return hc_inflight_explains(&view->inflight, view->session->target->heap, fault);
+}
+
+/** Whether the contradictions are damage, rather than what some threads were about to mend. */
+static bool is_damaged(const struct view *view)
+{
+	const struct hc_heap *heap = view->session->target->heap;
+
+	return heap->inconsistencies_total && !hc_inflight_explains_all(&view->inflight, heap);
+}
+
+enum column { FAULT, ADDRESS, CHUNK, WHAT, NUM_COLUMNS };
+
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[FAULT] = {"fault", "FAULT", HC_CELL_TEXT, 0, "what kind of contradiction it is"},
+	[ADDRESS] = {"address", "ADDRESS", HC_CELL_ADDRESS, 0, "of the field at fault"},
+	[CHUNK] = {"chunk", "CHUNK", HC_CELL_ADDRESS, 0, "that the field belongs to"},
+	[WHAT] = {"what", "WHAT", HC_CELL_NAME, 0, "the contradiction in words"},
+};
+
+/** For CSV; text and JSON say more of each. */
+static const struct hc_shape faults_shape = {HC_COLUMNS(columns)};
+
+/** @name One inconsistency */
 /**@{*/
 
 #define INDENT 3
 #define DETAIL_INDENT 15
-#define HEX_LINE 16
 
-static void write_detail(struct hc_output *out, const char *label, const char *text)
+static struct hc_margin detail(char first[static 64], const char *label)
 {
-	char first[32];
+	snprintf(first, 64, "%*s%-*s", INDENT, "", DETAIL_INDENT - INDENT, label);
+	return hc_margin(first, DETAIL_INDENT, false);
+}
 
-	snprintf(first, sizeof(first), "%*s%-*s", INDENT, "", DETAIL_INDENT - INDENT, label);
-	hc_text_paragraph(out, first, DETAIL_INDENT, false, "%s", text ? text : "");
+static void say_heading(const struct view *view, const struct hc_inconsistency *fault, size_t i,
+			struct hc_document *doc)
+{
+	const struct hc_thread *thread = explained_by(view, fault);
+	struct hc_cell inside = hc_cell_unknown();
+	struct hc_cell chunk = hc_cell_unknown();
+	char first[24];
+
+	snprintf(first, sizeof(first), "%-*zu ", INDENT - 1, i + 1);
+	if (fault->chunk)
+		chunk = HC_PHRASE(doc, " (chunk {})", hc_cell_address(fault->chunk));
+	if (thread)
+		inside = HC_PHRASE(doc, "; thread {} is inside malloc there",
+				   hc_cell_number(thread->lwp));
+	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}{}: {}{}",
+		  hc_cell_address(fault->address), chunk, hc_cell_name(fault->what), inside);
 }
 
 /** "a", "b" or "c" */
-static void write_messages(struct view *view, const struct hc_inconsistency *fault)
+static void say_messages(const struct view *view, const struct hc_inconsistency *fault,
+			 struct hc_document *doc)
 {
-	hc_cleanup_free char *text = NULL;
-	size_t size;
+	struct hc_cell list = hc_cell_unknown();
+	char first[64], label[32];
 
-	if (!fault->messages[0])
-		return;
-	FILE *stream = open_memstream(&text, &size);
-	if (!stream)
-		return;
 	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++) {
 		bool last = i + 1 == HC_MAX_MESSAGES || !fault->messages[i + 1];
-		fprintf(stream, "%s\"%s\"", !i ? "" : last ? " or " : ", ", fault->messages[i]);
+		list = hc_phrase_join(doc, list, last ? " or " : ", ",
+				      HC_PHRASE(doc, "\"{}\"", hc_cell_text(fault->messages[i])));
 	}
-	if (hc_damage_explains_abort(view->session->heap, fault))
-		fputs("; libc's last words are among these", stream);
-	fclose(stream);
-	hc_cleanup_free char *label = NULL;
-	if (asprintf(&label, "%s says:",
-		     fault->backend ? fault->backend->allocator->library : "allocator") < 0)
-		label = NULL;
-	write_detail(&view->session->out, label ? label : "says:", text);
+	if (list.kind == HC_CELL_UNKNOWN)
+		return;
+	snprintf(label, sizeof(label),
+		 "%s says:", fault->backend ? fault->backend->allocator->library : "allocator");
+	HC_SAY_AT(doc, detail(first, label), "{}{}", list,
+		  hc_cell_text(hc_damage_explains_abort(view->session->target->heap, fault)
+				       ? "; libc's last words are among these"
+				       : ""));
 }
 
-static void write_sample(struct hc_output *out, const char *sample)
+static unsigned detail_width(const struct view *view)
 {
-	/* Not a paragraph: a sample keeps its blanks. */
-	if (sample)
-		fprintf(out->file, "%*s%s\n", DETAIL_INDENT, "", sample);
+	unsigned width = view->session->out.width;
+
+	return width > DETAIL_INDENT + 8 ? width - DETAIL_INDENT : 8;
 }
 
-static void write_suspect(struct view *view, const struct hc_damage *damage)
+/** Not a paragraph: a sample keeps its blanks. */
+static void say_sample(struct hc_cell sample, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
+	char blanks[DETAIL_INDENT + 1];
+
+	if (sample.kind == HC_CELL_UNKNOWN)
+		return;
+	snprintf(blanks, sizeof(blanks), "%*s", DETAIL_INDENT, "");
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	HC_LINE(doc, "{}{}", hc_cell_text(blanks), sample);
+	hc_end(doc);
+}
+
+static void describe_suspect(struct view *view, const struct hc_damage *damage, bool shown,
+			     struct hc_document *doc)
+{
 	const struct hc_chunk *chunk = &damage->suspect;
-	const char *title = hc_class_title(view->session, damage->class);
-	hc_cleanup_free char *text = NULL;
+	struct hc_cell class = hc_class_cell(view->session, damage->class);
+	struct hc_cell title = hc_cell_unknown();
+	char first[64];
 
-	if (!damage->has_suspect)
+	if (!damage->has_suspect) {
+		hc_fact(doc, "last_good", NULL, hc_cell_unknown());
 		return;
-	if (asprintf(&text, "0x%" PRIx64 ", %s bytes (%s usable), arena %" PRIu32 ", %s%s%s",
-		     chunk->address, hc_unit_count(chunk->size).text,
-		     hc_unit_count(chunk->usable).text, chunk->span->arena,
-		     hc_chunk_state_name(chunk), title ? ", " : "", title ? title : "") < 0)
-		text = NULL;
-	write_detail(out, "last good:", text);
-	unsigned width = out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8;
-	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, chunk->address, width);
-	write_sample(out, sample);
-}
-
-static void write_spill(struct view *view, const struct hc_damage *damage)
-{
-	struct hc_output *out = &view->session->out;
-	const char *title = hc_class_title(view->session, damage->run_class);
-	uint64_t size = damage->spill_end - damage->spill_start;
-	hc_cleanup_free char *text = NULL;
-
-	if (damage->spill == HC_SPILL_NONE)
-		return;
-	const char *what = damage->spill == HC_SPILL_REPEAT ? "one repeated byte"
-			   : title                          ? title
-							    : "text";
-	if (asprintf(&text,
-		     "that chunk was written over its end: %s bytes (%s) from 0x%" PRIx64
-		     " on run across",
-		     hc_unit_count(size).text, what, damage->spill_start) < 0)
-		text = NULL;
-	write_detail(out, "suspect:", text);
-	if (!hc_session_shows_bytes(view->session))
-		return;
-	hc_cleanup_free char *sample =
-		hc_session_escape(view->session, damage->run,
-				  out->width > DETAIL_INDENT + 8 ? out->width - DETAIL_INDENT : 8,
-				  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
-	write_sample(out, sample);
-}
-
-/** One line of bytes, those of the field at fault in brackets. */
-static void write_hex_line(FILE *file, uint64_t address, const uint8_t *data, size_t size,
-			   uint64_t field, unsigned field_size)
-{
-	bool inside = false;
-
-	fprintf(file, "%*s%14" PRIx64 " ", INDENT, "", address);
-	for (size_t i = 0; i < HEX_LINE; i++) {
-		bool marked = i < size && address + i - field < field_size;
-		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
-		inside = marked;
-		if (i < size)
-			fprintf(file, "%02x", data[i]);
-		else
-			fputs("  ", file);
 	}
-	fputs(inside ? "] " : "  ", file);
-	for (size_t i = 0; i < size; i++)
-		fputc(data[i] >= 0x20 && data[i] < 0x7f ? data[i] : '.', file);
-	fputc('\n', file);
+	hc_begin_object(doc, "last_good", HC_CONTENT_NONE);
+	hc_fact(doc, "address", NULL, hc_cell_address(chunk->address));
+	hc_fact(doc, "chunk_size", NULL, hc_cell_count(chunk->size));
+	hc_fact(doc, "usable_size", NULL, hc_cell_count(chunk->usable));
+	hc_fact(doc, "state", NULL, hc_cell_text(hc_chunk_state_name(chunk)));
+	hc_fact(doc, "arena", NULL, hc_cell_arena(chunk->span->arena));
+	hc_fact(doc, "class", NULL, class);
+	struct hc_cell sample = hc_sampler_cell(&view->sampler, chunk->address, detail_width(view));
+	hc_fact(doc, "sample", NULL, sample);
+	if (class.kind != HC_CELL_UNKNOWN)
+		title = hc_cell_needs(HC_CONTENT_CLASS, HC_PHRASE(doc, ", {}", class));
+	if (shown) {
+		HC_SAY_AT(doc, detail(first, "last good:"),
+			  "{}, {} bytes ({} usable), arena {}, {}{}",
+			  hc_cell_address(chunk->address), hc_cell_count(chunk->size),
+			  hc_cell_count(chunk->usable), hc_cell_arena(chunk->span->arena),
+			  hc_cell_text(hc_chunk_state_name(chunk)), title);
+		say_sample(sample, doc);
+	}
+	hc_end(doc);
 }
 
-static void write_hex(struct view *view, const struct hc_damage *damage)
+static void describe_spill(const struct view *view, const struct hc_damage *damage, bool shown,
+			   struct hc_document *doc)
 {
-	FILE *file = view->session->out.file;
-	size_t size = damage->view.size;
+	struct hc_cell class = hc_class_cell(view->session, damage->run_class);
+	struct hc_excerpt excerpt = hc_excerpt_of(damage->run, HC_EXCERPT_QUOTED);
+	struct hc_cell what = hc_cell_or(HC_CONTENT_CLASS, class, "text");
+	char first[64];
 
-	if (!hc_session_shows_bytes(view->session))
+	if (damage->spill == HC_SPILL_NONE) {
+		hc_fact(doc, "overflow", NULL, hc_cell_unknown());
 		return;
-	hc_cleanup_shown struct hc_shown shown =
-		hc_session_show(view->session, damage->view, HC_MASK_SAME_SIZE);
-	size = shown.bytes.size;
-	for (size_t at = 0; at < size; at += HEX_LINE)
-		write_hex_line(file, damage->view_start + at, shown.bytes.data + at,
-			       size - at < HEX_LINE ? size - at : HEX_LINE, damage->fault->address,
-			       view->session->heap->word_size);
+	}
+	excerpt.max = detail_width(view);
+	hc_begin_object(doc, "overflow", HC_CONTENT_NONE);
+	hc_fact(doc, "kind", NULL, hc_cell_text(hc_spill_name(damage->spill)));
+	hc_fact(doc, "start", NULL, hc_cell_address(damage->spill_start));
+	hc_fact(doc, "end", NULL, hc_cell_address(damage->spill_end));
+	hc_fact(doc, "class", NULL, class);
+	hc_fact(doc, "sample", NULL, hc_cell_content(&excerpt));
+	if (damage->spill == HC_SPILL_REPEAT)
+		what = hc_cell_text("one repeated byte");
+	else if (class.kind == HC_CELL_UNKNOWN)
+		what = hc_cell_text("text");
+	if (shown) {
+		HC_SAY_AT(
+			doc, detail(first, "suspect:"),
+			"that chunk was written over its end: {} bytes ({}) from {} on run across",
+			hc_cell_count(damage->spill_end - damage->spill_start), what,
+			hc_cell_address(damage->spill_start));
+		say_sample(hc_cell_content(&excerpt), doc);
+	}
+	hc_end(doc);
 }
 
-static void write_heading(struct view *view, size_t i, const struct hc_inconsistency *fault)
+static void describe_bytes(const struct view *view, const struct hc_damage *damage, bool shown,
+			   struct hc_document *doc)
 {
-	char first[24];
-	hc_cleanup_free char *chunk = NULL;
+	struct hc_excerpt excerpt = {.bytes = damage->view, .data_form = HC_EXCERPT_HEX};
+	struct hc_hex hex = {
+		.address = damage->view_start,
+		.bytes = damage->view,
+		.mark = damage->fault->address,
+		.mark_size = view->session->target->heap->word_size,
+	};
 
-	snprintf(first, sizeof(first), "%-*zu ", INDENT - 1, i + 1);
-	if (fault->chunk && asprintf(&chunk, " (chunk 0x%" PRIx64 ")", fault->chunk) < 0)
-		chunk = NULL;
-	hc_text_paragraph(&view->session->out, first, INDENT, false, "0x%" PRIx64 "%s: %s",
-			  fault->address, chunk ? chunk : "", fault->what);
+	if (!damage->view.size) {
+		hc_fact(doc, "bytes", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "bytes", HC_CONTENT_SAMPLE);
+	hc_fact(doc, "start", NULL, hc_cell_address(damage->view_start));
+	hc_fact(doc, "hex", NULL, hc_cell_content(&excerpt));
+	hc_end(doc);
+	if (shown)
+		hc_hex_view(doc, &hex);
 }
 
-static void write_fault(struct view *view, size_t i)
+/** @param shown people see it in full */
+static void describe_fault(struct view *view, const struct hc_inconsistency *fault, bool shown,
+			   struct hc_document *doc)
 {
-	const struct hc_inconsistency *fault = &view->session->heap->inconsistencies[i];
+	const struct hc_thread *thread = explained_by(view, fault);
 	struct hc_damage damage = look(view, fault);
 
-	fputc('\n', view->session->out.file);
-	write_heading(view, i, fault);
-	write_messages(view, fault);
-	write_suspect(view, &damage);
-	write_spill(view, &damage);
-	write_hex(view, &damage);
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "fault", NULL, hc_cell_text(hc_fault_name(fault->fault)));
+	hc_fact(doc, "address", NULL, hc_cell_address(fault->address));
+	hc_fact(doc, "chunk", NULL,
+		fault->chunk ? hc_cell_address(fault->chunk) : hc_cell_unknown());
+	hc_fact(doc, "what", NULL, hc_cell_name(fault->what));
+	hc_begin_array(doc, "messages", HC_CONTENT_NONE);
+	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++)
+		hc_fact(doc, "", NULL, hc_cell_text(fault->messages[i]));
+	hc_end(doc);
+	hc_fact(doc, "explains_abort", NULL,
+		hc_cell_bool(hc_damage_explains_abort(view->session->target->heap, fault)));
+	if (shown)
+		say_messages(view, fault, doc);
+	describe_suspect(view, &damage, shown, doc);
+	describe_spill(view, &damage, shown, doc);
+	describe_bytes(view, &damage, shown, doc);
+	hc_fact(doc, "thread_inside", NULL,
+		thread ? hc_cell_number(thread->lwp) : hc_cell_unknown());
+	hc_end(doc);
 }
+/**@}*/
 
 /** A kind that repeats is shown in full a few times, then in one line, then counted. */
-static void write_faults(struct view *view)
+static void describe_faults(struct view *view, struct hc_document *doc)
 {
-	const struct hc_heap *heap = view->session->heap;
+	const struct hc_heap *heap = view->session->target->heap;
 	const struct own *own = view->session->options->own;
-	struct hc_output *out = &view->session->out;
-	uint64_t hidden = 0;
+	uint64_t hidden = 0, lost = heap->inconsistencies_total - heap->num_inconsistencies;
 
+	hc_begin_array(doc, "inconsistencies", HC_CONTENT_NONE);
 	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
-		uint64_t shown = view->by_code[heap->inconsistencies[i].code % MAX_CODES]++;
-		if (own->all || shown < SHOWN_IN_FULL)
-			write_fault(view, i);
-		else if (shown < SHOWN_IN_SHORT)
-			write_heading(view, i, &heap->inconsistencies[i]);
+		const struct hc_inconsistency *fault = &heap->inconsistencies[i];
+		uint64_t shown = view->by_code[fault->code % MAX_CODES]++;
+		bool full = own->all || shown < SHOWN_IN_FULL;
+
+		if (full)
+			hc_blank(doc);
+		if (full || shown < SHOWN_IN_SHORT)
+			say_heading(view, fault, i, doc);
 		else
 			hidden++;
+		describe_fault(view, fault, full, doc);
 	}
-	if (hidden)
-		fprintf(out->file, "\n%s more like these; --all shows them\n",
-			hc_unit_count(hidden).text);
-	uint64_t lost = heap->inconsistencies_total - heap->num_inconsistencies;
+	hc_end(doc);
+	if (hidden) {
+		hc_blank(doc);
+		HC_LINE(doc, "{} more like these; --all shows them", hc_cell_count(hidden));
+	}
+	if (lost && !hidden)
+		hc_blank(doc);
 	if (lost)
-		fprintf(out->file, "%s%s more were only counted\n", hidden ? "" : "\n",
-			hc_unit_count(lost).text);
+		HC_LINE(doc, "{} more were only counted", hc_cell_count(lost));
 }
 
-static void write_text(struct view *view)
+static void add_table(const struct hc_heap *heap, struct hc_document *doc)
 {
-	const struct hc_heap *heap = view->session->heap;
-	struct hc_output *out = &view->session->out;
+	struct hc_table *table = hc_add_data_table(doc, &faults_shape);
 
-	hc_session_write_partial(view->session);
+	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
+		const struct hc_inconsistency *fault = &heap->inconsistencies[i];
+
+		hc_table_add_row(table);
+		hc_table_text(table, FAULT, hc_fault_name(fault->fault));
+		hc_table_number(table, ADDRESS, fault->address);
+		if (fault->chunk)
+			hc_table_number(table, CHUNK, fault->chunk);
+		hc_table_text(table, WHAT, fault->what);
+	}
+}
+
+static void describe(struct view *view, struct hc_document *doc)
+{
+	const struct hc_heap *heap = view->session->target->heap;
+	uint64_t total = heap->inconsistencies_total;
+	bool partial = hc_session_partial(view->session);
+
 	if (heap->abort_message) {
-		hc_cleanup_free char *words = hc_escape_string(
-			heap->abort_message, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
-		hc_text_paragraph(out, "libc's last words: ", 4, true, "%s", words ? words : "");
-		fputc('\n', out->file);
+		HC_SAY_AT(doc, hc_margin("libc's last words: ", 4, true), "{}",
+			  hc_cell_name(heap->abort_message));
+		hc_blank(doc);
 	}
-	if (!heap->inconsistencies_total && hc_session_partial(view->session))
-		hc_text_paragraph(out, "", 0, true,
-				  "Nothing that is there contradicts itself; whether the heap is "
-				  "sound can't be told of what is missing.");
-	else if (!heap->inconsistencies_total)
-		hc_text_paragraph(out, "", 0, true,
-				  "The heap is sound: nothing contradicts itself.");
+	if (!total && partial)
+		HC_SAY_STRONG(doc, "Nothing that is there contradicts itself; whether the heap is "
+				   "sound can't be told of what is missing.");
+	else if (!total)
+		HC_SAY_STRONG(doc, "The heap is sound: nothing contradicts itself.");
+	else if (!is_damaged(view))
+		HC_SAY_STRONG(doc,
+			      "The heap is being changed: {} place{} where a thread is inside "
+			      "malloc, and nothing else contradicts itself.",
+			      hc_cell_count(total), hc_cell_plural(total));
 	else
-		hc_text_paragraph(out, "", 0, true, "The heap is damaged: %s inconsistenc%s.",
-				  hc_unit_count(heap->inconsistencies_total).text,
-				  heap->inconsistencies_total == 1 ? "y" : "ies");
-	write_faults(view);
+		HC_SAY_STRONG(doc, "The heap is damaged: {} inconsistenc{}.", hc_cell_count(total),
+			      hc_cell_text(total == 1 ? "y" : "ies"));
+	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view) && !partial));
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap->abort_message));
+	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
+	describe_faults(view, doc);
+	add_table(heap, doc);
 }
-/**@}*/
-
-/** @name JSON */
-/**@{*/
-
-static json_t *suspect_json(const struct view *view, const struct hc_damage *damage)
-{
-	const struct hc_chunk *chunk = &damage->suspect;
-	hc_cleanup_free char *sample = NULL;
-
-	if (!damage->has_suspect)
-		return json_null();
-	sample = hc_sampler_text(&view->sampler, chunk->address, 0);
-	return json_pack("{so so so ss so so so}", "address", hc_json_address(chunk->address),
-			 "chunk_size", hc_json_number(chunk->size), "usable_size",
-			 hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
-			 "arena", hc_json_arena(chunk->span->arena), "class",
-			 hc_json_text(hc_class_name(view->session, damage->class)), "sample",
-			 hc_json_text(sample));
-}
-
-static json_t *spill_json(const struct view *view, const struct hc_damage *damage)
-{
-	hc_cleanup_free char *sample = NULL;
-
-	if (damage->spill == HC_SPILL_NONE)
-		return json_null();
-	if (hc_session_shows_bytes(view->session))
-		sample = hc_session_escape(
-			view->session, damage->run,
-			view->session->options->content == HC_CONTENT_FULL ? 0 : HC_SAMPLE_DATA, 0);
-	return json_pack("{ss so so so so}", "kind", hc_spill_name(damage->spill), "start",
-			 hc_json_address(damage->spill_start), "end",
-			 hc_json_address(damage->spill_end), "class",
-			 hc_json_text(hc_class_name(view->session, damage->run_class)), "sample",
-			 hc_json_text(sample));
-}
-
-static json_t *bytes_json(const struct view *view, const struct hc_damage *damage)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t size = damage->view.size;
-
-	if (!hc_session_shows_bytes(view->session) || !size)
-		return json_null();
-	hc_cleanup_shown struct hc_shown shown =
-		hc_session_show(view->session, damage->view, HC_MASK_SAME_SIZE);
-	size = shown.bytes.size;
-	hc_cleanup_free char *hex = malloc(2 * size + 1);
-	if (!hex)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		hex[2 * i] = digits[shown.bytes.data[i] >> 4];
-		hex[2 * i + 1] = digits[shown.bytes.data[i] & 15];
-	}
-	hex[2 * size] = '\0';
-	return json_pack("{so ss}", "start", hc_json_address(damage->view_start), "hex", hex);
-}
-
-static json_t *fault_json(const struct view *view, const struct hc_inconsistency *fault)
-{
-	struct hc_damage damage = look(view, fault);
-	json_t *messages = json_array();
-
-	for (unsigned i = 0; i < HC_MAX_MESSAGES && fault->messages[i]; i++)
-		json_array_append_new(messages, json_string(fault->messages[i]));
-	return json_pack("{ss so so so so sb so so so}", "fault", hc_fault_name(fault->fault),
-			 "address", hc_json_address(fault->address), "chunk",
-			 fault->chunk ? hc_json_address(fault->chunk) : json_null(), "what",
-			 hc_json_text(fault->what), "messages", messages, "explains_abort",
-			 hc_damage_explains_abort(view->session->heap, fault), "last_good",
-			 suspect_json(view, &damage), "overflow", spill_json(view, &damage),
-			 "bytes", bytes_json(view, &damage));
-}
-
-static struct hc_error *write_json(struct view *view)
-{
-	const struct hc_heap *heap = view->session->heap;
-	hc_cleanup_json json_t *document = hc_session_json(view->session);
-	json_t *faults = json_array();
-
-	for (size_t i = 0; i < heap->num_inconsistencies; i++)
-		json_array_append_new(faults, fault_json(view, &heap->inconsistencies[i]));
-	json_object_set_new(
-		document, "sound",
-		json_boolean(!heap->inconsistencies_total && !hc_session_partial(view->session)));
-	json_object_set_new(document, "abort_message", hc_json_text(heap->abort_message));
-	json_object_set_new(document, "inconsistencies_total",
-			    hc_json_number(heap->inconsistencies_total));
-	json_object_set_new(document, "inconsistencies", faults);
-	return hc_json_write(&view->session->out, document);
-}
-/**@}*/
 
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {.session = session};
+	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "checking the heap");
-	err = hc_heap_check(session->heap);
+	err = hc_target_check(session->target);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
+	if (!err)
+		err = hc_inflight_find(session->target->heap, &view.inflight);
 	if (err)
 		return err;
 
-	session->status = session->heap->inconsistencies_total ? 1 : 0;
-	if (session->options->format == HC_FORMAT_JSON)
-		return write_json(&view);
-	write_text(&view);
-	return NULL;
+	session->status = is_damaged(&view);
+	hc_session_begin(session, &doc);
+	describe(&view, &doc);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_check = {
@@ -396,11 +390,13 @@ const struct hc_verb hc_verb_check = {
 		"free lists, arenas. Lists each inconsistency with the message that glibc has for "
 		"it, the chunk before it, and the bytes around it. Exits 1 when there is any, 0 "
 		"when the heap is sound.",
+	.status_1 = "The heap is damaged",
 	.examples = "  heapcore check core.1234\n"
 		    "  heapcore check core.1234 --format json | jq '.inconsistencies[].address'\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&faults_shape),
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,
 };

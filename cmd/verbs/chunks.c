@@ -2,208 +2,106 @@
  * @file
  * heapcore chunks: the chunks themselves, in address order.
  *
- * There may be hundreds of millions of rows, so each is written as it is found: no table is kept,
- * columns have fixed widths, and lines are put together without printf(), which would take most of
- * the time.
+ * There may be hundreds of millions of rows, so each is written as it is found (rows.h).
  */
-#include <inttypes.h>
-
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
+#include "cmd/render/rows.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
-/** A line being put together. Every piece is bounded, and their sum fits. */
-struct line {
-	char text[256];
-	size_t size;
+enum column { ADDRESS, CHUNK_SIZE, USABLE_SIZE, STATE, ARENA, REACH, NUM_COLUMNS };
+
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[ADDRESS] = {"address", "ADDRESS", HC_CELL_ADDRESS, 0, "what malloc returned", 18},
+	[CHUNK_SIZE] = {"chunk_size", "CHUNK", HC_CELL_COUNT, 0, "with header", 14},
+	[USABLE_SIZE] = {"usable_size", "USABLE", HC_CELL_COUNT, 0, "malloc_usable_size(3)", 14},
+	[STATE] = {"state", "STATE", HC_CELL_TEXT, 0, "in use, or the list that it is on", 9},
+	[ARENA] = {"arena", "ARENA", HC_CELL_ARENA, 0,
+		   "arena number, 0 is the main arena; \"mmap\" for mmapped chunks", 5},
+	[REACH] = {"reach", "REACH", HC_CELL_TEXT, 0,
+		   "only with --reach or --leaked, of chunks in use"},
 };
 
-static void put_text(struct line *line, const char *text)
-{
-	size_t len = strlen(text);
+static const struct hc_shape chunks_shape = {HC_COLUMNS(columns)};
 
-	memcpy(line->text + line->size, text, len);
-	line->size += len;
+static void fill_cells(struct hc_cell cells[], const struct hc_chunk *chunk, bool reach)
+{
+	cells[ADDRESS] = hc_cell_address(chunk->address);
+	cells[CHUNK_SIZE] = hc_cell_count(chunk->size);
+	cells[USABLE_SIZE] = hc_cell_count(chunk->usable);
+	cells[STATE] = hc_cell_text(hc_chunk_state_name(chunk));
+	cells[ARENA] = hc_cell_arena(chunk->span->arena);
+	cells[REACH] = hc_cell_text(reach && chunk->state == HC_IN_USE ? hc_reach_name(chunk->reach)
+								       : NULL);
 }
 
-/** Right-aligned in @p width columns. */
-static void put_number(struct line *line, uint64_t number, unsigned base, const char *prefix,
-		       size_t width)
+/** What has been written. */
+struct written {
+	uint64_t chunks, bytes;
+	bool limited;
+};
+
+/** What comes behind the rows: how many there were. */
+static struct hc_error *end_rows(struct hc_rows *rows, const struct written *count)
 {
-	char digits[24];
-	size_t pos = sizeof(digits);
+	hc_cleanup_document struct hc_document foot;
 
-	do {
-		digits[--pos] = "0123456789abcdef"[number % base];
-		number /= base;
-	} while (number);
-	size_t len = sizeof(digits) - pos;
-	for (size_t used = strlen(prefix) + len; used < width; used++)
-		line->text[line->size++] = ' ';
-	put_text(line, prefix);
-	memcpy(line->text + line->size, digits + pos, len);
-	line->size += len;
+	hc_document_init(&foot);
+	hc_begin_object(&foot, "summary", HC_CONTENT_NONE);
+	hc_fact(&foot, "chunks", NULL, hc_cell_count(count->chunks));
+	hc_fact(&foot, "bytes", NULL, hc_cell_bytes(count->bytes));
+	hc_fact(&foot, "limited", NULL, hc_cell_bool(count->limited));
+	hc_end(&foot);
+	HC_LINE(&foot, "{} chunk{}, {}{}", hc_cell_count(count->chunks),
+		hc_cell_plural(count->chunks), hc_cell_bytes(count->bytes),
+		hc_cell_text(count->limited ? "; stopped at --limit" : ""));
+	return hc_rows_end(rows, &foot);
 }
-
-static void put_padded(struct line *line, const char *text, size_t width)
-{
-	put_text(line, text);
-	for (size_t len = strlen(text); len < width; len++)
-		line->text[line->size++] = ' ';
-}
-
-static void put_arena(struct line *line, uint32_t arena, const char *mmapped, size_t width)
-{
-	if (arena == HC_ARENA_MMAP)
-		put_padded(line, mmapped, width);
-	else
-		put_number(line, arena, 10, "", width);
-}
-
-static void text_row(struct line *line, const struct hc_chunk *chunk, bool reach)
-{
-	put_number(line, chunk->address, 16, "0x", 18);
-	put_number(line, chunk->size, 10, "", 15);
-	put_number(line, chunk->usable, 10, "", 15);
-	put_text(line, "  ");
-	put_padded(line, hc_chunk_state_name(chunk), 9);
-	put_arena(line, chunk->span->arena, "  mmap", 6);
-	if (reach) {
-		put_text(line, "  ");
-		put_text(line, hc_reach_name(chunk->reach));
-	}
-}
-
-static void csv_row(struct line *line, const struct hc_chunk *chunk, bool reach)
-{
-	put_number(line, chunk->address, 16, "0x", 0);
-	put_text(line, ",");
-	put_number(line, chunk->size, 10, "", 0);
-	put_text(line, ",");
-	put_number(line, chunk->usable, 10, "", 0);
-	put_text(line, ",");
-	put_text(line, hc_chunk_state_name(chunk));
-	put_text(line, ",");
-	put_arena(line, chunk->span->arena, "mmap", 0);
-	if (reach) {
-		put_text(line, ",");
-		if (chunk->state == HC_IN_USE)
-			put_text(line, hc_reach_name(chunk->reach));
-	}
-}
-
-static void json_row(struct line *line, const struct hc_chunk *chunk, bool reach)
-{
-	put_number(line, chunk->address, 16, "{\"address\":\"0x", 0);
-	put_number(line, chunk->size, 10, "\",\"chunk_size\":", 0);
-	put_number(line, chunk->usable, 10, ",\"usable_size\":", 0);
-	put_text(line, ",\"state\":\"");
-	put_text(line, hc_chunk_state_name(chunk));
-	put_text(line, "\",\"arena\":");
-	put_arena(line, chunk->span->arena, "\"mmap\"", 0);
-	if (reach && chunk->state == HC_IN_USE) {
-		put_text(line, ",\"reach\":\"");
-		put_text(line, hc_reach_name(chunk->reach));
-		put_text(line, "\"");
-	}
-	put_text(line, "}");
-}
-
-static struct hc_error *write_head(struct hc_session *session, bool reach)
-{
-	FILE *file = session->out.file;
-
-	switch (session->options->format) {
-	case HC_FORMAT_JSON: {
-		hc_cleanup_json json_t *head = hc_session_json(session);
-		return hc_json_write_line(&session->out, head);
-	}
-	case HC_FORMAT_CSV:
-		fprintf(file, "address,chunk_size,usable_size,state,arena%s\n",
-			reach ? ",reach" : "");
-		return NULL;
-	default:
-		hc_session_write_partial(session);
-		fprintf(file, "%18s%15s%15s  %-9s%6s%s\n", "ADDRESS", "CHUNK", "USABLE", "STATE",
-			"ARENA", reach ? "  REACH" : "");
-		return NULL;
-	}
-}
-
-static struct hc_error *write_foot(struct hc_session *session, const struct hc_count *count,
-				   bool limited)
-{
-	FILE *file = session->out.file;
-
-	switch (session->options->format) {
-	case HC_FORMAT_JSON: {
-		hc_cleanup_json json_t *foot = json_pack(
-			"{s{so so sb}}", "summary", "chunks", hc_json_number(count->chunks),
-			"bytes", hc_json_number(count->bytes), "limited", limited);
-		return hc_json_write_line(&session->out, foot);
-	}
-	case HC_FORMAT_CSV:
-		return NULL;
-	default:
-		fprintf(file, "%s chunk%s, %s%s\n", hc_unit_count(count->chunks).text,
-			hc_plural(count->chunks), hc_unit_bytes(count->bytes).text,
-			limited ? "; stopped at --limit" : "");
-		return NULL;
-	}
-}
-
-typedef void (*row_fn)(struct line *line, const struct hc_chunk *chunk, bool reach);
 
 /** Write the rows, until the selection, --limit or the reader ends. */
-static struct hc_error *write_rows(struct hc_session *session, row_fn row, bool reach,
-				   struct hc_count *count, bool *limited)
+static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *rows, bool reach)
 {
 	const struct hc_selection *selection = &session->options->selection;
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
+	struct hc_cell cells[NUM_COLUMNS];
+	struct written count = {0};
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
 
 	if (err)
 		return err;
-	hc_chunk_iter_heap(&iter, session->heap);
-	while (hc_chunk_iter_next(&iter, &chunk) && !ferror(session->out.file)) {
-		if (!hc_selection_has(selection, session->heap, &chunk, scratch))
+	hc_chunk_iter_heap(&iter, session->target->heap);
+	while (hc_chunk_iter_next(&iter, &chunk)) {
+		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
-		if (selection->limit && count->chunks == selection->limit) {
-			*limited = true;
+		if (selection->limit && count.chunks == selection->limit) {
+			count.limited = true;
 			break;
 		}
-		struct line line = {.size = 0};
-		row(&line, &chunk, reach);
-		put_text(&line, "\n");
-		fwrite_unlocked(line.text, 1, line.size, session->out.file);
-		count->chunks++;
-		count->bytes += chunk.size;
+		fill_cells(cells, &chunk, reach);
+		if (!hc_rows_add(rows, cells))
+			break;
+		count.chunks++;
+		count.bytes += chunk.size;
 	}
-	return NULL;
+	return end_rows(rows, &count);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
-	static const row_fn rows[HC_NUM_FORMATS] = {
-		[HC_FORMAT_TEXT] = text_row,
-		[HC_FORMAT_JSON] = json_row,
-		[HC_FORMAT_CSV] = csv_row,
-	};
 	bool reach = hc_selection_needs_reach(&session->options->selection);
-	struct hc_count count = {0};
-	bool limited = false;
+	hc_cleanup_document struct hc_document head;
+	hc_cleanup_rows struct hc_rows rows = {0};
+	struct hc_view view;
 
+	hc_document_init(&head);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
-	if (!err)
-		err = write_head(session, reach);
-	if (!err)
-		err = write_rows(session, rows[session->options->format], reach, &count, &limited);
-	if (!err)
-		err = write_foot(session, &count, limited);
-	return err;
+	if (err)
+		return err;
+	hc_session_begin(session, &head);
+	hc_session_view(session, &view);
+	err = hc_rows_begin(&rows, &view, &chunks_shape, reach ? 0 : 1 << REACH, &head);
+	return err ? err : write_rows(session, &rows, reach);
 }
 
 const struct hc_verb hc_verb_chunks = {
@@ -220,6 +118,7 @@ const struct hc_verb hc_verb_chunks = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&chunks_shape),
 	.selection = true,
 	.run = run,
 };

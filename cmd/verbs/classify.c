@@ -6,11 +6,7 @@
 
 #include "analyzers/counts/attributes.h"
 #include "analyzers/counts/class_count.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
-#include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -51,24 +47,26 @@ enum column {
 	LEAKED_CHUNKS,
 	LEAKED_BYTES,
 	ADDRESS,
-	SAMPLE_TEXT,
 	SAMPLE,
 	NUM_COLUMNS
 };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[CLASS] = {"class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TITLE] = {"title", "CLASS", HC_COLUMN_TEXT, HC_COLUMN_NO_CSV},
-	[CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_COLUMN_COUNT},
-	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_COLUMN_BYTES},
-	[ADDRESS] = {"sample_address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-			 HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
-	[SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[CLASS] = {"class", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "what --class takes"},
+	[TITLE] = {"title", "CLASS", HC_CELL_NAME, HC_COLUMN_NO_CSV, "the class in words"},
+	[CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "chunks of the class"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of these chunks"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the bytes of all classes"},
+	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_CELL_COUNT, 0,
+			   "lost chunks: definite and indirect"},
+	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
+	[ADDRESS] = {"sample_address", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY,
+		     "one of the chunks"},
+	[SAMPLE] = {"sample", "SAMPLE", HC_CELL_CONTENT, HC_COLUMN_SHRINK, HC_SAMPLE_HELP},
 };
+
+static const struct hc_shape classes_shape = {
+	.key = "classes", .name = "classes", HC_COLUMNS(columns)};
 
 /** Class indices, most bytes first. */
 static void order_classes(const struct hc_class_table *classes, size_t num, hc_class_id order[])
@@ -84,16 +82,14 @@ static void order_classes(const struct hc_class_table *classes, size_t num, hc_c
 	}
 }
 
-static void add_row(struct hc_session *session, const struct hc_sampler *sampler,
+static void add_row(const struct hc_session *session, struct hc_sampler *sampler,
 		    struct hc_table *table, const struct hc_class_table *classes, hc_class_id class)
 {
 	const struct hc_class_count *count = &classes->classes[class];
-	hc_cleanup_free char *text = hc_sampler_text(sampler, count->sample, session->out.width);
-	hc_cleanup_free char *sample = hc_sampler_text(sampler, count->sample, 0);
 
 	hc_table_add_row(table);
-	hc_table_text(table, CLASS, hc_class_of(session->classifier, class)->name);
-	hc_table_text(table, TITLE, hc_class_of(session->classifier, class)->title);
+	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class)->name);
+	hc_table_text(table, TITLE, hc_class_of(session->target->classifier, class)->title);
 	hc_table_number(table, CHUNKS, count->all.chunks);
 	hc_table_number(table, BYTES, count->all.bytes);
 	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
@@ -101,11 +97,10 @@ static void add_row(struct hc_session *session, const struct hc_sampler *sampler
 	hc_table_number(table, LEAKED_BYTES, count->leaked.bytes);
 	if (count->sample)
 		hc_table_number(table, ADDRESS, count->sample);
-	hc_table_text(table, SAMPLE_TEXT, text);
-	hc_table_text(table, SAMPLE, sample);
+	hc_table_cell(table, SAMPLE, hc_sampler_cell(sampler, count->sample, 0));
 }
 
-static struct hc_error *fill_table(struct hc_session *session, struct hc_table *table,
+static struct hc_error *fill_table(const struct hc_session *session, struct hc_table *table,
 				   const struct hc_class_table *classes)
 {
 	hc_cleanup_sampler struct hc_sampler sampler;
@@ -113,8 +108,7 @@ static struct hc_error *fill_table(struct hc_session *session, struct hc_table *
 	size_t num = hc_signatures_num_classes(session->signatures);
 	struct hc_error *err = hc_sampler_init(&sampler, session);
 
-	/* --content none leaves the total. */
-	if (err || !hc_session_shows_class(session))
+	if (err)
 		return err;
 	order_classes(classes, num, order);
 	for (size_t i = 0; i < num; i++) {
@@ -139,135 +133,119 @@ enum attribute_column {
 	A_SHARE,
 	A_ERROR,
 	A_VALUE,
-	A_VALUE_TEXT,
 	A_NUM_COLUMNS
 };
 
 static const struct hc_column attribute_columns[A_NUM_COLUMNS] = {
-	[A_CLASS] = {"class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[A_TITLE] = {"", "CLASS", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[A_ATTRIBUTE] = {"attribute", "ATTRIBUTE", HC_COLUMN_TEXT},
-	[A_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[A_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[A_ERROR] = {"error", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[A_VALUE] = {"value", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[A_VALUE_TEXT] = {"", "VALUE", HC_COLUMN_TEXT,
-			  HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+	[A_CLASS] = {"class", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "content class"},
+	[A_TITLE] = {"title", "CLASS", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY, "the class in words"},
+	[A_ATTRIBUTE] = {"attribute", "ATTRIBUTE", HC_CELL_NAME, 0, "what the value is"},
+	[A_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "chunks with the value"},
+	[A_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all chunks of the class"},
+	[A_ERROR] = {"error", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
+		     "the true count is in chunks - error to chunks"},
+	[A_VALUE] = {"value", "VALUE", HC_CELL_CONTENT, HC_COLUMN_SHRINK,
+		     "normalised: N for digits, H for hexadecimal words, U for UUIDs"},
 };
+
+/** JSON has them in groups. */
+static const struct hc_shape attributes_shape = {.name = "attributes",
+						 HC_COLUMNS(attribute_columns)};
 
 /** Columns of a value on a screen. */
 #define VALUE_WIDTH 100
 
+static struct hc_excerpt value_excerpt(const struct hc_text_count *value)
+{
+	return (struct hc_excerpt){
+		.bytes = {value->text, value->size}, .max = VALUE_WIDTH, .empty = "(empty)"};
+}
+
 static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,
 			    const struct hc_attribute_row *row, struct hc_table *table)
 {
-	const struct hc_class *class = hc_class_of(session->classifier, row->class);
-	unsigned flags = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
+	const struct hc_class *class = hc_class_of(session->target->classifier, row->class);
+	uint64_t all = classes->classes[row->class].all.chunks;
 
 	for (size_t i = 0; i < row->num_values; i++) {
-		struct hc_bytes bytes = {row->values[i].text, row->values[i].size};
-		hc_cleanup_free char *data = hc_session_escape(session, bytes, 0, 0);
-		hc_cleanup_free char *text = hc_session_escape(session, bytes, VALUE_WIDTH, flags);
+		const struct hc_text_count *value = &row->values[i];
+		struct hc_excerpt excerpt = value_excerpt(value);
 
 		hc_table_add_row(table);
 		hc_table_text(table, A_CLASS, class->name);
 		hc_table_text(table, A_TITLE, class->title);
 		hc_table_text(table, A_ATTRIBUTE, row->attribute->name);
-		hc_table_number(table, A_CHUNKS, row->values[i].matches);
-		hc_table_share(
-			table, A_SHARE,
-			hc_share(row->values[i].matches, classes->classes[row->class].all.chunks));
-		hc_table_number(table, A_ERROR, row->values[i].error);
-		if (!hc_session_shows_bytes(session))
-			continue;
-		hc_table_text(table, A_VALUE, data);
-		hc_table_text(table, A_VALUE_TEXT, bytes.size ? text : "(empty)");
+		hc_table_number(table, A_CHUNKS, value->matches);
+		hc_table_share(table, A_SHARE, hc_share(value->matches, all));
+		hc_table_number(table, A_ERROR, value->error);
+		hc_table_cell(table, A_VALUE, hc_cell_content(&excerpt));
 	}
 }
 
-static json_t *value_json(const struct hc_session *session, const struct hc_text_count *value,
-			  uint64_t chunks)
+static void add_value(const struct hc_text_count *value, uint64_t chunks, struct hc_document *doc)
 {
-	struct hc_bytes bytes = {value->text, value->size};
-	bool shown = hc_session_shows_bytes(session);
-	hc_cleanup_free char *text = shown ? hc_session_escape(session, bytes, 0, 0) : NULL;
+	struct hc_excerpt excerpt = value_excerpt(value);
 
-	return json_pack("{so so so so}", "value", hc_json_text(text), "chunks",
-			 hc_json_number(value->matches), "share",
-			 hc_json_share(hc_share(value->matches, chunks)), "error",
-			 hc_json_number(value->error));
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "value", NULL, hc_cell_content(&excerpt));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(value->matches));
+	hc_fact(doc, "share", NULL, hc_cell_share(hc_share(value->matches, chunks)));
+	hc_fact(doc, "error", NULL, hc_cell_count(value->error));
+	hc_end(doc);
 }
 
-static json_t *attributes_json(const struct hc_session *session,
-			       const struct hc_class_table *classes,
-			       const struct hc_attributes *attributes)
+static void add_attribute(const struct hc_session *session, const struct hc_class_table *classes,
+			  const struct hc_attribute_row *row, struct hc_document *doc)
 {
-	json_t *rows = json_array();
-
-	for (size_t i = 0; hc_session_shows_class(session) && i < attributes->num; i++) {
-		const struct hc_attribute_row *row = &attributes->rows[i];
-		uint64_t chunks = classes->classes[row->class].all.chunks;
-		json_t *values = json_array();
-
-		for (size_t k = 0; k < row->num_values; k++)
-			json_array_append_new(values, value_json(session, &row->values[k], chunks));
-		json_array_append_new(rows,
-				      json_pack("{ss ss so so so so}", "class",
-						hc_class_of(session->classifier, row->class)->name,
-						"attribute", row->attribute->name, "chunks",
-						hc_json_number(row->chunks), "distinct",
-						hc_json_number(row->distinct), "exact",
-						json_boolean(row->exact), "values", values));
-	}
-	return rows;
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "class", NULL,
+		hc_cell_name(hc_class_of(session->target->classifier, row->class)->name));
+	hc_fact(doc, "attribute", NULL, hc_cell_name(row->attribute->name));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(row->chunks));
+	hc_fact(doc, "distinct", NULL, hc_cell_count(row->distinct));
+	hc_fact(doc, "exact", NULL, hc_cell_bool(row->exact));
+	hc_begin_array(doc, "values", HC_CONTENT_NONE);
+	for (size_t i = 0; i < row->num_values; i++)
+		add_value(&row->values[i], classes->classes[row->class].all.chunks, doc);
+	hc_end(doc);
+	hc_end(doc);
 }
 
-static struct hc_error *write_attributes(struct hc_session *session,
-					 const struct hc_class_table *classes,
-					 const struct hc_attributes *attributes)
+static void describe_attributes(const struct hc_session *session,
+				const struct hc_class_table *classes,
+				const struct hc_attributes *attributes, struct hc_document *doc)
 {
-	hc_cleanup_table struct hc_table table;
-
-	hc_table_init(&table, attribute_columns, A_NUM_COLUMNS);
-	for (size_t i = 0; hc_session_shows_class(session) && i < attributes->num; i++)
-		fill_attributes(session, classes, &attributes->rows[i], &table);
-	if (session->options->format == HC_FORMAT_CSV)
-		return hc_table_write_csv(&table, &session->out);
-	hc_text_heading(&session->out, "What they name");
-	return hc_table_write_text(&table, &session->out, 0);
+	hc_begin_array(doc, "attributes", HC_CONTENT_CLASS);
+	for (size_t i = 0; i < attributes->num; i++)
+		add_attribute(session, classes, &attributes->rows[i], doc);
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	if (attributes->num)
+		HC_HEADING(doc, "What they name");
+	struct hc_table *table = hc_add_text_table(doc, &attributes_shape);
+	for (size_t i = 0; i < attributes->num; i++)
+		fill_attributes(session, classes, &attributes->rows[i], table);
+	hc_end(doc);
+	hc_document_main(doc, table);
 }
 /**@}*/
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_class_table *classes,
-				   const struct hc_table *table)
+static struct hc_error *describe(const struct hc_session *session,
+				 const struct hc_class_table *classes, struct hc_document *doc)
 {
-	hc_session_write_partial(session);
-	hc_text_paragraph(&session->out, "", 0, true, "%s chunk%s, %s, by content.",
-			  hc_unit_count(classes->total.chunks).text,
-			  hc_plural(classes->total.chunks),
-			  hc_unit_bytes(classes->total.bytes).text);
-	fputs(hc_session_shows_class(session) ? "\n" : "--content none hides what they hold.\n",
-	      session->out.file);
-	return hc_table_write_text(table, &session->out, 0);
-}
+	const struct hc_count *total = &classes->total;
 
-static struct hc_error *write_json(struct hc_session *session, const struct hc_class_table *classes,
-				   const struct hc_table *table,
-				   const struct hc_attributes *attributes)
-{
-	const struct own *own = session->options->own;
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(table, &rows);
-
-	if (err)
-		return err;
-	json_object_set_new(document, "total", hc_json_count(&classes->total));
-	json_object_set_new(document, "classes", rows);
-	if (own->attributes)
-		json_object_set_new(document, "attributes",
-				    attributes_json(session, classes, attributes));
-	return hc_json_write(&session->out, document);
+	hc_count_fact(doc, "total", HC_CONTENT_NONE, total->chunks, total->bytes);
+	HC_SAY_STRONG(doc, "{} chunk{}, {}, by content.", hc_cell_count(total->chunks),
+		      hc_cell_plural(total->chunks), hc_cell_bytes(total->bytes));
+	hc_begin_group(doc, HC_CONTENT_NONE, HC_CONTENT_NONE);
+	HC_LINE(doc, "--content none hides what they hold.");
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	hc_blank(doc);
+	struct hc_error *err = fill_table(session, hc_add_table(doc, &classes_shape), classes);
+	hc_end(doc);
+	return err;
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -275,38 +253,24 @@ static struct hc_error *run(struct hc_session *session)
 	const struct own *own = session->options->own;
 	struct hc_class_table classes = {0};
 	hc_cleanup(hc_attributes_deinit) struct hc_attributes attributes = {0};
-	hc_cleanup_table struct hc_table table;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err =
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "classifying chunks");
-	err = hc_classify_run(session->process, session->heap, session->classifier,
-			      &session->options->selection, &classes);
+	err = hc_classify_run(session->target, &session->options->selection, &classes);
 	if (!err && own->attributes)
-		err = hc_attributes_run(session->process, session->heap, session->classifier,
-					&session->options->selection,
+		err = hc_attributes_run(session->target, &session->options->selection,
 					own->top ? own->top : UINT64_MAX, &attributes);
-	hc_session_phase(session, NULL);
-	if (!err)
-		err = fill_table(session, &table, &classes);
 	if (err)
 		return err;
-
-	switch (session->options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(session, &classes, &table, &attributes);
-	case HC_FORMAT_CSV:
-		return own->attributes ? write_attributes(session, &classes, &attributes)
-				       : hc_table_write_csv(&table, &session->out);
-	default:
-		err = write_text(session, &classes, &table);
-		if (!err && attributes.num)
-			err = write_attributes(session, &classes, &attributes);
-		return err;
-	}
+	hc_session_begin(session, &doc);
+	err = describe(session, &classes, &doc);
+	if (!err && own->attributes)
+		describe_attributes(session, &classes, &attributes, &doc);
+	return err ? err : hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_classify = {
@@ -322,6 +286,7 @@ const struct hc_verb hc_verb_classify = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&classes_shape, &attributes_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

@@ -4,15 +4,10 @@
  */
 #include "cmd/verbs/common.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "analyzers/verdict/verdict.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
-#include "cmd/show/mask.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -38,90 +33,104 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	return hc_parse_count("--top", value, &own->top);
 }
 
-/** @name JSON */
+/** @name Data */
 /**@{*/
 
-static json_t *bytes_json(const struct hc_session *session, struct hc_bytes bytes)
+static void add_bytes(struct hc_document *doc, const char *key, struct hc_bytes bytes)
 {
-	bool full = session->options->content == HC_CONTENT_FULL;
-	hc_cleanup_free char *text =
-		hc_session_escape(session, bytes, full ? 0 : HC_SAMPLE_DATA, 0);
+	struct hc_excerpt excerpt = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
 
-	return hc_json_text(text);
+	hc_fact(doc, key, NULL, hc_cell_content(&excerpt));
 }
 
-static json_t *repeat_json(const struct hc_session *session, const struct hc_repeat *repeat,
-			   uint64_t counted)
+static void add_repeat(const struct hc_repeat *repeat, uint64_t counted, struct hc_document *doc)
 {
-	bool key = repeat->token.key_size;
-	json_t *alike = json_array();
-	struct hc_bytes name = {repeat->token.text.data, repeat->token.key_size};
+	const struct hc_token *token = &repeat->token;
+	bool key = token->key_size;
+	struct hc_cell unknown = hc_cell_unknown();
 
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	add_bytes(doc, "text", token->text);
+	hc_fact(doc, "kind", NULL, hc_cell_text(hc_token_kind_name(token->kind)));
+	hc_fact(doc, "cut", NULL, hc_cell_bool(token->cut));
+	add_bytes(doc, "key", (struct hc_bytes){key ? token->text.data : NULL, token->key_size});
+	hc_fact(doc, "chunks", NULL, hc_cell_count(repeat->chunks));
+	hc_fact(doc, "share", NULL, hc_cell_share(hc_share(repeat->chunks, counted)));
+	hc_fact(doc, "key_tokens", NULL, key ? hc_cell_count(repeat->key_tokens) : unknown);
+	hc_fact(doc, "values", NULL, key ? hc_cell_count(repeat->values) : unknown);
+	hc_fact(doc, "bits", NULL, key ? hc_cell_real(repeat->bits) : unknown);
+	hc_begin_array(doc, "alike", HC_CONTENT_NONE);
 	for (size_t i = 0; i < repeat->num_alike; i++)
-		json_array_append_new(alike, bytes_json(session, repeat->alike[i]));
-	return json_pack("{so ss sb so so so so so so so}", "text",
-			 bytes_json(session, repeat->token.text), "kind",
-			 hc_token_kind_name(repeat->token.kind), "cut", repeat->token.cut, "key",
-			 key ? bytes_json(session, name) : json_null(), "chunks",
-			 hc_json_number(repeat->chunks), "share",
-			 hc_json_share(hc_share(repeat->chunks, counted)), "key_tokens",
-			 key ? hc_json_number(repeat->key_tokens) : json_null(), "values",
-			 key ? hc_json_number(repeat->values) : json_null(), "bits",
-			 key ? json_real(repeat->bits) : json_null(), "alike", alike);
+		add_bytes(doc, "", repeat->alike[i]);
+	hc_end(doc);
+	hc_end(doc);
 }
 
-static json_t *repeats_json(const struct hc_session *session, const struct hc_repeats *repeats)
+static void add_repeats(const struct hc_repeats *repeats, struct hc_document *doc)
 {
-	json_t *items = json_array();
-
+	hc_begin_object(doc, "repeats", HC_CONTENT_SAMPLE);
+	hc_fact(doc, "searched", NULL, hc_cell_count(repeats->searched));
+	hc_fact(doc, "missed", NULL, hc_cell_count(repeats->missed));
+	hc_fact(doc, "counted", NULL, hc_cell_count(repeats->counted));
+	hc_begin_array(doc, "texts", HC_CONTENT_SAMPLE);
 	for (size_t i = 0; i < repeats->num; i++)
-		json_array_append_new(items,
-				      repeat_json(session, &repeats->items[i], repeats->counted));
-	return json_pack("{so so so so}", "searched", hc_json_number(repeats->searched), "missed",
-			 hc_json_number(repeats->missed), "counted",
-			 hc_json_number(repeats->counted), "texts", items);
+		add_repeat(&repeats->items[i], repeats->counted, doc);
+	hc_end(doc);
+	hc_end(doc);
 }
 
-static json_t *slot_json(const struct hc_session *session, const struct hc_template_slot *slot)
+static void add_slot(const struct hc_template_slot *slot, struct hc_document *doc)
 {
-	json_t *values = json_array();
-
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "offset", NULL, hc_cell_count(slot->offset));
+	add_bytes(doc, "name",
+		  (struct hc_bytes){slot->name.size ? slot->name.data : NULL, slot->name.size});
+	hc_fact(doc, "constant", NULL, hc_cell_bool(slot->constant));
+	hc_fact(doc, "distinct", NULL, hc_cell_count(slot->distinct));
+	hc_fact(doc, "exact", NULL, hc_cell_bool(slot->exact));
+	hc_fact(doc, "seen", NULL, hc_cell_count(slot->seen));
+	hc_begin_array(doc, "values", HC_CONTENT_NONE);
 	for (size_t i = 0; i < slot->num_values; i++) {
 		const struct hc_text_count *value = &slot->values[i];
-		struct hc_bytes text = {value->text, value->size};
 
-		json_array_append_new(values,
-				      json_pack("{so so so}", "text", bytes_json(session, text),
-						"count", hc_json_number(value->matches), "error",
-						hc_json_number(value->error)));
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		add_bytes(doc, "text", (struct hc_bytes){value->text, value->size});
+		hc_fact(doc, "count", NULL, hc_cell_count(value->matches));
+		hc_fact(doc, "error", NULL, hc_cell_count(value->error));
+		hc_end(doc);
 	}
-	return json_pack("{so so sb so sb so so}", "offset", hc_json_number(slot->offset), "name",
-			 slot->name.size ? bytes_json(session, slot->name) : json_null(),
-			 "constant", slot->constant, "distinct", hc_json_number(slot->distinct),
-			 "exact", slot->exact, "seen", hc_json_number(slot->seen), "values",
-			 values);
+	hc_end(doc);
+	hc_end(doc);
 }
 
-static json_t *template_json(const struct hc_session *session, const struct hc_template *template)
+static struct hc_excerpt line_excerpt(const struct hc_template_line *line)
 {
-	json_t *lines = json_array();
+	return (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size}};
+}
 
+static void add_template(const struct hc_template *template, struct hc_document *doc)
+{
+	hc_begin_object(doc, "template", HC_CONTENT_SAMPLE);
+	hc_fact(doc, "learned", NULL, hc_cell_count(template->learned));
+	hc_fact(doc, "counted", NULL, hc_cell_count(template->counted));
+	hc_begin_array(doc, "lines", HC_CONTENT_SAMPLE);
 	for (size_t i = 0; i < template->num_lines; i++) {
 		const struct hc_template_line *line = &template->lines[i];
-		json_t *slots = json_array();
+		struct hc_excerpt text = line_excerpt(line);
 
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "text", NULL, hc_cell_content(&text));
+		hc_fact(doc, "chunks", NULL, hc_cell_count(line->chunks));
+		hc_fact(doc, "share", NULL,
+			hc_cell_share(hc_share(line->chunks, template->counted)));
+		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
-			json_array_append_new(slots, slot_json(session, &line->slots[k]));
-		hc_cleanup_free char *text = hc_session_escape(
-			session, (struct hc_bytes){(const uint8_t *)line->text, line->size}, 0, 0);
-		json_array_append_new(
-			lines, json_pack("{so so so so}", "text", hc_json_text(text), "chunks",
-					 hc_json_number(line->chunks), "share",
-					 hc_json_share(hc_share(line->chunks, template->counted)),
-					 "slots", slots));
+			add_slot(&line->slots[k], doc);
+		hc_end(doc);
+		hc_end(doc);
 	}
-	return json_pack("{so so so}", "learned", hc_json_number(template->learned), "counted",
-			 hc_json_number(template->counted), "lines", lines);
+	hc_end(doc);
+	hc_end(doc);
 }
 
 static bool is_number(const struct hc_byte_field *field)
@@ -129,317 +138,326 @@ static bool is_number(const struct hc_byte_field *field)
 	return field->kind == HC_FIELD_COUNTER || field->kind == HC_FIELD_SMALL_INT;
 }
 
-static json_t *field_json(const struct hc_session *session, const struct hc_byte_field *field)
+/** A value that stands in the heap. */
+static void add_value(struct hc_document *doc, const char *key, bool known, struct hc_cell cell)
 {
-	bool bytes = hc_session_shows_bytes(session);
-	bool number = is_number(field) && bytes, pointer = field->kind == HC_FIELD_POINTER;
-	hc_cleanup_free char *text = hc_field_text(session, field);
-
-	return json_pack("{si si ss so so so so so so so so}", "offset", (int)field->offset, "size",
-			 (int)field->size, "kind", hc_field_kind_name(field->kind), "text",
-			 hc_json_text(text), "share", hc_json_share(field->share), "value",
-			 field->kind == HC_FIELD_CONSTANT && bytes ? hc_json_address(field->value)
-								   : json_null(),
-			 "min", number ? hc_json_number(field->min) : json_null(), "max",
-			 number ? hc_json_number(field->max) : json_null(), "distinct",
-			 hc_json_number(field->distinct), "target",
-			 pointer && field->target
-				 ? json_string(hc_mapping_kind_name(field->target->kind))
-				 : json_null(),
-			 "null_share", pointer ? hc_json_share(field->null_share) : json_null());
+	hc_fact(doc, key, NULL, known ? hc_cell_needs(HC_CONTENT_SAMPLE, cell) : hc_cell_unknown());
 }
 
-static json_t *columns_json(const struct hc_session *session, const struct hc_byte_profile *profile)
+static void add_field(const struct hc_byte_field *field, struct hc_document *doc)
 {
-	bool bytes = hc_session_shows_bytes(session);
-	json_t *ret = json_array();
+	bool number = is_number(field), pointer = field->kind == HC_FIELD_POINTER;
+	const char *target =
+		pointer && field->target ? hc_mapping_kind_name(field->target->kind) : NULL;
 
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "offset", NULL, hc_cell_number(field->offset));
+	hc_fact(doc, "size", NULL, hc_cell_number(field->size));
+	hc_fact(doc, "kind", NULL, hc_cell_text(hc_field_kind_name(field->kind)));
+	hc_fact(doc, "text", NULL, hc_field_phrase(field, doc));
+	hc_fact(doc, "share", NULL, hc_cell_share(field->share));
+	add_value(doc, "value", field->kind == HC_FIELD_CONSTANT, hc_cell_address(field->value));
+	add_value(doc, "min", number, hc_cell_count(field->min));
+	add_value(doc, "max", number, hc_cell_count(field->max));
+	hc_fact(doc, "distinct", NULL, hc_cell_count(field->distinct));
+	hc_fact(doc, "target", NULL, hc_cell_text(target));
+	hc_fact(doc, "null_share", NULL,
+		pointer ? hc_cell_share(field->null_share) : hc_cell_unknown());
+	hc_end(doc);
+}
+
+static void add_columns(const struct hc_byte_profile *profile, struct hc_document *doc)
+{
+	hc_begin_array(doc, "columns", HC_CONTENT_NONE);
 	for (unsigned i = 0; i < profile->num_columns; i++) {
 		const struct hc_byte_column *column = &profile->columns[i];
 
-		json_array_append_new(ret,
-				      json_pack("{so si so}", "value",
-						bytes ? json_integer(column->value) : json_null(),
-						"distinct", (int)column->distinct, "share",
-						hc_json_share(column->share)));
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		add_value(doc, "value", true, hc_cell_number(column->value));
+		hc_fact(doc, "distinct", NULL, hc_cell_number(column->distinct));
+		hc_fact(doc, "share", NULL, hc_cell_share(column->share));
+		hc_end(doc);
 	}
-	return ret;
+	hc_end(doc);
 }
 
-static json_t *profile_json(const struct hc_session *session, const struct hc_byte_profile *profile,
-			    bool columns)
+static void add_profile(const struct hc_byte_profile *profile, bool columns,
+			struct hc_document *doc)
 {
-	if (!profile->usable)
-		return json_null();
-	json_t *fields = json_array();
+	if (!profile->usable) {
+		hc_fact(doc, "byte_profile", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "byte_profile", HC_CONTENT_CLASS);
+	hc_fact(doc, "usable_size", NULL, hc_cell_count(profile->usable));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(profile->chunks));
+	hc_fact(doc, "looked_at", NULL, hc_cell_count(profile->looked));
+	hc_begin_array(doc, "fields", HC_CONTENT_NONE);
 	for (size_t i = 0; i < profile->num_fields; i++)
-		json_array_append_new(fields, field_json(session, &profile->fields[i]));
-	json_t *ret = json_pack("{so so so so}", "usable_size", hc_json_number(profile->usable),
-				"chunks", hc_json_number(profile->chunks), "looked_at",
-				hc_json_number(profile->looked), "fields", fields);
+		add_field(&profile->fields[i], doc);
+	hc_end(doc);
 	if (columns)
-		json_object_set_new(ret, "columns", columns_json(session, profile));
-	return ret;
+		add_columns(profile, doc);
+	hc_end(doc);
 }
 
-json_t *hc_common_json(const struct hc_session *session, const struct hc_common *common,
-		       bool columns)
+void hc_common_describe(const struct hc_common *common, bool columns, struct hc_document *doc)
 {
-	bool bytes = hc_session_shows_bytes(session);
-
-	return json_pack(
-		"{so so so so so so}", "chunks", hc_json_number(common->all.chunks), "bytes",
-		hc_json_number(common->all.bytes), "kept", hc_json_number(common->kept), "repeats",
-		bytes ? repeats_json(session, &common->repeats) : json_null(), "template",
-		bytes ? template_json(session, &common->template) : json_null(), "byte_profile",
-		hc_session_shows_class(session) ? profile_json(session, &common->profile, columns)
-						: json_null());
+	hc_fact(doc, "chunks", NULL, hc_cell_count(common->all.chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(common->all.bytes));
+	hc_fact(doc, "kept", NULL, hc_cell_count(common->kept));
+	add_repeats(&common->repeats, doc);
+	add_template(&common->template, doc);
+	add_profile(&common->profile, columns, doc);
 }
 /**@}*/
 
-/** @name Repeats in text */
+/** @name Repeats for people */
 /**@{*/
 
-enum repeat_column { R_CHUNKS, R_SHARE, R_KIND, R_VALUES, R_TEXT, R_NUM };
+enum repeat_column { R_SET, R_CHUNKS, R_SHARE, R_KIND, R_VALUES, R_TEXT, R_NUM };
 
 static const struct hc_column repeat_columns[R_NUM] = {
-	[R_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[R_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[R_KIND] = {"kind", "KIND", HC_COLUMN_TEXT},
-	[R_VALUES] = {"values", "VALUES", HC_COLUMN_TEXT},
-	[R_TEXT] = {"text", "TEXT", HC_COLUMN_TEXT, HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+	[R_SET] = {"set", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,
+		   "number of the suspect, from 1"},
+	[R_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "that hold the text"},
+	[R_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the chunks in which it was counted"},
+	[R_KIND] = {"kind", "KIND", HC_CELL_TEXT, 0,
+		    "what the text is; \"and\": it is in exactly the same chunks as the one above"},
+	[R_VALUES] = {"values", "VALUES", HC_CELL_TEXT, 0, "distinct values of its key"},
+	[R_TEXT] = {"text", "TEXT", HC_CELL_CONTENT, HC_COLUMN_SHRINK, "the text"},
 };
 
-/** Set the last column to bytes, with text before and after them. */
-static void set_bytes(struct hc_session *session, struct hc_table *table, unsigned column,
-		      const char *before, struct hc_bytes bytes, const char *after)
-{
-	hc_cleanup_free char *text =
-		hc_session_escape(session, bytes, 0, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+static const struct hc_shape repeats_shape = {.name = "texts that repeat",
+					      HC_COLUMNS(repeat_columns)};
 
-	hc_table_format(table, column, "%s%s%s", before, text ? text : "", after);
+static void set_text(struct hc_table *table, struct hc_bytes bytes, bool cut)
+{
+	struct hc_excerpt excerpt = {.bytes = bytes};
+	struct hc_cell text = hc_cell_content(&excerpt);
+
+	if (cut)
+		hc_table_phrase(table, R_TEXT, "{}...", HC_CELLS(text));
+	else
+		hc_table_cell(table, R_TEXT, text);
 }
 
-static void add_repeat(struct hc_session *session, struct hc_table *table,
-		       const struct hc_repeat *repeat, uint64_t counted)
+static void add_repeat_rows(struct hc_table *table, const struct hc_repeat *repeat,
+			    uint64_t counted, size_t set)
 {
 	hc_table_add_row(table);
+	hc_table_number(table, R_SET, set);
 	hc_table_number(table, R_CHUNKS, repeat->chunks);
 	hc_table_share(table, R_SHARE, hc_share(repeat->chunks, counted));
 	hc_table_text(table, R_KIND, hc_token_kind_name(repeat->token.kind));
 	if (repeat->token.key_size)
-		hc_table_format(table, R_VALUES, "%u%s", repeat->values,
-				repeat->values == HC_REPEATS_MAX_VALUES ? "+" : "");
-	set_bytes(session, table, R_TEXT, "", repeat->token.text, repeat->token.cut ? "..." : "");
+		hc_table_phrase(
+			table, R_VALUES, "{}{}",
+			HC_CELLS(hc_cell_number(repeat->values),
+				 hc_cell_text(repeat->values == HC_REPEATS_MAX_VALUES ? "+" : "")));
+	set_text(table, repeat->token.text, repeat->token.cut);
 	for (size_t i = 0; i < repeat->num_alike; i++) {
 		hc_table_add_row(table);
+		hc_table_number(table, R_SET, set);
 		hc_table_text(table, R_KIND, "and");
-		set_bytes(session, table, R_TEXT, "", repeat->alike[i], "");
+		set_text(table, repeat->alike[i], false);
 	}
 }
 
-static struct hc_error *write_repeats(struct hc_session *session, const struct hc_repeats *repeats)
+static void fill_repeats(struct hc_table *table, const struct hc_repeats *repeats, size_t num,
+			 size_t set)
+{
+	for (size_t i = 0; i < num; i++)
+		add_repeat_rows(table, &repeats->items[i], repeats->counted, set);
+}
+
+static void say_repeats(const struct hc_session *session, const struct hc_repeats *repeats,
+			size_t set, struct hc_document *doc)
 {
 	const struct own *own = session->options->own;
 	size_t num = own->top && own->top < repeats->num ? own->top : repeats->num;
-	hc_cleanup_table struct hc_table table;
+	struct hc_cell sought = hc_cell_unknown();
 
-	hc_table_init(&table, repeat_columns, R_NUM);
 	if (!num) {
-		fputs("\nNo text repeats.\n", session->out.file);
-		return NULL;
+		hc_blank(doc);
+		HC_LINE(doc, "No text repeats.");
+		return;
 	}
-	hc_text_heading(&session->out, "Texts that repeat");
-	hc_cleanup_free char *sought = NULL;
-	if ((repeats->searched < repeats->counted || repeats->missed) &&
-	    asprintf(&sought,
-		     " Sought in %s of them; what is in more than %s of these can't be missed.",
-		     hc_unit_count(repeats->searched).text,
-		     hc_unit_count(repeats->missed).text) < 0)
-		sought = NULL;
-	hc_text_paragraph(
-		&session->out, "  ", 2, false,
-		"Counted in %s chunks, once in each. \"and\": in exactly the same chunks.%s",
-		hc_unit_count(repeats->counted).text, sought ? sought : "");
-	for (size_t i = 0; i < num; i++)
-		add_repeat(session, &table, &repeats->items[i], repeats->counted);
-	struct hc_error *err = hc_table_write_text(&table, &session->out, 2);
-	if (!err && num < repeats->num)
-		fprintf(session->out.file, "  and %zu more; --top 0 shows all\n",
-			repeats->num - num);
-	return err;
+	HC_HEADING(doc, "Texts that repeat");
+	if (repeats->searched < repeats->counted || repeats->missed)
+		sought =
+			HC_PHRASE(doc,
+				  " Sought in {} of them; what is in more than {} of these can't "
+				  "be missed.",
+				  hc_cell_count(repeats->searched), hc_cell_count(repeats->missed));
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
+		  "Counted in {} chunks, once in each. \"and\": in exactly the same chunks.{}",
+		  hc_cell_count(repeats->counted), sought);
+	struct hc_table *table = hc_add_text_table(doc, &repeats_shape);
+	table->indent = 2;
+	fill_repeats(table, repeats, num, set);
+	if (num < repeats->num)
+		HC_LINE(doc, "  and {} more; --top 0 shows all",
+			hc_cell_number(repeats->num - num));
 }
 /**@}*/
 
-/** @name The template in text */
+/** @name The template for people */
 /**@{*/
 
 enum line_column { L_CHUNKS, L_SHARE, L_TEXT, L_NUM };
 
 static const struct hc_column line_columns[L_NUM] = {
-	[L_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[L_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[L_TEXT] = {"text", "LINE", HC_COLUMN_TEXT, HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+	[L_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "with the line"},
+	[L_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the chunks in which it was counted"},
+	[L_TEXT] = {"text", "LINE", HC_CELL_CONTENT, HC_COLUMN_SHRINK,
+		    "what varies is N for digits, H for hexadecimal digits, U for a UUID, * for "
+		    "anything"},
 };
+
+static const struct hc_shape lines_shape = {.name = "lines", HC_COLUMNS(line_columns)};
 
 /** Columns that one value of a slot may take. */
 #define VALUE_WIDTH 24
 /** Share from which a value is worth its share. */
 #define FREQUENT_VALUE 0.05
 
+static struct hc_cell slot_value(const struct hc_template_slot *slot, size_t i, bool frequent,
+				 struct hc_document *doc)
+{
+	const struct hc_text_count *value = &slot->values[i];
+	struct hc_excerpt text = {
+		.bytes = {value->text, value->size}, .max = VALUE_WIDTH, .empty = "(empty)"};
+
+	return frequent ? HC_PHRASE(doc, "{} {}", hc_cell_content(&text),
+				    hc_cell_share(hc_share(value->matches, slot->seen)))
+			: HC_PHRASE(doc, "{}", hc_cell_content(&text));
+}
+
 /**
  * "4099 >99 %, (empty) <1 %", or "1,400 values, such as 1000, 1001, 1002" when none of them is
  * frequent.
  */
-static char *slot_text(const struct hc_session *session, const struct hc_template_slot *slot)
+static struct hc_cell slot_text(const struct hc_template_slot *slot, struct hc_document *doc)
 {
 	bool frequent = hc_share(slot->values[0].matches, slot->seen) >= FREQUENT_VALUE;
-	unsigned flags = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
-	char *list = NULL;
-	size_t size;
-	FILE *file = open_memstream(&list, &size);
+	struct hc_cell distinct =
+		HC_PHRASE(doc, "{}{} values", hc_cell_text(slot->exact ? "" : "more than "),
+			  hc_cell_count(slot->distinct));
+	struct hc_cell list = hc_cell_unknown();
 
-	if (!file)
-		return NULL;
+	for (size_t i = 0; i < slot->num_values; i++)
+		list = hc_phrase_join(doc, list, ", ", slot_value(slot, i, frequent, doc));
 	if (!frequent)
-		fprintf(file, "%s%s values, such as ", slot->exact ? "" : "more than ",
-			hc_unit_count(slot->distinct).text);
-	for (size_t i = 0; i < slot->num_values; i++) {
-		const struct hc_text_count *value = &slot->values[i];
-		hc_cleanup_free char *text = hc_session_escape(
-			session, (struct hc_bytes){value->text, value->size}, VALUE_WIDTH, flags);
-
-		fprintf(file, "%s%s", i ? ", " : "", value->size ? text : "(empty)");
-		if (frequent)
-			fprintf(file, " %s",
-				hc_unit_share(hc_share(value->matches, slot->seen)).text);
-	}
-	if (frequent && slot->num_values < slot->distinct)
-		fprintf(file, "; %s%s values", slot->exact ? "" : "more than ",
-			hc_unit_count(slot->distinct).text);
-	if (fclose(file)) {
-		free(list);
-		return NULL;
-	}
-	return list;
+		return HC_PHRASE(doc, "{}, such as {}", distinct, list);
+	return slot->num_values < slot->distinct ? HC_PHRASE(doc, "{}; {}", list, distinct) : list;
 }
 
-static void add_slot(struct hc_session *session, struct hc_table *table,
-		     const struct hc_template_slot *slot)
+static void add_slot_row(struct hc_table *table, const struct hc_template_slot *slot,
+			 struct hc_document *doc)
 {
-	hc_cleanup_free char *values = slot_text(session, slot);
-	hc_cleanup_free char *name =
-		hc_escape(slot->name, VALUE_WIDTH, session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
+	struct hc_excerpt name = {.bytes = slot->name, .max = VALUE_WIDTH};
 
 	hc_table_add_row(table);
-	hc_table_format(table, L_TEXT, "    %s%s%s", name ? name : "", slot->name.size ? ": " : "",
-			values ? values : "");
+	hc_table_phrase(table, L_TEXT, "    {}{}{}",
+			HC_CELLS(hc_cell_content(&name), hc_cell_text(slot->name.size ? ": " : ""),
+				 slot_text(slot, doc)));
 }
 
-static struct hc_error *write_template(struct hc_session *session,
-				       const struct hc_template *template)
+static void say_template(const struct hc_template *template, struct hc_document *doc)
 {
-	hc_cleanup_table struct hc_table table;
-
-	hc_table_init(&table, line_columns, L_NUM);
 	if (!template->num_lines)
-		return NULL;
-	hc_text_heading(&session->out, "Lines of text that they share");
-	hc_text_paragraph(&session->out, "  ", 2, false,
-			  "Counted in %s chunks. What varies is N (digits), H (hexadecimal), "
-			  "U (a UUID) or *; its values are from %s chunks.",
-			  hc_unit_count(template->counted).text,
-			  hc_unit_count(template->learned).text);
+		return;
+	HC_HEADING(doc, "Lines of text that they share");
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
+		  "Counted in {} chunks. What varies is N (digits), H (hexadecimal), U (a UUID) or "
+		  "*; its values are from {} chunks.",
+		  hc_cell_count(template->counted), hc_cell_count(template->learned));
+	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
+	table->indent = 2;
 	for (size_t i = 0; i < template->num_lines; i++) {
 		const struct hc_template_line *line = &template->lines[i];
-		struct hc_bytes text = {(const uint8_t *)line->text, line->size};
+		struct hc_excerpt text = line_excerpt(line);
 
-		hc_table_add_row(&table);
-		hc_table_number(&table, L_CHUNKS, line->chunks);
-		hc_table_share(&table, L_SHARE, hc_share(line->chunks, template->counted));
-		set_bytes(session, &table, L_TEXT, "", text, "");
+		hc_table_add_row(table);
+		hc_table_number(table, L_CHUNKS, line->chunks);
+		hc_table_share(table, L_SHARE, hc_share(line->chunks, template->counted));
+		hc_table_cell(table, L_TEXT, hc_cell_content(&text));
 		for (size_t k = 0; k < line->num_slots; k++)
-			add_slot(session, &table, &line->slots[k]);
+			add_slot_row(table, &line->slots[k], doc);
 	}
-	return hc_table_write_text(&table, &session->out, 2);
 }
 /**@}*/
 
-/** @name Bytes in text */
+/** @name Bytes for people */
 /**@{*/
 
-static char *pointer_text(const struct hc_byte_field *field)
+static struct hc_cell pointer_phrase(const struct hc_byte_field *field, struct hc_document *doc)
 {
 	const struct hc_mapping *target = field->target;
-	hc_cleanup_free char *null = NULL;
-	char *ret;
+	struct hc_cell null = hc_cell_unknown();
 
-	if (field->null_share > 0 &&
-	    asprintf(&null, ", %s NULL", hc_unit_share(field->null_share).text) < 0)
-		return NULL;
+	if (field->null_share > 0)
+		null = HC_PHRASE(doc, ", {} NULL", hc_cell_share(field->null_share));
 	if (!target)
-		ret = strdup("pointer");
-	else if (asprintf(&ret, "pointer, %s into %s%s%s", hc_unit_share(field->target_share).text,
-			  hc_mapping_kind_title(target->kind), target->path ? " of " : "",
-			  target->path ? target->path : "") < 0)
-		ret = NULL;
-	if (ret && null) {
-		char *both;
-		int size = asprintf(&both, "%s%s", ret, null);
-		free(ret);
-		return size < 0 ? NULL : both;
-	}
-	return ret;
+		return HC_PHRASE(doc, "pointer{}", null);
+	return HC_PHRASE(doc, "pointer, {} into {}{}{}{}", hc_cell_share(field->target_share),
+			 hc_cell_text(hc_mapping_kind_title(target->kind)),
+			 hc_cell_text(target->path ? " of " : ""), hc_cell_name(target->path),
+			 null);
 }
 
-char *hc_field_text(const struct hc_session *session, const struct hc_byte_field *field)
+struct hc_cell hc_field_phrase(const struct hc_byte_field *field, struct hc_document *doc)
 {
-	bool bytes = hc_session_shows_bytes(session);
 	const char *name = field->kind == HC_FIELD_SMALL_INT ? "small number"
 							     : hc_field_kind_name(field->kind);
-	char *ret;
-	int size;
+	struct hc_cell detail = hc_cell_unknown();
 
 	if (field->kind == HC_FIELD_POINTER)
-		return pointer_text(field);
+		return pointer_phrase(field, doc);
 	if (field->kind == HC_FIELD_MIXED && field->pointer_share > 0)
-		size = asprintf(&ret, "mixed, %s pointers",
-				hc_unit_share(field->pointer_share).text);
-	else if (field->kind == HC_FIELD_CONSTANT && bytes)
-		size = asprintf(&ret, "constant 0x%" PRIx64, field->value);
-	else if (is_number(field) && bytes)
-		size = asprintf(&ret, "%s, %s to %s", name, hc_unit_count(field->min).text,
-				hc_unit_count(field->max).text);
-	else
-		return strdup(name);
-	return size < 0 ? NULL : ret;
+		return HC_PHRASE(doc, "mixed, {} pointers", hc_cell_share(field->pointer_share));
+	if (field->kind == HC_FIELD_CONSTANT)
+		detail = HC_PHRASE(doc, " {}", hc_cell_address(field->value));
+	else if (is_number(field))
+		detail = HC_PHRASE(doc, ", {} to {}", hc_cell_count(field->min),
+				   hc_cell_count(field->max));
+	return HC_PHRASE(doc, "{}{}", hc_cell_text(name), hc_cell_needs(HC_CONTENT_SAMPLE, detail));
 }
 
 enum field_column { F_OFFSET, F_SIZE, F_VALUES, F_HOLDS, F_NUM };
 
 static const struct hc_column field_columns[F_NUM] = {
-	[F_OFFSET] = {"offset", "OFFSET", HC_COLUMN_COUNT},
-	[F_SIZE] = {"size", "SIZE", HC_COLUMN_COUNT},
-	[F_VALUES] = {"distinct", "VALUES", HC_COLUMN_COUNT},
-	[F_HOLDS] = {"text", "HOLDS", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
+	[F_OFFSET] = {"offset", "OFFSET", HC_CELL_COUNT, HC_COLUMN_ASCENDING, "in the chunk"},
+	[F_SIZE] = {"size", "SIZE", HC_CELL_COUNT, 0, "bytes"},
+	[F_VALUES] = {"distinct", "VALUES", HC_CELL_COUNT, 0,
+		      "values, in all bytes together or in the part with most"},
+	[F_HOLDS] = {"text", "HOLDS", HC_CELL_NAME, HC_COLUMN_SHRINK, "what the bytes are"},
 };
 
+static const struct hc_shape fields_shape = {.name = "fields", HC_COLUMNS(field_columns)};
+
+#define PATTERN_LINE 16
+
 /** The bytes as one pattern: hexadecimal where nearly all chunks agree, ".." elsewhere. */
-static void write_pattern(struct hc_session *session, const struct hc_byte_profile *profile)
+static void say_pattern(const struct hc_byte_profile *profile, struct hc_document *doc)
 {
-	FILE *file = session->out.file;
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	for (unsigned i = 0; i < profile->num_columns; i += PATTERN_LINE) {
+		char line[16 + 3 * PATTERN_LINE];
+		size_t used = snprintf(line, sizeof(line), "  %4u ", i);
 
-	for (unsigned i = 0; i < profile->num_columns; i++) {
-		const struct hc_byte_column *column = &profile->columns[i];
-
-		if (i % 16 == 0)
-			fprintf(file, "%s  %4u ", i ? "\n" : "", i);
-		if (column->share >= HC_PROFILE_SHARE)
-			fprintf(file, " %02x", column->value);
-		else
-			fputs(" ..", file);
+		for (unsigned k = i; k < i + PATTERN_LINE && k < profile->num_columns; k++) {
+			const struct hc_byte_column *column = &profile->columns[k];
+			used += column->share >= HC_PROFILE_SHARE
+					? snprintf(line + used, sizeof(line) - used, " %02x",
+						   column->value)
+					: snprintf(line + used, sizeof(line) - used, " ..");
+		}
+		HC_LINE(doc, "{}", hc_cell_text(line));
 	}
-	fputs("\n\n", file);
+	hc_blank(doc);
+	hc_end(doc);
 }
 
 /** Whether text is more than half of what is not zero. */
@@ -456,33 +474,28 @@ static bool is_mostly_text(const struct hc_byte_profile *profile)
 	return text > used / 2;
 }
 
-static struct hc_error *write_profile(struct hc_session *session,
-				      const struct hc_byte_profile *profile)
+static void say_profile(const struct hc_byte_profile *profile, struct hc_document *doc)
 {
-	hc_cleanup_table struct hc_table table;
-
-	hc_table_init(&table, field_columns, F_NUM);
 	/* Where it is text, its lines tell more. */
 	if (!profile->usable || is_mostly_text(profile))
-		return NULL;
-	hc_text_heading(&session->out, "Bytes by position");
-	hc_text_paragraph(&session->out, "  ", 2, false,
-			  "Of %s chunks with %s usable bytes, among %s looked at.",
-			  hc_unit_count(profile->chunks).text, hc_unit_count(profile->usable).text,
-			  hc_unit_count(profile->looked).text);
-	if (hc_session_shows_bytes(session))
-		write_pattern(session, profile);
+		return;
+	HC_HEADING(doc, "Bytes by position");
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
+		  "Of {} chunks with {} usable bytes, among {} looked at.",
+		  hc_cell_count(profile->chunks), hc_cell_count(profile->usable),
+		  hc_cell_count(profile->looked));
+	say_pattern(profile, doc);
+	struct hc_table *table = hc_add_text_table(doc, &fields_shape);
+	table->indent = 2;
 	for (size_t i = 0; i < profile->num_fields; i++) {
 		const struct hc_byte_field *field = &profile->fields[i];
-		hc_cleanup_free char *text = hc_field_text(session, field);
 
-		hc_table_add_row(&table);
-		hc_table_number(&table, F_OFFSET, field->offset);
-		hc_table_number(&table, F_SIZE, field->size);
-		hc_table_number(&table, F_VALUES, field->distinct);
-		hc_table_text(&table, F_HOLDS, text);
+		hc_table_add_row(table);
+		hc_table_number(table, F_OFFSET, field->offset);
+		hc_table_number(table, F_SIZE, field->size);
+		hc_table_number(table, F_VALUES, field->distinct);
+		hc_table_cell(table, F_HOLDS, hc_field_phrase(field, doc));
 	}
-	return hc_table_write_text(&table, &session->out, 2);
 }
 /**@}*/
 
@@ -495,110 +508,104 @@ struct set {
 	const struct hc_common *common;
 };
 
-/** "chunks of the selection", "HTTP request chunks of lost group 1". To be freed by the caller. */
-static char *set_title(const struct hc_session *session, const struct set *one)
+/** "chunks of the selection", "HTTP request chunks of lost group 1". */
+static struct hc_cell set_title(const struct hc_session *session, const struct set *one,
+				struct hc_document *doc)
 {
 	const struct hc_suspect *suspect = one->suspect;
-	const char *class = suspect ? hc_class_title(session, suspect->class) : NULL;
-	const char *plural = hc_plural(one->common->all.chunks);
-	char *ret;
-	int size;
+	struct hc_cell plural = hc_cell_plural(one->common->all.chunks);
 
 	if (!suspect)
-		size = asprintf(&ret, "chunk%s of the selection", plural);
-	else if (suspect->group)
-		size = asprintf(&ret, "chunk%s (%s) of lost group %zu, %s-byte objects", plural,
-				class ? class : "content hidden", suspect->group_number,
-				hc_unit_count(suspect->size).text);
-	else if (suspect->max_size > suspect->size)
-		size = asprintf(&ret,
-				"chunk%s (mostly %s) of %s to %s bytes, in use and still "
-				"referenced",
-				plural, class ? class : "content hidden",
-				hc_unit_count(suspect->size).text,
-				hc_unit_count(suspect->max_size).text);
-	else
-		size = asprintf(&ret,
-				"chunk%s (mostly %s) of %s bytes, in use and still referenced",
-				plural, class ? class : "content hidden",
-				hc_unit_count(suspect->size).text);
-	return size < 0 ? NULL : ret;
+		return HC_PHRASE(doc, "chunk{} of the selection", plural);
+	struct hc_cell class = hc_class_cell(session, suspect->class);
+	struct hc_cell size = hc_cell_count(suspect->size);
+	class = class.kind == HC_CELL_UNKNOWN
+			? hc_cell_text("content hidden")
+			: hc_cell_or(HC_CONTENT_CLASS, class, "content hidden");
+	if (suspect->group)
+		return HC_PHRASE(doc, "chunk{} ({}) of lost group {}, {}-byte objects", plural,
+				 class, hc_cell_number(suspect->group_number), size);
+	if (suspect->max_size > suspect->size)
+		return HC_PHRASE(
+			doc, "chunk{} (mostly {}) of {} to {} bytes, in use and still referenced",
+			plural, class, size, hc_cell_count(suspect->max_size));
+	return HC_PHRASE(doc, "chunk{} (mostly {}) of {} bytes, in use and still referenced",
+			 plural, class, size);
 }
 
-static struct hc_error *write_set(struct hc_session *session, const struct set *one)
+/** A set for people. */
+static void say_set(const struct hc_session *session, const struct set *one, size_t number,
+		    struct hc_cell title, struct hc_document *doc)
 {
 	const struct hc_common *common = one->common;
-	hc_cleanup_free char *title = set_title(session, one);
-	hc_cleanup_free char *sample = NULL;
-	struct hc_error *err = NULL;
+	struct hc_cell sample = hc_cell_unknown();
 
-	if (common->kept < common->all.chunks &&
-	    asprintf(&sample, " What follows is about an even sample of %s.",
-		     hc_unit_count(common->kept).text) < 0)
-		sample = NULL;
-	hc_text_paragraph(&session->out, "", 0, true, "%s %s: %s.%s",
-			  hc_unit_count(common->all.chunks).text, title ? title : "",
-			  hc_unit_bytes(common->all.bytes).text, sample ? sample : "");
+	if (number > 1)
+		hc_blank(doc);
+	if (common->kept < common->all.chunks)
+		sample = HC_PHRASE(doc, " What follows is about an even sample of {}.",
+				   hc_cell_count(common->kept));
+	HC_SAY_STRONG(doc, "{} {}: {}.{}", hc_cell_count(common->all.chunks), title,
+		      hc_cell_bytes(common->all.bytes), sample);
 	if (!common->all.chunks)
-		return NULL;
-	if (hc_session_shows_bytes(session)) {
-		err = write_repeats(session, &common->repeats);
-		if (!err)
-			err = write_template(session, &common->template);
-	} else {
-		fputs("--content hides the texts that they share.\n", session->out.file);
-	}
-	if (!err && hc_session_shows_class(session))
-		err = write_profile(session, &common->profile);
-	return err;
+		return;
+	hc_begin_group(doc, HC_CONTENT_NONE, HC_CONTENT_CLASS);
+	HC_LINE(doc, "--content hides the texts that they share.");
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	say_repeats(session, &common->repeats, number, doc);
+	say_template(&common->template, doc);
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	say_profile(&common->profile, doc);
+	hc_end(doc);
 }
 
-static json_t *set_json(const struct hc_session *session, const struct set *one)
+static void describe_set(const struct hc_session *session, const struct set *one, size_t number,
+			 struct hc_document *doc)
 {
 	const struct hc_suspect *suspect = one->suspect;
-	hc_cleanup_free char *title = set_title(session, one);
-	json_t *ret = hc_common_json(session, one->common, true);
+	struct hc_cell title = set_title(session, one, doc), unknown = hc_cell_unknown();
 	bool group = suspect && suspect->group;
 
-	json_object_set_new(ret, "title", hc_json_text(title));
-	json_object_set_new(ret, "group",
-			    group ? hc_json_number(suspect->group_number) : json_null());
-	json_object_set_new(ret, "size", suspect ? hc_json_number(suspect->size) : json_null());
-	json_object_set_new(ret, "max_size",
-			    suspect ? hc_json_number(suspect->max_size) : json_null());
-	json_object_set_new(ret, "class",
-			    hc_json_text(suspect ? hc_class_name(session, suspect->class) : NULL));
-	return ret;
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	say_set(session, one, number, title, doc);
+	hc_common_describe(one->common, true, doc);
+	hc_fact(doc, "title", NULL, title);
+	hc_fact(doc, "group", NULL, group ? hc_cell_count(suspect->group_number) : unknown);
+	hc_fact(doc, "size", NULL, suspect ? hc_cell_count(suspect->size) : unknown);
+	hc_fact(doc, "max_size", NULL, suspect ? hc_cell_count(suspect->max_size) : unknown);
+	hc_fact(doc, "class", NULL, suspect ? hc_class_cell(session, suspect->class) : unknown);
+	hc_end(doc);
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct set *sets, size_t num)
+/** In CSV, the repeats of all sets are one table. */
+static void add_all_repeats(const struct set *sets, size_t num, struct hc_document *doc)
 {
-	struct hc_error *err = NULL;
+	struct hc_table *table;
 
-	hc_session_write_partial(session);
-	if (!num)
-		fputs("Nothing is suspicious. To look at other chunks, choose them: --size, "
-		      "--class…\n",
-		      session->out.file);
-	for (size_t i = 0; !err && i < num; i++) {
-		if (i)
-			fputc('\n', session->out.file);
-		err = write_set(session, &sets[i]);
-	}
-	return err;
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	table = hc_add_data_table(doc, &repeats_shape);
+	for (size_t i = 0; i < num; i++)
+		fill_repeats(table, &sets[i].common->repeats, sets[i].common->repeats.num, i + 1);
+	hc_end(doc);
+	hc_document_main(doc, table);
 }
 
 static struct hc_error *write_sets(struct hc_session *session, const struct set *sets, size_t num)
 {
-	if (session->options->format == HC_FORMAT_TEXT)
-		return write_text(session, sets, num);
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *array = json_array();
+	hc_cleanup_document struct hc_document doc;
 
+	hc_session_begin(session, &doc);
+	if (!num)
+		HC_LINE(&doc, "Nothing is suspicious. To look at other chunks, choose them: "
+			      "--size, --class…");
+	hc_begin_array(&doc, "sets", HC_CONTENT_NONE);
 	for (size_t i = 0; i < num; i++)
-		json_array_append_new(array, set_json(session, &sets[i]));
-	json_object_set_new(document, "sets", array);
-	return hc_json_write(&session->out, document);
+		describe_set(session, &sets[i], i + 1, &doc);
+	hc_end(&doc);
+	add_all_repeats(sets, num, &doc);
+	return hc_session_write(session, &doc);
 }
 /**@}*/
 
@@ -610,14 +617,10 @@ static struct hc_error *run_selection(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "selecting chunks");
 	hc_chunk_sample_init(&sample, HC_COMMON_MAX_CHUNKS);
-	err = hc_chunk_sample_select(&sample, session->process, session->heap,
-				     &session->options->selection);
-	hc_session_phase(session, "comparing chunks");
+	err = hc_chunk_sample_select(&sample, session->target, &session->options->selection);
 	if (!err)
-		err = hc_common_run(session->process, session->heap, &sample, &common);
-	hc_session_phase(session, NULL);
+		err = hc_common_run(session->target, &sample, &common);
 	hc_chunk_sample_deinit(&sample);
 	struct set one = {.common = &common};
 	return err ? err : write_sets(session, &one, 1);
@@ -635,10 +638,7 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "following pointers");
-	err = hc_verdict_run(session->process, session->heap, session->classifier, session->types,
-			     &verdict);
-	hc_session_phase(session, NULL);
+	err = hc_verdict_run(session->target, &verdict);
 	if (err)
 		return err;
 	for (size_t i = 0; i < verdict.num_suspects; i++)
@@ -664,7 +664,8 @@ const struct hc_verb hc_verb_common = {
 		    "  heapcore common core.1234 --request 20\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&repeats_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

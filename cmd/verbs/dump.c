@@ -33,7 +33,8 @@ struct own {
 enum own_id { OWN_SPLIT, OWN_ZERO_FILL };
 
 static const struct hc_option own_options[] = {
-	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address"},
+	{OWN_SPLIT, 0, "split", "DIR", "one file per chunk, in DIR, named by its address",
+	 HC_VALUE_DIR},
 	{OWN_ZERO_FILL, 0, "zero-fill", NULL, "write zeros where the core lacks bytes"},
 	{0},
 };
@@ -110,7 +111,7 @@ static void write_index(struct dump *dump, uint64_t start, uint64_t end)
 /** Write [start, end), piece by piece. */
 static void write_range(struct dump *dump, FILE *file, uint64_t start, uint64_t end)
 {
-	const struct hc_memory *memory = &dump->session->process->memory;
+	const struct hc_memory *memory = &dump->session->target->process->memory;
 	uint64_t piece = start; /* what the next line of the index begins with */
 
 	while (start < end && !ferror(file)) {
@@ -155,7 +156,7 @@ static struct hc_error *write_chunk_file(struct dump *dump, const struct hc_chun
 static struct hc_error *write_chunks(struct dump *dump, FILE *file)
 {
 	const struct hc_selection *selection = &dump->session->options->selection;
-	const struct hc_heap *heap = dump->session->heap;
+	const struct hc_heap *heap = dump->session->target->heap;
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
 	struct hc_chunk_iter iter;
@@ -223,7 +224,8 @@ static struct hc_error *parse_range(const struct hc_options *options, uint64_t *
 static struct hc_error *find_mapping(const struct hc_session *session, uint64_t *start,
 				     uint64_t *end)
 {
-	const struct hc_mapping *mapping = hc_mappings_find(&session->process->mappings, *start);
+	const struct hc_mapping *mapping =
+		hc_mappings_find(&session->target->process->mappings, *start);
 
 	if (!mapping)
 		return hc_error_create(HC_ERROR_MISSING, "0x%" PRIx64 " is not mapped", *start);
@@ -235,7 +237,7 @@ static struct hc_error *find_mapping(const struct hc_session *session, uint64_t 
 /** Zeros to write are bounded by what is mapped: an absurd range must not fill the disk. */
 static struct hc_error *check_range(const struct dump *dump, uint64_t start, uint64_t end)
 {
-	const struct hc_mappings *mappings = &dump->session->process->mappings;
+	const struct hc_mappings *mappings = &dump->session->target->process->mappings;
 	uint64_t mapped = 0;
 
 	for (size_t i = 0; i < mappings->num; i++) {
@@ -275,41 +277,56 @@ static void report_holes(const struct dump *dump)
 		hc_print_message(dump->session->options->core, message);
 }
 
+enum hole_column { HOLE_START, HOLE_END, NUM_HOLE_COLUMNS };
+
+static const struct hc_column hole_columns[NUM_HOLE_COLUMNS] = {
+	[HOLE_START] = {"start", "START", HC_CELL_ADDRESS, 0, "first byte that is missing"},
+	[HOLE_END] = {"end", "END", HC_CELL_ADDRESS, 0, "behind the last one"},
+};
+
+static const struct hc_shape holes_shape = {.key = "holes", HC_COLUMNS(hole_columns)};
+
+/** For people, where it is not the bytes themselves that go to standard output. */
+static void say_summary(const struct dump *dump, struct hc_document *doc)
+{
+	const struct hc_options *options = dump->session->options;
+	bool to_stdout = hc_output_is_stdout(options->output);
+	struct hc_cell chunks = hc_cell_unknown();
+
+	if (options->quiet || (to_stdout && !dump->own->split))
+		return;
+	if (dump->chunks)
+		chunks = HC_PHRASE(doc, " of {} chunk{}", hc_cell_count(dump->chunks),
+				   hc_cell_plural(dump->chunks));
+	HC_LINE(doc, "{} bytes{} written to {}{}", hc_cell_count(dump->written), chunks,
+		hc_cell_name(dump->own->split ? dump->own->split : options->output),
+		hc_cell_text(dump->index ? ", their addresses to the same name with .index" : ""));
+}
+
 static struct hc_error *write_summary(const struct dump *dump)
 {
 	struct hc_session *session = dump->session;
-	const struct hc_options *options = session->options;
+	const char *output = session->options->output;
+	hc_cleanup_document struct hc_document doc;
 
-	if (options->format == HC_FORMAT_JSON) {
-		hc_cleanup_json json_t *document = hc_session_json(session);
-		json_t *holes = json_array();
-		for (size_t i = 0; i < dump->num_holes; i++)
-			json_array_append_new(
-				holes,
-				json_pack("{so so}", "start", hc_json_address(dump->holes[i].start),
-					  "end", hc_json_address(dump->holes[i].end)));
-		json_object_set_new(document, "file", hc_json_text(options->output));
-		json_object_set_new(document, "index",
-				    dump->index ? json_sprintf("%s.index", options->output)
-						: json_null());
-		json_object_set_new(document, "directory", hc_json_text(dump->own->split));
-		json_object_set_new(document, "bytes", hc_json_number(dump->written));
-		json_object_set_new(document, "missing_bytes", hc_json_number(dump->missing));
-		json_object_set_new(document, "zero_filled", json_boolean(dump->own->zero_fill));
-		json_object_set_new(document, "chunks", hc_json_number(dump->chunks));
-		json_object_set_new(document, "holes", holes);
-		return hc_json_write(&session->out, document);
+	hc_session_begin_data(session, &doc);
+	hc_fact(&doc, "file", NULL, hc_cell_name(output));
+	hc_fact(&doc, "index", NULL,
+		dump->index ? HC_PHRASE(&doc, "{}.index", hc_cell_name(output))
+			    : hc_cell_unknown());
+	hc_fact(&doc, "directory", NULL, hc_cell_name(dump->own->split));
+	hc_fact(&doc, "bytes", NULL, hc_cell_bytes(dump->written));
+	hc_fact(&doc, "missing_bytes", NULL, hc_cell_bytes(dump->missing));
+	hc_fact(&doc, "zero_filled", NULL, hc_cell_bool(dump->own->zero_fill));
+	hc_fact(&doc, "chunks", NULL, hc_cell_count(dump->chunks));
+	struct hc_table *holes = hc_add_data_table(&doc, &holes_shape);
+	for (size_t i = 0; i < dump->num_holes; i++) {
+		hc_table_add_row(holes);
+		hc_table_number(holes, HOLE_START, dump->holes[i].start);
+		hc_table_number(holes, HOLE_END, dump->holes[i].end);
 	}
-	if (options->quiet || (hc_output_is_stdout(options->output) && !dump->own->split))
-		return NULL;
-	fprintf(session->out.file, "%s bytes", hc_unit_count(dump->written).text);
-	if (dump->chunks)
-		fprintf(session->out.file, " of %s chunk%s", hc_unit_count(dump->chunks).text,
-			hc_plural(dump->chunks));
-	fprintf(session->out.file, " written to %s%s\n",
-		dump->own->split ? dump->own->split : options->output,
-		dump->index ? ", their addresses to the same name with .index" : "");
-	return NULL;
+	say_summary(dump, &doc);
+	return hc_session_write(session, &doc);
 }
 
 static struct hc_error *check_options(const struct hc_session *session, const struct own *own)
@@ -335,9 +352,9 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 	if (to_stdout && session->out.terminal && options->format != HC_FORMAT_HEX)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
-	if (to_stdout && options->format == HC_FORMAT_JSON)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "JSON output needs -o FILE for the bytes");
+	if (to_stdout && (options->format == HC_FORMAT_JSON || options->format == HC_FORMAT_CSV))
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s output needs -o FILE for the bytes",
+				       options->format == HC_FORMAT_JSON ? "JSON" : "CSV");
 	return NULL;
 }
 
@@ -438,7 +455,8 @@ const struct hc_verb hc_verb_dump = {
 		    "  heapcore dump core.1234 --address 0x55d0c2a0 --format hex\n",
 	.min_args = 1,
 	.max_args = 3,
-	.formats = HC_FORMATS_TREE | 1u << HC_FORMAT_HEX,
+	.formats = HC_FORMATS_ALL | 1u << HC_FORMAT_HEX,
+	HC_VERB_TABLES(&holes_shape),
 	.selection = true,
 	.own_output = true,
 	HC_VERB_OWN(own_options, set, struct own, NULL),

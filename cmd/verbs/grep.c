@@ -37,8 +37,10 @@ enum own_id {
 };
 
 static const struct hc_option own_options[] = {
-	{OWN_PATTERN, 'e', "regexp", "PATTERN", "a pattern; may be repeated: any of them matches"},
-	{OWN_FILE, 'f', "file", "FILE", "patterns from a file, a line each; - is stdin", true},
+	{OWN_PATTERN, 'e', "regexp", "PATTERN", "a pattern; may be repeated: any of them matches",
+	 .repeats = true},
+	{OWN_FILE, 'f', "file", "FILE", "patterns from a file, a line each; - is stdin",
+	 HC_VALUE_FILE},
 	{OWN_FIXED, 'F', "fixed-strings", NULL, "PATTERN is plain text"},
 	{OWN_HEX, 0, "hex", NULL, "PATTERN is bytes in hexadecimal; ?? is any byte"},
 	{OWN_WIDE, 0, "wide", NULL, "search UTF-16LE text"},
@@ -218,6 +220,7 @@ const struct hc_verb hc_verb_grep = {
 		       "Prints address, chunk size and the line around each match. Bytes that are "
 		       "not printable show as \\xNN. "
 		       "-o is grep's -o here; the output file is --output.",
+	.status_1 = "Nothing matches",
 	.examples = "  heapcore grep core.1234 'HTTP/1\\.[01]' --limit 5\n"
 		    "  heapcore grep core.1234 -c 'application/x-www-form-urlencoded'\n"
 		    "  heapcore grep core.1234 --top 'channelid=\\d*'\n"
@@ -226,6 +229,8 @@ const struct hc_verb hc_verb_grep = {
 	.min_args = 1,
 	.max_args = 2,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&hc_hits_shape, &hc_hits_texts_shape, &hc_hits_groups_shape,
+		       &hc_hits_counts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, NULL),
 	.run = run,

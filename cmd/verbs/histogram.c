@@ -5,26 +5,20 @@
 #include <stdlib.h>
 
 #include "analyzers/counts/histogram.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
-enum sort { SORT_BYTES, SORT_COUNT, SORT_SIZE };
-
 struct own {
 	bool log2;
 	bool with_leaks;
-	enum sort sort;
 	uint64_t top;
 };
 
-enum own_id { OWN_LOG2, OWN_SORT, OWN_TOP, OWN_WITH_LEAKS };
+enum own_id { OWN_LOG2, OWN_TOP, OWN_WITH_LEAKS };
 
 static const struct hc_option own_options[] = {
 	{OWN_LOG2, 0, "log2", NULL, "powers of two instead of exact sizes"},
-	{OWN_SORT, 0, "sort", "KEY", "bytes, count or size (default: bytes)"},
 	{OWN_TOP, 0, "top", "N", "the first N rows; 0: all (default: 20 in text, else all)"},
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
 	{0},
@@ -39,18 +33,6 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	switch ((enum own_id)id) {
 	case OWN_LOG2:
 		own->log2 = true;
-		return NULL;
-	case OWN_SORT:
-		if (!strcmp(value, "bytes"))
-			own->sort = SORT_BYTES;
-		else if (!strcmp(value, "count"))
-			own->sort = SORT_COUNT;
-		else if (!strcmp(value, "size"))
-			own->sort = SORT_SIZE;
-		else
-			return hc_error_create(HC_ERROR_ARGUMENT,
-					       "--sort takes bytes, count or size, not '%s'",
-					       value);
 		return NULL;
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
@@ -73,23 +55,34 @@ enum column {
 	LEAKED_BYTES,
 	FREE_CHUNKS,
 	FREE_BYTES,
+	BYTES,
+	COUNT,
 	NUM_COLUMNS
 };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[MIN_SIZE] = {"min_size", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[MAX_SIZE] = {"max_size", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SIZE] = {"size", "SIZE", HC_COLUMN_COUNT, HC_COLUMN_TEXT_ONLY},
-	[IN_USE_CHUNKS] = {"in_use_chunks", "IN USE", HC_COLUMN_COUNT},
-	[IN_USE_BYTES] = {"in_use_bytes", "BYTES", HC_COLUMN_BYTES},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[BAR] = {"bar", "", HC_COLUMN_BAR},
-	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_COLUMN_COUNT},
-	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_COLUMN_BYTES},
-	[FREE_CHUNKS] = {"free_chunks", "FREE", HC_COLUMN_COUNT},
-	[FREE_BYTES] = {"free_bytes", "BYTES", HC_COLUMN_BYTES},
+	[MIN_SIZE] = {"min_size", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,
+		      "chunk size"},
+	[MAX_SIZE] = {"max_size", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,
+		      "chunk size, inclusive"},
+	[SIZE] = {"size", "SIZE", HC_CELL_COUNT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_ASCENDING,
+		  "chunk size, the least of the row"},
+	[IN_USE_CHUNKS] = {"in_use_chunks", "IN USE", HC_CELL_COUNT, 0, "chunks in use"},
+	[IN_USE_BYTES] = {"in_use_bytes", "BYTES", HC_CELL_BYTES, 0, "of chunks in use"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the bytes in use and free"},
+	[BAR] = {"bar", "", HC_CELL_BAR, 0, "the same, drawn"},
+	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_CELL_COUNT, 0,
+			   "lost chunks: definite and indirect"},
+	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
+	[FREE_CHUNKS] = {"free_chunks", "FREE", HC_CELL_COUNT, 0, "chunks that are not in use"},
+	[FREE_BYTES] = {"free_bytes", "BYTES", HC_CELL_BYTES, 0, "of chunks that are not in use"},
+	[BYTES] = {"bytes", "", HC_CELL_BYTES, HC_COLUMN_EXTRA, "in use and free together"},
+	[COUNT] = {"count", "", HC_CELL_COUNT, HC_COLUMN_EXTRA, "chunks in use and free together"},
 };
 
+static const struct hc_shape sizes_shape = {.key = "rows", HC_COLUMNS(columns)};
+
+/** Unless another order is asked for. */
 static int by_bytes(const void *a, const void *b)
 {
 	const struct hc_histogram_row *x = a, *y = b;
@@ -98,33 +91,11 @@ static int by_bytes(const void *a, const void *b)
 	return xb != yb ? (xb < yb ? 1 : -1) : x->min_size < y->min_size ? -1 : 1;
 }
 
-static int by_count(const void *a, const void *b)
+static void fill_table(struct hc_table *table, const struct hc_histogram *histogram)
 {
-	const struct hc_histogram_row *x = a, *y = b;
-	uint64_t xc = x->in_use.chunks + x->free.chunks, yc = y->in_use.chunks + y->free.chunks;
-
-	return xc != yc ? (xc < yc ? 1 : -1) : x->min_size < y->min_size ? -1 : 1;
-}
-
-/** Rows come by size. */
-static void sort_rows(struct hc_histogram *histogram, enum sort sort)
-{
-	if (sort != SORT_SIZE)
-		qsort(histogram->rows, histogram->num_rows, sizeof(*histogram->rows),
-		      sort == SORT_BYTES ? by_bytes : by_count);
-}
-
-static void fill_table(struct hc_table *table, const struct hc_histogram *histogram,
-		       size_t num_rows)
-{
+	size_t num_rows = histogram->num_rows;
 	uint64_t total = histogram->in_use.bytes + histogram->free.bytes;
-	uint64_t most = 0;
 
-	for (size_t i = 0; i < num_rows; i++) {
-		const struct hc_histogram_row *row = &histogram->rows[i];
-		if (row->in_use.bytes + row->free.bytes > most)
-			most = row->in_use.bytes + row->free.bytes;
-	}
 	for (size_t i = 0; i < num_rows; i++) {
 		const struct hc_histogram_row *row = &histogram->rows[i];
 		uint64_t bytes = row->in_use.bytes + row->free.bytes;
@@ -136,9 +107,11 @@ static void fill_table(struct hc_table *table, const struct hc_histogram *histog
 		hc_table_number(table, IN_USE_CHUNKS, row->in_use.chunks);
 		hc_table_number(table, IN_USE_BYTES, row->in_use.bytes);
 		hc_table_share(table, SHARE, hc_share(bytes, total));
-		hc_table_share(table, BAR, hc_share(bytes, most));
+		hc_table_share(table, BAR, hc_share(bytes, total));
 		hc_table_number(table, FREE_CHUNKS, row->free.chunks);
 		hc_table_number(table, FREE_BYTES, row->free.bytes);
+		hc_table_number(table, BYTES, bytes);
+		hc_table_number(table, COUNT, row->in_use.chunks + row->free.chunks);
 		hc_table_number(table, LEAKED_CHUNKS, row->leaked.chunks);
 		hc_table_number(table, LEAKED_BYTES, row->leaked.bytes);
 	}
@@ -148,51 +121,37 @@ static void fill_table(struct hc_table *table, const struct hc_histogram *histog
 	}
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_histogram *histogram,
-				   const struct hc_table *table)
+static void describe(const struct hc_session *session, const struct hc_histogram *histogram,
+		     struct hc_document *doc)
 {
-	struct hc_output *out = &session->out;
-	hc_cleanup_free char *leaked = NULL;
+	const struct own *own = session->options->own;
+	const struct hc_count *in_use = &histogram->in_use, *free = &histogram->free;
+	const struct hc_count *lost = &histogram->leaked;
+	size_t num = histogram->num_rows;
+	size_t shown = hc_top_rows(own->top, session->options->format, num);
+	struct hc_cell leaked = hc_cell_unknown();
 
-	if (histogram->has_leaked && asprintf(&leaked, ", %s chunk%s leaked (%s)",
-					      hc_unit_count(histogram->leaked.chunks).text,
-					      hc_plural(histogram->leaked.chunks),
-					      hc_unit_bytes(histogram->leaked.bytes).text) < 0)
-		return &hc_enomem;
-	hc_session_write_partial(session);
-	hc_text_paragraph(out, "", 0, true, "%s chunk%s in use (%s), %s free (%s)%s.",
-			  hc_unit_count(histogram->in_use.chunks).text,
-			  hc_plural(histogram->in_use.chunks),
-			  hc_unit_bytes(histogram->in_use.bytes).text,
-			  hc_unit_count(histogram->free.chunks).text,
-			  hc_unit_bytes(histogram->free.bytes).text, leaked ? leaked : "");
-	fprintf(out->file,
-		"Sizes are chunk sizes: header included. SHARE: in use and free together.\n\n");
-	struct hc_error *err = hc_table_write_text(table, out, 0);
-	if (!err && table->num_rows < histogram->num_rows)
-		fprintf(out->file, "%zu more size%s; --top 0 shows all\n",
-			histogram->num_rows - table->num_rows,
-			hc_plural(histogram->num_rows - table->num_rows));
-	return err;
-}
-
-static struct hc_error *write_json(struct hc_session *session, const struct hc_histogram *histogram,
-				   const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(table, &rows);
-
-	if (err)
-		return err;
-	json_object_set_new(document, "in_use", hc_json_count(&histogram->in_use));
-	json_object_set_new(document, "free", hc_json_count(&histogram->free));
-	json_object_set_new(document, "leaked",
-			    histogram->has_leaked ? hc_json_count(&histogram->leaked)
-						  : json_null());
-	json_object_set_new(document, "sizes", hc_json_number(histogram->num_rows));
-	json_object_set_new(document, "rows", rows);
-	return hc_json_write(&session->out, document);
+	if (histogram->has_leaked)
+		leaked = HC_PHRASE(doc, ", {} chunk{} leaked ({})", hc_cell_count(lost->chunks),
+				   hc_cell_plural(lost->chunks), hc_cell_bytes(lost->bytes));
+	hc_count_fact(doc, "in_use", HC_CONTENT_NONE, in_use->chunks, in_use->bytes);
+	hc_count_fact(doc, "free", HC_CONTENT_NONE, free->chunks, free->bytes);
+	if (histogram->has_leaked)
+		hc_count_fact(doc, "leaked", HC_CONTENT_NONE, lost->chunks, lost->bytes);
+	else
+		hc_fact(doc, "leaked", NULL, hc_cell_unknown());
+	hc_fact(doc, "sizes", NULL, hc_cell_count(num));
+	HC_SAY_STRONG(doc, "{} chunk{} in use ({}), {} free ({}){}.", hc_cell_count(in_use->chunks),
+		      hc_cell_plural(in_use->chunks), hc_cell_bytes(in_use->bytes),
+		      hc_cell_count(free->chunks), hc_cell_bytes(free->bytes), leaked);
+	HC_LINE(doc, "Sizes are chunk sizes: header included. SHARE: in use and free together.");
+	hc_blank(doc);
+	struct hc_table *table = hc_add_table(doc, &sizes_shape);
+	table->limit = shown;
+	fill_table(table, histogram);
+	if (shown < num)
+		HC_LINE(doc, "{} more size{}; --top 0 shows all", hc_cell_number(num - shown),
+			hc_cell_plural(num - shown));
 }
 
 /** Without --state, free chunks are in it too: the histogram has a column for them. */
@@ -210,30 +169,24 @@ static struct hc_error *run(struct hc_session *session)
 	const struct hc_options *options = session->options;
 	const struct own *own = options->own;
 	hc_cleanup(hc_histogram_deinit) struct hc_histogram histogram = {0};
-	hc_cleanup_table struct hc_table table;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err =
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
-	hc_session_phase(session, "counting sizes");
 	struct hc_selection selection = select_chunks(options);
-	err = hc_histogram_run(session->heap, &selection, own->log2, &histogram);
-	hc_session_phase(session, NULL);
+	err = hc_histogram_run(session->target, &selection, own->log2, &histogram);
 	if (err)
 		return err;
 
-	sort_rows(&histogram, own->sort);
-	fill_table(&table, &histogram, hc_top_rows(own->top, options->format, histogram.num_rows));
-	switch (options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(session, &histogram, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &session->out);
-	default:
-		return write_text(session, &histogram, &table);
-	}
+	/* Rows come by size, and so do those that another order has as equal. */
+	if (!options->choice.sort)
+		qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), by_bytes);
+	hc_session_begin(session, &doc);
+	describe(session, &histogram, &doc);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_histogram = {
@@ -250,6 +203,7 @@ const struct hc_verb hc_verb_histogram = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&sizes_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

@@ -8,10 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cmd/show/mask.h"
-#include "cmd/render/csv.h"
-#include "cmd/render/escape.h"
 #include "cmd/render/text.h"
+#include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -57,129 +55,94 @@ static struct hc_bytes context(const struct hc_hits *hits, const struct hc_searc
 	return (struct hc_bytes){hit->text.data - before, before + hit->text.size + after};
 }
 
-/** The low bytes of UTF-16LE code units whose high bytes are 0. */
-static struct hc_bytes narrow(struct hc_bytes bytes, uint8_t **owned)
-{
-	*owned = malloc(bytes.size / 2 + 1);
-	if (!*owned)
-		return (struct hc_bytes){};
-	for (size_t i = 0; i < bytes.size / 2; i++)
-		(*owned)[i] = bytes.data[2 * i];
-	return (struct hc_bytes){*owned, bytes.size / 2};
-}
+enum column {
+	ADDRESS,
+	WHERE,
+	CHUNK,
+	CHUNK_SIZE,
+	STATE,
+	ARENA,
+	REACH,
+	CLASS,
+	MAPPING,
+	KIND,
+	MATCH,
+	GROUP,
+	CONTEXT,
+	TEXT,
+	TYPE,
+	NUM_COLUMNS
+};
 
-char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags)
-{
-	hc_cleanup_free uint8_t *owned = NULL;
+#define DATA HC_COLUMN_DATA_ONLY
 
-	if (hits->narrow)
-		bytes = narrow(bytes, &owned);
-	/* A match is what was asked for; what is around it is not, and goes without secrets. */
-	return hits->masked ? hc_session_escape(hits->session, bytes, max, flags)
-			    : hc_escape(bytes, max, flags);
-}
+/** In text "ADDRESS: SIZE: LINE", as grep(1) has it; programs get all there is. */
+static const struct hc_column columns[NUM_COLUMNS] = {
+	[ADDRESS] = {"address", "", HC_CELL_ADDRESS, 0, "of the match"},
+	[WHERE] = {"where", "", HC_CELL_ADDRESS, HC_COLUMN_EXTRA,
+		   "of the chunk; of the match in mappings"},
+	[CHUNK] = {"chunk", "", HC_CELL_ADDRESS, DATA, "that holds the match"},
+	[CHUNK_SIZE] = {"chunk_size", "", HC_CELL_COUNT, 0, "with header"},
+	[STATE] = {"state", "", HC_CELL_TEXT, DATA, "in use, or the list that it is on"},
+	[ARENA] = {"arena", "", HC_CELL_ARENA, DATA, "of the chunk"},
+	[REACH] = {"reach", "", HC_CELL_TEXT, DATA, "when the selection asked for it"},
+	[CLASS] = {"class", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
+		   "content class of the chunk; not with --content none"},
+	[MAPPING] = {"mapping", "", HC_CELL_ADDRESS, DATA, "its start"},
+	[KIND] = {"kind", "", HC_CELL_TEXT, 0, "of the mapping"},
+	[MATCH] = {"match", "", HC_CELL_CONTENT, DATA,
+		   "escaped; not with -l, or with --content none or class"},
+	[GROUP] = {"group", "", HC_CELL_CONTENT, DATA,
+		   "what the first capture group matched, if there is one"},
+	[CONTEXT] = {"context", "", HC_CELL_CONTENT, DATA,
+		     "the line around the match, or with -C so many bytes around it"},
+	[TEXT] = {"text", "", HC_CELL_CONTENT, HC_COLUMN_TEXT_ONLY, "the same, for people"},
+	[TYPE] = {"type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
+		  "C++ class of the object in the chunk, where its vtable tells, or with --type "
+		  "any type; not with --content none"},
+};
 
-enum role { CONTEXT, MATCH, MATCH_ALONE };
+const struct hc_shape hc_hits_shape = {.name = "matches", HC_COLUMNS(columns), .separator = ": "};
 
-/** Print bytes; a match in its context is emphasised when the output has colour. */
-static void print_bytes(struct hc_hits *hits, const uint8_t *start, const uint8_t *end,
-			enum role role)
-{
-	struct hc_output *out = &hits->session->out;
-	struct hc_bytes bytes = {start, end - start};
-	hc_cleanup_free char *text =
-		role == CONTEXT ? hc_session_escape(hits->session, bytes, 0, hits->escape)
-				: hc_hits_escape(hits, bytes, 0, hits->escape);
-
-	bool emphasis = role == MATCH && out->color && start < end;
-	fprintf(out->file, "%s%s%s", emphasis ? "\033[1;31m" : "", text ? text : "",
-		emphasis ? "\033[0m" : "");
-}
-
-static void write_text(struct hc_hits *hits, const struct hc_search_hit *hit)
-{
-	struct hc_output *out = &hits->session->out;
-	const uint8_t *match_end = hit->text.data + hit->text.size;
-
-	if (hits->bare) {
-		print_bytes(hits, hit->text.data, match_end, MATCH_ALONE);
-		fputc('\n', out->file);
-		return;
-	}
-	if (hits->addresses) {
-		fprintf(out->file, "0x%" PRIx64 "\n",
-			hit->chunk ? hit->chunk->address : hit->address);
-		return;
-	}
-	fprintf(out->file, "0x%" PRIx64 ": ", hit->address);
-	if (hit->chunk)
-		fprintf(out->file, "%" PRIu64, hit->chunk->size);
-	else
-		fprintf(out->file, "%s", hc_mapping_kind_name(hit->mapping->kind));
-	if (hc_session_shows_bytes(hits->session)) {
-		struct hc_bytes around = context(hits, hit);
-		fputs(": ", out->file);
-		print_bytes(hits, around.data, hit->text.data, CONTEXT);
-		print_bytes(hits, hit->text.data, match_end, MATCH);
-		print_bytes(hits, match_end, around.data + around.size, CONTEXT);
-	}
-	fputc('\n', out->file);
-}
-
-/** Name of the class of a chunk; NULL when it does not show. */
-static const char *class_name(struct hc_hits *hits, const struct hc_chunk *chunk)
+/** The class of a chunk; unknown where nobody asked for it. */
+static struct hc_cell class_cell(struct hc_hits *hits, const struct hc_chunk *chunk)
 {
 	const struct hc_session *session = hits->session;
 
 	if (!hits->classifier)
-		return NULL;
+		return hc_cell_unknown();
 	if (hits->class_chunk != chunk->address) {
 		hits->class_chunk = chunk->address;
-		hits->class = hc_classify(session->classifier, hits->classifier,
-					  hc_chunk_bytes(session->heap, chunk));
+		hits->class = hc_classify(session->target->classifier, hits->classifier,
+					  hc_chunk_bytes(session->target->heap, chunk));
 	}
-	return hc_class_name(session, hits->class);
+	return hc_class_cell(session, hits->class);
 }
 
-/** Name of the type of a chunk; NULL when it has none, or it does not show. */
-static const char *type_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
+static struct hc_cell type_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	struct hc_types *types = hits->session->types;
-	hc_type_id type = hits->classifier && types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+	struct hc_types *types = hits->session->target->types;
 
-	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
+	return hits->classifier && types ? hc_type_cell(hits->session, hc_type_of(types, chunk))
+					 : hc_cell_unknown();
 }
 
-static const char *reach_name(const struct hc_hits *hits, const struct hc_chunk *chunk)
+static struct hc_cell reach_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	bool known = hits->session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool known = hits->session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
-	return known ? hc_reach_name(chunk->reach) : NULL;
+	return hc_cell_text(known ? hc_reach_name(chunk->reach) : NULL);
 }
 
-static json_t *match_json(const struct hc_hits *hits, struct hc_bytes bytes)
+static void set_chunk(struct hc_hits *hits, struct hc_cell cells[], const struct hc_chunk *chunk)
 {
-	hc_cleanup_free char *text = hc_hits_escape(hits, bytes, 0, 0);
-
-	return text ? json_string(text) : NULL;
-}
-
-/** A match with what is around it, escaped. */
-static char *context_text(const struct hc_hits *hits, const struct hc_search_hit *hit)
-{
-	const struct hc_session *session = hits->session;
-	struct hc_bytes line = context(hits, hit);
-	const uint8_t *match_end = hit->text.data + hit->text.size;
-	struct hc_bytes left = {line.data, hit->text.data - line.data};
-	struct hc_bytes right = {match_end, line.data + line.size - match_end};
-	hc_cleanup_free char *before = hc_session_escape(session, left, 0, 0);
-	hc_cleanup_free char *match = hc_hits_escape(hits, hit->text, 0, 0);
-	hc_cleanup_free char *after = hc_session_escape(session, right, 0, 0);
-	char *ret;
-
-	if (!before || !match || !after || asprintf(&ret, "%s%s%s", before, match, after) < 0)
-		return NULL;
-	return ret;
+	cells[WHERE] = cells[CHUNK] = hc_cell_address(chunk->address);
+	cells[CHUNK_SIZE] = hc_cell_count(chunk->size);
+	cells[STATE] = hc_cell_text(hc_chunk_state_name(chunk));
+	cells[ARENA] = hc_cell_arena(chunk->span->arena);
+	cells[REACH] = reach_cell(hits, chunk);
+	cells[CLASS] = class_cell(hits, chunk);
+	cells[TYPE] = type_cell(hits, chunk);
 }
 
 static bool has_group(const struct hc_search_hit *hit)
@@ -187,137 +150,95 @@ static bool has_group(const struct hc_search_hit *hit)
 	return hit->group.data != hit->text.data || hit->group.size != hit->text.size;
 }
 
-static void set_chunk_json(struct hc_hits *hits, json_t *row, const struct hc_chunk *chunk)
+struct hc_excerpt hc_hits_excerpt(const struct hc_hits *hits, struct hc_bytes bytes)
 {
-	const char *reach = reach_name(hits, chunk), *class = class_name(hits, chunk);
-	const char *type = type_name(hits, chunk);
-
-	json_object_set_new(row, "chunk", hc_json_address(chunk->address));
-	json_object_set_new(row, "chunk_size", hc_json_number(chunk->size));
-	json_object_set_new(row, "state", hc_json_text(hc_chunk_state_name(chunk)));
-	json_object_set_new(row, "arena", hc_json_arena(chunk->span->arena));
-	if (reach)
-		json_object_set_new(row, "reach", hc_json_text(reach));
-	if (class)
-		json_object_set_new(row, "class", hc_json_text(class));
-	if (type)
-		json_object_set_new(row, "type", hc_json_text(type));
+	/* A match is what was asked for; what is around it is not, and goes without secrets. */
+	return (struct hc_excerpt){
+		.bytes = bytes, .asked = bytes, .wide = hits->narrow, .masks = hits->masked};
 }
 
-static void write_json(struct hc_hits *hits, const struct hc_search_hit *hit)
-{
-	hc_cleanup_json json_t *row = json_pack("{so}", "address", hc_json_address(hit->address));
+/** What the cells of a match refer to. */
+struct excerpts {
+	struct hc_excerpt match, group, context;
+};
 
+static void set_bytes(const struct hc_hits *hits, struct hc_cell cells[],
+		      const struct hc_search_hit *hit, struct excerpts *excerpts)
+{
+	excerpts->match = hc_hits_excerpt(hits, hit->text);
+	cells[MATCH] = hc_cell_content(&excerpts->match);
+	if (has_group(hit)) {
+		excerpts->group = hc_hits_excerpt(hits, hit->group);
+		cells[GROUP] = hc_cell_content(&excerpts->group);
+	}
+	excerpts->context = excerpts->match;
+	excerpts->context.bytes = context(hits, hit);
+	excerpts->context.emphasis = true;
+	cells[TEXT] = hc_cell_content(&excerpts->context);
+	if (!hits->has_context || hits->context)
+		cells[CONTEXT] = cells[TEXT];
+}
+
+static bool write_hit(struct hc_hits *hits, const struct hc_search_hit *hit)
+{
+	struct hc_cell cells[NUM_COLUMNS] = {0};
+	struct excerpts excerpts;
+
+	cells[ADDRESS] = cells[WHERE] = hc_cell_address(hit->address);
 	if (hit->chunk) {
-		set_chunk_json(hits, row, hit->chunk);
+		set_chunk(hits, cells, hit->chunk);
 	} else {
-		json_object_set_new(row, "mapping", hc_json_address(hit->mapping->start));
-		json_object_set_new(row, "kind",
-				    hc_json_text(hc_mapping_kind_name(hit->mapping->kind)));
+		cells[MAPPING] = hc_cell_address(hit->mapping->start);
+		cells[KIND] = hc_cell_text(hc_mapping_kind_name(hit->mapping->kind));
 	}
-	if (hc_session_shows_bytes(hits->session) && !hits->addresses) {
-		bool nothing_around = hits->has_context && !hits->context;
-		hc_cleanup_free char *around = nothing_around ? NULL : context_text(hits, hit);
-		json_object_set_new(row, "match", match_json(hits, hit->text));
-		if (has_group(hit))
-			json_object_set_new(row, "group", match_json(hits, hit->group));
-		if (around)
-			json_object_set_new(row, "context", hc_json_text(around));
-	}
-	hc_json_write_line(&hits->session->out, row);
-}
-
-static void csv_text(struct hc_hits *hits, const char *text)
-{
-	fputc(',', hits->session->out.file);
-	hc_csv_field(hits->session->out.file, text ? text : "");
-}
-
-static void csv_chunk(struct hc_hits *hits, const struct hc_chunk *chunk)
-{
-	FILE *file = hits->session->out.file;
-
-	fprintf(file, ",0x%" PRIx64 ",%" PRIu64 ",%s,", chunk->address, chunk->size,
-		hc_chunk_state_name(chunk));
-	if (chunk->span->arena == HC_ARENA_MMAP)
-		fputs("mmap", file);
-	else
-		fprintf(file, "%" PRIu32, chunk->span->arena);
-	csv_text(hits, reach_name(hits, chunk));
-	csv_text(hits, class_name(hits, chunk));
-	fputs(",,", file);
-}
-
-/** The header line of CSV. */
-static void write_header(struct hc_hits *hits)
-{
-	fputs("address,chunk,chunk_size,state,arena,reach,class,mapping,kind,match,group,context,"
-	      "type\n",
-	      hits->session->out.file);
-}
-
-static void write_csv(struct hc_hits *hits, const struct hc_search_hit *hit)
-{
-	FILE *file = hits->session->out.file;
-	bool shown = hc_session_shows_bytes(hits->session) && !hits->addresses;
-	hc_cleanup_free char *match = shown ? hc_hits_escape(hits, hit->text, 0, 0) : NULL;
-	hc_cleanup_free char *group =
-		shown && has_group(hit) ? hc_hits_escape(hits, hit->group, 0, 0) : NULL;
-	hc_cleanup_free char *around = shown ? context_text(hits, hit) : NULL;
-
-	fprintf(file, "0x%" PRIx64, hit->address);
-	if (hit->chunk)
-		csv_chunk(hits, hit->chunk);
-	else
-		fprintf(file, ",,,,,,,0x%" PRIx64 ",%s", hit->mapping->start,
-			hc_mapping_kind_name(hit->mapping->kind));
-	csv_text(hits, match);
-	csv_text(hits, group);
-	csv_text(hits, around);
-	csv_text(hits, hit->chunk ? type_name(hits, hit->chunk) : NULL);
-	fputc('\n', file);
-}
-
-/** One match, in the session's format. */
-static void write_hit(struct hc_hits *hits, const struct hc_search_hit *hit)
-{
-	switch (hits->session->options->format) {
-	case HC_FORMAT_JSON:
-		write_json(hits, hit);
-		break;
-	case HC_FORMAT_CSV:
-		write_csv(hits, hit);
-		break;
-	default:
-		write_text(hits, hit);
-	}
+	if (!hits->addresses)
+		set_bytes(hits, cells, hit, &excerpts);
+	return hc_rows_add(&hits->rows, cells);
 }
 
 /* --- The whole --- */
 
-/** The terminal is the output's from now on. */
-static void begin_output(struct hc_hits *hits)
+static bool in_text(const struct hc_hits *hits)
 {
+	return hits->session->options->format == HC_FORMAT_TEXT;
+}
+
+/** In text, what -o and -l show are columns of their own, and nothing but them. */
+static void prepare_view(struct hc_hits *hits)
+{
+	hc_session_view(hits->session, &hits->view);
+	if (in_text(hits) && !hits->view.choice.columns)
+		hits->view.choice.columns = hits->bare ? "match" : hits->addresses ? "where" : NULL;
+}
+
+static struct hc_error *begin_rows(struct hc_hits *hits)
+{
+	hc_cleanup_document struct hc_document head;
+
+	/* The terminal is the output's from now on. */
 	hc_session_phase(hits->session, NULL);
-	/* What -o and -l print is for other programs, and is nothing but matches. */
-	if (hits->session->options->format == HC_FORMAT_TEXT && !hits->bare && !hits->addresses)
-		hc_session_write_partial(hits->session);
+	hc_session_begin_data(hits->session, &head);
+	if (!hits->bare && !hits->addresses)
+		hc_session_say_partial(hits->session, &head);
+	return hc_rows_begin(&hits->rows, &hits->view, &hc_hits_shape, 0, &head);
 }
 
 static bool show_hit(void *ctx, const struct hc_search_hit *hit)
 {
 	struct hc_hits *hits = ctx;
-	const struct hc_session *session = hits->session;
-	uint64_t limit = session->options->selection.limit;
+	uint64_t limit = hits->session->options->selection.limit;
 
 	if (limit && hits->shown == limit) {
 		hits->limited = true;
 		return false;
 	}
-	if (!hits->shown++)
-		begin_output(hits);
-	write_hit(hits, hit);
-	return !ferror(session->out.file);
+	/* A search without a match prints nothing for people. */
+	if (!hits->shown++ && in_text(hits)) {
+		hits->err = begin_rows(hits);
+		if (hits->err)
+			return false;
+	}
+	return write_hit(hits, hit);
 }
 
 static void report_given_up(const struct hc_session *session, const struct hc_search_result *result)
@@ -328,6 +249,43 @@ static void report_given_up(const struct hc_session *session, const struct hc_se
 		return;
 	if (asprintf(&message, "the pattern took too long in %" PRIu64 " place%s; skipped",
 		     result->limited, hc_plural(result->limited)) < 0)
+		message = NULL;
+	hc_print_message(session->options->core, message ? message : "no memory");
+}
+
+/** What no chosen chunk has may be somewhere else. */
+static struct hc_error *look_elsewhere(struct hc_hits *hits, const struct hc_pattern *pattern)
+{
+	struct hc_session *session = hits->session;
+
+	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute)
+		return NULL;
+	hc_session_phase(session, "searching elsewhere");
+	struct hc_error *err = hc_elsewhere_run(session->target, pattern, &hits->elsewhere);
+	hc_session_phase(session, NULL);
+	hits->has_elsewhere = !err;
+	return err;
+}
+
+static void report_elsewhere(const struct hc_hits *hits)
+{
+	const struct hc_elsewhere *elsewhere = &hits->elsewhere;
+	const struct hc_session *session = hits->session;
+	hc_cleanup_free char *chunks = NULL, *mappings = NULL, *message = NULL;
+
+	if (!hits->has_elsewhere || !elsewhere->matches || session->options->quiet)
+		return;
+	if (asprintf(&chunks, "%s other chunk%s", hc_unit_count(elsewhere->chunks).text,
+		     hc_plural(elsewhere->chunks)) < 0 ||
+	    asprintf(&mappings, "%s mapping%s outside of chunks",
+		     hc_unit_count(elsewhere->mappings).text, hc_plural(elsewhere->mappings)) < 0 ||
+	    asprintf(&message,
+		     "none of the chosen chunks matches, but %s%s match%s in %s%s%s; %s shows them",
+		     elsewhere->bounded ? "at least " : "", hc_unit_count(elsewhere->matches).text,
+		     elsewhere->matches == 1 ? " is" : "es are", elsewhere->chunks ? chunks : "",
+		     elsewhere->chunks && elsewhere->mappings ? " and " : "",
+		     elsewhere->mappings ? mappings : "",
+		     elsewhere->chunks ? "--all" : "--maps") < 0)
 		message = NULL;
 	hc_print_message(session->options->core, message ? message : "no memory");
 }
@@ -343,27 +301,15 @@ static enum hc_need need(const struct hc_hits *hits)
 								  : HC_NEED_HEAP_IF_ANY;
 }
 
-static void write_head(struct hc_hits *hits)
-{
-	struct hc_session *session = hits->session;
-
-	if (session->options->format == HC_FORMAT_JSON) {
-		hc_cleanup_json json_t *head = hc_session_json(session);
-		hc_json_write_line(&session->out, head);
-	} else if (session->options->format == HC_FORMAT_CSV && hc_hits_stream(hits)) {
-		write_header(hits);
-	}
-}
-
-/** Rows of data name the class of each chunk, if it may show. */
+/** Rows of data name the class of each chunk. */
 static struct hc_error *prepare_class(struct hc_hits *hits)
 {
 	const struct hc_session *session = hits->session;
 
-	if (!session->classifier || session->options->format == HC_FORMAT_TEXT ||
-	    !hc_hits_stream(hits) || !hc_session_shows_class(session))
+	if (!session->target->classifier || !hc_hits_stream(hits) ||
+	    (in_text(hits) && !session->options->choice.columns))
 		return NULL;
-	return hc_classifier_scratch_create(session->classifier, &hits->classifier);
+	return hc_classifier_scratch_create(session->target->classifier, &hits->classifier);
 }
 
 /** Rows of data also name the type, as far as that is known without long reading. */
@@ -388,19 +334,22 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.top = hits->top,
 		.by = hits->by,
 		.attribute = hits->attribute,
-		.classifier = session->classifier,
-		.types = session->types,
+		.fn = hc_hits_stream(hits) ? show_hit : NULL,
+		.ctx = hits,
 		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
 	};
 
 	if (hits->scope == HC_SEARCH_ALL)
 		selection.states = (1u << HC_NUM_STATES) - 1;
-	write_head(hits);
-	hc_session_phase(session, "searching");
-	struct hc_error *err = hc_search_run(session->process, session->heap, pattern, &options,
-					     hc_hits_stream(hits) ? show_hit : NULL, hits, result);
-	hc_session_phase(session, NULL);
-	return err;
+	prepare_view(hits);
+	struct hc_error *err = hc_hits_stream(hits) && !in_text(hits) ? begin_rows(hits) : NULL;
+	if (err)
+		return err;
+	err = hc_search_run(session->target, pattern, &options, result);
+	if (!hits->err)
+		return err;
+	hc_error_destroy(err);
+	return hits->err;
 }
 
 struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern)
@@ -411,17 +360,25 @@ struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *patt
 
 	if (err)
 		return err;
-	hits->escape = session->out.utf8 ? HC_ESCAPE_UTF8 : 0;
-	err = prepare_class(hits);
+	if (hc_hits_stream(hits))
+		err = hc_rows_check(&session->options->choice);
+	if (!err)
+		err = prepare_class(hits);
 	if (!err)
 		err = prepare_types(hits);
 	if (!err)
 		err = search(hits, pattern, &result);
 	hc_classifier_scratch_destroy(hits->classifier);
 	hits->classifier = NULL;
-	if (err)
-		return err;
-	report_given_up(session, &result);
-	session->status = result.matches ? 0 : 1;
-	return hc_hits_write_end(hits, &result);
+	if (!err) {
+		report_given_up(session, &result);
+		if (!result.matches)
+			err = look_elsewhere(hits, pattern);
+		report_elsewhere(hits);
+		session->status = result.matches ? 0 : 1;
+		if (!err)
+			err = hc_hits_write_end(hits, &result);
+	}
+	hc_rows_deinit(&hits->rows);
+	return err;
 }

@@ -9,7 +9,10 @@
 #ifndef HC_CMD_VERBS_HITS_H
 #define HC_CMD_VERBS_HITS_H
 
+#include "analyzers/search/elsewhere.h"
 #include "analyzers/search/search.h"
+#include "cmd/options.h"
+#include "cmd/render/rows.h"
 #include "cmd/session.h"
 
 /** How to search and what to show. Filled by the verb. */
@@ -30,12 +33,16 @@ struct hc_hits {
 	uint64_t context; /**< bytes on either side; without it the line around the match */
 
 	/* Of hc_hits_run() alone. */
-	unsigned escape;
+	struct hc_view view;
+	struct hc_rows rows;
+	struct hc_error *err; /**< of showing a match */
 	uint64_t shown;
 	bool limited;
-	struct hc_classifier_scratch *classifier; /**< NULL: the class does not show */
+	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class */
 	hc_class_id class;
+	struct hc_elsewhere elsewhere; /**< when no chunk matched */
+	bool has_elsewhere;
 };
 
 /** Whether matches are written one by one. */
@@ -56,11 +63,13 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits);
 /** Open the session, search, write everything; sets session->status to 1 when there is no match. */
 struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern);
 
-/**
- * Bytes that matched, escaped; at most @p max columns, 0: no bound. Freed by the caller, NULL
- * without memory.
- */
-char *hc_hits_escape(const struct hc_hits *hits, struct hc_bytes bytes, size_t max, unsigned flags);
+/** Bytes that matched. */
+struct hc_excerpt hc_hits_excerpt(const struct hc_hits *hits, struct hc_bytes bytes);
+
+/** What --columns can be about: matches one by one, distinct texts, groups, and counts. */
+extern const struct hc_shape hc_hits_shape, hc_hits_texts_shape, hc_hits_groups_shape,
+	hc_hits_counts_shape;
+
 /** What comes after the matches, or instead of them. */
 struct hc_error *hc_hits_write_end(struct hc_hits *hits, const struct hc_search_result *result);
 
@@ -79,6 +88,9 @@ enum hc_hits_option {
 	HC_HITS_NUM_OPTIONS,
 };
 
+/** What --by takes. */
+hc_word_fn hc_hits_by_word;
+
 /** Rows of an option table for these, without its end. */
 #define HC_HITS_OPTIONS                                                                            \
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
@@ -88,8 +100,13 @@ enum hc_hits_option {
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
 		 "count distinct matches, or what the first (group) matched; the N most frequent " \
 		 "(default: 10; 0: all)"},                                                         \
-		{HC_HITS_BY, 0, "by", "WHAT",                                                      \
-		 "count by size, class, type, reach or arena of the chunk"},                       \
+		{HC_HITS_BY,                                                                       \
+		 0,                                                                                \
+		 "by",                                                                             \
+		 "WHAT",                                                                           \
+		 "count by size, class, type, reach or arena of the chunk",                        \
+		 HC_VALUE_WORD,                                                                    \
+		 hc_hits_by_word},                                                                 \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
 		 "search every readable mapping instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \

@@ -2,11 +2,6 @@
  * @file
  * What the matches of a search add up to: counts, distinct texts, groups.
  */
-#include <inttypes.h>
-
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verbs/hits.h"
@@ -17,37 +12,34 @@
 
 /* --- Distinct texts --- */
 
-enum text_column { MATCHES, ERROR, SHARE, TEXT, TEXT_SHORT, NUM_TEXT_COLUMNS };
+enum text_column { MATCHES, ERROR, SHARE, TEXT, NUM_TEXT_COLUMNS };
 
 static const struct hc_column text_columns[NUM_TEXT_COLUMNS] = {
-	[MATCHES] = {"matches", "MATCHES", HC_COLUMN_COUNT},
-	[ERROR] = {"error", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[TEXT] = {"text", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TEXT_SHORT] = {"", "TEXT", HC_COLUMN_TEXT,
-			HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
+	[MATCHES] = {"matches", "MATCHES", HC_CELL_COUNT, 0, "how often; at most error too high"},
+	[ERROR] = {"error", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY, "0: exact"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all matches"},
+	[TEXT] = {"text", "TEXT", HC_CELL_CONTENT, HC_COLUMN_SHRINK,
+		  "escaped; null when --content forbids it"},
 };
 
-static void fill_texts(struct hc_hits *hits, struct hc_table *table,
+const struct hc_shape hc_hits_texts_shape = {
+	.key = "texts", .name = "distinct texts", HC_COLUMNS(text_columns)};
+
+static void fill_texts(const struct hc_hits *hits, struct hc_table *table,
 		       const struct hc_search_result *result)
 {
-	bool full = hits->session->options->content == HC_CONTENT_FULL;
-
 	for (size_t i = 0; i < result->num_texts; i++) {
 		const struct hc_text_count *row = &result->texts[i];
-		struct hc_bytes bytes = {row->text, row->size};
-		hc_cleanup_free char *text = hc_hits_escape(hits, bytes, full ? 0 : MAX_TEXT, 0);
-		hc_cleanup_free char *quoted =
-			hc_hits_escape(hits, bytes, MAX_TEXT, hits->escape | HC_ESCAPE_QUOTE);
+		struct hc_excerpt excerpt =
+			hc_hits_excerpt(hits, (struct hc_bytes){row->text, row->size});
 
+		excerpt.form = HC_EXCERPT_QUOTED;
+		excerpt.max = excerpt.max_data = MAX_TEXT;
 		hc_table_add_row(table);
 		hc_table_number(table, MATCHES, row->matches);
 		hc_table_number(table, ERROR, row->error);
 		hc_table_share(table, SHARE, hc_share(row->matches, result->matches));
-		if (hc_session_shows_bytes(hits->session)) {
-			hc_table_text(table, TEXT, text);
-			hc_table_text(table, TEXT_SHORT, quoted);
-		}
+		hc_table_cell(table, TEXT, hc_cell_content(&excerpt));
 	}
 }
 
@@ -68,18 +60,23 @@ enum group_column {
 
 /** The first ones are in the order of hc_search_by; only one of them is shown. */
 static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
-	[GROUP_SIZE] = {"chunk_size", "CHUNK SIZE", HC_COLUMN_COUNT},
-	[GROUP_CLASS] = {"class", "CLASS", HC_COLUMN_TEXT},
-	[GROUP_REACH] = {"reach", "REACH", HC_COLUMN_TEXT},
-	[GROUP_ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
-	[GROUP_TYPE] = {"type", "TYPE", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
-	[GROUP_MATCHES] = {"matches", "MATCHES", HC_COLUMN_COUNT},
-	[GROUP_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[GROUP_BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
-	[GROUP_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
+	[GROUP_SIZE] = {"chunk_size", "CHUNK SIZE", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+			"with header"},
+	[GROUP_CLASS] = {"class", "CLASS", HC_CELL_NAME, HC_COLUMN_CLASS, "content class"},
+	[GROUP_REACH] = {"reach", "REACH", HC_CELL_TEXT, 0, "reachability"},
+	[GROUP_ARENA] = {"arena", "ARENA", HC_CELL_ARENA, 0, "arena of the chunks"},
+	[GROUP_TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
+			"\"(none)\" for chunks without one"},
+	[GROUP_MATCHES] = {"matches", "MATCHES", HC_CELL_COUNT, 0, "how many"},
+	[GROUP_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "with a match"},
+	[GROUP_BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of these chunks"},
+	[GROUP_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all matches"},
 };
 
-static void fill_groups(struct hc_hits *hits, struct hc_table *table,
+const struct hc_shape hc_hits_groups_shape = {
+	.key = "groups", .name = "groups", HC_COLUMNS(group_columns)};
+
+static void fill_groups(const struct hc_hits *hits, struct hc_table *table,
 			const struct hc_search_result *result)
 {
 	for (unsigned i = GROUP_SIZE; i <= GROUP_TYPE; i++) {
@@ -91,10 +88,12 @@ static void fill_groups(struct hc_hits *hits, struct hc_table *table,
 
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
-			hc_table_text(table, GROUP_CLASS, hc_class_name(hits->session, group->key));
+			hc_table_text(
+				table, GROUP_CLASS,
+				hc_class_of(hits->session->target->classifier, group->key)->name);
 		else if (hits->by == HC_SEARCH_BY_TYPE)
 			hc_table_text(table, GROUP_TYPE,
-				      hc_type_name(hits->session->types, group->key));
+				      hc_type_name(hits->session->target->types, group->key));
 		else if (hits->by == HC_SEARCH_BY_REACH)
 			hc_table_text(table, GROUP_REACH, hc_reach_name(group->key));
 		else
@@ -108,153 +107,147 @@ static void fill_groups(struct hc_hits *hits, struct hc_table *table,
 
 /* --- Numbers --- */
 
-static json_t *summary_json(const struct hc_hits *hits, const struct hc_search_result *result)
-{
-	bool in_mappings = hc_hits_in_mappings(hits);
-	json_t *ret = json_pack(
-		"{so so so so so so sb}", "matches",
-		hc_json_number(hits->limited ? hits->shown : result->matches),
-		in_mappings ? "mappings" : "chunks",
-		hc_json_number(in_mappings ? result->mappings : result->chunks), "bytes",
-		hc_json_number(in_mappings ? result->mapping_bytes : result->bytes),
-		"searched_bytes", hc_json_number(result->searched_bytes), "searched",
-		hc_json_number(in_mappings ? result->searched_mappings : result->searched_chunks),
-		"given_up", hc_json_number(result->limited), "limited", hits->limited);
+static const struct hc_column count_columns[] = {
+	{"matches", "MATCHES", HC_CELL_COUNT, 0, "how many"},
+	{"chunks", "CHUNKS", HC_CELL_COUNT, 0, "with a match"},
+	{"bytes", "BYTES", HC_CELL_BYTES, 0, "of these chunks"},
+	{"mappings", "MAPPINGS", HC_CELL_COUNT, 0, "with a match"},
+	{"mapping_bytes", "BYTES", HC_CELL_BYTES, 0, "of these mappings"},
+	{"searched_bytes", "SEARCHED", HC_CELL_BYTES, 0, "bytes that were searched"},
+	{"given_up", "GIVEN UP", HC_CELL_COUNT, 0, "places where the pattern took too long"},
+};
 
-	if (hits->scope == HC_SEARCH_ALL) {
-		json_object_set_new(ret, "mappings", hc_json_number(result->mappings));
-		json_object_set_new(ret, "mapping_bytes", hc_json_number(result->mapping_bytes));
-		json_object_set_new(ret, "searched_mappings",
-				    hc_json_number(result->searched_mappings));
-	}
-	if (hits->top) {
-		json_object_set_new(ret, "distinct", hc_json_number(result->distinct));
-		json_object_set_new(ret, "exact", json_boolean(result->texts_exact));
-	}
-	return ret;
+/** For CSV; text has sentences, and JSON the summary. */
+const struct hc_shape hc_hits_counts_shape = {.name = "counts", HC_COLUMNS(count_columns)};
+
+static void add_counts(struct hc_document *doc, const struct hc_search_result *result)
+{
+	uint64_t numbers[] = {result->matches,  result->chunks,        result->bytes,
+			      result->mappings, result->mapping_bytes, result->searched_bytes,
+			      result->limited};
+	struct hc_table *table = hc_add_data_table(doc, &hc_hits_counts_shape);
+
+	hc_table_add_row(table);
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		hc_table_number(table, i, numbers[i]);
 }
 
-/** The end of the stream: the rows that were asked for, if any, and the summary. */
-static struct hc_error *write_json_end(struct hc_hits *hits, const struct hc_table *table,
-				       const struct hc_search_result *result)
+static void add_summary(const struct hc_hits *hits, const struct hc_search_result *result,
+			struct hc_document *doc)
 {
-	json_t *array;
-	struct hc_error *err = hc_table_json(table, &array);
+	bool in_mappings = hc_hits_in_mappings(hits);
 
-	if (err)
-		return err;
-	hc_cleanup_json json_t *rows = array;
-	for (size_t i = 0; !err && i < json_array_size(rows); i++)
-		err = hc_json_write_line(&hits->session->out, json_array_get(rows, i));
-	hc_cleanup_json json_t *end = json_pack("{so}", "summary", summary_json(hits, result));
-	return err ? err : hc_json_write_line(&hits->session->out, end);
+	hc_begin_object(doc, "summary", HC_CONTENT_NONE);
+	hc_fact(doc, "matches", NULL, hc_cell_count(hits->limited ? hits->shown : result->matches));
+	hc_fact(doc, in_mappings ? "mappings" : "chunks", NULL,
+		hc_cell_count(in_mappings ? result->mappings : result->chunks));
+	hc_fact(doc, "bytes", NULL,
+		hc_cell_bytes(in_mappings ? result->mapping_bytes : result->bytes));
+	hc_fact(doc, "searched_bytes", NULL, hc_cell_bytes(result->searched_bytes));
+	hc_fact(doc, "searched", NULL,
+		hc_cell_count(in_mappings ? result->searched_mappings : result->searched_chunks));
+	hc_fact(doc, "given_up", NULL, hc_cell_count(result->limited));
+	hc_fact(doc, "limited", NULL, hc_cell_bool(hits->limited));
+	if (hits->scope == HC_SEARCH_ALL) {
+		hc_fact(doc, "mappings", NULL, hc_cell_count(result->mappings));
+		hc_fact(doc, "mapping_bytes", NULL, hc_cell_bytes(result->mapping_bytes));
+		hc_fact(doc, "searched_mappings", NULL, hc_cell_count(result->searched_mappings));
+	}
+	if (hits->has_elsewhere) {
+		hc_begin_object(doc, "elsewhere", HC_CONTENT_NONE);
+		hc_fact(doc, "matches", NULL, hc_cell_count(hits->elsewhere.matches));
+		hc_fact(doc, "chunks", NULL, hc_cell_count(hits->elsewhere.chunks));
+		hc_fact(doc, "mappings", NULL, hc_cell_count(hits->elsewhere.mappings));
+		hc_fact(doc, "at_least", NULL, hc_cell_bool(hits->elsewhere.bounded));
+		hc_end(doc);
+	}
+	if (hits->top) {
+		hc_fact(doc, "distinct", NULL, hc_cell_count(result->distinct));
+		hc_fact(doc, "exact", NULL, hc_cell_bool(result->texts_exact));
+	}
+	hc_end(doc);
 }
 
 /** "12 chunks (3.1 MiB)", "2 mappings (1.0 GiB)", or both. */
-static void print_places(FILE *file, const struct hc_hits *hits,
-			 const struct hc_search_result *result)
+static struct hc_cell places(const struct hc_hits *hits, const struct hc_search_result *result,
+			     struct hc_document *doc)
 {
-	bool chunks = !hc_hits_in_mappings(hits), mappings = hits->scope != HC_SEARCH_CHUNKS;
+	struct hc_cell chunks =
+		HC_PHRASE(doc, "{} chunk{} ({})", hc_cell_count(result->chunks),
+			  hc_cell_plural(result->chunks), hc_cell_bytes(result->bytes));
+	struct hc_cell mappings =
+		HC_PHRASE(doc, "{} mapping{} ({})", hc_cell_count(result->mappings),
+			  hc_cell_plural(result->mappings), hc_cell_bytes(result->mapping_bytes));
 
-	if (chunks)
-		fprintf(file, "%s chunk%s (%s)", hc_unit_count(result->chunks).text,
-			hc_plural(result->chunks), hc_unit_bytes(result->bytes).text);
-	if (mappings)
-		fprintf(file, "%s%s mapping%s (%s)", chunks ? " and " : "",
-			hc_unit_count(result->mappings).text, hc_plural(result->mappings),
-			hc_unit_bytes(result->mapping_bytes).text);
+	if (hits->scope == HC_SEARCH_ALL)
+		return HC_PHRASE(doc, "{} and {}", chunks, mappings);
+	return hc_hits_in_mappings(hits) ? mappings : chunks;
 }
 
-static void print_searched(FILE *file, const struct hc_hits *hits,
-			   const struct hc_search_result *result)
+/** What was searched, as above. */
+static struct hc_cell searched(const struct hc_hits *hits, const struct hc_search_result *result,
+			       struct hc_document *doc)
 {
-	bool chunks = !hc_hits_in_mappings(hits), mappings = hits->scope != HC_SEARCH_CHUNKS;
+	struct hc_cell chunks = HC_PHRASE(doc, "{} chunk{}", hc_cell_count(result->searched_chunks),
+					  hc_cell_plural(result->searched_chunks));
+	struct hc_cell mappings =
+		HC_PHRASE(doc, "{} mapping{}", hc_cell_count(result->searched_mappings),
+			  hc_cell_plural(result->searched_mappings));
 
-	if (chunks)
-		fprintf(file, "%s chunk%s", hc_unit_count(result->searched_chunks).text,
-			hc_plural(result->searched_chunks));
-	if (mappings)
-		fprintf(file, "%s%s mapping%s", chunks ? " and " : "",
-			hc_unit_count(result->searched_mappings).text,
-			hc_plural(result->searched_mappings));
+	if (hits->scope == HC_SEARCH_ALL)
+		return HC_PHRASE(doc, "{} and {}", chunks, mappings);
+	return hc_hits_in_mappings(hits) ? mappings : chunks;
 }
 
-static struct hc_error *write_counts(struct hc_hits *hits, const struct hc_search_result *result)
+static void say_counts(const struct hc_hits *hits, const struct hc_search_result *result,
+		       struct hc_document *doc)
 {
-	struct hc_output *out = &hits->session->out;
-	hc_cleanup_free char *places = NULL, *searched = NULL;
-	size_t size;
-	FILE *file = open_memstream(&places, &size);
-
-	if (!file)
-		return &hc_enomem;
-	print_places(file, hits, result);
-	if (fclose(file))
-		return &hc_enomem;
-	file = open_memstream(&searched, &size);
-	if (!file)
-		return &hc_enomem;
-	print_searched(file, hits, result);
-	if (fclose(file))
-		return &hc_enomem;
-
-	hc_session_write_partial(hits->session);
-	hc_text_paragraph(out, "", 0, true, "%s match%s in %s.",
-			  hc_unit_count(result->matches).text, result->matches == 1 ? "" : "es",
-			  places);
-	hc_text_paragraph(out, "", 0, false, "Searched %s in %s.",
-			  hc_unit_bytes(result->searched_bytes).text, searched);
-	return NULL;
-}
-
-static struct hc_error *write_text_end(struct hc_hits *hits, const struct hc_table *table,
-				       const struct hc_search_result *result)
-{
-	struct hc_output *out = &hits->session->out;
-
-	/* Like grep(1), a search without a match prints nothing, and -c prints its zero. */
-	if (hc_hits_stream(hits) || (!hits->count && !result->matches))
-		return NULL;
-	struct hc_error *err = write_counts(hits, result);
-	if (err || !(hits->top || hits->by))
-		return err;
+	hc_session_say_partial(hits->session, doc);
+	HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
+		      hc_cell_text(result->matches == 1 ? "" : "es"), places(hits, result, doc));
+	HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
+	       searched(hits, result, doc));
 	if (hits->top)
-		fprintf(out->file, "%s%s distinct text%s%s.\n",
-			result->texts_exact ? "" : "At least ",
-			hc_unit_count(result->distinct).text, hc_plural(result->distinct),
-			result->texts_exact ? "" : "; counts may be too high, see the JSON output");
-	fputc('\n', out->file);
-	return hc_table_write_text(table, out, 0);
+		HC_LINE(doc, "{}{} distinct text{}{}.",
+			hc_cell_text(result->texts_exact ? "" : "At least "),
+			hc_cell_count(result->distinct), hc_cell_plural(result->distinct),
+			hc_cell_text(result->texts_exact
+					     ? ""
+					     : "; counts may be too high, see the JSON output"));
+	if (hits->top || hits->by)
+		hc_blank(doc);
 }
 
-static void write_csv_counts(struct hc_hits *hits, const struct hc_search_result *result)
+/** What matches add up to, when they are not written one by one. */
+static struct hc_error *write_sums(struct hc_hits *hits, const struct hc_search_result *result)
 {
-	fprintf(hits->session->out.file,
-		"matches,chunks,bytes,mappings,mapping_bytes,searched_bytes,given_up\n"
-		"%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-		"\n",
-		result->matches, result->chunks, result->bytes, result->mappings,
-		result->mapping_bytes, result->searched_bytes, result->limited);
+	hc_cleanup_document struct hc_document doc;
+
+	hc_session_begin_data(hits->session, &doc);
+	hc_break(&doc);
+	/* Like grep(1), a search without a match prints nothing, and -c prints its zero. */
+	if (hits->count || result->matches)
+		say_counts(hits, result, &doc);
+	if (hits->by)
+		fill_groups(hits, hc_add_table(&doc, &hc_hits_groups_shape), result);
+	else if (hits->top)
+		fill_texts(hits, hc_add_table(&doc, &hc_hits_texts_shape), result);
+	else
+		add_counts(&doc, result);
+	add_summary(hits, result, &doc);
+	return hc_session_write(hits->session, &doc);
 }
 
 struct hc_error *hc_hits_write_end(struct hc_hits *hits, const struct hc_search_result *result)
 {
-	hc_cleanup_table struct hc_table table;
+	hc_cleanup_document struct hc_document foot;
 
-	if (hits->by) {
-		hc_table_init(&table, group_columns, NUM_GROUP_COLUMNS);
-		fill_groups(hits, &table, result);
-	} else {
-		hc_table_init(&table, text_columns, NUM_TEXT_COLUMNS);
-		fill_texts(hits, &table, result);
-	}
-	if (hits->session->options->format == HC_FORMAT_JSON)
-		return write_json_end(hits, &table, result);
-	if (hits->session->options->format == HC_FORMAT_TEXT)
-		return write_text_end(hits, &table, result);
-	if (hits->top || hits->by)
-		return hc_table_write_csv(&table, &hits->session->out);
-	if (hits->count)
-		write_csv_counts(hits, result);
-	return NULL;
+	if (!hc_hits_stream(hits))
+		return write_sums(hits, result);
+	/* In text they were not begun without a match. */
+	if (!hits->rows.buffer)
+		return NULL;
+	hc_document_init(&foot);
+	add_summary(hits, result, &foot);
+	return hc_rows_end(&hits->rows, &foot);
 }

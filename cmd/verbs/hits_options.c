@@ -18,22 +18,26 @@ static struct hc_error *parse_top(const char *value, uint64_t *ret)
 	return err;
 }
 
-static struct hc_error *parse_by(const char *value, enum hc_search_by *ret)
+const char *hc_hits_by_word(unsigned i)
 {
-	static const char *const names[] = {
+	static const char *const words[] = {
 		[HC_SEARCH_BY_SIZE] = "size",   [HC_SEARCH_BY_CLASS] = "class",
 		[HC_SEARCH_BY_REACH] = "reach", [HC_SEARCH_BY_ARENA] = "arena",
 		[HC_SEARCH_BY_TYPE] = "type",
 	};
 
-	for (unsigned i = HC_SEARCH_BY_SIZE; i <= HC_SEARCH_BY_TYPE; i++) {
-		if (!strcmp(value, names[i])) {
-			*ret = i;
-			return NULL;
-		}
-	}
-	return hc_error_create(HC_ERROR_ARGUMENT,
-			       "--by takes size, class, type, reach or arena, not '%.100s'", value);
+	i += HC_SEARCH_BY_SIZE;
+	return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;
+}
+
+static struct hc_error *parse_by(const char *value, enum hc_search_by *ret)
+{
+	unsigned word;
+	struct hc_error *err = hc_parse_word("--by", value, hc_hits_by_word, &word);
+
+	if (!err)
+		*ret = HC_SEARCH_BY_SIZE + word;
+	return err;
 }
 
 static struct hc_error *set_scope(struct hc_hits *hits, enum hc_search_scope scope)

@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/heap/allocator.h"
 #include "core/process/arguments.h"
@@ -29,15 +27,18 @@ enum column {
 };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[START] = {"start", "START", HC_COLUMN_ADDRESS},
-	[SIZE] = {"size", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[STATUS] = {"status", "FILE", HC_COLUMN_TEXT},
-	[BUILD_ID] = {"build_id", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[BUILD_ID_SHORT] = {"", "BUILD-ID", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[PATH] = {"path", "PATH", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
-	[FILE_PATH] = {"file", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[EXECUTABLE] = {"role", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[START] = {"start", "START", HC_CELL_ADDRESS, 0, "where it is mapped"},
+	[STATUS] = {"status", "FILE", HC_CELL_TEXT, 0, "of its file"},
+	[BUILD_ID] = {"build_id", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "in hexadecimal"},
+	[BUILD_ID_SHORT] = {"short_id", "BUILD-ID", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY,
+			    "how its build-id begins"},
+	[PATH] = {"path", "PATH", HC_CELL_NAME, HC_COLUMN_SHRINK, "as it was mapped"},
+	[SIZE] = {"size", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY, "address space, bytes"},
+	[FILE_PATH] = {"file", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "that was looked at"},
+	[EXECUTABLE] = {"role", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "executable or library"},
 };
+
+static const struct hc_shape modules_shape = {.key = "modules", HC_COLUMNS(columns)};
 
 static const char *status_name(enum hc_file_status status)
 {
@@ -66,7 +67,7 @@ static void add_module(struct hc_table *table, const struct hc_module *module)
 	hc_table_text(table, STATUS, status_name(module->status));
 	hc_table_text(table, BUILD_ID, module->build_id_size ? build_id : NULL);
 	if (module->build_id_size)
-		hc_table_format(table, BUILD_ID_SHORT, "%.12s", build_id);
+		hc_table_text(table, BUILD_ID_SHORT, strndupa(build_id, 12));
 	hc_table_text(table, PATH, module->path);
 	hc_table_text(table, FILE_PATH, module->file);
 	hc_table_text(table, EXECUTABLE, module->executable ? "executable" : "library");
@@ -90,11 +91,6 @@ static void count_missing(const struct hc_mappings *mappings, struct missing *re
 		ret->kinds[mapping->kind] += size - mapping->present;
 		ret->total += size - mapping->present;
 	}
-}
-
-static const char *origin(const struct hc_core *core)
-{
-	return core->from_gcore ? "gcore (gdb), from a live process" : "the kernel";
 }
 
 /**
@@ -130,201 +126,179 @@ static char *describe_signal(const struct hc_core *core)
 /** Columns of a command line in text; JSON has all of it. */
 #define MAX_COMMAND_COLUMNS 512
 
-static void write_process(struct hc_session *session, const char *command_line)
-{
-	const struct hc_core *core = session->process->core;
-	struct hc_output *out = &session->out;
-	hc_cleanup_free char *signal = describe_signal(core);
-
-	if (core->has_prpsinfo) {
-		hc_cleanup_free char *name = hc_escape_string(core->prpsinfo.name, 0);
-		hc_text_field(out, "program", "%s, pid %d", name ? name : "", core->prpsinfo.pid);
-	} else {
-		hc_text_field(out, "program", "unknown: the core has no NT_PRPSINFO note");
-	}
-	if (command_line) {
-		hc_cleanup_free char *command = hc_escape(
-			(struct hc_bytes){(const uint8_t *)command_line, strlen(command_line)},
-			MAX_COMMAND_COLUMNS, out->utf8 ? HC_ESCAPE_UTF8 : 0);
-		hc_text_field(out, "command line", "%s", command ? command : "");
-	}
-	hc_text_field(out, "signal", "%s", signal ? signal : "none");
-	hc_text_field(out, "machine", "%s", core->machine->name);
-	hc_text_field(out, "threads", "%zu", session->process->threads.num);
-	hc_text_field(out, "written by", "%s", origin(core));
-}
-
-static void write_allocator(struct hc_output *out, const struct hc_backend *backend)
-{
-	const struct hc_heap_evidence *evidence = &backend->evidence;
-
-	hc_text_field(out, "allocator", "%s", backend->allocator->name);
-	hc_text_field(out, backend->allocator->library, "%s%s%s",
-		      evidence->version ? evidence->version : "unknown",
-		      evidence->version_source ? ": " : "",
-		      evidence->version_source ? evidence->version_source : "");
-	hc_text_field(out, "layout", "%s, confidence %u %%", evidence->layout,
-		      evidence->confidence);
-	hc_text_field(out, "evidence", "%s", evidence->how);
-}
-
-static void write_heap(struct hc_session *session)
-{
-	struct hc_output *out = &session->out;
-	const struct hc_heap *heap = session->heap;
-
-	if (!heap) {
-		hc_text_field(out, "heap", "%s", session->no_heap);
-		return;
-	}
-	for (size_t i = 0; i < heap->num_backends; i++)
-		write_allocator(out, heap->backends[i]);
-	hc_text_field(out, "arenas", "%zu", heap->num_arenas);
-	if (heap->inconsistencies_total)
-		hc_text_field(out, "damage", "%s inconsistenc%s in the heap",
-			      hc_unit_count(heap->inconsistencies_total).text,
-			      heap->inconsistencies_total == 1 ? "y" : "ies");
-	for (size_t i = 0; i < heap->num_inconsistencies && i < 10; i++)
-		hc_text_field(out, "", "0x%" PRIx64 ": %s", heap->inconsistencies[i].address,
-			      heap->inconsistencies[i].what);
-}
-
-static void write_missing(struct hc_session *session, const struct missing *missing)
-{
-	const struct hc_core *core = session->process->core;
-	struct hc_output *out = &session->out;
-
-	hc_text_field(out, "memory", "%s in %zu segments, %s of it in the file",
-		      hc_unit_bytes(core->bytes_promised).text, core->num_segments,
-		      core->bytes_available == core->bytes_promised
-			      ? "all"
-			      : hc_unit_bytes(core->bytes_available).text);
-	if (!missing->total)
-		hc_text_field(out, "missing", "nothing");
-	else
-		hc_text_field(out, "missing", "%s of the mapped memory",
-			      hc_unit_bytes(missing->total).text);
-	for (enum hc_mapping_kind kind = 0; kind < HC_NUM_MAPPING_KINDS; kind++) {
-		if (missing->kinds[kind])
-			hc_text_field(out, "", "%s: %s", hc_mapping_kind_title(kind),
-				      hc_unit_bytes(missing->kinds[kind]).text);
-	}
-}
-
-static struct hc_error *write_text(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing, const char *command_line)
-{
-	hc_session_write_partial(session);
-	write_process(session, command_line);
-	write_heap(session);
-	write_missing(session, missing);
-	hc_text_heading(&session->out, "Modules");
-	return hc_table_write_text(modules, &session->out, 0);
-}
-
-static json_t *process_json(const struct hc_process *process, const char *command_line)
+static void describe_process(const struct hc_process *process, const char *command_line,
+			     struct hc_document *doc)
 {
 	const struct hc_core *core = process->core;
 	hc_cleanup_free char *signal = describe_signal(core);
-	json_t *ret = json_object();
+	const char *name = core->has_prpsinfo ? core->prpsinfo.name : NULL;
+	struct hc_cell pid = name ? hc_cell_number(core->prpsinfo.pid) : hc_cell_unknown();
 
-	json_object_set_new(ret, "name",
-			    hc_json_text(core->has_prpsinfo ? core->prpsinfo.name : NULL));
-	json_object_set_new(ret, "pid",
-			    core->has_prpsinfo ? json_integer(core->prpsinfo.pid) : json_null());
-	json_object_set_new(ret, "command", hc_json_text(command_line));
-	json_object_set_new(ret, "signal", hc_json_text(signal));
-	json_object_set_new(ret, "machine", json_string(core->machine->name));
-	json_object_set_new(ret, "threads", hc_json_number(process->threads.num));
-	json_object_set_new(ret, "written_by", json_string(core->from_gcore ? "gcore" : "kernel"));
-	return ret;
+	hc_begin_object(doc, "process", HC_CONTENT_NONE);
+	hc_fact(doc, "name", NULL, hc_cell_name(name));
+	hc_fact(doc, "pid", NULL, pid);
+	hc_fact(doc, NULL, "program",
+		name ? HC_PHRASE(doc, "{}, pid {}", hc_cell_name(name), pid)
+		     : hc_cell_text("unknown: the core has no NT_PRPSINFO note"));
+	hc_fact(doc, "command", NULL, hc_cell_name(command_line));
+	if (command_line) {
+		hc_cleanup_free char *command = hc_escape(
+			(struct hc_bytes){(const uint8_t *)command_line, strlen(command_line)},
+			MAX_COMMAND_COLUMNS, HC_ESCAPE_UTF8);
+		hc_fact(doc, NULL, "command line", hc_cell_name(command));
+	}
+	hc_fact(doc, "signal", NULL, hc_cell_name(signal));
+	hc_fact(doc, NULL, "signal", hc_cell_name(signal ? signal : "none"));
+	hc_fact(doc, "machine", "machine", hc_cell_text(core->machine->name));
+	hc_fact(doc, "threads", "threads", hc_cell_number(process->threads.num));
+	hc_fact(doc, "written_by", "written by",
+		core->from_gcore ? hc_cell_term("gcore", "gcore (gdb), from a live process")
+				 : hc_cell_term("kernel", "the kernel"));
+	hc_end(doc);
 }
 
-static json_t *allocator_json(const struct hc_backend *backend)
+/** Inconsistencies that are listed in text; JSON has them all, and so has check. */
+#define MAX_DAMAGE 10
+
+static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
+{
+	uint64_t total = heap->inconsistencies_total;
+
+	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
+	if (total)
+		hc_fact(doc, NULL, "damage",
+			HC_PHRASE(doc, "{} inconsistenc{} in the heap", hc_cell_count(total),
+				  hc_cell_text(total == 1 ? "y" : "ies")));
+	hc_begin_array(doc, "inconsistencies", HC_CONTENT_NONE);
+	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
+		const struct hc_inconsistency *fault = &heap->inconsistencies[i];
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "address", NULL, hc_cell_address(fault->address));
+		hc_fact(doc, "what", NULL, hc_cell_name(fault->what));
+		hc_end(doc);
+		if (i < MAX_DAMAGE)
+			hc_fact(doc, NULL, "",
+				HC_PHRASE(doc, "{}: {}", hc_cell_address(fault->address),
+					  hc_cell_name(fault->what)));
+	}
+	hc_end(doc);
+}
+
+/** Facts of one allocator, for the object that is open. */
+static void describe_allocator(const struct hc_backend *backend, struct hc_document *doc)
 {
 	const struct hc_heap_evidence *evidence = &backend->evidence;
+	struct hc_cell source = hc_cell_name(evidence->version_source);
+	struct hc_cell version = hc_cell_name(evidence->version ? evidence->version : "unknown");
 
-	return json_pack("{ss so so so so si}", "allocator", backend->allocator->name, "version",
-			 hc_json_text(evidence->version), "version_source",
-			 hc_json_text(evidence->version_source), "layout",
-			 hc_json_text(evidence->layout), "evidence", hc_json_text(evidence->how),
-			 "confidence", (int)evidence->confidence);
+	hc_fact(doc, "allocator", "allocator", hc_cell_text(backend->allocator->name));
+	hc_fact(doc, "version", NULL, hc_cell_name(evidence->version));
+	hc_fact(doc, "version_source", NULL, source);
+	hc_fact(doc, NULL, backend->allocator->library,
+		evidence->version_source ? HC_PHRASE(doc, "{}: {}", version, source) : version);
+	hc_fact(doc, "layout", NULL, hc_cell_name(evidence->layout));
+	hc_fact(doc, NULL, "layout",
+		HC_PHRASE(doc, "{}, confidence {} %",
+			  hc_cell_name(evidence->layout ? evidence->layout : "unknown"),
+			  hc_cell_number(evidence->confidence)));
+	hc_fact(doc, "evidence", NULL, hc_cell_name(evidence->how));
+	hc_fact(doc, NULL, "evidence", hc_cell_name(evidence->how ? evidence->how : "none"));
+	hc_fact(doc, "confidence", NULL, hc_cell_number(evidence->confidence));
 }
 
-static json_t *heap_json(const struct hc_heap *heap)
+/** Allocators beside the first one. */
+static void describe_others(const struct hc_heap *heap, struct hc_document *doc)
 {
-	if (!heap)
-		return json_null();
-	json_t *damage = json_array();
-	for (size_t i = 0; i < heap->num_inconsistencies; i++)
-		json_array_append_new(
-			damage, json_pack("{so so}", "address",
-					  hc_json_address(heap->inconsistencies[i].address), "what",
-					  hc_json_text(heap->inconsistencies[i].what)));
-	json_t *ret = allocator_json(heap->backends[0]);
-	json_object_set_new(ret, "arenas", hc_json_number(heap->num_arenas));
-	json_object_set_new(ret, "inconsistencies_total",
-			    hc_json_number(heap->inconsistencies_total));
-	json_object_set_new(ret, "inconsistencies", damage);
-	if (heap->num_backends > 1) {
-		json_t *others = json_array();
-
-		for (size_t i = 1; i < heap->num_backends; i++)
-			json_array_append_new(others, allocator_json(heap->backends[i]));
-		json_object_set_new(ret, "others", others);
+	if (heap->num_backends < 2)
+		return;
+	hc_begin_array(doc, "others", HC_CONTENT_NONE);
+	for (size_t i = 1; i < heap->num_backends; i++) {
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		describe_allocator(heap->backends[i], doc);
+		hc_end(doc);
 	}
-	return ret;
+	hc_end(doc);
 }
 
-static json_t *missing_json(const struct missing *missing)
+static void describe_heap(const struct hc_session *session, struct hc_document *doc)
 {
-	json_t *kinds = json_object();
+	const struct hc_heap *heap = session->target->heap;
 
+	if (!heap) {
+		hc_fact(doc, "heap", NULL, hc_cell_unknown());
+		hc_fact(doc, NULL, "heap", hc_cell_name(hc_session_no_heap(session)));
+		return;
+	}
+	hc_begin_object(doc, "heap", HC_CONTENT_NONE);
+	describe_allocator(heap->backends[0], doc);
+	describe_others(heap, doc);
+	hc_fact(doc, "arenas", "arenas", hc_cell_number(heap->num_arenas));
+	describe_damage(heap, doc);
+	hc_end(doc);
+}
+
+static void describe_missing(const struct missing *missing, struct hc_document *doc)
+{
+	hc_begin_object(doc, "missing", HC_CONTENT_NONE);
+	hc_fact(doc, "total", NULL, hc_cell_bytes(missing->total));
+	hc_fact(doc, NULL, "missing",
+		missing->total
+			? HC_PHRASE(doc, "{} of the mapped memory", hc_cell_bytes(missing->total))
+			: hc_cell_text("nothing"));
+	hc_begin_object(doc, "kinds", HC_CONTENT_NONE);
 	for (enum hc_mapping_kind kind = 0; kind < HC_NUM_MAPPING_KINDS; kind++) {
-		if (missing->kinds[kind])
-			json_object_set_new(kinds, hc_mapping_kind_name(kind),
-					    hc_json_number(missing->kinds[kind]));
+		if (!missing->kinds[kind])
+			continue;
+		struct hc_cell bytes = hc_cell_bytes(missing->kinds[kind]);
+		hc_fact(doc, hc_mapping_kind_name(kind), NULL, bytes);
+		hc_fact(doc, NULL, "",
+			HC_PHRASE(doc, "{}: {}", hc_cell_text(hc_mapping_kind_title(kind)), bytes));
 	}
-	return json_pack("{so so}", "total", hc_json_number(missing->total), "kinds", kinds);
+	hc_end(doc);
+	hc_end(doc);
 }
 
-static struct hc_error *write_json(struct hc_session *session, const struct hc_table *modules,
-				   const struct missing *missing, const char *command_line)
+static void describe_memory(const struct hc_core *core, const struct missing *missing,
+			    struct hc_document *doc)
 {
-	const struct hc_core *core = session->process->core;
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(modules, &rows);
+	bool all = core->bytes_available == core->bytes_promised;
 
-	if (err)
-		return err;
-	json_object_set_new(document, "process", process_json(session->process, command_line));
-	json_object_set_new(document, "heap", heap_json(session->heap));
-	json_object_set_new(document, "no_heap", hc_json_text(session->no_heap));
-	json_object_set_new(document, "segments", hc_json_number(core->num_segments));
-	json_object_set_new(document, "dumped_bytes", hc_json_number(core->bytes_promised));
-	json_object_set_new(document, "available_bytes", hc_json_number(core->bytes_available));
-	json_object_set_new(document, "missing", missing_json(missing));
-	json_object_set_new(document, "modules", rows);
-	return hc_json_write(&session->out, document);
+	hc_fact(doc, "segments", NULL, hc_cell_count(core->num_segments));
+	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
+	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
+	hc_fact(doc, NULL, "memory",
+		HC_PHRASE(doc, "{} in {} segments, {} of it in the file",
+			  hc_cell_bytes(core->bytes_promised), hc_cell_number(core->num_segments),
+			  all ? hc_cell_text("all") : hc_cell_bytes(core->bytes_available)));
+	describe_missing(missing, doc);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
-	hc_cleanup_table struct hc_table modules;
+	hc_cleanup_document struct hc_document doc;
+	hc_cleanup(hc_owners_deinit) struct hc_owners owners = {0};
 	hc_cleanup_free char *command_line = NULL;
 	struct missing missing;
 
-	hc_table_init(&modules, columns, NUM_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
-	if (err || (err = hc_command_line(session->process, &command_line)))
+	if (err || (err = hc_command_line(session->target->process, &command_line)) ||
+	    (err = hc_owners_run(session->target->process, session->target->heap, &owners)))
 		return err;
-	for (size_t i = 0; i < session->process->modules.num; i++)
-		add_module(&modules, &session->process->modules.items[i]);
-	count_missing(&session->process->mappings, &missing);
-	return session->options->format == HC_FORMAT_JSON
-		       ? write_json(session, &modules, &missing, command_line)
-		       : write_text(session, &modules, &missing, command_line);
+	const struct hc_process *process = session->target->process;
+	count_missing(&process->mappings, &missing);
+	hc_session_begin(session, &doc);
+	describe_process(process, command_line, &doc);
+	describe_heap(session, &doc);
+	hc_fact(&doc, NULL, "outside", hc_owners_phrase(&owners, &doc));
+	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	describe_memory(process->core, &missing, &doc);
+	hc_owners_describe(&owners, &doc);
+	HC_HEADING(&doc, "Modules");
+	struct hc_table *modules = hc_add_table(&doc, &modules_shape);
+	for (size_t i = 0; i < process->modules.num; i++)
+		add_module(modules, &process->modules.items[i]);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_info = {
@@ -338,6 +312,7 @@ const struct hc_verb hc_verb_info = {
 		    "  heapcore info core.1234 --sysroot /srv/image --format json\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&modules_shape),
 	.run = run,
 };

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 
 #include "analyzers/leaks/leaks.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/select_options.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -27,7 +26,8 @@ enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups in text; 0: all (default: 20)"},
-	{OWN_FAIL, 0, "fail-if-leaked", "BYTES", "exit 1 when more is lost; with K, M, G"},
+	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
+	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
@@ -69,7 +69,6 @@ enum group_column {
 	BYTES,
 	SHARE,
 	CONTENT,
-	CONTENT_TITLE,
 	ROOT_BYTES,
 	BELOW_BYTES,
 	CONTENT_CHUNKS,
@@ -83,114 +82,106 @@ enum group_column {
 	NUM_GROUP_COLUMNS
 };
 
+#define DATA HC_COLUMN_DATA_ONLY
+
 static const struct hc_column group_columns[NUM_GROUP_COLUMNS] = {
-	[NUMBER] = {"group", "GROUP", HC_COLUMN_COUNT},
-	[ROOTS] = {"roots", "ROOTS", HC_COLUMN_COUNT},
-	[ROOT_SIZE] = {"root_size", "SIZE", HC_COLUMN_COUNT},
-	[ROOT_CLASS] = {"root_class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[BELOW] = {"below", "BELOW", HC_COLUMN_COUNT},
-	[BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[CONTENT] = {"content", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[CONTENT_TITLE] = {"", "CONTENT", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
-	[ROOT_BYTES] = {"root_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[BELOW_BYTES] = {"below_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[CONTENT_CHUNKS] = {"content_chunks", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[CONTENT_BYTES] = {"content_bytes", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[ROOTS_WITH_CONTENT] = {"roots_with_content", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[ARENAS] = {"arenas", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[SAMPLE_ROOT] = {"sample_root", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SAMPLE_CONTENT] = {"sample_content", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[ROOT_TYPE] = {"root_type", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[NUMBER] = {"group", "GROUP", HC_CELL_COUNT, HC_COLUMN_ASCENDING, "number for --group"},
+	[ROOTS] = {"roots", "ROOTS", HC_CELL_COUNT, 0,
+		   "root objects: chunks that nothing points to"},
+	[ROOT_SIZE] = {"root_size", "SIZE", HC_CELL_COUNT, 0, "chunk size"},
+	[ROOT_CLASS] = {"root_class", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS, "content class"},
+	[BELOW] = {"below", "BELOW", HC_CELL_COUNT, 0, "chunks that only they lead to"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "roots and below"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all that is lost"},
+	[CONTENT] = {"content", "CONTENT", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
+		     "the class that says most about the group"},
+	[ROOT_BYTES] = {"root_bytes", "", HC_CELL_BYTES, DATA, "of the root objects"},
+	[BELOW_BYTES] = {"below_bytes", "", HC_CELL_BYTES, DATA, "of the chunks below"},
+	[CONTENT_CHUNKS] = {"content_chunks", "", HC_CELL_COUNT, DATA | HC_COLUMN_CLASS,
+			    "chunks of that class"},
+	[CONTENT_BYTES] = {"content_bytes", "", HC_CELL_BYTES, DATA | HC_COLUMN_CLASS,
+			   "of the chunks of that class"},
+	[ROOTS_WITH_CONTENT] = {"roots_with_content", "", HC_CELL_COUNT, DATA | HC_COLUMN_CLASS,
+				"root objects that hold, or are, such a chunk"},
+	[ARENAS] = {"arenas", "", HC_CELL_COUNT, DATA, "that hold root objects"},
+	[SAMPLE_ROOT] = {"sample_root", "", HC_CELL_ADDRESS, DATA, "one of the root objects"},
+	[SAMPLE_CONTENT] = {"sample_content", "", HC_CELL_ADDRESS, DATA,
+			    "one of the chunks of that class"},
+	[SAMPLE] = {"sample", "", HC_CELL_CONTENT, DATA, HC_SAMPLE_HELP},
+	[ROOT_TYPE] = {"root_type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
+		       "C++ class of the objects in all root objects; without one, they are not "
+		       "such objects"},
 };
 
-/** Type of the root objects of a group; NULL when they have none, or it does not show. */
-static const char *root_type(const struct view *view, const struct hc_leak_group *group)
-{
-	return group->root_type != HC_TYPE_NONE && hc_session_shows_class(view->session)
-		       ? hc_type_name(view->session->types, group->root_type)
-		       : NULL;
-}
+static const struct hc_shape groups_shape = {
+	.key = "groups", .name = "groups", HC_COLUMNS(group_columns)};
 
 static uint64_t lost_bytes(const struct hc_leaks *leaks)
 {
 	return leaks->definite.bytes + leaks->indirect.bytes;
 }
 
-static void add_group(const struct view *view, struct hc_table *table, size_t i)
+static void add_group(struct view *view, struct hc_table *table, size_t i)
 {
 	const struct hc_leak_group *group = &view->leaks.groups[i];
 	uint64_t bytes = group->roots.bytes + group->below.bytes;
-	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, group->sample_content, 0);
 
 	hc_table_add_row(table);
 	hc_table_number(table, NUMBER, i + 1);
 	hc_table_number(table, ROOTS, group->roots.chunks);
 	hc_table_number(table, ROOT_SIZE, group->root_size);
-	hc_table_text(table, ROOT_CLASS, hc_class_name(view->session, group->root_class));
+	hc_table_cell(table, ROOT_CLASS, hc_class_cell(view->session, group->root_class));
 	hc_table_number(table, BELOW, group->below.chunks);
 	hc_table_number(table, BYTES, bytes);
 	hc_table_share(table, SHARE, hc_share(bytes, lost_bytes(&view->leaks)));
-	hc_table_text(table, CONTENT, hc_class_name(view->session, group->content));
-	hc_table_text(table, CONTENT_TITLE, hc_class_title(view->session, group->content));
+	hc_table_cell(table, CONTENT, hc_class_cell(view->session, group->content));
 	hc_table_number(table, ROOT_BYTES, group->roots.bytes);
 	hc_table_number(table, BELOW_BYTES, group->below.bytes);
-	if (hc_session_shows_class(view->session)) {
-		hc_table_number(table, CONTENT_CHUNKS, group->content_count.chunks);
-		hc_table_number(table, CONTENT_BYTES, group->content_count.bytes);
-		hc_table_number(table, ROOTS_WITH_CONTENT, group->roots_with_content);
-	}
+	hc_table_number(table, CONTENT_CHUNKS, group->content_count.chunks);
+	hc_table_number(table, CONTENT_BYTES, group->content_count.bytes);
+	hc_table_number(table, ROOTS_WITH_CONTENT, group->roots_with_content);
 	hc_table_number(table, ARENAS, group->num_arenas);
 	hc_table_number(table, SAMPLE_ROOT, group->sample_root);
 	hc_table_number(table, SAMPLE_CONTENT, group->sample_content);
-	hc_table_text(table, SAMPLE, sample);
-	hc_table_text(table, ROOT_TYPE, root_type(view, group));
+	hc_table_cell(table, SAMPLE, hc_sampler_cell(&view->sampler, group->sample_content, 0));
+	hc_table_cell(table, ROOT_TYPE, hc_type_cell(view->session, group->root_type));
 }
 
 enum row_column {
 	KIND,
 	ROW_SIZE,
 	ROW_CLASS,
-	ROW_TITLE,
 	ROW_CHUNKS,
 	ROW_BYTES,
 	ROW_ADDRESS,
-	ROW_SAMPLE_TEXT,
 	ROW_SAMPLE,
 	NUM_ROW_COLUMNS
 };
 
 static const struct hc_column row_columns[NUM_ROW_COLUMNS] = {
-	[KIND] = {"kind", "KIND", HC_COLUMN_TEXT},
-	[ROW_SIZE] = {"size", "SIZE", HC_COLUMN_COUNT},
-	[ROW_CLASS] = {"class", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[ROW_TITLE] = {"", "CONTENT", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[ROW_CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[ROW_BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
-	[ROW_ADDRESS] = {"sample_address", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[ROW_SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-			     HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
-	[ROW_SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[KIND] = {"kind", "KIND", HC_CELL_TEXT, 0, "definite or indirect"},
+	[ROW_SIZE] = {"size", "SIZE", HC_CELL_COUNT, 0, "chunk size"},
+	[ROW_CLASS] = {"class", "CONTENT", HC_CELL_NAME, HC_COLUMN_CLASS, "content class"},
+	[ROW_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "how many"},
+	[ROW_BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of these chunks"},
+	[ROW_ADDRESS] = {"sample_address", "", HC_CELL_ADDRESS, DATA, "one of the chunks"},
+	[ROW_SAMPLE] = {"sample", "SAMPLE", HC_CELL_CONTENT, HC_COLUMN_SHRINK, HC_SAMPLE_HELP},
 };
 
-static void add_row(const struct view *view, struct hc_table *table, const struct hc_leak_row *row)
-{
-	hc_cleanup_free char *text =
-		hc_sampler_text(&view->sampler, row->sample, view->session->out.width);
-	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, row->sample, 0);
+static const struct hc_shape rows_shape = {
+	.key = "rows", .name = "one group, with --group", HC_COLUMNS(row_columns)};
 
+static void add_row(struct view *view, struct hc_table *table, const struct hc_leak_row *row)
+{
 	hc_table_add_row(table);
 	hc_table_text(table, KIND, row->indirect ? "indirect" : "definite");
 	hc_table_number(table, ROW_SIZE, row->size);
-	hc_table_text(table, ROW_CLASS, hc_class_name(view->session, row->class));
-	hc_table_text(table, ROW_TITLE, hc_class_title(view->session, row->class));
+	hc_table_cell(table, ROW_CLASS, hc_class_cell(view->session, row->class));
 	hc_table_number(table, ROW_CHUNKS, row->count.chunks);
 	hc_table_number(table, ROW_BYTES, row->count.bytes);
 	if (row->sample)
 		hc_table_number(table, ROW_ADDRESS, row->sample);
-	hc_table_text(table, ROW_SAMPLE_TEXT, text);
-	hc_table_text(table, ROW_SAMPLE, sample);
+	hc_table_cell(table, ROW_SAMPLE, hc_sampler_cell(&view->sampler, row->sample, 0));
 }
 
 enum chunk_column {
@@ -199,25 +190,25 @@ enum chunk_column {
 	CHUNK_SIZE,
 	CHUNK_USABLE,
 	CHUNK_ARENA,
-	CHUNK_SAMPLE_TEXT,
 	CHUNK_SAMPLE,
 	NUM_CHUNK_COLUMNS
 };
 
 static const struct hc_column chunk_columns[NUM_CHUNK_COLUMNS] = {
-	[CHUNK_ADDRESS] = {"address", "ADDRESS", HC_COLUMN_ADDRESS},
-	[CHUNK_KIND] = {"kind", "KIND", HC_COLUMN_TEXT},
-	[CHUNK_SIZE] = {"chunk_size", "SIZE", HC_COLUMN_COUNT},
-	[CHUNK_USABLE] = {"usable_size", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[CHUNK_ARENA] = {"arena", "ARENA", HC_COLUMN_ARENA},
-	[CHUNK_SAMPLE_TEXT] = {"", "SAMPLE", HC_COLUMN_TEXT,
-			       HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK | HC_COLUMN_ESCAPED},
-	[CHUNK_SAMPLE] = {"sample", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[CHUNK_ADDRESS] = {"address", "ADDRESS", HC_CELL_ADDRESS, 0, "what malloc returned"},
+	[CHUNK_KIND] = {"kind", "KIND", HC_CELL_TEXT, 0, "definite or indirect"},
+	[CHUNK_SIZE] = {"chunk_size", "SIZE", HC_CELL_COUNT, 0, "with header"},
+	[CHUNK_USABLE] = {"usable_size", "", HC_CELL_COUNT, DATA, "malloc_usable_size(3)"},
+	[CHUNK_ARENA] = {"arena", "ARENA", HC_CELL_ARENA, 0, "arena of the chunk"},
+	[CHUNK_SAMPLE] = {"sample", "SAMPLE", HC_CELL_CONTENT, HC_COLUMN_SHRINK, HC_SAMPLE_HELP},
 };
+
+static const struct hc_shape chunks_shape = {
+	.key = "chunks", .name = "its chunks", HC_COLUMNS(chunk_columns)};
 
 /** A table of chunks that is filled by a callback, up to a limit. */
 struct chunk_list {
-	const struct view *view;
+	struct view *view;
 	struct hc_table *table;
 	uint64_t limit;
 };
@@ -225,234 +216,186 @@ struct chunk_list {
 static bool add_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
 {
 	struct chunk_list *list = ctx;
-	const struct view *view = list->view;
 
 	if (list->table->num_rows >= list->limit)
 		return false;
-	hc_cleanup_free char *text =
-		hc_sampler_text(&view->sampler, chunk->address, view->session->out.width);
-	hc_cleanup_free char *sample = hc_sampler_text(&view->sampler, chunk->address, 0);
 	hc_table_add_row(list->table);
 	hc_table_number(list->table, CHUNK_ADDRESS, chunk->address);
 	hc_table_text(list->table, CHUNK_KIND, indirect ? "indirect" : "definite");
 	hc_table_number(list->table, CHUNK_SIZE, chunk->size);
 	hc_table_number(list->table, CHUNK_USABLE, chunk->usable);
 	hc_table_number(list->table, CHUNK_ARENA, chunk->span->arena);
-	hc_table_text(list->table, CHUNK_SAMPLE_TEXT, text);
-	hc_table_text(list->table, CHUNK_SAMPLE, sample);
+	hc_table_cell(list->table, CHUNK_SAMPLE,
+		      hc_sampler_cell(&list->view->sampler, chunk->address, 0));
 	return true;
 }
 
-static void write_totals(struct view *view)
+static void add_totals(const struct view *view, struct hc_document *doc)
 {
 	const struct hc_leaks *leaks = &view->leaks;
-	struct hc_output *out = &view->session->out;
 
-	hc_session_write_partial(view->session);
-	hc_text_paragraph(
-		out, "", 0, true,
-		"%s lost: %s chunk%s that nothing points to (%s), and %s that only they "
-		"lead to (%s).",
-		hc_unit_bytes(lost_bytes(leaks)).text, hc_unit_count(leaks->definite.chunks).text,
-		hc_plural(leaks->definite.chunks), hc_unit_bytes(leaks->definite.bytes).text,
-		hc_unit_count(leaks->indirect.chunks).text,
-		hc_unit_bytes(leaks->indirect.bytes).text);
+	hc_count_fact(doc, "definite", HC_CONTENT_NONE, leaks->definite.chunks,
+		      leaks->definite.bytes);
+	hc_count_fact(doc, "indirect", HC_CONTENT_NONE, leaks->indirect.chunks,
+		      leaks->indirect.bytes);
+	hc_count_fact(doc, "possible", HC_CONTENT_NONE, leaks->possible.chunks,
+		      leaks->possible.bytes);
+	hc_fact(doc, "root_bytes_missing", NULL,
+		hc_cell_bytes(view->session->target->reach.root_bytes_missing));
+	hc_lost_describe(doc, view->session->target->heap, &view->session->target->reach);
+	hc_fact(doc, "num_groups", NULL, hc_cell_count(leaks->num_groups));
+}
+
+static void say_totals(const struct view *view, struct hc_document *doc)
+{
+	const struct hc_leaks *leaks = &view->leaks;
+	const struct hc_reach_stats *reach = &view->session->target->reach;
+	struct hc_cell missing = hc_lost_missing_phrase(doc, &reach->missing);
+	const struct hc_tagged *tagged = &reach->tagged;
+
+	HC_SAY_STRONG(doc,
+		      "{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
+		      "lead to ({}).",
+		      hc_cell_bytes(lost_bytes(leaks)), hc_cell_count(leaks->definite.chunks),
+		      hc_cell_plural(leaks->definite.chunks), hc_cell_bytes(leaks->definite.bytes),
+		      hc_cell_count(leaks->indirect.chunks), hc_cell_bytes(leaks->indirect.bytes));
 	if (leaks->possible.chunks)
-		hc_text_paragraph(out, "", 0, false,
-				  "Possibly lost, and in no group: %s chunk%s (%s) that only "
-				  "pointers into the interior lead to.",
-				  hc_unit_count(leaks->possible.chunks).text,
-				  hc_plural(leaks->possible.chunks),
-				  hc_unit_bytes(leaks->possible.bytes).text);
-	if (view->session->reach.root_bytes_missing)
-		hc_text_paragraph(out, "", 0, false,
-				  "The core lacks %s in which pointers may have been: some of this "
-				  "may not be lost.",
-				  hc_unit_bytes(view->session->reach.root_bytes_missing).text);
+		HC_SAY(doc,
+		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
+		       "the interior{} lead to.",
+		       hc_cell_count(leaks->possible.chunks),
+		       hc_cell_plural(leaks->possible.chunks), hc_cell_bytes(leaks->possible.bytes),
+		       hc_cell_text(tagged->chunks ? " or tagged ones" : ""));
+	if (tagged->chunks)
+		HC_SAY(doc,
+		       "{} chunk{} ({}) are held, but only by pointers with a tag in their top 16 "
+		       "bits or below such pointers.",
+		       hc_cell_count(tagged->chunks), hc_cell_plural(tagged->chunks),
+		       hc_cell_bytes(tagged->bytes));
+	if (missing.kind != HC_CELL_UNKNOWN)
+		HC_SAY(doc,
+		       "Can't tell what of this is lost; at most all of it is: the core lacks {}, "
+		       "which could hold it.",
+		       missing);
 }
 
 /** Below the table, since a column of it would have room for a few characters only. */
-static void write_samples(struct view *view, size_t num)
+static void say_samples(struct view *view, size_t num, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
+	unsigned width = view->session->out.width;
 
-	if (!hc_session_shows_bytes(view->session))
-		return;
-	hc_text_heading(out, "Samples");
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	HC_HEADING(doc, "Samples");
 	for (size_t i = 0; i < num; i++) {
-		uint64_t address = view->leaks.groups[i].sample_content;
-		int used = fprintf(out->file, "%5zu  %s  ", i + 1, hc_unit_address(address).text);
-		hc_cleanup_free char *text = hc_sampler_text(
-			&view->sampler, address, out->width > used + 10 ? out->width - used : 10);
-		fprintf(out->file, "%s\n", text ? text : "-");
+		struct hc_cell address = hc_cell_address(view->leaks.groups[i].sample_content);
+		char first[24];
+		unsigned used = snprintf(first, sizeof(first), "%5zu  ", i + 1) +
+				strlen(hc_unit_address(address.number).text) + 2;
+		struct hc_cell sample = hc_sampler_cell(&view->sampler, address.number,
+							width > used + 10 ? width - used : 10);
+
+		HC_LINE(doc, "{}{}  {}", hc_cell_text(first), address,
+			sample.kind == HC_CELL_UNKNOWN ? hc_cell_text("-") : sample);
 	}
+	hc_end(doc);
 }
 
 /** The types of root objects, where they are known. */
-static void write_types(struct view *view, size_t num)
+static void say_types(const struct view *view, size_t num, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
 	bool headed = false;
 
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	for (size_t i = 0; i < num; i++) {
-		const struct hc_leak_group *group = &view->leaks.groups[i];
-		const char *type = root_type(view, group);
+		struct hc_cell type = hc_type_cell(view->session, view->leaks.groups[i].root_type);
 		char first[24];
 
-		if (!type)
+		if (type.kind == HC_CELL_UNKNOWN)
 			continue;
-		hc_cleanup_free char *name =
-			hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
 		if (!headed)
-			hc_text_heading(out, "Types of root objects");
+			HC_HEADING(doc, "Types of root objects");
 		headed = true;
 		snprintf(first, sizeof(first), "%5zu  ", i + 1);
-		hc_text_paragraph(out, first, 7, false, "%s", name ? name : "");
+		HC_SAY_AT(doc, hc_margin(first, 7, false), "{}", type);
 	}
-}
-
-static struct hc_error *write_overview(struct view *view, const struct hc_table *groups)
-{
-	struct hc_output *out = &view->session->out;
-
-	write_totals(view);
-	if (!groups->num_rows)
-		return NULL;
-	fputc('\n', out->file);
-	struct hc_error *err = hc_table_write_text(groups, out, 0);
-	if (err)
-		return err;
-	if (groups->num_rows < view->leaks.num_groups)
-		fprintf(out->file, "%zu more groups; --top 0 shows all\n",
-			view->leaks.num_groups - groups->num_rows);
-	write_types(view, groups->num_rows);
-	write_samples(view, groups->num_rows);
-	fprintf(out->file,
-		"\nROOTS are chunks that nothing points to, BELOW what only they lead to.\n"
-		"More: --group N\n");
-	return NULL;
-}
-
-static struct hc_error *write_group(struct view *view, const struct hc_table *rows,
-				    const struct hc_table *chunks)
-{
-	const struct hc_leak_group *group = &view->leaks.groups[view->own->group - 1];
-	struct hc_output *out = &view->session->out;
-
-	hc_session_write_partial(view->session);
-	hc_text_paragraph(out, "", 0, true,
-			  "Group %" PRIu64 ": %s root object%s of %s bytes and %s chunk%s below, "
-			  "%s, in %" PRIu64 " arena%s.",
-			  view->own->group, hc_unit_count(group->roots.chunks).text,
-			  hc_plural(group->roots.chunks), hc_unit_count(group->root_size).text,
-			  hc_unit_count(group->below.chunks).text, hc_plural(group->below.chunks),
-			  hc_unit_bytes(group->roots.bytes + group->below.bytes).text,
-			  group->num_arenas, hc_plural(group->num_arenas));
-	const char *type = root_type(view, group);
-	hc_cleanup_free char *name =
-		type ? hc_escape_string(type, HC_ESCAPE_PLAIN | (out->utf8 ? HC_ESCAPE_UTF8 : 0))
-		     : NULL;
-	if (name)
-		hc_text_paragraph(out, "", 0, false, "Type of the root objects: %s.", name);
-	fputc('\n', out->file);
-	struct hc_error *err = hc_table_write_text(rows, out, 0);
-	if (err)
-		return err;
-	hc_text_heading(out, "Chunks, roots first");
-	err = hc_table_write_text(chunks, out, 0);
-	uint64_t all = group->roots.chunks + group->below.chunks;
-	if (!err && chunks->num_rows < all)
-		fprintf(out->file, "%s more; --limit N shows more\n",
-			hc_unit_count(all - chunks->num_rows).text);
-	return err;
-}
-
-static struct hc_error *add_array(json_t *document, const char *key, const struct hc_table *table)
-{
-	json_t *array;
-	struct hc_error *err = hc_table_json(table, &array);
-
-	if (!err)
-		json_object_set_new(document, key, array);
-	return err;
-}
-
-static json_t *totals_json(const struct view *view)
-{
-	json_t *document = hc_session_json(view->session);
-
-	json_object_set_new(document, "definite", hc_json_count(&view->leaks.definite));
-	json_object_set_new(document, "indirect", hc_json_count(&view->leaks.indirect));
-	json_object_set_new(document, "possible", hc_json_count(&view->leaks.possible));
-	json_object_set_new(document, "root_bytes_missing",
-			    hc_json_number(view->session->reach.root_bytes_missing));
-	json_object_set_new(document, "num_groups", hc_json_number(view->leaks.num_groups));
-	return document;
+	hc_end(doc);
 }
 
 /** All groups. */
-static struct hc_error *show_groups(struct view *view)
+static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 {
-	const struct hc_options *options = view->session->options;
-	hc_cleanup_table struct hc_table groups;
-	size_t num = view->leaks.num_groups;
+	size_t num = view->leaks.num_groups, shown = num;
 
-	hc_table_init(&groups, group_columns, NUM_GROUP_COLUMNS);
-	if (options->format == HC_FORMAT_TEXT && view->own->top && view->own->top < num)
-		num = view->own->top;
+	if (view->session->options->format == HC_FORMAT_TEXT && view->own->top &&
+	    view->own->top < num)
+		shown = view->own->top;
+	say_totals(view, doc);
+	if (num)
+		hc_blank(doc);
+	struct hc_table *groups = hc_add_table(doc, &groups_shape);
+	groups->limit = shown;
 	for (size_t i = 0; i < num; i++)
-		add_group(view, &groups, i);
-	if (options->format == HC_FORMAT_CSV)
-		return hc_table_write_csv(&groups, &view->session->out);
-	if (options->format == HC_FORMAT_TEXT)
-		return write_overview(view, &groups);
-	hc_cleanup_json json_t *document = totals_json(view);
-	struct hc_error *err = add_array(document, "groups", &groups);
-	return err ? err : hc_json_write(&view->session->out, document);
+		add_group(view, groups, i);
+	if (!num)
+		return NULL;
+	if (shown < num)
+		HC_LINE(doc, "{} more groups; --top 0 shows all", hc_cell_number(num - shown));
+	say_types(view, shown, doc);
+	say_samples(view, shown, doc);
+	hc_blank(doc);
+	HC_LINE(doc, "ROOTS are chunks that nothing points to, BELOW what only they lead to.");
+	HC_LINE(doc, "More: --group N");
+	return NULL;
 }
 
-static struct hc_error *write_group_json(struct view *view, const struct hc_table *rows,
-					 const struct hc_table *chunks)
+static void say_group(const struct view *view, const struct hc_leak_group *group,
+		      struct hc_document *doc)
 {
-	hc_cleanup_json json_t *document = totals_json(view);
-	hc_cleanup_table struct hc_table group;
+	struct hc_cell type = hc_type_cell(view->session, group->root_type);
 
-	hc_table_init(&group, group_columns, NUM_GROUP_COLUMNS);
-	add_group(view, &group, view->own->group - 1);
-	struct hc_error *err = add_array(document, "groups", &group);
-	if (!err)
-		err = add_array(document, "rows", rows);
-	if (!err)
-		err = add_array(document, "chunks", chunks);
-	return err ? err : hc_json_write(&view->session->out, document);
+	HC_SAY_STRONG(doc,
+		      "Group {}: {} root object{} of {} bytes and {} chunk{} below, {}, in {} "
+		      "arena{}.",
+		      hc_cell_number(view->own->group), hc_cell_count(group->roots.chunks),
+		      hc_cell_plural(group->roots.chunks), hc_cell_count(group->root_size),
+		      hc_cell_count(group->below.chunks), hc_cell_plural(group->below.chunks),
+		      hc_cell_bytes(group->roots.bytes + group->below.bytes),
+		      hc_cell_number(group->num_arenas), hc_cell_plural(group->num_arenas));
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	if (type.kind != HC_CELL_UNKNOWN)
+		HC_SAY(doc, "Type of the root objects: {}.", type);
+	hc_end(doc);
+	hc_blank(doc);
 }
 
 /** One group, with what it consists of. */
-static struct hc_error *show_group(struct view *view)
+static struct hc_error *show_group(struct view *view, struct hc_document *doc)
 {
-	const struct hc_options *options = view->session->options;
-	hc_cleanup_table struct hc_table rows, chunks;
+	const struct hc_selection *selection = &view->session->options->selection;
+	uint64_t number = view->own->group;
+	size_t num = view->leaks.num_groups;
 
-	hc_table_init(&rows, row_columns, NUM_ROW_COLUMNS);
-	hc_table_init(&chunks, chunk_columns, NUM_CHUNK_COLUMNS);
-	if (view->own->group > view->leaks.num_groups)
+	if (number > num)
 		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--group %" PRIu64 ": there %s %zu group%s",
-				       view->own->group, view->leaks.num_groups == 1 ? "is" : "are",
-				       view->leaks.num_groups, hc_plural(view->leaks.num_groups));
-	const struct hc_leak_group *group = &view->leaks.groups[view->own->group - 1];
+				       "--group %" PRIu64 ": there %s %zu group%s", number,
+				       num == 1 ? "is" : "are", num, hc_plural(num));
+	const struct hc_leak_group *group = &view->leaks.groups[number - 1];
+	say_group(view, group, doc);
+	add_group(view, hc_add_data_table(doc, &groups_shape), number - 1);
+	struct hc_table *rows = hc_add_table(doc, &rows_shape);
+	hc_document_main(doc, rows);
 	for (size_t i = 0; i < group->num_rows; i++)
-		add_row(view, &rows, &group->rows[i]);
-	if (options->format == HC_FORMAT_CSV)
-		return hc_table_write_csv(&rows, &view->session->out);
-
-	struct chunk_list list = {
-		view, &chunks, options->selection.limit ? options->selection.limit : DEFAULT_LIMIT};
-	struct hc_error *err = hc_leaks_each(&view->leaks, view->own->group, add_chunk, &list);
-	if (err)
-		return err;
-	return options->format == HC_FORMAT_TEXT ? write_group(view, &rows, &chunks)
-						 : write_group_json(view, &rows, &chunks);
+		add_row(view, rows, &group->rows[i]);
+	HC_HEADING(doc, "Chunks, roots first");
+	struct hc_table *chunks = hc_add_table(doc, &chunks_shape);
+	struct chunk_list list = {view, chunks,
+				  selection->limit ? selection->limit : DEFAULT_LIMIT};
+	struct hc_error *err = hc_leaks_each(&view->leaks, number, add_chunk, &list);
+	uint64_t all = group->roots.chunks + group->below.chunks;
+	if (chunks->num_rows < all)
+		HC_LINE(doc, "{} more; --limit N shows more",
+			hc_cell_count(all - chunks->num_rows));
+	return err;
 }
 
 static void view_deinit(struct view *view)
@@ -464,25 +407,28 @@ static void view_deinit(struct view *view)
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {session, session->options->own};
+	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	struct hc_error *err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
 		return err;
 	err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
-	hc_session_phase(session, "grouping what is lost");
-	err = hc_leaks_run(session->process, session->heap, session->classifier, session->types,
-			   &session->options->selection, &view.leaks);
+	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);
 	if (!err)
 		err = hc_sampler_init(&view.sampler, session);
-	hc_session_phase(session, NULL);
 	if (err)
 		return err;
 
-	if (view.own->has_limit && lost_bytes(&view.leaks) > view.own->fail_above)
-		session->status = 1;
-	return view.own->group ? show_group(&view) : show_groups(&view);
+	if (view.own->has_limit)
+		hc_lost_judge(session, &session->target->reach, lost_bytes(&view.leaks),
+			      view.own->fail_above);
+	hc_session_begin(session, &doc);
+	add_totals(&view, &doc);
+	err = view.own->group ? show_group(&view, &doc) : show_groups(&view, &doc);
+	return err ? err : hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_leaks = {
@@ -492,12 +438,14 @@ const struct hc_verb hc_verb_leaks = {
 	.description = "Finds chunks in use that no pointer leads to any more, and groups them by "
 		       "the size, "
 		       "the content and the shape of the objects on top.",
+	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore leaks core.1234\n"
 		    "  heapcore leaks core.1234 --group 1 --limit 100\n"
 		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n",
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&groups_shape, &rows_shape, &chunks_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 
 #include "analyzers/inspect/regions.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
+#include "analyzers/owners/owners.h"
 #include "cmd/render/units.h"
+#include "cmd/show/blocks.h"
+#include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -64,7 +65,9 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_regions regions;
-	bool has_contents; /**< a core: "present" means something */
+	struct hc_owners owners;   /**< of a core */
+	struct hc_outside outside; /**< of a core: what nobody owns */
+	bool has_contents;         /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
 	size_t num_rows;
@@ -85,50 +88,49 @@ enum column {
 	PATH,
 	OFFSET,
 	NOTE,
+	OWNER,
+	OWNER_BYTES,
+	POINTERS,
 	REASON,
 	NUM_COLUMNS
 };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[START] = {"start", "START", HC_COLUMN_ADDRESS},
-	[END] = {"end", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[SIZE] = {"size", "SIZE", HC_COLUMN_BYTES},
-	[PRESENT] = {"present", "", HC_COLUMN_BYTES, HC_COLUMN_DATA_ONLY},
-	[RESIDENT] = {"resident", "RESIDENT", HC_COLUMN_BYTES},
-	[PERMS] = {"permissions", "PERM", HC_COLUMN_TEXT},
-	[ANONYMOUS] = {"anonymous", "", HC_COLUMN_BOOL, HC_COLUMN_DATA_ONLY},
-	[KIND] = {"kind", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[TITLE] = {"", "KIND", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[MARK] = {"", "", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY},
-	[NAME] = {"", "NAME", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
-	[PATH] = {"path", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[OFFSET] = {"offset", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[NOTE] = {"note", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[REASON] = {"mark", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[START] = {"start", "START", HC_CELL_ADDRESS, 0, "its first byte"},
+	[END] = {"end", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY, "behind its last byte"},
+	[SIZE] = {"size", "SIZE", HC_CELL_BYTES, 0, "address space"},
+	[PRESENT] = {"present", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+		     "bytes whose contents can be read; cores only"},
+	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[PERMS] = {"permissions", "PERM", HC_CELL_TEXT, 0, "rwxp, as in /proc/PID/maps"},
+	[ANONYMOUS] = {"anonymous", "", HC_CELL_BOOL, HC_COLUMN_DATA_ONLY,
+		       "private and not backed by a file: counts in the accounting"},
+	[KIND] = {"kind", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "what it is for"},
+	[TITLE] = {"title", "KIND", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "the same in words"},
+	[MARK] = {"marked", "", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "* where it deserves a look"},
+	[NAME] = {"name", "NAME", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+		  "whose it is, or its file without the folder"},
+	[PATH] = {"path", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "of its file"},
+	[OFFSET] = {"offset", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY, "into the file"},
+	[NOTE] = {"note", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "whose it is"},
+	[OWNER] = {"owner", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY,
+		   "who has most of it, when that is not malloc: a name of owners"},
+	[OWNER_BYTES] = {"owner_bytes", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+			 "how much of it that owner has"},
+	[POINTERS] = {"pointers", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
+		      "of memory that nobody owns: words elsewhere that lead into it"},
+	[REASON] = {"mark", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "why it deserves a look"},
 };
+
+static const struct hc_shape mappings_shape = {
+	.key = "mappings", .name = "mappings", HC_COLUMNS(columns)};
 
 /** @name Opening */
 /**@{*/
 
-/**
- * Whether a file is a saved maps or smaps. What can't be read is none: opening it as a core says
- * why.
- */
-static bool is_snapshot(const char *path)
+static struct hc_error *open_snapshot(struct view *view, const struct hc_input_file *input)
 {
-	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t head[4096];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return false;
-	ssize_t size = read(fd, head, sizeof(head));
-	return size > 0 && hc_snapshot_recognise((struct hc_bytes){head, size});
-}
-
-static struct hc_error *open_snapshot(struct view *view, const char *path)
-{
-	struct hc_error *err = hc_snapshot_open(path, &view->snapshot);
+	struct hc_error *err = hc_snapshot_read(input->fd, &view->snapshot);
 
 	if (!err)
 		err = hc_mappings_from_snapshot(&view->snapshot, &view->own_mappings);
@@ -147,11 +149,15 @@ static struct hc_error *open_core(struct view *view)
 
 	if (err)
 		return err;
-	view->mappings = &session->process->mappings;
+	view->mappings = &session->target->process->mappings;
 	view->has_contents = true;
-	view->has_resident = session->process->smaps.has_usage;
+	view->has_resident = session->target->process->smaps.has_usage;
 	hc_session_phase(session, "looking at mappings");
-	err = hc_regions_run(session->process, session->heap, session->classifier, &view->regions);
+	err = hc_owners_run(session->target->process, session->target->heap, &view->owners);
+	if (!err)
+		err = hc_outside_run(session, &view->owners, &view->outside);
+	if (!err)
+		err = hc_regions_run(session->target, &view->owners, &view->regions);
 	hc_session_phase(session, NULL);
 	return err;
 }
@@ -171,13 +177,14 @@ static const struct hc_region_mark *find_mark(const struct view *view,
 }
 
 /** The reason of a mark; one that comes from the heap's content is hidden when content is. */
-static const char *mark_reason(const struct view *view, const struct hc_region_mark *mark)
+static struct hc_cell mark_reason(const struct hc_region_mark *mark)
 {
 	if (!mark)
-		return NULL;
-	if (mark->class != HC_CLASS_NONE && !hc_session_shows_class(view->session))
-		return "one content class holds most of it";
-	return mark->reason;
+		return hc_cell_unknown();
+	if (mark->class == HC_CLASS_NONE)
+		return hc_cell_name(mark->reason);
+	return hc_cell_or(HC_CONTENT_CLASS, hc_cell_name(mark->reason),
+			  "one content class holds most of it");
 }
 
 static bool is_module_page(const struct hc_mapping *mapping)
@@ -251,6 +258,9 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 {
 	const struct hc_mapping *mapping = row->first;
 	bool folded = row->num > 1;
+	uint64_t owner_bytes = 0;
+	const struct hc_owner *owner =
+		hc_owners_main(&view->owners, mapping->start, mapping->end, &owner_bytes);
 
 	hc_table_add_row(table);
 	hc_table_number(table, START, mapping->start);
@@ -260,30 +270,36 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, PRESENT, row->present);
 	if (mapping->resident != HC_UNKNOWN_BYTES)
 		hc_table_number(table, RESIDENT, row->resident);
-	if (!folded)
-		hc_table_format(table, PERMS, "%c%c%c%c", mapping->flags & PF_R ? 'r' : '-',
-				mapping->flags & PF_W ? 'w' : '-',
-				mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p');
+	char permissions[] = {mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
+			      mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
+	hc_table_text(table, PERMS, folded ? NULL : permissions);
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));
 	hc_table_text(table, MARK, row->mark ? "*" : "");
 	hc_table_text(table, PATH, mapping->path);
 	hc_table_text(table, NOTE, mapping->note);
+	hc_table_text(table, OWNER, owner ? owner->name : NULL);
+	hc_table_number(table, OWNER_BYTES, owner_bytes);
+	const struct hc_held_mapping *held = hc_held_find(&view->outside.held, mapping->start);
+	if (held)
+		hc_table_number(table, POINTERS,
+				held->from_roots + held->from_chunks + held->from_others);
 	hc_table_number(table, OFFSET, mapping->offset);
-	hc_table_text(table, REASON, mark_reason(view, row->mark));
+	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
 	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
 	hc_table_text(table, NAME,
-		      mapping->note   ? mapping->note
+		      owner           ? owner->title
+		      : mapping->note ? mapping->note
 		      : base          ? base + 1
 		      : mapping->path ? mapping->path
 				      : "");
 }
 
-static void fill_table(const struct view *view, struct hc_table *table, size_t num)
+static void fill_table(const struct view *view, struct hc_table *table)
 {
-	for (size_t i = 0; i < num; i++)
+	for (size_t i = 0; i < view->num_rows; i++)
 		add_row(view, table, &view->rows[i]);
 	if (!view->has_resident)
 		hc_table_hide(table, RESIDENT);
@@ -308,15 +324,19 @@ enum kind_column {
 };
 
 static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
-	[KIND_NAME] = {"kind", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[KIND_TITLE] = {"title", "KIND", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
-	[KIND_NUM] = {"mappings", "MAPPINGS", HC_COLUMN_COUNT},
-	[KIND_SIZE] = {"size", "SIZE", HC_COLUMN_BYTES},
-	[KIND_SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[KIND_PRESENT] = {"present", "IN CORE", HC_COLUMN_BYTES},
-	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_COLUMN_BYTES},
-	[KIND_ANONYMOUS] = {"anonymous", "ANONYMOUS", HC_COLUMN_BYTES},
+	[KIND_NAME] = {"kind", "", HC_CELL_TEXT, HC_COLUMN_DATA_ONLY, "what the mappings are for"},
+	[KIND_TITLE] = {"title", "KIND", HC_CELL_TEXT, HC_COLUMN_SHRINK, "the same in words"},
+	[KIND_NUM] = {"mappings", "MAPPINGS", HC_CELL_COUNT, 0, "how many"},
+	[KIND_SIZE] = {"size", "SIZE", HC_CELL_BYTES, 0, "address space"},
+	[KIND_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all address space"},
+	[KIND_PRESENT] = {"present", "IN CORE", HC_CELL_BYTES, 0,
+			  "bytes whose contents can be read; cores only"},
+	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[KIND_ANONYMOUS] = {"anonymous", "ANONYMOUS", HC_CELL_BYTES, 0,
+			    "private and not backed by a file"},
 };
+
+static const struct hc_shape kinds_shape = {.key = "kinds", HC_COLUMNS(kind_columns)};
 
 struct kind_total {
 	enum hc_mapping_kind kind;
@@ -379,60 +399,43 @@ static void fill_kinds(const struct view *view, struct hc_table *table)
 }
 /**@}*/
 
-static void write_marks(struct view *view)
+static void describe_marks(const struct view *view, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
-
 	if (!view->regions.num_marks)
 		return;
-	hc_text_heading(out, "* deserves a look");
+	HC_HEADING(doc, "* deserves a look");
 	for (size_t i = 0; i < view->regions.num_marks; i++) {
 		const struct hc_region_mark *mark = &view->regions.marks[i];
 		char first[32];
 		snprintf(first, sizeof(first), "  0x%-14" PRIx64 "  ", mark->mapping->start);
-		hc_text_paragraph(out, first, strlen(first), false, "%s: %s",
-				  hc_unit_bytes(mark->mapping->end - mark->mapping->start).text,
-				  mark_reason(view, mark));
+		HC_SAY_AT(doc, hc_margin(first, strlen(first), false), "{}: {}",
+			  hc_cell_bytes(mark->mapping->end - mark->mapping->start),
+			  mark_reason(mark));
 	}
 }
 
-static struct hc_error *write_text(struct view *view, const struct hc_table *kinds,
-				   const struct hc_table *table)
+static void describe(const struct view *view, bool fold, struct hc_document *doc)
 {
-	struct hc_output *out = &view->session->out;
+	const struct own *own = view->session->options->own;
+	size_t num = view->num_rows;
 
-	hc_session_write_partial(view->session);
-	if (view->session->no_heap)
-		hc_text_paragraph(out, "", 0, false, "Heap: %s.", view->session->no_heap);
-	struct hc_error *err = hc_table_write_text(kinds, out, 0);
-	fputc('\n', out->file);
-	if (!err)
-		err = hc_table_write_text(table, out, 0);
-	if (err)
-		return err;
-	if (table->num_rows < view->num_rows)
-		fprintf(out->file, "%zu smaller ones; --top 0 shows them\n",
-			view->num_rows - table->num_rows);
-	write_marks(view);
-	return NULL;
-}
-
-static struct hc_error *write_json(struct view *view, const struct hc_table *kinds,
-				   const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(view->session);
-	json_t *array;
-	struct hc_error *err = hc_table_json(kinds, &array);
-
-	if (!err) {
-		json_object_set_new(document, "kinds", array);
-		err = hc_table_json(table, &array);
+	if (hc_session_no_heap(view->session))
+		HC_SAY(doc, "Heap: {}.", hc_cell_name(hc_session_no_heap(view->session)));
+	fill_kinds(view, hc_add_table(doc, &kinds_shape));
+	hc_blank(doc);
+	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
+	struct hc_table *table = hc_add_table(doc, &mappings_shape);
+	hc_document_main(doc, table);
+	fill_table(view, table);
+	if (fold && own->top && own->top < num) {
+		table->limit = own->top;
+		HC_LINE(doc, "{} smaller ones; --top 0 shows them", hc_cell_number(num - own->top));
 	}
-	if (err)
-		return err;
-	json_object_set_new(document, "no_heap", hc_json_text(view->session->no_heap));
-	json_object_set_new(document, "mappings", array);
-	return hc_json_write(&view->session->out, document);
+	describe_marks(view, doc);
+	hc_outside_say(view->session, &view->outside, doc);
+	hc_owners_say(view->session, &view->owners, doc);
+	hc_owners_describe(&view->owners, doc);
+	hc_outside_describe(view->session, &view->outside, doc);
 }
 
 static struct hc_error *render(struct view *view)
@@ -440,30 +443,22 @@ static struct hc_error *render(struct view *view)
 	const struct hc_options *options = view->session->options;
 	const struct own *own = options->own;
 	bool fold = options->format == HC_FORMAT_TEXT && !own->all;
-	hc_cleanup_table struct hc_table table, kinds;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
-	hc_table_init(&kinds, kind_columns, NUM_KIND_COLUMNS);
+	hc_session_begin(view->session, &doc);
 	struct hc_error *err = build_rows(view, fold);
 	if (err)
 		return err;
-	fill_kinds(view, &kinds);
-	fill_table(view, &table,
-		   fold && own->top && own->top < view->num_rows ? own->top : view->num_rows);
-	switch (options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(view, &kinds, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &view->session->out);
-	default:
-		return write_text(view, &kinds, &table);
-	}
+	describe(view, fold, &doc);
+	return hc_session_write(view->session, &doc);
 }
 
 static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	hc_regions_deinit(&view->regions);
+	hc_outside_deinit(&view->outside);
+	hc_owners_deinit(&view->owners);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
 }
@@ -471,9 +466,16 @@ static void view_deinit(struct view *view)
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {session};
-	const char *path = session->options->core;
+	hc_cleanup(hc_input_close) struct hc_input_file input = {.fd = -1};
+	struct hc_process_options *options = &session->options->process;
 
-	struct hc_error *err = is_snapshot(path) ? open_snapshot(&view, path) : open_core(&view);
+	struct hc_error *err = hc_input_open(session->options->core, &options->decompress, &input);
+	if (err)
+		return err;
+	/* Standard input can be read only once. */
+	options->input = &input;
+	err = hc_input_is_snapshot(&input) ? open_snapshot(&view, &input) : open_core(&view);
+	options->input = NULL;
 	return err ? err : render(&view);
 }
 
@@ -490,6 +492,7 @@ const struct hc_verb hc_verb_maps = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&mappings_shape, &kinds_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

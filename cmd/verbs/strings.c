@@ -96,6 +96,7 @@ const struct hc_verb hc_verb_strings = {
 	.description =
 		"Lists runs of printable ASCII characters and tabs, as strings(1) does, but within "
 		"chunks: address, chunk size, text. --top counts how often each is there.",
+	.status_1 = "There is no such string",
 	.examples = "  heapcore strings core.1234 --leaked --top 20\n"
 		    "  heapcore strings core.1234 --address 0x55d0c2a0 --min 4\n"
 		    "  heapcore strings core.1234 --class other --by size\n"
@@ -103,6 +104,8 @@ const struct hc_verb hc_verb_strings = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&hc_hits_shape, &hc_hits_texts_shape, &hc_hits_groups_shape,
+		       &hc_hits_counts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

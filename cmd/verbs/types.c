@@ -6,8 +6,6 @@
 
 #include "analyzers/counts/type_count.h"
 #include "analyzers/types/types.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -51,30 +49,35 @@ enum column {
 
 /** Names are long: they come last, and what does not fit is cut there. */
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[CHUNKS] = {"chunks", "CHUNKS", HC_COLUMN_COUNT},
-	[BYTES] = {"bytes", "BYTES", HC_COLUMN_BYTES},
-	[SHARE] = {"share", "SHARE", HC_COLUMN_SHARE},
-	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_COLUMN_COUNT},
-	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_COLUMN_BYTES},
-	[SOURCE] = {"known_by", "BY", HC_COLUMN_TEXT},
-	[ADDRESS] = {"sample_address", "SAMPLE", HC_COLUMN_ADDRESS},
-	[TYPE] = {"type", "TYPE", HC_COLUMN_TEXT, HC_COLUMN_SHRINK},
+	[CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "chunks that hold one"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of these chunks"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0,
+		   "of the bytes of all chunks of the selection"},
+	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_CELL_COUNT, 0,
+			   "lost chunks: definite and indirect"},
+	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
+	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
+		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
+		    "symbol, or debug information and the pointers that lead to it"},
+	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
+	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
+		  "class, or struct and its tag; [] behind it: an array; + behind it: the chunk "
+		  "goes on behind the object"},
 };
 
-static struct hc_error *fill_table(struct hc_session *session, const struct hc_type_table *types,
-				   size_t num_rows, struct hc_table *table)
+static const struct hc_shape types_shape = {.key = "types", HC_COLUMNS(columns)};
+
+static void fill_table(const struct hc_session *session, const struct hc_type_table *types,
+		       struct hc_table *table)
 {
 	if (!types->has_leaked) {
 		hc_table_hide(table, LEAKED_CHUNKS);
 		hc_table_hide(table, LEAKED_BYTES);
 	}
-	for (size_t i = 0; i < num_rows; i++) {
+	for (size_t i = 0; i < types->num_rows; i++) {
 		const struct hc_type_count *row = &types->rows[i];
-		enum hc_type_source source = hc_type_source(session->types, row->type);
-		const char *name = hc_type_name(session->types, row->type);
+		enum hc_type_source source = hc_type_source(session->target->types, row->type);
 
-		if (!name)
-			return &hc_enomem;
 		hc_table_add_row(table);
 		hc_table_number(table, CHUNKS, row->all.chunks);
 		hc_table_number(table, BYTES, row->all.bytes);
@@ -83,9 +86,8 @@ static struct hc_error *fill_table(struct hc_session *session, const struct hc_t
 		hc_table_number(table, LEAKED_BYTES, row->leaked.bytes);
 		hc_table_text(table, SOURCE, hc_type_source_name(source));
 		hc_table_number(table, ADDRESS, row->sample);
-		hc_table_text(table, TYPE, name);
+		hc_table_text(table, TYPE, hc_type_name(session->target->types, row->type));
 	}
-	return NULL;
 }
 
 /** Whether there is a module whose file was looked for and is not at hand. */
@@ -101,86 +103,69 @@ static bool lacks_files(const struct hc_process *process)
 }
 
 /** What to do when few chunks have a type. */
-static void write_advice(struct hc_session *session, const struct hc_type_table *types)
+static const char *advice(const struct hc_session *session)
 {
-	struct hc_output *out = &session->out;
+	if (lacks_files(session->target->process))
+		return "Names of classes are in the files of the program and its libraries, of "
+		       "which some were not found (heapcore info lists them): --exe FILE or "
+		       "--sysroot DIR says where they are.";
+	if (!hc_types_have_debuginfo(session->target->types))
+		return "The program's debug information was not found. Without it only C++ classes "
+		       "with virtual functions can be told; C structs need it: --debug-dir DIR "
+		       "says where it is.";
+	return "The others have no vtable, and no variable leads to them by pointers whose type "
+	       "says what they point to. heapcore classify tells what they hold.";
+}
 
-	if (hc_share(types->typed.chunks, types->total.chunks) >= 0.5)
+/** What may show from --content class on. */
+static void describe_types(const struct hc_session *session, const struct hc_type_table *types,
+			   struct hc_document *doc)
+{
+	const struct own *own = session->options->own;
+	const struct hc_count *total = &types->total, *typed = &types->typed;
+	size_t shown = hc_top_rows(own->top, session->options->format, types->num_rows);
+	struct hc_cell leaked = hc_cell_unknown();
+
+	if (types->has_leaked)
+		leaked = HC_PHRASE(doc, "; of these, {} ({}) leaked",
+				   hc_cell_count(types->typed_leaked.chunks),
+				   hc_cell_bytes(types->typed_leaked.bytes));
+	HC_SAY_STRONG(doc, "{} of {} chunk{}, {} of {}, hold{} an object whose type is known{}.",
+		      hc_cell_count(typed->chunks), hc_cell_count(total->chunks),
+		      hc_cell_plural(total->chunks), hc_cell_bytes(typed->bytes),
+		      hc_cell_bytes(total->bytes), hc_cell_text(typed->chunks == 1 ? "s" : ""),
+		      leaked);
+	if (types->num_rows)
+		hc_blank(doc);
+	struct hc_table *table = hc_add_table(doc, &types_shape);
+	table->limit = shown;
+	fill_table(session, types, table);
+	if (shown < types->num_rows)
+		HC_LINE(doc, "{} more types; --top 0 shows all",
+			hc_cell_number(types->num_rows - shown));
+	if (hc_share(typed->chunks, total->chunks) >= 0.5)
 		return;
-	fputc('\n', out->file);
-	if (lacks_files(session->process))
-		hc_text_paragraph(out, "", 0, false,
-				  "Names of classes are in the files of the program and its "
-				  "libraries, of which some were not found (heapcore info lists "
-				  "them): --exe FILE or --sysroot DIR says where they are.");
-	else if (!hc_types_have_debuginfo(session->types))
-		hc_text_paragraph(
-			out, "", 0, false,
-			"The program's debug information was not found. Without it only C++ "
-			"classes with "
-			"virtual functions can be told; C structs need it: --debug-dir DIR "
-			"says where it is.");
-	else
-		hc_text_paragraph(out, "", 0, false,
-				  "The others have no vtable, and no variable leads to them by "
-				  "pointers whose type says what they point to. heapcore classify "
-				  "tells what they hold.");
+	hc_blank(doc);
+	HC_SAY(doc, "{}", hc_cell_text(advice(session)));
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_type_table *types,
-				   const struct hc_table *table)
+static void describe(const struct hc_session *session, const struct hc_type_table *types,
+		     struct hc_document *doc)
 {
-	struct hc_output *out = &session->out;
-	hc_cleanup_free char *leaked = NULL;
-	bool shown = hc_session_shows_class(session);
+	const struct hc_count *total = &types->total, *typed = &types->typed;
 
-	if (types->has_leaked && asprintf(&leaked, "; of these, %s (%s) leaked",
-					  hc_unit_count(types->typed_leaked.chunks).text,
-					  hc_unit_bytes(types->typed_leaked.bytes).text) < 0)
-		return &hc_enomem;
-	hc_session_write_partial(session);
-	if (!shown) {
-		hc_text_paragraph(out, "", 0, true, "%s chunk%s, %s.",
-				  hc_unit_count(types->total.chunks).text,
-				  hc_plural(types->total.chunks),
-				  hc_unit_bytes(types->total.bytes).text);
-		fputs("--content none hides what they hold.\n", out->file);
-		return NULL;
-	}
-	hc_text_paragraph(out, "", 0, true,
-			  "%s of %s chunk%s, %s of %s, hold%s an object whose type is known%s.",
-			  hc_unit_count(types->typed.chunks).text,
-			  hc_unit_count(types->total.chunks).text, hc_plural(types->total.chunks),
-			  hc_unit_bytes(types->typed.bytes).text,
-			  hc_unit_bytes(types->total.bytes).text,
-			  types->typed.chunks == 1 ? "s" : "", leaked ? leaked : "");
-	if (table->num_rows)
-		fputc('\n', out->file);
-	struct hc_error *err = hc_table_write_text(table, out, 0);
-	if (!err && table->num_rows < types->num_rows)
-		fprintf(out->file, "%zu more types; --top 0 shows all\n",
-			types->num_rows - table->num_rows);
-	if (!err)
-		write_advice(session, types);
-	return err;
-}
-
-static struct hc_error *write_json(struct hc_session *session, const struct hc_type_table *types,
-				   const struct hc_table *table)
-{
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	bool shown = hc_session_shows_class(session);
-	json_t *rows;
-	struct hc_error *err = hc_table_json(table, &rows);
-
-	if (err)
-		return err;
-	json_object_set_new(document, "total", hc_json_count(&types->total));
-	json_object_set_new(document, "typed", shown ? hc_json_count(&types->typed) : json_null());
-	json_object_set_new(document, "num_types",
-			    shown ? hc_json_number(types->num_rows) : json_null());
-	json_object_set_new(document, "types", rows);
-	return hc_json_write(&session->out, document);
+	hc_count_fact(doc, "total", HC_CONTENT_NONE, total->chunks, total->bytes);
+	hc_count_fact(doc, "typed", HC_CONTENT_CLASS, typed->chunks, typed->bytes);
+	hc_fact(doc, "num_types", NULL,
+		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(types->num_rows)));
+	hc_begin_group(doc, HC_CONTENT_NONE, HC_CONTENT_NONE);
+	HC_SAY_STRONG(doc, "{} chunk{}, {}.", hc_cell_count(total->chunks),
+		      hc_cell_plural(total->chunks), hc_cell_bytes(total->bytes));
+	HC_LINE(doc, "--content none hides what they hold.");
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	describe_types(session, types, doc);
+	hc_end(doc);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -188,33 +173,21 @@ static struct hc_error *run(struct hc_session *session)
 	const struct hc_options *options = session->options;
 	const struct own *own = options->own;
 	hc_cleanup(hc_type_table_deinit) struct hc_type_table types = {0};
-	hc_cleanup_table struct hc_table table;
+	hc_cleanup_document struct hc_document doc;
 
-	hc_table_init(&table, columns, NUM_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err =
 		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (!err)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "counting types");
-	err = hc_types_count(session->types, session->heap, &options->selection, &types);
-	hc_session_phase(session, NULL);
+	err = hc_types_count(session->target, &options->selection, &types);
 	if (err)
 		return err;
-
-	size_t num = hc_top_rows(own->top, options->format, types.num_rows);
-	err = fill_table(session, &types, hc_session_shows_class(session) ? num : 0, &table);
-	if (err)
-		return err;
-	switch (options->format) {
-	case HC_FORMAT_JSON:
-		return write_json(session, &types, &table);
-	case HC_FORMAT_CSV:
-		return hc_table_write_csv(&table, &session->out);
-	default:
-		return write_text(session, &types, &table);
-	}
+	hc_session_begin(session, &doc);
+	describe(session, &types, &doc);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_types = {
@@ -232,6 +205,7 @@ const struct hc_verb hc_verb_types = {
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&types_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

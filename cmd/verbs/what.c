@@ -7,12 +7,8 @@
 #include <stdlib.h>
 
 #include "analyzers/inspect/what.h"
-#include "cmd/render/escape.h"
-#include "cmd/render/table.h"
-#include "cmd/render/text.h"
-#include "cmd/render/units.h"
 #include "cmd/select_options.h"
-#include "cmd/show/mask.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -41,7 +37,6 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 
 /** Bytes in the hexadecimal view, unless --content full shows all. */
 #define HEX_BYTES 256
-#define HEX_LINE 16
 
 /** What reachability means, in a sentence. */
 static const char *reach_meaning(enum hc_reach reach)
@@ -80,36 +75,51 @@ enum referrer_column {
 	NUM_REFERRER_COLUMNS
 };
 
+#define DATA HC_COLUMN_DATA_ONLY
+
 static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
-	[REF_FROM] = {"kind", "FROM", HC_COLUMN_TEXT},
-	[REF_ADDRESS] = {"address", "AT", HC_COLUMN_ADDRESS},
-	[REF_VALUE] = {"value", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[REF_OFFSET] = {"into", "INTO", HC_COLUMN_COUNT},
-	[REF_CHUNK] = {"chunk", "", HC_COLUMN_ADDRESS, HC_COLUMN_DATA_ONLY},
-	[REF_CHUNK_SIZE] = {"chunk_size", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[REF_CHUNK_STATE] = {"state", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[REF_CHUNK_REACH] = {"reach", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[REF_WHO] = {"", "WHICH", HC_COLUMN_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK},
-	[REF_THREAD] = {"thread", "", HC_COLUMN_COUNT, HC_COLUMN_DATA_ONLY},
-	[REF_DETAIL] = {"detail", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
-	[REF_HEURISTIC] = {"heuristic", "", HC_COLUMN_TEXT, HC_COLUMN_DATA_ONLY},
+	[REF_FROM] = {"kind", "FROM", HC_CELL_TEXT, 0, "chunk, or the kind of root"},
+	[REF_ADDRESS] = {"address", "AT", HC_CELL_ADDRESS, 0,
+			 "where the pointer is; null for a register"},
+	[REF_VALUE] = {"value", "", HC_CELL_ADDRESS, DATA, "the pointer"},
+	[REF_OFFSET] = {"into", "INTO", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+			"bytes from the start of the chunk to where it points"},
+	[REF_CHUNK] = {"chunk", "", HC_CELL_ADDRESS, DATA, "that holds the pointer"},
+	[REF_CHUNK_SIZE] = {"chunk_size", "", HC_CELL_COUNT, DATA, "with header"},
+	[REF_CHUNK_STATE] = {"state", "", HC_CELL_TEXT, DATA, "of that chunk"},
+	[REF_CHUNK_REACH] = {"reach", "", HC_CELL_TEXT, DATA, "of that chunk"},
+	[REF_WHO] = {"which", "WHICH", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+		     "chunk, thread, variable or mapping"},
+	[REF_THREAD] = {"thread", "", HC_CELL_NUMBER, DATA,
+			"of a register, stack or thread-local storage"},
+	[REF_DETAIL] = {"detail", "", HC_CELL_NAME, DATA, "register or symbol"},
+	[REF_HEURISTIC] = {"heuristic", "", HC_CELL_TEXT, DATA,
+			   "why a pointer that is not to the start counts as one; tagged: its low "
+			   "48 bits are "
+			   "the pointer, and the chunk is possible"},
 };
+
+static const struct hc_shape referrers_shape = {
+	.key = "referrers", .name = "what points to it", HC_COLUMNS(referrer_columns)};
 
 static void add_chunk_referrer(const struct hc_session *session, struct hc_table *table,
 			       const struct hc_referrer *referrer)
 {
 	const struct hc_chunk *chunk = &referrer->chunk;
-	bool reach = session->heap->reach_known && chunk->state == HC_IN_USE;
+	bool reach = session->target->heap->reach_known && chunk->state == HC_IN_USE;
 
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
 	hc_table_number(table, REF_CHUNK_SIZE, chunk->size);
 	hc_table_text(table, REF_CHUNK_STATE, hc_chunk_state_name(chunk));
 	hc_table_text(table, REF_CHUNK_REACH, reach ? hc_reach_name(chunk->reach) : NULL);
-	hc_table_format(table, REF_WHO, "0x%" PRIx64 "+%" PRIu64 ", %s bytes, %s%s%s",
-			chunk->address, referrer->address - chunk->address,
-			hc_unit_count(chunk->size).text, hc_chunk_state_name(chunk),
-			reach ? ", " : "", reach ? hc_reach_name(chunk->reach) : "");
+	hc_table_phrase(table, REF_WHO, "{}+{}, {} bytes, {}{}{}",
+			HC_CELLS(hc_cell_address(chunk->address),
+				 hc_cell_number(referrer->address - chunk->address),
+				 hc_cell_count(chunk->size),
+				 hc_cell_text(hc_chunk_state_name(chunk)),
+				 hc_cell_text(reach ? ", " : ""),
+				 hc_cell_text(reach ? hc_reach_name(chunk->reach) : "")));
 }
 
 static void add_root_referrer(struct hc_table *table, const struct hc_referrer *referrer)
@@ -118,9 +128,10 @@ static void add_root_referrer(struct hc_table *table, const struct hc_referrer *
 
 	hc_table_text(table, REF_FROM, hc_root_kind_name(referrer->root));
 	if (referrer->thread)
-		hc_table_format(table, REF_WHO, "thread %d%s%s", referrer->thread->lwp,
-				referrer->detail ? ", " : "",
-				referrer->detail ? referrer->detail : "");
+		hc_table_phrase(table, REF_WHO, "thread {}{}{}",
+				HC_CELLS(hc_cell_number(referrer->thread->lwp),
+					 hc_cell_text(referrer->detail ? ", " : ""),
+					 hc_cell_name(referrer->detail)));
 	else if (referrer->detail)
 		hc_table_text(table, REF_WHO, referrer->detail);
 	else if (mapping)
@@ -140,7 +151,9 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->address)
 			hc_table_number(table, REF_ADDRESS, referrer->address);
 		hc_table_number(table, REF_VALUE, referrer->value);
-		if (referrer->value >= base)
+		if (referrer->heuristic == HC_HEURISTIC_TAGGED)
+			hc_table_number(table, REF_OFFSET, 0);
+		else if (referrer->value >= base)
 			hc_table_number(table, REF_OFFSET, referrer->value - base);
 		if (referrer->thread)
 			hc_table_number(table, REF_THREAD, referrer->thread->lwp);
@@ -165,318 +178,304 @@ enum target_column {
 };
 
 static const struct hc_column target_columns[NUM_TARGET_COLUMNS] = {
-	[TARGET_OFFSET] = {"offset", "OFFSET", HC_COLUMN_COUNT},
-	[TARGET_VALUE] = {"value", "POINTER", HC_COLUMN_ADDRESS},
-	[TARGET_CHUNK] = {"chunk", "CHUNK", HC_COLUMN_ADDRESS},
-	[TARGET_SIZE] = {"chunk_size", "SIZE", HC_COLUMN_COUNT},
-	[TARGET_STATE] = {"state", "STATE", HC_COLUMN_TEXT},
-	[TARGET_REACH] = {"reach", "REACH", HC_COLUMN_TEXT},
+	[TARGET_OFFSET] = {"offset", "OFFSET", HC_CELL_COUNT, HC_COLUMN_ASCENDING, "in the chunk"},
+	[TARGET_VALUE] = {"value", "POINTER", HC_CELL_ADDRESS, 0, "the pointer"},
+	[TARGET_CHUNK] = {"chunk", "CHUNK", HC_CELL_ADDRESS, 0, "that it leads to"},
+	[TARGET_SIZE] = {"chunk_size", "SIZE", HC_CELL_COUNT, 0, "with header"},
+	[TARGET_STATE] = {"state", "STATE", HC_CELL_TEXT, 0, "of that chunk"},
+	[TARGET_REACH] = {"reach", "REACH", HC_CELL_TEXT, 0, "of that chunk"},
 };
+
+static const struct hc_shape targets_shape = {
+	.key = "targets", .name = "what it points to", HC_COLUMNS(target_columns)};
 
 static void fill_targets(const struct hc_session *session, struct hc_table *table,
 			 const struct hc_what *what)
 {
 	for (size_t i = 0; i < what->num_targets; i++) {
-		const struct hc_target *target = &what->targets[i];
+		const struct hc_what_target *target = &what->targets[i];
 		hc_table_add_row(table);
 		hc_table_number(table, TARGET_OFFSET, target->offset);
 		hc_table_number(table, TARGET_VALUE, target->value);
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
 		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
-		if (session->heap->reach_known && target->chunk.state == HC_IN_USE)
+		if (session->target->heap->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
 }
 /**@}*/
 
-/** @name Text */
+/** @name What lies at the address */
 /**@{*/
 
-static void write_place(struct hc_session *session, const struct hc_what *what)
+static const char *permissions(const struct hc_mapping *mapping, char buf[static 4])
 {
-	struct hc_output *out = &session->out;
-	const struct hc_mapping *mapping = what->mapping;
+	buf[0] = mapping->flags & PF_R ? 'r' : '-';
+	buf[1] = mapping->flags & PF_W ? 'w' : '-';
+	buf[2] = mapping->flags & PF_X ? 'x' : '-';
+	buf[3] = '\0';
+	return buf;
+}
+
+static void describe_mapping(const struct hc_mapping *mapping, struct hc_document *doc)
+{
+	char buf[4];
 
 	if (!mapping) {
-		hc_text_field(out, "mapping", "none: this address is not mapped");
+		hc_fact(doc, "mapping", NULL, hc_cell_unknown());
+		hc_fact(doc, NULL, "mapping", hc_cell_text("none: this address is not mapped"));
 		return;
 	}
-	hc_cleanup_free char *path = mapping->path ? hc_escape_string(mapping->path, 0) : NULL;
-	hc_text_field(out, "mapping", "0x%" PRIx64 "-0x%" PRIx64 " %c%c%c, %s, %s%s%s%s%s",
-		      mapping->start, mapping->end, mapping->flags & PF_R ? 'r' : '-',
-		      mapping->flags & PF_W ? 'w' : '-', mapping->flags & PF_X ? 'x' : '-',
-		      hc_unit_bytes(mapping->end - mapping->start).text,
-		      hc_mapping_kind_title(mapping->kind), mapping->note ? ", " : "",
-		      mapping->note ? mapping->note : "", path ? ", " : "", path ? path : "");
-	if (what->module) {
-		hc_cleanup_free char *module = hc_escape_string(what->module->path, 0);
-		hc_text_field(out, "module", "%s+0x%" PRIx64, module ? module : "",
-			      what->address - what->module->start);
-	}
+	struct hc_cell start = hc_cell_address(mapping->start), end = hc_cell_address(mapping->end);
+	struct hc_cell note = hc_cell_name(mapping->note), path = hc_cell_name(mapping->path);
+	hc_begin_object(doc, "mapping", HC_CONTENT_NONE);
+	hc_fact(doc, "start", NULL, start);
+	hc_fact(doc, "end", NULL, end);
+	hc_fact(doc, "kind", NULL, hc_cell_text(hc_mapping_kind_name(mapping->kind)));
+	hc_fact(doc, "path", NULL, path);
+	hc_fact(doc, "note", NULL, note);
+	hc_end(doc);
+	hc_fact(doc, NULL, "mapping",
+		HC_PHRASE(doc, "{}-{} {}, {}, {}{}{}{}{}", start, end,
+			  hc_cell_text(permissions(mapping, buf)),
+			  hc_cell_bytes(mapping->end - mapping->start),
+			  hc_cell_text(hc_mapping_kind_title(mapping->kind)),
+			  hc_cell_text(mapping->note ? ", " : ""), note,
+			  hc_cell_text(mapping->path ? ", " : ""), path));
+}
+
+static void describe_place(const struct hc_what *what, struct hc_document *doc)
+{
+	const struct hc_module *module = what->module;
+
+	describe_mapping(what->mapping, doc);
+	hc_fact(doc, "module", NULL, hc_cell_name(module ? module->path : NULL));
+	if (module)
+		hc_fact(doc, NULL, "module",
+			HC_PHRASE(doc, "{}+{}", hc_cell_name(module->path),
+				  hc_cell_address(what->address - module->start)));
+	hc_fact(doc, "symbol", NULL, hc_cell_name(what->symbol));
+	hc_fact(doc, "symbol_offset", NULL,
+		what->symbol ? hc_cell_count(what->symbol_offset) : hc_cell_unknown());
 	if (what->symbol)
-		hc_text_field(out, "symbol", "%s+%" PRIu64, what->symbol, what->symbol_offset);
-	if (what->thread)
-		hc_text_field(out, "thread", "%d", what->thread->lwp);
+		hc_fact(doc, NULL, "symbol",
+			HC_PHRASE(doc, "{}+{}", hc_cell_name(what->symbol),
+				  hc_cell_number(what->symbol_offset)));
+	hc_fact(doc, "thread", "thread",
+		what->thread ? hc_cell_number(what->thread->lwp) : hc_cell_unknown());
+	hc_fact(doc, "special", what->in_chunk ? NULL : "known as", hc_cell_name(what->special));
 }
 
-/** The type of its chunk, unless there is none, or it must not show. */
-static hc_type_id shown_type(const struct hc_session *session, const struct hc_what *what)
+static void describe_type(const struct hc_session *session, const struct hc_chunk *chunk,
+			  struct hc_document *doc)
 {
-	return what->in_chunk && session->types && hc_session_shows_class(session)
-		       ? hc_type_of(session->types, &what->chunk)
-		       : HC_TYPE_NONE;
-}
+	hc_type_id type =
+		session->target->types ? hc_type_of(session->target->types, chunk) : HC_TYPE_NONE;
+	struct hc_cell name = hc_type_cell(session, type);
 
-static void write_type(struct hc_session *session, const struct hc_what *what)
-{
-	hc_type_id type = shown_type(session, what);
-
-	if (type == HC_TYPE_NONE)
+	if (type == HC_TYPE_NONE) {
+		hc_fact(doc, "type", NULL, name);
 		return;
-	const char *known = hc_type_name(session->types, type);
-	unsigned flags = HC_ESCAPE_PLAIN | (session->out.utf8 ? HC_ESCAPE_UTF8 : 0);
-	hc_cleanup_free char *name = known ? hc_escape_string(known, flags) : NULL;
-	hc_text_field(&session->out, "type", "%s (%s)", name ? name : "",
-		      hc_type_source_title(hc_type_source(session->types, type)));
-}
-
-static void write_chunk(struct hc_session *session, const struct hc_what *what)
-{
-	struct hc_output *out = &session->out;
-	const struct hc_chunk *chunk = &what->chunk;
-	bool in_use = chunk->state == HC_IN_USE;
-
-	hc_text_field(out, "chunk", "0x%" PRIx64 ", %s bytes with header, %s usable",
-		      chunk->address, hc_unit_count(chunk->size).text,
-		      hc_unit_count(chunk->usable).text);
-	if (what->address < chunk->address)
-		hc_text_field(out, "offset", "in its header, %" PRIu64 " bytes before it",
-			      chunk->address - what->address);
-	else
-		hc_text_field(out, "offset", "%s",
-			      hc_unit_count(what->address - chunk->address).text);
-	if (in_use)
-		hc_text_field(out, "request", "malloc of %s to %s bytes",
-			      hc_unit_count(what->request_min).text,
-			      hc_unit_count(what->request_max).text);
-	if (chunk->span->arena == HC_ARENA_MMAP)
-		hc_text_field(out, "arena", "none: a mapping of its own");
-	else
-		hc_text_field(out, "arena", "%" PRIu32 "%s", chunk->span->arena,
-			      chunk->span->arena ? "" : ", the main arena");
-	hc_text_field(out, "state", "%s", hc_chunk_state_name(chunk));
-	if (in_use && session->heap->reach_known)
-		hc_text_field(out, "reachability", "%s", reach_meaning(chunk->reach));
-	if (what->special)
-		hc_text_field(out, "known as", "%s", what->special);
-	write_type(session, what);
-	const char *title = hc_class_title(session, what->class);
-	if (title)
-		hc_text_field(out, "content", "%s", title);
-	if (title && hc_class_of(session->classifier, what->class)->textual &&
-	    hc_session_shows_bytes(session)) {
-		hc_cleanup_free char *sample =
-			hc_session_escape(session, what->sample, out->width - 16,
-					  HC_ESCAPE_QUOTE | (out->utf8 ? HC_ESCAPE_UTF8 : 0));
-		fprintf(out->file, "%-16s%s\n", "sample", sample ? sample : "");
 	}
+	enum hc_type_source source = hc_type_source(session->target->types, type);
+	hc_begin_object(doc, "type", HC_CONTENT_CLASS);
+	hc_fact(doc, "name", NULL, name);
+	hc_fact(doc, "known_by", NULL, hc_cell_text(hc_type_source_name(source)));
+	hc_end(doc);
+	hc_fact(doc, NULL, "type",
+		hc_cell_needs(HC_CONTENT_CLASS,
+			      HC_PHRASE(doc, "{} ({})", name,
+					hc_cell_text(hc_type_source_title(source)))));
 }
 
-static void write_hex_line(FILE *file, uint64_t address, const uint8_t *data, size_t size)
+/** A textual chunk begins with it. */
+static void describe_content(const struct hc_session *session, const struct hc_what *what,
+			     struct hc_document *doc)
 {
-	fprintf(file, "%14" PRIx64 "  ", address);
-	for (size_t i = 0; i < HEX_LINE; i++) {
-		if (i < size)
-			fprintf(file, "%02x%s", data[i], i % 2 ? " " : "");
-		else
-			fprintf(file, "  %s", i % 2 ? " " : "");
-	}
-	fputc(' ', file);
-	for (size_t i = 0; i < size; i++)
-		fputc(data[i] >= 0x20 && data[i] < 0x7f ? data[i] : '.', file);
-	fputc('\n', file);
-}
+	struct hc_cell class = hc_class_cell(session, what->class);
+	struct hc_excerpt sample = hc_excerpt_of(what->sample, HC_EXCERPT_QUOTED);
 
-static void write_hex(struct hc_session *session, const struct hc_what *what)
-{
-	struct hc_output *out = &session->out;
-	uint64_t address = what->in_chunk ? what->chunk.address : what->address;
-	size_t size = what->bytes.size;
-
-	if (!hc_session_shows_bytes(session) || !what->bytes.size)
+	if (class.kind == HC_CELL_UNKNOWN)
 		return;
-	if (session->options->content != HC_CONTENT_FULL && size > HEX_BYTES)
-		size = HEX_BYTES;
-	hc_text_heading(out, "Bytes");
-	hc_cleanup_shown struct hc_shown shown = hc_session_show(
-		session, (struct hc_bytes){what->bytes.data, size}, HC_MASK_SAME_SIZE);
-	size = shown.bytes.size;
-	for (size_t at = 0; at < size; at += HEX_LINE)
-		write_hex_line(out->file, address + at, shown.bytes.data + at,
-			       size - at < HEX_LINE ? size - at : HEX_LINE);
-	if (size < what->bytes.size)
-		fprintf(out->file, "%s more bytes; --content full shows them\n",
-			hc_unit_count(what->bytes.size - size).text);
+	hc_fact(doc, NULL, "content", class);
+	sample.max = session->out.width - 16;
+	if (hc_class_of(session->target->classifier, what->class)->textual)
+		hc_fact(doc, NULL, "sample", hc_cell_content(&sample));
 }
 
-static struct hc_error *write_text(struct hc_session *session, const struct hc_what *what,
-				   const struct hc_table *referrers, const struct hc_table *targets)
-{
-	struct hc_output *out = &session->out;
-	struct hc_error *err = NULL;
-
-	hc_session_write_partial(session);
-	hc_text_field(out, "address", "0x%" PRIx64, what->address);
-	write_place(session, what);
-	if (what->in_chunk)
-		write_chunk(session, what);
-	else if (what->special)
-		hc_text_field(out, "known as", "%s", what->special);
-	if (session->heap) {
-		char title[64];
-		snprintf(title, sizeof(title), "Pointed to by %s",
-			 hc_unit_count(what->total_referrers).text);
-		hc_text_heading(out, title);
-		err = hc_table_write_text(referrers, out, 0);
-		if (!err && referrers->num_rows < what->total_referrers)
-			fprintf(out->file, "%s more; --referrers N shows more\n",
-				hc_unit_count(what->total_referrers - referrers->num_rows).text);
-	}
-	if (!err && targets->num_rows) {
-		hc_text_heading(out, "Points to");
-		err = hc_table_write_text(targets, out, 0);
-	}
-	write_hex(session, what);
-	return err;
-}
-/**@}*/
-
-/** @name JSON */
-/**@{*/
-
-static json_t *mapping_json(const struct hc_mapping *mapping)
-{
-	if (!mapping)
-		return json_null();
-	return json_pack("{so so ss so so}", "start", hc_json_address(mapping->start), "end",
-			 hc_json_address(mapping->end), "kind", hc_mapping_kind_name(mapping->kind),
-			 "path", hc_json_text(mapping->path), "note", hc_json_text(mapping->note));
-}
-
-static json_t *type_json(const struct hc_session *session, const struct hc_what *what)
-{
-	hc_type_id type = shown_type(session, what);
-
-	if (type == HC_TYPE_NONE)
-		return json_null();
-	return json_pack("{so ss}", "name", hc_json_text(hc_type_name(session->types, type)),
-			 "known_by", hc_type_source_name(hc_type_source(session->types, type)));
-}
-
-static json_t *chunk_json(const struct hc_session *session, const struct hc_what *what)
+/** How the chunk lies around the address, for people. */
+static void say_chunk(const struct hc_what *what, struct hc_document *doc)
 {
 	const struct hc_chunk *chunk = &what->chunk;
+
+	hc_fact(doc, NULL, "chunk",
+		HC_PHRASE(doc, "{}, {} bytes with header, {} usable",
+			  hc_cell_address(chunk->address), hc_cell_count(chunk->size),
+			  hc_cell_count(chunk->usable)));
+	hc_fact(doc, NULL, "offset",
+		what->address < chunk->address
+			? HC_PHRASE(doc, "in its header, {} bytes before it",
+				    hc_cell_number(chunk->address - what->address))
+			: hc_cell_count(what->address - chunk->address));
+	if (chunk->state == HC_IN_USE)
+		hc_fact(doc, NULL, "request",
+			HC_PHRASE(doc, "malloc of {} to {} bytes", hc_cell_count(what->request_min),
+				  hc_cell_count(what->request_max)));
+	hc_fact(doc, NULL, "arena",
+		chunk->span->arena == HC_ARENA_MMAP
+			? hc_cell_text("none: a mapping of its own")
+			: HC_PHRASE(doc, "{}{}", hc_cell_number(chunk->span->arena),
+				    hc_cell_text(chunk->span->arena ? "" : ", the main arena")));
+}
+
+static void describe_chunk(const struct hc_session *session, const struct hc_what *what,
+			   struct hc_document *doc)
+{
+	const struct hc_chunk *chunk = &what->chunk;
+
+	if (!what->in_chunk) {
+		hc_fact(doc, "chunk", NULL, hc_cell_unknown());
+		return;
+	}
 	bool in_use = chunk->state == HC_IN_USE;
-
-	if (!what->in_chunk)
-		return json_null();
-	json_t *ret = json_pack("{so so so ss so}", "address", hc_json_address(chunk->address),
-				"chunk_size", hc_json_number(chunk->size), "usable_size",
-				hc_json_number(chunk->usable), "state", hc_chunk_state_name(chunk),
-				"arena", hc_json_arena(chunk->span->arena));
-	json_object_set_new(ret, "reach",
-			    in_use && session->heap->reach_known
-				    ? json_string(hc_reach_name(chunk->reach))
-				    : json_null());
-	json_object_set_new(ret, "request_min",
-			    in_use ? hc_json_number(what->request_min) : json_null());
-	json_object_set_new(ret, "request_max",
-			    in_use ? hc_json_number(what->request_max) : json_null());
-	json_object_set_new(ret, "class", hc_json_text(hc_class_name(session, what->class)));
-	json_object_set_new(ret, "type", type_json(session, what));
-	return ret;
+	bool reach = in_use && session->target->heap->reach_known;
+	struct hc_cell min = hc_cell_count(what->request_min);
+	struct hc_cell max = hc_cell_count(what->request_max);
+	hc_begin_object(doc, "chunk", HC_CONTENT_NONE);
+	say_chunk(what, doc);
+	hc_fact(doc, "address", NULL, hc_cell_address(chunk->address));
+	hc_fact(doc, "chunk_size", NULL, hc_cell_count(chunk->size));
+	hc_fact(doc, "usable_size", NULL, hc_cell_count(chunk->usable));
+	hc_fact(doc, "state", "state", hc_cell_text(hc_chunk_state_name(chunk)));
+	hc_fact(doc, "arena", NULL, hc_cell_arena(chunk->span->arena));
+	hc_fact(doc, "reach", "reachability",
+		reach ? hc_cell_term(hc_reach_name(chunk->reach), reach_meaning(chunk->reach))
+		      : hc_cell_unknown());
+	hc_fact(doc, NULL, "known as", hc_cell_name(what->special));
+	hc_fact(doc, "request_min", NULL, in_use ? min : hc_cell_unknown());
+	hc_fact(doc, "request_max", NULL, in_use ? max : hc_cell_unknown());
+	hc_fact(doc, "class", NULL, hc_class_cell(session, what->class));
+	describe_type(session, chunk, doc);
+	describe_content(session, what, doc);
+	hc_end(doc);
 }
 
-static json_t *bytes_json(const struct hc_session *session, const struct hc_what *what)
+static void describe_bytes(const struct hc_what *what, struct hc_document *doc)
 {
-	size_t max = session->options->content == HC_CONTENT_FULL ? 0 : HC_SAMPLE_DATA;
+	struct hc_excerpt excerpt = hc_excerpt_of(what->bytes, HC_EXCERPT_TEXT);
+	struct hc_hex hex = {
+		.address = what->in_chunk ? what->chunk.address : what->address,
+		.bytes = what->bytes,
+		.max = HEX_BYTES,
+		.more = "more bytes; --content full shows them",
+	};
 
-	if (!hc_session_shows_bytes(session) || !what->bytes.size)
-		return json_null();
-	hc_cleanup_free char *text = hc_session_escape(session, what->bytes, max, 0);
-	return hc_json_text(text);
+	hc_fact(doc, "bytes", NULL,
+		what->bytes.size ? hc_cell_content(&excerpt) : hc_cell_unknown());
+	if (!what->bytes.size)
+		return;
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	HC_HEADING(doc, "Bytes");
+	hc_hex_view(doc, &hex);
+	hc_end(doc);
 }
 
-static struct hc_error *write_json(struct hc_session *session, const struct hc_what *what,
-				   const struct hc_table *referrers, const struct hc_table *targets)
+/** The convention that a referrer follows, or NULL. */
+static const struct hc_convention *find_convention(const struct hc_what *what)
 {
-	hc_cleanup_json json_t *document = hc_session_json(session);
-	json_t *refs, *points;
-	struct hc_error *err = hc_table_json(referrers, &refs);
+	for (size_t i = 0; i < what->num_referrers; i++)
+		if (what->referrers[i].convention)
+			return what->referrers[i].convention;
+	return NULL;
+}
 
-	if (err)
-		return err;
-	json_object_set_new(document, "referrers", refs);
-	err = hc_table_json(targets, &points);
-	if (err)
-		return err;
-	json_object_set_new(document, "targets", points);
-	json_object_set_new(document, "total_referrers", hc_json_number(what->total_referrers));
-	json_object_set_new(document, "address", hc_json_address(what->address));
-	json_object_set_new(document, "mapping", mapping_json(what->mapping));
-	json_object_set_new(document, "module",
-			    hc_json_text(what->module ? what->module->path : NULL));
-	json_object_set_new(document, "symbol", hc_json_text(what->symbol));
-	json_object_set_new(document, "symbol_offset",
-			    what->symbol ? hc_json_number(what->symbol_offset) : json_null());
-	json_object_set_new(document, "thread",
-			    what->thread ? json_integer(what->thread->lwp) : json_null());
-	json_object_set_new(document, "special", hc_json_text(what->special));
-	json_object_set_new(document, "chunk", chunk_json(session, what));
-	json_object_set_new(document, "bytes", bytes_json(session, what));
-	return hc_json_write(&session->out, document);
+/** Why pointers that are not to the start hold the chunk. */
+static void describe_conventions(const struct hc_what *what, struct hc_document *doc)
+{
+	const struct hc_convention *convention = find_convention(what);
+	bool tagged = false;
+
+	if (convention) {
+		uint64_t size = convention->size;
+
+		HC_SAY(doc,
+		       "Pointers to +{} count as pointers to the start: so {} of {} chunks of {}{} "
+		       "are held that no pointer to the start holds.",
+		       hc_cell_count(convention->offset), hc_cell_count(convention->chunks),
+		       hc_cell_count(convention->chunks + convention->others),
+		       size ? hc_cell_count(size) : hc_cell_text("many sizes"),
+		       hc_cell_text(size ? " bytes" : ""));
+		hc_lost_describe_convention(doc, "convention", convention);
+	} else {
+		hc_fact(doc, "convention", NULL, hc_cell_unknown());
+	}
+	for (size_t i = 0; i < what->num_referrers; i++)
+		tagged |= what->referrers[i].heuristic == HC_HEURISTIC_TAGGED;
+	if (tagged)
+		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
+			    "program's. Chunks that only they hold are possibly lost.");
+}
+
+static void describe_pointers(const struct hc_session *session, const struct hc_what *what,
+			      struct hc_document *doc)
+{
+	if (session->target->heap)
+		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->total_referrers));
+	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
+	fill_referrers(session, referrers, what);
+	describe_conventions(what, doc);
+	if (session->target->heap && what->num_referrers < what->total_referrers)
+		HC_LINE(doc, "{} more; --referrers N shows more",
+			hc_cell_count(what->total_referrers - what->num_referrers));
+	if (what->num_targets)
+		HC_HEADING(doc, "Points to");
+	fill_targets(session, hc_add_table(doc, &targets_shape), what);
+	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->total_referrers));
+}
+
+static void describe(const struct hc_session *session, const struct hc_what *what,
+		     struct hc_document *doc)
+{
+	hc_fact(doc, "address", "address", hc_cell_address(what->address));
+	describe_place(what, doc);
+	describe_chunk(session, what, doc);
+	describe_pointers(session, what, doc);
+	describe_bytes(what, doc);
 }
 /**@}*/
 
 static struct hc_error *follow_pointers(struct hc_session *session)
 {
-	if (!session->heap)
+	if (!session->target->heap)
 		return NULL;
-	hc_session_phase(session, "following pointers");
-	return hc_reachability_run(session->process, session->heap, &session->reach);
+	return hc_target_reach(session->target, NULL);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
 	hc_cleanup(hc_what_deinit) struct hc_what what = {0};
-	hc_cleanup_table struct hc_table referrers, targets;
+	hc_cleanup_document struct hc_document doc;
 	uint64_t address;
 
-	hc_table_init(&referrers, referrer_columns, NUM_REFERRER_COLUMNS);
-	hc_table_init(&targets, target_columns, NUM_TARGET_COLUMNS);
+	hc_document_init(&doc);
 	struct hc_error *err = hc_parse_address("ADDRESS", session->options->args[0], &address);
 	if (!err)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
-	if (!err && session->heap)
+	if (!err && session->target->heap)
 		err = hc_session_types(session, HC_TYPES_FULL);
 	if (err)
 		return err;
-	hc_session_phase(session, "looking for pointers to it");
-	err = hc_what_run(session->process, session->heap, session->classifier, address,
-			  own->referrers, &what);
-	hc_session_phase(session, NULL);
+	err = hc_what_run(session->target, address, own->referrers, &what);
 	if (err)
 		return err;
 
-	fill_referrers(session, &referrers, &what);
-	fill_targets(session, &targets, &what);
-	return session->options->format == HC_FORMAT_JSON
-		       ? write_json(session, &what, &referrers, &targets)
-		       : write_text(session, &what, &referrers, &targets);
+	hc_session_begin(session, &doc);
+	describe(session, &what, &doc);
+	return hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_what = {
@@ -490,7 +489,8 @@ const struct hc_verb hc_verb_what = {
 		    "  heapcore what core.1234 0x55d0c2a0 --content full\n",
 	.min_args = 2,
 	.max_args = 2,
-	.formats = HC_FORMATS_TREE,
+	.formats = HC_FORMATS_ALL,
+	HC_VERB_TABLES(&referrers_shape, &targets_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

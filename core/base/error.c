@@ -78,6 +78,19 @@ struct hc_error *hc_error_os(int errnum, const char *format, ...)
 			       strerror_r(errnum, reason, sizeof(reason)));
 }
 
+struct hc_error *hc_error_copy(const struct hc_error *err)
+{
+	if (!err || err == &hc_enomem)
+		return (struct hc_error *)err;
+	struct hc_error *copy = hc_error_create(err->code, "%s", err->message);
+	if (copy != &hc_enomem) {
+		copy->about = err->about;
+		copy->has_address = err->has_address;
+		copy->address = err->address;
+	}
+	return copy;
+}
+
 struct hc_error *hc_error_about(struct hc_error *err, enum hc_about about)
 {
 	if (err != &hc_enomem)

@@ -25,6 +25,7 @@ enum hc_error_code {
 	HC_ERROR_NO_ALLOCATOR, /**< no heap that any allocator back end recognises */
 	HC_ERROR_ARGUMENT,     /**< the user asked for something malformed (pattern, address…) */
 	HC_ERROR_LIMIT,        /**< a stated bound was reached (PCRE2 match limit…) */
+	HC_ERROR_CANCELLED,    /**< an observer asked to end the work (watch.h) */
 };
 
 /**
@@ -67,6 +68,9 @@ struct hc_error *hc_error_at(enum hc_error_code code, uint64_t address, const ch
 /** "FORMAT: strerror(errnum)" with @ref HC_ERROR_OS. */
 struct hc_error *hc_error_os(int errnum, const char *format, ...)
 	__attribute__((returns_nonnull, format(printf, 2, 3)));
+
+/** Another error that says the same; NULL for NULL. */
+struct hc_error *hc_error_copy(const struct hc_error *err);
 
 /** Say what an error is about. @return @p err, which may be @ref hc_enomem, and then says nothing
  */

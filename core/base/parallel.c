@@ -14,6 +14,7 @@ struct team {
 	hc_task_fn fn;
 	void *ctx;
 	size_t num_tasks;
+	struct hc_watch *watch;
 	atomic_size_t next;
 	_Atomic(struct hc_error *) err;
 };
@@ -37,9 +38,13 @@ static void team_work(struct team *team, unsigned index)
 		size_t task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
 		if (task >= team->num_tasks)
 			return;
-		struct hc_error *err = team->fn(team->ctx, index, task);
+		struct hc_error *err = hc_watch_check(team->watch);
+		if (!err)
+			err = team->fn(team->ctx, index, task);
 		if (err)
 			team_fail(team, err);
+		else if (index == 0) /* the calling thread */
+			hc_watch_done(team->watch, atomic_load(&team->next), team->num_tasks);
 	}
 }
 
@@ -52,7 +57,13 @@ static void *worker_main(void *arg)
 
 struct hc_error *hc_parallel_for(unsigned jobs, size_t num_tasks, hc_task_fn fn, void *ctx)
 {
-	struct team team = {.fn = fn, .ctx = ctx, .num_tasks = num_tasks};
+	return hc_parallel_watched(jobs, NULL, num_tasks, fn, ctx);
+}
+
+struct hc_error *hc_parallel_watched(unsigned jobs, struct hc_watch *watch, size_t num_tasks,
+				     hc_task_fn fn, void *ctx)
+{
+	struct team team = {.fn = fn, .ctx = ctx, .num_tasks = num_tasks, .watch = watch};
 	struct worker workers[HC_MAX_JOBS];
 	unsigned started = 1;
 

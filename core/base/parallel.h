@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "core/base/error.h"
+#include "core/base/watch.h"
 
 /** Largest @p jobs that hc_parallel_for() accepts. */
 #define HC_MAX_JOBS 256
@@ -27,6 +28,15 @@ typedef struct hc_error *(*hc_task_fn)(void *ctx, unsigned worker, size_t task);
 
 /** Run all tasks; returns when the last is done. If a thread can't be started, fewer are used. */
 struct hc_error *hc_parallel_for(unsigned jobs, size_t num_tasks, hc_task_fn fn, void *ctx);
+
+/**
+ * The same under a watch: after each task the calling thread tells how many are handed out, and
+ * every thread asks before each task whether to go on.
+ *
+ * @return also @ref HC_ERROR_CANCELLED, after the tasks that were begun
+ */
+struct hc_error *hc_parallel_watched(unsigned jobs, struct hc_watch *watch, size_t num_tasks,
+				     hc_task_fn fn, void *ctx);
 
 /** Processors that this process may run on, at least 1 and at most @ref HC_MAX_JOBS. */
 unsigned hc_parallel_default_jobs(void);

@@ -8,14 +8,12 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
-#include "core/process/snapshot.h"
 
 /** Where fields of the two ELF classes lie. */
 struct elf_layout {
@@ -78,40 +76,20 @@ static struct phdr phdr_get(const struct phdr_table *table, size_t index)
 
 /* What is no core. */
 
-static struct hc_error *refuse_foreign(struct hc_bytes file)
+static struct hc_error *refuse(const struct hc_core_options *options, struct hc_bytes head)
 {
-	if (hc_snapshot_recognise(file)) {
-		return hc_error_about(hc_error_create(HC_ERROR_FORMAT,
-						      "is a saved maps or smaps file, not a core"),
-				      HC_ABOUT_SNAPSHOT);
-	}
-	return hc_error_create(HC_ERROR_FORMAT,
-			       "is not an ELF file; give a core, as gcore or the kernel writes it");
-}
-
-static struct hc_error *refuse_type(uint16_t e_type)
-{
-	switch (e_type) {
-	case ET_EXEC:
-	case ET_DYN:
-		return hc_error_create(HC_ERROR_FORMAT,
-				       "is an executable or library, not a core; "
-				       "take a core of the running program with 'gcore PID'");
-	case ET_REL:
-		return hc_error_create(HC_ERROR_FORMAT, "is an object file, not a core");
-	default:
-		return hc_error_create(HC_ERROR_FORMAT, "is an ELF file of type %u, not a core",
-				       e_type);
-	}
+	return options->refuse ? options->refuse(head)
+			       : hc_error_create(HC_ERROR_FORMAT, "is not an ELF core");
 }
 
 /** Check the ELF header and find the machine's row. */
-static struct hc_error *core_identify(struct hc_bytes file, const struct hc_machine **ret)
+static struct hc_error *core_identify(const struct hc_core_options *options, struct hc_bytes file,
+				      const struct hc_machine **ret)
 {
 	const uint8_t *ident = file.data;
 
 	if (file.size < SELFMAG || memcmp(ident, ELFMAG, SELFMAG))
-		return refuse_foreign(file);
+		return refuse(options, file);
 	if (file.size < sizeof(Elf32_Ehdr) ||
 	    (ident[EI_CLASS] == ELFCLASS64 && file.size < sizeof(Elf64_Ehdr))) {
 		return hc_error_create(HC_ERROR_FORMAT,
@@ -124,7 +102,7 @@ static struct hc_error *core_identify(struct hc_bytes file, const struct hc_mach
 	uint16_t e_type = hc_read16(ident + offsetof(Elf64_Ehdr, e_type), big);
 	uint16_t e_machine = hc_read16(ident + offsetof(Elf64_Ehdr, e_machine), big);
 	if (e_type != ET_CORE)
-		return refuse_type(e_type);
+		return refuse(options, file);
 
 	const struct hc_machine *machine =
 		hc_machine_find(ident[EI_CLASS], ident[EI_DATA], e_machine);
@@ -137,60 +115,6 @@ static struct hc_error *core_identify(struct hc_bytes file, const struct hc_mach
 				       ident[EI_DATA] == ELFDATA2MSB ? "big" : "little");
 	}
 	*ret = machine;
-	return NULL;
-}
-
-/* The file. */
-
-static struct hc_error *refuse_kind(mode_t mode)
-{
-	const char *kind = S_ISDIR(mode)    ? "directory"
-			   : S_ISFIFO(mode) ? "pipe"
-			   : S_ISSOCK(mode) ? "socket"
-					    : "device";
-
-	return hc_error_create(HC_ERROR_FORMAT, "is a %s, not a core; give a regular file", kind);
-}
-
-/** Files below /proc have no size, though they are not empty. */
-static struct hc_error *refuse_empty(int fd)
-{
-	uint8_t head[64];
-	ssize_t size = read(fd, head, sizeof(head));
-
-	if (size > 0)
-		return refuse_foreign((struct hc_bytes){.data = head, .size = size});
-	return hc_error_create(HC_ERROR_FORMAT,
-			       "is empty; was the disk full when the core was written?");
-}
-
-static struct hc_error *open_file(const char *path, int *fd_ret, uint64_t *size_ret)
-{
-	/* O_NONBLOCK: a FIFO without a writer must be refused, not waited for. */
-	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return hc_error_os(errno, "can't be opened");
-
-	struct stat st;
-	if (fstat(fd, &st))
-		return hc_error_os(errno, "can't be examined");
-	if (!S_ISREG(st.st_mode))
-		return refuse_kind(st.st_mode);
-	if (st.st_size == 0)
-		return refuse_empty(fd);
-	*size_ret = st.st_size;
-	*fd_ret = fd;
-	fd = -1;
-	return NULL;
-}
-
-static struct hc_error *map_file(int fd, uint64_t size, struct hc_bytes *ret)
-{
-	/* The default read-ahead suits both the forward walk of a heap and a jump to one chunk. */
-	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		return hc_error_os(errno, "can't be mapped");
-	*ret = (struct hc_bytes){.data = data, .size = size};
 	return NULL;
 }
 
@@ -373,6 +297,7 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 	struct hc_note note;
 	bool done = false;
 
+	core->notes_cut |= area.size < phdr->file_size;
 	hc_notes_init(&notes, area, phdr->offset, core->machine->big_endian);
 	for (;;) {
 		struct hc_error *err = hc_notes_next(&notes, &note, &done);
@@ -385,7 +310,7 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 			return err;
 	}
 	/* gdb writes the notes last: a cut between two of them would look like their end. */
-	if (area.size < phdr->file_size)
+	if (core->notes_cut)
 		hc_diagnostics_add(diag, true,
 				   "the file is cut short in its notes; threads may be missing");
 	return NULL;
@@ -542,10 +467,11 @@ static void remark_truncation(const struct hc_core *core, struct hc_diagnostics 
 			   hc_amount(core->bytes_promised).text);
 }
 
-static struct hc_error *core_read(struct hc_core *core, struct hc_diagnostics *diag)
+static struct hc_error *core_read(struct hc_core *core, const struct hc_core_options *options,
+				  struct hc_diagnostics *diag)
 {
 	struct phdr_table table;
-	struct hc_error *err = core_identify(core->file, &core->machine);
+	struct hc_error *err = core_identify(options, core->file, &core->machine);
 	if (err || (err = phdr_table_init(core, diag, &table)))
 		return err;
 	for (size_t i = 0; i < table.num; i++) {
@@ -593,8 +519,7 @@ static struct hc_error *examine_content(void *ctx, struct hc_bytes head, uint64_
 	struct phdr_table table;
 	uint64_t size = 0;
 
-	(void)ctx;
-	struct hc_error *err = core_identify(head, &core.machine);
+	struct hc_error *err = core_identify(ctx, head, &core.machine);
 	if (err || (err = phdr_table_init(&core, &unused, &table)))
 		return of_content(err);
 	for (size_t i = 0; i < table.num; i++) {
@@ -609,23 +534,16 @@ static struct hc_error *examine_content(void *ctx, struct hc_bytes head, uint64_
 	return NULL;
 }
 
-/** Replace the descriptor of a compressed file by that of its content. */
-static struct hc_error *unpack_file(const struct hc_compression *compression,
-				    const struct hc_decompress_options *options,
-				    struct hc_diagnostics *diag, int *fd, uint64_t *size)
+/** Unpack a compressed file. @param[out] ret descriptor of its content */
+static struct hc_error *unpack_file(const struct hc_packed_file *file,
+				    const struct hc_core_options *options,
+				    struct hc_diagnostics *diag, int *ret)
 {
-	int content;
-	struct hc_error *err = hc_decompress(*fd, *size, compression, options, examine_content,
-					     NULL, diag, &content);
-	if (err)
-		return err;
-	close(*fd);
-	*fd = content;
-	struct stat st;
-	if (fstat(content, &st))
-		return hc_error_os(errno, "can't be examined");
-	*size = st.st_size;
-	return NULL;
+	struct hc_packed_file packed = *file;
+
+	packed.examine = examine_content;
+	packed.examine_ctx = (void *)options;
+	return hc_decompress(&packed, &options->decompress, diag, ret);
 }
 
 static const struct hc_compression *compression_of(int fd)
@@ -637,27 +555,54 @@ static const struct hc_compression *compression_of(int fd)
 			 : hc_decompress_recognise((struct hc_bytes){.data = head, .size = size});
 }
 
-struct hc_error *hc_core_open(const char *path, const struct hc_decompress_options *options,
+static struct hc_error *map_file(int fd, struct hc_bytes *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return hc_error_os(errno, "can't be examined");
+	/* The default read-ahead suits both the forward walk of a heap and a jump to one chunk. */
+	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return hc_error_os(errno, "can't be mapped");
+	*ret = (struct hc_bytes){.data = data, .size = st.st_size};
+	return NULL;
+}
+
+/** Map the file, or its content. @param[out] packed_ret whether it was compressed */
+static struct hc_error *map_content(int fd, const struct hc_core_options *options,
+				    struct hc_diagnostics *diag, bool *packed_ret,
+				    struct hc_bytes *ret)
+{
+	struct hc_packed_file file = {.fd = fd, .compression = compression_of(fd)};
+	hc_cleanup_close int content = -1;
+	struct stat st;
+
+	*packed_ret = file.compression;
+	if (!file.compression)
+		return map_file(fd, ret);
+	if (fstat(fd, &st))
+		return hc_error_os(errno, "can't be examined");
+	file.size = st.st_size;
+	struct hc_error *err = unpack_file(&file, options, diag, &content);
+	return err ? err : map_file(content, ret);
+}
+
+struct hc_error *hc_core_open(const char *path, int fd, const struct hc_core_options *options,
 			      struct hc_diagnostics *diag, struct hc_core **ret)
 {
-	static const struct hc_decompress_options defaults;
+	static const struct hc_core_options defaults;
 	hc_cleanup(core_closep) struct hc_core *core = calloc(1, sizeof(*core));
-	hc_cleanup_close int fd = -1;
-	uint64_t size;
+	bool packed;
 
+	options = options ? options : &defaults;
 	if (!core || !(core->path = strdup(path)))
 		return &hc_enomem;
-	struct hc_error *err = open_file(path, &fd, &size);
+	struct hc_error *err = map_content(fd, options, diag, &packed, &core->file);
 	if (err)
 		return err;
-	const struct hc_compression *compression = compression_of(fd);
-	if (compression &&
-	    (err = unpack_file(compression, options ? options : &defaults, diag, &fd, &size)))
-		return err;
-	if ((err = map_file(fd, size, &core->file)))
-		return err;
-	if ((err = core_read(core, diag)))
-		return compression ? of_content(err) : err;
+	if ((err = core_read(core, options, diag)))
+		return packed ? of_content(err) : err;
 	*ret = hc_steal(core);
 	return NULL;
 }

@@ -48,20 +48,28 @@ struct hc_core {
 	struct hc_note auxv;
 	struct hc_note_file *files; /**< NT_FILE, by address; NULL when the core has none */
 	size_t num_files;
+	bool notes_cut;  /**< the file ends in its notes: threads may be missing */
 	bool from_gcore; /**< written by gdb: notes and segments are laid out its way */
 };
 
+struct hc_core_options {
+	struct hc_decompress_options decompress;
+	/** What to say of bytes that begin no core; NULL: that they are no ELF core. */
+	struct hc_error *(*refuse)(struct hc_bytes head);
+};
+
 /**
- * Open and map a core.
+ * Map and read a core.
  *
+ * @param path its name, for messages
+ * @param fd   a regular file that is not empty; stays open
  * Notes that can't be decoded are skipped with a remark. Fails with one line that names the cause
- * for anything that is no core: missing file, directory, empty file, text, ELF of another type, a
- * machine without a row in machine.h.
+ * for anything that is no core, and for a machine without a row in machine.h.
  *
- * @param options what to do with compressed files; NULL: the defaults
+ * @param options NULL: the defaults
  * @param diag remarks: truncation, broken notes
  */
-struct hc_error *hc_core_open(const char *path, const struct hc_decompress_options *options,
+struct hc_error *hc_core_open(const char *path, int fd, const struct hc_core_options *options,
 			      struct hc_diagnostics *diag, struct hc_core **ret);
 void hc_core_close(struct hc_core *core);
 

@@ -159,8 +159,9 @@ static struct hc_error *check_room(struct unpacking *u, uint64_t more)
 
 /* The temporary file. */
 
-static struct hc_error *create_file(const char *dir, int *ret)
+struct hc_error *hc_decompress_file(const struct hc_decompress_options *options, int *ret)
 {
+	const char *dir = options->tmpdir ? options->tmpdir : DEFAULT_TMPDIR;
 	hc_cleanup_free char *path = NULL;
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
@@ -173,9 +174,7 @@ static struct hc_error *create_file(const char *dir, int *ret)
 		fd = mkostemp(path, O_CLOEXEC);
 		if (fd < 0) {
 			return hc_error_about(
-				hc_error_os(errno,
-					    "is compressed, and no file can be made in %s to "
-					    "unpack it",
+				hc_error_os(errno, "no file can be made in %s to hold its content",
 					    dir),
 				HC_ABOUT_ROOM);
 		}
@@ -300,13 +299,8 @@ static struct hc_error *take_block(struct unpacking *u, struct hc_bytes block,
 	if ((!u->examined && (err = take_head(u, block, examine, ctx))) ||
 	    (err = write_block(u, block)))
 		return err;
-	if (u->options->progress) {
-		uint64_t done = archive_filter_bytes(u->archive, -1);
-		/* The end is told when it is reached. */
-		if (done < u->packed)
-			u->options->progress(u->options->ctx, done, u->packed);
-	}
-	return NULL;
+	hc_watch_done(u->options->watch, archive_filter_bytes(u->archive, -1), u->packed);
+	return hc_watch_check(u->options->watch);
 }
 
 /** Bytes of the file that no decompressor took, as gzip and lz4 leave what follows their end. */
@@ -413,8 +407,7 @@ static struct hc_error *unpack(struct unpacking *u, int fd, hc_decompress_examin
 	/* A hole at the end. */
 	if (ftruncate(u->fd, u->size))
 		return hc_error_os(errno, "can't be unpacked into %s", u->tmpdir);
-	if (u->options->progress)
-		u->options->progress(u->options->ctx, u->packed, u->packed);
+	hc_watch_done(u->options->watch, u->packed, u->packed);
 	return NULL;
 }
 
@@ -423,9 +416,8 @@ static void archive_freep(struct archive **archive)
 	archive_read_free(*archive);
 }
 
-struct hc_error *hc_decompress(int fd, uint64_t size, const struct hc_compression *compression,
+struct hc_error *hc_decompress(const struct hc_packed_file *file,
 			       const struct hc_decompress_options *options,
-			       hc_decompress_examine_fn examine, void *examine_ctx,
 			       struct hc_diagnostics *diag, int *ret)
 {
 	const char *tmpdir = options->tmpdir ? options->tmpdir : DEFAULT_TMPDIR;
@@ -435,20 +427,23 @@ struct hc_error *hc_decompress(int fd, uint64_t size, const struct hc_compressio
 
 	if (!archive || !head)
 		return &hc_enomem;
-	struct hc_error *err = create_file(tmpdir, &content);
+	struct hc_error *err = hc_decompress_file(options, &content);
 	if (err)
 		return err;
 	struct unpacking u = {
-		.compression = compression,
+		.compression = file->compression,
 		.options = options,
 		.tmpdir = tmpdir,
 		.archive = archive,
 		.fd = content,
-		.packed = size,
+		.packed = file->size,
 		.head = head,
 		.holes = has_holes(content),
 	};
-	if ((err = unpack(&u, fd, examine, examine_ctx, diag)))
+	hc_watch_enter(options->watch, HC_PHASE_UNPACK);
+	err = unpack(&u, file->fd, file->examine, file->examine_ctx, diag);
+	hc_watch_leave(options->watch);
+	if (err)
 		return err;
 	*ret = content;
 	content = -1;

@@ -21,16 +21,12 @@
 #define HC_CORE_ELF_DECOMPRESS_H
 
 #include "core/base/bytes.h"
+#include "core/base/watch.h"
 
 struct hc_decompress_options {
-	const char *tmpdir; /**< folder of the temporary file; NULL: /var/tmp, which outlasts
-			       RAM-backed /tmp */
-	/**
-	 * Called between blocks, in the calling thread, and once at the end with done == total;
-	 * NULL: not called.
-	 */
-	void (*progress)(void *ctx, uint64_t done, uint64_t total);
-	void *ctx; /**< of @ref progress */
+	const char *tmpdir;     /**< folder of the temporary file; NULL: /var/tmp, which outlasts
+				   RAM-backed /tmp */
+	struct hc_watch *watch; /**< hears @ref HC_PHASE_UNPACK; NULL: nobody looks */
 };
 
 /**
@@ -57,20 +53,31 @@ typedef struct hc_error *(*hc_decompress_examine_fn)(void *ctx, struct hc_bytes 
 						     uint64_t *size_ret);
 
 /**
+ * A file without a name for what is unpacked, or comes from elsewhere and must be a file.
+ * @return @ref HC_ERROR_OS with @ref HC_ABOUT_ROOM when there can be none
+ */
+struct hc_error *hc_decompress_file(const struct hc_decompress_options *options, int *ret);
+
+/** What is to be unpacked. */
+struct hc_packed_file {
+	int fd;        /**< at its beginning; stays open */
+	uint64_t size; /**< bytes of it */
+	const struct hc_compression *compression;
+	hc_decompress_examine_fn examine; /**< NULL: none */
+	void *examine_ctx;
+};
+
+/**
  * Unpack a file.
  *
- * @param fd the compressed file, at its beginning; stays open
- * @param size bytes of it
- * @param examine with its @p examine_ctx; may be NULL
  * @param diag a remark when the compressed data is damaged or ends early
  * @param[out] ret descriptor of the content, to be closed by the caller
  * @return NULL; @ref HC_ERROR_FORMAT when nothing can be unpacked, @ref HC_ERROR_LIMIT when the
  * content is larger than HC_DECOMPRESS_MAX, @ref HC_ERROR_OS when it can't be written: the message
  * says how much room is needed
  */
-struct hc_error *hc_decompress(int fd, uint64_t size, const struct hc_compression *compression,
+struct hc_error *hc_decompress(const struct hc_packed_file *file,
 			       const struct hc_decompress_options *options,
-			       hc_decompress_examine_fn examine, void *examine_ctx,
 			       struct hc_diagnostics *diag, int *ret);
 
 #endif

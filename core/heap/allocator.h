@@ -64,6 +64,11 @@
  *     Time linear in headers and list members; must change nothing else in the heap. NULL: there is
  *     nothing that is said twice.
  *
+ *   next(self, address)
+ *     Of a chunk that looks in use but may be on a list that a thread was taking apart when the
+ *     core was made: the user address of the chunk that its link names, or 0. What is no link must
+ *     not look like one. NULL: there are no such lists.
+ *
  *   destroy(state)
  *     When the heap is closed; also when recognise() failed.
  *
@@ -104,6 +109,7 @@ struct hc_allocator {
 	struct hc_error *(*mark)(struct hc_backend *self);
 	struct hc_error *(*assign)(struct hc_backend *self);
 	struct hc_error *(*check)(struct hc_backend *self);
+	uint64_t (*next)(const struct hc_backend *self, uint64_t address);
 	void (*destroy)(void *state); /**< NULL state is fine */
 };
 
@@ -117,5 +123,11 @@ extern const struct hc_allocator hc_allocator_glibc;
  * "tcmalloc", "mimalloc". @return the name and the path that showed it, or NULL
  */
 const char *hc_allocator_foreign(const struct hc_process *process, const char **path_ret);
+
+/**
+ * An allocator that no file gives away, by what it leaves in memory: "musl (33 areas with one
+ * secret…)". @param[out] ret to be freed by the caller; NULL when there is none
+ */
+struct hc_error *hc_allocator_evident(const struct hc_process *process, char **ret);
 
 #endif

@@ -704,6 +704,16 @@ static struct hc_error *no_allocator(const struct hc_process *process)
 						      "heap this version can't read",
 						      name, path),
 				      HC_ABOUT_ALLOCATOR);
+	hc_cleanup_free char *unnamed = NULL;
+	struct hc_error *err = hc_allocator_evident(process, &unnamed);
+	if (err)
+		return err;
+	if (unnamed)
+		return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						      "the program allocates with %s, whose heap "
+						      "this version can't read",
+						      unnamed),
+				      HC_ABOUT_ALLOCATOR);
 	return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR, "no %s heap found in the core",
 					      allocators[0]->name),
 			      HC_ABOUT_ALLOCATOR);
@@ -820,6 +830,7 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->arenas);
 	free(heap->specials);
 	free(heap->pins);
+	free(heap->conventions);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
 	free(heap->abort_message);

@@ -51,8 +51,8 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, const struct hc_span *sp
  * to be covered by spans of its own; what those leave is bookkeeping (no root) and counts as
  * overhead of @p arena.
  *
- * To be called by walk(), for chunks of allocators that come earlier in the table; which are in use
- * and on no list of theirs is not known yet then.
+ * To be called by walk(), for chunks of allocators that come earlier in the table, on whose lists
+ * they may turn out to be later; the caller sees to it that its structures lie there.
  *
  * @param chunk from hc_heap_chunk_at()
  * @param arena index of one of the caller's

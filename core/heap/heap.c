@@ -3,6 +3,7 @@
  * The heap model, reading side.
  */
 #include "core/heap/heap.h"
+#include "core/heap/allocator.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
@@ -237,6 +238,14 @@ struct hc_bytes hc_chunk_bytes(const struct hc_heap *heap, const struct hc_chunk
 						 ? chunk->span->end - chunk->address
 						 : chunk->usable};
 	return hc_memory_view(&heap->process->memory, chunk->address, chunk->usable);
+}
+
+uint64_t hc_heap_next_listed(const struct hc_heap *heap, uint64_t address)
+{
+	const struct hc_span *span = hc_heap_span(heap, address);
+	const struct hc_backend *backend = span ? span->zone->backend : NULL;
+
+	return backend && backend->allocator->next ? backend->allocator->next(backend, address) : 0;
 }
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address)

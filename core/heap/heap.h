@@ -52,7 +52,8 @@ const char *hc_state_name(enum hc_state state);
 
 /** A kind of lists on which an allocator keeps chunks that are not in use. Static. */
 struct hc_list {
-	const char *name; /**< "tcache": what users call it and select it by; unique in its table */
+	const char
+		*name; /**< "magazine": what users call it and select it by; unique in its table */
 	const char *column;  /**< heading of its column in a table of arenas; lists may share one */
 	enum hc_state state; /**< HC_CACHED or HC_FREE */
 	uint8_t code;        /**< 0 … 3: what planes a (bit 0) and b (bit 1) say of its chunks */
@@ -129,23 +130,23 @@ enum hc_span_kind {
 /** In place of the number of an arena: chunks that are mappings of their own, in no arena. */
 #define HC_ARENA_MMAP UINT32_MAX
 
-/** A range tiled by chunks. */
+/** A range tiled by chunks. What looking up needs stands first, in one cache line. */
 struct hc_span {
 	uint64_t start, end; /**< first header byte to the end of the last chunk, addresses */
 	uint64_t base;       /**< user address of the first chunk: unit 0 */
 	uint64_t num_units;  /**< units at which a chunk may start */
 	struct hc_block *blocks;
-	uint64_t num_blocks;
 	const uint8_t *data; /**< bytes at @ref start when they lie in one piece, else NULL */
-	const struct hc_zone *zone;
-	uint32_t arena; /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
-	enum hc_span_kind kind;
 	uint32_t unit;       /**< bytes; zone->unit */
 	uint8_t unit_shift;  /**< its log2; HC_NO_SHIFT: it is no power of two */
 	uint8_t tag;         /**< the back end's own */
-	uint32_t header;     /**< zone->header: base - start */
 	uint32_t own;        /**< bytes in front of a user address that are the chunk's own */
 	uint32_t overhead;   /**< usable size = chunk size minus this */
+	uint32_t header;     /**< zone->header: base - start */
+	uint32_t arena;      /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
+	enum hc_span_kind kind;
+	const struct hc_zone *zone;
+	uint64_t num_blocks;
 	uint64_t num_chunks; /**< start bits set */
 };
 
@@ -193,20 +194,32 @@ struct hc_hole {
 	uint64_t start, end; /**< addresses */
 };
 
+struct hc_span_slot {
+	uint64_t granule;     /**< address >> HC_GRANULE_SHIFT */
+	uint32_t first, last; /**< spans[first … last) touch it; first == last: slot is empty */
+};
+
 /**
  * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB; a slot names the
  * spans that touch its granule, usually one.
  */
 struct hc_span_index {
-	struct hc_span_slot {
-		uint64_t granule; /**< address >> HC_GRANULE_SHIFT */
-		uint32_t first,
-			last; /**< spans[first … last) touch it; first == last: slot is empty */
-	} * slots;
+	struct hc_span_slot *slots;
 	uint32_t mask; /**< number of slots minus 1; slots is never full */
 };
 
 #define HC_GRANULE_SHIFT 26
+
+/**
+ * Interior pointers that are how this program holds its blocks, so that they count as pointers to
+ * the start.
+ */
+struct hc_convention {
+	uint64_t size;   /**< chunk size; 0: any */
+	uint64_t offset; /**< of the pointer from the chunk's start, bytes */
+	uint64_t chunks; /**< that no pointer to the start holds, and one to this offset does */
+	uint64_t others; /**< of that size that only interior pointers to other places hold */
+};
 
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
@@ -309,6 +322,9 @@ struct hc_heap {
 	bool mmapped_known;    /**< the two above were read */
 	bool partial;          /**< parts of the heap are missing or could not be walked */
 	bool reach_known;      /**< hc_reachability_run() is done */
+	struct hc_convention *conventions; /**< found by it; by size, then offset */
+	size_t num_conventions;
+	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
 #define HC_MAX_INCONSISTENCIES 1000
@@ -554,6 +570,12 @@ static inline uint64_t hc_chunk_request_size(const struct hc_chunk *chunk, uint6
 {
 	return chunk->span->zone->request_size(chunk->span->zone, request);
 }
+
+/**
+ * Of a chunk that looks in use but may be on a list that a thread was taking apart when the core
+ * was made: the user address of the next one on that list, a chunk that looks in use, or 0.
+ */
+uint64_t hc_heap_next_listed(const struct hc_heap *heap, uint64_t address);
 
 const struct hc_special *hc_heap_special(const struct hc_heap *heap, uint64_t address);
 const struct hc_pin *hc_heap_pin(const struct hc_heap *heap, uint64_t address);

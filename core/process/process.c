@@ -51,16 +51,13 @@ static struct hc_error *process_load_smaps(struct hc_process *process, const cha
 	return hc_mappings_annotate(&process->mappings, &process->smaps);
 }
 
-static struct hc_error *process_load(struct hc_process *process, const char *path,
-				     const struct hc_process_options *options)
+/** All that is made of an open core. */
+static struct hc_error *process_load_core(struct hc_process *process,
+					  const struct hc_process_options *options)
 {
 	struct hc_error *err;
 
-	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
-	if (process->jobs > HC_MAX_JOBS)
-		process->jobs = HC_MAX_JOBS;
-	if ((err = hc_core_open(path, &options->decompress, &process->diag, &process->core)) ||
-	    (err = process_load_memory(process)) ||
+	if ((err = hc_watch_check(process->watch)) || (err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
 	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
@@ -69,6 +66,42 @@ static struct hc_error *process_load(struct hc_process *process, const char *pat
 				   &process->mappings, &process->threads)))
 		return err;
 	return NULL;
+}
+
+static struct hc_error *open_core(struct hc_process *process, const char *path,
+				  const struct hc_process_options *options)
+{
+	struct hc_core_options core = {.decompress = options->decompress,
+				       .refuse = hc_input_refuse};
+	hc_cleanup(hc_input_close) struct hc_input_file own = {.fd = -1};
+	const struct hc_input_file *input = options->input ? options->input : &own;
+	struct hc_error *err = NULL;
+
+	core.decompress.watch = options->watch;
+	if (!options->input)
+		err = hc_input_open(path, &core.decompress, &own);
+	if (!err)
+		err = hc_input_expect_core(input);
+	if (!err)
+		err = hc_core_open(path, input->fd, &core, &process->diag, &process->core);
+	return err;
+}
+
+static struct hc_error *process_load(struct hc_process *process, const char *path,
+				     const struct hc_process_options *options)
+{
+	process->jobs = options->jobs ? options->jobs : hc_parallel_default_jobs();
+	if (process->jobs > HC_MAX_JOBS)
+		process->jobs = HC_MAX_JOBS;
+	process->watch = options->watch;
+	struct hc_error *err = open_core(process, path, options);
+	if (err)
+		return err;
+	/* Unpacking is a phase of its own. */
+	hc_watch_enter(process->watch, HC_PHASE_READ);
+	err = process_load_core(process, options);
+	hc_watch_leave(process->watch);
+	return err;
 }
 
 static void process_closep(struct hc_process **process)

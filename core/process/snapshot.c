@@ -309,6 +309,18 @@ static struct hc_error *read_all(int fd, char **data_ret, size_t *size_ret)
 	return NULL;
 }
 
+struct hc_error *hc_snapshot_read(int fd, struct hc_snapshot *ret)
+{
+	hc_cleanup_free char *data = NULL;
+	size_t size;
+	struct hc_error *err = read_all(fd, &data, &size);
+
+	if (err)
+		return err;
+	return hc_snapshot_parse((struct hc_bytes){.data = (uint8_t *)data, .size = size}, NULL,
+				 ret);
+}
+
 struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret)
 {
 	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -321,14 +333,7 @@ struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret)
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "is not a regular file; give a copy of /proc/PID/smaps");
 	}
-
-	hc_cleanup_free char *data = NULL;
-	size_t size;
-	struct hc_error *err = read_all(fd, &data, &size);
-	if (err)
-		return err;
-	return hc_snapshot_parse((struct hc_bytes){.data = (uint8_t *)data, .size = size}, NULL,
-				 ret);
+	return hc_snapshot_read(fd, ret);
 }
 
 void hc_snapshot_deinit(struct hc_snapshot *snapshot)

@@ -36,6 +36,8 @@ bool hc_snapshot_recognise(struct hc_bytes file);
 
 /** @param name goes before each message, unless NULL */
 struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret);
+/** From an open file, read to its end. */
+struct hc_error *hc_snapshot_read(int fd, struct hc_snapshot *ret);
 struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret);
 void hc_snapshot_deinit(struct hc_snapshot *snapshot);
 

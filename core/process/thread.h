@@ -2,18 +2,17 @@
  * @file
  * Threads: registers, stack and thread block of each.
  *
- * The stack of a thread that libc started is found exactly, without symbols: glibc's struct
- * pthread, which the thread pointer points to, records the block that was mapped for it as
- * (stackblock, stackblock_size, guardsize); these three words are recognised by their values, since
- * their offset differs between releases. The main thread's stack is the VMA that its stack pointer,
- * or AT_EXECFN, lies in.
+ * The stack of a thread that the C library started is found exactly, without symbols, by what the
+ * library has written down (thread_library.h). The main thread's stack is the VMA that its stack
+ * pointer, or AT_EXECFN, lies in.
  *
  * Its thread block lies in a mapping with other things (the heap of a static program, what ld.so
  * allocates). It ends where the static TLS of the modules ends; where no module says, with the page
- * of the last TLS block that the dtv names. A heap that is found there has precedence.
+ * of the last TLS block that the library names. A heap that is found there has precedence.
  *
- * Stacks of threads that have exited are kept mapped by glibc. They are found by the self-pointers
- * at the start of their struct pthread, and named, since their bytes are neither live nor leaked.
+ * Stacks of threads that have exited may be kept mapped. They are found, too, and named, since
+ * their bytes are neither live nor leaked. How each ended the library may have written down, too: a
+ * thread that nobody joined or detached keeps its stack until somebody does.
  */
 #ifndef HC_CORE_PROCESS_THREAD_H
 #define HC_CORE_PROCESS_THREAD_H
@@ -31,11 +30,21 @@ struct hc_thread {
 	uint64_t regs[HC_MAX_REGS];
 	uint64_t pc, sp;
 	uint64_t tp;          /**< thread pointer; 0 when unknown */
-	bool exact;           /**< stack and block come from struct pthread, not from the VMA */
+	bool exact;           /**< stack and block come from the C library, not from the VMA */
 	uint64_t guard_start; /**< == stack_start when there is no guard */
 	uint64_t stack_start, stack_end; /**< usable stack, without guard; equal when unknown */
 	uint64_t live_start; /**< sp minus the red zone: [live_start, stack_end) is live */
-	uint64_t block_start, block_end; /**< static TLS and struct pthread; equal when unknown */
+	/** Static TLS and the library's struct; equal when unknown. */
+	uint64_t block_start, block_end;
+};
+
+/** How a thread ended. */
+enum hc_thread_end {
+	HC_THREAD_END_UNKNOWN,
+	HC_THREAD_JOINED,
+	HC_THREAD_DETACHED,
+	HC_THREAD_UNJOINED, /**< joinable, and never joined */
+	HC_NUM_THREAD_ENDS
 };
 
 struct hc_threads {
@@ -44,8 +53,10 @@ struct hc_threads {
 	/** Stacks of exited threads, by address: [start, end) without guard. */
 	struct hc_stack_range {
 		uint64_t start, end;
+		enum hc_thread_end how;
 	} * cached;
 	size_t num_cached;
+	size_t num_unjoined; /**< of these */
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */

@@ -1,9 +1,11 @@
 """What is no core, not the whole core, or not a core of ours: one line, the right status, never a crash."""
+import gzip
 import itertools
 import os
 import random
 import shutil
 import struct
+import subprocess
 
 import pytest
 
@@ -80,6 +82,53 @@ class TestNoCore:
         os.chmod(tmp_path / "secret", 0)
         line = refused(conftest.Heapcore(heapcore.path, front), *arguments(verb, tmp_path / "secret", tmp_path))
         assert "Permission denied" in line
+
+
+class TestWhatItIs:
+    """What can't be read is called by its name."""
+
+    def test_archives(self, heapcore, small, tmp_path):
+        for form, name in (("gztar", "tar archive"), ("tar", "tar archive"), ("zip", "zip archive")):
+            (tmp_path / form).mkdir()
+            shutil.copyfile(small, tmp_path / form / "core")
+            path = shutil.make_archive(tmp_path / f"packed-{form}", form, tmp_path / form)
+            line = refused(heapcore, "analyze", path)
+            assert name in line and "unpack it and give the core" in line
+
+    def test_other_system(self, heapcore, small, tmp_path):
+        other = patched(small, tmp_path / "netbsd", (7, b"\2"))
+        assert "is a core of NetBSD" in refused(heapcore, "info", other)
+
+    def test_rollup(self, heapcore, tmp_path):
+        (tmp_path / "rollup").write_bytes(open("/proc/self/smaps_rollup", "rb").read())
+        assert "smaps_rollup, which has only sums" in refused(heapcore, "maps", tmp_path / "rollup")
+
+
+class TestPipes:
+    @staticmethod
+    def piped(heapcore, data, *args):
+        return subprocess.run([heapcore.path, *args], input=data, capture_output=True, check=False)
+
+    def test_core(self, heapcore, small):
+        data = open(small, "rb").read()
+        for args in (["histogram", "-", "--format", "csv"], ["maps", "-", "--format", "csv"]):
+            result = self.piped(heapcore, data, *args)
+            assert result.returncode == 0 and result.stderr == b"", result
+            assert result.stdout == heapcore(args[0], small, *args[2:]).out
+
+    def test_packed_core(self, heapcore, small):
+        result = self.piped(heapcore, gzip.compress(open(small, "rb").read(), 1), "histogram", "-", "--format", "csv")
+        assert result.stdout == heapcore("histogram", small, "--format", "csv").out
+
+    def test_snapshot(self, heapcore, tmp_path):
+        data = open("/proc/self/smaps", "rb").read()
+        (tmp_path / "smaps").write_bytes(data)
+        assert self.piped(heapcore, data, "maps", "-", "--format", "csv").stdout == \
+            heapcore("maps", tmp_path / "smaps", "--format", "csv").out
+
+    def test_nothing(self, heapcore):
+        result = self.piped(heapcore, b"", "info", "-")
+        assert result.returncode == 2 and b"is a pipe, and nothing came out of it" in result.stderr
 
 
 class TestNoHeap:

@@ -109,8 +109,60 @@ class TestOptions:
     def test_abbreviations_as_getopt_has_them(self, heapcore, core):
         assert heapcore("histogram", core, "--form", "csv").text.startswith("min_size,")
 
-    def test_csv_where_there_is_a_table(self, heapcore, core):
-        assert b"no csv output" in heapcore("analyze", core, "--format", "csv", status=2).err
+    @pytest.mark.parametrize("verb", ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "classify",
+                                      "types", "common", "check", "signatures"])
+    def test_every_verb_has_csv(self, heapcore, core, verb):
+        args = [] if verb == "signatures" else [core]
+        header, *rows = heapcore(verb, *args, "--format", "csv").text.splitlines()
+        first = header.split(",")[0]
+        assert re.fullmatch(r"[a-z_]+(,[a-z_]+)*", header)
+        chosen = heapcore(verb, *args, "--format", "csv", "--columns", first, "--noheadings").text.splitlines()
+        assert len(chosen) == len(rows)
+        if rows:
+            assert chosen[0] == rows[0].split(",")[0]
+
+    @pytest.mark.parametrize("args,text", [
+        (["histogram", "--columns", "nonsense"], "--columns: no column 'nonsense' here; there are min_size, "),
+        (["histogram", "--sort", "nonsense"], "--sort: no column 'nonsense' here"),
+        (["histogram", "--sort", "size:down"], "size:down"),
+        (["histogram", "--columns", ""], "no column ''"),
+        (["histogram", "--columns", "size", "--format", "json"], "--columns goes with text and csv"),
+        (["arenas", "--columns", "nonsense"], "tcache_bytes"),
+        (["grep", "--columns", "nonsense", "session"], "no column 'nonsense'"),
+        (["chunks", "--columns", "nonsense"], "there are address, chunk_size, usable_size, state, arena"),
+        (["chunks", "--sort", "chunk_size"], "sort(1)"), (["grep", "--sort", "address", "session"], "sort(1)")])
+    def test_columns_that_are_not_there(self, heapcore, core, args, text):
+        verb, *options = args
+        result = heapcore(verb, core, *options, status=2)
+        assert result.out == b"" and text in result.err.decode(), result
+        assert len(result.err.splitlines()) <= 2
+
+    def test_sort(self, heapcore, core):
+        def column(*args):
+            return [row["free_chunks"] for row in heapcore("histogram", core, "--format", "csv", *args).rows()]
+
+        up = column("--sort", "free_chunks:asc")
+        assert list(map(int, up)) == sorted(map(int, up)) and len(up) > 3
+        assert sorted(map(int, column("--sort", "free_chunks")), reverse=True) == \
+            list(map(int, column("--sort", "free_chunks:desc")))
+        # What --top leaves are the first ones of that order.
+        assert column("--sort", "free_chunks", "--top", 2) == column("--sort", "free_chunks")[:2]
+
+    def test_text_of_chosen_columns(self, heapcore, core):
+        lines = heapcore("histogram", core, "--columns", "size,in_use_bytes", "--bytes", "--top", 1).text.splitlines()
+        at = lines.index(next(line for line in lines if line.split() == ["SIZE", "BYTES"]))
+        assert re.fullmatch(r" *[\d,]+ +\d+", lines[at + 1])
+        plain = heapcore("histogram", core, "--columns", "size", "--noheadings").text
+        assert "SIZE" not in plain.splitlines()
+        address = heapcore("chunks", core, "--limit", 1, "--format", "csv").rows()[0]["address"]
+        assert heapcore("chunks", core, "--limit", 1, "--columns", "address", "--noheadings").text.split()[0] == address
+        assert heapcore("chunks", core, "--limit", 1, "--columns=-state,-arena", "--format", "csv").text.startswith(
+            "address,chunk_size,usable_size\n")
+
+    def test_help_has_columns(self, heapcore):
+        text = heapcore("arenas", "--help").text
+        assert "Columns:\n  arena " in text and "LIST_bytes" in text
+        assert "Columns of one group, with --group:" in heapcore("leaks", "--help").text
 
     @pytest.mark.parametrize("args,rows", [(["--top", "session"], 10), (["--top", "3", "session:\\d+"], 3),
                                            (["--top=4", "session:\\d+"], 4), (["session:\\d+", "--top", "5"], 5),

@@ -9,11 +9,13 @@
  * crash, a sanitizer's report or a core that takes more than 10 seconds ends the program. A core
  * that lacks memory but is called whole makes it fail.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "faults.h"
+#include "core/base/cleanup.h"
 #include "pipeline.h"
 
 #define TIMEOUT 10 /* seconds for one core */
@@ -52,7 +54,8 @@ static uint64_t end_of_memory(const struct faults *faults)
 	struct hc_core *core;
 	uint64_t end = 0;
 
-	if (hc_core_open(faults->path, NULL, &diag, &core))
+	hc_cleanup_close int fd = open(faults->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || hc_core_open(faults->path, fd, NULL, &diag, &core))
 		exit(1);
 	for (size_t i = 0; i < core->num_segments; i++) {
 		const struct hc_segment *segment = &core->segments[i];

@@ -4,6 +4,7 @@
  */
 #include "faults.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -123,7 +124,8 @@ void faults_init(struct faults *faults, const char *path)
 	struct hc_core *core;
 
 	*faults = (struct faults){.fd = memfd_create("core", MFD_CLOEXEC)};
-	struct hc_error *err = hc_core_open(path, NULL, &diag, &core);
+	hc_cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct hc_error *err = hc_core_open(path, fd, NULL, &diag, &core);
 	if (err)
 		die(err->message);
 	faults->size = core->file.size;

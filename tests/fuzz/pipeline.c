@@ -10,7 +10,11 @@
 #include <stdlib.h>
 
 #include "analyzers/inspect/damage.h"
+#include "analyzers/blocks/contents.h"
+#include "analyzers/blocks/held.h"
 #include "analyzers/inspect/regions.h"
+#include "analyzers/inspect/touched.h"
+#include "analyzers/owners/owners.h"
 #include "analyzers/inspect/what.h"
 #include "analyzers/search/search.h"
 #include "analyzers/verdict/verdict.h"
@@ -42,16 +46,6 @@ static bool failed(struct hc_error *err)
 	return true;
 }
 
-static void process_closep(struct hc_process **process)
-{
-	hc_process_close(*process);
-}
-
-static void heap_closep(struct hc_heap **heap)
-{
-	hc_heap_close(*heap);
-}
-
 /** Chunks lie in their spans, in order, and none overlaps the next. */
 static void check_chunks(const struct hc_heap *heap)
 {
@@ -68,12 +62,12 @@ static void check_chunks(const struct hc_heap *heap)
 	}
 }
 
-static void run_histogram(const struct hc_heap *heap)
+static void run_histogram(struct hc_target *target)
 {
 	struct hc_histogram histogram;
 	struct hc_count sum = {0};
 
-	if (failed(hc_histogram_run(heap, NULL, false, &histogram)))
+	if (failed(hc_histogram_run(target, NULL, false, &histogram)))
 		return;
 	for (size_t i = 0; i < histogram.num_rows; i++) {
 		sum.chunks += histogram.rows[i].in_use.chunks;
@@ -84,46 +78,73 @@ static void run_histogram(const struct hc_heap *heap)
 	hc_histogram_deinit(&histogram);
 }
 
-static void run_accounting(const struct hc_process *process, const struct hc_heap *heap)
+static void run_accounting(struct hc_target *target)
 {
 	struct hc_arena_table arenas = {0};
 	struct hc_accounting accounting;
 	uint64_t sum = 0;
 
-	if (heap && failed(hc_arenas_run(process, heap, &arenas)))
+	if (target->heap && failed(hc_arenas_run(target, &arenas)))
 		return;
-	hc_accounting_run(process, heap, &arenas, &accounting);
+	hc_accounting_run(target, target->heap ? &arenas : NULL, &accounting);
 	hc_arenas_deinit(&arenas);
 	for (unsigned i = 0; i < HC_NUM_PARTS; i++)
 		sum += accounting.parts[i];
 	check(sum == accounting.total, "the parts of the accounting don't add up");
 }
 
-static void run_regions(const struct hc_process *process, const struct hc_heap *heap,
-			const struct hc_classifier *classifier)
+static void run_blocks(struct hc_target *target, const struct hc_owners *owners)
 {
-	struct hc_regions regions;
+	struct hc_block_contents contents;
+	struct hc_blocks blocks;
+	struct hc_held held;
 
-	if (!failed(hc_regions_run(process, heap, classifier, &regions)))
-		hc_regions_deinit(&regions);
+	if (failed(hc_blocks_find(target->process, owners, &blocks)))
+		return;
+	if (!failed(hc_held_run(target->process, target->heap, owners, &blocks, &held))) {
+		check(held.lost <= held.num, "more mappings are lost than there are");
+		hc_held_deinit(&held);
+	}
+	for (size_t i = 0; i < blocks.num && i < 4; i++)
+		if (!failed(hc_block_contents_run(target, &blocks.sets[i], &contents)))
+			hc_block_contents_deinit(&contents);
+	hc_blocks_deinit(&blocks);
 }
 
-static void run_verdict(const struct hc_process *process, struct hc_heap *heap,
-			const struct hc_classifier *classifier, const struct hc_types *types)
+static void run_regions(struct hc_target *target)
+{
+	struct hc_regions regions;
+	struct hc_touched touched;
+	struct hc_owners owners;
+
+	if (failed(hc_owners_run(target->process, target->heap, &owners)))
+		return;
+	for (size_t i = 1; i < owners.num_ranges; i++)
+		check(owners.ranges[i - 1].end <= owners.ranges[i].start,
+		      "two owners have the same bytes");
+	if (!failed(hc_regions_run(target, &owners, &regions)))
+		hc_regions_deinit(&regions);
+	if (!failed(hc_touched_run(target->process, &touched)))
+		hc_touched_deinit(&touched);
+	run_blocks(target, &owners);
+	hc_owners_deinit(&owners);
+}
+
+static void run_verdict(struct hc_target *target)
 {
 	struct hc_verdict verdict;
 
-	if (!failed(hc_verdict_run(process, heap, classifier, types, &verdict)))
+	if (!failed(hc_verdict_run(target, &verdict)))
 		hc_verdict_deinit(&verdict);
 }
 
 /** Names of all types are made, since names are what a core can be hostile with. */
-static void run_types(const struct hc_heap *heap, struct hc_types *types)
+static void run_types(struct hc_target *target, struct hc_types *types)
 {
 	struct hc_type_table table;
 	struct hc_count sum = {0};
 
-	if (failed(hc_types_count(types, heap, NULL, &table)))
+	if (failed(hc_types_count(target, NULL, &table)))
 		return;
 	for (size_t i = 0; i < table.num_rows; i++) {
 		const char *name = hc_type_name(types, table.rows[i].type);
@@ -144,12 +165,11 @@ static bool count_chunk(void *ctx, const struct hc_chunk *chunk, bool indirect)
 	return true;
 }
 
-static void run_leaks(const struct hc_process *process, const struct hc_heap *heap,
-		      const struct hc_classifier *classifier, const struct hc_types *types)
+static void run_leaks(struct hc_target *target)
 {
 	struct hc_leaks leaks;
 
-	if (failed(hc_leaks_run(process, heap, classifier, types, NULL, &leaks)))
+	if (failed(hc_leaks_run(target, NULL, &leaks)))
 		return;
 	for (size_t i = 0; i < leaks.num_groups && i < 20; i++) {
 		struct hc_count counts[2] = {0};
@@ -163,13 +183,12 @@ static void run_leaks(const struct hc_process *process, const struct hc_heap *he
 	hc_leaks_deinit(&leaks);
 }
 
-static void run_classify(const struct hc_process *process, const struct hc_heap *heap,
-			 const struct hc_classifier *classifier)
+static void run_classify(struct hc_target *target)
 {
 	struct hc_class_table table;
 	struct hc_count sum = {0};
 
-	if (failed(hc_classify_run(process, heap, classifier, NULL, &table)))
+	if (failed(hc_classify_run(target, NULL, &table)))
 		return;
 	for (unsigned i = 0; i < HC_MAX_CLASSES; i++) {
 		sum.chunks += table.classes[i].all.chunks;
@@ -189,92 +208,88 @@ static bool look_at(void *ctx, const struct hc_search_hit *hit)
 	return true;
 }
 
-static void run_search(const struct hc_process *process, const struct hc_heap *heap,
-		       const char *text, enum hc_search_scope scope, uint64_t top)
+static void run_search(struct hc_target *target, const char *text, enum hc_search_scope scope,
+		       uint64_t top)
 {
 	const struct hc_pattern_options pattern_options = {};
-	const struct hc_search_options options = {.scope = scope, .top = top};
+	uint64_t sum = 0;
+	const struct hc_search_options options = {
+		.scope = scope, .top = top, .fn = top ? NULL : look_at, .ctx = &sum};
 	struct hc_pattern *pattern;
 	struct hc_search_result result;
-	uint64_t sum = 0;
 
 	if (failed(hc_pattern_compile(text, &pattern_options, &pattern)))
 		return;
-	if (!failed(hc_search_run(process, heap, pattern, &options, top ? NULL : look_at, &sum,
-				  &result)))
+	if (!failed(hc_search_run(target, pattern, &options, &result)))
 		hc_search_result_deinit(&result);
 	hc_pattern_destroy(pattern);
 }
 
-static void run_what(struct hc_process *process, const struct hc_heap *heap,
-		     const struct hc_classifier *classifier, uint64_t address)
+static void run_what(struct hc_target *target, uint64_t address)
 {
 	struct hc_what what;
 
-	if (!failed(hc_what_run(process, heap, classifier, address, 10, &what)))
+	if (!failed(hc_what_run(target, address, 10, &what)))
 		hc_what_deinit(&what);
 }
 
 /** Addresses that are likely to be special: of arenas, the first chunks of spans, inconsistencies.
  */
-static void run_whats(struct hc_process *process, const struct hc_heap *heap,
-		      const struct hc_classifier *classifier)
+static void run_whats(struct hc_target *target)
 {
+	const struct hc_process *process = target->process;
+	const struct hc_heap *heap = target->heap;
+
 	if (heap->num_arenas)
-		run_what(process, heap, classifier, heap->arenas[0].address);
+		run_what(target, heap->arenas[0].address);
 	if (heap->num_spans)
-		run_what(process, heap, classifier, heap->spans[0].start + 2 * heap->word_size);
+		run_what(target, heap->spans[0].start + 2 * heap->word_size);
 	if (heap->num_inconsistencies)
-		run_what(process, heap, classifier, heap->inconsistencies[0].address);
+		run_what(target, heap->inconsistencies[0].address);
 	if (process->threads.num)
-		run_what(process, heap, classifier, process->threads.items[0].sp);
-	run_what(process, heap, classifier, 0);
+		run_what(target, process->threads.items[0].sp);
+	run_what(target, 0);
 }
 
 /** What `check` shows of each inconsistency. */
-static void run_damage(const struct hc_heap *heap, const struct hc_classifier *classifier)
+static void run_damage(struct hc_target *target, const struct hc_classifier *classifier)
 {
+	const struct hc_heap *heap = target->heap;
 	struct hc_classifier_scratch *scratch;
 
-	if (failed(hc_heap_check((struct hc_heap *)heap)) ||
+	if (failed(hc_target_check(target)) ||
 	    failed(hc_classifier_scratch_create(classifier, &scratch)))
 		return;
 	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
 		const struct hc_inconsistency *fault = &heap->inconsistencies[i];
 		struct hc_damage damage;
-		hc_damage_look(heap, fault, classifier, scratch, &damage);
+		hc_damage_look(target, fault, scratch, &damage);
 		hc_damage_explains_abort(heap, fault);
 		check(fault->what && *fault->what, "an inconsistency without words");
 	}
 	hc_classifier_scratch_destroy(scratch);
 }
 
-static void types_destroyp(struct hc_types **types)
+static void analyze(struct hc_target *target)
 {
-	hc_types_destroy(*types);
-}
+	const struct hc_classifier *classifier;
+	struct hc_types *types;
 
-static void analyze(struct hc_process *process, struct hc_heap *heap,
-		    const struct hc_classifier *classifier)
-{
-	hc_cleanup(types_destroyp) struct hc_types *types = NULL;
-
-	if (failed(hc_types_create(process, heap, HC_TYPES_FULL, &types)))
+	if (failed(hc_target_types(target, HC_TYPES_FULL, &types)) ||
+	    failed(hc_target_classifier(target, &classifier)))
 		return;
-	check_chunks(heap);
-	run_damage(heap, classifier);
-	run_histogram(heap);
-	/* Marks reachability, which the others need. */
-	run_verdict(process, heap, classifier, types);
-	run_types(heap, types);
-	run_accounting(process, heap);
-	if (heap->reach_known)
-		run_leaks(process, heap, classifier, types);
-	run_classify(process, heap, classifier);
-	run_regions(process, heap, classifier);
-	run_search(process, heap, "[a-z]+:[0-9]+", HC_SEARCH_CHUNKS, 10);
-	run_search(process, heap, "(?i)session", HC_SEARCH_CHUNKS, 0);
-	run_whats(process, heap, classifier);
+	check_chunks(target->heap);
+	run_damage(target, classifier);
+	run_histogram(target);
+	run_verdict(target);
+	run_types(target, types);
+	run_accounting(target);
+	run_leaks(target);
+	run_classify(target);
+	run_regions(target);
+	run_search(target, "[a-z]+:[0-9]+", HC_SEARCH_CHUNKS, 10);
+	run_search(target, "(?i)session", HC_SEARCH_CHUNKS, 0);
+	run_whats(target);
 }
 
 /** The same for all cores, and dear to make. */
@@ -287,51 +302,45 @@ static const struct hc_signatures *signatures(void)
 	return set;
 }
 
-static enum pipeline_outcome run(struct hc_process *process, struct hc_heap *heap)
+static bool opened(const char *path, struct hc_target **ret)
 {
-	struct hc_classifier *classifier;
+	const struct hc_target_options options = {.process = process_options,
+						  .signatures = signatures()};
 
-	if (failed(hc_classifier_create(process, heap, signatures(), HC_LITERALS_AUTO,
-					&classifier)))
-		return PIPELINE_PARTIAL;
-	if (heap) {
-		analyze(process, heap, classifier);
-	} else {
-		run_accounting(process, NULL);
-		run_regions(process, NULL, classifier);
-		run_verdict(process, NULL, classifier, NULL);
-	}
-	hc_classifier_destroy(classifier);
-	if (!heap)
-		return PIPELINE_NO_HEAP;
-	return process->diag.partial || heap->partial ? PIPELINE_PARTIAL : PIPELINE_WHOLE;
+	return !failed(hc_target_open(path, &options, NULL, ret));
 }
 
 enum pipeline_outcome pipeline_run(const char *path)
 {
-	hc_cleanup(process_closep) struct hc_process *process = NULL;
-	hc_cleanup(heap_closep) struct hc_heap *heap = NULL;
+	hc_cleanup(hc_target_closep) struct hc_target *target = NULL;
+	const struct hc_heap *heap;
 
-	if (failed(hc_process_open(path, &process_options, &process)))
+	if (!opened(path, &target))
 		return PIPELINE_REFUSED;
-	if (failed(hc_heap_open(process, &heap)))
-		heap = NULL;
-	return run(process, heap);
+	if (failed(hc_target_heap(target, &heap))) {
+		run_accounting(target);
+		run_regions(target);
+		run_verdict(target);
+		return PIPELINE_NO_HEAP;
+	}
+	analyze(target);
+	return target->process->diag.partial || heap->partial ? PIPELINE_PARTIAL : PIPELINE_WHOLE;
 }
 
 enum pipeline_outcome pipeline_open(const char *path)
 {
-	hc_cleanup(process_closep) struct hc_process *process = NULL;
+	hc_cleanup(hc_target_closep) struct hc_target *target = NULL;
 	uint64_t previous = 0;
 
-	if (failed(hc_process_open(path, &process_options, &process)))
+	if (!opened(path, &target))
 		return PIPELINE_REFUSED;
+	const struct hc_process *process = target->process;
 	for (size_t i = 0; i < process->mappings.num; i++) {
 		const struct hc_mapping *mapping = &process->mappings.items[i];
 		check(mapping->start >= previous && mapping->end > mapping->start,
 		      "mappings overlap or are out of order");
 		previous = mapping->end;
 	}
-	run_accounting(process, NULL);
+	run_accounting(target);
 	return process->diag.partial ? PIPELINE_PARTIAL : PIPELINE_WHOLE;
 }

@@ -7,25 +7,16 @@
 
 #include "tests/unit/fake_heap.h"
 
-#include "analyzers/content/classifier.h"
-
+/** They are those of the process's target. */
 struct fake_classes {
-	struct hc_signatures *signatures;
-	struct hc_classifier *classifier;
+	const struct hc_signatures *signatures;
+	const struct hc_classifier *classifier;
 };
 
-static inline void fake_classes_init(struct fake_classes *classes, const struct fake *fake)
+static inline void fake_classes_init(struct fake_classes *classes, struct fake *fake)
 {
-	assert_null(hc_signatures_create(NULL, 0, &classes->signatures));
-	assert_null(hc_classifier_create(&fake->process, fake->heap, classes->signatures,
-					 HC_LITERALS_AUTO, &classes->classifier));
-}
-
-static inline void fake_classes_deinit(struct fake_classes *classes)
-{
-	hc_classifier_destroy(classes->classifier);
-	hc_signatures_destroy(classes->signatures);
-	*classes = (struct fake_classes){0};
+	assert_null(hc_target_classifier(fake_target(fake), &classes->classifier));
+	classes->signatures = fake->target->signatures;
 }
 
 /** The class of a name, which must be there. */

@@ -4,22 +4,18 @@
  * test chooses.
  *
  * Built with the calls of core/heap/build.h, as an allocator back end would, by the rules of glibc.
- * Use: fake_init(), fake_span() for each span, fake_seal(), fake_store() for words, then analyzers,
- * then fake_deinit().
+ * Use: fake_init(), fake_span() for each span, fake_seal(), fake_store() for words, then analyzers
+ * on fake_target(), then fake_deinit().
  */
 #ifndef HC_TESTS_FAKE_HEAP_H
 #define HC_TESTS_FAKE_HEAP_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/unit.h"
+
 #include <stdlib.h>
-#include <string.h>
 #include <elf.h>
 
-#include <cmocka.h>
-
+#include "analyzers/target.h"
 #include "core/allocators/glibc/glibc.h"
 #include "core/heap/build.h"
 
@@ -32,6 +28,7 @@ struct fake {
 	struct hc_core core;
 	struct hc_machine machine;
 	struct hc_heap *heap;
+	struct hc_target *target; /**< of both, once fake_target() was called */
 	struct hc_backend *backend;
 	const struct hc_zone *arenas, *mmapped;
 	struct hc_mapping mappings[FAKE_MAX_MAPPINGS];
@@ -128,6 +125,7 @@ static inline void fake_init(struct fake *fake, unsigned word_size, unsigned job
 
 static inline void fake_deinit(struct fake *fake)
 {
+	hc_target_close(fake->target);
 	hc_heap_close(fake->heap);
 	hc_memory_deinit(&fake->process.memory);
 	for (size_t i = 0; i < fake->num_areas; i++)
@@ -189,6 +187,14 @@ static inline void fake_store(struct fake *fake, uint64_t address, uint64_t valu
 	uint64_t little = htole64(value);
 
 	memcpy(fake_at(fake, address), &little, fake->machine.word_size);
+}
+
+/** What analyzers get; call it when the heap is sealed. */
+static inline struct hc_target *fake_target(struct fake *fake)
+{
+	if (!fake->target)
+		assert_null(hc_target_of(&fake->process, fake->heap, NULL, &fake->target));
+	return fake->target;
 }
 
 /** Store root word number @p index. */

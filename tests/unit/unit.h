@@ -15,6 +15,11 @@
 
 #include "core/base/error.h"
 
+/* cmocka 2 deprecates the older of two names that do the same, cmocka 1 has no other. */
+#ifndef assert_uint_in_range
+#define assert_uint_in_range(value, min, max) assert_in_range(value, min, max)
+#endif
+
 /** The call succeeds; when not, its message is shown. */
 #define assert_ok(call)                                                                            \
 	do {                                                                                       \

@@ -88,6 +88,24 @@ static struct hc_error *check(struct hc_backend *self)
 	return err;
 }
 
+/**
+ * malloc_consolidate() takes a whole fastbin at once and works through it; its chunks look in use.
+ */
+static uint64_t next(const struct hc_backend *self, uint64_t address)
+{
+	const struct glibc *g = self->state;
+	struct hc_chunk chunk;
+	uint64_t stored, header;
+
+	if (!glibc_word(g, address, &stored))
+		return 0;
+	header = glibc_link(g, address, stored);
+	if (!header || !hc_heap_chunk_at(g->heap, header + 2 * g->heap->word_size, &chunk) ||
+	    chunk.address != header + 2 * g->heap->word_size || chunk.state != HC_IN_USE)
+		return 0;
+	return chunk.address;
+}
+
 const struct hc_allocator hc_allocator_glibc = {
 	.name = "glibc malloc",
 	.library = "glibc",
@@ -107,5 +125,6 @@ const struct hc_allocator hc_allocator_glibc = {
 	.mark = mark,
 	.assign = assign,
 	.check = check,
+	.next = next,
 	.destroy = destroy,
 };

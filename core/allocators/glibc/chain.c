@@ -73,13 +73,19 @@ static struct hc_error *walk_and_mend(const struct glibc_chain *chain, struct pi
 	return NULL;
 }
 
+/** Headers of each piece after which to ask whether to go on: some milliseconds. */
+#define ROUNDS_PER_LOOK 16384
+
 /** Walk several pieces a header each in turn, every one until its end or its first break. */
-static void walk_in_turn(const struct glibc_chain *chain, struct piece *pieces, size_t num)
+static struct hc_error *walk_in_turn(const struct glibc_chain *chain, struct piece *pieces,
+				     size_t num)
 {
 	struct piece *walking[LANES];
 	for (size_t i = 0; i < num; i++)
 		walking[i] = &pieces[i];
-	while (num) {
+	for (unsigned round = 1; num; round++) {
+		if (round % ROUNDS_PER_LOOK == 0 && hc_watch_cancelled(chain->watch))
+			return hc_watch_check(chain->watch);
 		for (size_t i = 0; i < num;) {
 			struct piece *piece = walking[i];
 			uint64_t stop = piece->end + 1;
@@ -92,6 +98,7 @@ static void walk_in_turn(const struct glibc_chain *chain, struct piece *pieces, 
 				i++;
 		}
 	}
+	return NULL;
 }
 
 struct piecewise {
@@ -113,13 +120,10 @@ static struct hc_error *walk_pieces(void *ctx, unsigned worker, size_t task)
 								  pieces[i].from, pieces[i].to)
 					       : 0;
 	}
-	walk_in_turn(work->chain, pieces, num);
-	for (size_t i = 0; i < num; i++) {
-		struct hc_error *err = walk_and_mend(work->chain, &pieces[i]);
-		if (err)
-			return err;
-	}
-	return NULL;
+	struct hc_error *err = walk_in_turn(work->chain, pieces, num);
+	for (size_t i = 0; !err && i < num; i++)
+		err = walk_and_mend(work->chain, &pieces[i]);
+	return err;
 }
 
 static void clear_units(const struct glibc_chain *chain, uint64_t from, uint64_t to)
@@ -213,13 +217,13 @@ static struct hc_error *join_pieces(const struct glibc_chain *chain, const struc
 	return err;
 }
 
-struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, unsigned jobs, bool one_piece,
+struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, bool one_piece,
 				  uint64_t *end_ret, uint64_t *last_ret,
 				  struct glibc_damages *damages)
 {
 	uint64_t num = chain->size / MIN_PIECE;
 	/* Several tasks for each thread, so that a slow one does not hold up the end. */
-	uint64_t most = UINT64_C(4) * jobs * LANES;
+	uint64_t most = UINT64_C(4) * chain->jobs * LANES;
 	if (num > most)
 		num = most;
 	if (!num || one_piece)
@@ -235,7 +239,8 @@ struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, unsigned jobs
 		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
 	}
 	struct piecewise work = {chain, pieces, num};
-	struct hc_error *err = hc_parallel_for(jobs, (num + LANES - 1) / LANES, walk_pieces, &work);
+	struct hc_error *err = hc_parallel_watched(chain->jobs, chain->watch, (num + LANES - 1) / LANES,
+						   walk_pieces, &work);
 	if (!err)
 		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
 	for (uint64_t i = 0; i < num; i++)

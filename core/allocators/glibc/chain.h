@@ -28,6 +28,8 @@ struct glibc_chain {
 	uint64_t bad_bits;   /**< bits that no size field of this stretch has */
 	/** Offset of the top chunk, whose end need not be aligned; or GLIBC_NO_OFFSET. */
 	uint64_t top;
+	unsigned jobs;          /**< threads to walk with */
+	struct hc_watch *watch; /**< of the walk */
 };
 
 /**
@@ -85,7 +87,7 @@ struct glibc_damages;
  * @param[out] last_ret unit of the last chunk, or GLIBC_NO_UNIT
  * @param damages       what was found broken is added, in the order of offsets
  */
-struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, unsigned jobs, bool one_piece,
+struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, bool one_piece,
 				  uint64_t *end_ret, uint64_t *last_ret,
 				  struct glibc_damages *damages);
 

@@ -12,7 +12,6 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
-#include "core/elf/image.h"
 
 /** More than any libc has. */
 #define MAX_DYNAMIC 256
@@ -27,20 +26,6 @@ struct relocations {
 	unsigned entry;   /**< bytes of one relocation */
 };
 
-/** Address of libc's dynamic section, from its program headers; 0 when they are not in memory. */
-static uint64_t find_dynamic(const struct glibc *g, const struct hc_module *libc)
-{
-	struct hc_image image;
-	if (!hc_image_read(hc_memory_view(g->memory, libc->start, glibc_page_size(g)),
-			   g->process->core->machine, &image))
-		return 0;
-	for (unsigned i = 0; i < image.num_phdrs; i++) {
-		if (image.phdrs[i].type == PT_DYNAMIC)
-			return libc->bias + image.phdrs[i].vaddr;
-	}
-	return 0;
-}
-
 /**
  * DT_RELA or DT_REL. The dynamic linker has turned their addresses into absolute ones, where it
  * could write.
@@ -48,7 +33,7 @@ static uint64_t find_dynamic(const struct glibc *g, const struct hc_module *libc
 static struct relocations find_relocations(const struct glibc *g, const struct hc_module *libc)
 {
 	unsigned word = g->params.word_size;
-	uint64_t dynamic = find_dynamic(g, libc), tag, value;
+	uint64_t dynamic = libc->dynamic, tag, value;
 	struct relocations found = {0};
 	for (unsigned i = 0; dynamic && i < MAX_DYNAMIC; i++, dynamic += 2 * word) {
 		if (!glibc_word(g, dynamic, &tag) || !glibc_word(g, dynamic + word, &value) ||

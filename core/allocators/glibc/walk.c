@@ -18,8 +18,7 @@ struct walker {
 	struct glibc_chain chain;
 	uint64_t start;      /**< address of chain.data */
 	uint64_t num_blocks; /**< of chain.blocks, which outlive a span when much is left of them */
-	unsigned jobs;
-	bool behind_fence; /**< fenceposts were met: more may come, so nothing is walked ahead */
+	bool behind_fence;   /**< fenceposts were met: more may come, so nothing is walked ahead */
 };
 
 /**
@@ -180,7 +179,7 @@ static struct hc_error *walk_and_report(struct walker *w, uint64_t *end_ret, uin
 {
 	struct glibc_damages damages = {0};
 	struct hc_error *err =
-		glibc_chain_walk(&w->chain, w->jobs, w->behind_fence, end_ret, last_ret, &damages);
+		glibc_chain_walk(&w->chain, w->behind_fence, end_ret, last_ret, &damages);
 	for (size_t i = 0; i < damages.num && !err; i++) {
 		restore_free(w, &damages.items[i]);
 		err = report_damage(w, &damages.items[i]);
@@ -260,6 +259,8 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,
 		.reach = w->stretch->end - start,
+		.jobs = w->g->process->jobs,
+		.watch = w->g->process->watch,
 		.bad_bits = GLIBC_IS_MMAPPED | ((params->alignment - 1) & ~GLIBC_SIZE_BITS),
 	};
 	uint64_t top = w->stretch->top;
@@ -380,7 +381,12 @@ static struct hc_error *walk_stretch(struct walker *w)
 
 struct hc_error *glibc_walk(struct glibc *g, const struct glibc_stretch *stretch)
 {
-	struct walker w = {.g = g, .stretch = stretch, .jobs = g->process->jobs};
+	struct walker w = {.g = g, .stretch = stretch};
+	/* Of all that the core has, heaps may be a part. */
+	uint64_t all = g->process->core->bytes_available, from = g->walked;
+	g->walked += stretch->end - stretch->first;
+	if (all && g->walked <= all)
+		hc_watch_part(g->process->watch, (double)from / all, (double)g->walked / all);
 	struct hc_error *err = walk_stretch(&w);
 	drop_blocks(&w);
 	return err;

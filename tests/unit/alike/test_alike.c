@@ -31,8 +31,7 @@ static void fixture_init(struct fixture *fixture, unsigned jobs)
 	fake_span(&fixture->fake, HEAP, HC_SPAN_TILED, sizes, CHUNKS, fixture->chunks);
 	fake_seal(&fixture->fake);
 	hc_chunk_sample_init(&fixture->sample, 1 << 16);
-	assert_ok(hc_chunk_sample_select(&fixture->sample, &fixture->fake.process,
-					 fixture->fake.heap, NULL));
+	assert_ok(hc_chunk_sample_select(&fixture->sample, fake_target(&fixture->fake), NULL));
 	assert_int_equal(fixture->sample.num, CHUNKS);
 	assert_int_equal(fixture->sample.stride, 1);
 }
@@ -83,20 +82,20 @@ static void test_sample(void **state)
 			struct hc_chunk chunk = {.address = i, .size = 32};
 
 			assert_ok(hc_chunk_sample_add(&sample, &chunk));
-			assert_in_range(sample.num, 0, max);
+			assert_uint_in_range(sample.num, 0, max);
 		}
 		assert_int_equal(sample.offered, 1000);
 		assert_int_equal(sample.bytes, 32000);
 		assert_true(sample.stride > 1);
 		for (size_t i = 0; i < sample.num; i++)
 			assert_int_equal(sample.addresses[i] / sample.stride, i);
-		assert_in_range(sample.num, 1000 / sample.stride, 1000 / sample.stride + 1);
+		assert_uint_in_range(sample.num, 1000 / sample.stride, 1000 / sample.stride + 1);
 		hc_chunk_sample_deinit(&sample);
 	}
 	size_t odd = 0;
 	for (uint64_t i = 0; i < 1000; i++)
 		odd += hc_chunk_sample_pick(i, 2);
-	assert_in_range(odd, 400, 600);
+	assert_uint_in_range(odd, 400, 600);
 }
 
 static void test_subsample(void **state)
@@ -113,7 +112,7 @@ static void test_subsample(void **state)
 	}
 	for (size_t max = 1; max < 1100; max += 7) {
 		hc_chunk_subsample_init(&sub, &sample, max);
-		assert_in_range(sub.num, 1, max);
+		assert_uint_in_range(sub.num, 1, max);
 		for (size_t i = 0; i < sub.num; i++)
 			assert_int_equal(hc_chunk_subsample_at(&sub, i) / sub.step, i);
 	}
@@ -143,8 +142,7 @@ static void test_repeats(void **state)
 		for (size_t i = 0; i < CHUNKS; i++)
 			write_chunk(&fixture, i, "tenant=%d&shard=%zu&site=main&id=%zu&tenant=%d",
 				    i % 100 ? 4099 : 7, i % 3, i, i % 100 ? 4099 : 7);
-		assert_ok(hc_repeats_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
-					 &repeats));
+		assert_ok(hc_repeats_run(fake_target(&fixture.fake), &fixture.sample, &repeats));
 		assert_int_equal(repeats.counted, CHUNKS);
 		assert_int_equal(repeats.missed, 0);
 		assert_int_equal(repeats.num, 5);
@@ -176,8 +174,7 @@ static void test_alike(void **state)
 	fixture_init(&fixture, 2);
 	for (size_t i = 0; i < CHUNKS; i++)
 		write_chunk(&fixture, i, i % 2 ? "color=red shape=round rolls" : "color=blue flat");
-	assert_ok(hc_repeats_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
-				 &repeats));
+	assert_ok(hc_repeats_run(fake_target(&fixture.fake), &fixture.sample, &repeats));
 	const struct hc_repeat *round = find_repeat(&repeats, "shape=round");
 	if (!round)
 		round = find_repeat(&repeats, "color=red");
@@ -209,8 +206,7 @@ static void test_noise(void **state)
 			data[k] = seed * UINT64_C(0x2545f4914f6cdd1d) >> 56;
 		}
 	}
-	assert_ok(
-		hc_common_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample, &common));
+	assert_ok(hc_common_run(fake_target(&fixture.fake), &fixture.sample, &common));
 	assert_int_equal(common.all.chunks, CHUNKS);
 	assert_int_equal(common.repeats.num, 0);
 	assert_int_equal(common.template.num_lines, 0);
@@ -234,8 +230,7 @@ static void test_template(void **state)
 			    "Id: 123e4567-e89b-12d3-a456-%012zu\r\nNode: web-%zu\r\n",
 			    i * 7, i * 0x10003, i % 2 ? "ff" : "", (int)('a' + i % 26),
 			    (int)('a' + i / 26), i, i % 9);
-	assert_ok(hc_template_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
-				  &template));
+	assert_ok(hc_template_run(fake_target(&fixture.fake), &fixture.sample, &template));
 	static const char *const lines[] = {"GET /user/N/cart HTTP/1.1", "ETag: H", "Name: *",
 					    "Id: U", "Node: web-N"};
 	assert_int_equal(template.num_lines, 5);
@@ -281,8 +276,7 @@ static void test_profile_of_a_union(void **state)
 	halves[0].kind = halves[1].kind = HC_MAPPING_MMAP_CHUNK;
 	fixture.fake.process.mappings.items = halves;
 	fixture.fake.process.mappings.num = 2;
-	assert_ok(hc_byte_profile_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
-				      &profile));
+	assert_ok(hc_byte_profile_run(fake_target(&fixture.fake), &fixture.sample, &profile));
 	assert_int_equal(profile.fields[0].size, 8);
 	assert_int_equal(profile.fields[0].kind, HC_FIELD_MIXED);
 	assert_true(profile.fields[0].pointer_share > 0.45 &&
@@ -321,8 +315,7 @@ static void test_profile(void **state)
 		put(&fixture, i, 24, i % 2 ? UINT64_MAX / 3 : UINT64_C(0x8877665544332211), 8);
 		put(&fixture, i, 32, i * 7919 % 10 * 6666 + i % 6, 4);
 	}
-	assert_ok(hc_byte_profile_run(&fixture.fake.process, fixture.fake.heap, &fixture.sample,
-				      &profile));
+	assert_ok(hc_byte_profile_run(fake_target(&fixture.fake), &fixture.sample, &profile));
 	assert_int_equal(profile.usable, USABLE);
 	/* The last eight bytes of the last one lie beyond the span. */
 	assert_int_equal(profile.looked, CHUNKS);
@@ -355,7 +348,7 @@ static void test_nothing(void **state)
 	(void)state;
 	fixture_init(&fixture, 2);
 	hc_chunk_sample_init(&none, 16);
-	assert_ok(hc_common_run(&fixture.fake.process, fixture.fake.heap, &none, &common));
+	assert_ok(hc_common_run(fake_target(&fixture.fake), &none, &common));
 	assert_int_equal(common.all.chunks, 0);
 	assert_int_equal(common.repeats.num + common.template.num_lines + common.profile.usable, 0);
 	hc_common_deinit(&common);
@@ -365,7 +358,7 @@ static void test_nothing(void **state)
 		assert_true(hc_heap_chunk_at(fixture.fake.heap, fixture.chunks[i], &chunk));
 		assert_ok(hc_chunk_sample_add(&none, &chunk));
 	}
-	assert_ok(hc_common_run(&fixture.fake.process, fixture.fake.heap, &none, &common));
+	assert_ok(hc_common_run(fake_target(&fixture.fake), &none, &common));
 	assert_int_equal(common.profile.usable, 0);
 	hc_common_deinit(&common);
 	hc_chunk_sample_deinit(&none);

@@ -49,8 +49,8 @@ static void count(struct fixture *f, struct hc_clue *clues, size_t num)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&f->fake.process, f->fake.heap, &stats));
-	assert_null(hc_clues_count(f->fake.heap, clues, num));
+	assert_null(hc_reachability_run(f->fake.heap, &stats));
+	assert_null(hc_clues_count(fake_target(&f->fake), clues, num));
 }
 
 static void assert_counts(const struct hc_clue_count *count, uint64_t key, uint64_t text)

@@ -65,7 +65,7 @@ static void test_error(void **state)
 static void test_default_jobs(void **state)
 {
 	(void)state;
-	assert_in_range(hc_parallel_default_jobs(), 1, HC_MAX_JOBS);
+	assert_uint_in_range(hc_parallel_default_jobs(), 1, HC_MAX_JOBS);
 }
 
 int main(void)

@@ -333,7 +333,7 @@ static void test_noise_has_no_content(void **state)
 		if (strcmp(class, "text") && strcmp(class, "utf8"))
 			fail_msg("noise of %zu bytes is %s", size, class);
 	}
-	assert_in_range(named, 0, MOST);
+	assert_uint_in_range(named, 0, MOST);
 }
 
 /** Bytes of all kinds never lead beyond the chunk (class_of() checks), whatever their size. */
@@ -362,7 +362,7 @@ static void test_names(void **state)
 	const struct hc_signatures *signatures = ((struct tools *)*state)->signatures;
 	size_t num = hc_signatures_num_classes(signatures);
 
-	assert_in_range(num, 2, HC_MAX_CLASSES);
+	assert_uint_in_range(num, 2, HC_MAX_CLASSES);
 	for (hc_class_id i = 0; i < num; i++) {
 		const struct hc_class *class = hc_signatures_class(signatures, i);
 
@@ -388,7 +388,6 @@ static void test_run(void **state)
 		sizes[i] = i % 7 == 0 ? 8192 : 48;
 	for (unsigned jobs = 1; jobs <= 4; jobs++) {
 		struct fake fake;
-		struct hc_classifier *classifier;
 		struct hc_class_table table;
 
 		fake_init(&fake, 8, jobs, 4096);
@@ -397,10 +396,7 @@ static void test_run(void **state)
 		for (unsigned i = 0; i < CHUNKS; i += 3)
 			snprintf((char *)fake_at(&fake, c[i]), 40, "user:%u:cart", i);
 		assert_true(hc_heap_set_free(fake.heap, c[0], &glibc_lists[GLIBC_TCACHE]));
-		assert_null(hc_classifier_create(&fake.process, fake.heap, signatures,
-						 HC_LITERALS_AUTO, &classifier));
-		assert_null(hc_classify_run(&fake.process, fake.heap, classifier, NULL, &table));
-		hc_classifier_destroy(classifier);
+		assert_null(hc_classify_run(fake_target(&fake), NULL, &table));
 		assert_int_equal(table.classes[key].all.chunks, 999);
 		assert_int_equal(table.classes[key].sample, c[3]);
 		assert_int_equal(table.classes[zero].all.chunks, 2000);

@@ -16,7 +16,7 @@ static void assert_normal(const char *value, unsigned flags, const char *expecte
 
 	assert_non_null(buf);
 	buf[hc_normalise(bytes, flags, buf)] = '\0';
-	assert_string_equal(buf, expected);
+	assert_string_equal((const char *)buf, expected);
 	free(buf);
 }
 
@@ -51,7 +51,7 @@ static void assert_masked(struct hc_masker *masker, const char *text, size_t fro
 
 	assert_ok(hc_masker_mask(masker, context, from, size, how, &masked, &masked_size, NULL));
 	assert_int_equal(masked_size, strlen(expected));
-	assert_string_equal(masked, expected);
+	assert_string_equal((const char *)masked, expected);
 	free(masked);
 }
 

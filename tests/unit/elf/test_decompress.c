@@ -73,7 +73,9 @@ static const struct hc_compression *recognise(int fd)
 /** hc_decompress() of a descriptor, without a look at the content. */
 static struct hc_error *unpack(int fd, uint64_t size, struct hc_diagnostics *diag, int *ret)
 {
-	return hc_decompress(fd, size, recognise(fd), &defaults, NULL, NULL, diag, ret);
+	const struct hc_packed_file file = {.fd = fd, .size = size, .compression = recognise(fd)};
+
+	return hc_decompress(&file, &defaults, diag, ret);
 }
 
 static void check_content(int fd, const uint8_t *content, size_t size)
@@ -234,31 +236,36 @@ static struct hc_error *promise(void *ctx, struct hc_bytes head, uint64_t *size_
 	return NULL;
 }
 
+static struct hc_error *unpack_looking(int fd, uint64_t size, hc_decompress_examine_fn examine,
+				       void *ctx, int *ret)
+{
+	const struct hc_packed_file file = {fd, size, recognise(fd), examine, ctx};
+	struct hc_diagnostics diag = {};
+
+	return hc_decompress(&file, &defaults, &diag, ret);
+}
+
 static void test_examine(void **state)
 {
 	(void)state;
 	uint8_t *content = make_content();
-	struct hc_diagnostics diag = {};
 	uint64_t size, beyond = HC_DECOMPRESS_MAX + 1;
 	size_t seen = 0;
 	int plain, packed = compressed("gzip", content, CONTENT_SIZE, &size);
 
-	assert_fails(hc_decompress(packed, size, recognise(packed), &defaults, refuse, &seen, &diag,
-				   &plain),
-		     HC_ERROR_FORMAT, "is not wanted");
+	assert_fails(unpack_looking(packed, size, refuse, &seen, &plain), HC_ERROR_FORMAT,
+		     "is not wanted");
 	assert_int_equal(seen, 64 * 1024);
 	lseek(packed, 0, SEEK_SET);
-	assert_fails(hc_decompress(packed, size, recognise(packed), &defaults, promise, &beyond,
-				   &diag, &plain),
-		     HC_ERROR_LIMIT, "beyond the limit of 1.0 TiB");
+	assert_fails(unpack_looking(packed, size, promise, &beyond, &plain), HC_ERROR_LIMIT,
+		     "beyond the limit of 1.0 TiB");
 	close(packed);
 
 	/* Shorter than a head. */
 	seen = 0;
 	packed = compressed("zstd", content, 100, &size);
-	assert_fails(hc_decompress(packed, size, recognise(packed), &defaults, refuse, &seen, &diag,
-				   &plain),
-		     HC_ERROR_FORMAT, "is not wanted");
+	assert_fails(unpack_looking(packed, size, refuse, &seen, &plain), HC_ERROR_FORMAT,
+		     "is not wanted");
 	assert_int_equal(seen, 100);
 	close(packed);
 	free(content);
@@ -280,9 +287,9 @@ static void test_refused(void **state)
 	free(once);
 
 	struct hc_decompress_options nowhere = {.tmpdir = "/proc/nonexistent"};
-	assert_fails(
-		hc_decompress(packed, size, recognise(packed), &nowhere, NULL, NULL, &diag, &plain),
-		HC_ERROR_OS, "no file can be made in /proc/nonexistent");
+	const struct hc_packed_file file = {packed, size, recognise(packed), NULL, NULL};
+	assert_fails(hc_decompress(&file, &nowhere, &diag, &plain), HC_ERROR_OS,
+		     "no file can be made in /proc/nonexistent");
 	close(packed);
 
 	packed = compressed("zstd", content, 0, &size);
@@ -295,39 +302,65 @@ static void test_refused(void **state)
 }
 
 struct calls {
-	unsigned num, num_done;
-	uint64_t last, total;
+	size_t num, most;
+	double last;
+	unsigned unpacking, ended;
 };
 
-static void count_calls(void *ctx, uint64_t done, uint64_t total)
+static void note_phase(void *ctx, enum hc_phase phase)
 {
 	struct calls *calls = ctx;
 
-	assert_true(done >= calls->last && done <= total);
-	calls->last = done;
-	calls->total = total;
+	calls->unpacking += phase == HC_PHASE_UNPACK;
+	calls->ended += phase == HC_PHASE_NONE;
+}
+
+static void note_share(void *ctx, double share)
+{
+	struct calls *calls = ctx;
+
+	assert_true(share >= calls->last && share <= 1);
+	calls->last = share;
 	calls->num++;
-	calls->num_done += done == total;
+}
+
+static bool is_enough(void *ctx)
+{
+	const struct calls *calls = ctx;
+
+	return calls->num >= calls->most;
+}
+
+static struct hc_error *unpack_watched(int packed, uint64_t size, struct calls *calls, int *plain)
+{
+	const struct hc_observer observer = {note_phase, note_share, is_enough, calls};
+	struct hc_diagnostics diag = {};
+	struct hc_watch watch;
+	const struct hc_decompress_options options = {.tmpdir = "/tmp", .watch = &watch};
+	const struct hc_packed_file file = {packed, size, recognise(packed), NULL, NULL};
+
+	hc_watch_init(&watch, &observer);
+	return hc_decompress(&file, &options, &diag, plain);
 }
 
 static void test_progress(void **state)
 {
 	(void)state;
 	uint8_t *content = make_content();
-	struct hc_diagnostics diag = {};
-	struct calls calls = {};
-	struct hc_decompress_options options = {
-		.tmpdir = "/tmp", .progress = count_calls, .ctx = &calls};
+	struct calls calls = {.most = SIZE_MAX}, few = {.most = 2};
 	uint64_t size;
 	int plain, packed = compressed("gzip", content, CONTENT_SIZE, &size);
 
-	assert_ok(hc_decompress(packed, size, recognise(packed), &options, NULL, NULL, &diag,
-				&plain));
+	assert_ok(unpack_watched(packed, size, &calls, &plain));
 	assert_true(calls.num > 2);
-	assert_int_equal(calls.num_done, 1);
-	assert_int_equal(calls.total, size);
-	assert_int_equal(calls.last, size);
+	assert_true(calls.last == 1);
+	assert_int_equal(calls.unpacking, 1);
+	assert_int_equal(calls.ended, 1);
 	close(plain);
+	lseek(packed, 0, SEEK_SET);
+	assert_fails(unpack_watched(packed, size, &few, &plain), HC_ERROR_CANCELLED, "interrupted");
+	assert_int_equal(few.num, 2);
+	assert_int_equal(few.ended, 1);
 	close(packed);
 	free(content);
 }

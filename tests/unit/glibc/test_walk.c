@@ -279,10 +279,10 @@ static void test_smashed_sizes(void **state)
 			kept += k < s.num_chunks && s.chunks[k] == found[i];
 		}
 		/* A chunk or two near a smashed header may be lost to a lookalike, not more. */
-		assert_in_range(kept, s.num_chunks - 2 * smashed, s.num_chunks);
+		assert_uint_in_range(kept, s.num_chunks - 2 * smashed, s.num_chunks);
 		/* Two neighbours smashed are one report; a lookalike that was believed makes
 		 * another. */
-		assert_in_range(setup.heap.inconsistencies_total, smashed / 2, 2 * smashed);
+		assert_uint_in_range(setup.heap.inconsistencies_total, smashed / 2, 2 * smashed);
 		assert_false(setup.heap.partial);
 		if (first) {
 			assert_int_equal(num, num_first);

@@ -173,7 +173,7 @@ static void test_requests(void **state)
 			chunk.size = size + slack;
 			chunk.usable = chunk.size - 8;
 			hc_chunk_request(fake.heap, &chunk, &min, &max);
-			assert_in_range(request, min, max);
+			assert_uint_in_range(request, min, max);
 		}
 	}
 	assert_int_equal(hc_chunk_request_size(&chunk, UINT64_MAX - 3), UINT64_MAX);
@@ -199,7 +199,7 @@ static void test_histogram(void **state)
 		struct hc_histogram histogram;
 		make(&fake, chunks, &mmapped);
 		fake.process.jobs = jobs;
-		assert_ok(hc_histogram_run(fake.heap, NULL, false, &histogram));
+		assert_ok(hc_histogram_run(fake_target(&fake), NULL, false, &histogram));
 		/* 0x20: in use twice here and four times there, one fastbin chunk, one of malloc's
 		 * own. */
 		assert_int_equal(row_of(&histogram, 0x20)->in_use.chunks, 6);
@@ -208,7 +208,7 @@ static void test_histogram(void **state)
 		assert_int_equal(row_of(&histogram, 0x21000)->in_use.chunks, 1);
 		assert_int_equal(histogram.in_use.chunks + histogram.free.chunks, 2 * NUM);
 		hc_histogram_deinit(&histogram);
-		assert_ok(hc_histogram_run(fake.heap, NULL, true, &histogram));
+		assert_ok(hc_histogram_run(fake_target(&fake), NULL, true, &histogram));
 		assert_int_equal(row_of(&histogram, 0x21000)->min_size, 0x20000);
 		assert_int_equal(row_of(&histogram, 0x30)->in_use.chunks, 7);
 		hc_histogram_deinit(&histogram);

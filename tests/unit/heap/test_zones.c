@@ -304,7 +304,7 @@ static void test_histogram(void **state)
 
 		make(&world, jobs, &places);
 		slab_open(&world);
-		assert_ok(hc_histogram_run(world.fake.heap, NULL, false, &histogram));
+		assert_ok(hc_histogram_run(fake_target(&world.fake), NULL, false, &histogram));
 		for (size_t i = 0; i < histogram.num_rows; i++) {
 			const struct hc_histogram_row *row = &histogram.rows[i];
 			struct hc_count in_use = {0}, freed = {0};
@@ -331,7 +331,8 @@ static void test_histogram(void **state)
 		hc_selection_init(&selection);
 		selection.states = 0;
 		selection.lists[selection.num_lists++] = &slab_lists[SLAB_MAGAZINE];
-		assert_ok(hc_histogram_run(world.fake.heap, &selection, false, &histogram));
+		assert_ok(
+			hc_histogram_run(fake_target(&world.fake), &selection, false, &histogram));
 		assert_count(&histogram.free, sum(&world, "magazine", ANY_ARENA));
 		hc_histogram_deinit(&histogram);
 		slab_world_deinit(&world);
@@ -359,7 +360,7 @@ static void test_accounting(void **state)
 	make(&world, 2, &places);
 	slab_open(&world);
 	const struct hc_heap *heap = world.fake.heap;
-	assert_ok(hc_arenas_run(&world.fake.process, heap, &arenas));
+	assert_ok(hc_arenas_run(fake_target(&world.fake), &arenas));
 	assert_int_equal(arenas.num_rows, 3);
 	assert_count(&arenas.rows[0].states[HC_IN_USE], sum(&world, "in-use", 0));
 	const struct hc_arena_row *row = &arenas.rows[1];
@@ -376,7 +377,7 @@ static void test_accounting(void **state)
 	assert_int_equal(row->free_bytes, sum(&world, "slot", 1).bytes + 4 * SLAB_PAGE);
 	assert_int_equal(arenas.rows[2].states[HC_IN_USE].chunks, 0);
 
-	hc_accounting_run(&world.fake.process, heap, &arenas, &accounting);
+	hc_accounting_run(fake_target(&world.fake), &arenas, &accounting);
 	for (size_t i = 0; i < world.fake.num_areas; i++)
 		total += world.fake.areas[i].end - world.fake.areas[i].start;
 	for (unsigned i = 0; i < HC_NUM_PARTS; i++)
@@ -463,7 +464,7 @@ static void test_reach(void **state)
 		link_up(&world, &places);
 		slab_open(&world);
 		struct hc_heap *heap = world.fake.heap;
-		assert_ok(hc_reachability_run(&world.fake.process, heap, &stats));
+		assert_ok(hc_reachability_run(heap, &stats));
 		for (size_t i = 0; i < world.num; i++) {
 			const struct slab_block *block = &world.blocks[i];
 			enum hc_reach reach = expected_reach(&places, block->address);
@@ -487,13 +488,11 @@ static void test_reach(void **state)
 		assert_int_equal(stats.root_bytes, SLAB_PAGE);
 
 		fake_classes_init(&classes, &world.fake);
-		assert_ok(hc_leaks_run(&world.fake.process, heap, classes.classifier, NULL, NULL,
-				       &leaks));
+		assert_ok(hc_leaks_run(fake_target(&world.fake), NULL, &leaks));
 		assert_count(&leaks.definite, kinds[HC_DEFINITE]);
 		assert_count(&leaks.indirect, kinds[HC_INDIRECT]);
 		assert_count(&leaks.possible, kinds[HC_POSSIBLE]);
 		hc_leaks_deinit(&leaks);
-		fake_classes_deinit(&classes);
 		slab_world_deinit(&world);
 	}
 }
@@ -542,9 +541,9 @@ static void test_search(void **state)
 	put(&world, MAPPED + 0xf100, text); /* in no block */
 	slab_open(&world);
 	assert_ok(hc_pattern_compile(text, &plain, &pattern));
-	const struct hc_search_options options = {.scope = HC_SEARCH_CHUNKS};
-	assert_ok(hc_search_run(&world.fake.process, world.fake.heap, pattern, &options, collect,
-				&hits, &result));
+	const struct hc_search_options options = {
+		.scope = HC_SEARCH_CHUNKS, .fn = collect, .ctx = &hits};
+	assert_ok(hc_search_run(fake_target(&world.fake), pattern, &options, &result));
 	assert_int_equal(hits.num, NUM(at));
 	for (size_t i = 0; i < NUM(at); i++) {
 		assert_int_equal(hits.addresses[i], at[i]);
@@ -572,14 +571,12 @@ static void test_classes(void **state)
 	put(&world, places.runs[2], "GET /index.html HTTP/1.1\r\nHost: example.org\r\n\r\n");
 	slab_open(&world);
 	fake_classes_init(&classes, &world.fake);
-	assert_ok(hc_classify_run(&world.fake.process, world.fake.heap, classes.classifier, NULL,
-				  &table));
+	assert_ok(hc_classify_run(fake_target(&world.fake), NULL, &table));
 	assert_count(&table.total, sum(&world, "in-use", ANY_ARENA));
 	assert_count(&table.classes[fake_class(&classes, "json")].all, (struct hc_count){2, 96});
 	assert_int_equal(table.classes[fake_class(&classes, "json")].sample, a(60));
 	assert_count(&table.classes[fake_class(&classes, "http-request")].all,
 		     (struct hc_count){1, 5 * SLAB_PAGE});
-	fake_classes_deinit(&classes);
 	slab_world_deinit(&world);
 }
 
@@ -587,16 +584,14 @@ static void test_what(void **state)
 {
 	static struct slab_world world;
 	struct places places;
-	struct fake_classes classes;
 	struct hc_what what;
 
 	(void)state;
 	make(&world, 1, &places);
 	link_up(&world, &places);
 	slab_open(&world);
-	fake_classes_init(&classes, &world.fake);
-	struct hc_process *process = &world.fake.process;
-	assert_ok(hc_what_run(process, world.fake.heap, classes.classifier, a(5) + 47, 10, &what));
+	fake_target(&world.fake);
+	assert_ok(hc_what_run(world.fake.target, a(5) + 47, 10, &what));
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, a(5));
 	assert_int_equal(what.request_max, 48);
@@ -605,23 +600,22 @@ static void test_what(void **state)
 	assert_int_equal(what.referrers[0].value, a(5) + 20);
 	hc_what_deinit(&what);
 
-	assert_ok(hc_what_run(process, world.fake.heap, classes.classifier, a(6), 10, &what));
+	assert_ok(hc_what_run(world.fake.target, a(6), 10, &what));
 	assert_int_equal(what.num_referrers, 1);
 	assert_int_equal(what.referrers[0].address, pool24(7) + 16);
 	assert_int_equal(what.referrers[0].chunk.address, pool24(7));
 	hc_what_deinit(&what);
 
-	assert_ok(hc_what_run(process, world.fake.heap, classes.classifier, pool24(7), 10, &what));
+	assert_ok(hc_what_run(world.fake.target, pool24(7), 10, &what));
 	assert_int_equal(what.num_targets, 2);
 	assert_int_equal(what.targets[0].chunk.address, b(9));
 	assert_int_equal(what.targets[1].chunk.address, a(6));
 	assert_int_equal(what.mapping->kind, HC_MAPPING_HEAP);
 	hc_what_deinit(&what);
 
-	assert_ok(hc_what_run(process, world.fake.heap, classes.classifier, b(0), 10, &what));
+	assert_ok(hc_what_run(world.fake.target, b(0), 10, &what));
 	assert_string_equal(what.special, "directory");
 	hc_what_deinit(&what);
-	fake_classes_deinit(&classes);
 	slab_world_deinit(&world);
 }
 

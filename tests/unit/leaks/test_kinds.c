@@ -35,15 +35,13 @@ static void run(struct fixture *f)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&f->fake.process, f->fake.heap, &stats));
-	assert_null(hc_leaks_run(&f->fake.process, f->fake.heap, f->classes.classifier, NULL, NULL,
-				 &f->leaks));
+	assert_null(hc_reachability_run(f->fake.heap, &stats));
+	assert_null(hc_leaks_run(fake_target(&f->fake), NULL, &f->leaks));
 }
 
 static void finish(struct fixture *f)
 {
 	hc_leaks_deinit(&f->leaks);
-	fake_classes_deinit(&f->classes);
 	fake_deinit(&f->fake);
 }
 

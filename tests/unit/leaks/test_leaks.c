@@ -49,19 +49,13 @@ static void make_requests(struct fake *fake, unsigned jobs, uint64_t c[REQUESTS]
 /** Those of the process that a test made last. */
 static struct fake_classes classes;
 
-static const struct hc_classifier *classify(const struct fake *fake)
-{
-	fake_classes_deinit(&classes);
-	fake_classes_init(&classes, fake);
-	return classes.classifier;
-}
-
 static void run(struct fake *fake, const struct hc_selection *selection, struct hc_leaks *ret)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
-	assert_null(hc_leaks_run(&fake->process, fake->heap, classify(fake), NULL, selection, ret));
+	assert_null(hc_reachability_run(fake->heap, &stats));
+	fake_classes_init(&classes, fake);
+	assert_null(hc_leaks_run(fake_target(fake), selection, ret));
 }
 
 static void test_requests_are_one_group(void **state)
@@ -231,7 +225,7 @@ static struct hc_error *walk(void *ctx, size_t number, const struct hc_chunk *ch
 {
 	struct walked *walked = ctx;
 
-	assert_in_range(number, 1, 3);
+	assert_uint_in_range(number, 1, 3);
 	if (!walked->fail_after--)
 		return &hc_enomem;
 	if (!indirect) {
@@ -292,7 +286,8 @@ static void test_what(void **state)
 	fake_store(&fake, c[2][1] + 96, c[2][1]); /* its own pointer is no referrer */
 	assert_true(hc_heap_set_free(fake.heap, c[6][3], &glibc_lists[GLIBC_TCACHE]));
 	fake_store(&fake, c[6][3], c[2][1]); /* nor is one in a free chunk */
-	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][1] + 3, 3, &what));
+	fake_classes_init(&classes, &fake);
+	assert_null(hc_what_run(fake_target(&fake), c[2][1] + 3, 3, &what));
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);
 	assert_int_equal(what.class, fake_class(&classes, "http-request"));
@@ -307,7 +302,7 @@ static void test_what(void **state)
 	assert_int_equal(what.referrers[2].address, FAKE_ROOTS + 32);
 	hc_what_deinit(&what);
 
-	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][0], 10, &what));
+	assert_null(hc_what_run(fake_target(&fake), c[2][0], 10, &what));
 	assert_int_equal(what.num_referrers, 0);
 	assert_int_equal(what.num_targets, 2);
 	assert_int_equal(what.targets[0].offset, 8);
@@ -315,7 +310,7 @@ static void test_what(void **state)
 	assert_int_equal(what.targets[1].offset, 64);
 	hc_what_deinit(&what);
 
-	assert_null(hc_what_run(&fake.process, fake.heap, classify(&fake), c[2][2], 10, &what));
+	assert_null(hc_what_run(fake_target(&fake), c[2][2], 10, &what));
 	assert_int_equal(what.num_referrers, 1);
 	assert_true(what.referrers[0].in_chunk);
 	assert_int_equal(what.referrers[0].address, c[2][0] + 64);
@@ -323,17 +318,20 @@ static void test_what(void **state)
 	hc_what_deinit(&what);
 
 	/* Outside of chunks; without a heap. */
-	assert_null(hc_what_run(&fake.process, NULL, NULL, FAKE_ROOTS + 16, 10, &what));
+	struct hc_target *without_heap;
+	assert_null(hc_target_of(&fake.process, NULL, NULL, &without_heap));
+	assert_null(hc_what_run(without_heap, FAKE_ROOTS + 16, 10, &what));
 	assert_false(what.in_chunk);
 	assert_ptr_equal(what.mapping, &fake.mappings[0]);
 	assert_int_equal(what.class, HC_CLASS_NONE);
 	assert_true(what.bytes.size >= 8);
 	assert_int_equal(hc_load64(what.bytes.data), c[2][1] + 5);
 	hc_what_deinit(&what);
-	assert_null(hc_what_run(&fake.process, NULL, NULL, 16, 10, &what));
+	assert_null(hc_what_run(without_heap, 16, 10, &what));
 	assert_null(what.mapping);
 	assert_int_equal(what.bytes.size, 0);
 	hc_what_deinit(&what);
+	hc_target_close(without_heap);
 	fake_deinit(&fake);
 }
 
@@ -356,7 +354,8 @@ static void test_regions(void **state)
 	fake_seal(&fake);
 	for (size_t i = 0; i < CHUNKS; i++)
 		put_text(&fake, c[i], request_text);
-	assert_null(hc_regions_run(&fake.process, fake.heap, classify(&fake), &regions));
+	fake_classes_init(&classes, &fake);
+	assert_null(hc_regions_run(fake_target(&fake), NULL, &regions));
 	/* 9 × 528 of 9 × 528 + 64 bytes: 98.7 %. */
 	assert_int_equal(regions.num_marks, 2);
 	assert_int_equal(regions.marks[0].mapping->start, HEAP);
@@ -374,7 +373,7 @@ static void test_regions(void **state)
 		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
 	for (size_t i = 1; i < CHUNKS; i += 3)
 		assert_true(hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_SMALLBIN]));
-	assert_null(hc_regions_run(&fake.process, fake.heap, classify(&fake), &regions));
+	assert_null(hc_regions_run(fake_target(&fake), NULL, &regions));
 	assert_int_equal(regions.num_marks, 1);
 	hc_regions_deinit(&regions);
 	fake_deinit(&fake);
@@ -396,6 +395,5 @@ int main(void)
 
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	fake_classes_deinit(&classes);
 	return failed;
 }

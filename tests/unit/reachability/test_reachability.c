@@ -4,6 +4,7 @@
  */
 #include "tests/unit/fake_heap.h"
 
+#include "analyzers/reachability/conventions.h"
 #include "analyzers/reachability/reachability.h"
 
 #define HEAP UINT64_C(0x20000000)
@@ -16,7 +17,7 @@ static struct hc_reach_stats run(struct fake *fake)
 {
 	struct hc_reach_stats stats;
 
-	assert_null(hc_reachability_run(&fake->process, fake->heap, &stats));
+	assert_null(hc_reachability_run(fake->heap, &stats));
 	assert_true(fake->heap->reach_known);
 	return stats;
 }
@@ -81,7 +82,8 @@ static void test_the_four_kinds(void **state)
 	 * behind it. */
 	assert_int_equal(stats.words_seen, 4096 / 8 + 11 * 7 - 1);
 	assert_int_equal(stats.pointers_seen, 12);
-	assert_int_equal(stats.pointers_interior, 5);
+	assert_int_equal(stats.pointers_interior, 4);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_POOL], 1); /* 8 knows its own address */
 	assert_int_equal(stats.root_bytes, 4096);
 	assert_int_equal(stats.root_bytes_missing, 0);
 	fake_deinit(&fake);
@@ -222,6 +224,7 @@ static void test_relro(void **state)
 		.end = 0x30004000,
 		.data_start = 0x30001800,
 		.data_end = 0x30004000,
+		.path = (char *)"libx.so",
 	};
 	uint64_t c[3], sizes[3] = {32, 32, 32};
 
@@ -294,6 +297,7 @@ enum { NODES = 300, WORDS = 3, LINKS = NODES * 2, ROOT_LINKS = 12 };
 struct graph {
 	bool exact[NODES][NODES], any[NODES][NODES];
 	bool root_exact[NODES], root_any[NODES], dead[NODES];
+	bool pool[NODES];          /* has its own address in a word before all interior pointers */
 	bool from[NODES][NODES];   /* lost ones: path */
 	enum hc_reach kind[NODES]; /* definite: "in a source of lost chunks" */
 };
@@ -314,6 +318,11 @@ static void judge(struct graph *g)
 {
 	bool exact[NODES], any[NODES];
 
+	for (size_t j = 0; j < NODES; j++) {
+		g->root_exact[j] |= g->pool[j] && g->root_any[j];
+		for (size_t i = 0; i < NODES; i++)
+			g->exact[i][j] |= g->pool[j] && g->any[i][j];
+	}
 	memcpy(exact, g->root_exact, sizeof(exact));
 	close_marks(g, exact, g->exact);
 	memcpy(any, g->root_any, sizeof(any));
@@ -356,6 +365,14 @@ static uint64_t next_random(uint64_t *seed)
 	return *seed >> 33;
 }
 
+/** Where interior pointers point to: no heuristic's place, and too many for a convention. */
+enum { INSIDE = 17 };
+
+static uint64_t inside(uint64_t *seed)
+{
+	return INSIDE + next_random(seed) % 7;
+}
+
 /** Make a graph; node n-1 is an mmapped chunk of many pages, whose pointers are far apart. */
 static void make_random(struct fake *fake, struct graph *g, uint64_t *c, uint64_t seed,
 			unsigned word_size, unsigned jobs, size_t links)
@@ -383,7 +400,7 @@ static void make_random(struct fake *fake, struct graph *g, uint64_t *c, uint64_
 		size_t from = next_random(&seed) % NODES, to = next_random(&seed) % NODES;
 		uint64_t word = next_random(&seed) % ((sizes[from] - 16) / word_size);
 		bool exact = next_random(&seed) % 4;
-		uint64_t value = c[to] + (exact ? 0 : 2 * word_size + 1); /* no heuristic's */
+		uint64_t value = c[to] + (exact ? 0 : inside(&seed));
 
 		/* One word, one pointer: a second one in the same place replaces it. */
 		uint64_t place = c[from] + word * word_size, old;
@@ -394,12 +411,13 @@ static void make_random(struct fake *fake, struct graph *g, uint64_t *c, uint64_
 		fake_store(fake, place, value);
 		g->any[from][to] = true;
 		g->exact[from][to] |= exact;
+		g->pool[from] |= exact && from == to && (word + 1) * word_size <= INSIDE;
 	}
 	for (size_t i = 0; i < ROOT_LINKS; i++) {
 		size_t to = next_random(&seed) % NODES;
 		bool exact = next_random(&seed) % 2;
 
-		fake_root(fake, i, c[to] + (exact ? 0 : 2 * word_size + 1));
+		fake_root(fake, i, c[to] + (exact ? 0 : inside(&seed)));
 		g->root_any[to] |= !g->dead[to];
 		g->root_exact[to] |= exact && !g->dead[to];
 	}
@@ -445,6 +463,192 @@ static void test_random_graphs(void **state)
 		check_random(seed, 8, LINKS);
 		check_random(seed, 4, LINKS / 2);
 	}
+}
+/**@}*/
+
+/** @name Conventions and tags */
+/**@{*/
+
+/**
+ * An intrusive list: pointers to a member, root to last; a leaf below each by a pointer to its
+ * start. @p odd of the nodes are pointed to elsewhere, from a table of roots.
+ */
+static void make_intrusive(struct fake *fake, unsigned jobs, size_t num, size_t odd, uint64_t *c)
+{
+	uint64_t *sizes = calloc(2 * num, sizeof(*sizes));
+
+	assert_non_null(sizes);
+	for (size_t i = 0; i < num; i++) {
+		sizes[2 * i] = 96;
+		sizes[2 * i + 1] = 48;
+	}
+	fake_init(fake, 8, jobs, 4096);
+	fake_span(fake, HEAP, HC_SPAN_TILED, sizes, 2 * num, c);
+	fake_seal(fake);
+	free(sizes);
+	for (size_t i = 0; i < num; i++) {
+		uint64_t node = c[2 * i];
+
+		fake_store(fake, node, c[2 * i + 1]);
+		if (i < odd)
+			fake_root(fake, 1 + i, node + 24 + i % 7 * 8);
+		else if (i + 1 < num)
+			fake_store(fake, node + 16, c[2 * i + 2] + 16);
+	}
+	if (odd < num)
+		fake_root(fake, 0, c[2 * odd] + 16);
+}
+
+static void check_intrusive(size_t num, size_t odd, bool expected)
+{
+	uint64_t c[2 * 400];
+	struct hc_reach_stats first, stats;
+
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+
+		make_intrusive(&fake, jobs_tried[j], num, odd, c);
+		stats = run(&fake);
+		if (j == 0)
+			first = stats;
+		assert_memory_equal(&first, &stats, sizeof(stats));
+		for (size_t i = 0; i < 2 * num; i++)
+			assert_int_equal(fake_reach(&fake, c[i]),
+					 expected && i / 2 >= odd ? HC_REACHABLE : HC_POSSIBLE);
+		assert_int_equal(fake.heap->num_conventions, expected);
+		if (expected) {
+			const struct hc_convention *convention = fake.heap->conventions;
+
+			assert_int_equal(convention->size, 96);
+			assert_int_equal(convention->offset, 16);
+			assert_int_equal(convention->chunks, num - odd);
+			assert_int_equal(convention->others, odd);
+			assert_ptr_equal(hc_convention_of(fake.heap, 96, 16), convention);
+			assert_null(hc_convention_of(fake.heap, 96, 24));
+			assert_null(hc_convention_of(fake.heap, 48, 16));
+		}
+		/* Every word counts once, however often the heap was marked. */
+		assert_int_equal(stats.words_seen, 4096 / 8 + num * (11 + 5) - 1);
+		assert_int_equal(stats.pointers_seen, num + num);
+		fake_deinit(&fake);
+	}
+}
+
+static void test_conventions(void **state)
+{
+	(void)state;
+	check_intrusive(300, 0, true);
+	check_intrusive(300, 30, true);  /* one in ten is held in another way */
+	check_intrusive(300, 31, false); /* more are */
+	check_intrusive(HC_CONVENTION_MIN, 0, true);
+	check_intrusive(HC_CONVENTION_MIN - 1, 0, false);
+}
+
+/** Pointers to all places of many chunks are no convention, even though some offset has most. */
+static void test_stale_words_are_no_convention(void **state)
+{
+	struct fake fake;
+	uint64_t c[300];
+
+	(void)state;
+	make(&fake, 2, NUM(c), 128, c);
+	for (size_t i = 0; i < NUM(c); i++)
+		fake_root(&fake, i, c[i] + (i % 2 ? 8 : 8 + i % 14 * 8));
+	run(&fake);
+	assert_int_equal(fake.heap->num_conventions, 0);
+	for (size_t i = 0; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]), HC_POSSIBLE);
+	fake_deinit(&fake);
+}
+
+/** A wrapper of malloc: a header before each block, whatever its size. */
+static void test_convention_of_any_size(void **state)
+{
+	struct fake fake;
+	uint64_t c[200], sizes[200];
+
+	(void)state;
+	for (size_t i = 0; i < NUM(c); i++)
+		sizes[i] = 64 + i % 20 * 16;
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM(c), c);
+	fake_seal(&fake);
+	for (size_t i = 0; i < NUM(c); i++)
+		fake_root(&fake, i, c[i] + 32);
+	run(&fake);
+	assert_int_equal(fake.heap->num_conventions, 1);
+	assert_int_equal(fake.heap->conventions[0].size, 0);
+	assert_int_equal(fake.heap->conventions[0].offset, 32);
+	assert_int_equal(fake.heap->conventions[0].chunks, NUM(c));
+	for (size_t i = 0; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]), HC_REACHABLE);
+	fake_deinit(&fake);
+}
+
+/** A queue whose links have a counter in their top bits, from a root. */
+static void check_tagged(size_t num, uint64_t head_tag, bool expected)
+{
+	uint64_t c[2 * 400];
+	struct hc_reach_stats first, stats;
+
+	for (size_t j = 0; j < NUM(jobs_tried); j++) {
+		struct fake fake;
+
+		make(&fake, jobs_tried[j], 2 * num, 64, c);
+		fake_root(&fake, 5, c[0] | head_tag << 48);
+		for (size_t i = 0; i < num; i++) {
+			if (i + 1 < num)
+				fake_store(&fake, c[2 * i] + 8,
+					   c[2 * i + 2] | (uint64_t)(i + 1) << 48);
+			fake_store(&fake, c[2 * i] + 16, c[2 * i + 1]);
+		}
+		stats = run(&fake);
+		if (j == 0)
+			first = stats;
+		assert_memory_equal(&first, &stats, sizeof(stats));
+		assert_int_equal(stats.tagged.found, expected);
+		assert_int_equal(fake.heap->tagged, expected);
+		if (expected) {
+			assert_int_equal(stats.tagged.size, 64);
+			assert_int_equal(stats.tagged.offset, 8);
+			assert_int_equal(stats.tagged.chunks, head_tag ? 2 * num : 2 * num - 2);
+			assert_int_equal(stats.tagged.bytes, stats.tagged.chunks * 64);
+		}
+		for (size_t i = 0; i < 2 * num; i++) {
+			enum hc_reach lost = i % 2 ? HC_INDIRECT : HC_DEFINITE;
+			enum hc_reach held = expected ? HC_POSSIBLE : lost;
+
+			assert_int_equal(fake_reach(&fake, c[i]),
+					 i < 2 && !head_tag ? HC_REACHABLE : held);
+		}
+		fake_deinit(&fake);
+	}
+}
+
+static void test_tagged_pointers(void **state)
+{
+	(void)state;
+	check_tagged(300, 7, true);
+	check_tagged(300, 0, true); /* the head has no tag yet */
+	check_tagged(HC_TAGGED_MIN - 1, 7, false);
+}
+
+/** Links among chunks that nothing holds: they stay lost. */
+static void test_tagged_pointers_of_the_lost(void **state)
+{
+	struct fake fake;
+	uint64_t c[300];
+
+	(void)state;
+	make(&fake, 2, NUM(c), 64, c);
+	for (size_t i = 0; i + 1 < NUM(c); i++)
+		fake_store(&fake, c[i] + 8, c[i + 1] | (uint64_t)9 << 48);
+	struct hc_reach_stats stats = run(&fake);
+
+	assert_true(stats.tagged.found);
+	assert_int_equal(stats.tagged.chunks, 0);
+	assert_int_equal(stats.kinds[HC_DEFINITE].chunks, NUM(c));
+	fake_deinit(&fake);
 }
 /**@}*/
 
@@ -666,6 +870,11 @@ int main(void)
 		cmocka_unit_test(test_relro),
 		cmocka_unit_test(test_missing_bytes),
 		cmocka_unit_test(test_random_graphs),
+		cmocka_unit_test(test_conventions),
+		cmocka_unit_test(test_stale_words_are_no_convention),
+		cmocka_unit_test(test_convention_of_any_size),
+		cmocka_unit_test(test_tagged_pointers),
+		cmocka_unit_test(test_tagged_pointers_of_the_lost),
 		cmocka_unit_test(test_long_list_with_back_pointers),
 		cmocka_unit_test(test_wide_tables),
 		cmocka_unit_test(test_stacks_that_overflow),

@@ -505,8 +505,10 @@ static struct hc_search_result search(struct fake *fake, const char *text,
 	assert_null(hc_pattern_compile(text, &plain, &pattern));
 	if (seen)
 		seen->num = 0;
-	assert_null(hc_search_run(&fake->process, fake->heap, pattern, options,
-				  seen ? remember : NULL, seen, &result));
+	struct hc_search_options with_seen = *options;
+	with_seen.fn = seen ? remember : NULL;
+	with_seen.ctx = seen;
+	assert_null(hc_search_run(fake_target(fake), pattern, &with_seen, &result));
 	hc_pattern_destroy(pattern);
 	return result;
 }
@@ -743,6 +745,60 @@ static void test_limit(void **state)
 	fake_deinit(&fake);
 }
 
+/**
+ * A few passes through a long subject are no reason to give up, whatever PCRE2 counts as work;
+ * without end is one still.
+ */
+static void test_long_subject(void **state)
+{
+	static const uint64_t sizes[] = {6 << 20};
+	struct hc_search_options options = {0};
+	uint32_t has_jit = 0;
+	struct fake fake;
+	uint64_t c[1];
+
+	(void)state;
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_SINGLE, sizes, 1, c);
+	fake_seal(&fake);
+	uint8_t *bytes = fake_at(&fake, c[0]);
+	memset(bytes, 'a', (6 << 20) - 16);
+	memcpy(bytes + 5000, "needle", 6);
+	memcpy(bytes + 5020, "needle", 6);
+	bytes[3 << 20] = 'b';
+	memcpy(bytes + (6 << 20) - 32, "xcbb", 4);
+
+	struct hc_search_result result = search(&fake, "(?s)needle.*needle", &options, NULL);
+	assert_int_equal(result.limited, 0);
+	assert_int_equal(result.matches, 1);
+	hc_search_result_deinit(&result);
+
+	/* Both of two places are tried, then the one that matches. */
+	result = search(&fake, "(?s)needle.*?Z|needle", &options, NULL);
+	assert_int_equal(result.limited, 0);
+	assert_int_equal(result.matches, 2);
+	hc_search_result_deinit(&result);
+
+	/* The code of the JIT needs stack for this; without it there is the bound of the heap. */
+	pcre2_config(PCRE2_CONFIG_JIT, &has_jit);
+	if (has_jit) {
+		result = search(&fake, "needle(?:[a-m]|[nop])*needle", &options, NULL);
+		assert_int_equal(result.limited, 0);
+		assert_int_equal(result.matches, 1);
+		hc_search_result_deinit(&result);
+	}
+
+	/* Exponential at every place, and as long as the subject at every place. */
+	result = search(&fake, "(?:a|aa|aaa)+c", &options, NULL);
+	assert_int_equal(result.matches, 0);
+	assert_true(result.limited > 0);
+	hc_search_result_deinit(&result);
+	result = search(&fake, "a[^b]*?bbb", &options, NULL);
+	assert_int_equal(result.matches, 0);
+	hc_search_result_deinit(&result);
+	fake_deinit(&fake);
+}
+
 /** Groups of matches add up to the whole, in large chunks too, for any number of jobs. */
 static void test_groups(void **state)
 {
@@ -803,6 +859,7 @@ int main(void)
 		cmocka_unit_test(test_limit),        cmocka_unit_test(test_pattern_kinds),
 		cmocka_unit_test(test_parts),        cmocka_unit_test(test_byte_set),
 		cmocka_unit_test(test_runs),         cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_long_subject),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

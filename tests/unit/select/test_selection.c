@@ -170,12 +170,10 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 {
 	struct hc_selection_scratch *scratch;
 	struct hc_chunk_iter iter;
-	struct fake_classes classes;
 	struct hc_chunk chunk;
 	unsigned set = 0, i = 0;
 
-	fake_classes_init(&classes, fake);
-	assert_null(hc_selection_prepare(selection, classes.classifier));
+	assert_null(hc_selection_prepare(selection, fake_target(fake)));
 	assert_null(hc_selection_scratch_create(selection, &scratch));
 	assert_true(hc_selection_needs_content(selection) == (scratch != NULL));
 	hc_chunk_iter_heap(&iter, fake->heap);
@@ -184,7 +182,6 @@ static unsigned selected(struct fake *fake, struct hc_selection *selection)
 	hc_selection_scratch_destroy(scratch);
 	hc_selection_deinit(selection);
 	hc_selection_init(selection);
-	fake_classes_deinit(&classes);
 	return set;
 }
 
@@ -229,10 +226,11 @@ static void test_filters(void **state)
 	assert_null(hc_select_class(&selection, "text"));
 	assert_int_equal(selected(&fake, &selection), 0x00);
 
-	/* By reach: only chunks in use, and only once it is known. */
+	/* By reach: only chunks in use, and only once it is known, which preparing sees to. */
+	struct hc_chunk chunk;
+	assert_true(hc_heap_chunk_at(fake.heap, c[1], &chunk));
 	assert_null(hc_select_reach(&selection, "definite"));
-	assert_int_equal(selected(&fake, &selection), 0x00);
-	fake.heap->reach_known = true;
+	assert_false(hc_selection_has(&selection, fake.heap, &chunk, NULL));
 	assert_null(hc_select_reach(&selection, "definite"));
 	assert_null(hc_select_states(&selection, "in-use,tcache"));
 	assert_int_equal(selected(&fake, &selection), 0x1b);

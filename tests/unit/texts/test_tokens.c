@@ -19,7 +19,7 @@ static void assert_bytes(struct hc_bytes bytes, const char *expected)
 {
 	char text[512];
 
-	assert_in_range(bytes.size, 0, sizeof(text) - 1);
+	assert_uint_in_range(bytes.size, 0, sizeof(text) - 1);
 	memcpy(text, bytes.data, bytes.size);
 	text[bytes.size] = 0;
 	assert_string_equal(text, expected);
@@ -136,7 +136,7 @@ static void test_every_cut(void **state)
 						    copy + size);
 					assert_true(tokens[i].key_size <= tokens[i].text.size);
 				}
-				assert_in_range(hc_atoms_of_line(line, atoms, 4), 1, 4);
+				assert_uint_in_range(hc_atoms_of_line(line, atoms, 4), 1, 4);
 			}
 			free(copy);
 		}

@@ -2,14 +2,10 @@
  * @file
  * The table of distinct texts, exact and as a summary, against plain counting.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "analyzers/texts/top_texts.h"
 
@@ -44,7 +40,7 @@ static unsigned number(const struct hc_text_count *item)
 {
 	char digits[16] = "";
 
-	assert_in_range(item->size, 1, 8);
+	assert_uint_in_range(item->size, 1, 8);
 	memcpy(digits, item->text, item->size);
 	return strtoul(digits, NULL, 10);
 }

@@ -143,8 +143,7 @@ static struct hc_types *types_of(struct program *program)
 {
 	struct hc_types *types;
 
-	assert_ok(
-		hc_types_create(&program->fake.process, program->fake.heap, HC_TYPES_FULL, &types));
+	assert_ok(hc_target_types(fake_target(&program->fake), HC_TYPES_FULL, &types));
 	return types;
 }
 
@@ -185,14 +184,13 @@ static void check_classes(unsigned word)
 		assert_string_equal(type_at(&program, types, chunks[i]), "(none)");
 
 	struct hc_type_table table;
-	assert_ok(hc_types_count(types, program.fake.heap, NULL, &table));
+	assert_ok(hc_types_count(fake_target(&program.fake), NULL, &table));
 	assert_int_equal(table.num_rows, 3);
 	assert_int_equal(table.total.chunks, 9);
 	assert_int_equal(table.typed.chunks, 3);
 	assert_string_equal(hc_type_name(types, table.rows[2].type), "ns::C<int>");
 	assert_int_equal(table.rows[2].sample, chunks[2]);
 	hc_type_table_deinit(&table);
-	hc_types_destroy(types);
 	fake_deinit(&program.fake);
 }
 
@@ -232,7 +230,6 @@ static void test_arrays(void **state)
 	assert_string_equal(type_at(&program, types, chunks[1]), "B[]");
 	for (unsigned i = 2; i < 6; i++)
 		assert_string_equal(type_at(&program, types, chunks[i]), "(none)");
-	hc_types_destroy(types);
 	fake_deinit(&program.fake);
 }
 
@@ -446,7 +443,6 @@ static void test_find(void **state)
 	check_find(types, "a", "");
 	check_find(types, "", "");
 	check_find(types, "A*[]", "A[] ");
-	hc_types_destroy(types);
 	fake_deinit(&program.fake);
 }
 
@@ -462,13 +458,11 @@ static void test_selection(void **state)
 	program_heap(&program, chunks, 3);
 	fake_store(&program.fake, chunks[0], at(&program, VTABLE_A));
 	fake_store(&program.fake, chunks[1], at(&program, VTABLE_B));
-	struct hc_types *types = types_of(&program);
 
 	hc_selection_init(&selection);
 	selection.type_names[selection.num_types++] = "A";
 	selection.type_names[selection.num_types++] = "(none)";
-	assert_true(hc_selection_needs_types(&selection));
-	assert_ok(hc_selection_prepare_types(&selection, types));
+	assert_ok(hc_selection_prepare(&selection, fake_target(&program.fake)));
 	for (unsigned i = 0; i < 3; i++) {
 		assert_true(hc_heap_chunk_at(program.fake.heap, chunks[i], &chunk));
 		assert_int_equal(hc_selection_has(&selection, program.fake.heap, &chunk, NULL),
@@ -476,9 +470,9 @@ static void test_selection(void **state)
 	}
 	hc_selection_deinit(&selection);
 	selection.type_names[selection.num_types++] = "Z";
-	assert_fails(hc_selection_prepare_types(&selection, types), HC_ERROR_ARGUMENT, "'Z'");
+	assert_fails(hc_selection_prepare(&selection, fake_target(&program.fake)),
+		     HC_ERROR_ARGUMENT, "'Z'");
 	hc_selection_deinit(&selection);
-	hc_types_destroy(types);
 	fake_deinit(&program.fake);
 }
 

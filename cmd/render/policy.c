@@ -1,12 +1,11 @@
 /**
  * @file
- * Masking what shows; see mask.h.
+ * What may show; see policy.h.
  */
 #include <stdlib.h>
 
-#include "cmd/show/mask.h"
 #include "cmd/render/escape.h"
-#include "core/base/cleanup.h"
+#include "cmd/render/policy.h"
 
 /** Bytes around a part that are looked at. */
 #define CONTEXT 1024
@@ -14,13 +13,11 @@
 #define MAX_SHOWN (64u << 10)
 
 /** What stands around @p part in the core, and the part itself. */
-static struct hc_bytes context_of(const struct hc_session *session, struct hc_bytes part)
+static struct hc_bytes context_of(const struct hc_policy *policy, struct hc_bytes part)
 {
-	struct hc_bytes file = {0};
+	struct hc_bytes file = policy->file;
 	const uint8_t *start = part.data, *end = part.data + part.size;
 
-	if (session->process && session->process->core)
-		file = session->process->core->file;
 	if (!file.size || start < file.data || end > file.data + file.size)
 		return part;
 	while (start > file.data && start[-1] && part.data - start < CONTEXT)
@@ -30,19 +27,21 @@ static struct hc_bytes context_of(const struct hc_session *session, struct hc_by
 	return (struct hc_bytes){start, end - start};
 }
 
-struct hc_shown hc_session_show(const struct hc_session *session, struct hc_bytes bytes,
-				enum hc_mask how)
+struct hc_shown hc_policy_show(const struct hc_policy *policy, struct hc_bytes bytes,
+			       enum hc_mask how)
 {
 	struct hc_shown ret = {0};
 	size_t size;
 
-	if (session->options->content == HC_CONTENT_FULL || !bytes.size)
+	if (policy->content == HC_CONTENT_FULL || !bytes.size)
 		return (struct hc_shown){.bytes = bytes};
+	if (!policy->masker || policy->content < HC_CONTENT_SAMPLE)
+		return ret;
 	if (bytes.size > MAX_SHOWN)
 		bytes.size = MAX_SHOWN;
-	struct hc_bytes context = context_of(session, bytes);
+	struct hc_bytes context = context_of(policy, bytes);
 	hc_cleanup_error struct hc_error *err =
-		hc_masker_mask(session->masker, context, bytes.data - context.data, bytes.size, how,
+		hc_masker_mask(policy->masker, context, bytes.data - context.data, bytes.size, how,
 			       &ret.owned, &size, NULL);
 
 	if (!err)
@@ -50,8 +49,8 @@ struct hc_shown hc_session_show(const struct hc_session *session, struct hc_byte
 	return ret;
 }
 
-char *hc_session_escape(const struct hc_session *session, struct hc_bytes bytes, size_t max,
-			unsigned flags)
+char *hc_policy_escape(const struct hc_policy *policy, struct hc_bytes bytes, size_t max,
+		       unsigned flags)
 {
 	hc_cleanup_shown struct hc_shown shown = {0};
 	struct hc_bytes part = bytes;
@@ -64,7 +63,7 @@ char *hc_session_escape(const struct hc_session *session, struct hc_bytes bytes,
 		part.size = 4 * max;
 	for (;; part.size = part.size * 4 < bytes.size ? part.size * 4 : bytes.size) {
 		hc_shown_deinit(&shown);
-		shown = hc_session_show(session, part, HC_MASK_SHORT);
+		shown = hc_policy_show(policy, part, HC_MASK_SHORT);
 		if (part.size == bytes.size || part.size >= MAX_SHOWN || shown.bytes.size > max)
 			break;
 	}

@@ -1,0 +1,82 @@
+/**
+ * @file
+ * Renderers: one for each output format.
+ *
+ * A format is a struct of functions (hc_renderer), a file render_NAME.c that has it, and a row in
+ * the table of formats (cmd/session.c). It gets whole documents, or long tables row by row, and
+ * writes to the view's output. What every renderer has to keep to:
+ *
+ * - It asks hc_node_shows() of each node, and turns cells into text by the functions of cell.h
+ *   alone: these are what keeps the promises of --content.
+ * - A write that fails shows in the stream's error flag, and is reported when the output is closed.
+ *   Errors that a renderer returns are its own.
+ * - Nothing of it depends on the verb.
+ */
+#ifndef HC_CMD_RENDER_RENDER_H
+#define HC_CMD_RENDER_RENDER_H
+
+#include "cmd/render/document.h"
+#include "cmd/render/output.h"
+
+struct hc_rows;
+
+struct hc_renderer;
+
+/** Where output goes, in which format, and how it is to look. */
+struct hc_view {
+	const struct hc_renderer *renderer;
+	struct hc_output *out;
+	struct hc_look look;
+	struct hc_choice choice;
+};
+
+struct hc_renderer {
+	enum hc_medium medium; /**< which columns a table has by default */
+
+	/** Write a document. Its main table is sorted already. */
+	struct hc_error *(*document)(const struct hc_document *doc, const struct hc_view *view);
+
+	/** Rows that are not kept: write what comes before them. @param head facts and sentences */
+	struct hc_error *(*rows_begin)(struct hc_rows *rows, const struct hc_document *head);
+	/** Write one row by the put functions of rows.h. @param cells one for each column of the
+	 * shape */
+	void (*row)(struct hc_rows *rows, const struct hc_cell *cells);
+	/** Write what comes behind them. */
+	struct hc_error *(*rows_end)(struct hc_rows *rows, const struct hc_document *foot);
+};
+
+extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer;
+
+/**
+ * Write a document; nothing is written when something of @ref hc_view.choice is wrong.
+ */
+struct hc_error *hc_render(struct hc_document *doc, const struct hc_view *view);
+
+/** Whether a node may show, apart from its children. */
+static inline bool hc_node_shows(const struct hc_node *node, const struct hc_view *view)
+{
+	enum hc_content content = view->look.policy.content;
+
+	return content >= node->needs && (node->kind != HC_NODE_GROUP || content <= node->until);
+}
+
+/** The columns that a table of a document shows: the user's choice is about its main table. */
+struct hc_error *hc_document_columns(const struct hc_document *doc, const struct hc_table *table,
+				     const struct hc_view *view, enum hc_medium medium,
+				     struct hc_column_list *ret);
+
+/** @name Parts of renderers */
+/**@{*/
+
+/** A table as text. */
+struct hc_error *hc_text_table(const struct hc_table *table, const struct hc_view *view,
+			       const struct hc_column_list *columns);
+/** A document as a JSON object. @param[out] ret new reference */
+struct hc_error *hc_document_json(const struct hc_document *doc, const struct hc_view *view,
+				  json_t **ret);
+/** Each row of the main table as an object. @param[out] ret array, new reference */
+struct hc_error *hc_table_json(const struct hc_table *table, const struct hc_view *view,
+			       json_t **ret);
+/**@}*/
+
+#endif

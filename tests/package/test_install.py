@@ -1,0 +1,195 @@
+"""What installing puts where, the archive of a release, and the Debian package.
+
+HEAPCORE names the program; what is installed is the build that it is of. The archive is of the last commit, the package
+is of the files as they are.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HEAPCORE = pathlib.Path(os.environ.get("HEAPCORE", ROOT / "build/cmd/heapcore")).resolve()
+BUILD = HEAPCORE.parents[1]
+VERSION = re.search(r"^    version: '(.*)'", (ROOT / "meson.build").read_text(), re.M)[1]
+VERBS = sorted(path.stem for path in (ROOT / "docs/manual").glob("*.man") if path.stem != "heapcore")
+CASES = sorted(path.name for path in (ROOT / "docs/cases").iterdir())
+
+
+def needs(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+
+
+def run(*args, timeout=1800, status=0, **options):
+    # A folder that belongs to another user is a repository, too.
+    environment = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
+                   "GIT_CONFIG_VALUE_0": "*", **options.pop("env", {})}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "DESTDIR"):
+        environment.pop(name, None)
+    result = subprocess.run(list(map(str, args)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, timeout=timeout, env=environment, **options)
+    assert result.returncode == status, result.stdout[-8000:]
+    return result.stdout
+
+
+def tracked():
+    """Files of the source tree; what is not in a repository has no list of them."""
+    needs("git")
+    if subprocess.run(["git", "-C", ROOT, "rev-parse"], capture_output=True).returncode and not (ROOT / ".git").exists():
+        pytest.skip("the source tree is not a git repository")
+    names = run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return [name for name in names if name and (ROOT / name).is_file()]
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def expected(datadir="share", zsh="share/zsh/site-functions"):
+    """Below the prefix."""
+    doc = f"{datadir}/doc/heapcore"
+    return sorted(
+        ["bin/heapcore", f"{datadir}/man/man1/heapcore.1", f"{datadir}/heapcore/signatures/builtin.ini",
+         f"{datadir}/bash-completion/completions/heapcore", f"{zsh}/_heapcore",
+         f"{datadir}/fish/vendor_completions.d/heapcore.fish"]
+        + [f"{datadir}/man/man1/heapcore-{verb}.1" for verb in VERBS]
+        + [f"{datadir}/heapcore/schema/heapcore.{verb}.json" for verb in VERBS]
+        + [f"{doc}/{name}" for name in ("README.md", "NEWS.md", "design.md", "performance.md", "security.md")]
+        + [f"{doc}/cases/{name}" for name in CASES])
+
+
+def test_versions_agree():
+    """meson.build is where it stands; a changelog and the news say of each release what was new in it."""
+    assert run(HEAPCORE, "--version") == f"heapcore {VERSION}\n"
+    assert re.search(r"^## (\S+)", (ROOT / "NEWS.md").read_text(), re.M)[1] == VERSION
+    assert re.match(r"heapcore \((\S+)\)", (ROOT / "debian/changelog").read_text())[1] == VERSION
+
+
+def test_version_is_in_no_source():
+    history = ("meson.build", "NEWS.md", "debian/changelog", "docs/performance.md", "LICENSE")
+    for name in tracked():
+        if name not in history and not name.startswith(("testdata/", "docs/cases/")):
+            assert f"heapcore {VERSION}" not in (ROOT / name).read_text(errors="replace"), name
+
+
+class TestInstall:
+    @pytest.fixture(scope="class")
+    def installed(self, tmp_path_factory):
+        needs("meson")
+        if not (BUILD / "docs/heapcore.1").exists():
+            pytest.skip("this build has no manuals and completions")
+        destination = tmp_path_factory.mktemp("destination")
+        options = {o["name"]: o["value"] for o in json.loads(run("meson", "introspect", "--buildoptions", BUILD))}
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", destination)
+        return destination, destination / options["prefix"].lstrip("/"), options
+
+    def test_tree(self, installed):
+        destination, prefix, _ = installed
+        assert files(prefix) == expected()
+        assert len(files(destination)) == len(files(prefix))
+
+    def test_program_works_from_there(self, installed, tmp_path):
+        _, prefix, _ = installed
+        program = prefix / "bin/heapcore"
+        assert run(program, "--version") == f"heapcore {VERSION}\n"
+        assert "Verbs:" in run(program, "help")
+        run(program, "signatures", "--test", prefix / "share/heapcore/signatures/builtin.ini")
+        golden = ROOT / "testdata/golden/golden.core.xz"
+        assert json.loads(run(program, "analyze", golden, "--format", "json", "-q"))["schema"] == "heapcore.analyze/1"
+
+    def test_manuals_name_what_is_installed(self, installed):
+        destination, prefix, options = installed
+        for page in (prefix / "share/man/man1").iterdir():
+            text = page.read_text().replace("\\-", "-")
+            for name in re.findall(rf"{options['prefix']}/[\w./-]+[\w-]", text):
+                assert (destination / name.lstrip("/")).exists(), (page, name)
+
+    def test_schemas_and_cases_are_what_the_tree_has(self, installed):
+        _, prefix, _ = installed
+        for path in (prefix / "share/heapcore/schema").iterdir():
+            assert path.read_bytes() == (ROOT / "docs/schema" / path.name).read_bytes()
+        assert sorted(path.name for path in (ROOT / "docs/schema").iterdir()) == \
+            sorted(path.name for path in (prefix / "share/heapcore/schema").iterdir())
+        for name in CASES:
+            assert (prefix / "share/doc/heapcore/cases" / name).read_bytes() == (ROOT / "docs/cases" / name).read_bytes()
+
+
+def test_cross_build_without_a_way_to_run_programs(tmp_path):
+    """Manuals and completions are left out with a word about it; the rest installs."""
+    needs("meson", "gcc", "pkg-config")
+    machine = os.uname().machine
+    (tmp_path / "cross.ini").write_text(
+        "[binaries]\nc = 'gcc'\npkgconfig = 'pkg-config'\nstrip = 'strip'\n"
+        f"[host_machine]\nsystem = 'linux'\ncpu_family = '{machine}'\ncpu = '{machine}'\nendian = 'little'\n"
+        "[properties]\nneeds_exe_wrapper = true\n")
+    output = run("meson", "setup", tmp_path / "build", ROOT, "--cross-file", tmp_path / "cross.ini", "-Dtests=false")
+    assert "no manual pages and no completions" in output
+    places = list(json.loads(run("meson", "introspect", "--installed", tmp_path / "build")).values())
+    assert any(place.endswith("/bin/heapcore") for place in places)
+    assert any(place.endswith("/schema/heapcore.analyze.json") for place in places)
+    assert not any("/man1/" in place or "completion" in place for place in places)
+
+
+def compiler_cache():
+    """Compilers by way of a cache, where there is one: the same code was compiled before."""
+    folder = "/usr/lib/ccache"
+    return {"PATH": f"{folder}:{os.environ['PATH']}"} if os.path.isdir(folder) else {}
+
+
+def test_archive_builds_and_passes_its_tests(tmp_path):
+    """`meson dist` unpacks what it packed, builds it and runs its unit tests."""
+    needs("meson", "git")
+    if not (ROOT / ".git").exists():
+        pytest.skip("the source tree is not a git repository")
+    run("meson", "setup", tmp_path / "build", ROOT, env=compiler_cache())
+    dirty = ["--allow-dirty"] if "--allow-dirty" in run("meson", "dist", "--help") else []
+    output = run("meson", "dist", "-C", tmp_path / "build", "--formats", "gztar", *dirty, env=compiler_cache())
+    assert re.search(r"^Ok: +[1-9]", output, re.M) and re.search(r"^Fail: +0", output, re.M), output[-4000:]
+    version = re.search(r"^Distribution package .*/heapcore-(.*)\.tar\.gz tested", output, re.M)[1]
+    with tarfile.open(tmp_path / f"build/meson-dist/heapcore-{version}.tar.gz") as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"README.md", "LICENSE", "meson.build", "docs/cases", "debian/control"} <= names
+
+
+class TestDebian:
+    @pytest.fixture(scope="class")
+    def packages(self, tmp_path_factory):
+        """Folder with what dpkg-buildpackage made."""
+        needs("dpkg-buildpackage", "dh", "dpkg-checkbuilddeps")
+        source = tmp_path_factory.mktemp("debian") / "heapcore"
+        for name in tracked():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name, follow_symlinks=False)
+        missing = subprocess.run(["dpkg-checkbuilddeps"], cwd=source, capture_output=True, text=True)
+        if missing.returncode:
+            pytest.skip("unmet build dependencies: " + missing.stderr.strip().split(": ")[-1])
+        # The unit tests are those of the archive.
+        run("dpkg-buildpackage", "-us", "-uc", "-b", cwd=source,
+            env={**compiler_cache(), "DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"})
+        return source.parent
+
+    def package(self, packages):
+        return next(packages.glob("heapcore_*.deb"))
+
+    def test_version(self, packages):
+        assert run("dpkg-deb", "-f", self.package(packages), "Version").strip() == VERSION
+
+    def test_contents(self, packages, tmp_path):
+        run("dpkg-deb", "-x", self.package(packages), tmp_path)
+        names = [name[:-3] if name.endswith(".gz") else name for name in files(tmp_path / "usr")]
+        of_debian = ["share/doc/heapcore/changelog", "share/doc/heapcore/copyright"]
+        assert sorted(names) == sorted(expected(zsh="share/zsh/vendor-completions") + of_debian)
+        assert run(tmp_path / "usr/bin/heapcore", "--version") == f"heapcore {VERSION}\n"
+
+    def test_lintian(self, packages):
+        needs("lintian")
+        changes = next(packages.glob("*.changes"))
+        output = run("lintian", "--fail-on", "error,warning", "--allow-root", changes)
+        assert not re.search(r"^[EW]: ", output, re.M), output
