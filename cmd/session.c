@@ -270,18 +270,10 @@ bool hc_session_partial(const struct hc_session *session)
 					       (target->heap && target->heap->partial)));
 }
 
-/** Why the answer may lack something. */
-static const char *partial_reason(const struct hc_session *session)
+/** Why the answer may lack something: one line. */
+static void say_reason(struct hc_document *doc, const char *why)
 {
-	const struct hc_target *target = session->target;
-
-	for (size_t i = 0; target && i < target->process->diag.num; i++) {
-		if (target->process->diag.items[i].partial)
-			return target->process->diag.items[i].message;
-	}
-	return target && target->heap && target->heap->partial
-		       ? "parts of the heap are missing or damaged"
-		       : "the file is cut short";
+	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(why));
 }
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
@@ -302,10 +294,21 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 
 void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
 {
+	const struct hc_target *target = session->target;
+	bool said = false;
+
 	if (!hc_session_partial(session))
 		return;
-	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}",
-		  hc_cell_name(partial_reason(session)));
+	for (size_t i = 0; target && i < target->process->diag.num; i++) {
+		const struct hc_diagnostic *remark = &target->process->diag.items[i];
+		if (remark->partial)
+			say_reason(doc, remark->message);
+		said |= remark->partial;
+	}
+	if (!said)
+		say_reason(doc, target && target->heap && target->heap->partial
+					? "parts of the heap are missing or damaged"
+					: "the file is cut short");
 	hc_blank(doc);
 }
 

@@ -126,16 +126,16 @@ static bool agree(const struct run *run, size_t count)
 	return count >= HC_PROFILE_SHARE * run->num;
 }
 
-/** A little-endian number of 2, 4 or 8 bytes. */
-static uint64_t load(const uint8_t *data, unsigned size)
+/** A number of 2, 4 or 8 bytes. */
+static uint64_t load(const uint8_t *data, unsigned size, bool big_endian)
 {
-	return size == 2 ? data[0] | (uint64_t)data[1] << 8 : hc_load_word(data, size);
+	return size == 2 ? hc_read16(data, big_endian) : hc_read_word(data, size, big_endian);
 }
 
 static void load_values(struct run *run, unsigned offset, unsigned size)
 {
 	for (size_t i = 0; i < run->num; i++)
-		run->values[i] = load(run->chunks[i].data + offset, size);
+		run->values[i] = load(run->chunks[i].data + offset, size, run->heap->big_endian);
 	memcpy(run->sorted, run->values, run->num * sizeof(*run->values));
 	qsort(run->sorted, run->num, sizeof(*run->sorted), compare_numbers);
 }

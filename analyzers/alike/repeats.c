@@ -100,6 +100,7 @@ static void collect_tokens(const struct hc_heap *heap, uint64_t address, struct 
 	if (bytes.size > HC_REPEATS_WINDOW)
 		bytes.size = HC_REPEATS_WINDOW;
 	hc_lines_init(&lines, bytes, &heap->process->mappings, heap->word_size);
+	lines.big_endian = heap->big_endian;
 	while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line)) {
 		size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
 

@@ -126,6 +126,7 @@ static void open_chunk(const struct hc_heap *heap, uint64_t address, struct chun
 	if (bytes.size > HC_TEMPLATE_WINDOW)
 		bytes.size = HC_TEMPLATE_WINDOW;
 	hc_lines_init(&ret->lines, bytes, &heap->process->mappings, heap->word_size);
+	ret->lines.big_endian = heap->big_endian;
 	ret->num = 0;
 }
 

@@ -114,7 +114,8 @@ static void see_pages(struct finder *finder)
 		struct hc_bytes bytes = hc_memory_view(finder->memory, start, end - start);
 		for (size_t page = -start & (PAGE - 1); page + FRONT <= bytes.size; page += PAGE)
 			for (uint32_t at = 0; at < FRONT; at += 8) {
-				uint64_t value = hc_load64(bytes.data + page + at);
+				uint64_t value = hc_read64(bytes.data + page + at,
+							   finder->memory->big_endian);
 				if (may_be_header(value))
 					see(finder, value, at + 1, start + page + at);
 			}
@@ -128,7 +129,7 @@ static uint64_t see_all(struct finder *finder)
 					       size < DENSE_WINDOW ? size : DENSE_WINDOW);
 
 	for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
-		uint64_t value = hc_load64(bytes.data + at);
+		uint64_t value = hc_read64(bytes.data + at, finder->memory->big_endian);
 		if (may_be_header(value))
 			see(finder, value, 0, finder->mapping->start + at);
 	}
@@ -237,7 +238,8 @@ static struct hc_error *collect(const struct finder *finder, const struct word *
 		struct hc_bytes bytes = hc_memory_view(finder->memory, start, end - start);
 		for (size_t at = (-start & (step - 1)) + offset; !err && at + 8 <= bytes.size;
 		     at += step) {
-			if (hc_load64(bytes.data + at) != word->value || start + at - offset < next)
+			if (hc_read64(bytes.data + at, finder->memory->big_endian) != word->value ||
+			    start + at - offset < next)
 				continue;
 			/* The header's word need not be the block's first. */
 			uint64_t first = start + at - offset;

@@ -231,7 +231,8 @@ static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes by
 	uint64_t span = run->high - run->low;
 
 	for (size_t at = -address & (size - 1); at + size <= bytes.size; at += size) {
-		uint64_t word = hc_load_word(bytes.data + at, size);
+		uint64_t word =
+			hc_read_word(bytes.data + at, size, run->process->memory.big_endian);
 		if (word - run->low < span && has_bit(run->filter, filter_bit(word)))
 			see_word(run, worker, word, origin, address + at);
 	}

@@ -9,17 +9,18 @@
 
 static bool is_pointers(const struct hc_check_subject *subject)
 {
-	return hc_is_pointers(subject->window, subject->mapped, subject->word_size);
+	return hc_is_pointers(subject->window, subject->mapped, subject->word_size,
+			      subject->big_endian);
 }
 
 static bool is_small_ints(const struct hc_check_subject *subject)
 {
-	return hc_is_small_ints(subject->window);
+	return hc_is_small_ints(subject->window, subject->big_endian);
 }
 
 static bool is_floats(const struct hc_check_subject *subject)
 {
-	return hc_is_floats(subject->window);
+	return hc_is_floats(subject->window, subject->big_endian);
 }
 
 static bool is_repeated(const struct hc_check_subject *subject)
@@ -34,12 +35,12 @@ static bool is_random(const struct hc_check_subject *subject)
 
 static bool is_utf16(const struct hc_check_subject *subject)
 {
-	return hc_is_wide_text(subject->window, 2);
+	return hc_is_wide_text(subject->window, 2, subject->big_endian);
 }
 
 static bool is_utf32(const struct hc_check_subject *subject)
 {
-	return hc_is_wide_text(subject->window, 4);
+	return hc_is_wide_text(subject->window, 4, subject->big_endian);
 }
 
 static const struct hc_check checks[] = {

@@ -19,6 +19,7 @@ struct hc_check_subject {
 	uint64_t size;                  /**< bytes of the whole chunk */
 	const struct hc_ranges *mapped; /**< what pointers may point to */
 	unsigned word_size;
+	bool big_endian; /**< of words */
 };
 
 /** The checks that the classifier itself makes, before or after all others. */

@@ -43,6 +43,7 @@ struct hc_classifier {
 	hc_class_id zero, text, utf8; /* HC_CLASS_NONE: there is none */
 	struct hc_ranges mapped;      /* what a pointer may point to */
 	unsigned word_size;
+	bool big_endian;
 };
 
 struct hc_classifier_scratch {
@@ -334,6 +335,7 @@ struct hc_error *hc_classifier_create(const struct hc_process *process, const st
 		return &hc_enomem;
 	classifier->signatures = signatures;
 	classifier->word_size = heap ? heap->word_size : process->memory.word_size;
+	classifier->big_endian = process->memory.big_endian;
 	struct hc_error *err = file_signatures(classifier);
 	if (!err)
 		err = gather_literals(classifier, engine);
@@ -489,9 +491,11 @@ static void strip_sds_length(struct hc_bytes window, struct hc_text_run *run)
 static enum hc_evidence evidence_of_run(const struct hc_classifier *classifier,
 					struct hc_bytes window, const struct hc_text_run *run)
 {
-	if (hc_run_is_text(window, run, &classifier->mapped, classifier->word_size))
+	if (hc_run_is_text(window, run, &classifier->mapped, classifier->word_size,
+			   classifier->big_endian))
 		return HC_EVIDENCE_WHOLE;
-	if (hc_run_is_field(window, run, &classifier->mapped, classifier->word_size))
+	if (hc_run_is_field(window, run, &classifier->mapped, classifier->word_size,
+			    classifier->big_endian))
 		return HC_EVIDENCE_FIELD;
 	return HC_EVIDENCE_ANY;
 }
@@ -590,7 +594,7 @@ static struct recognised recognise(const struct hc_classifier *classifier,
 				   struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
 {
 	struct hc_check_subject subject = {bytes, bytes.size, &classifier->mapped,
-					   classifier->word_size};
+					   classifier->word_size, classifier->big_endian};
 
 	if (subject.window.size > HC_CLASSIFY_WINDOW)
 		subject.window.size = HC_CLASSIFY_WINDOW;

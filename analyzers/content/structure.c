@@ -198,7 +198,7 @@ unsigned hc_text_marks(struct hc_bytes text)
 	return ret;
 }
 
-static bool sds_counts(const uint8_t *text, size_t before, size_t size)
+static bool sds_counts(const uint8_t *text, size_t before, size_t size, bool big_endian)
 {
 	switch (text[-1] & 7) {
 	case 0:
@@ -206,9 +206,9 @@ static bool sds_counts(const uint8_t *text, size_t before, size_t size)
 	case 1:
 		return before >= 3 && text[-3] == size;
 	case 2:
-		return before >= 5 && (text[-5] | text[-4] << 8) == size;
+		return before >= 5 && hc_read16(text - 5, big_endian) == size;
 	case 3:
-		return before >= 9 && hc_load32(text - 9) == size;
+		return before >= 9 && hc_read32(text - 9, big_endian) == size;
 	default:
 		return false;
 	}
@@ -220,17 +220,18 @@ static bool sds_counts(const uint8_t *text, size_t before, size_t size)
  * string of Redis, or the size of the block in the word before it (SQLite's allocator and others
  * that wrap malloc).
  */
-static bool is_counted(struct hc_bytes window, const struct hc_text_run *run)
+static bool is_counted(struct hc_bytes window, const struct hc_text_run *run, bool big_endian)
 {
-	if (run->start && sds_counts(window.data + run->start, run->start, run->size))
+	if (run->start && sds_counts(window.data + run->start, run->start, run->size, big_endian))
 		return true;
 	for (size_t i = 0; i + 4 <= run->start; i += 4) {
-		if (hc_load32(window.data + i) == run->size)
+		if (hc_read32(window.data + i, big_endian) == run->size)
 			return true;
 	}
 	/* An allocator's size in front of the block: what was asked for, rounded up. */
 	return run->start >= 8 && run->start % 8 == 0 &&
-	       hc_load64(window.data + run->start - 8) == ((run->size + 8) & ~UINT64_C(7));
+	       hc_read64(window.data + run->start - 8, big_endian) ==
+		       ((run->size + 8) & ~UINT64_C(7));
 }
 
 static bool all_word_characters(const uint8_t *pos, size_t size)
@@ -260,12 +261,12 @@ static bool all_letters(const uint8_t *pos, size_t size)
 
 /** Whether a short run begins in a word that is an address. */
 static bool run_is_pointer(struct hc_bytes window, const struct hc_text_run *run,
-			   const struct hc_ranges *ranges, unsigned word_size)
+			   const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
 {
 	size_t word = run->start - run->start % word_size;
 
 	return run->size < MAX_POINTER_WORDS * word_size && window.size - word >= word_size &&
-	       is_in_ranges(ranges, hc_load_word(window.data + word, word_size));
+	       is_in_ranges(ranges, hc_read_word(window.data + word, word_size, big_endian));
 }
 
 /** Whether a run that nothing but its looks speaks for is long enough, or a word. */
@@ -301,24 +302,25 @@ static bool rest_is_slack(struct hc_bytes window, const struct hc_text_run *run)
 }
 
 bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
-		    const struct hc_ranges *ranges, unsigned word_size)
+		    const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
 {
-	if (!run->ended || run_is_pointer(window, run, ranges, word_size))
+	if (!run->ended || run_is_pointer(window, run, ranges, word_size, big_endian))
 		return false;
 	if (run->start == 0)
 		return looks_like_text(window, run) && rest_is_slack(window, run);
-	if (is_counted(window, run))
+	if (is_counted(window, run, big_endian))
 		return (!run->utf8 || run->size >= 8) && rest_is_slack(window, run);
 	return run->size >= 16 && run->size >= window.size / 2;
 }
 
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
-		     const struct hc_ranges *ranges, unsigned word_size)
+		     const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
 {
 	bool has_nul = run->ended && run->start + run->size < window.size;
 
 	return has_nul && run->size >= 8 && run->start % 4 == 0 && run->start > 0 &&
-	       window.data[run->start - 1] == 0 && !run_is_pointer(window, run, ranges, word_size);
+	       window.data[run->start - 1] == 0 &&
+	       !run_is_pointer(window, run, ranges, word_size, big_endian);
 }
 
 /* --- JSON --- */
@@ -504,13 +506,14 @@ bool hc_is_json(struct hc_bytes text)
 
 /* --- Binary --- */
 
-bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size)
+bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size,
+		    bool big_endian)
 {
 	size_t num = window.size / word_size;
 	size_t pointers = 0, others = 0;
 
 	for (size_t i = 0; i < num; i++) {
-		uint64_t word = hc_load_word(window.data + i * word_size, word_size);
+		uint64_t word = hc_read_word(window.data + i * word_size, word_size, big_endian);
 
 		if (!word)
 			continue;
@@ -525,14 +528,14 @@ bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsi
 #define SMALL_INT 65536
 
 /** Whether all units are small, but for @p stale bytes at the end. */
-static bool units_are_small(struct hc_bytes window, unsigned size, size_t stale)
+static bool units_are_small(struct hc_bytes window, unsigned size, size_t stale, bool big)
 {
 	size_t end = window.size - stale;
 	bool any = false;
 
 	for (size_t i = 0; i + size <= end; i += size) {
-		int64_t value = size == 8 ? (int64_t)hc_load64(window.data + i)
-					  : (int32_t)hc_load32(window.data + i);
+		int64_t value = size == 8 ? (int64_t)hc_read64(window.data + i, big)
+					  : (int32_t)hc_read32(window.data + i, big);
 
 		if (value <= -SMALL_INT || value >= SMALL_INT)
 			return false;
@@ -541,12 +544,13 @@ static bool units_are_small(struct hc_bytes window, unsigned size, size_t stale)
 	return any;
 }
 
-bool hc_is_small_ints(struct hc_bytes window)
+bool hc_is_small_ints(struct hc_bytes window, bool big_endian)
 {
 	/* Slack can only be told from content when there is enough of the latter. */
 	size_t stale = window.size >= 128 ? 16 : 0;
 
-	return units_are_small(window, 4, stale) || units_are_small(window, 8, stale);
+	return units_are_small(window, 4, stale, big_endian) ||
+	       units_are_small(window, 8, stale, big_endian);
 }
 
 /** Whether a double's exponent is that of a number that somebody would count or measure. */
@@ -565,14 +569,14 @@ static bool is_usual_float(uint32_t bits)
 }
 
 /** @param least numbers that are not 0 */
-static bool units_are_floats(struct hc_bytes window, unsigned size, size_t least)
+static bool units_are_floats(struct hc_bytes window, unsigned size, size_t least, bool big)
 {
 	uint64_t first = 0;
 	size_t num = 0;
 	bool differ = false;
 
 	for (size_t i = 0; i + size <= window.size; i += size) {
-		uint64_t bits = hc_load_word(window.data + i, size);
+		uint64_t bits = hc_read_word(window.data + i, size, big);
 
 		if (!bits)
 			continue;
@@ -585,9 +589,10 @@ static bool units_are_floats(struct hc_bytes window, unsigned size, size_t least
 	return num >= least && differ;
 }
 
-bool hc_is_floats(struct hc_bytes window)
+bool hc_is_floats(struct hc_bytes window, bool big_endian)
 {
-	return units_are_floats(window, 8, 4) || units_are_floats(window, 4, 8);
+	return units_are_floats(window, 8, 4, big_endian) ||
+	       units_are_floats(window, 4, 8, big_endian);
 }
 
 bool hc_is_repeated(struct hc_bytes window)
@@ -604,13 +609,13 @@ bool hc_is_repeated(struct hc_bytes window)
 	return false;
 }
 
-bool hc_is_wide_text(struct hc_bytes window, unsigned unit)
+bool hc_is_wide_text(struct hc_bytes window, unsigned unit, bool big_endian)
 {
 	size_t num = 0, ascii = 0;
 
 	for (size_t i = 0; i + unit <= window.size; i += unit) {
-		uint32_t c = unit == 4 ? hc_load32(window.data + i)
-				       : window.data[i] | (uint32_t)window.data[i + 1] << 8;
+		uint32_t c = unit == 4 ? hc_read32(window.data + i, big_endian)
+				       : hc_read16(window.data + i, big_endian);
 
 		if (!i && c == 0xfeff)
 			continue;

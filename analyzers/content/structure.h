@@ -3,8 +3,9 @@
  * What bytes look like without a pattern: runs of text, JSON, words that are pointers, small
  * numbers, noise.
  *
- * These are the structural halves of the classes in classifier.h. Nothing here allocates; everything
- * is linear in the bytes given. Callers pass a window, not a whole chunk, except where said.
+ * These are the structural halves of the classes in classifier.h. Nothing here allocates;
+ * everything is linear in the bytes given. Callers pass a window, not a whole chunk, except where
+ * said.
  */
 #ifndef HC_ANALYZERS_CONTENT_STRUCTURE_H
 #define HC_ANALYZERS_CONTENT_STRUCTURE_H
@@ -30,7 +31,7 @@ struct hc_text_run {
 struct hc_ranges {
 	struct hc_range {
 		uint64_t start, end;
-	} *items;
+	} * items;
 	size_t num;
 };
 
@@ -62,7 +63,7 @@ unsigned hc_text_marks(struct hc_bytes text);
  * @param ranges mapped memory: a short run that is an address of it is a pointer
  */
 bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
-		    const struct hc_ranges *ranges, unsigned word_size);
+		    const struct hc_ranges *ranges, unsigned word_size, bool big_endian);
 
 /**
  * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, with a zero
@@ -70,7 +71,7 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
  * end. That alone is no proof; what it says must be.
  */
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
-		     const struct hc_ranges *ranges, unsigned word_size);
+		     const struct hc_ranges *ranges, unsigned word_size, bool big_endian);
 
 /**
  * Whether text is a JSON object or array, or the beginning of one, with at least one member, one
@@ -82,13 +83,14 @@ bool hc_is_json(struct hc_bytes text);
  * Whether words are pointers: at least one word is an address in @p ranges, and of the words that
  * are not NULL at most one in eight is none.
  */
-bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size);
+bool hc_is_pointers(struct hc_bytes window, const struct hc_ranges *ranges, unsigned word_size,
+		    bool big_endian);
 
 /**
  * Whether all 64-bit or all 32-bit units are below 2^16 in magnitude; the last two words may be
  * stale slack.
  */
-bool hc_is_small_ints(struct hc_bytes window);
+bool hc_is_small_ints(struct hc_bytes window, bool big_endian);
 
 /**
  * Whether words are floating-point numbers: all 64-bit units are 0 or doubles between 2^-40 and
@@ -96,7 +98,7 @@ bool hc_is_small_ints(struct hc_bytes window);
  * doubles or eight floats are not 0, and not all of those are the same. Other data has exponents
  * like these once in a million times or less.
  */
-bool hc_is_floats(struct hc_bytes window);
+bool hc_is_floats(struct hc_bytes window, bool big_endian);
 
 /**
  * Whether one unit of 1, 2, 4, 8 or 16 bytes repeats from begin to end, at least four times and
@@ -110,7 +112,7 @@ bool hc_is_repeated(struct hc_bytes window);
  * is), little-endian, with or without a byte order mark: at least four characters, all printable
  * and below U+0600, most of them ASCII, up to a character of 0 or the end.
  */
-bool hc_is_wide_text(struct hc_bytes window, unsigned unit);
+bool hc_is_wide_text(struct hc_bytes window, unsigned unit, bool big_endian);
 
 /** Fewer bytes than this can't be told from a struct. */
 #define HC_RANDOM_MIN_SIZE 64

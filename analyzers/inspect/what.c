@@ -132,7 +132,7 @@ static struct hc_error *search_place(void *ctx, unsigned worker __attribute__((u
 			continue;
 		}
 		for (size_t i = 0; i + word <= bytes.size; i += word) {
-			uint64_t value = hc_load_word(bytes.data + i, word);
+			uint64_t value = hc_read_word(bytes.data + i, word, memory->big_endian);
 
 			if (value - hunt->start >= hunt->size && !is_tagged(hunt, value))
 				continue;
@@ -352,7 +352,7 @@ static struct hc_error *find_targets(const struct hc_heap *heap, struct hc_what 
 	     i += word) {
 		struct hc_what_target target = {
 			.offset = i,
-			.value = hc_load_word(what->bytes.data + i, word),
+			.value = hc_read_word(what->bytes.data + i, word, heap->big_endian),
 		};
 
 		if (hc_heap_pointee(heap, target.value, &target.chunk))

@@ -167,7 +167,7 @@ static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint
 		bytes.size = graph->bytes_left;
 	graph->bytes_left -= bytes.size;
 	for (size_t i = 0; i + heap->word_size <= bytes.size; i += heap->word_size) {
-		uint64_t value = hc_load_word(bytes.data + i, heap->word_size);
+		uint64_t value = hc_read_word(bytes.data + i, heap->word_size, heap->big_endian);
 		struct hc_chunk target;
 
 		if (!hc_heap_span(heap, value) || !hc_heap_chunk_at(heap, value, &target) ||

@@ -92,15 +92,16 @@ static bool in_heap(uint64_t address)
 	return address >= HEAP_START && address < HEAP_END;
 }
 
-/** A span in one layout; false when it is none. */
-static bool read_span(const uint8_t *p, uint64_t address, const struct layout *layout,
-		      struct span *ret, bool *exact_ret)
+/** A span in one layout, without its address; false when it is none. */
+static bool read_span(const uint8_t *p, bool big, const struct layout *layout, struct span *ret,
+		      bool *exact_ret)
 {
-	uint64_t start = hc_load64(p + 24), pages = hc_load64(p + 32);
-	uint64_t num = layout->short_elements ? hc_load16(p + layout->num_elements)
-					      : hc_load64(p + layout->num_elements);
-	uint64_t element = hc_load64(p + layout->element), limit = hc_load64(p + layout->limit);
-	uint32_t used = hc_load16(p + layout->count);
+	uint64_t start = hc_read64(p + 24, big), pages = hc_read64(p + 32, big);
+	uint64_t num = layout->short_elements ? hc_read16(p + layout->num_elements, big)
+					      : hc_read64(p + layout->num_elements, big);
+	uint64_t element = hc_read64(p + layout->element, big),
+		 limit = hc_read64(p + layout->limit, big);
+	uint32_t used = hc_read16(p + layout->count, big);
 	uint8_t state = p[layout->state];
 
 	if (start % GO_PAGE || !pages || pages > (HEAP_END - start) / GO_PAGE || state < 1 ||
@@ -112,7 +113,7 @@ static bool read_span(const uint8_t *p, uint64_t address, const struct layout *l
 	if (state == 1 &&
 	    (!element || element > size || !num || num > size / element || used > num))
 		return false;
-	*ret = (struct span){address, start, pages, used * element, used, state};
+	*ret = (struct span){0, start, pages, used * element, used, state};
 	*exact_ret = state == 1 && num > 1 && limit == start + num * element;
 	return true;
 }
@@ -123,12 +124,14 @@ static struct hc_error *look_at(struct go *go, const uint8_t *p, uint64_t addres
 	bool exact;
 
 	for (size_t i = 0; i < NUM_LAYOUTS; i++) {
-		if (!read_span(p, address, &layouts[i], &span, &exact) || go->num[i] == MAX_SPANS)
+		if (!read_span(p, go->survey->memory->big_endian, &layouts[i], &span, &exact) ||
+		    go->num[i] == MAX_SPANS)
 			continue;
 		struct hc_error *err =
 			hc_array_reserve(&go->spans[i], go->num[i], sizeof(*go->spans[i]));
 		if (err)
 			return err;
+		span.address = address;
 		go->spans[i][go->num[i]++] = span;
 		go->votes[i] += exact;
 	}
@@ -146,7 +149,7 @@ static struct hc_error *search_mapping(struct go *go, const struct hc_mapping *m
 	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
 		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
 		for (size_t at = -start & 7; at + SPAN_BYTES <= bytes.size; at += 8) {
-			if (!in_heap(hc_load64(bytes.data + at + 24)))
+			if (!in_heap(hc_read64(bytes.data + at + 24, memory->big_endian)))
 				continue;
 			struct hc_error *err = look_at(go, bytes.data + at, start + at);
 			if (err)
@@ -208,7 +211,7 @@ static bool leads_to_spans(const struct go *go, const struct hc_mapping *mapping
 	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
 		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
 		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_load64(bytes.data + at);
+			uint64_t word = hc_read64(bytes.data + at, memory->big_endian);
 			if (word < spans[0].address || word > spans[num - 1].address)
 				continue;
 			size_t i = hc_lower_bound(num, k, spans[k].address < word);

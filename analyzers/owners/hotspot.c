@@ -142,9 +142,9 @@ static struct hc_error *add_code_cache(struct java *java)
 	    !field(java, "CodeCache", "_high_bound", &high) || low >= high ||
 	    high - low > UINT64_C(1) << 40)
 		return NULL;
-	return add_range(
-		java, hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"),
-		(struct range){"java-code", "compiled Java code (code cache)", low, high});
+	return add_range(java,
+			 hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"),
+			 (struct range){"java-code", "compiled Java code (code cache)", low, high});
 }
 
 /* Metaspace. */
@@ -170,7 +170,8 @@ static uint64_t count_vtables(const struct java *java, const struct hc_mapping *
 	while (hc_memory_next_piece(java->memory, &pos, stop, MAX_METASPACE, &start, &end)) {
 		struct hc_bytes bytes = hc_memory_view(java->memory, start, end - start);
 		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8)
-			num += is_vtable(java, hc_load64(bytes.data + at));
+			num += is_vtable(java,
+					 hc_read64(bytes.data + at, java->memory->big_endian));
 	}
 	return num;
 }

@@ -49,53 +49,59 @@ static struct hc_error *found(struct hc_page_list *list, uint64_t address)
 }
 
 /** CPython: size class, capacity, carved bytes and free list agree with each other. */
-static bool is_python_pool(const uint8_t *p, uint64_t address, uint32_t pool)
+static bool is_python_pool(const uint8_t *p, bool big, uint64_t address, uint32_t pool)
 {
-	uint64_t used = hc_load64(p), head = hc_load64(p + 8);
-	uint32_t class = hc_load32(p + 36), next = hc_load32(p + 40), max = hc_load32(p + 44);
+	uint64_t used = hc_read64(p, big), head = hc_read64(p + 8, big);
+	uint32_t class = hc_read32(p + 36, big), next = hc_read32(p + 40, big),
+		 max = hc_read32(p + 44, big);
 
 	if (class >= 32)
 		return false;
 	uint32_t block = (class + 1) * 16;
 	return max == pool - block && used >= 1 && used <= (pool - 48) / block && next > 48 &&
 	       next <= pool && (next - 48) % block == 0 &&
-	       (!head || (head > address && head < address + pool)) && hc_load64(p + 16) &&
-	       hc_load64(p + 24);
+	       (!head || (head > address && head < address + pool)) && hc_read64(p + 16, big) &&
+	       hc_read64(p + 24, big);
 }
 
-static bool is_zend_chunk(const uint8_t *p)
+static bool is_zend_chunk(const uint8_t *p, bool big)
 {
-	uint64_t heap = hc_load64(p), next = hc_load64(p + 8), prev = hc_load64(p + 16);
+	uint64_t heap = hc_read64(p, big), next = hc_read64(p + 8, big),
+		 prev = hc_read64(p + 16, big);
 	uint64_t chunk = (UINT64_C(2) << 20) - 1;
 
 	return heap && (heap & chunk) == 64 && next && prev && !(next & chunk) && !(prev & chunk) &&
-	       hc_load32(p + 24) < 512 && hc_load32(p + 28) <= 512;
+	       hc_read32(p + 24, big) < 512 && hc_read32(p + 28, big) <= 512;
 }
 
 /** Ruby: the page's struct says where its slots begin, how large and how many they are. */
 static bool is_ruby_page(const struct hc_memory *memory, const uint8_t *p, uint64_t address,
 			 uint64_t size)
 {
-	uint64_t page = hc_load64(p), first;
+	uint64_t page = hc_read64(p, memory->big_endian), first;
 	uint32_t slots;
 
 	if (page & 7 || page < PAGE || !hc_memory_u32(memory, page, &slots) ||
 	    !hc_memory_word(memory, page + 32, &first) || first < address + 8 ||
 	    first > address + 640)
 		return false;
-	uint64_t slot = slots & 0xffff, num = slots >> 16;
+	/* Two shorts: the size comes first. */
+	bool big = memory->big_endian;
+	uint64_t slot = big ? slots >> 16 : slots & 0xffff,
+		 num = big ? slots & 0xffff : slots >> 16;
 	return slot >= 40 && slot <= 640 && slot % 8 == 0 && num * slot <= size &&
 	       num * slot + 3 * slot + 640 > size && first + num * slot <= address + size;
 }
 
-static bool is_v8_page(const uint8_t *p, uint64_t address)
+static bool is_v8_page(const uint8_t *p, bool big, uint64_t address)
 {
-	uint64_t size = hc_load64(p), start = hc_load64(p + 24), end = hc_load64(p + 32);
+	uint64_t size = hc_read64(p, big), start = hc_read64(p + 24, big),
+		 end = hc_read64(p + 32, big);
 
 	return size >= PAGE && size % PAGE == 0 && size <= UINT64_C(1) << 36 &&
-	       start > address + 64 && start < end && end <= address + size && hc_load64(p + 16) &&
-	       !(hc_load64(p + 16) & 7) && hc_load64(p + 64) && !(hc_load64(p + 64) & 7) &&
-	       hc_load64(p + 40) <= end - start;
+	       start > address + 64 && start < end && end <= address + size &&
+	       hc_read64(p + 16, big) && !(hc_read64(p + 16, big) & 7) && hc_read64(p + 64, big) &&
+	       !(hc_read64(p + 64, big) & 7) && hc_read64(p + 40, big) <= end - start;
 }
 
 /**
@@ -104,8 +110,10 @@ static bool is_v8_page(const uint8_t *p, uint64_t address)
  */
 static bool is_apr_node(const struct hc_memory *memory, const uint8_t *p, uint64_t address)
 {
-	uint64_t ref = hc_load64(p + 8), first = hc_load64(p + 24), end = hc_load64(p + 32), back;
-	uint32_t index = hc_load32(p + 16);
+	uint64_t ref = hc_read64(p + 8, memory->big_endian),
+		 first = hc_read64(p + 24, memory->big_endian),
+		 end = hc_read64(p + 32, memory->big_endian), back;
+	uint32_t index = hc_read32(p + 16, memory->big_endian);
 
 	return index >= 1 && index < 1u << 20 && end == address + (index + UINT64_C(1)) * PAGE &&
 	       first >= address + 40 && first <= end && ref && !(ref & 7) &&
@@ -116,15 +124,17 @@ static struct hc_error *look(const struct scan *scan, struct hc_page_list lists[
 			     uint64_t address)
 {
 	const struct hc_memory *memory = scan->memory;
+	bool big = memory->big_endian;
 	bool is[HC_NUM_PAGE_KINDS] = {
-		[HC_PAGE_PYTHON_4K] = is_python_pool(p, address, 4 << 10),
-		[HC_PAGE_PYTHON_16K] = !(address & 0x3fff) && is_python_pool(p, address, 16 << 10),
-		[HC_PAGE_ZEND] = !(address & 0x1fffff) && is_zend_chunk(p),
+		[HC_PAGE_PYTHON_4K] = is_python_pool(p, big, address, 4 << 10),
+		[HC_PAGE_PYTHON_16K] =
+			!(address & 0x3fff) && is_python_pool(p, big, address, 16 << 10),
+		[HC_PAGE_ZEND] = !(address & 0x1fffff) && is_zend_chunk(p, big),
 		[HC_PAGE_RUBY_16K] =
 			!(address & 0x3fff) && is_ruby_page(memory, p, address, 16 << 10),
 		[HC_PAGE_RUBY_64K] =
 			!(address & 0xffff) && is_ruby_page(memory, p, address, 64 << 10),
-		[HC_PAGE_V8] = !(address & (SPARSE_STEP - 1)) && is_v8_page(p, address),
+		[HC_PAGE_V8] = !(address & (SPARSE_STEP - 1)) && is_v8_page(p, big, address),
 		[HC_PAGE_APR] = is_apr_node(memory, p, address),
 	};
 	struct hc_error *err = NULL;

@@ -51,22 +51,23 @@ struct pool {
 static bool read_pool(const struct pools *pools, uint64_t address, struct pool *ret)
 {
 	struct hc_bytes bytes = hc_memory_view(pools->memory, address, pools->pool_size);
+	bool big = pools->memory->big_endian;
 
 	if (bytes.size < pools->pool_size)
 		return false;
-	*ret = (struct pool){.address = address, .used = hc_load32(bytes.data)};
-	ret->block = (hc_load32(bytes.data + 36) + 1) * 16;
-	ret->carved = (hc_load32(bytes.data + 40) - POOL_HEADER) / ret->block;
+	*ret = (struct pool){.address = address, .used = hc_read32(bytes.data, big)};
+	ret->block = (hc_read32(bytes.data + 36, big) + 1) * 16;
+	ret->carved = (hc_read32(bytes.data + 40, big) - POOL_HEADER) / ret->block;
 	if (ret->carved > BLOCK_MAX)
 		return false;
 	uint32_t listed = 0;
-	for (uint64_t block = hc_load64(bytes.data + 8); block; listed++) {
+	for (uint64_t block = hc_read64(bytes.data + 8, big); block; listed++) {
 		uint64_t offset = block - address - POOL_HEADER, i = offset / ret->block;
 		if (block < address + POOL_HEADER || offset % ret->block || i >= ret->carved ||
 		    ret->free[i / 64] >> i % 64 & 1)
 			return false;
 		ret->free[i / 64] |= UINT64_C(1) << i % 64;
-		block = hc_load64(bytes.data + (block - address));
+		block = hc_read64(bytes.data + (block - address), big);
 	}
 	return ret->used + listed == ret->carved;
 }

@@ -61,8 +61,8 @@ static bool is_string(const struct hc_heap *heap, const struct hc_chunk *chunk,
 
 	if (bytes.size <= STRING_REP_WORDS * word)
 		return false;
-	length = hc_load_word(bytes.data, word);
-	capacity = hc_load_word(bytes.data + word, word);
+	length = hc_read_word(bytes.data, word, heap->big_endian);
+	capacity = hc_read_word(bytes.data + word, word, heap->big_endian);
 	return length <= capacity &&
 	       !__builtin_add_overflow(capacity, STRING_REP_WORDS * word + 1, &size) &&
 	       may_be_request(heap, chunk, size);
@@ -75,7 +75,8 @@ static bool is_length64(const struct hc_heap *heap, const struct hc_chunk *chunk
 	uint64_t size;
 
 	return bytes.size > sizeof(uint64_t) &&
-	       !__builtin_add_overflow(hc_load64(bytes.data), sizeof(uint64_t), &size) &&
+	       !__builtin_add_overflow(hc_read64(bytes.data, heap->big_endian), sizeof(uint64_t),
+				       &size) &&
 	       may_be_request(heap, chunk, size);
 }
 
@@ -88,7 +89,7 @@ static bool is_array(const struct hc_heap *heap, const struct hc_chunk *chunk,
 
 	if (bytes.size <= word)
 		return false;
-	count = hc_load_word(bytes.data, word);
+	count = hc_read_word(bytes.data, word, heap->big_endian);
 	hc_chunk_request(heap, chunk, &min, &max);
 	if (!count || max < word || count > max - word)
 		return false;
@@ -123,8 +124,10 @@ static bool is_base_class(const struct hc_process *process, struct hc_bytes byte
 	unsigned word = process->memory.word_size;
 
 	return offset % word == 0 && offset <= bytes.size && bytes.size - offset >= word &&
-	       is_vtable_pointer(process, hc_load_word(bytes.data, word)) &&
-	       is_vtable_pointer(process, hc_load_word(bytes.data + offset, word));
+	       is_vtable_pointer(process,
+				 hc_read_word(bytes.data, word, process->memory.big_endian)) &&
+	       is_vtable_pointer(process, hc_read_word(bytes.data + offset, word,
+						       process->memory.big_endian));
 }
 
 /** The control bytes of a table: all valid, some full, some empty, and the first ones once more. */
@@ -190,7 +193,7 @@ static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk, st
 	for (unsigned i = 0; i < POOL_HEADER_WORDS; i++) {
 		if ((i + 1) * word > bytes.size || (i + 1) * word > offset)
 			return false;
-		if (hc_load_word(bytes.data + i * word, word) == chunk->address)
+		if (hc_read_word(bytes.data + i * word, word, heap->big_endian) == chunk->address)
 			return true;
 	}
 	return false;

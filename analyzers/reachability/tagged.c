@@ -84,7 +84,8 @@ static inline void count_bytes(struct evidence *evidence, uint32_t *counters, bo
 			       struct hc_bytes bytes)
 {
 	for (size_t i = 0; (i + 1) * WORD <= bytes.size; i++) {
-		uint64_t value = hc_load64(bytes.data + i * WORD);
+		uint64_t value =
+			hc_read64(bytes.data + i * WORD, evidence->tracer->heap->big_endian);
 
 		if (hc_tagged_form(value))
 			count_word(evidence, &counters[table ? 0 : i], value);

@@ -235,12 +235,12 @@ static ALWAYS_INLINE bool is_candidate(struct hc_trace_worker *w, uint64_t value
 
 /** Push the candidates among some words. There must be room for all. */
 static ALWAYS_INLINE void push_words(struct hc_trace_worker *w, const uint8_t *data,
-				     size_t num_words, const unsigned word_size)
+				     size_t num_words, const unsigned word_size, const bool big)
 {
 	size_t depth = w->depth;
 
 	for (size_t i = 0; i < num_words; i++) {
-		uint64_t value = word_size == 8 ? hc_load64(data + i * 8) : hc_load32(data + i * 4);
+		uint64_t value = hc_read_word(data + i * word_size, word_size, big);
 		uint64_t entry;
 
 		if (is_candidate(w, value, &entry))
@@ -250,12 +250,26 @@ static ALWAYS_INLINE void push_words(struct hc_trace_worker *w, const uint8_t *d
 	w->stats.words += num_words;
 }
 
+/** One copy of the loop for each kind of word: little-endian ones are the hot path. */
+static ALWAYS_INLINE void push_any_words(struct hc_trace_worker *w, const uint8_t *data,
+					 size_t num_words)
+{
+	bool wide = w->heap->word_size == 8;
+
+	if (w->heap->big_endian)
+		push_words(w, data, num_words, wide ? 8 : 4, true);
+	else if (wide)
+		push_words(w, data, num_words, 8, false);
+	else
+		push_words(w, data, num_words, 4, false);
+}
+
 /** The same for HC_PASS_TAGGED: plain and tagged pointers. */
 static __attribute__((noinline)) void push_tagged(struct hc_trace_worker *w, const uint8_t *data,
 						  size_t num_words)
 {
 	for (size_t i = 0; i < num_words; i++) {
-		uint64_t value = hc_load64(data + i * 8), entry;
+		uint64_t value = hc_read64(data + i * 8, w->heap->big_endian), entry;
 		uint64_t target = hc_tagged_target(w->heap, value);
 
 		if (is_candidate(w, target ? target : value, &entry))
@@ -268,10 +282,8 @@ void hc_trace_push_words(struct hc_trace_worker *w, const uint8_t *data, size_t 
 {
 	if (w->shared->pass == HC_PASS_TAGGED)
 		push_tagged(w, data, num_words);
-	else if (w->heap->word_size == 8)
-		push_words(w, data, num_words, 8);
 	else
-		push_words(w, data, num_words, 4);
+		push_any_words(w, data, num_words);
 }
 
 void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
@@ -293,7 +305,7 @@ static void push_others(struct hc_trace_worker *w, const uint8_t *data, size_t n
 			unsigned word_size, uint64_t self, uint64_t self_size)
 {
 	for (size_t i = 0; i < num_words; i++) {
-		uint64_t value = hc_load_word(data + i * word_size, word_size);
+		uint64_t value = hc_read_word(data + i * word_size, word_size, w->heap->big_endian);
 		struct hc_place place;
 		uint64_t entry;
 		bool interior;
@@ -356,10 +368,8 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 				    hc_span_usable_end(span, place.next) - place.start);
 		} else if (pass == HC_PASS_TAGGED) {
 			push_tagged(w, bytes.data, bytes.size / 8);
-		} else if (word_size == 8) {
-			push_words(w, bytes.data, bytes.size / 8, 8);
 		} else {
-			push_words(w, bytes.data, bytes.size / 4, 4);
+			push_any_words(w, bytes.data, bytes.size / word_size);
 		}
 		address += step;
 		left -= step;

@@ -63,7 +63,7 @@ static const uint8_t traits[256] = {
 void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,
 		   const struct hc_mappings *mappings, unsigned word_size)
 {
-	*lines = (struct hc_lines){bytes, 0, mappings, word_size};
+	*lines = (struct hc_lines){bytes, 0, mappings, word_size, false};
 }
 
 /** Bytes of the UTF-8 character beyond ASCII at @p pos, or 0. RFC 3629, Table in section 4. */
@@ -107,7 +107,8 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
 	for (size_t at = start - start % lines->word_size; at < end; at += lines->word_size) {
 		if (lines->bytes.size - at < lines->word_size)
 			break;
-		uint64_t word = hc_load_word(lines->bytes.data + at, lines->word_size);
+		uint64_t word =
+			hc_read_word(lines->bytes.data + at, lines->word_size, lines->big_endian);
 		if (hc_mappings_find(lines->mappings, word))
 			return true;
 	}

@@ -39,6 +39,7 @@ struct hc_lines {
 	const struct hc_mappings
 		*mappings; /**< tells addresses from text; NULL: nothing is an address */
 	unsigned word_size;
+	bool big_endian; /**< of words; set after hc_lines_init() */
 };
 
 void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,

@@ -38,6 +38,7 @@ struct finder {
 	struct hc_process *process;
 	const struct hc_memory *memory;
 	unsigned word;
+	bool big_endian;
 	struct hc_rtti rtti;
 	size_t num_slots;
 	uint32_t *names; /**< hash table of classes by name: index plus 1, 0 is free */
@@ -302,7 +303,7 @@ static struct hc_error *scan_piece(struct finder *finder, uint64_t start, struct
 	unsigned word = finder->word;
 
 	for (size_t i = 0; i + word <= bytes.size; i += word) {
-		uint64_t value = hc_load_word(bytes.data + i, word);
+		uint64_t value = hc_read_word(bytes.data + i, word, finder->big_endian);
 
 		if (*before == 0 && value && value % word == 0) {
 			struct hc_error *err = consider(finder, start + i, value);
@@ -432,6 +433,7 @@ struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct h
 		.process = process,
 		.memory = &process->memory,
 		.word = process->memory.word_size,
+		.big_endian = process->memory.big_endian,
 	};
 	struct hc_error *err = NULL;
 

@@ -249,6 +249,7 @@ struct array {
 	struct hc_bytes bytes;
 	uint64_t offset, num;
 	uint64_t vtable; /**< of the first element */
+	bool big_endian;
 };
 
 /** Whether elements of that size begin with the same vtable: those in the middle and at the end. */
@@ -260,7 +261,7 @@ static bool has_elements(const struct array *array, unsigned word, uint64_t size
 		uint64_t at = array->offset + some[i] * size;
 
 		if (at > array->bytes.size || array->bytes.size - at < word ||
-		    hc_load_word(array->bytes.data + at, word) != array->vtable)
+		    hc_read_word(array->bytes.data + at, word, array->big_endian) != array->vtable)
 			return false;
 	}
 	return true;
@@ -292,14 +293,16 @@ static hc_type_id type_of_array(const struct hc_types *types, const struct hc_ch
 				struct hc_bytes bytes)
 {
 	unsigned word = types->heap->word_size;
+	bool big = types->heap->big_endian;
 
 	for (unsigned offset = word; offset <= 2 * word && bytes.size >= offset + word;
 	     offset += word) {
 		struct array array = {
 			.bytes = bytes,
 			.offset = offset,
-			.num = hc_load_word(bytes.data + offset - word, word),
-			.vtable = hc_load_word(bytes.data + offset, word),
+			.num = hc_read_word(bytes.data + offset - word, word, big),
+			.vtable = hc_read_word(bytes.data + offset, word, big),
+			.big_endian = big,
 		};
 		uint32_t class = hc_rtti_class_of(&types->rtti, array.vtable);
 
@@ -319,7 +322,8 @@ static hc_type_id type_by_vtable(const struct hc_types *types, const struct hc_c
 	struct hc_bytes bytes = hc_chunk_bytes(types->heap, chunk);
 	if (bytes.size < word)
 		return HC_TYPE_NONE;
-	uint32_t class = hc_rtti_class_of(&types->rtti, hc_load_word(bytes.data, word));
+	uint32_t class = hc_rtti_class_of(&types->rtti,
+					  hc_read_word(bytes.data, word, types->heap->big_endian));
 	return class != HC_NO_RTTI_CLASS ? id_of(class, FORM_ONE)
 					 : type_of_array(types, chunk, bytes);
 }

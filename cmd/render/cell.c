@@ -164,9 +164,9 @@ static char *show_binary(const struct hc_look *look, const struct hc_excerpt *ex
 		bytes.size = max * excerpt->word_size;
 	hc_cleanup_shown struct hc_shown shown =
 		hc_policy_show(&look->policy, bytes, HC_MASK_SAME_SIZE);
-	return form == HC_EXCERPT_HEX
-		       ? hex_digits(shown.bytes)
-		       : hc_escape_words(shown.bytes, excerpt->word_size, max, flags);
+	return form == HC_EXCERPT_HEX ? hex_digits(shown.bytes)
+				      : hc_escape_words(shown.bytes, excerpt->word_size,
+							excerpt->big_endian, max, flags);
 }
 
 static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *excerpt,

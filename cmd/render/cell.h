@@ -59,6 +59,7 @@ struct hc_excerpt {
 	unsigned max;      /**< columns in text; 0: those of the screen, or no bound in sentences */
 	unsigned max_data; /**< in JSON and CSV unless --content full; 0: no bound */
 	unsigned word_size;
+	bool big_endian;   /**< byte order of words */
 	bool wide;         /**< UTF-16LE of ASCII: its low bytes show */
 	bool masks;        /**< of @ref asked, too, only what is no secret shows: nobody named it */
 	const char *empty; /**< what stands for no bytes in text; NULL: nothing */

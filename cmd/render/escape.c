@@ -131,7 +131,8 @@ void hc_escape_print(FILE *file, const char *text, unsigned flags)
 	fputs(escaped ? escaped : "(no memory)", file);
 }
 
-char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, size_t max, unsigned flags)
+char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, bool big_endian, size_t max,
+		      unsigned flags)
 {
 	const char *mark = flags & HC_ESCAPE_UTF8 ? "…" : "...";
 	hc_cleanup_free char *ret = NULL;
@@ -143,7 +144,7 @@ char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, size_t max, uns
 	for (size_t pos = 0; bytes.size - pos >= word_size; pos += word_size) {
 		char word[24];
 		size_t len = snprintf(word, sizeof(word), "%s0x%" PRIx64, pos ? " " : "",
-				      hc_load_word(bytes.data + pos, word_size));
+				      hc_read_word(bytes.data + pos, word_size, big_endian));
 		if (max && columns + len + 4 > max) {
 			fprintf(out, " %s", mark);
 			break;

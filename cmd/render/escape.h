@@ -41,7 +41,8 @@ void hc_escape_print(FILE *file, const char *text, unsigned flags);
  * Hexadecimal words of a chunk with no text in it: "0x55d0c2a0 0x0 0x2a …"; at most @p max
  * columns.
  */
-char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, size_t max, unsigned flags);
+char *hc_escape_words(struct hc_bytes bytes, unsigned word_size, bool big_endian, size_t max,
+		      unsigned flags);
 
 /**
  * A word that a POSIX shell reads back as @p text: as it is when harmless, else in single quotes.

@@ -39,6 +39,7 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 		.max = max,
 		.max_data = HC_EXCERPT_DATA,
 		.word_size = session->target->heap->word_size,
+		.big_endian = session->target->heap->big_endian,
 	};
 	return hc_cell_content(&sampler->excerpt);
 }

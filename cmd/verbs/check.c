@@ -331,13 +331,17 @@ static void describe(struct view *view, struct hc_document *doc)
 {
 	const struct hc_heap *heap = view->session->target->heap;
 	uint64_t total = heap->inconsistencies_total;
+	bool partial = hc_session_partial(view->session);
 
 	if (heap->abort_message) {
 		HC_SAY_AT(doc, hc_margin("libc's last words: ", 4, true), "{}",
 			  hc_cell_name(heap->abort_message));
 		hc_blank(doc);
 	}
-	if (!total)
+	if (!total && partial)
+		HC_SAY_STRONG(doc, "Nothing that is there contradicts itself; whether the heap is "
+				   "sound can't be told of what is missing.");
+	else if (!total)
 		HC_SAY_STRONG(doc, "The heap is sound: nothing contradicts itself.");
 	else if (!is_damaged(view))
 		HC_SAY_STRONG(doc,
@@ -347,7 +351,7 @@ static void describe(struct view *view, struct hc_document *doc)
 	else
 		HC_SAY_STRONG(doc, "The heap is damaged: {} inconsistenc{}.", hc_cell_count(total),
 			      hc_cell_text(total == 1 ? "y" : "ies"));
-	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view)));
+	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view) && !partial));
 	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap->abort_message));
 	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
 	describe_faults(view, doc);

@@ -53,13 +53,14 @@ static bool is_area(const struct hc_memory *memory, uint64_t address, struct are
 
 	if (bytes.size < PAGE)
 		return false;
-	uint64_t next = hc_load64(bytes.data + 8);
-	uint32_t slots = hc_load32(bytes.data + 16);
-	*ret = (struct area){address, hc_load64(bytes.data), 0};
+	uint64_t next = hc_read64(bytes.data + 8, memory->big_endian);
+	uint32_t slots = hc_read32(bytes.data + 16, memory->big_endian);
+	*ret = (struct area){address, hc_read64(bytes.data, memory->big_endian), 0};
 	if (!ret->secret || next & (PAGE - 1) || !slots || slots > AREA_SLOTS)
 		return false;
 	for (uint32_t i = 0; i < slots; i++) {
-		uint64_t group = hc_load64(bytes.data + 24 + i * META + 16), back;
+		uint64_t group = hc_read64(bytes.data + 24 + i * META + 16, memory->big_endian),
+			 back;
 		if (!group)
 			continue;
 		if (group & 15 || !hc_memory_word(memory, group, &back) ||
@@ -134,10 +135,11 @@ static uint64_t count_all(const struct totals *totals)
 }
 
 static struct hc_error *count_group(struct totals *totals, struct hc_allocator_evidence *evidence,
-				    const uint8_t *meta)
+				    const uint8_t *meta, bool big)
 {
-	uint64_t group = hc_load64(meta + 16), bits = hc_load64(meta + 32), pages = bits >> 12;
-	uint32_t free = hc_load32(meta + 24) | hc_load32(meta + 28);
+	uint64_t group = hc_read64(meta + 16, big), bits = hc_read64(meta + 32, big),
+		 pages = bits >> 12;
+	uint32_t free = hc_read32(meta + 24, big) | hc_read32(meta + 28, big);
 	unsigned slots = (bits & 31) + 1, class = bits >> 6 & 63;
 
 	if (!group)
@@ -162,9 +164,10 @@ static struct hc_error *count_groups(const struct hc_memory *memory, struct tota
 		uint64_t address = totals->areas[i].address;
 		struct hc_bytes bytes = hc_memory_view(memory, address, PAGE);
 		struct hc_error *err = hc_evidence_range(evidence, address, address + PAGE);
-		uint32_t slots = hc_load32(bytes.data + 16);
+		uint32_t slots = hc_read32(bytes.data + 16, memory->big_endian);
 		for (uint32_t k = 0; !err && k < slots; k++)
-			err = count_group(totals, evidence, bytes.data + 24 + k * META);
+			err = count_group(totals, evidence, bytes.data + 24 + k * META,
+					  memory->big_endian);
 		if (err)
 			return err;
 	}

@@ -84,7 +84,7 @@ static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix
 			at += STEP - 8;
 			continue;
 		}
-		uint64_t word = hc_load64(bytes.data + at);
+		uint64_t word = hc_read64(bytes.data + at, process->memory.big_endian);
 		if (!word)
 			continue;
 		looked++;
@@ -106,7 +106,7 @@ static bool is_root(const struct hc_process *process, const struct hc_radix *rad
 	if (bytes.size < size)
 		return false;
 	for (uint64_t i = 0; i < size / 8; i++) {
-		uint64_t leaf = hc_load64(bytes.data + 8 * i);
+		uint64_t leaf = hc_read64(bytes.data + 8 * i, process->memory.big_endian);
 		if (!leaf)
 			continue;
 		if (++leaves > MAX_LEAVES || !view_leaf(process, radix, leaf).data)
@@ -164,7 +164,7 @@ static uint64_t find_in(struct search *search, uint64_t low, uint64_t high)
 	while (hc_memory_next_piece(memory, &pos, high, UINT64_MAX, &start, &end)) {
 		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
 		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_load64(bytes.data + at);
+			uint64_t word = hc_read64(bytes.data + at, memory->big_endian);
 			if (word < 4096 || word & 63 ||
 			    !view_leaf(search->process, search->radix, word).data)
 				continue;
@@ -206,7 +206,7 @@ static struct hc_error *each_of_leaf(const struct walk *walk, uint64_t leaf, uin
 	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &start, &end)) {
 		struct hc_bytes bytes = hc_memory_view(walk->memory, start, end - start);
 		for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_load64(bytes.data + at);
+			uint64_t word = hc_read64(bytes.data + at, walk->memory->big_endian);
 			if (!word)
 				continue;
 			uint64_t index = (start + at - leaf) / 8;

@@ -52,7 +52,7 @@ struct hc_error *hc_cursor_u32(struct hc_cursor *cursor, uint32_t *ret)
 	struct hc_error *err = cursor_need(cursor, sizeof(uint32_t));
 	if (err)
 		return err;
-	*ret = hc_load32(cursor->pos);
+	*ret = hc_read32(cursor->pos, cursor->big_endian);
 	cursor->pos += sizeof(uint32_t);
 	return NULL;
 }
@@ -67,7 +67,7 @@ struct hc_error *hc_cursor_word(struct hc_cursor *cursor, unsigned word_size, ui
 	struct hc_error *err = cursor_need(cursor, word_size);
 	if (err)
 		return err;
-	*ret = hc_load_word(cursor->pos, word_size);
+	*ret = hc_read_word(cursor->pos, word_size, cursor->big_endian);
 	cursor->pos += word_size;
 	return NULL;
 }

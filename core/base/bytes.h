@@ -2,8 +2,9 @@
  * @file
  * Foreign bytes: a view, and a cursor that reads it with bounds first.
  *
- * Every multi-byte value is little-endian, the byte order of every machine in machine.h. Nothing is
- * assumed about alignment.
+ * The byte order of words that a process left is its machine's: it goes along as @p big_endian with
+ * the word size. What is little-endian by definition (a protocol, a hash) is read without it.
+ * Nothing is assumed about alignment.
  */
 #ifndef HC_CORE_BASE_BYTES_H
 #define HC_CORE_BASE_BYTES_H
@@ -40,11 +41,32 @@ static inline uint64_t hc_load64(const void *p)
 	return le64toh(v);
 }
 
-/** Load a word of @p word_size (4 or 8) bytes. */
-static inline uint64_t hc_load_word(const void *p, unsigned word_size)
+/** @name In the byte order of a machine */
+/**@{*/
+static inline uint16_t hc_read16(const void *p, bool big_endian)
 {
-	return word_size == 8 ? hc_load64(p) : hc_load32(p);
+	uint16_t v = hc_load16(p);
+	return big_endian ? __builtin_bswap16(v) : v;
 }
+
+static inline uint32_t hc_read32(const void *p, bool big_endian)
+{
+	uint32_t v = hc_load32(p);
+	return big_endian ? __builtin_bswap32(v) : v;
+}
+
+static inline uint64_t hc_read64(const void *p, bool big_endian)
+{
+	uint64_t v = hc_load64(p);
+	return big_endian ? __builtin_bswap64(v) : v;
+}
+
+/** A word of @p word_size (4 or 8) bytes. */
+static inline uint64_t hc_read_word(const void *p, unsigned word_size, bool big_endian)
+{
+	return word_size == 8 ? hc_read64(p, big_endian) : hc_read32(p, big_endian);
+}
+/**@}*/
 
 /** A number of bytes in words, for messages: "1.5 MiB". */
 struct hc_amount {
@@ -60,6 +82,7 @@ struct hc_cursor {
 	const uint8_t *start; /**< for offsets in messages */
 	uint64_t file_offset; /**< of @ref start in the file */
 	const char *what;     /**< "note area", "program headers", …: for messages */
+	bool big_endian;      /**< byte order of what is read; set it after hc_cursor_init() */
 };
 
 void hc_cursor_init(struct hc_cursor *cursor, struct hc_bytes bytes, uint64_t file_offset,

@@ -53,6 +53,7 @@ struct phdr {
 /** The program header table, as far as the file has it. */
 struct phdr_table {
 	const struct elf_layout *layout;
+	bool big_endian;
 	const uint8_t *start;
 	size_t entry_size, num;
 };
@@ -61,14 +62,15 @@ static struct phdr phdr_get(const struct phdr_table *table, size_t index)
 {
 	const struct elf_layout *l = table->layout;
 	const uint8_t *p = table->start + index * table->entry_size;
+	bool big = table->big_endian;
 
 	return (struct phdr){
-		.type = hc_load32(p),
-		.flags = hc_load32(p + l->p_flags),
-		.offset = hc_load_word(p + l->p_offset, l->word_size),
-		.vaddr = hc_load_word(p + l->p_vaddr, l->word_size),
-		.file_size = hc_load_word(p + l->p_filesz, l->word_size),
-		.mem_size = hc_load_word(p + l->p_memsz, l->word_size),
+		.type = hc_read32(p, big),
+		.flags = hc_read32(p + l->p_flags, big),
+		.offset = hc_read_word(p + l->p_offset, l->word_size, big),
+		.vaddr = hc_read_word(p + l->p_vaddr, l->word_size, big),
+		.file_size = hc_read_word(p + l->p_filesz, l->word_size, big),
+		.mem_size = hc_read_word(p + l->p_memsz, l->word_size, big),
 	};
 }
 
@@ -96,12 +98,9 @@ static struct hc_error *core_identify(const struct hc_core_options *options, str
 				       file.size);
 	}
 
-	uint16_t e_type = hc_load16(ident + offsetof(Elf64_Ehdr, e_type));
-	uint16_t e_machine = hc_load16(ident + offsetof(Elf64_Ehdr, e_machine));
-	if (ident[EI_DATA] == ELFDATA2MSB) {
-		e_type = __builtin_bswap16(e_type);
-		e_machine = __builtin_bswap16(e_machine);
-	}
+	bool big = ident[EI_DATA] == ELFDATA2MSB;
+	uint16_t e_type = hc_read16(ident + offsetof(Elf64_Ehdr, e_type), big);
+	uint16_t e_machine = hc_read16(ident + offsetof(Elf64_Ehdr, e_machine), big);
 	if (e_type != ET_CORE)
 		return refuse(options, file);
 
@@ -130,10 +129,10 @@ static uint64_t extended_phnum(const struct hc_core *core, const struct elf_layo
 			       const struct phdr_table *table, struct hc_diagnostics *diag)
 {
 	const uint8_t *ehdr = core->file.data;
-	uint64_t shoff = hc_load_word(ehdr + layout->e_shoff, layout->word_size);
+	uint64_t shoff = hc_read_word(ehdr + layout->e_shoff, layout->word_size, table->big_endian);
 
 	if (shoff && shoff <= core->file.size && core->file.size - shoff >= layout->shdr_size)
-		return hc_load32(core->file.data + shoff + layout->sh_info);
+		return hc_read32(core->file.data + shoff + layout->sh_info, table->big_endian);
 
 	hc_diagnostics_add(diag, true,
 			   "the section that counts the program headers is missing; "
@@ -146,13 +145,18 @@ static uint64_t extended_phnum(const struct hc_core *core, const struct elf_layo
 static struct hc_error *phdr_table_init(const struct hc_core *core, struct hc_diagnostics *diag,
 					struct phdr_table *ret)
 {
-	const struct elf_layout *layout = core->machine->word_size == 8 ? &layout64 : &layout32;
+	const struct elf_layout *layout =
+		core->machine->elf_class == ELFCLASS64 ? &layout64 : &layout32;
 	const uint8_t *ehdr = core->file.data;
-	uint64_t phoff = hc_load_word(ehdr + layout->e_phoff, layout->word_size);
-	uint64_t num = hc_load16(ehdr + layout->e_phnum);
+	bool big = core->machine->big_endian;
+	uint64_t phoff = hc_read_word(ehdr + layout->e_phoff, layout->word_size, big);
+	uint64_t num = hc_read16(ehdr + layout->e_phnum, big);
 
-	*ret = (struct phdr_table){.layout = layout,
-				   .entry_size = hc_load16(ehdr + layout->e_phentsize)};
+	*ret = (struct phdr_table){
+		.layout = layout,
+		.big_endian = big,
+		.entry_size = hc_read16(ehdr + layout->e_phentsize, big),
+	};
 	if (!num || !phoff)
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "has no program headers; it holds no memory");
@@ -294,7 +298,7 @@ static struct hc_error *core_read_notes(struct hc_core *core, const struct phdr 
 	bool done = false;
 
 	core->notes_cut |= area.size < phdr->file_size;
-	hc_notes_init(&notes, area, phdr->offset);
+	hc_notes_init(&notes, area, phdr->offset, core->machine->big_endian);
 	for (;;) {
 		struct hc_error *err = hc_notes_next(&notes, &note, &done);
 		if (err)
@@ -331,8 +335,6 @@ static void segment_clip(struct hc_segment *segment, struct hc_bytes file)
 
 static bool segment_init(const struct phdr *phdr, struct hc_bytes file, struct hc_segment *ret)
 {
-	uint64_t end;
-
 	if (phdr->type != PT_LOAD || !phdr->mem_size)
 		return false;
 	*ret = (struct hc_segment){
@@ -343,18 +345,39 @@ static bool segment_init(const struct phdr *phdr, struct hc_bytes file, struct h
 		.flags = phdr->flags & (PF_R | PF_W | PF_X),
 	};
 	segment_clip(ret, file);
-	return !__builtin_add_overflow(ret->start, ret->mem_size, &end);
+	return true;
 }
 
 /** Largest thing above user space that is dumped: the vsyscall page. Generous. Bytes. */
 #define MAX_KERNEL_SEGMENT (1 << 20)
 
-/** Whether a segment lies where user space is on this machine. */
-static bool segment_is_plausible(const struct hc_segment *segment, const struct hc_machine *machine)
+/** Most that one process maps, reservations included: a bound for every walk over pages. Bytes. */
+#define MAX_MAPPED (1ULL << 48)
+
+/**
+ * Cut a segment where user space ends on this machine; what the kernel has above is small.
+ *
+ * @param left bytes that may still be mapped
+ * @param[in,out] cut bytes that were cut off, with those of segments that are left out
+ * @return false when nothing of it can be
+ */
+static bool segment_fit(struct hc_segment *segment, const struct hc_machine *machine, uint64_t left,
+			uint64_t *cut)
 {
-	if (segment->start >= machine->user_end)
-		return segment->mem_size <= MAX_KERNEL_SEGMENT;
-	return segment->mem_size <= machine->user_end - segment->start;
+	uint64_t size = segment->mem_size, end;
+	bool above = segment->start >= machine->user_end;
+
+	if (above && size <= MAX_KERNEL_SEGMENT &&
+	    !__builtin_add_overflow(segment->start, size, &end))
+		return true;
+	uint64_t room = above ? 0 : machine->user_end - segment->start;
+	if (room > left)
+		room = left;
+	if (size > room && __builtin_add_overflow(*cut, size - room, cut))
+		*cut = UINT64_MAX;
+	if (size > room)
+		segment->mem_size = room;
+	return room != 0;
 }
 
 /** Of two segments for one address, the lower one keeps it. */
@@ -397,22 +420,29 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 		return &hc_enomem;
 	bool sorted = true;
 	size_t implausible = 0;
+	uint64_t outside = 0, mapped = 0;
 	for (size_t i = 0; i < table->num; i++) {
 		struct phdr phdr = phdr_get(table, i);
 		struct hc_segment *segment = &core->segments[core->num_segments];
 		if (!segment_init(&phdr, core->file, segment))
 			continue;
-		if (!segment_is_plausible(segment, core->machine)) {
-			implausible++;
+		uint64_t before = outside;
+		bool fits = segment_fit(segment, core->machine, MAX_MAPPED - mapped, &outside);
+		implausible += outside != before;
+		if (!fits)
 			continue;
-		}
+		segment_clip(segment, core->file);
+		if (segment->start < core->machine->user_end)
+			mapped += segment->mem_size;
 		sorted &= !core->num_segments || segment[-1].start <= segment->start;
 		core->num_segments++;
 	}
 	if (implausible) {
 		hc_diagnostics_add(diag, true,
-				   "%zu segments lie outside of the address space; left them out",
-				   implausible);
+				   "%zu segment%s lie%s outside of the address space, or partly; "
+				   "left out %s",
+				   implausible, implausible == 1 ? "" : "s",
+				   implausible == 1 ? "s" : "", hc_amount(outside).text);
 	}
 	if (!sorted)
 		qsort(core->segments, core->num_segments, sizeof(*core->segments),

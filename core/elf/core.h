@@ -8,8 +8,8 @@
  * says how much of it is there. A compressed file is unpacked first (decompress.h), and the mapping
  * is of what came out. This unit knows the file; what lies at an address is memory.h's business.
  *
- * Handles ELF64 and ELF32 little-endian, e_phnum up to and beyond 65,534 (PN_XNUM: the count is in
- * sh_info of section 0). Does not handle big-endian ones.
+ * Handles ELF64 and ELF32 in both byte orders, e_phnum up to and beyond 65,534 (PN_XNUM: the count
+ * is in sh_info of section 0).
  */
 #ifndef HC_CORE_ELF_CORE_H
 #define HC_CORE_ELF_CORE_H

@@ -17,11 +17,13 @@
 struct hc_image_phdr {
 	uint32_t type, flags;                        /**< PT_*, PF_* */
 	uint64_t offset, vaddr, file_size, mem_size; /**< bytes and link addresses */
+	uint64_t align;                              /**< bytes */
 };
 
 struct hc_image {
 	struct hc_image_phdr phdrs[HC_IMAGE_MAX_PHDRS];
 	unsigned num_phdrs;
+	bool big_endian;
 	struct hc_bytes table; /**< the raw program headers, in the bytes that were read */
 	uint64_t low, high;    /**< link addresses of all PT_LOADs, page-aligned; low < high */
 };
@@ -40,6 +42,6 @@ bool hc_image_read(struct hc_bytes bytes, const struct hc_machine *machine, stru
 struct hc_bytes hc_image_file_build_id(const struct hc_image *image, struct hc_bytes file);
 
 /** NT_GNU_BUILD_ID in the bytes of one PT_NOTE; empty when there is none. */
-struct hc_bytes hc_image_notes_build_id(struct hc_bytes notes);
+struct hc_bytes hc_image_notes_build_id(struct hc_bytes notes, bool big_endian);
 
 #endif

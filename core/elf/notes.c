@@ -11,9 +11,11 @@
 
 #include "core/base/cleanup.h"
 
-void hc_notes_init(struct hc_notes *notes, struct hc_bytes area, uint64_t file_offset)
+void hc_notes_init(struct hc_notes *notes, struct hc_bytes area, uint64_t file_offset,
+		   bool big_endian)
 {
 	hc_cursor_init(&notes->cursor, area, file_offset, "note area");
+	notes->cursor.big_endian = big_endian;
 }
 
 /** Step over @p size bytes and the padding to 4; the padding of the last record may be cut off. */
@@ -82,14 +84,13 @@ struct hc_error *hc_note_prstatus(const struct hc_note *note, const struct hc_ma
 
 	const uint8_t *p = note->desc.data;
 	*ret = (struct hc_prstatus){
-		.lwp = hc_load32(p + machine->prstatus_pid),
-		/* pr_cursig is a short with two bytes of padding behind it */
-		.signal = hc_load32(p + machine->prstatus_cursig) & 0xffff,
+		.lwp = hc_read32(p + machine->prstatus_pid, machine->big_endian),
+		.signal = hc_read16(p + machine->prstatus_cursig, machine->big_endian),
 		.num_regs = machine->num_regs,
 	};
 	for (unsigned i = 0; i < machine->num_regs; i++) {
-		ret->regs[i] = hc_load_word(p + machine->prstatus_regs + i * machine->word_size,
-					    machine->word_size);
+		ret->regs[i] = hc_read_word(p + machine->prstatus_regs + i * machine->reg_size,
+					    machine->reg_size, machine->big_endian);
 	}
 	if (machine->tp >= 0)
 		ret->tp = ret->regs[machine->tp];
@@ -119,7 +120,7 @@ bool hc_note_thread_pointer(const struct hc_note *note, const struct hc_machine 
 		return descriptor_base(note->desc, prstatus->regs[machine->tls_selector], ret);
 	if (note->desc.size < machine->word_size)
 		return false;
-	*ret = hc_load_word(note->desc.data, machine->word_size);
+	*ret = hc_read_word(note->desc.data, machine->word_size, machine->big_endian);
 	return *ret != 0;
 }
 
@@ -141,7 +142,7 @@ struct hc_error *hc_note_prpsinfo(const struct hc_note *note, const struct hc_ma
 		return err;
 
 	const uint8_t *p = note->desc.data;
-	ret->pid = hc_load32(p + machine->prpsinfo_pid);
+	ret->pid = hc_read32(p + machine->prpsinfo_pid, machine->big_endian);
 	copy_text(ret->name, p + machine->prpsinfo_fname, sizeof(ret->name) - 1);
 	copy_text(ret->command, p + machine->prpsinfo_psargs, sizeof(ret->command) - 1);
 	return NULL;
@@ -157,17 +158,22 @@ struct hc_error *hc_note_siginfo(const struct hc_note *note, const struct hc_mac
 		return err;
 
 	const uint8_t *p = note->desc.data;
-	*ret = (struct hc_siginfo){.signo = hc_load32(p), .code = hc_load32(p + 8)};
+	bool big = machine->big_endian;
+	/* MIPS has code and errno the other way round */
+	*ret = (struct hc_siginfo){
+		.signo = hc_read32(p, big),
+		.code = hc_read32(p + (machine->siginfo_code_first ? 4 : 8), big),
+	};
 	bool by_process = ret->code <= 0;
 	bool fault = ret->signo == SIGSEGV || ret->signo == SIGBUS || ret->signo == SIGILL ||
 		     ret->signo == SIGFPE;
 	if (fault && !by_process) {
 		ret->has_fault_address = true;
-		ret->fault_address = hc_load_word(p + fields, machine->word_size);
+		ret->fault_address = hc_read_word(p + fields, machine->word_size, big);
 	} else if (ret->code == SI_USER || ret->code == SI_TKILL || ret->code == SI_QUEUE) {
 		ret->has_sender = true;
-		ret->sender_pid = hc_load32(p + fields);
-		ret->sender_uid = hc_load32(p + fields + 4);
+		ret->sender_pid = hc_read32(p + fields, big);
+		ret->sender_uid = hc_read32(p + fields + 4, big);
 	}
 	return NULL;
 }
@@ -178,12 +184,14 @@ struct file_list {
 	uint64_t count, page_size;
 };
 
-static struct hc_error *file_list_init(const struct hc_note *note, unsigned word_size,
+static struct hc_error *file_list_init(const struct hc_note *note, const struct hc_machine *machine,
 				       struct file_list *list)
 {
+	unsigned word_size = machine->word_size;
 	struct hc_error *err;
 
 	hc_cursor_init(&list->entries, note->desc, note->file_offset, "NT_FILE");
+	list->entries.big_endian = machine->big_endian;
 	if ((err = hc_cursor_word(&list->entries, word_size, &list->count)) ||
 	    (err = hc_cursor_word(&list->entries, word_size, &list->page_size)))
 		return err;
@@ -217,7 +225,7 @@ struct hc_error *hc_note_files(const struct hc_note *note, const struct hc_machi
 			       bool *truncated_ret)
 {
 	struct file_list list;
-	struct hc_error *err = file_list_init(note, machine->word_size, &list);
+	struct hc_error *err = file_list_init(note, machine, &list);
 	if (err)
 		return err;
 
@@ -242,11 +250,11 @@ bool hc_note_auxv(const struct hc_note *note, const struct hc_machine *machine, 
 	unsigned word = machine->word_size;
 
 	for (size_t at = 0; note->desc.size - at >= 2 * word; at += 2 * word) {
-		uint64_t a_type = hc_load_word(note->desc.data + at, word);
+		uint64_t a_type = hc_read_word(note->desc.data + at, word, machine->big_endian);
 		if (a_type == AT_NULL)
 			return false;
 		if (a_type == type) {
-			*ret = hc_load_word(note->desc.data + at + word, word);
+			*ret = hc_read_word(note->desc.data + at + word, word, machine->big_endian);
 			return true;
 		}
 	}

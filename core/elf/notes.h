@@ -26,7 +26,8 @@ struct hc_notes {
 	struct hc_cursor cursor;
 };
 
-void hc_notes_init(struct hc_notes *notes, struct hc_bytes area, uint64_t file_offset);
+void hc_notes_init(struct hc_notes *notes, struct hc_bytes area, uint64_t file_offset,
+		   bool big_endian);
 
 /**
  * Step to the next note.
@@ -38,7 +39,7 @@ void hc_notes_init(struct hc_notes *notes, struct hc_bytes area, uint64_t file_o
 struct hc_error *hc_notes_next(struct hc_notes *notes, struct hc_note *ret, bool *done);
 
 /** Most words in a register set of any machine. */
-#define HC_MAX_REGS 40
+#define HC_MAX_REGS 48
 
 /** NT_PRSTATUS: one thread. */
 struct hc_prstatus {

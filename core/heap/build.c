@@ -790,6 +790,7 @@ struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
 		return &hc_enomem;
 	heap->process = process;
 	heap->word_size = process->memory.word_size;
+	heap->big_endian = process->memory.big_endian;
 	struct hc_error *err =
 		hc_heap_fill(heap, allocators, sizeof(allocators) / sizeof(allocators[0]));
 	if (err) {

@@ -195,9 +195,8 @@ struct hc_hole {
 };
 
 struct hc_span_slot {
-	uint64_t granule; /**< address >> HC_GRANULE_SHIFT */
-	uint32_t first,
-		last; /**< spans[first … last) touch it; first == last: slot is empty */
+	uint64_t granule;     /**< address >> HC_GRANULE_SHIFT */
+	uint32_t first, last; /**< spans[first … last) touch it; first == last: slot is empty */
 };
 
 /**
@@ -278,6 +277,7 @@ struct hc_backend {
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	unsigned word_size;               /**< bytes of a pointer */
+	bool big_endian;                  /**< byte order of words */
 	struct hc_backend **backends; /**< those that were recognised, in the order of the table */
 	size_t num_backends;
 	const struct hc_backend *calling; /**< whose call runs, while the heap is filled */

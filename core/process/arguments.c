@@ -13,6 +13,7 @@ struct stack {
 	uint64_t address, end;
 	struct hc_bytes bytes; /**< from @ref address to the random bytes */
 	unsigned word_size;
+	bool big_endian;
 };
 
 /**
@@ -33,6 +34,7 @@ static bool find_stack(const struct hc_process *process, struct stack *ret)
 		.end = extent->end,
 		.bytes = {extent->data, above - extent->start},
 		.word_size = process->core->machine->word_size,
+		.big_endian = process->core->machine->big_endian,
 	};
 	return true;
 }
@@ -63,7 +65,7 @@ static bool find_auxv(const struct stack *stack, struct hc_bytes auxv, size_t *r
 
 static uint64_t word_at(const struct stack *stack, size_t at)
 {
-	return hc_load_word(stack->bytes.data + at, stack->word_size);
+	return hc_read_word(stack->bytes.data + at, stack->word_size, stack->big_endian);
 }
 
 /**

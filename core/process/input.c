@@ -65,27 +65,30 @@ static const char *system_by_note(struct hc_bytes head, uint64_t offset)
 	return NULL;
 }
 
-/** The system of a little-endian core, as far as its beginning tells; NULL: Linux, or unknown. */
+/** The system of a core, as far as its beginning tells; NULL: Linux, or unknown. */
 static const char *foreign_system(struct hc_bytes head)
 {
-	bool wide = head.data[EI_CLASS] == ELFCLASS64;
+	bool wide = head.data[EI_CLASS] == ELFCLASS64, big = head.data[EI_DATA] == ELFDATA2MSB;
+	unsigned word = wide ? 8 : 4;
 	const char *system = system_by_abi(head.data[EI_OSABI]);
 
-	if (system || head.data[EI_DATA] != ELFDATA2LSB || head.size < sizeof(Elf64_Ehdr))
+	if (system || head.size < sizeof(Elf64_Ehdr))
 		return system;
-	uint64_t at = wide ? hc_load64(head.data + offsetof(Elf64_Ehdr, e_phoff))
-			   : hc_load32(head.data + offsetof(Elf32_Ehdr, e_phoff));
-	unsigned num = hc_load16(
-		head.data + (wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum)));
+	uint64_t at = hc_read_word(
+		head.data + (wide ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff)),
+		word, big);
+	unsigned num = hc_read16(
+		head.data + (wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum)),
+		big);
 	size_t entry = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 	for (unsigned i = 0; i < num && !system; i++, at += entry) {
 		if (at > head.size || head.size - at < entry)
 			break;
 		const uint8_t *phdr = head.data + at;
-		if (hc_load32(phdr) == PT_NOTE)
-			system = system_by_note(
-				head, wide ? hc_load64(phdr + offsetof(Elf64_Phdr, p_offset))
-					   : hc_load32(phdr + offsetof(Elf32_Phdr, p_offset)));
+		size_t offset =
+			wide ? offsetof(Elf64_Phdr, p_offset) : offsetof(Elf32_Phdr, p_offset);
+		if (hc_read32(phdr, big) == PT_NOTE)
+			system = system_by_note(head, hc_read_word(phdr + offset, word, big));
 	}
 	return system;
 }
@@ -96,9 +99,7 @@ static enum hc_input_kind elf_kind(struct hc_bytes head, const char **name_ret)
 
 	if (head.size < type_end)
 		return HC_INPUT_CORE; /* too short to say what else it was */
-	uint16_t type = hc_load16(head.data + type_end - 2);
-	if (head.data[EI_DATA] == ELFDATA2MSB)
-		type = __builtin_bswap16(type);
+	uint16_t type = hc_read16(head.data + type_end - 2, head.data[EI_DATA] == ELFDATA2MSB);
 	switch (type) {
 	case ET_CORE:
 		*name_ret = foreign_system(head);

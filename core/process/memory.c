@@ -16,7 +16,8 @@ void hc_memory_init(struct hc_memory *memory, unsigned word_size)
 void hc_memory_deinit(struct hc_memory *memory)
 {
 	free(memory->extents);
-	*memory = (struct hc_memory){.word_size = memory->word_size};
+	*memory = (struct hc_memory){.word_size = memory->word_size,
+				     .big_endian = memory->big_endian};
 }
 
 /** Index of the first extent that ends above @p address. */
@@ -166,7 +167,7 @@ static bool memory_value(const struct hc_memory *memory, uint64_t address, unsig
 		}
 		view.data = pieces;
 	}
-	*ret = hc_load_word(view.data, size);
+	*ret = hc_read_word(view.data, size, memory->big_endian);
 	return true;
 }
 

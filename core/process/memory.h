@@ -27,6 +27,7 @@ struct hc_memory {
 	struct hc_extent *extents; /**< sorted, disjoint */
 	size_t num_extents;
 	unsigned word_size; /**< 4 or 8 */
+	bool big_endian;    /**< of words; set after hc_memory_init() */
 };
 
 void hc_memory_init(struct hc_memory *memory, unsigned word_size);

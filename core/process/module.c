@@ -84,11 +84,25 @@ static struct hc_bytes memory_build_id(const struct hc_image *image, const struc
 		if (phdr->type != PT_NOTE)
 			continue;
 		struct hc_bytes id = hc_image_notes_build_id(
-			hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size));
+			hc_memory_view(memory, bias + phdr->vaddr, phdr->file_size),
+			image->big_endian);
 		if (id.size && id.size <= max)
 			return id;
 	}
 	return (struct hc_bytes){};
+}
+
+static void module_set_segments(struct hc_module *module, const struct hc_image *image)
+{
+	for (unsigned i = 0; i < image->num_phdrs; i++) {
+		const struct hc_image_phdr *phdr = &image->phdrs[i];
+		if (phdr->type == PT_TLS && !module->tls_size) {
+			module->tls_size = phdr->mem_size;
+			module->tls_align = phdr->align;
+		} else if (phdr->type == PT_DYNAMIC && !module->dynamic) {
+			module->dynamic = module->bias + phdr->vaddr;
+		}
+	}
 }
 
 /** @return whether a loaded image begins at @p address */
@@ -106,6 +120,7 @@ static bool module_from_memory(const struct hc_module_loader *loader, uint64_t a
 		return false;
 	*ret = (struct hc_module){.start = address, .end = end, .bias = bias};
 	module_set_data(ret, &image);
+	module_set_segments(ret, &image);
 	struct hc_bytes id = memory_build_id(&image, loader->memory, bias, sizeof(ret->build_id));
 	if (id.size)
 		memcpy(ret->build_id, id.data, id.size);

@@ -34,6 +34,8 @@ struct hc_module {
 	uint64_t bias;       /**< load address minus link address; 0 when no ELF header was read */
 	uint64_t data_start, data_end; /**< writable PT_LOADs, bss included; equal when none */
 	uint64_t bss_start;            /**< first address that the file does not back */
+	uint64_t tls_size, tls_align;  /**< PT_TLS: bytes of each thread's; 0 when it has none */
+	uint64_t dynamic;              /**< address of the dynamic section; 0 when unknown */
 	uint8_t build_id[64];
 	size_t build_id_size; /**< bytes; 0 when unknown */
 	enum hc_file_status status;

@@ -14,6 +14,7 @@ static struct hc_error *process_load_memory(struct hc_process *process)
 	const struct hc_core *core = process->core;
 
 	hc_memory_init(&process->memory, core->machine->word_size);
+	process->memory.big_endian = core->machine->big_endian;
 	for (size_t i = 0; i < core->num_segments; i++) {
 		const struct hc_segment *segment = &core->segments[i];
 		if (!segment->available)
@@ -61,8 +62,8 @@ static struct hc_error *process_load_core(struct hc_process *process,
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
 	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
 				   &process->mappings, &process->diag, &process->modules)) ||
-	    (err = hc_threads_load(process->core, &process->memory, &process->mappings,
-				   &process->threads)))
+	    (err = hc_threads_load(process->core, &process->memory, &process->modules,
+				   &process->mappings, &process->threads)))
 		return err;
 	return NULL;
 }

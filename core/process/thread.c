@@ -107,8 +107,8 @@ static void thread_find_vma_stack(const struct hc_thread_memory *in, struct hc_t
 	thread->guard_start = thread->stack_start = start;
 	thread->stack_end = end;
 
-	const struct hc_mapping *row =
-		thread->tp ? hc_mappings_find(in->mappings, thread->tp) : NULL;
+	uint64_t tp = thread->tp ? thread->tp - in->core->machine->tp_bias : 0;
+	const struct hc_mapping *row = tp ? hc_mappings_find(in->mappings, tp) : NULL;
 	if (row && row->flags & PF_W)
 		thread_set_block(in, thread, row->start, row->end, false);
 }
@@ -173,7 +173,8 @@ static const char *thread_end_note(enum hc_thread_end how)
 
 static struct hc_error *threads_add_cached(struct hc_threads *threads,
 					   const struct hc_thread_memory *in,
-					   const struct hc_stack_block *block, enum hc_thread_end how)
+					   const struct hc_stack_block *block,
+					   enum hc_thread_end how)
 {
 	uint64_t start = block->start + block->guard, end = block->start + block->size;
 	struct hc_error *err =
@@ -263,11 +264,13 @@ static int compare_ranges(const void *a, const void *b)
 }
 
 struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_threads *ret)
+				 const struct hc_modules *modules, struct hc_mappings *mappings,
+				 struct hc_threads *ret)
 {
 	const struct hc_thread_memory in = {
 		.core = core,
 		.memory = memory,
+		.modules = modules,
 		.mappings = mappings,
 		.page_mask = (1ULL << core->machine->page_shift) - 1,
 	};

@@ -6,10 +6,13 @@
  * library has written down (thread_library.h). The main thread's stack is the VMA that its stack
  * pointer, or AT_EXECFN, lies in.
  *
- * Stacks of threads that have exited may be kept mapped. They are found, too, and named, since their
- * bytes are neither live nor leaked. How
- * each ended the library may have written down, too: a thread that nobody joined or detached keeps
- * its stack until somebody does.
+ * Its thread block lies in a mapping with other things (the heap of a static program, what ld.so
+ * allocates). It ends where the static TLS of the modules ends; where no module says, with the page
+ * of the last TLS block that the library names. A heap that is found there has precedence.
+ *
+ * Stacks of threads that have exited may be kept mapped. They are found, too, and named, since
+ * their bytes are neither live nor leaked. How each ended the library may have written down, too: a
+ * thread that nobody joined or detached keeps its stack until somebody does.
  */
 #ifndef HC_CORE_PROCESS_THREAD_H
 #define HC_CORE_PROCESS_THREAD_H
@@ -17,6 +20,7 @@
 #include "core/elf/core.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
+#include "core/process/module.h"
 
 struct hc_thread {
 	int32_t lwp;
@@ -30,7 +34,8 @@ struct hc_thread {
 	uint64_t guard_start; /**< == stack_start when there is no guard */
 	uint64_t stack_start, stack_end; /**< usable stack, without guard; equal when unknown */
 	uint64_t live_start; /**< sp minus the red zone: [live_start, stack_end) is live */
-	uint64_t block_start, block_end; /**< static TLS and the library's struct; equal when unknown */
+	/** Static TLS and the library's struct; equal when unknown. */
+	uint64_t block_start, block_end;
 };
 
 /** How a thread ended. */
@@ -49,14 +54,15 @@ struct hc_threads {
 	struct hc_stack_range {
 		uint64_t start, end;
 		enum hc_thread_end how;
-	} *cached;
+	} * cached;
 	size_t num_cached;
 	size_t num_unjoined; /**< of these */
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */
 struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_threads *ret);
+				 const struct hc_modules *modules, struct hc_mappings *mappings,
+				 struct hc_threads *ret);
 void hc_threads_deinit(struct hc_threads *threads);
 
 #endif

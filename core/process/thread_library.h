@@ -13,12 +13,14 @@
 #include "core/elf/core.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
+#include "core/process/module.h"
 #include "core/process/thread.h"
 
 /** Where the answers are looked up. */
 struct hc_thread_memory {
 	const struct hc_core *core;
 	const struct hc_memory *memory;
+	const struct hc_modules *modules;
 	struct hc_mappings *mappings;
 	uint64_t page_mask;
 };

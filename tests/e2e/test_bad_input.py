@@ -70,8 +70,8 @@ class TestNoCore:
         assert "core" in refused(heapcore, *arguments(verb, "/bin/sh", tmp_path))
 
     def test_other_machine(self, heapcore, verb, tmp_path, small):
-        other = patched(small, tmp_path / "other", (18, struct.pack("<H", 21)))  # EM_PPC64
-        assert "powerpc" in refused(heapcore, *arguments(verb, other, tmp_path)).lower()
+        other = patched(small, tmp_path / "other", (18, struct.pack("<H", 15)))  # EM_PARISC
+        assert "pa-risc" in refused(heapcore, *arguments(verb, other, tmp_path)).lower()
 
     def test_big_endian(self, heapcore, verb, tmp_path, small):
         refused(heapcore, *arguments(verb, patched(small, tmp_path / "big", (5, b"\2")), tmp_path))

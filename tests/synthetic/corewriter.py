@@ -1,10 +1,38 @@
-"""Write an ELF core of a machine's memory: x86-64 or i386, as the kernel would."""
+"""Write an ELF core of a machine's memory, as the kernel of that machine would."""
+import collections
 import struct
 
 PT_LOAD, PT_NOTE = 1, 4
-NT_PRSTATUS, NT_PRPSINFO, NT_AUXV, NT_FILE, NT_386_TLS = 1, 3, 6, 0x46494C45, 0x200
+NT_PRSTATUS, NT_PRPSINFO, NT_AUXV, NT_FILE, NT_386_TLS, NT_ARM_TLS = 1, 3, 6, 0x46494C45, 0x200, 0x401
 PAGE = 4096
 READ, WRITE, EXEC = 4, 2, 1
+
+# Registers of elf_gregset_t, and which of them are the program counter, the stack pointer and the thread pointer
+# (None: in no register set). Written from the kernel's uapi headers, a second time and apart from heapcore's own table.
+# "uid" is the width of __kernel_uid_t, "bias" what the thread pointer stands above where libc counts from.
+Machine = collections.namedtuple("Machine", "name bits order elf registers pc sp tp uid register bias",
+                                 defaults=(4, None, 0))
+MACHINES = {m.name: m for m in [
+    Machine("x86-64", 64, "little", 62, 27, 16, 19, 21),
+    Machine("i386", 32, "little", 3, 17, 12, 15, None, 2),
+    Machine("x32", 32, "little", 62, 27, 16, 19, 21, 2, 8),
+    Machine("aarch64", 64, "little", 183, 34, 32, 31, None),
+    Machine("arm", 32, "little", 40, 18, 15, 13, None, 2),
+    Machine("armeb", 32, "big", 40, 18, 15, 13, None, 2),
+    Machine("riscv64", 64, "little", 243, 32, 0, 2, 4),
+    Machine("riscv32", 32, "little", 243, 32, 0, 2, 4),
+    Machine("ppc64", 64, "big", 21, 48, 32, 1, 13, bias=0x7000),
+    Machine("ppc64le", 64, "little", 21, 48, 32, 1, 13, bias=0x7000),
+    Machine("ppc", 32, "big", 20, 48, 32, 1, 2, bias=0x7000),
+    Machine("s390x", 64, "big", 22, 27, 1, 17, 18),
+    Machine("mips", 32, "big", 8, 45, 40, 35, None),
+    Machine("mipsel", 32, "little", 8, 45, 40, 35, None),
+    Machine("mips64", 64, "big", 8, 45, 34, 29, None),
+    Machine("mips64el", 64, "little", 8, 45, 34, 29, None),
+    Machine("loongarch64", 64, "little", 258, 45, 33, 3, 2),
+    Machine("sparc64", 64, "big", 43, 36, 33, 14, 7),
+]}
+NATIVE = {64: MACHINES["x86-64"], 32: MACHINES["i386"]}
 
 
 class Segment:
@@ -19,8 +47,10 @@ class Segment:
 class Memory:
     """What a process has mapped. Words have the process's width."""
 
-    def __init__(self, bits):
+    def __init__(self, bits, machine=None):
         self.bits, self.word = bits, bits // 8
+        self.machine = machine or NATIVE[bits]
+        self.order = self.machine.order
         self.segments = []
 
     def map(self, start, size, **kind):
@@ -41,10 +71,10 @@ class Memory:
 
     def get_word(self, address):
         segment, offset = self._at(address, self.word)
-        return int.from_bytes(segment.data[offset:offset + self.word], "little")
+        return int.from_bytes(segment.data[offset:offset + self.word], self.order)
 
     def put_word(self, address, value, size=None):
-        self.put(address, value.to_bytes(size or self.word, "little"))
+        self.put(address, value.to_bytes(size or self.word, self.order))
 
 
 class Thread:
@@ -52,63 +82,82 @@ class Thread:
         self.tid, self.pc, self.sp, self.tp = tid, pc, sp, tp
 
 
-def note(kind, desc, owner=b"CORE\0"):
-    def pad(data):
-        return data + bytes(-len(data) % 4)
-    return struct.pack("<III", len(owner), len(desc), kind) + pad(owner) + pad(desc)
+class Writer:
+    """The parts of a core of one machine."""
+
+    def __init__(self, machine):
+        self.machine, self.bits = machine, machine.bits
+        self.form = {"little": "<", "big": ">"}[machine.order]
+
+    def pack(self, form, *values):
+        return struct.pack(self.form + form, *values)
+
+    def words(self, *values):
+        return self.pack(f"{len(values)}{'Q' if self.bits == 64 else 'I'}", *values)
+
+    def note(self, kind, desc, owner=b"CORE\0"):
+        def pad(data):
+            return data + bytes(-len(data) % 4)
+        return self.pack("III", len(owner), len(desc), kind) + pad(owner) + pad(desc)
+
+    def thread_notes(self, thread):
+        """struct elf_prstatus, and what other notes the thread has."""
+        m, wide = self.machine, self.bits == 64
+        registers, more = [0] * m.registers, b""
+        registers[m.pc], registers[m.sp] = thread.pc, thread.sp
+        if m.tp is not None:
+            registers[m.tp] = (thread.tp or -m.bias) + m.bias
+        if m.name == "i386":
+            entry = 12
+            registers[10] = entry << 3 | 3
+            if thread.tp:
+                more = self.note(NT_386_TLS, struct.pack("<4I", entry, thread.tp, 0xfffff, 0x51), b"LINUX\0")
+        elif m.tp is None and thread.tp:
+            more = self.note(NT_ARM_TLS, self.words(thread.tp), b"LINUX\0")
+        size = m.register or self.bits // 8
+        status = bytearray(self.pack("IIIHHQQ" if wide else "IIIHHII", 6, 0, 0, 6, 0, 0, 0))
+        status += self.pack("4I", thread.tid, 0, 0, 0) + bytes(64 if wide else 32)
+        status += self.pack(f"{m.registers}{'Q' if size == 8 else 'I'}", *registers)
+        status += bytes(8 if wide or size == 8 else 4)
+        return self.note(NT_PRSTATUS, bytes(status)) + more
+
+    def process_note(self, pid, name):
+        """struct elf_prpsinfo."""
+        if self.bits == 64:
+            info = self.pack("4x4xQII4I", 0, 0, 0, pid, 0, 0, 0)
+        else:
+            info = self.pack("4xI" + ("HH" if self.machine.uid == 2 else "II") + "4I", 0, 0, 0, pid, 0, 0, 0)
+        return self.note(NT_PRPSINFO, info + name.ljust(16, b"\0") + name.ljust(80, b"\0"))
+
+    def file_note(self, memory):
+        files = [s for s in sorted(memory.segments, key=lambda s: s.start) if s.file]
+        numbers = [len(files), PAGE]
+        for segment in files:
+            numbers += [segment.start, segment.end, segment.offset // PAGE]
+        return self.note(NT_FILE, self.words(*numbers) + b"".join(s.file.encode() + b"\0" for s in files))
+
+    def header(self, size, entry, num):
+        ident = b"\x7fELF" + bytes((self.bits // 32, 1 if self.form == "<" else 2, 1)) + bytes(9)
+        return ident + self.pack("HHIQQQIHHHHHH" if self.bits == 64 else "HHIIIIIHHHHHH",
+                                 4, self.machine.elf, 1, 0, size, 0, 0, size, entry, num, 0, 0, 0)
+
+    def program_header(self, kind, flags, offset, start, filesz, memsz):
+        if self.bits == 64:
+            return self.pack("IIQQQQQQ", kind, flags, offset, start, 0, filesz, memsz, PAGE)
+        return self.pack("IIIIIIII", kind, offset, start, 0, filesz, memsz, flags, PAGE)
 
 
-def prstatus(bits, thread):
-    """struct elf_prstatus; the second return value is more notes of the thread."""
-    if bits == 64:
-        registers = [0] * 27
-        registers[16], registers[19], registers[21] = thread.pc, thread.sp, thread.tp or 0
-        return bytearray(336), 32, 112, struct.pack("<27Q", *registers), b""
-    registers = [0] * 17
-    entry = 12
-    registers[10], registers[12], registers[15] = entry << 3 | 3, thread.pc, thread.sp
-    tls = note(NT_386_TLS, struct.pack("<4I", entry, thread.tp, 0xfffff, 0x51), b"LINUX\0") if thread.tp else b""
-    return bytearray(144), 24, 72, struct.pack("<17I", *registers), tls
-
-
-def thread_notes(bits, thread):
-    status, pid_at, registers_at, registers, more = prstatus(bits, thread)
-    struct.pack_into("<H", status, 12, 6)
-    struct.pack_into("<I", status, pid_at, thread.tid)
-    status[registers_at:registers_at + len(registers)] = registers
-    return note(NT_PRSTATUS, bytes(status)) + more
-
-
-def process_note(bits, pid, name):
-    size, pid_at, name_at, args_at = (136, 24, 40, 56) if bits == 64 else (124, 12, 28, 44)
-    info = bytearray(size)
-    struct.pack_into("<I", info, pid_at, pid)
-    info[name_at:name_at + len(name)] = name
-    info[args_at:args_at + len(name)] = name
-    return note(NT_PRPSINFO, bytes(info))
-
-
-def file_note(memory):
-    word = "<Q" if memory.bits == 64 else "<I"
-    files = [s for s in sorted(memory.segments, key=lambda s: s.start) if s.file]
-    numbers = [len(files), PAGE]
-    for segment in files:
-        numbers += [segment.start, segment.end, segment.offset // PAGE]
-    return note(NT_FILE, b"".join(struct.pack(word, n) for n in numbers) +
-                b"".join(s.file.encode() + b"\0" for s in files))
-
-
-def write(path, memory, threads, with_files=True):
-    bits, machine = memory.bits, {64: 62, 32: 3}[memory.bits]
+def write(path, memory, threads, with_files=True, auxv=()):
+    w = Writer(memory.machine)
     notes = b""
     for i, thread in enumerate(threads):
-        notes += thread_notes(bits, thread)
+        notes += w.thread_notes(thread)
         if i == 0:
-            notes += process_note(bits, thread.tid, b"synthetic")
-            notes += note(NT_AUXV, struct.pack("<4Q" if bits == 64 else "<4I", 6, PAGE, 0, 0))
-            notes += file_note(memory) if with_files else b""
+            notes += w.process_note(thread.tid, b"synthetic")
+            notes += w.note(NT_AUXV, w.words(6, PAGE, *auxv, 0, 0))
+            notes += w.file_note(memory) if with_files else b""
     segments = sorted(memory.segments, key=lambda s: s.start)
-    header, entry = (64, 56) if bits == 64 else (52, 32)
+    header, entry = (64, 56) if memory.bits == 64 else (52, 32)
     notes_at = header + entry * (len(segments) + 1)
     at = -(-(notes_at + len(notes)) // PAGE) * PAGE
     rows = [(PT_NOTE, 0, notes_at, 0, len(notes), 0)]
@@ -116,12 +165,9 @@ def write(path, memory, threads, with_files=True):
         rows.append((PT_LOAD, segment.flags, at, segment.start, len(segment.data), segment.end - segment.start))
         at += len(segment.data)
     with open(path, "wb") as file:
-        ident = b"\x7fELF" + bytes((bits // 32, 1, 1)) + bytes(9)
-        form = "<HHIQQQIHHHHHH" if bits == 64 else "<HHIIIIIHHHHHH"
-        file.write(ident + struct.pack(form, 4, machine, 1, 0, header, 0, 0, header, entry, len(rows), 0, 0, 0))
-        for kind, flags, offset, start, filesz, memsz in rows:
-            file.write(struct.pack("<IIQQQQQQ", kind, flags, offset, start, 0, filesz, memsz, PAGE) if bits == 64 else
-                       struct.pack("<IIIIIIII", kind, offset, start, 0, filesz, memsz, flags, PAGE))
+        file.write(w.header(header, entry, len(rows)))
+        for row in rows:
+            file.write(w.program_header(*row))
         file.write(notes)
         for (_, _, offset, *_), segment in zip(rows[1:], segments):
             file.seek(offset)

@@ -35,9 +35,9 @@ class Arena:
 
 
 class HeapImage:
-    def __init__(self, release, large_tcache=False, with_tls=True):
+    def __init__(self, release, large_tcache=False, with_tls=True, machine=None):
         self.release = self.r = release
-        self.memory = Memory(release.bits)
+        self.memory = Memory(release.bits, machine)
         self.random = random.Random(repr(release))
         self.large_tcache, self.with_tls = large_tcache, with_tls
         self.key = self.random.getrandbits(release.bits) | 1

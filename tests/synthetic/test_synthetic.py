@@ -91,6 +91,78 @@ def test_without_hints(release, tmp_path):
     assert info_of(core)["layout"] == layout_of(release)
 
 
+# One release of each form, on every machine that aligns as the form does.
+PORTS = [pytest.param(release, machine, id=f"{release!r}-{name}")
+         for name, machine in corewriter.MACHINES.items() for release in RELEASES
+         if release.bits == machine.bits and release.number in ((2, 15), (2, 17), (2, 30), (2, 35), (2, 44))
+         and (machine.bits == 64 or name in ("i386", "x32", "riscv32", "ppc") or release.number >= (2, 43))
+         and not (machine.bits == 32 and name.startswith(("arm", "mips")))]
+
+
+@pytest.mark.parametrize("release, machine", PORTS)
+def test_every_machine(release, machine, tmp_path):
+    """Words are the machine's: width, order and where the registers are."""
+    image = HeapImage(release, machine=machine)
+    core = write(image, tmp_path)
+    compare(image, core)
+    check_arenas(image, core)
+    info = json.loads(chunktruth.run("info", core, "--format", "json"))
+    assert info["process"]["machine"] == machine.name and not info["partial"], info
+    assert (info["process"]["pid"], info["process"]["threads"]) == (1000, 2)
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "riscv64", "ppc64", "arm"])
+def test_thread_block_leaves_the_rest(machine, tmp_path):
+    """TLS above the thread pointer, in a mapping with other things: no module says where it ends, its page does."""
+    memory = corewriter.Memory(corewriter.MACHINES[machine].bits, corewriter.MACHINES[machine])
+    memory.map(0x40_0000, 64 * corewriter.PAGE)
+    memory.map(0x7000_0000, corewriter.PAGE)
+    core = tmp_path / "core"
+    corewriter.write(core, memory, [corewriter.Thread(7, 0x1000, 0x7000_0800, 0x40_0800)], with_files=False)
+    rows = json.loads(chunktruth.run("maps", core, "--format", "json"))["mappings"]
+    block = [(int(r["start"], 16), r["size"]) for r in rows if r["kind"] == "tls"]
+    assert block and block[0][0] <= 0x40_0800 and sum(block[0]) == 0x40_1000
+
+
+@pytest.mark.parametrize("start, size, kept", [
+    (0xfffffffffffff000, 0x1000, None),          # wraps around
+    (0x10000, 1 << 62, 1 << 48),                 # more than there can be
+    (0x900000000000, 0x2000, 0x2000),            # five-level page tables
+    ((1 << 56) - 0x1000, 0x2000, 0x1000),        # crosses the end of user space
+])
+def test_edges_of_the_address_space(start, size, kept, tmp_path):
+    """What is in the address space stays, and what is not is said."""
+    memory = corewriter.Memory(64)
+    segment = memory.map(start, 0x1000)
+    segment.end = start + size
+    memory.map(0x1000, 0x1000)
+    core = tmp_path / "core"
+    # A file of one page each; the program header promises the rest.
+    corewriter.write(core, memory, [corewriter.Thread(7, 0x1000, 0x1800)], with_files=False)
+    answer = json.loads(chunktruth.run("maps", core, "--format", "json"))
+    rows = {int(r["start"], 16): (r["size"], r["kind"]) for r in answer["mappings"]}
+    if kept is None:
+        assert start not in rows
+    else:
+        assert rows[start][1] == "anonymous" and rows[start][0] in (kept, kept - 0x1000)
+    assert bool(answer["remarks"]) == (kept != size), answer["remarks"]
+
+
+def test_partial_is_not_sound(tmp_path):
+    """What is missing can't be vouched for, and each reason has its line."""
+    release = next(r for r in RELEASES if r.bits == 64 and r.mangled)
+    core = write(HeapImage(release), tmp_path)
+    whole = chunktruth.run("check", core)
+    assert "The heap is sound" in whole and "PARTIAL" not in whole
+    core.write_bytes(core.read_bytes()[:core.stat().st_size * 3 // 4])
+    cut = json.loads(chunktruth.run("check", core, "--format", "json"))
+    assert cut["partial"] and not cut["sound"], cut
+    text = chunktruth.run("check", core)
+    assert "is sound:" not in text
+    reasons = [line for line in text.splitlines() if line.startswith("PARTIAL: ")]
+    assert len(reasons) > 1 and len(set(reasons)) == len(reasons), text
+
+
 @pytest.mark.parametrize("release", [r for r in RELEASES if r.new_mmap], ids=repr)
 def test_mmapped_chunk_in_a_tcache(release, tmp_path):
     image = HeapImage(release, large_tcache=True)

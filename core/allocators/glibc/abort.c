@@ -56,7 +56,7 @@ static bool in_module_data(const struct glibc *g, uint64_t value)
 		struct hc_bytes view =
 			hc_memory_view(g->memory, mapping->start, mapping->end - mapping->start);
 		for (size_t at = 0; at + word <= view.size; at += word) {
-			if (hc_load_word(view.data + at, word) == value)
+			if (hc_read_word(view.data + at, word, g->memory->big_endian) == value)
 				return true;
 		}
 	}

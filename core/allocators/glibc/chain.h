@@ -22,9 +22,10 @@ struct glibc_chain {
 	uint64_t reach;          /**< bytes to the end of the stretch; some may be missing */
 	struct hc_block *blocks; /**< not owned; room for the units of @ref size */
 	unsigned word, header;   /**< bytes of a size field, of a chunk's header */
-	unsigned unit_shift;     /**< log2 of bytes in a unit */
-	uint64_t min_chunk;      /**< bytes */
-	uint64_t bad_bits;       /**< bits that no size field of this stretch has */
+	bool big_endian;
+	unsigned unit_shift; /**< log2 of bytes in a unit */
+	uint64_t min_chunk;  /**< bytes */
+	uint64_t bad_bits;   /**< bits that no size field of this stretch has */
 	/** Offset of the top chunk, whose end need not be aligned; or GLIBC_NO_OFFSET. */
 	uint64_t top;
 	unsigned jobs;          /**< threads to walk with */
@@ -42,7 +43,8 @@ static inline uint64_t glibc_chain_size(const struct glibc_chain *chain, uint64_
 	uint64_t left = chain->size - offset;
 	if (left < chain->min_chunk)
 		return 0;
-	uint64_t field = hc_load_word(chain->data + offset + chain->word, chain->word);
+	uint64_t field =
+		hc_read_word(chain->data + offset + chain->word, chain->word, chain->big_endian);
 	uint64_t size = field & ~(uint64_t)GLIBC_SIZE_BITS;
 	*field_ret = field;
 	if (size < chain->min_chunk || size > left)
@@ -54,7 +56,8 @@ static inline uint64_t glibc_chain_size(const struct glibc_chain *chain, uint64_
 static inline uint64_t glibc_chain_field(const struct glibc_chain *chain, uint64_t offset)
 {
 	return offset + 2 * chain->word <= chain->size
-		       ? hc_load_word(chain->data + offset + chain->word, chain->word)
+		       ? hc_read_word(chain->data + offset + chain->word, chain->word,
+				      chain->big_endian)
 		       : 0;
 }
 

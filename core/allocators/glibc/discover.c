@@ -353,8 +353,9 @@ static bool search_range(struct glibc *g, uint64_t start, uint64_t end, enum att
 		}
 		for (size_t i = 0; i + 2 * word <= view.size; i += word) {
 			uint64_t self = start + i - g->params.header;
-			if (hc_load_word(view.data + i, word) == self &&
-			    hc_load_word(view.data + i + word, word) == self &&
+			if (hc_read_word(view.data + i, word, g->memory->big_endian) == self &&
+			    hc_read_word(view.data + i + word, word, g->memory->big_endian) ==
+				    self &&
 			    try_pair(g, start + i, attempt))
 				return true;
 		}

@@ -93,6 +93,7 @@ struct glibc {
 				words */
 	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
 	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
+	bool links_seen;                          /**< and some list shows that, or the contrary */
 	uint64_t walked; /**< bytes of the stretches that were walked or are being walked */
 };
 

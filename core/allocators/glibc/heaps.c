@@ -156,12 +156,27 @@ static bool guessed_stack(const struct glibc *g, const struct hc_mapping *mappin
 	return false;
 }
 
+/** Whether a mapping is called a thread's block only because nobody knows where that ends. */
+static bool guessed_block(const struct glibc *g, const struct hc_mapping *mapping)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	if (mapping->kind != HC_MAPPING_TLS)
+		return false;
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+		if (!thread->exact && thread->block_start < mapping->end &&
+		    thread->block_end > mapping->start)
+			return true;
+	}
+	return false;
+}
+
 /** Whether a mapping may be malloc's, as far as others have said what it is. */
 static bool unexplained(const struct glibc *g, const struct hc_mapping *mapping)
 {
 	/* A snapshot names the heap; that says no more than that nobody else has claimed it. */
 	return (mapping->kind == HC_MAPPING_ANON || mapping->kind == HC_MAPPING_MAIN_HEAP ||
-		guessed_stack(g, mapping)) &&
+		guessed_stack(g, mapping) || guessed_block(g, mapping)) &&
 	       mapping->anonymous && !mapping->shared &&
 	       (mapping->flags & (PF_R | PF_W)) == (PF_R | PF_W);
 }

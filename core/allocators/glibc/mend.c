@@ -37,11 +37,12 @@ static bool leads_on(const struct glibc_chain *chain, uint64_t offset, unsigned 
 		if (!next) {
 			/* A fencepost ends a sound chain, too. */
 			return i && chain->size - offset >= chain->header &&
-			       (hc_load_word(chain->data + offset + chain->word, chain->word) &
+			       (hc_read_word(chain->data + offset + chain->word, chain->word,
+					     chain->big_endian) &
 				~(uint64_t)GLIBC_PREV_INUSE) == chain->header;
 		}
 		if (i && !(field & GLIBC_PREV_INUSE) &&
-		    hc_load_word(chain->data + offset, chain->word) != size)
+		    hc_read_word(chain->data + offset, chain->word, chain->big_endian) != size)
 			return false;
 		size = next;
 		offset += size;
@@ -81,7 +82,7 @@ static uint64_t hidden_chain(const struct glibc_chain *chain, uint64_t offset)
  */
 static bool ends_free_chunk(const struct glibc_chain *chain, uint64_t broken, uint64_t offset)
 {
-	uint64_t size = hc_load_word(chain->data + offset, chain->word), field;
+	uint64_t size = hc_read_word(chain->data + offset, chain->word, chain->big_endian), field;
 	if (size == offset - broken)
 		return true;
 	return size <= offset && !(size & ((UINT64_C(1) << chain->unit_shift) - 1)) &&
@@ -168,8 +169,8 @@ static uint64_t find_between(const struct glibc_chain *chain, uint64_t broken, u
 		unsigned length = 0;
 		while (length < BETWEEN_LENGTH && next < resume &&
 		       (size = glibc_chain_size(chain, next, &field)) &&
-		       (field & GLIBC_PREV_INUSE ||
-			hc_load_word(chain->data + next, chain->word) == before)) {
+		       (field & GLIBC_PREV_INUSE || hc_read_word(chain->data + next, chain->word,
+								 chain->big_endian) == before)) {
 			before = size;
 			next += size;
 			length++;
@@ -196,7 +197,7 @@ static uint64_t find_hidden_by(const struct glibc_chain *chain, uint64_t falsifi
 	if (resume == chain->size || !glibc_chain_size(chain, resume, &field) ||
 	    field & GLIBC_PREV_INUSE)
 		return GLIBC_NO_OFFSET;
-	prev_size = hc_load_word(chain->data + resume, chain->word);
+	prev_size = hc_read_word(chain->data + resume, chain->word, chain->big_endian);
 	if (prev_size > resume - falsified || resume - prev_size <= falsified ||
 	    resume - prev_size >= broken || prev_size & (step - 1) ||
 	    glibc_chain_size(chain, resume - prev_size, &field) != prev_size)

@@ -2,11 +2,12 @@
  * @file
  * glibc's struct pthread: stacks, static TLS, threads that have exited.
  *
- * It begins at the thread pointer on x86 and ends there on machines with TLS variant I. Its fields
- * (stackblock, stackblock_size, guardsize) stand next to each other in every release, at an offset
- * that differs; the values give them away, since the block must be page-aligned and hold the thread
- * pointer itself. The main thread's struct says nothing of the kind, since the kernel made that
- * stack.
+ * It begins at the thread pointer on machines with TLS variant II and ends at the thread control
+ * block on those with variant I, which some thread pointers stand far above (hc_machine::tp_bias).
+ * Its fields (stackblock, stackblock_size, guardsize) stand next to each other in every release, at
+ * an offset that differs; the values give them away, since the block must be page-aligned and hold
+ * the thread pointer itself. The main thread's struct says nothing of the kind, since the kernel
+ * made that stack.
  *
  * A stack that is kept for reuse still has its struct pthread, with the self-pointers (tcb and self
  * of tcbhead_t) that x86's libc needs. The struct lies at the same distance from the page-aligned
@@ -76,9 +77,10 @@ static bool is_stack_block(const struct hc_thread_memory *in, const struct hc_st
 static bool find_stack(const struct hc_thread_memory *in, uint64_t tp, struct hc_stack_block *ret)
 {
 	unsigned word = in->memory->word_size;
-	uint64_t start = in->core->machine->tls_above_tp ? tp - MAX_STRUCT : tp;
 	struct hc_stack_block block;
 
+	tp -= in->core->machine->tp_bias;
+	uint64_t start = in->core->machine->tls_above_tp ? tp - MAX_STRUCT : tp;
 	if (!tp || tp & (word - 1) || start > tp)
 		return false;
 	for (uint64_t at = start; at < start + MAX_STRUCT; at += word) {
@@ -105,11 +107,12 @@ static void add_static_tls(const struct hc_thread_memory *in, uint64_t tp,
 			   struct hc_thread_range limits, struct hc_thread_range *range)
 {
 	const struct hc_memory *memory = in->memory;
+	const struct hc_machine *machine = in->core->machine;
 	unsigned word = memory->word_size;
-	bool above = in->core->machine->tls_above_tp;
+	bool above = machine->tls_above_tp;
 	uint64_t dtv, num, value;
 
-	if (!hc_memory_word(memory, above ? tp : tp + word, &dtv) || dtv < 2 * word ||
+	if (!hc_memory_word(memory, tp + (int64_t)machine->dtv * word, &dtv) || dtv < 2 * word ||
 	    !hc_memory_word(memory, dtv - 2 * word, &num))
 		return;
 	if (num > MAX_DTV)
@@ -126,21 +129,58 @@ static void add_static_tls(const struct hc_thread_memory *in, uint64_t tp,
 	}
 }
 
+/** Bytes of all static TLS, if every module had its own there; 0 when none is known. */
+static uint64_t static_tls_size(const struct hc_thread_memory *in)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < in->modules->num; i++) {
+		const struct hc_module *module = &in->modules->items[i];
+		uint64_t align = module->tls_align;
+		if (!module->tls_size || module->tls_size > MAX_STATIC_TLS)
+			continue;
+		if (align && align <= MAX_STATIC_TLS && !(align & (align - 1)))
+			size = (size + align - 1) & -align;
+		size += module->tls_size;
+		if (size > MAX_STATIC_TLS)
+			return MAX_STATIC_TLS;
+	}
+	return size;
+}
+
+/**
+ * Variant I: where static TLS ends, of which the highest block that the dtv names begins at @p
+ * last. That block's size is in no dtv.
+ */
+static uint64_t static_tls_end(const struct hc_thread_memory *in, uint64_t tp, uint64_t last)
+{
+	uint64_t size = static_tls_size(in);
+	uint64_t end = tp + in->core->machine->tcb_words * in->memory->word_size + size;
+
+	if (size && end > last)
+		return end;
+	return (last | in->page_mask) + 1;
+}
+
 static struct hc_thread_range find_block(const struct hc_thread_memory *in, uint64_t tp,
 					 struct hc_thread_range limits, bool ends_block)
 {
 	uint64_t size = STRUCT_WORDS * in->memory->word_size;
 	bool above = in->core->machine->tls_above_tp;
-	struct hc_thread_range range = {above ? tp - size : tp, above ? tp : tp + size};
 
+	tp -= in->core->machine->tp_bias;
+	if (tp < limits.start || tp > limits.end)
+		return (struct hc_thread_range){};
+	struct hc_thread_range range = {above ? tp - size : tp, above ? tp : tp + size};
 	if (tp - limits.start > MAX_STATIC_TLS)
 		limits.start = tp - MAX_STATIC_TLS;
 	if (limits.end - tp > MAX_STATIC_TLS)
 		limits.end = tp + MAX_STATIC_TLS;
 	add_static_tls(in, tp, limits, &range);
-	/* Variant I: the last block's size is not in the dtv; the mapping's end bounds it. */
-	if (ends_block || above)
+	if (ends_block)
 		range.end = limits.end;
+	else if (above)
+		range.end = static_tls_end(in, tp, range.end);
 	if (range.start <= limits.start || range.start > tp)
 		range.start = limits.start;
 	if (range.end > limits.end)

@@ -23,23 +23,24 @@ struct tcache {
 	uint64_t mem;
 	const struct glibc_tcache_layout *layout;
 	struct hc_bytes bytes; /**< of the struct */
-	uint64_t full;         /**< counter of an empty bin when counters go down */
-	uint64_t key;          /**< second word of most of its entries; 0: none, or none seen */
-	uint64_t lost;         /**< entries that its counters promise and no list leads to */
-	bool wrecked;          /**< written over: neither counters nor heads say anything */
+	bool big_endian;
+	uint64_t full; /**< counter of an empty bin when counters go down */
+	uint64_t key;  /**< second word of most of its entries; 0: none, or none seen */
+	uint64_t lost; /**< entries that its counters promise and no list leads to */
+	bool wrecked;  /**< written over: neither counters nor heads say anything */
 };
 
 static uint64_t counter(const struct tcache *tcache, unsigned bin)
 {
 	const uint8_t *p = tcache->bytes.data + (size_t)bin * tcache->layout->count_size;
-	return tcache->layout->count_size == 1 ? *p : (uint64_t)p[0] | (uint64_t)p[1] << 8;
+	return tcache->layout->count_size == 1 ? *p : hc_read16(p, tcache->big_endian);
 }
 
 static uint64_t list_head(const struct tcache *tcache, unsigned bin)
 {
 	unsigned word = tcache->layout->word_size;
-	return hc_load_word(tcache->bytes.data + tcache->layout->entries + (size_t)bin * word,
-			    word);
+	return hc_read_word(tcache->bytes.data + tcache->layout->entries + (size_t)bin * word, word,
+			    tcache->big_endian);
 }
 
 /** Entries in a bin's list, as its counter says. */
@@ -149,7 +150,7 @@ static bool in_tls(const struct glibc *g, uint64_t value)
 		struct hc_bytes view = hc_memory_view(g->memory, thread->block_start,
 						      thread->block_end - thread->block_start);
 		for (size_t at = 0; at + word <= view.size; at += word) {
-			if (hc_load_word(view.data + at, word) == value)
+			if (hc_read_word(view.data + at, word, g->memory->big_endian) == value)
 				return true;
 		}
 	}
@@ -221,6 +222,7 @@ static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *c
 		    chunk->usable - layout->size > 2 * g->params.alignment)
 			continue;
 		tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
+		tcache.big_endian = g->memory->big_endian;
 		if (tcache.bytes.size < layout->size || !is_tcache(g, chunk, &tcache))
 			continue;
 		struct hc_error *err =
@@ -358,7 +360,7 @@ static bool fastbin_ends(const struct glibc *g, uint64_t chunk, bool mangled)
 }
 
 /** Let the lists vote on whether links are mangled. */
-static bool detect_mangling(const struct glibc *g, const struct tcache_list *list)
+static bool detect_mangling(struct glibc *g, const struct tcache_list *list)
 {
 	size_t votes[2] = {0, 0};
 	for (size_t i = 0; i < list->num; i++) {
@@ -383,6 +385,7 @@ static bool detect_mangling(const struct glibc *g, const struct tcache_list *lis
 			votes[1] += fastbin_ends(g, head, true);
 		}
 	}
+	g->links_seen = votes[0] != votes[1];
 	return votes[1] >= votes[0];
 }
 

@@ -55,8 +55,8 @@ static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 {
 	uint64_t dtv;
 	unsigned word = g->params.word_size;
-	bool above = g->process->core->machine->tls_above_tp;
-	if (!glibc_word(g, above ? tp : tp + word, &dtv))
+	const struct hc_machine *machine = g->process->core->machine;
+	if (!glibc_word(g, tp - machine->tp_bias + (int64_t)machine->dtv * word, &dtv))
 		return NULL;
 	struct hc_chunk chunk;
 	uint64_t mem = dtv - 2 * word;
@@ -135,8 +135,9 @@ static struct hc_error *find_offset(struct arena_index *index, int64_t *ret, boo
 	hc_cleanup_free int64_t *window = calloc(num, sizeof(*window));
 	if (!window)
 		return &hc_enomem;
+	int64_t first = -WINDOW_BELOW - (int64_t)index->g->process->core->machine->tp_bias;
 	for (size_t i = 0; i < num; i++)
-		window[i] = (int64_t)(i * word) - WINDOW_BELOW;
+		window[i] = first + (int64_t)(i * word);
 	*found = vote(index, window, num, ret);
 	return NULL;
 }

@@ -14,7 +14,6 @@
 #include "core/allocators/glibc/glibc.h"
 
 /** More than any libc has. */
-#define MAX_PROGRAM_HEADERS 64
 #define MAX_DYNAMIC 256
 #define MAX_RELOCATIONS 65536
 /** An offset further from the thread pointer than this is none. Bytes. */
@@ -27,34 +26,6 @@ struct relocations {
 	unsigned entry;   /**< bytes of one relocation */
 };
 
-/** A half-word, word or address of an ELF structure at some offset. */
-static uint64_t field(const struct hc_bytes *bytes, size_t offset, size_t size)
-{
-	uint64_t value = 0;
-	for (size_t i = 0; i < size && offset + i < bytes->size; i++)
-		value |= (uint64_t)bytes->data[offset + i] << 8 * i;
-	return value;
-}
-
-/** Address of libc's dynamic section, from its program headers; 0 when they are not in memory. */
-static uint64_t find_dynamic(const struct glibc *g, const struct hc_module *libc)
-{
-	bool wide = g->params.word_size == 8;
-	struct hc_bytes header = hc_memory_view(g->memory, libc->start, wide ? 64 : 52);
-	if (header.size < 52)
-		return 0;
-	uint64_t table = libc->start + field(&header, wide ? 32 : 28, g->params.word_size);
-	unsigned size = field(&header, wide ? 54 : 42, 2), num = field(&header, wide ? 56 : 44, 2);
-	if (size < (wide ? 56 : 32) || size > 256 || num > MAX_PROGRAM_HEADERS)
-		return 0;
-	for (unsigned i = 0; i < num; i++) {
-		struct hc_bytes row = hc_memory_view(g->memory, table + (uint64_t)i * size, size);
-		if (row.size == size && field(&row, 0, 4) == PT_DYNAMIC)
-			return libc->bias + field(&row, wide ? 16 : 8, g->params.word_size);
-	}
-	return 0;
-}
-
 /**
  * DT_RELA or DT_REL. The dynamic linker has turned their addresses into absolute ones, where it
  * could write.
@@ -62,7 +33,7 @@ static uint64_t find_dynamic(const struct glibc *g, const struct hc_module *libc
 static struct relocations find_relocations(const struct glibc *g, const struct hc_module *libc)
 {
 	unsigned word = g->params.word_size;
-	uint64_t dynamic = find_dynamic(g, libc), tag, value;
+	uint64_t dynamic = libc->dynamic, tag, value;
 	struct relocations found = {0};
 	for (unsigned i = 0; dynamic && i < MAX_DYNAMIC; i++, dynamic += 2 * word) {
 		if (!glibc_word(g, dynamic, &tag) || !glibc_word(g, dynamic + word, &value) ||

@@ -134,7 +134,9 @@ struct hc_error *glibc_describe(struct glibc *g)
 		     g->num_arenas, g->num_arenas == 1 ? "" : "s",
 		     g->ring_closed ? "closed" : "not closed (memory is missing)",
 		     g->par.layout ? "found" : "not found",
-		     g->mangled ? "mangled (safe-linking)" : "plain",
+		     !g->links_seen ? "not seen"
+		     : g->mangled   ? "mangled (safe-linking)"
+				    : "plain",
 		     g->threads_exact ? "libc's relocations" : "votes", inferred) < 0) {
 		evidence->how = NULL;
 		return &hc_enomem;

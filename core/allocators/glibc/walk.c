@@ -18,7 +18,7 @@ struct walker {
 	struct glibc_chain chain;
 	uint64_t start;      /**< address of chain.data */
 	uint64_t num_blocks; /**< of chain.blocks, which outlive a span when much is left of them */
-	bool behind_fence; /**< fenceposts were met: more may come, so nothing is walked ahead */
+	bool behind_fence;   /**< fenceposts were met: more may come, so nothing is walked ahead */
 };
 
 /**
@@ -254,6 +254,7 @@ static void init_chain(struct walker *w, uint64_t start, struct hc_bytes view)
 		.size = view.size,
 		.blocks = w->chain.blocks,
 		.word = params->word_size,
+		.big_endian = w->g->memory->big_endian,
 		.header = params->header,
 		.unit_shift = __builtin_ctz(params->alignment),
 		.min_chunk = params->min_chunk,

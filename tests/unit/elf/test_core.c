@@ -278,9 +278,8 @@ static void test_refuse_elf(void **state)
 	file.data[54] = 56;
 	file.data[EI_DATA] = ELFDATA2MSB; /* e_type and e_machine swap, too */
 	file.data[16] = 0, file.data[17] = ET_CORE;
-	file.data[18] = 0, file.data[19] = EM_PPC64;
-	refuse_bytes(file.data, file.size,
-		     "is a core of PowerPC 64 (machine 21, 64-bit, big-endian)");
+	file.data[18] = 0, file.data[19] = EM_PARISC;
+	refuse_bytes(file.data, file.size, "is a core of PA-RISC (machine 15, 64-bit, big-endian)");
 	fake_bytes_deinit(&file);
 	fake_core_deinit(&fake);
 

@@ -36,7 +36,7 @@ static void test_walk(void **state)
 
 	fake_core_note(&fake, "CORE", 1, "abcde", 5);
 	fake_core_note(&fake, "LINUX", 2, "", 0);
-	hc_notes_init(&notes, (struct hc_bytes){fake.extra.data, fake.extra.size}, 1000);
+	hc_notes_init(&notes, (struct hc_bytes){fake.extra.data, fake.extra.size}, 1000, false);
 	assert_ok(hc_notes_next(&notes, &note, &done));
 	assert_false(done);
 	assert_string_equal(note.name, "CORE");
@@ -68,7 +68,7 @@ static void test_walk_truncated(void **state)
 		struct hc_error *err = NULL;
 		bool done = false;
 		int num = 0;
-		hc_notes_init(&notes, (struct hc_bytes){fake.extra.data, size}, 0);
+		hc_notes_init(&notes, (struct hc_bytes){fake.extra.data, size}, 0, false);
 		while (!(err = hc_notes_next(&notes, &note, &done)) && !done)
 			num++;
 		assert_int_equal(num, size / first);
@@ -88,11 +88,12 @@ static void test_walk_hostile(void **state)
 	struct hc_note note;
 	bool done;
 
-	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)huge, sizeof(huge)}, 0);
+	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)huge, sizeof(huge)}, 0, false);
 	assert_fails(hc_notes_next(&notes, &note, &done), HC_ERROR_FORMAT, "file offset 0xc");
-	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)huge_desc, sizeof(huge_desc)}, 0);
+	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)huge_desc, sizeof(huge_desc)}, 0, false);
 	assert_fails(hc_notes_next(&notes, &note, &done), HC_ERROR_FORMAT, "note area");
-	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)unterminated, sizeof(unterminated)}, 0);
+	hc_notes_init(&notes, (struct hc_bytes){(uint8_t *)unterminated, sizeof(unterminated)}, 0,
+		      false);
 	assert_fails(hc_notes_next(&notes, &note, &done), HC_ERROR_FORMAT, "has no end");
 }
 

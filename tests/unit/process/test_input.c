@@ -88,6 +88,40 @@ static size_t make_elf(uint8_t *room, bool wide, uint16_t type, const char *owne
 	return 512;
 }
 
+static void swap_bytes(void *p, size_t size)
+{
+	uint8_t *bytes = p;
+
+	for (size_t i = 0; i < size / 2; i++) {
+		uint8_t kept = bytes[i];
+		bytes[i] = bytes[size - 1 - i];
+		bytes[size - 1 - i] = kept;
+	}
+}
+
+/** The header that make_elf() has written, in the other byte order. */
+static void swap_elf(uint8_t *room, bool wide)
+{
+	Elf64_Ehdr *e64 = (void *)room;
+	Elf32_Ehdr *e32 = (void *)room;
+	Elf64_Phdr *p64 = (void *)(e64 + 1);
+	Elf32_Phdr *p32 = (void *)(e32 + 1);
+
+	room[EI_DATA] = ELFDATA2MSB;
+	swap_bytes(&e64->e_type, sizeof(e64->e_type));
+	if (wide) {
+		swap_bytes(&e64->e_phoff, sizeof(e64->e_phoff));
+		swap_bytes(&e64->e_phnum, sizeof(e64->e_phnum));
+		swap_bytes(&p64->p_type, sizeof(p64->p_type));
+		swap_bytes(&p64->p_offset, sizeof(p64->p_offset));
+	} else {
+		swap_bytes(&e32->e_phoff, sizeof(e32->e_phoff));
+		swap_bytes(&e32->e_phnum, sizeof(e32->e_phnum));
+		swap_bytes(&p32->p_type, sizeof(p32->p_type));
+		swap_bytes(&p32->p_offset, sizeof(p32->p_offset));
+	}
+}
+
 static void test_elf(void **state)
 {
 	static const struct {
@@ -107,6 +141,8 @@ static void test_elf(void **state)
 	(void)state;
 	for (size_t i = 0; i < NUM(cases) * 2; i++) {
 		make_elf(room, i % 2, ET_CORE, cases[i / 2].owner);
+		check(head, cases[i / 2].kind, cases[i / 2].refusal);
+		swap_elf(room, i % 2);
 		check(head, cases[i / 2].kind, cases[i / 2].refusal);
 		/* However short, it is not read beyond its end. */
 		for (size_t size = 0; size < sizeof(room); size++) {
