@@ -362,6 +362,8 @@ static struct hc_error *write_atom(FILE *file, const struct hc_top_texts *table,
 	if (err || !num)
 		return err;
 	struct hc_bytes first = {values[0].text, values[0].size};
+	if (first.size > line->place.size)
+		line->place = first;
 	bool constant = values[0].matches - values[0].error >= HC_TEMPLATE_CONSTANT * table->seen;
 	if (num > 1 || !table->exact) {
 		struct hc_template_slot *slot = &line->slots[line->num_slots++];

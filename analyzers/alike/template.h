@@ -57,7 +57,9 @@ struct hc_template_slot {
 struct hc_template_line {
 	char *text; /**< size bytes and a NUL: as in the core, with marks for what varies */
 	size_t size;
-	uint64_t chunks;                /**< counted chunks with such a line */
+	struct hc_bytes place; /**< the longest atom of such a line, in the core: what stands around
+				  it tells whether the line is part of a secret */
+	uint64_t chunks;       /**< counted chunks with such a line */
 	struct hc_template_slot *slots; /**< by offset */
 	size_t num_slots;
 };

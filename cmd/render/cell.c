@@ -169,6 +169,23 @@ static char *show_binary(const struct hc_look *look, const struct hc_excerpt *ex
 							excerpt->big_endian, max, flags);
 }
 
+/** Whether a secret is among some bytes. */
+static bool has_secret(const struct hc_look *look, struct hc_bytes bytes)
+{
+	hc_cleanup_shown struct hc_shown shown =
+		hc_policy_show(&look->policy, bytes, HC_MASK_SHORT);
+
+	return shown.bytes.size != bytes.size ||
+	       memcmp(shown.bytes.data, bytes.data, bytes.size) != 0;
+}
+
+/** Whether bytes that were made up are part of a secret that only their place gives away. */
+static bool is_part_of_secret(const struct hc_look *look, const struct hc_excerpt *excerpt)
+{
+	return excerpt->place.size && has_secret(look, excerpt->place) &&
+	       !has_secret(look, excerpt->bytes);
+}
+
 static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *excerpt,
 			  enum hc_excerpt_form form, size_t max, unsigned flags)
 {
@@ -176,6 +193,8 @@ static char *show_excerpt(const struct hc_look *look, const struct hc_excerpt *e
 
 	if (form == HC_EXCERPT_WORDS || form == HC_EXCERPT_HEX)
 		return show_binary(look, excerpt, form, max, flags);
+	if (is_part_of_secret(look, excerpt))
+		return strdup("***");
 	if (form == HC_EXCERPT_QUOTED)
 		flags |= HC_ESCAPE_QUOTE;
 	if (!asked.data)

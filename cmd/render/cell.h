@@ -52,7 +52,12 @@ enum hc_excerpt_form {
 /** Bytes of the heap, and how to show them. */
 struct hc_excerpt {
 	struct hc_bytes bytes;
-	struct hc_bytes asked;          /**< the part that the user named: shows as it is */
+	struct hc_bytes asked; /**< the part that the user named: shows as it is */
+	/**
+	 * Bytes that were made up from several places: one of these in the core. Where that is part
+	 * of a secret and the bytes alone don't look like one, they don't show. Without data: none.
+	 */
+	struct hc_bytes place;
 	bool emphasis;                  /**< it stands out from the rest, where there is colour */
 	enum hc_excerpt_form form;      /**< in text */
 	enum hc_excerpt_form data_form; /**< in JSON and CSV */

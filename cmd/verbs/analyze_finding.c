@@ -265,10 +265,10 @@ static bool is_repeated(const struct hc_analysis *analysis, struct shared *share
  * One text that most chunks of a finding's content share. Long texts may differ where they are cut
  * off; the first stands for all that look the same.
  */
-static void say_shared(struct hc_analysis *analysis, struct shared *shared, struct hc_bytes bytes,
-		       uint64_t chunks, uint64_t counted)
+static void say_shared(struct hc_analysis *analysis, struct shared *shared,
+		       struct hc_excerpt excerpt, uint64_t chunks, uint64_t counted)
 {
-	struct hc_excerpt excerpt = {.bytes = bytes, .max = SHARED_WIDTH};
+	excerpt.max = SHARED_WIDTH;
 	const char *label = shared->num ? "" : "repeats:";
 	struct hc_cell text = hc_cell_content(&excerpt);
 
@@ -325,15 +325,16 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_common *co
 		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
 		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
 			continue;
-		say_shared(analysis, &shared, repeat->token.text, repeat->chunks,
-			   repeats->counted == all ? 0 : repeats->counted);
+		say_shared(analysis, &shared, (struct hc_excerpt){.bytes = repeat->token.text},
+			   repeat->chunks, repeats->counted == all ? 0 : repeats->counted);
 	}
 	for (size_t i = 0; i < lines.num; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
 		say_shared(analysis, &shared,
-			   (struct hc_bytes){(const uint8_t *)line->text, line->size}, line->chunks,
-			   template->counted == all ? 0 : template->counted);
+			   (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size},
+					       .place = line->place},
+			   line->chunks, template->counted == all ? 0 : template->counted);
 	}
 }
 

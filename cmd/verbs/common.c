@@ -105,7 +105,8 @@ static void add_slot(const struct hc_template_slot *slot, struct hc_document *do
 
 static struct hc_excerpt line_excerpt(const struct hc_template_line *line)
 {
-	return (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size}};
+	return (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size},
+				   .place = line->place};
 }
 
 static void add_template(const struct hc_template *template, struct hc_document *doc)
