@@ -112,6 +112,7 @@ enum selection_id {
 	SELECT_CLASS,
 	SELECT_TYPE,
 	SELECT_MATCH,
+	SELECT_FINDING,
 	SELECT_LIMIT,
 };
 
@@ -141,6 +142,8 @@ static const struct hc_option selection_options[] = {
 		 "type.",
 	 .repeats = true},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
+	{SELECT_FINDING, 0, "finding", "N", "the chunks of a finding of analyze",
+	 .more = "Other options narrow it, but for --state and --reach, which the finding decides."},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };
@@ -281,6 +284,16 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	return NULL;
 }
 
+static struct hc_error *parse_finding(const char *text, uint64_t *ret)
+{
+	struct hc_error *err = hc_parse_count("--finding", text, ret);
+
+	if (!err && !*ret)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--finding takes a number from 1 on, as analyze shows it");
+	return err;
+}
+
 static struct hc_error *set_selection(struct hc_options *options, int id, const char *value)
 {
 	struct hc_selection *selection = &options->selection;
@@ -310,6 +323,8 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 		return hc_select_type(selection, value);
 	case SELECT_MATCH:
 		return hc_select_match(selection, value);
+	case SELECT_FINDING:
+		return parse_finding(value, &options->finding);
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}

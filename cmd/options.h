@@ -83,6 +83,7 @@ struct hc_options {
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */
 	bool states_given;    /**< --state */
+	uint64_t finding;     /**< --finding: number of a finding of analyze; 0: none */
 	void *own;            /**< the verb's struct, filled by its set() */
 };
 

@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "cmd/session.h"
+
+#include "analyzers/verdict/verdict.h"
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
@@ -201,6 +203,22 @@ static struct hc_error *add_target(struct hc_session *session, const char *path)
 	return err;
 }
 
+/** Narrow the selection to the finding that --finding names. */
+static struct hc_error *select_finding(struct hc_session *session)
+{
+	struct hc_verdict verdict;
+	struct hc_error *err;
+
+	if (!session->options->finding)
+		return NULL;
+	err = hc_verdict_measure(session->target, &verdict);
+	if (err)
+		return err;
+	err = hc_findings_select(&verdict, session->options->finding, &session->options->selection);
+	hc_verdict_deinit(&verdict);
+	return err;
+}
+
 /** What the verb and the filters of the selection need. */
 static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 {
@@ -215,7 +233,7 @@ static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 		err = hc_target_heap(target, &heap);
 	if (err || !heap)
 		return err;
-	if ((err = hc_target_classifier(target, &classifier)) ||
+	if ((err = hc_target_classifier(target, &classifier)) || (err = select_finding(session)) ||
 	    (err = hc_selection_prepare(&session->options->selection, target)))
 		return err;
 	return need == HC_NEED_REACH ? hc_target_reach(target, NULL) : NULL;
@@ -264,7 +282,8 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 
 	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
-		HC_PHRASE(doc, "heapcore.{}/1", hc_cell_text(session->options->verb->name)));
+		HC_PHRASE(doc, "heapcore.{}/{}", hc_cell_text(session->options->verb->name),
+			  hc_cell_number(hc_verb_json_version(session->options->verb))));
 	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
 	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
 	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);

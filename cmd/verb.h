@@ -20,6 +20,7 @@ struct hc_verb {
 	const char *examples;    /**< lines, each with two blanks before it */
 	int min_args, max_args;  /**< positional arguments, CORE included */
 	unsigned formats;        /**< bit per hc_format */
+	unsigned json_version;           /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
 	bool own_output;         /**< opens --output itself */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
@@ -41,6 +42,12 @@ struct hc_verb {
 	{                                                                                          \
 		__VA_ARGS__, NULL                                                                  \
 	}
+
+/** The number behind "heapcore.VERB/" of the verb's schema. */
+static inline unsigned hc_verb_json_version(const struct hc_verb *verb)
+{
+	return verb->json_version ? verb->json_version : 1;
+}
 
 #define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
 #define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)

@@ -26,7 +26,7 @@ const char *hc_part_name(enum hc_part part)
 	return names[part];
 }
 
-static enum hc_part part_of(enum hc_state state)
+enum hc_part hc_part_of_state(enum hc_state state)
 {
 	static const enum hc_part parts[HC_NUM_STATES] = {
 		[HC_IN_USE] = HC_PART_IN_USE,     [HC_CACHED] = HC_PART_CACHED,
@@ -36,8 +36,7 @@ static enum hc_part part_of(enum hc_state state)
 	return parts[state];
 }
 
-/** Where the anonymous bytes of a mapping go; heap mappings are split later. */
-static enum hc_part part_of_mapping(enum hc_mapping_kind kind)
+enum hc_part hc_part_of_mapping(enum hc_mapping_kind kind)
 {
 	switch (kind) {
 	case HC_MAPPING_HEAP:
@@ -77,7 +76,7 @@ static void count_mappings(const struct hc_process *process, struct hc_accountin
 			*(readable ? &accounting->file_backed : &accounting->reserved) += size;
 			continue;
 		}
-		accounting->parts[part_of_mapping(mapping->kind)] += size;
+		accounting->parts[hc_part_of_mapping(mapping->kind)] += size;
 		accounting->total += size;
 		accounting->missing += size - mapping->present;
 		if (mapping->resident != HC_UNKNOWN_BYTES) {
@@ -122,7 +121,7 @@ static void count_lists(const struct hc_heap *heap, const struct hc_arena_row *r
 {
 	for (size_t i = 0; i < heap->num_lists; i++) {
 		const struct hc_count *count = &row->lists[i];
-		enum hc_part part = part_of(heap->lists[i]->state);
+		enum hc_part part = hc_part_of_state(heap->lists[i]->state);
 		accounting->lists[i].bytes += move(accounting, from, part, count->bytes);
 		accounting->lists[i].chunks += count->chunks;
 		accounting->chunks[part] += count->chunks;
@@ -132,7 +131,7 @@ static void count_lists(const struct hc_heap *heap, const struct hc_arena_row *r
 static void count_state(const struct hc_arena_row *row, enum hc_state state,
 			struct hc_accounting *accounting)
 {
-	enum hc_part part = part_of(state);
+	enum hc_part part = hc_part_of_state(state);
 	move(accounting, HC_PART_UNWALKED, part, row->states[state].bytes);
 	accounting->chunks[part] += row->states[state].chunks;
 }

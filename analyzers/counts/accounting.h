@@ -32,6 +32,14 @@ enum hc_part {
 /** HC_PART_CACHED and HC_PART_FREE are shown by list instead. */
 const char *hc_part_name(enum hc_part part);
 
+/** Where chunks go, but for mmapped ones in use. */
+enum hc_part hc_part_of_state(enum hc_state state);
+/**
+ * Where the anonymous bytes of a mapping go; @ref HC_PART_UNWALKED and @ref HC_PART_MMAPPED are
+ * split by chunks.
+ */
+enum hc_part hc_part_of_mapping(enum hc_mapping_kind kind);
+
 /** What one kind of lists has of the cached and free bytes. */
 struct hc_list_part {
 	const struct hc_list *list;

@@ -192,8 +192,11 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	if (!kind->count.chunks) {
 		kind->size = row->size;
 		kind->class = row->class;
-		kind->sample = row->address;
 		kind->type = row->type;
+	}
+	if (row->count.chunks > kind->sample_chunks) {
+		kind->sample = row->address;
+		kind->sample_chunks = row->count.chunks;
 	}
 	if (kind->type != row->type)
 		kind->type = HC_TYPE_NONE;
@@ -206,6 +209,43 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	kind->count.bytes += row->count.bytes;
 	kind->class_count.chunks += chunks;
 	kind->class_count.bytes += chunks * row->size;
+}
+
+/** Of the chunks at either end of the sizes so many say nothing of a kind: one in a hundred. */
+#define STRAY_SHARE 100
+
+/** Whether of two sizes the larger is of another kind of size: more than half as large again. */
+static bool is_far(uint64_t smaller, uint64_t larger)
+{
+	return larger > smaller + smaller / 2;
+}
+
+/** The sizes of the bulk of each kind, of which @p kind has all sizes so far. */
+static void find_bulk(const struct run *run, const struct hc_growth *growth, size_t number,
+		      struct hc_growth_kind *kind)
+{
+	uint64_t stray = kind->count.chunks / STRAY_SHARE, below = 0, low = 0, high = 0;
+
+	for (size_t i = 0; i < run->num_rows; i++) {
+		uint64_t chunks = run->rows[i].count.chunks;
+
+		if (growth->sizes[i].kind != number)
+			continue;
+		/* In front of it and behind it, no more than the strays. */
+		if (below + chunks > stray && below < kind->count.chunks - stray) {
+			low = low ? low : run->rows[i].size;
+			high = run->rows[i].size;
+		}
+		below += chunks;
+	}
+	if (is_far(kind->size, low))
+		kind->size = low;
+	if (is_far(high, kind->max_size))
+		kind->max_size = high;
+	for (size_t i = 0; i < run->num_rows; i++)
+		if (growth->sizes[i].kind == number && run->rows[i].size >= kind->size &&
+		    run->rows[i].size <= kind->max_size)
+			kind->bulk += run->rows[i].count.chunks;
 }
 
 struct order {
@@ -261,6 +301,8 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 		add_row(&order[kind].kind, row);
 		growth->sizes[growth->num_sizes++] = (struct hc_growth_size){row->size, kind};
 	}
+	for (size_t i = 0; i < growth->num_kinds; i++)
+		find_bulk(run, growth, order[i].number, &order[i].kind);
 	sort_kinds(order, growth);
 	return NULL;
 }

@@ -20,6 +20,8 @@ void hc_selection_deinit(struct hc_selection *selection)
 {
 	hc_pattern_destroy(selection->match);
 	free(selection->type_set);
+	free(selection->sizes);
+	free(selection->members);
 	hc_selection_init(selection);
 }
 
@@ -210,6 +212,31 @@ static bool has_numbers(const struct hc_selection *selection, const struct hc_he
 	return true;
 }
 
+static bool has_number(const uint64_t *numbers, size_t num, uint64_t number)
+{
+	size_t low = 0, high = num;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (numbers[middle] < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < num && numbers[low] == number;
+}
+
+/** Whether a chunk is one of those that were listed. */
+static bool is_listed(const struct hc_selection *selection, const struct hc_chunk *chunk)
+{
+	if (selection->num_sizes &&
+	    !has_number(selection->sizes, selection->num_sizes, chunk->size))
+		return false;
+	return !selection->by_member ||
+	       has_number(selection->members, selection->num_members, chunk->address);
+}
+
 static bool has_type(const struct hc_selection *selection, const struct hc_chunk *chunk)
 {
 	if (!selection->num_types)
@@ -254,7 +281,8 @@ bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap
 	if (selection->reaches && (chunk->state != HC_IN_USE || !heap->reach_known ||
 				   !(selection->reaches >> chunk->reach & 1)))
 		return false;
-	if (!has_numbers(selection, heap, chunk) || !has_type(selection, chunk))
+	if (!has_numbers(selection, heap, chunk) || !is_listed(selection, chunk) ||
+	    !has_type(selection, chunk))
 		return false;
 	if (!hc_selection_needs_content(selection))
 		return true;

@@ -50,6 +50,12 @@ struct hc_selection {
 	uint64_t *type_set;           /**< bit per hc_type_id, from hc_selection_prepare(); owned */
 	const struct hc_types *types; /**< the same; not owned */
 	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
+	uint64_t *sizes;              /**< chunk sizes, ascending; owned */
+	size_t num_sizes;             /**< 0: no filter */
+	bool by_member;
+	uint64_t *members; /**< with by_member: user addresses of these chunks alone, ascending;
+			      owned */
+	size_t num_members;
 	uint64_t limit; /**< chunks to show at most; 0: all. Not a filter: verbs apply it */
 };
 

@@ -2,48 +2,43 @@
  * @file
  * The verdict.
  *
- * Four things can make a process large: chunks that are lost, chunks that are free, chunks that are
- * in use and reachable (growth: nobody prunes what still is referenced), and memory that is not
- * malloc's. Each is measured in bytes; what is small (MIN_SHARE of its base) or tiny (MIN_BYTES) is
- * no cause. Of the causes that remain the largest is the verdict, except that lost chunks count
- * LEAK_WEIGHT times: they can only grow, and somebody must fix them even while a cache is larger.
+ * Five things can make a process large; each is measured in touched bytes. One that holds less than
+ * a tenth of the total (MIN_SHARE) is no cause, nor is one of a few bytes: a small process whose
+ * chunks are in use is as it should be, a heap keeps 128 KiB at its top, and every runtime maps
+ * something of its own. Lost chunks matter earlier, since nobody will ever free them.
  *
- * Stacks are address space first: eight MiB for each thread, of which a few pages are touched, and
- * a core does not tell which. They are left out of what a cause must have its share of, and are
- * named only where there is no other.
+ * The largest cause is the verdict, unless the next one is more than half as large. Where the core
+ * lacks what could hold the chunks that look lost, and these would be a cause, there is no verdict.
  */
 #include "analyzers/verdict/verdict.h"
+
+#include <stdlib.h>
+
 #include "core/base/cleanup.h"
 
-#define MIN_BYTES (UINT64_C(64) << 10)
-#define MIN_SHARE 0.10   /**< of the chunks in use, for lost ones */
-#define MIN_FREE 0.50    /**< of the heap, for retention */
-#define MIN_OUTSIDE 0.50 /**< of the occupied bytes, for memory that is not malloc's */
-#define MIN_GROWTH 0.50  /**< of the occupied bytes, held by reachable chunks */
-#define MIN_STACKS 0.50  /**< of the anonymous bytes */
-/**
- * A small process whose chunks are in use is as it should be, and a heap keeps 128 KiB at its top;
- * growth, retention and stacks begin to matter here. Bytes.
- */
-#define MIN_MATTER_BYTES (UINT64_C(1) << 20)
-#define LEAK_WEIGHT 4
-/**
- * Suspects below this share of the anonymous bytes are not worth a sentence, but the first always
- * is.
- */
-#define MIN_SUSPECT 0.01
-/** Kinds of reachable chunks that are named: beyond the first few they explain nothing. */
-#define MAX_KINDS 5
+#define MIN_SHARE 0.10
+#define MIN_LOST_BYTES (UINT64_C(64) << 10)
+#define MIN_BYTES (UINT64_C(1) << 20)
+/** How many times the next cause the largest must be to be the verdict alone. */
+#define CLEAR 2
 
 const char *hc_verdict_name(enum hc_verdict_kind kind)
 {
 	static const char *const names[] = {
-		[HC_VERDICT_LEAK] = "leak",           [HC_VERDICT_GROWTH] = "growth",
-		[HC_VERDICT_RETENTION] = "retention", [HC_VERDICT_OUTSIDE] = "outside",
-		[HC_VERDICT_NOTHING] = "nothing",     [HC_VERDICT_NO_HEAP] = "no-heap",
+		[HC_VERDICT_LEAK] = "leak",
+		[HC_VERDICT_HELD] = "held",
+		[HC_VERDICT_RETENTION] = "retention",
+		[HC_VERDICT_STACKS] = "stacks",
+		[HC_VERDICT_OUTSIDE] = "outside malloc",
+		[HC_VERDICT_MIXED] = "mixed",
+		[HC_VERDICT_NOTHING] = "nothing stands out",
+		[HC_VERDICT_UNKNOWN] = "can't tell",
 	};
 	return names[kind];
 }
+
+/** @name Measuring */
+/**@{*/
 
 static void sum_up(struct hc_verdict *verdict)
 {
@@ -61,152 +56,131 @@ static void sum_up(struct hc_verdict *verdict)
 		verdict->reach.kinds[HC_DEFINITE].bytes + verdict->reach.kinds[HC_INDIRECT].bytes;
 }
 
-static double share_of(uint64_t bytes, uint64_t total)
-{
-	return total ? (double)bytes / total : 0;
-}
-
-static struct hc_suspect *add_suspect(struct hc_verdict *verdict, uint64_t bytes)
-{
-	double share = share_of(bytes, verdict->accounting.total);
-	if (verdict->num_suspects == HC_MAX_SUSPECTS ||
-	    (verdict->num_suspects && share < MIN_SUSPECT))
-		return NULL;
-	struct hc_suspect *suspect = &verdict->suspects[verdict->num_suspects++];
-	*suspect = (struct hc_suspect){.share = share, .class = HC_CLASS_OTHER};
-	return suspect;
-}
-
-static void suspect_groups(struct hc_verdict *verdict)
-{
-	for (size_t i = 0; i < verdict->leaks.num_groups; i++) {
-		const struct hc_leak_group *group = &verdict->leaks.groups[i];
-		uint64_t bytes = group->roots.bytes + group->below.bytes;
-		struct hc_suspect *suspect = add_suspect(verdict, bytes);
-		if (!suspect)
-			return;
-		suspect->group = group;
-		suspect->group_number = i + 1;
-		suspect->size = suspect->max_size = group->root_size;
-		suspect->count.chunks = group->roots.chunks + group->below.chunks;
-		suspect->count.bytes = bytes;
-		suspect->class = group->content;
-		suspect->class_count = group->content_count;
-		suspect->type = group->root_type;
-		suspect->type_chunks = group->roots.chunks;
-		suspect->sample =
-			group->sample_content ? group->sample_content : group->sample_root;
-	}
-}
-
-/** Kinds of reachable chunks that hold the most. */
-static void suspect_growth(struct hc_verdict *verdict)
-{
-	const struct hc_growth *growth = &verdict->growth;
-	for (size_t i = 0; i < growth->num_kinds && i < MAX_KINDS; i++) {
-		const struct hc_growth_kind *kind = &growth->kinds[i];
-		struct hc_suspect *suspect = add_suspect(verdict, kind->count.bytes);
-		if (!suspect)
-			break;
-		suspect->kind = kind;
-		suspect->size = kind->size;
-		suspect->max_size = kind->max_size;
-		suspect->count = kind->count;
-		suspect->class = kind->class;
-		suspect->class_count = kind->class_count;
-		suspect->sample = kind->sample;
-		suspect->type = kind->type;
-		suspect->type_chunks = kind->type_chunks;
-	}
-}
-
-/** Anonymous bytes without those that may be addresses and no memory. */
-static uint64_t occupied(const struct hc_accounting *accounting)
-{
-	return accounting->total - accounting->parts[HC_PART_STACK] -
-	       accounting->parts[HC_PART_GIVEN_BACK];
-}
-
-static enum hc_verdict_kind decide(const struct hc_verdict *verdict)
-{
-	const struct hc_accounting *accounting = &verdict->accounting;
-	uint64_t memory = occupied(accounting), stacks = accounting->parts[HC_PART_STACK];
-	uint64_t in_use = verdict->lost_bytes + verdict->reachable_bytes + verdict->possible_bytes;
-	uint64_t outside = accounting->parts[HC_PART_OTHER];
-	uint64_t reachable = verdict->reachable_bytes + verdict->possible_bytes;
-	struct {
-		enum hc_verdict_kind kind;
-		bool applies;
-		uint64_t bytes;
-	} causes[] = {
-		{HC_VERDICT_LEAK, share_of(verdict->lost_bytes, in_use) >= MIN_SHARE,
-		 verdict->lost_bytes * LEAK_WEIGHT},
-		{HC_VERDICT_RETENTION,
-		 share_of(verdict->free_bytes, in_use + verdict->free_bytes) >= MIN_FREE &&
-			 verdict->free_bytes >= MIN_MATTER_BYTES,
-		 verdict->free_bytes},
-		{HC_VERDICT_GROWTH,
-		 share_of(reachable, memory) >= MIN_GROWTH && reachable >= MIN_MATTER_BYTES,
-		 reachable},
-		{HC_VERDICT_OUTSIDE, share_of(outside, memory) >= MIN_OUTSIDE, outside},
-	};
-	enum hc_verdict_kind kind = HC_VERDICT_NOTHING;
-	uint64_t most = 0;
-	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-		uint64_t least =
-			causes[i].kind == HC_VERDICT_LEAK ? MIN_BYTES * LEAK_WEIGHT : MIN_BYTES;
-		if (causes[i].applies && causes[i].bytes >= least && causes[i].bytes > most) {
-			kind = causes[i].kind;
-			most = causes[i].bytes;
-		}
-	}
-	if (kind == HC_VERDICT_NOTHING && stacks >= MIN_MATTER_BYTES &&
-	    share_of(stacks, accounting->total) >= MIN_STACKS)
-		return HC_VERDICT_OUTSIDE;
-	return kind;
-}
-
-static int compare_suspects(const void *a, const void *b)
-{
-	const struct hc_suspect *x = a, *y = b;
-	if (x->count.bytes != y->count.bytes)
-		return x->count.bytes < y->count.bytes ? 1 : -1;
-	return (x->size > y->size) - (x->size < y->size);
-}
-
-static struct hc_error *judge(struct hc_target *target, struct hc_verdict *verdict)
+static struct hc_error *measure_heap(struct hc_target *target, struct hc_verdict *verdict)
 {
 	const struct hc_reach_stats *reach;
 	struct hc_error *err;
+
 	if ((err = hc_target_reach(target, &reach)) ||
 	    (err = hc_arenas_run(target, &verdict->arenas)) ||
-	    (err = hc_leaks_run(target, NULL, &verdict->leaks)))
+	    (err = hc_leaks_run(target, NULL, &verdict->leaks)) ||
+	    (err = hc_growth_run(target, &verdict->growth)))
 		return err;
 	verdict->reach = *reach;
-	hc_accounting_run(target, &verdict->arenas, &verdict->accounting);
 	sum_up(verdict);
-	bool leak = share_of(verdict->lost_bytes, verdict->lost_bytes + verdict->reachable_bytes +
-							  verdict->possible_bytes) >= MIN_SHARE;
-	/* Where much is lost, what is in use on purpose need not be suspected. */
-	if (!leak && (err = hc_growth_run(target, &verdict->growth)))
+	return NULL;
+}
+
+static struct hc_error *measure(struct hc_target *target, struct hc_verdict *verdict)
+{
+	struct hc_error *err = hc_target_heap_if_any(target, &verdict->heap);
+
+	if (!err && verdict->heap)
+		err = measure_heap(target, verdict);
+	if (err)
 		return err;
-	suspect_growth(verdict);
-	suspect_groups(verdict);
-	qsort(verdict->suspects, verdict->num_suspects, sizeof(verdict->suspects[0]),
-	      compare_suspects);
-	verdict->kind = decide(verdict);
-	return hc_verdict_find_common(target, verdict);
+	hc_accounting_run(target, verdict->heap ? &verdict->arenas : NULL, &verdict->accounting);
+	err = hc_ruler_run(target, &verdict->accounting, verdict->heap ? &verdict->reach : NULL,
+			   &verdict->ruler);
+	if (!err && verdict->trimmable > verdict->ruler.untouched_free)
+		verdict->trimmable_touched = verdict->trimmable - verdict->ruler.untouched_free;
+	return err;
+}
+/**@}*/
+
+/** @name Judging */
+/**@{*/
+
+static uint64_t touched_by(const struct hc_verdict *verdict, enum hc_cause cause)
+{
+	const uint64_t *parts = verdict->ruler.parts, *reach = verdict->ruler.reach;
+
+	switch (cause) {
+	case HC_CAUSE_LOST:
+		return hc_verdict_lost_touched(verdict);
+	case HC_CAUSE_HELD:
+		return reach[HC_REACHABLE] + reach[HC_POSSIBLE];
+	case HC_CAUSE_FREED:
+		return parts[HC_PART_CACHED] + parts[HC_PART_FREE] + parts[HC_PART_TOP];
+	case HC_CAUSE_STACKS:
+		return parts[HC_PART_STACK];
+	default:
+		return parts[HC_PART_OTHER];
+	}
+}
+
+/** By bytes; there are few. */
+static void sort_causes(struct hc_verdict *verdict)
+{
+	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++) {
+		size_t at = i;
+
+		for (; at &&
+		       verdict->causes[verdict->order[at - 1]].touched < verdict->causes[i].touched;
+		     at--)
+			verdict->order[at] = verdict->order[at - 1];
+		verdict->order[at] = i;
+	}
+}
+
+static enum hc_verdict_kind decide(struct hc_verdict *verdict)
+{
+	static const enum hc_verdict_kind kinds[HC_NUM_CAUSES] = {
+		[HC_CAUSE_LOST] = HC_VERDICT_LEAK,       [HC_CAUSE_HELD] = HC_VERDICT_HELD,
+		[HC_CAUSE_FREED] = HC_VERDICT_RETENTION, [HC_CAUSE_STACKS] = HC_VERDICT_STACKS,
+		[HC_CAUSE_OUTSIDE] = HC_VERDICT_OUTSIDE,
+	};
+	enum hc_cause standing[HC_NUM_CAUSES];
+	size_t num = 0;
+
+	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++) {
+		uint64_t touched = touched_by(verdict, i);
+		uint64_t least = i == HC_CAUSE_LOST ? MIN_LOST_BYTES : MIN_BYTES;
+
+		verdict->causes[i].touched = touched;
+		verdict->causes[i].share = hc_part_share(touched, verdict->ruler.total);
+		verdict->causes[i].stands_out =
+			touched >= least && verdict->causes[i].share >= MIN_SHARE;
+	}
+	sort_causes(verdict);
+	for (size_t i = 0; i < HC_NUM_CAUSES; i++)
+		if (verdict->causes[verdict->order[i]].stands_out)
+			standing[num++] = verdict->order[i];
+	if (hc_verdict_upper_bound(verdict) && verdict->causes[HC_CAUSE_LOST].stands_out)
+		return HC_VERDICT_UNKNOWN;
+	if (!num)
+		return HC_VERDICT_NOTHING;
+	if (num > 1 &&
+	    verdict->causes[standing[0]].touched < CLEAR * verdict->causes[standing[1]].touched)
+		return HC_VERDICT_MIXED;
+	return kinds[standing[0]];
+}
+/**@}*/
+
+struct hc_error *hc_verdict_measure(struct hc_target *target, struct hc_verdict *ret)
+{
+	struct hc_verdict verdict = {0};
+	struct hc_error *err = measure(target, &verdict);
+
+	if (!err)
+		err = hc_findings_list(target, &verdict);
+	if (err) {
+		hc_verdict_deinit(&verdict);
+		return err;
+	}
+	verdict.kind = decide(&verdict);
+	*ret = verdict;
+	return NULL;
 }
 
 struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret)
 {
-	struct hc_verdict verdict = {.kind = HC_VERDICT_NO_HEAP};
-	const struct hc_heap *heap;
-	struct hc_error *err = hc_target_heap_if_any(target, &heap);
-	if (!err && heap)
-		err = judge(target, &verdict);
-	else if (!err)
-		hc_accounting_run(target, NULL, &verdict.accounting);
+	struct hc_verdict verdict;
+	struct hc_error *err = hc_verdict_measure(target, &verdict);
+
+	if (err)
+		return err;
+	err = hc_findings_describe(target, &verdict);
 	if (err) {
 		hc_verdict_deinit(&verdict);
 		return err;
@@ -217,8 +191,10 @@ struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret
 
 void hc_verdict_deinit(struct hc_verdict *verdict)
 {
-	for (size_t i = 0; i < verdict->num_suspects; i++)
-		hc_common_deinit(&verdict->suspects[i].common);
+	hc_findings_deinit(&verdict->findings);
+	hc_blocks_deinit(&verdict->blocks);
+	hc_owners_deinit(&verdict->owners);
+	hc_ruler_deinit(&verdict->ruler);
 	hc_arenas_deinit(&verdict->arenas);
 	hc_leaks_deinit(&verdict->leaks);
 	hc_growth_deinit(&verdict->growth);

@@ -53,7 +53,7 @@ void hc_outside_deinit(struct hc_outside *outside)
 }
 
 /** The line that blocks share. */
-static struct hc_excerpt line_excerpt(const struct hc_block_contents *contents)
+struct hc_excerpt hc_block_line_excerpt(const struct hc_block_contents *contents)
 {
 	return (struct hc_excerpt){
 		.bytes = {(const uint8_t *)contents->line,
@@ -90,7 +90,7 @@ static struct hc_cell class_phrase(const struct hc_session *session,
 static struct hc_cell line_phrase(const struct hc_block_set *set,
 				  const struct hc_block_contents *contents, struct hc_document *doc)
 {
-	struct hc_excerpt line = line_excerpt(contents);
+	struct hc_excerpt line = hc_block_line_excerpt(contents);
 	struct hc_cell text = hc_cell_content(&line), num = hc_cell_count(contents->line_blocks);
 
 	if (contents->counted < set->num)
@@ -99,27 +99,27 @@ static struct hc_cell line_phrase(const struct hc_block_set *set,
 	return HC_PHRASE(doc, " \"{}\" in {} of them.", text, num);
 }
 
-static struct hc_cell pointers_phrase(const struct hc_block_set *set, struct hc_document *doc)
+struct hc_cell hc_block_pointers_phrase(const struct hc_block_set *set, struct hc_document *doc)
 {
 	uint64_t none = set->num - set->pointed - set->linked;
 
 	if (!none)
-		return hc_cell_text(" All are pointed to.");
+		return hc_cell_text("all are pointed to");
 	if (none == set->num)
-		return hc_cell_text(" Nothing points to them.");
+		return hc_cell_text("nothing points to them");
 	if (!set->pointed)
-		return HC_PHRASE(doc, " Nothing points to them but {} of their own kind.",
+		return HC_PHRASE(doc, "nothing points to them but {} of their own kind",
 				 hc_cell_count(set->linked));
-	return HC_PHRASE(doc, " Nothing points to {} of them.", hc_cell_count(none));
+	return HC_PHRASE(doc, "nothing points to {} of them", hc_cell_count(none));
 }
 
 static void say_blocks(const struct hc_block_set *set, struct hc_cell contents,
 		       struct hc_document *doc)
 {
-	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{} {} {} ({}) in {} mapping{}.{}{}",
+	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{} {} {} ({}) in {} mapping{}.{} Pointers: {}.",
 		  hc_cell_count(set->num), hc_cell_times(), hc_cell_bytes(set->size),
 		  hc_cell_bytes(set->bytes), hc_cell_count(set->mappings),
-		  hc_cell_plural(set->mappings), contents, pointers_phrase(set, doc));
+		  hc_cell_plural(set->mappings), contents, hc_block_pointers_phrase(set, doc));
 }
 
 /** With the line that they share; where that may not show, or there is none, with their class. */
@@ -159,7 +159,7 @@ void hc_outside_say(const struct hc_session *session, const struct hc_outside *o
 static void describe_set(const struct hc_session *session, const struct hc_block_set *set,
 			 const struct hc_block_contents *contents, struct hc_document *doc)
 {
-	struct hc_excerpt line = line_excerpt(contents);
+	struct hc_excerpt line = hc_block_line_excerpt(contents);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "first", NULL, hc_cell_address(set->addresses[0]));

@@ -58,14 +58,21 @@ static struct hc_cell types_phrase(const struct hc_owner *owner, struct hc_docum
 	return HC_PHRASE(doc, " Most of it: {}{}.", list, all);
 }
 
+struct hc_cell hc_owner_numbers_phrase(const struct hc_owner *owner, struct hc_document *doc)
+{
+	return owner->num_counts ? HC_PHRASE(doc, "{}.{}", counts_phrase(owner, doc),
+					     types_phrase(owner, doc))
+				 : hc_cell_unknown();
+}
+
 static void say_owner(const struct hc_owner *owner, struct hc_document *doc)
 {
 	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{}: {}. Known by: {}.",
 		  hc_cell_name(owner->title), hc_cell_bytes(owner->bytes),
 		  hc_cell_name(owner->evidence));
 	if (owner->num_counts)
-		HC_SAY_AT(doc, hc_margin("    ", 4, false), "{}.{}", counts_phrase(owner, doc),
-			  types_phrase(owner, doc));
+		HC_SAY_AT(doc, hc_margin("    ", 4, false), "{}",
+			  hc_owner_numbers_phrase(owner, doc));
 }
 
 static bool any_leads_on(const struct hc_owners *owners)

@@ -18,6 +18,9 @@ bool hc_owner_stands_out(const struct hc_owner *owner);
 void hc_owners_say(const struct hc_session *session, const struct hc_owners *owners,
 		   struct hc_document *doc);
 
+/** What an owner's structures count, and its largest types; unknown: nothing. */
+struct hc_cell hc_owner_numbers_phrase(const struct hc_owner *owner, struct hc_document *doc);
+
 /** For programs: the array "owners". */
 void hc_owners_describe(const struct hc_owners *owners, struct hc_document *doc);
 

@@ -147,10 +147,21 @@ static void describe_reach(const struct hc_verdict *verdict, bool known, struct 
 	hc_end(doc);
 }
 
-/** Every loss is worth a line; what is referenced and small is not. */
-static bool is_shown(const struct hc_suspect *suspect)
+/** By cause, since lists of free chunks are not told apart by what was touched. */
+static void describe_touched(const struct hc_verdict *verdict, struct hc_document *doc)
 {
-	return suspect->group || suspect->share >= HC_ANALYSIS_SMALL_SHARE;
+	static const char *const names[HC_NUM_CAUSES] = {
+		[HC_CAUSE_LOST] = "lost",       [HC_CAUSE_HELD] = "held",
+		[HC_CAUSE_FREED] = "freed",     [HC_CAUSE_STACKS] = "stacks",
+		[HC_CAUSE_OUTSIDE] = "outside",
+	};
+
+	hc_begin_object(doc, "touched", HC_CONTENT_NONE);
+	hc_fact(doc, "total", NULL, hc_cell_bytes(verdict->ruler.total));
+	hc_fact(doc, "resident", NULL, hc_cell_bool(verdict->ruler.resident));
+	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++)
+		hc_fact(doc, names[i], NULL, hc_cell_bytes(verdict->causes[i].touched));
+	hc_end(doc);
 }
 
 static void describe(struct hc_analysis *analysis)
@@ -165,7 +176,8 @@ static void describe(struct hc_analysis *analysis)
 	describe_damage(heap, doc);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
 	describe_accounting(&verdict->accounting, doc);
-	hc_owners_describe(&analysis->owners, doc);
+	describe_touched(verdict, doc);
+	hc_owners_describe(&verdict->owners, doc);
 	describe_reach(verdict, heap, doc);
 	hc_fact(doc, "lost_bytes", NULL, hc_cell_bytes(verdict->lost_bytes));
 	hc_lost_describe(doc, heap, &verdict->reach);
@@ -173,10 +185,11 @@ static void describe(struct hc_analysis *analysis)
 	hc_fact(doc, "trimmable_bytes", NULL, hc_cell_bytes(verdict->trimmable));
 	hc_fact(doc, "arenas", NULL, hc_cell_count(heap ? heap->num_arenas : 0));
 	hc_analysis_say(analysis);
-	hc_begin_array(doc, "suspects", HC_CONTENT_NONE);
-	for (size_t i = 0; i < verdict->num_suspects; i++)
-		hc_analysis_describe_suspect(analysis, i, is_shown(&verdict->suspects[i]));
+	hc_begin_array(doc, "findings", HC_CONTENT_NONE);
+	for (size_t i = 0; i < verdict->findings.num; i++)
+		hc_analysis_describe_finding(analysis, i);
 	hc_end(doc);
+	hc_analysis_describe_rest(analysis);
 	hc_analysis_say_next(analysis);
 }
 /**@}*/
@@ -185,7 +198,6 @@ static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
 	hc_sampler_deinit(&analysis->sampler);
-	hc_owners_deinit(&analysis->owners);
 	free(analysis->quoted);
 }
 
@@ -206,9 +218,6 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
-	if (!err)
-		err = hc_owners_run(session->target->process, session->target->heap,
-				    &analysis.owners);
 	if (err)
 		return err;
 
@@ -229,15 +238,16 @@ const struct hc_verb hc_verb_analyze = {
 	.arguments = "CORE",
 	.summary = "where the memory is, what is suspicious, what to do next",
 	.description =
-		"Accounts for every anonymous byte of the core, says whether memory was leaked, is "
-		"still "
-		"referenced, or was freed and kept by malloc, and names the largest suspects.",
+		"Accounts for every anonymous byte of the core, says in a word what holds the "
+		"memory (a leak, chunks that are held, freed memory, stacks, memory outside of "
+		"malloc), and lists what holds the most.",
 	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore analyze core.1234\n"
 		    "  heapcore analyze core.1234 --fail-if-leaked 1M\n"
 		    "  heapcore analyze core.1234 --format json --content class\n",
 	.min_args = 1,
 	.max_args = 1,
+	.json_version = 2,
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&parts_shape, &hc_analysis_lines_shape),
 	HC_VERB_OWN(own_options, set, struct own, NULL),

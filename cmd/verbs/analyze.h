@@ -5,12 +5,8 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
-#include "analyzers/owners/owners.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
-
-/** Below this share of the anonymous memory a suspect is not worth a second look. */
-#define HC_ANALYSIS_SMALL_SHARE 0.01
 
 /** Inconsistencies that are listed; heapcore check has them all. */
 #define HC_ANALYSIS_DAMAGE_SHOWN 3
@@ -21,7 +17,6 @@ struct hc_analysis {
 	struct hc_document *doc;
 	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
-	struct hc_owners owners; /**< of memory outside of malloc */
 	struct hc_sampler sampler; /**< when there is a heap */
 	char *quoted;              /**< the core's path, for a shell */
 };
@@ -52,14 +47,19 @@ void hc_analysis_say(struct hc_analysis *analysis);
 /** For people: what to do next. */
 void hc_analysis_say_next(struct hc_analysis *analysis);
 
-/* analyze_suspect.c */
+/* analyze_finding.c */
+
+/** What a finding is, without its bytes: "59,880 × ItopRequest (544 bytes) lost". */
+struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
+				 const struct hc_finding *finding);
 
 /**
- * Add suspect @p i: all that is known of it, and for people what it is, what it holds, a sample and
- * the next command.
- *
- * @param shown whether people see it
+ * Add finding @p i: all that is known of it, and for people what it is, what it holds, a sample and
+ * the command that shows it.
  */
-void hc_analysis_describe_suspect(struct hc_analysis *analysis, size_t i, bool shown);
+void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i);
+
+/** Add what the list of findings leaves out. */
+void hc_analysis_describe_rest(struct hc_analysis *analysis);
 
 #endif

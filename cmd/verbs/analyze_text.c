@@ -6,7 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/render/units.h"
-#include "cmd/show/owner.h"
+#include "cmd/show/lost.h"
 #include "core/heap/allocator.h"
 
 /** @name The first line: whose core this is */
@@ -52,58 +52,105 @@ static void say_identity(struct hc_analysis *analysis)
 /** @name The verdict in a sentence */
 /**@{*/
 
+/** "29.0 MiB is lost, 82.4 MiB is in chunks that the program still points to". */
+static struct hc_cell causes_phrase(const struct hc_analysis *analysis)
+{
+	static const char *const words[HC_NUM_CAUSES] = {
+		[HC_CAUSE_LOST] = "is lost",
+		[HC_CAUSE_HELD] = "is in chunks that the program still points to",
+		[HC_CAUSE_FREED] = "was freed and is kept by malloc",
+		[HC_CAUSE_STACKS] = "is in stacks",
+		[HC_CAUSE_OUTSIDE] = "is outside of malloc",
+	};
+	const struct hc_verdict *verdict = &analysis->verdict;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell list = hc_cell_unknown();
+
+	for (size_t i = 0; i < HC_NUM_CAUSES; i++) {
+		enum hc_cause cause = verdict->order[i];
+
+		if (verdict->causes[cause].stands_out)
+			list = hc_phrase_join(
+				doc, list, ", ",
+				HC_PHRASE(doc, "{} {}",
+					  hc_cell_bytes(verdict->causes[cause].touched),
+					  hc_cell_text(words[cause])));
+	}
+	return list;
+}
+
+static void say_unknown(struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	struct hc_cell missing = hc_lost_missing_phrase(analysis->doc, &verdict->reach.missing);
+
+	if (missing.kind == HC_CELL_UNKNOWN)
+		missing = hc_cell_text("what could hold it");
+	HC_SAY_STRONG(analysis->doc,
+		      "Can't tell what is lost: the core lacks {}. At most {} of {} touched memory "
+		      "is.",
+		      missing, hc_cell_bytes(hc_verdict_lost_touched(verdict)),
+		      hc_cell_bytes(verdict->ruler.total));
+}
+
+/** One cause, as a sentence. */
+static void say_cause(struct hc_analysis *analysis)
+{
+	static const struct {
+		const char *word, *words;
+		enum hc_cause cause;
+	} sentences[HC_NUM_VERDICTS] = {
+		[HC_VERDICT_LEAK] = {"Leak", "is in chunks that nothing points to any more",
+				     HC_CAUSE_LOST},
+		[HC_VERDICT_HELD] = {"Held", "is in chunks that the program still points to",
+				     HC_CAUSE_HELD},
+		[HC_VERDICT_RETENTION] = {"Retention",
+					  "was freed by the program and is kept by malloc",
+					  HC_CAUSE_FREED},
+		[HC_VERDICT_STACKS] = {"Stacks", "is in stacks of threads", HC_CAUSE_STACKS},
+		[HC_VERDICT_OUTSIDE] = {"Outside of malloc", "is not malloc's", HC_CAUSE_OUTSIDE},
+	};
+	const struct hc_verdict *verdict = &analysis->verdict;
+	enum hc_verdict_kind kind = verdict->kind;
+	struct hc_document *doc = analysis->doc;
+
+	HC_SAY_STRONG(doc, "{}. {} of {} touched memory {}.", hc_cell_text(sentences[kind].word),
+		      hc_cell_bytes(verdict->causes[sentences[kind].cause].touched),
+		      hc_cell_bytes(verdict->ruler.total), hc_cell_text(sentences[kind].words));
+	if (kind == HC_VERDICT_HELD)
+		HC_SAY(doc, "{}", hc_cell_text("Whether that grows, only a second core tells."));
+	if (kind != HC_VERDICT_LEAK && verdict->causes[HC_CAUSE_LOST].stands_out)
+		HC_SAY_STRONG(doc, "{} is lost.", hc_cell_bytes(hc_verdict_lost_touched(verdict)));
+}
+
 static void say_verdict(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	const uint64_t *parts = verdict->accounting.parts;
-	struct hc_cell total = hc_cell_bytes(verdict->accounting.total);
 	const char *no_heap = hc_session_no_heap(analysis->session);
+	uint64_t stacks = verdict->accounting.parts[HC_PART_STACK];
 	struct hc_document *doc = analysis->doc;
 
 	hc_blank(doc);
+	if (no_heap)
+		HC_SAY_STRONG(doc, "No heap to read: {}.", hc_cell_name(no_heap));
 	switch (verdict->kind) {
-	case HC_VERDICT_LEAK:
-		HC_SAY_STRONG(doc,
-			      "Leak. {} of {} anonymous memory is in chunks that nothing points "
-			      "to any more.",
-			      hc_cell_bytes(verdict->lost_bytes), total);
+	case HC_VERDICT_MIXED:
+		HC_SAY_STRONG(doc, "Mixed. Of {} touched memory, {}.",
+			      hc_cell_bytes(verdict->ruler.total), causes_phrase(analysis));
 		break;
-	case HC_VERDICT_GROWTH:
-		HC_SAY_STRONG(
-			doc,
-			"Growth. {} of {} anonymous memory is in chunks that the program still "
-			"points to; the largest kinds are below.",
-			hc_cell_bytes(verdict->reachable_bytes + verdict->possible_bytes), total);
-		break;
-	case HC_VERDICT_RETENTION:
-		HC_SAY_STRONG(doc,
-			      "Retention. {} of {} anonymous memory was freed by the program and "
-			      "is kept by malloc; nothing much is lost.",
-			      hc_cell_bytes(verdict->free_bytes), total);
-		break;
-	case HC_VERDICT_OUTSIDE:
-		HC_SAY_STRONG(doc,
-			      "Outside of malloc. Most of {} anonymous memory is not in malloc's "
-			      "chunks: stacks {}, other mappings {}.",
-			      total, hc_cell_bytes(parts[HC_PART_STACK]),
-			      hc_cell_bytes(parts[HC_PART_OTHER]));
+	case HC_VERDICT_UNKNOWN:
+		say_unknown(analysis);
 		break;
 	case HC_VERDICT_NOTHING:
-		HC_SAY_STRONG(doc,
-			      "Nothing stands out. No single cause holds much of {} anonymous "
-			      "memory.",
-			      total);
+		HC_SAY_STRONG(doc, "Nothing stands out in {} touched memory.",
+			      hc_cell_bytes(verdict->ruler.total));
 		break;
-	case HC_VERDICT_NO_HEAP:
-		HC_SAY_STRONG(doc, "No heap to read: {}.",
-			      hc_cell_name(no_heap ? no_heap : "none was found"));
-		break;
+	default:
+		say_cause(analysis);
 	}
-	if (verdict->kind != HC_VERDICT_OUTSIDE && verdict->kind != HC_VERDICT_NO_HEAP &&
-	    parts[HC_PART_STACK] > verdict->accounting.total / 2)
-		HC_SAY(doc, "{} of it is set aside for stacks, of which {} is in use.",
-		       hc_cell_bytes(parts[HC_PART_STACK]),
-		       hc_cell_bytes(verdict->accounting.stack_live));
+	if (stacks > verdict->accounting.total / 2)
+		HC_SAY(doc, "{} of addresses are set aside for stacks; {} of them was touched.",
+		       hc_cell_bytes(stacks), hc_cell_bytes(verdict->ruler.parts[HC_PART_STACK]));
 }
 /**@}*/
 
@@ -140,8 +187,8 @@ enum column { PART, BYTES, SHARE, REMARK, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[PART] = {"part", "", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "what the bytes are for"},
-	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of the part"},
-	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the anonymous bytes"},
+	[BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "of the part, touched"},
+	[SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the touched bytes"},
 	[REMARK] = {"remark", "", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
 		    "what else there is to say"},
 };
@@ -156,7 +203,7 @@ static void add_line(struct hc_analysis *analysis, struct hc_table *table, const
 	hc_table_add_row(table);
 	hc_table_text(table, PART, part);
 	hc_table_number(table, BYTES, bytes);
-	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.accounting.total));
+	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.ruler.total));
 	hc_table_cell(table, REMARK, remark.kind == HC_CELL_UNKNOWN ? hc_cell_text("") : remark);
 }
 
@@ -168,39 +215,54 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_leaks *leaks = &verdict->leaks;
-	const uint64_t *parts = verdict->accounting.parts;
+	const uint64_t *parts = verdict->ruler.parts, *reach = verdict->ruler.reach;
 	uint64_t in_use = parts[HC_PART_IN_USE] + parts[HC_PART_MMAPPED];
-	uint64_t others = verdict->possible_bytes + verdict->lost_bytes;
+	uint64_t lost = hc_verdict_lost_touched(verdict), others = reach[HC_POSSIBLE] + lost;
 	struct hc_document *doc = analysis->doc;
 
 	add_line(analysis, table, "in use, reachable", in_use > others ? in_use - others : 0,
 		 HC_PHRASE(doc, "{} chunk{}", hc_cell_count(verdict->reachable_chunks),
 			   hc_cell_plural(verdict->reachable_chunks)));
-	add_line(analysis, table, "in use, possibly lost", verdict->possible_bytes,
-		 HC_PHRASE(doc, "{} chunk{}, by interior pointers only",
+	add_line(analysis, table, "in use, possibly held", reach[HC_POSSIBLE],
+		 HC_PHRASE(doc, "{} chunk{}, not by their start",
 			   hc_cell_count(verdict->possible_chunks),
 			   hc_cell_plural(verdict->possible_chunks)));
 	/* Short: with millions of both it must fit beside the numbers. */
-	add_line(analysis, table, "in use, unreachable", verdict->lost_bytes,
-		 HC_PHRASE(doc, "{} root object{}, {} below", hc_cell_count(leaks->definite.chunks),
+	add_line(analysis, table, "in use, lost", lost,
+		 HC_PHRASE(doc, "{}{} root object{}, {} below",
+			   hc_cell_text(hc_verdict_upper_bound(verdict) ? "at most " : ""),
+			   hc_cell_count(leaks->definite.chunks),
 			   hc_cell_plural(leaks->definite.chunks),
 			   hc_cell_count(leaks->indirect.chunks)));
+}
+
+/** How much is mapped, where not all of it was touched. */
+static struct hc_cell mapped_phrase(const struct hc_analysis *analysis, uint64_t mapped,
+				    uint64_t touched)
+{
+	return mapped <= touched ? hc_cell_unknown()
+				 : HC_PHRASE(analysis->doc, "{} mapped", hc_cell_bytes(mapped));
 }
 
 /** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
 static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
 {
-	const struct hc_owners *owners = &analysis->owners;
-	uint64_t other = analysis->verdict.accounting.parts[HC_PART_OTHER];
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_findings *findings = &verdict->findings;
+	uint64_t other = verdict->ruler.parts[HC_PART_OTHER];
+	uint64_t mapped = verdict->accounting.parts[HC_PART_OTHER];
 
-	for (size_t i = 0; i < owners->num; i++) {
-		const struct hc_owner *owner = &owners->items[i];
-		if (!hc_owner_stands_out(owner))
+	for (size_t i = 0; i < findings->num; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+
+		if (!finding->owner)
 			continue;
-		add_line(analysis, table, owner->title, owner->anonymous, hc_cell_unknown());
-		other -= owner->anonymous;
+		add_line(analysis, table, finding->owner->title, finding->touched,
+			 mapped_phrase(analysis, finding->count.bytes, finding->touched));
+		other -= finding->touched;
+		mapped -= finding->count.bytes;
 	}
-	add_line(analysis, table, "other", other, hc_cell_unknown());
+	add_line(analysis, table, "other", other, mapped_phrase(analysis, mapped, other));
 }
 
 static struct hc_cell stacks_phrase(const struct hc_analysis *analysis)
@@ -211,8 +273,8 @@ static struct hc_cell stacks_phrase(const struct hc_analysis *analysis)
 	if (threads->num_unjoined)
 		return HC_PHRASE(analysis->doc, "{} thread{}; {} ended, never joined", num, plural,
 				 hc_cell_count(threads->num_unjoined));
-	return HC_PHRASE(analysis->doc, "{} thread{}, {} in use", num, plural,
-			 hc_cell_bytes(analysis->verdict.accounting.stack_live));
+	return HC_PHRASE(analysis->doc, "{} thread{}, {} of addresses", num, plural,
+			 hc_cell_bytes(analysis->verdict.accounting.parts[HC_PART_STACK]));
 }
 
 /** The allocator that the words are of: the first one at work, or that could have been. */
@@ -226,35 +288,38 @@ static const struct hc_allocator *main_allocator(const struct hc_analysis *analy
 
 static void say_accounting(struct hc_analysis *analysis)
 {
-	const struct hc_accounting *accounting = &analysis->verdict.accounting;
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_ruler *ruler = &verdict->ruler;
 	const struct hc_allocator *allocator = main_allocator(analysis);
 	const char *give_back = allocator->advice.give_back;
-	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown();
-	const uint64_t *parts = accounting->parts;
+	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown(), total = none;
+	const uint64_t *parts = ruler->parts;
 	struct hc_document *doc = analysis->doc;
-	uint64_t free_bytes = 0;
 
 	hc_blank(doc);
 	struct hc_table *table = hc_add_text_table(doc, &hc_analysis_lines_shape);
 	table->indent = 2;
-	for (enum hc_part part = HC_PART_CACHED; part <= HC_PART_TOP; part++)
-		free_bytes += parts[part];
-	if (analysis->verdict.trimmable && give_back)
+	if (verdict->trimmable_touched && give_back)
 		trim = HC_PHRASE(doc, "{} could return {} of it", hc_cell_text(give_back),
-				 hc_cell_bytes(analysis->verdict.trimmable));
+				 hc_cell_bytes(verdict->trimmable_touched));
+	if (verdict->accounting.total > ruler->total)
+		total = HC_PHRASE(doc, "{}; {} mapped",
+				  hc_cell_text(ruler->resident ? "resident" : "touched"),
+				  hc_cell_bytes(verdict->accounting.total));
 	if (analysis->session->target->heap)
 		add_in_use(analysis, table);
-	add_line(analysis, table, "free", free_bytes, trim);
+	add_line(analysis, table, "free",
+		 parts[HC_PART_CACHED] + parts[HC_PART_FREE] + parts[HC_PART_TOP], trim);
 	add_line(analysis, table, allocator->own, parts[HC_PART_OVERHEAD], none);
 	add_line(analysis, table, "heap, given back", parts[HC_PART_GIVEN_BACK],
-		 hc_cell_text("trimmed: addresses without memory"));
+		 hc_cell_text("trimmed, and touched again"));
 	add_line(analysis, table, "heap, not readable", parts[HC_PART_UNWALKED],
 		 hc_cell_text("damaged, missing, or not malloc's"));
 	add_line(analysis, table, "stacks", parts[HC_PART_STACK], stacks_phrase(analysis));
 	add_line(analysis, table, "thread-local storage", parts[HC_PART_TLS], none);
 	add_line(analysis, table, "program's variables", parts[HC_PART_MODULE], none);
 	add_owners(analysis, table);
-	add_line(analysis, table, "total", accounting->total, none);
+	add_line(analysis, table, "total", ruler->total, total);
 }
 /**@}*/
 
@@ -289,24 +354,13 @@ static void say_command(struct hc_analysis *analysis, const char *verb, const ch
 
 static void next_leak(struct hc_analysis *analysis)
 {
-	const struct hc_verdict *verdict = &analysis->verdict;
-	size_t large = 0;
-
-	while (large < verdict->num_suspects &&
-	       verdict->suspects[large].share >= HC_ANALYSIS_SMALL_SHARE)
-		large++;
-	if (large == 1 && verdict->suspects[0].group) {
-		HC_SAY_AT(analysis->doc, next(),
-			  "find out who should free group {}; nothing else is larger than 1 %.",
-			  hc_cell_number(verdict->suspects[0].group_number));
-		return;
-	}
-	HC_SAY_AT(analysis->doc, next(),
-		  "find out who should free the lost objects, the largest first. All groups:");
+	HC_SAY_AT(analysis->doc, next(), "{}",
+		  hc_cell_text("find out who should free the lost objects, the largest first. All "
+			       "groups:"));
 	say_command(analysis, "leaks", "");
 }
 
-static void next_growth(struct hc_analysis *analysis)
+static void next_held(struct hc_analysis *analysis)
 {
 	HC_SAY_AT(analysis->doc, next(), "see what the largest chunks hold, and who keeps them:");
 	say_command(analysis, "classify", "");
@@ -318,72 +372,86 @@ static void next_retention(struct hc_analysis *analysis)
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_advice *advice = &main_allocator(analysis)->advice;
 	size_t arenas = analysis->session->target->heap->num_arenas;
+	uint64_t freed = verdict->causes[HC_CAUSE_FREED].touched;
 	struct hc_document *doc = analysis->doc;
 
 	HC_SAY_AT(doc, next(), "{} would give back {} of {} that is free.",
 		  hc_cell_text(advice->call ? advice->call : "the allocator"),
-		  hc_cell_bytes(verdict->trimmable), hc_cell_bytes(verdict->free_bytes));
-	if (verdict->trimmable < verdict->free_bytes / 2)
+		  hc_cell_bytes(verdict->trimmable_touched), hc_cell_bytes(freed));
+	if (verdict->trimmable_touched < freed / 2)
 		HC_SAY_AT(doc, below(),
 			  "Live chunks pin the rest: they lie between the free ones.");
 	if (arenas > 2 && advice->many_arenas)
 		HC_SAY_AT(doc, below(), "{} arenas each keep memory of their own: {}",
 			  hc_cell_number(arenas), hc_cell_text(advice->many_arenas));
-	if (verdict->accounting.parts[HC_PART_TOP] > verdict->free_bytes / 2 && advice->large_top)
+	if (verdict->ruler.parts[HC_PART_TOP] > freed / 2 && advice->large_top)
 		HC_SAY_AT(doc, below(), "Most of it is at the top of the heap: {}",
 			  hc_cell_text(advice->large_top));
 	HC_SAY_AT(doc, below(), "Where it is:");
 	say_command(analysis, "arenas", "");
 }
 
-static void next_outside(struct hc_analysis *analysis)
+static void next_maps(struct hc_analysis *analysis)
 {
-	const struct hc_threads *threads = &analysis->session->target->process->threads;
-	const uint64_t *parts = analysis->verdict.accounting.parts;
-
 	HC_SAY_AT(analysis->doc, next(), "see what every mapping is for, the largest first:");
 	say_command(analysis, "maps", "");
-	if (parts[HC_PART_OTHER] > parts[HC_PART_STACK]) {
-		HC_SAY_AT(analysis->doc, below(), "which texts repeat there, and where a text is:");
-		say_command(analysis, "strings", " --maps --top");
-		say_command(analysis, "grep", " --maps PATTERN");
-	}
-	if (parts[HC_PART_STACK] > parts[HC_PART_OTHER] &&
-	    2 * threads->num_unjoined > threads->num_cached + threads->num)
+}
+
+static void next_outside(struct hc_analysis *analysis)
+{
+	next_maps(analysis);
+	HC_SAY_AT(analysis->doc, below(), "which texts repeat there, and where a text is:");
+	say_command(analysis, "strings", " --maps --top");
+	say_command(analysis, "grep", " --maps PATTERN");
+}
+
+static void next_stacks(struct hc_analysis *analysis)
+{
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
+
+	next_maps(analysis);
+	if (2 * threads->num_unjoined > threads->num_cached + threads->num)
 		HC_SAY_AT(analysis->doc, below(),
 			  "{} threads have ended, but keep their stacks until somebody calls "
 			  "pthread_join(3); pthread_detach(3) gives them back.",
 			  hc_cell_count(threads->num_unjoined));
-	else if (parts[HC_PART_STACK] > parts[HC_PART_OTHER])
+	else
 		HC_SAY_AT(analysis->doc, below(),
 			  "The size of a stack comes from ulimit -s or "
 			  "pthread_attr_setstacksize(3); what was never touched of it costs no "
 			  "memory.");
 }
 
+static void next_nothing(struct hc_analysis *analysis)
+{
+	HC_SAY_AT(analysis->doc, next(),
+		  "see which sizes of chunks there are, and what is in them:");
+	say_command(analysis, "histogram", "");
+	say_command(analysis, "classify", "");
+}
+
+/** What is lost can be mended; else the largest cause. */
 void hc_analysis_say_next(struct hc_analysis *analysis)
 {
+	static void (*const nexts[HC_NUM_CAUSES])(struct hc_analysis *) = {
+		[HC_CAUSE_LOST] = next_leak,       [HC_CAUSE_HELD] = next_held,
+		[HC_CAUSE_FREED] = next_retention, [HC_CAUSE_STACKS] = next_stacks,
+		[HC_CAUSE_OUTSIDE] = next_outside,
+	};
+	const struct hc_verdict *verdict = &analysis->verdict;
+
 	hc_blank(analysis->doc);
-	switch (analysis->verdict.kind) {
-	case HC_VERDICT_LEAK:
-		next_leak(analysis);
-		break;
-	case HC_VERDICT_GROWTH:
-		next_growth(analysis);
-		break;
-	case HC_VERDICT_RETENTION:
-		next_retention(analysis);
-		break;
-	case HC_VERDICT_OUTSIDE:
-	case HC_VERDICT_NO_HEAP:
-		next_outside(analysis);
-		break;
-	case HC_VERDICT_NOTHING:
+	if (verdict->kind == HC_VERDICT_UNKNOWN)
 		HC_SAY_AT(analysis->doc, next(),
-			  "see which sizes of chunks there are, and what is in them:");
-		say_command(analysis, "histogram", "");
-		say_command(analysis, "classify", "");
-		break;
-	}
+			  "take a whole core: nothing of it may be cut off or filtered out "
+			  "(ulimit -c, coredump_filter, disk space).");
+	else if (!verdict->heap)
+		next_outside(analysis);
+	else if (verdict->kind == HC_VERDICT_NOTHING)
+		next_nothing(analysis);
+	else if (verdict->causes[HC_CAUSE_LOST].stands_out)
+		next_leak(analysis);
+	else
+		nexts[verdict->order[0]](analysis);
 }
 /**@}*/

@@ -1,6 +1,6 @@
 /**
  * @file
- * heapcore common: what the chunks of a selection, or of each suspect, have in common.
+ * heapcore common: what the chunks of a selection, or of each finding, have in common.
  */
 #include "cmd/verbs/common.h"
 
@@ -219,7 +219,7 @@ enum repeat_column { R_SET, R_CHUNKS, R_SHARE, R_KIND, R_VALUES, R_TEXT, R_NUM }
 
 static const struct hc_column repeat_columns[R_NUM] = {
 	[R_SET] = {"set", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,
-		   "number of the suspect, from 1"},
+		   "number among the findings with chunks, from 1"},
 	[R_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "that hold the text"},
 	[R_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the chunks in which it was counted"},
 	[R_KIND] = {"kind", "KIND", HC_CELL_TEXT, 0,
@@ -504,7 +504,7 @@ static void say_profile(const struct hc_byte_profile *profile, struct hc_documen
 
 /** Which chunks, and what they have in common. Borrowed. */
 struct set {
-	const struct hc_suspect *suspect; /**< NULL: the selection */
+	const struct hc_finding *finding; /**< NULL: the selection */
 	const struct hc_common *common;
 };
 
@@ -512,23 +512,23 @@ struct set {
 static struct hc_cell set_title(const struct hc_session *session, const struct set *one,
 				struct hc_document *doc)
 {
-	const struct hc_suspect *suspect = one->suspect;
+	const struct hc_finding *finding = one->finding;
 	struct hc_cell plural = hc_cell_plural(one->common->all.chunks);
 
-	if (!suspect)
+	if (!finding)
 		return HC_PHRASE(doc, "chunk{} of the selection", plural);
-	struct hc_cell class = hc_class_cell(session, suspect->class);
-	struct hc_cell size = hc_cell_count(suspect->size);
+	struct hc_cell class = hc_class_cell(session, finding->class);
+	struct hc_cell size = hc_cell_count(finding->size);
 	class = class.kind == HC_CELL_UNKNOWN
 			? hc_cell_text("content hidden")
 			: hc_cell_or(HC_CONTENT_CLASS, class, "content hidden");
-	if (suspect->group)
+	if (finding->group)
 		return HC_PHRASE(doc, "chunk{} ({}) of lost group {}, {}-byte objects", plural,
-				 class, hc_cell_number(suspect->group_number), size);
-	if (suspect->max_size > suspect->size)
+				 class, hc_cell_number(finding->group_number), size);
+	if (finding->max_size > finding->size)
 		return HC_PHRASE(
 			doc, "chunk{} (mostly {}) of {} to {} bytes, in use and still referenced",
-			plural, class, size, hc_cell_count(suspect->max_size));
+			plural, class, size, hc_cell_count(finding->max_size));
 	return HC_PHRASE(doc, "chunk{} (mostly {}) of {} bytes, in use and still referenced",
 			 plural, class, size);
 }
@@ -564,18 +564,18 @@ static void say_set(const struct hc_session *session, const struct set *one, siz
 static void describe_set(const struct hc_session *session, const struct set *one, size_t number,
 			 struct hc_document *doc)
 {
-	const struct hc_suspect *suspect = one->suspect;
+	const struct hc_finding *finding = one->finding;
 	struct hc_cell title = set_title(session, one, doc), unknown = hc_cell_unknown();
-	bool group = suspect && suspect->group;
+	bool group = finding && finding->group;
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	say_set(session, one, number, title, doc);
 	hc_common_describe(one->common, true, doc);
 	hc_fact(doc, "title", NULL, title);
-	hc_fact(doc, "group", NULL, group ? hc_cell_count(suspect->group_number) : unknown);
-	hc_fact(doc, "size", NULL, suspect ? hc_cell_count(suspect->size) : unknown);
-	hc_fact(doc, "max_size", NULL, suspect ? hc_cell_count(suspect->max_size) : unknown);
-	hc_fact(doc, "class", NULL, suspect ? hc_class_cell(session, suspect->class) : unknown);
+	hc_fact(doc, "group", NULL, group ? hc_cell_count(finding->group_number) : unknown);
+	hc_fact(doc, "size", NULL, finding ? hc_cell_count(finding->size) : unknown);
+	hc_fact(doc, "max_size", NULL, finding ? hc_cell_count(finding->max_size) : unknown);
+	hc_fact(doc, "class", NULL, finding ? hc_class_cell(session, finding->class) : unknown);
 	hc_end(doc);
 }
 
@@ -626,10 +626,11 @@ static struct hc_error *run_selection(struct hc_session *session)
 	return err ? err : write_sets(session, &one, 1);
 }
 
-static struct hc_error *run_suspects(struct hc_session *session)
+static struct hc_error *run_findings(struct hc_session *session)
 {
 	hc_cleanup(hc_verdict_deinit) struct hc_verdict verdict = {0};
-	struct set sets[HC_MAX_SUSPECTS];
+	struct set sets[HC_MAX_FINDINGS];
+	size_t num = 0;
 
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP);
 	if (err)
@@ -641,24 +642,27 @@ static struct hc_error *run_suspects(struct hc_session *session)
 	err = hc_verdict_run(session->target, &verdict);
 	if (err)
 		return err;
-	for (size_t i = 0; i < verdict.num_suspects; i++)
-		sets[i] = (struct set){.suspect = &verdict.suspects[i],
-				       .common = &verdict.suspects[i].common};
-	return write_sets(session, sets, verdict.num_suspects);
+	for (size_t i = 0; i < verdict.findings.num; i++) {
+		const struct hc_finding *finding = &verdict.findings.items[i];
+
+		if (finding->group || finding->growth)
+			sets[num++] = (struct set){finding, &finding->common};
+	}
+	return write_sets(session, sets, num);
 }
 
 static struct hc_error *run(struct hc_session *session)
 {
-	return session->options->selection_given ? run_selection(session) : run_suspects(session);
+	return session->options->selection_given ? run_selection(session) : run_findings(session);
 }
 
 const struct hc_verb hc_verb_common = {
 	.name = "common",
 	.arguments = "CORE",
-	.summary = "what the chunks of each suspect share: texts, lines, bytes",
+	.summary = "what the chunks of each finding share: texts, lines, bytes",
 	.description = "Finds, without a pattern, the key=value pairs and words that most chunks "
 		       "share, the template of their lines, and what each byte position holds: of "
-		       "each suspect of analyze, or of the chunks that are chosen.",
+		       "each finding of analyze, or of the chunks that are chosen.",
 	.examples = "  heapcore common core.1234\n"
 		    "  heapcore common core.1234 --leaked --class http-request\n"
 		    "  heapcore common core.1234 --request 20\n",

@@ -23,12 +23,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import machine  # noqa: E402 (shared with the other test folders)
 
+# Who runs this in the background may ignore signals, which programs under test would inherit and keep to.
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
 TESTDATA = ROOT / "testdata"
 # What programs under test are given: a heap holds copies of it, and tests count what a heap holds.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/proc/nonexistent",
                "LC_ALL": "C"}
 # Some tests run several cores; the sanitized build is an order of magnitude slower.
 TIMEOUT = 300
+
+
+def schema(verb):
+    """What the JSON of a verb says it is."""
+    return f"heapcore.{verb}/{2 if verb == 'analyze' else 1}"
 
 
 def pytest_configure(config):

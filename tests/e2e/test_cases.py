@@ -202,7 +202,7 @@ class TestGrowth:
     def test_verdict(self, heapcore, dump, how):
         core = dump("growth.c", how=how)
         document = heapcore("analyze", core, "--format", "json").json
-        assert document["verdict"] == "growth"
+        assert document["verdict"] == "held"
         text = heapcore("analyze", core).text
         assert "JSON" in text, text
 
@@ -221,7 +221,7 @@ def test_demo_refuses_two_cores():
 
 
 class TestSessionsOfManySizes:
-    """Growth: texts of one class in chunks of sixteen sizes are one suspect; the structs beside them are another."""
+    """Held: texts of one class in chunks of sixteen sizes are one finding; the structs beside them are another."""
 
     COUNT = 6000
 
@@ -229,23 +229,23 @@ class TestSessionsOfManySizes:
     def core(self, dump, how):
         return dump("sessions.c", str(self.COUNT), how=how)
 
-    def test_one_suspect(self, heapcore, core):
+    def test_one_finding(self, heapcore, core):
         document = heapcore("analyze", core, "--format", "json").json
-        assert document["verdict"] == "growth"
-        json, struct = document["suspects"][:2]
+        assert document["verdict"] == "held"
+        json, struct = document["findings"][:2]
         assert (json["class"], json["chunks"], json["size"], json["max_size"]) == ("json", self.COUNT, 208, 464)
         assert json["class_count"]["chunks"] == self.COUNT
         assert (struct["size"], struct["max_size"], struct["chunks"]) == (48, 48, self.COUNT)
 
     def test_in_words(self, heapcore, core):
         text = heapcore("analyze", core).text
-        assert re.search(r"^1  6,000 chunks of 208 to 464 bytes in use and still referenced: 1\.\d+ MiB", text, re.M), text
+        assert re.search(r"^1  6,000 chunks of 208 to 464 bytes held: 1\.\d+ MiB", text, re.M), text
         assert "content: JSON in all of them" in text
         # What differs only where it is cut off is shown once.
         shown = [line.split(" in ")[0][12:] for line in text.splitlines() if "login.example.com" in line and " in " in line]
         assert len(shown) == len(set(shown)) >= 1, text
 
     def test_more_is_what_it_says(self, heapcore, core):
-        (more,) = [s["more"] for s in heapcore("analyze", core, "--format", "json").json["suspects"][:1]]
+        (more,) = [s["more"] for s in heapcore("analyze", core, "--format", "json").json["findings"][:1]]
         _, verb, *options = more.split()
         assert len(heapcore(verb, core, *options[1:], "--format", "csv").rows()) == self.COUNT

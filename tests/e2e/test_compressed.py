@@ -144,7 +144,7 @@ class TestDamaged:
         if result.status == 2:
             one_line(result)
         else:
-            assert result.json["schema"] == "heapcore.analyze/1"
+            assert result.json["schema"] == "heapcore.analyze/2"
 
     def test_trailing_garbage(self, heapcore, core, packed, tmp_path):
         """What follows the end is no reason to fail; where it can't be told from damage, the result is partial."""

@@ -61,7 +61,7 @@ class TestJson:
     @pytest.mark.parametrize("verb", DOCUMENTS)
     def test_document(self, heapcore, core, verb):
         document = heapcore(verb, core, "--format", "json").json
-        assert document["schema"] == f"heapcore.{verb}/1"
+        assert document["schema"] == conftest.schema(verb)
         assert document["partial"] is False
 
     def addresses_are_strings(self, node):
@@ -94,7 +94,7 @@ class TestJson:
         verb, *rest = args
         result = heapcore(verb, core, *rest, "--format", "json")
         first, *others = result.jsonl
-        assert first["schema"] == f"heapcore.{verb}/1"
+        assert first["schema"] == conftest.schema(verb)
         assert first["partial"] is False
         assert len(others) > 1
 

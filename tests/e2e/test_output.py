@@ -446,7 +446,7 @@ class TestInterrupted:
         except OSError:  # EIO: nobody has the other end any more
             pass
         os.close(screen)
-        assert said.endswith(b" s\r\n")
+        assert said.endswith(b"\r\n")
 
     def test_reader_of_a_pipe_goes_away(self, heapcore, core, tmp_path):
         os.mkfifo(tmp_path / "pipe")

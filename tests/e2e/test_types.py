@@ -260,9 +260,9 @@ class TestElsewhere:
 
     def test_analyze(self, heapcore, dump):
         core = dump("classes.cc", "5000", flags=["-s"], name="many")
-        suspect = heapcore("analyze", core, "--format", "json").json["suspects"][0]
+        suspect = heapcore("analyze", core, "--format", "json").json["findings"][0]
         assert (suspect["type"], suspect["type_chunks"]) == ("shop::Session", 5012)
-        assert "shop::Session (C++ class) in all of them" in heapcore("analyze", core).text
+        assert "5,012 × shop::Session (" in heapcore("analyze", core).text
 
     @pytest.mark.parametrize("verb", ["types", "leaks", "analyze"])
     def test_content_none_hides_types(self, heapcore, core, verb):

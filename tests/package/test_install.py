@@ -102,7 +102,7 @@ class TestInstall:
         assert "Verbs:" in run(program, "help")
         run(program, "signatures", "--test", prefix / "share/heapcore/signatures/builtin.ini")
         golden = ROOT / "testdata/golden/golden.core.xz"
-        assert json.loads(run(program, "analyze", golden, "--format", "json", "-q"))["schema"] == "heapcore.analyze/1"
+        assert json.loads(run(program, "analyze", golden, "--format", "json", "-q"))["schema"] == "heapcore.analyze/2"
 
     def test_manuals_name_what_is_installed(self, installed):
         destination, prefix, options = installed

@@ -1,0 +1,222 @@
+/**
+ * @file
+ * What the content of each finding has in common, and which of it tells the lost from the living.
+ * Their chunks are sampled in at most two passes, however many findings there are: one over the
+ * lost trees, one over the reachable chunks.
+ */
+#include "analyzers/verdict/offer.h"
+#include "analyzers/verdict/verdict.h"
+
+struct gather {
+	const struct hc_verdict *verdict;
+	const struct hc_classifier *classifier;
+	struct hc_chunk_sample samples[HC_MAX_FINDINGS];
+};
+
+/** Index of the finding that is a group, or of none. */
+static size_t find_group(const struct hc_verdict *verdict, size_t number)
+{
+	size_t i = 0;
+
+	while (i < verdict->findings.num && verdict->findings.items[i].group_number != number)
+		i++;
+	return i;
+}
+
+static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_chunk *chunk,
+				    hc_class_id class, bool indirect)
+{
+	struct gather *gather = ctx;
+	const struct hc_leak_group *group = &gather->verdict->leaks.groups[number - 1];
+	const struct hc_leak_row *most = &group->rows[0];
+	size_t finding = find_group(gather->verdict, number);
+	bool content = hc_class_of(gather->classifier, group->content)->textual
+			       ? class == group->content
+			       : chunk->size == most->size && indirect == most->indirect;
+
+	if (!content || finding == gather->verdict->findings.num)
+		return NULL;
+	return hc_chunk_sample_add(&gather->samples[finding], chunk);
+}
+
+/** The finding that a reachable chunk is of. */
+static size_t sort_reachable(void *ctx, const struct hc_chunk *chunk)
+{
+	const struct gather *gather = ctx;
+	const struct hc_growth *growth = &gather->verdict->growth;
+	const struct hc_finding *findings = gather->verdict->findings.items;
+	size_t kind = hc_growth_kind_of(growth, chunk->size), i = 0;
+
+	if (kind == growth->num_kinds)
+		return gather->verdict->findings.num;
+	while (i < gather->verdict->findings.num && findings[i].growth != &growth->kinds[kind])
+		i++;
+	return i;
+}
+
+static struct hc_error *gather_reachable(struct hc_target *target, struct gather *gather)
+{
+	struct hc_selection selection;
+
+	hc_selection_init(&selection);
+	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
+	const struct hc_chunk_sorting sorting = {gather->samples, gather->verdict->findings.num,
+						 sort_reachable, gather};
+
+	return hc_chunk_sample_sort(&sorting, target, &selection);
+}
+
+static struct hc_error *gather_all(struct hc_target *target, struct gather *gather)
+{
+	const struct hc_verdict *verdict = gather->verdict;
+	struct hc_error *err = NULL;
+	size_t groups = 0;
+	bool reachable = false;
+
+	_Static_assert(HC_MAX_FINDINGS <= HC_LEAKS_MAX_WALK, "every finding can be walked");
+	for (size_t i = 0; i < verdict->findings.num; i++) {
+		const struct hc_finding *finding = &verdict->findings.items[i];
+
+		groups = finding->group_number > groups ? finding->group_number : groups;
+		reachable |= finding->kind == HC_FINDING_HELD;
+	}
+	if (groups)
+		err = hc_leaks_walk(&verdict->leaks, groups, gather_lost, gather);
+	if (!err && reachable)
+		err = gather_reachable(target, gather);
+	return err;
+}
+
+/** @name Clues */
+/**@{*/
+
+/** Of the texts that repeat, so many of each finding are counted among others, too. */
+#define MAX_COUNTED 6
+/** Less does not distinguish. */
+#define MIN_TELLS 0.5
+/** A text must be in this share of the lost. */
+#define MIN_LOST 0.5
+
+/** Smallest and largest chunk size of a sample. */
+static void find_sizes(const struct hc_heap *heap, const struct hc_chunk_sample *sample,
+		       struct hc_clue *clue)
+{
+	struct hc_chunk chunk;
+
+	clue->min_size = UINT64_MAX;
+	clue->max_size = 0;
+	for (size_t i = 0; i < sample->num; i++) {
+		if (!hc_heap_chunk_at(heap, sample->addresses[i], &chunk))
+			continue;
+		clue->min_size = chunk.size < clue->min_size ? chunk.size : clue->min_size;
+		clue->max_size = chunk.size > clue->max_size ? chunk.size : clue->max_size;
+	}
+}
+
+/** Pairs of key and value that most lost chunks hold. */
+static size_t propose(const struct hc_repeats *repeats, const struct hc_clue *sizes,
+		      struct hc_clue *ret)
+{
+	size_t num = 0;
+
+	for (size_t i = 0; i < repeats->num && num < MAX_COUNTED; i++) {
+		const struct hc_repeat *repeat = &repeats->items[i];
+		const struct hc_token *token = &repeat->token;
+		bool pair = token->kind == HC_TOKEN_PAIR || token->kind == HC_TOKEN_HEADER;
+
+		if (!pair || token->cut || token->key_size >= token->text.size ||
+		    repeat->chunks < MIN_LOST * repeats->counted)
+			continue;
+		ret[num] = *sizes;
+		ret[num].text = token->text;
+		ret[num++].key_size = token->key_size;
+	}
+	return num;
+}
+
+static bool tells_less(const struct hc_clue *a, const struct hc_clue *b)
+{
+	return hc_clue_discriminates(a) < hc_clue_discriminates(b);
+}
+
+/** Keep those that distinguish, most telling first; equal ones in the order of the repeats. */
+static void keep_clues(struct hc_clue *clues, size_t num, struct hc_finding *finding)
+{
+	for (size_t i = 1; i < num; i++) {
+		for (size_t at = i; at && tells_less(&clues[at - 1], &clues[at]); at--) {
+			struct hc_clue swap = clues[at];
+
+			clues[at] = clues[at - 1];
+			clues[at - 1] = swap;
+		}
+	}
+	for (size_t i = 0; i < num && finding->num_clues < HC_FINDING_MAX_CLUES; i++)
+		if (hc_clue_discriminates(&clues[i]) >= MIN_TELLS)
+			finding->clues[finding->num_clues++] = clues[i];
+}
+
+static struct hc_error *find_clues(struct hc_target *target, const struct gather *gather,
+				   struct hc_findings *findings)
+{
+	struct hc_clue clues[HC_MAX_CLUES];
+	size_t firsts[HC_MAX_FINDINGS + 1] = {0}, num = 0;
+
+	for (size_t i = 0; i < findings->num; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+		struct hc_clue sizes = {0};
+
+		firsts[i] = num;
+		if (finding->kind == HC_FINDING_LOST && num + MAX_COUNTED <= HC_MAX_CLUES) {
+			find_sizes(target->heap, &gather->samples[i], &sizes);
+			num += propose(&finding->common.repeats, &sizes, &clues[num]);
+		}
+		firsts[i + 1] = num;
+	}
+	struct hc_error *err = num ? hc_clues_count(target, clues, num) : NULL;
+	for (size_t i = 0; !err && i < findings->num; i++)
+		keep_clues(&clues[firsts[i]], firsts[i + 1] - firsts[i], &findings->items[i]);
+	return err;
+}
+/**@}*/
+
+static struct hc_error *describe(struct hc_target *target, const struct gather *gather,
+				 struct hc_findings *findings)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i < findings->num; i++) {
+		hc_watch_part(&target->watch, 0.5 + 0.4 * i / findings->num,
+			      0.5 + 0.4 * (i + 1) / findings->num);
+		err = hc_common_run(target, &gather->samples[i], &findings->items[i].common);
+	}
+	hc_watch_part(&target->watch, 0.9, 1);
+	return err ? err : find_clues(target, gather, findings);
+}
+
+static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verdict *verdict)
+{
+	struct gather gather = {.verdict = verdict};
+	struct hc_error *err = hc_target_classifier(target, &gather.classifier);
+
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	/* Looking for the chunks takes long where they are many, comparing their samples does not.
+	 */
+	hc_watch_part(&target->watch, 0, 0.5);
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		hc_chunk_sample_init(&gather.samples[i], HC_COMMON_MAX_CHUNKS);
+	err = gather_all(target, &gather);
+	if (!err)
+		err = describe(target, &gather, &verdict->findings);
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		hc_chunk_sample_deinit(&gather.samples[i]);
+	return err;
+}
+
+struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict)
+{
+	struct hc_error *err = verdict->heap ? describe_chunks(target, verdict) : NULL;
+
+	return err ? err : hc_findings_describe_outside(target, verdict);
+}

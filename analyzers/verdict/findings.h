@@ -1,0 +1,109 @@
+/**
+ * @file
+ * Findings: everything that holds memory, in one list, with one ruler.
+ *
+ * Groups of lost chunks, kinds of chunks that are held, freed memory, stacks, and memory outside of
+ * malloc compete by touched bytes (ruler.h). The list has the largest; what it leaves out is the
+ * *rest*. Findings are disjoint, and together with the rest they are the total, exactly.
+ */
+#ifndef HC_ANALYZERS_VERDICT_FINDINGS_H
+#define HC_ANALYZERS_VERDICT_FINDINGS_H
+
+#include "analyzers/alike/alike.h"
+#include "analyzers/alike/clues.h"
+#include "analyzers/blocks/contents.h"
+#include "analyzers/blocks/held.h"
+#include "analyzers/count.h"
+#include "analyzers/counts/growth.h"
+#include "analyzers/leaks/leaks.h"
+#include "analyzers/owners/owners.h"
+#include "analyzers/verdict/ruler.h"
+
+enum hc_finding_kind {
+	HC_FINDING_LOST,    /**< a group of lost chunks */
+	HC_FINDING_HELD,    /**< a kind of chunks that are reachable, or possibly so */
+	HC_FINDING_FREED,   /**< all free chunks */
+	HC_FINDING_STACKS,  /**< all stacks */
+	HC_FINDING_OUTSIDE, /**< memory that malloc does not own */
+	HC_NUM_FINDING_KINDS
+};
+
+/** "lost", "held", "freed", "stacks", "outside". */
+const char *hc_finding_kind_name(enum hc_finding_kind kind);
+
+#define HC_MAX_FINDINGS 10
+/** Clues that a finding keeps: the first screen has no room for more. */
+#define HC_FINDING_MAX_CLUES 4
+
+struct hc_finding {
+	enum hc_finding_kind kind;
+	struct hc_count count; /**< everything that the finding holds; chunks 0: it has none */
+	uint64_t touched;      /**< of its bytes */
+	double share;          /**< of the touched total, 0 to 1 */
+
+	/** @name Of lost and held chunks */
+	/**@{*/
+	const struct hc_leak_group *group;   /**< NULL: not lost */
+	size_t group_number;                 /**< from 1, for `leaks --group` */
+	const struct hc_growth_kind *growth; /**< NULL: not held */
+	size_t growth_number;                /**< index of it */
+	/** Chunk sizes of the root objects, or of the chunks: smallest and largest of the bulk. */
+	uint64_t size, max_size;
+	hc_class_id class;
+	struct hc_count class_count;
+	/**
+	 * Type of the root objects of a group, or of most chunks; HC_TYPE_NONE where they, or most
+	 * of them, have none.
+	 */
+	hc_type_id type;
+	uint64_t type_chunks; /**< root objects, or chunks, of that type */
+	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
+	/**
+	 * What its content has in common: of a group, the chunks of a textual @ref class, else
+	 * those of the size and depth (root objects, or below) that hold most bytes.
+	 */
+	struct hc_common common;
+	/** Texts that the lost have and others don't, counted exactly; most telling first. */
+	struct hc_clue clues[HC_FINDING_MAX_CLUES];
+	size_t num_clues;
+	/**@}*/
+
+	/** @name Of memory outside of malloc; both NULL: what nobody owns, and has no pattern */
+	/**@{*/
+	const struct hc_owner *owner;
+	const struct hc_block_set *blocks;
+	bool has_contents; /**< always, for blocks, once they are described */
+	struct hc_block_contents contents;
+	/**@}*/
+	size_t order; /**< private: which comes first of two that are as large */
+};
+
+struct hc_findings {
+	struct hc_finding items[HC_MAX_FINDINGS]; /**< most touched bytes first */
+	size_t num;
+	struct hc_finding
+		rest; /**< what is not listed: count has its chunks, whatever their state */
+	struct hc_finding
+		next;    /**< the largest of what could have been listed; count.bytes 0: none */
+	bool held_known; /**< what points to blocks is known: no roots are missing */
+};
+
+struct hc_verdict;
+
+/** List what a verdict has measured. common, clues, and contents are not filled in. */
+struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *verdict);
+
+/** Fill in common, clues, and contents of all findings. */
+struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict);
+
+void hc_findings_deinit(struct hc_findings *findings);
+
+/**
+ * Narrow a selection to the chunks of finding @p number (from 1), exactly.
+ *
+ * @return also @ref HC_ERROR_ARGUMENT when there is no such finding, or it has no chunks
+ */
+struct hc_error *hc_findings_select(const struct hc_verdict *verdict, uint64_t number,
+				    struct hc_selection *selection);
+
+#endif
