@@ -156,18 +156,18 @@ static struct hc_error *collect_blocks(struct run *run, const struct hc_blocks *
 
 /* What points. */
 
+/** What is present of a range, cut into tasks: it may be terabytes of nothing. */
 static struct hc_error *add_parts(struct run *run, struct part part)
 {
-	while (part.start < part.end) {
-		uint64_t left = part.end - part.start;
-		struct part piece = part;
+	uint64_t pos = part.start, end = part.end;
+
+	while (hc_memory_next_piece(&run->process->memory, &pos, end, TASK_BYTES, &part.start,
+				    &part.end)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->parts, run->num_parts, sizeof(*run->parts));
 		if (err)
 			return err;
-		piece.end = part.start + (left < TASK_BYTES ? left : TASK_BYTES);
-		part.start = piece.end;
-		run->parts[run->num_parts++] = piece;
+		run->parts[run->num_parts++] = part;
 	}
 	return NULL;
 }
