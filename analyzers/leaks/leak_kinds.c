@@ -17,7 +17,8 @@
  *    to the most kinds; it is the largest.
  * 4. All chunks of a head are root objects. The exception are heads most of whose chunks are
  *    pointed to by their own kind, as in a list or a tree: that is one structure, and its definite
- *    chunks stand for it.
+ *    chunks stand for it. And without a type, a size may be that of other things, too: a chunk that
+ *    others point to must have its pointers about where the definite ones have theirs.
  * 5. Definite chunks of other kinds are root objects, too, unless a head leads to them: then they
  *    are the members of cycles that were chosen without knowing of kinds.
  *
@@ -49,6 +50,12 @@
 
 #define NO_KIND UINT32_MAX
 
+/** Words of a chunk whose pointers are compared. */
+#define SHAPE_WORDS 64
+/** Share of definite chunks with a pointer in a word, above which all should have one; or none. */
+#define SHAPE_ALWAYS 0.95
+#define SHAPE_NEVER 0.05
+
 struct kind {
 	uint64_t size; /* hc_leak_index_kind_size(); 0 with a type */
 	hc_type_id type;
@@ -56,7 +63,9 @@ struct kind {
 	double chunks;     /* scaled */
 	double own_words;  /* words that point to chunks of the same kind */
 	bool indirect;     /* some chunk is pointed to */
-	bool all;          /* every chunk is a root object */
+	float definite; /* chunks that are not, scaled; and of these, with a pointer in each word */
+	float pointers[SHAPE_WORDS];
+	bool all; /* every chunk is a root object */
 
 	/* Tarjan's algorithm. */
 	uint32_t number, low, component;
@@ -175,6 +184,8 @@ static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint
 		    target.address == last || value - target.address >= target.usable)
 			continue;
 		last = target.address;
+		if (chunk->reach == HC_DEFINITE && i / heap->word_size < SHAPE_WORDS)
+			graph->kinds[kind].pointers[i / heap->word_size] += weight;
 		uint32_t to = find_kind(graph, &target, true);
 
 		if (to != NO_KIND)
@@ -199,6 +210,7 @@ static void sample_chunk(struct graph *graph, size_t span, uint64_t unit)
 		return;
 	graph->kinds[kind].chunks += weight;
 	graph->kinds[kind].indirect |= chunk.reach == HC_INDIRECT;
+	graph->kinds[kind].definite += chunk.reach == HC_DEFINITE ? weight : 0;
 	add_pointers(graph, &chunk, kind, weight);
 }
 
@@ -432,6 +444,43 @@ static bool any_head(const struct graph *graph)
 	return false;
 }
 
+/** Whether a word of a chunk leads to another lost chunk. */
+static bool is_pointer(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t value)
+{
+	struct hc_chunk target;
+
+	return hc_heap_span(heap, value) && hc_heap_chunk_at(heap, value, &target) &&
+	       is_lost(&target) && target.address != chunk->address &&
+	       value - target.address < target.usable;
+}
+
+/** Whether a chunk has its pointers about where the definite ones of its kind have theirs. */
+static bool has_shape(const struct hc_heap *heap, const struct kind *kind,
+		      const struct hc_chunk *chunk)
+{
+	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+	size_t words = bytes.size / heap->word_size;
+
+	if (kind->type != HC_TYPE_NONE || chunk->reach == HC_DEFINITE ||
+	    kind->definite < SHAPE_NEVER * kind->chunks)
+		return true;
+	unsigned always = 0, others = 0;
+
+	for (size_t i = 0; i < words && i < SHAPE_WORDS; i++) {
+		float share = kind->pointers[i] / kind->definite;
+
+		if (share > SHAPE_NEVER && share < SHAPE_ALWAYS)
+			continue;
+		uint64_t value = hc_read_word(bytes.data + i * heap->word_size, heap->word_size,
+					      heap->big_endian);
+
+		always += share >= SHAPE_ALWAYS;
+		others += is_pointer(heap, chunk, value) != (share >= SHAPE_ALWAYS);
+	}
+	/* Some may be unset, or stale. */
+	return 2 * others <= always;
+}
+
 static void mark_head(void *ctx, size_t span, uint64_t unit)
 {
 	struct roots *roots = ctx;
@@ -441,7 +490,8 @@ static void mark_head(void *ctx, size_t span, uint64_t unit)
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
 	uint32_t kind = find_kind(roots->graph, &chunk, false);
 
-	if (kind == NO_KIND || !roots->graph->kinds[kind].all)
+	if (kind == NO_KIND || !roots->graph->kinds[kind].all ||
+	    !has_shape(index->heap, &roots->graph->kinds[kind], &chunk))
 		return;
 	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
 	if (roots->reached.words &&

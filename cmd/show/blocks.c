@@ -104,19 +104,19 @@ struct hc_cell hc_block_pointers_phrase(const struct hc_block_set *set, struct h
 	uint64_t none = set->num - set->pointed - set->linked;
 
 	if (!none)
-		return hc_cell_text("all are pointed to");
+		return hc_cell_text("All are pointed to.");
 	if (none == set->num)
-		return hc_cell_text("nothing points to them");
+		return hc_cell_text("Nothing points to them.");
 	if (!set->pointed)
-		return HC_PHRASE(doc, "nothing points to them but {} of their own kind",
+		return HC_PHRASE(doc, "Nothing points to them but {} of their own kind.",
 				 hc_cell_count(set->linked));
-	return HC_PHRASE(doc, "nothing points to {} of them", hc_cell_count(none));
+	return HC_PHRASE(doc, "Nothing points to {} of them.", hc_cell_count(none));
 }
 
 static void say_blocks(const struct hc_block_set *set, struct hc_cell contents,
 		       struct hc_document *doc)
 {
-	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{} {} {} ({}) in {} mapping{}.{} Pointers: {}.",
+	HC_SAY_AT(doc, hc_margin("  ", 4, false), "{} {} {} ({}) in {} mapping{}.{} {}",
 		  hc_cell_count(set->num), hc_cell_times(), hc_cell_bytes(set->size),
 		  hc_cell_bytes(set->bytes), hc_cell_count(set->mappings),
 		  hc_cell_plural(set->mappings), contents, hc_block_pointers_phrase(set, doc));

@@ -30,7 +30,7 @@ void hc_outside_say(const struct hc_session *session, const struct hc_outside *o
 
 /** The line that blocks share; without bytes where there is none. */
 struct hc_excerpt hc_block_line_excerpt(const struct hc_block_contents *contents);
-/** "nothing points to 12 of them". */
+/** "Nothing points to 12 of them." */
 struct hc_cell hc_block_pointers_phrase(const struct hc_block_set *set, struct hc_document *doc);
 
 /** For programs: "blocks", the sets, and "outside", mappings and how many nothing points to. */
