@@ -242,12 +242,12 @@ struct hc_error *hc_hits_write_end(struct hc_hits *hits, const struct hc_search_
 {
 	hc_cleanup_document struct hc_document foot;
 
+	hc_document_init(&foot);
 	if (!hc_hits_stream(hits))
 		return write_sums(hits, result);
 	/* In text they were not begun without a match. */
 	if (!hits->rows.buffer)
 		return NULL;
-	hc_document_init(&foot);
 	add_summary(hits, result, &foot);
 	return hc_rows_end(&hits->rows, &foot);
 }
