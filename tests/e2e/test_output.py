@@ -1,4 +1,5 @@
 """What a run leaves on the disk: whole files or nothing, whatever ends it, and inputs as they were."""
+import fcntl
 import os
 import pathlib
 import pty
@@ -423,9 +424,13 @@ class TestInterrupted:
     @pytest.mark.parametrize("args", [["chunks", "--format", "csv"], ["chunks", "--format", "json"], ["grep", "-o", "."],
                                       ["strings"], ["dump", "--state", "in-use"]])
     def test_reader_goes_away(self, heapcore, core, tmp_path, args):
-        process = start([heapcore.path, args[0], core, *args[1:]], cwd=tmp_path)
-        process.stdout.read(1)
-        process.stdout.close()
+        # A pipe of one page: a larger one may take all of the output before its reader goes away.
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        process = start([heapcore.path, args[0], core, *args[1:]], cwd=tmp_path, stdout=writer)
+        os.close(writer)
+        os.read(reader, 1)
+        os.close(reader)
         assert process.stderr.read() == b"" and process.wait(60) == -signal.SIGPIPE
         assert not os.listdir(tmp_path)
 
