@@ -45,10 +45,4 @@ void hc_ruler_deinit(struct hc_ruler *ruler);
 /** Bytes of a chunk that were not touched. */
 uint64_t hc_ruler_untouched(const struct hc_ruler *ruler, const struct hc_chunk *chunk);
 
-/** Touched bytes of a chunk. */
-static inline uint64_t hc_ruler_chunk(const struct hc_ruler *ruler, const struct hc_chunk *chunk)
-{
-	return chunk->size - hc_ruler_untouched(ruler, chunk);
-}
-
 #endif
