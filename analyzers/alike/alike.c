@@ -22,7 +22,7 @@ struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_s
 
 	hc_watch_part(&target->watch, 0.5, 1);
 	if (!err)
-		err = hc_template_run(target, sample, &common.template);
+		err = hc_template_run(target, sample, &common.text_template);
 	if (!err)
 		err = hc_byte_profile_run(target, sample, &common.profile);
 	if (err) {
@@ -36,7 +36,7 @@ struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_s
 void hc_common_deinit(struct hc_common *common)
 {
 	hc_repeats_deinit(&common->repeats);
-	hc_template_deinit(&common->template);
+	hc_template_deinit(&common->text_template);
 	hc_byte_profile_deinit(&common->profile);
 	*common = (struct hc_common){0};
 }

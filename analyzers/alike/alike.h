@@ -18,7 +18,7 @@ struct hc_common {
 	struct hc_count all; /**< the set */
 	uint64_t kept;       /**< of its chunks, the even sample that everything below is about */
 	struct hc_repeats repeats;
-	struct hc_template template;
+	struct hc_template text_template;
 	struct hc_byte_profile profile;
 };
 

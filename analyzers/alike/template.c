@@ -422,36 +422,38 @@ static int compare_shapes(const void *a, const void *b)
 	return order ? order : (x->text.size > y->text.size) - (x->text.size < y->text.size);
 }
 
-static struct hc_error *write_lines(struct run *run, struct hc_template *template)
+static struct hc_error *write_lines(struct run *run, struct hc_template *text_template)
 {
 	struct hc_error *err = NULL;
 
-	template->lines = calloc(run->num_shapes + 1, sizeof(*template->lines));
-	if (!template->lines)
+	text_template->lines = calloc(run->num_shapes + 1, sizeof(*text_template->lines));
+	if (!text_template->lines)
 		return &hc_enomem;
 	qsort(run->shapes, run->num_shapes, sizeof(*run->shapes), compare_shapes);
 	for (size_t i = 0; !err && i < run->num_shapes; i++)
-		err = write_line(&run->shapes[i], &template->lines[template->num_lines++]);
+		err = write_line(&run->shapes[i],
+				 &text_template->lines[text_template->num_lines++]);
 	return err;
 }
 /**@}*/
 
 static struct hc_error *learn_and_count(struct run *run, const struct hc_chunk_sample *sample,
-					struct hc_top_texts *shapes, struct hc_template *template)
+					struct hc_top_texts *shapes,
+					struct hc_template *text_template)
 {
 	struct hc_error *err;
 
 	hc_chunk_subsample_init(&run->chunks, sample, HC_TEMPLATE_LEARN_CHUNKS);
-	template->learned = run->chunks.num;
+	text_template->learned = run->chunks.num;
 	if ((err = learn_shapes(run, shapes)) || (err = choose_shapes(run, shapes)) ||
 	    (err = learn_values(run)))
 		return err;
 	hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_TEMPLATE_COUNT_BYTES,
 				      HC_TEMPLATE_WINDOW);
-	template->counted = run->chunks.num;
+	text_template->counted = run->chunks.num;
 	if (run->num_shapes && (err = count_shapes(run)))
 		return err;
-	return write_lines(run, template);
+	return write_lines(run, text_template);
 }
 
 struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,
@@ -459,7 +461,7 @@ struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk
 {
 	struct run run = {.process = target->process};
 	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts shapes;
-	struct hc_template template = {0};
+	struct hc_template text_template = {0};
 
 	hc_top_texts_init(&shapes, HC_TEMPLATE_SHAPE_BYTES);
 	shapes.copies = true;
@@ -467,25 +469,25 @@ struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk
 	if (err)
 		return err;
 	hc_target_phase(target, HC_PHASE_COMPARE);
-	err = learn_and_count(&run, sample, &shapes, &template);
+	err = learn_and_count(&run, sample, &shapes, &text_template);
 	for (size_t i = 0; i < run.num_shapes; i++)
 		for (size_t k = 0; k < run.shapes[i].num_atoms; k++)
 			hc_top_texts_deinit(&run.shapes[i].values[k]);
 	free(run.shapes);
 	if (err) {
-		hc_template_deinit(&template);
+		hc_template_deinit(&text_template);
 		return err;
 	}
-	*ret = template;
+	*ret = text_template;
 	return NULL;
 }
 
-void hc_template_deinit(struct hc_template *template)
+void hc_template_deinit(struct hc_template *text_template)
 {
-	for (size_t i = 0; i < template->num_lines; i++) {
-		free(template->lines[i].text);
-		free(template->lines[i].slots);
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		free(text_template->lines[i].text);
+		free(text_template->lines[i].slots);
 	}
-	free(template->lines);
-	*template = (struct hc_template){0};
+	free(text_template->lines);
+	*text_template = (struct hc_template){0};
 }

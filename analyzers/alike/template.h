@@ -73,6 +73,6 @@ struct hc_template {
 
 struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,
 				 struct hc_template *ret);
-void hc_template_deinit(struct hc_template *template);
+void hc_template_deinit(struct hc_template *text_template);
 
 #endif

@@ -15,32 +15,32 @@ static inline void close_heap(struct hc_heap **heap)
 	hc_heap_close(*heap);
 }
 
-static const struct hc_template_line *best_line(const struct hc_template *template)
+static const struct hc_template_line *best_line(const struct hc_template *text_template)
 {
 	const struct hc_template_line *best = NULL;
 
-	for (size_t i = 0; i < template->num_lines; i++)
-		if (!best || template->lines[i].chunks > best->chunks)
-			best = &template->lines[i];
+	for (size_t i = 0; i < text_template->num_lines; i++)
+		if (!best || text_template->lines[i].chunks > best->chunks)
+			best = &text_template->lines[i];
 	return best;
 }
 
 static struct hc_error *find_line(struct hc_target *target, struct hc_block_contents *ret)
 {
 	struct hc_chunk_sample sample;
-	struct hc_template template = {0};
+	struct hc_template text_template = {0};
 
 	hc_chunk_sample_init(&sample, HC_COMMON_MAX_CHUNKS);
 	struct hc_error *err = hc_chunk_sample_select(&sample, target, NULL);
 	if (!err)
-		err = hc_template_run(target, &sample, &template);
-	const struct hc_template_line *line = err ? NULL : best_line(&template);
-	ret->counted = template.counted;
+		err = hc_template_run(target, &sample, &text_template);
+	const struct hc_template_line *line = err ? NULL : best_line(&text_template);
+	ret->counted = text_template.counted;
 	if (line) {
 		ret->line = strndup(line->text, line->size);
 		ret->line_blocks = line->chunks;
 	}
-	hc_template_deinit(&template);
+	hc_template_deinit(&text_template);
 	hc_chunk_sample_deinit(&sample);
 	return err;
 }
@@ -53,7 +53,7 @@ static struct hc_error *find_class(struct hc_target *target, struct hc_block_con
 	for (hc_class_id i = 0; !err && i < HC_MAX_CLASSES; i++) {
 		if (i == HC_CLASS_OTHER || table.classes[i].all.chunks <= ret->class_blocks)
 			continue;
-		ret->class = i;
+		ret->class_id = i;
 		ret->class_blocks = table.classes[i].all.chunks;
 	}
 	return err;
@@ -64,7 +64,7 @@ struct hc_error *hc_block_contents_run(struct hc_target *target, const struct hc
 {
 	hc_cleanup(close_heap) struct hc_heap *heap = NULL;
 	hc_cleanup(hc_target_closep) struct hc_target *blocks = NULL;
-	struct hc_block_contents contents = {.class = HC_CLASS_NONE};
+	struct hc_block_contents contents = {.class_id = HC_CLASS_NONE};
 	struct hc_target_options options = {.prefilter = target->options.prefilter};
 	struct hc_error *err = hc_target_signatures(target, &options.signatures);
 

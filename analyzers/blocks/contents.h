@@ -13,7 +13,7 @@ struct hc_block_contents {
 	char *line;           /**< "FRAMEBUF seq=N camera=N", marks as in template.h; or NULL */
 	uint64_t line_blocks; /**< blocks with such a line, of those that were counted */
 	uint64_t counted;     /**< blocks that lines were counted in; less than all in large sets */
-	hc_class_id class;    /**< the most frequent one, or HC_CLASS_NONE */
+	hc_class_id class_id; /**< the most frequent one, or HC_CLASS_NONE */
 	uint64_t class_blocks;
 };
 

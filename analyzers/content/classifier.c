@@ -15,7 +15,7 @@
 
 /** One pattern of one class, or its check. */
 struct entry {
-	hc_class_id class;
+	hc_class_id class_id;
 	const struct hc_signature *signature;
 	const struct hc_signature_pattern *pattern; /* NULL: the check */
 	uint32_t needed, literals; /* what it must hold: lists of hc_classifier::literals */
@@ -86,23 +86,23 @@ typedef bool (*wanted_fn)(const struct hc_signature *signature);
 
 static bool is_run(const struct hc_signature *signature)
 {
-	return signature->class.kind == HC_SIGNATURE_TEXT ||
+	return signature->about.kind == HC_SIGNATURE_TEXT ||
 	       (signature->check && signature->check->role == HC_CHECK_RUN);
 }
 
 static bool is_start(const struct hc_signature *signature)
 {
-	return signature->class.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_START;
+	return signature->about.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_START;
 }
 
 static bool is_header(const struct hc_signature *signature)
 {
-	return signature->class.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_HEADER;
+	return signature->about.kind == HC_SIGNATURE_BYTES && signature->anchor == HC_ANCHOR_HEADER;
 }
 
 static bool is_anywhere(const struct hc_signature *signature)
 {
-	return signature->class.kind == HC_SIGNATURE_BYTES &&
+	return signature->about.kind == HC_SIGNATURE_BYTES &&
 	       signature->anchor == HC_ANCHOR_ANYWHERE;
 }
 
@@ -396,7 +396,7 @@ struct hc_error *hc_classifier_scratch_create(const struct hc_classifier *classi
 
 /** What was recognised, and where in the window. */
 struct recognised {
-	hc_class_id class;
+	hc_class_id class_id;
 	const struct hc_signature_pattern *pattern; /* NULL: a check */
 	struct hc_bytes subject;                    /* what the pattern looked at */
 	size_t start;                               /* in @ref subject: where what it says begins */
@@ -449,7 +449,7 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 	for (size_t i = runs->start[text.data[0]]; i < runs->start[text.data[0] + 1]; i++) {
 		const struct entry *entry = &runs->entries[i];
 
-		if (!hc_class_precedes(entry->class, best->class))
+		if (!hc_class_precedes(entry->class_id, best->class_id))
 			return;
 		if (evidence <
 		    (entry->pattern ? entry->pattern->evidence : entry->signature->evidence))
@@ -463,7 +463,7 @@ static void match_run(const struct hc_classifier *classifier, struct hc_classifi
 		if (!entry_matches(entry, scratch, text))
 			continue;
 		*best = (struct recognised){
-			.class = entry->class,
+			.class_id = entry->class_id,
 			.pattern = entry->pattern,
 			.subject = text,
 			.start = entry->pattern ? match_start(scratch, text) : 0,
@@ -507,14 +507,14 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 {
 	struct hc_text_run runs[HC_MAX_TEXT_RUNS];
 	size_t num = hc_text_runs(window, runs);
-	struct recognised best = {.class = HC_CLASS_OTHER};
+	struct recognised best = {.class_id = HC_CLASS_OTHER};
 
 	for (size_t i = 0; i < num; i++) {
 		struct hc_text_run *run = &runs[i];
 		enum hc_evidence evidence = evidence_of_run(classifier, window, run);
 
 		/* What lies behind a text is slack, not a field. */
-		if (evidence == HC_EVIDENCE_FIELD && best.class != HC_CLASS_OTHER)
+		if (evidence == HC_EVIDENCE_FIELD && best.class_id != HC_CLASS_OTHER)
 			evidence = HC_EVIDENCE_ANY;
 		if (run->ended)
 			strip_sds_length(window, run);
@@ -522,8 +522,8 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 		hc_class_id plain = run->utf8 ? classifier->utf8 : classifier->text;
 
 		if (evidence == HC_EVIDENCE_WHOLE && plain != HC_CLASS_NONE &&
-		    hc_class_precedes(plain, best.class))
-			best = (struct recognised){.class = plain, .subject = text};
+		    hc_class_precedes(plain, best.class_id))
+			best = (struct recognised){.class_id = plain, .subject = text};
 		match_run(classifier, scratch, text, evidence, &best);
 	}
 	return best;
@@ -538,12 +538,13 @@ static void match_at(const struct by_first *table, struct hc_classifier_scratch 
 	for (size_t i = table->start[first]; i < table->start[first + 1]; i++) {
 		const struct entry *entry = &table->entries[i];
 
-		if (!hc_class_precedes(entry->class, best->class))
+		if (!hc_class_precedes(entry->class_id, best->class_id))
 			return;
 		/* A match that must begin here fails sooner than a search for its literals. */
 		if (hc_signature_pattern_match(entry->pattern, &scratch->match, window, offset) &&
 		    holds_any(window, &entry->signature->needed)) {
-			*best = (struct recognised){entry->class, entry->pattern, window, offset};
+			*best = (struct recognised){entry->class_id, entry->pattern, window,
+						    offset};
 			return;
 		}
 	}
@@ -574,19 +575,19 @@ static void recognise_bytes(const struct hc_classifier *classifier,
 	for (size_t i = 0; i < classifier->num_anywhere; i++) {
 		const struct entry *entry = &classifier->anywhere[i];
 
-		if (!hc_class_precedes(entry->class, best->class))
+		if (!hc_class_precedes(entry->class_id, best->class_id))
 			break;
 		if (entry_matches(entry, scratch, window))
-			*best = (struct recognised){entry->class, entry->pattern, window,
+			*best = (struct recognised){entry->class_id, entry->pattern, window,
 						    match_start(scratch, window)};
 	}
 	for (size_t i = 0; i < classifier->num_checks; i++) {
 		const struct entry *entry = &classifier->checks[i];
 
-		if (!hc_class_precedes(entry->class, best->class))
+		if (!hc_class_precedes(entry->class_id, best->class_id))
 			break;
 		if (entry->signature->check->bytes(subject))
-			*best = (struct recognised){entry->class, NULL, window, 0};
+			*best = (struct recognised){entry->class_id, NULL, window, 0};
 	}
 }
 
@@ -599,7 +600,7 @@ static struct recognised recognise(const struct hc_classifier *classifier,
 	if (subject.window.size > HC_CLASSIFY_WINDOW)
 		subject.window.size = HC_CLASSIFY_WINDOW;
 	if (classifier->zero != HC_CLASS_NONE && hc_is_zero(bytes))
-		return (struct recognised){.class = classifier->zero, .subject = subject.window};
+		return (struct recognised){.class_id = classifier->zero, .subject = subject.window};
 	struct recognised best = recognise_text(classifier, scratch, subject.window);
 
 	recognise_bytes(classifier, scratch, &subject, &best);
@@ -609,7 +610,7 @@ static struct recognised recognise(const struct hc_classifier *classifier,
 hc_class_id hc_classify(const struct hc_classifier *classifier,
 			struct hc_classifier_scratch *scratch, struct hc_bytes bytes)
 {
-	return recognise(classifier, scratch, bytes).class;
+	return recognise(classifier, scratch, bytes).class_id;
 }
 
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
@@ -620,7 +621,7 @@ struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 		return bytes;
 
 	struct recognised text = recognise(classifier, scratch, bytes);
-	if (text.class != class_id)
+	if (text.class_id != class_id)
 		return bytes;
 	return (struct hc_bytes){text.subject.data + text.start, text.subject.size - text.start};
 }
@@ -648,14 +649,14 @@ hc_class_id hc_class_values(const struct hc_classifier *classifier,
 			    struct hc_bytes values[HC_MAX_ATTRIBUTES])
 {
 	struct recognised found = recognise(classifier, scratch, bytes);
-	const struct hc_signature *signature = &classifier->signatures->classes[found.class];
+	const struct hc_signature *signature = &classifier->signatures->classes[found.class_id];
 	struct hc_bytes content = found.subject;
 
 	memset(values, 0, HC_MAX_ATTRIBUTES * sizeof(*values));
-	if (!signature->class.num_attributes || !content.size)
-		return found.class;
+	if (!signature->about.num_attributes || !content.size)
+		return found.class_id;
 	/* Later tries have overwritten the match. */
-	size_t from = signature->class.kind == HC_SIGNATURE_BYTES ? found.start : 0;
+	size_t from = signature->about.kind == HC_SIGNATURE_BYTES ? found.start : 0;
 	if (found.pattern && found.pattern->num_groups &&
 	    hc_signature_pattern_match(found.pattern, &scratch->match, content, from))
 		take_groups(found.pattern, scratch, content, values);
@@ -666,5 +667,5 @@ hc_class_id hc_class_values(const struct hc_classifier *classifier,
 		    hc_signature_pattern_match(extra, &scratch->match, content, found.start))
 			take_groups(extra, scratch, content, values);
 	}
-	return found.class;
+	return found.class_id;
 }

@@ -59,7 +59,7 @@ struct hc_signature_pattern {
 };
 
 struct hc_signature {
-	struct hc_class class;
+	struct hc_class about;
 	enum hc_anchor anchor;
 	enum hc_evidence evidence;    /**< of patterns that don't say, and of a check */
 	size_t max_size;              /**< of a run; longer ones don't match; 0: no bound */

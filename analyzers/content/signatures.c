@@ -101,17 +101,17 @@ static void signature_deinit(struct hc_signature *signature)
 		pattern_deinit(&signature->patterns[i]);
 	for (size_t i = 0; i < signature->num_extra; i++)
 		pattern_deinit(&signature->extra[i]);
-	for (size_t i = 0; i < signature->class.num_attributes; i++)
+	for (size_t i = 0; i < signature->about.num_attributes; i++)
 		free((char *)signature->attributes[i].name);
-	for (size_t i = 0; i < signature->class.num_examples; i++)
+	for (size_t i = 0; i < signature->about.num_examples; i++)
 		free((uint8_t *)signature->examples[i].bytes.data);
 	free(signature->patterns);
 	free(signature->extra);
 	free(signature->examples);
-	free((char *)signature->class.name);
-	free((char *)signature->class.title);
-	free((char *)signature->class.description);
-	free((char *)signature->class.path);
+	free((char *)signature->about.name);
+	free((char *)signature->about.title);
+	free((char *)signature->about.description);
+	free((char *)signature->about.path);
 }
 
 void hc_signatures_destroy(struct hc_signatures *signatures)
@@ -265,13 +265,13 @@ static struct hc_error *unescape(const struct draft *draft, const struct hc_sign
 static struct hc_error *add_example(struct draft *draft, const struct hc_signature_value *value)
 {
 	struct hc_signature *signature = &draft->signature;
-	size_t num = signature->class.num_examples;
+	size_t num = signature->about.num_examples;
 	hc_cleanup_free uint8_t *bytes = malloc(strlen(value->text) + 1);
 	struct hc_example *examples = reallocarray(signature->examples, num + 1, sizeof(*examples));
 	size_t size;
 
 	if (examples)
-		signature->class.examples = signature->examples = examples;
+		signature->about.examples = signature->examples = examples;
 	if (!bytes || !examples)
 		return &hc_enomem;
 	struct hc_error *err = unescape(draft, value, bytes, &size);
@@ -284,7 +284,7 @@ static struct hc_error *add_example(struct draft *draft, const struct hc_signatu
 		.line = value->line,
 	};
 	bytes = NULL;
-	signature->class.num_examples++;
+	signature->about.num_examples++;
 	return NULL;
 }
 
@@ -417,7 +417,7 @@ static struct hc_error *find_attribute(struct draft *draft, const struct hc_sign
 {
 	struct hc_signature *signature = &draft->signature;
 	struct hc_attribute *attributes = signature->attributes;
-	size_t num = signature->class.num_attributes;
+	size_t num = signature->about.num_attributes;
 
 	for (size_t i = 0; i < num; i++) {
 		if (strlen(attributes[i].name) == size && !memcmp(attributes[i].name, name, size)) {
@@ -431,7 +431,7 @@ static struct hc_error *find_attribute(struct draft *draft, const struct hc_sign
 	if (!attributes[num].name)
 		return &hc_enomem;
 	*ret = num;
-	signature->class.num_attributes++;
+	signature->about.num_attributes++;
 	return NULL;
 }
 
@@ -539,10 +539,10 @@ static struct hc_error *set_normalise(struct draft *draft, const struct hc_signa
 	const char *text = value->text;
 	size_t i = 0;
 
-	while (i < signature->class.num_attributes &&
+	while (i < signature->about.num_attributes &&
 	       strcmp(signature->attributes[i].name, attribute))
 		i++;
-	if (i == signature->class.num_attributes)
+	if (i == signature->about.num_attributes)
 		return bad(draft, value, "no pattern has a group of this name");
 	while (*text) {
 		size_t size = strcspn(text, " ,");
@@ -568,7 +568,7 @@ static struct hc_error *set_kind(struct draft *draft, const struct hc_signature_
 	struct hc_error *err = set_word(draft, value, kind_names, 4, &kind);
 
 	if (!err)
-		draft->signature.class.kind = kind;
+		draft->signature.about.kind = kind;
 	draft->has_kind = true;
 	return err;
 }
@@ -617,12 +617,12 @@ static struct hc_error *set_enabled(struct draft *draft, const struct hc_signatu
 
 static struct hc_error *set_title(struct draft *draft, const struct hc_signature_value *value)
 {
-	return set_string(&draft->signature.class.title, value->text);
+	return set_string(&draft->signature.about.title, value->text);
 }
 
 static struct hc_error *set_description(struct draft *draft, const struct hc_signature_value *value)
 {
-	return set_string(&draft->signature.class.description, value->text);
+	return set_string(&draft->signature.about.description, value->text);
 }
 
 static struct hc_error *set_priority(struct draft *draft, const struct hc_signature_value *value)
@@ -631,7 +631,7 @@ static struct hc_error *set_priority(struct draft *draft, const struct hc_signat
 	struct hc_error *err = set_number(draft, value, MAX_PRIORITY, &number);
 
 	if (!err)
-		draft->signature.class.priority = number;
+		draft->signature.about.priority = number;
 	return err;
 }
 
@@ -652,7 +652,7 @@ static struct hc_error *take_pattern(struct draft *draft, const struct hc_signat
 	size_t evidence = signature->evidence;
 	struct hc_error *err;
 
-	if (signature->class.kind == HC_SIGNATURE_CODE)
+	if (signature->about.kind == HC_SIGNATURE_CODE)
 		return bad(draft, value, "a signature of kind code has a check instead");
 	if (suffix) {
 		evidence = find_word(evidence_names, 3, suffix + 1, strlen(suffix + 1));
@@ -662,7 +662,7 @@ static struct hc_error *take_pattern(struct draft *draft, const struct hc_signat
 	}
 	err = add_pattern(draft, value, &signature->patterns, &signature->num_patterns,
 			  signature->anchor != HC_ANCHOR_ANYWHERE &&
-				  signature->class.kind != HC_SIGNATURE_SECRET);
+				  signature->about.kind != HC_SIGNATURE_SECRET);
 	if (!err)
 		signature->patterns[signature->num_patterns - 1].evidence = evidence;
 	return err;
@@ -716,8 +716,8 @@ static struct hc_error *take_value(struct draft *draft, const struct hc_signatur
 
 static bool is_textual(const struct hc_signature *signature)
 {
-	if (signature->class.kind != HC_SIGNATURE_CODE)
-		return signature->class.kind != HC_SIGNATURE_BYTES;
+	if (signature->about.kind != HC_SIGNATURE_CODE)
+		return signature->about.kind != HC_SIGNATURE_BYTES;
 	return signature->check->role == HC_CHECK_RUN || signature->check->role == HC_CHECK_TEXT ||
 	       signature->check->role == HC_CHECK_UTF8;
 }
@@ -779,7 +779,7 @@ static bool check_fits(const struct hc_signature *signature)
 {
 	bool of_secrets = signature->check->role == HC_CHECK_SECRET;
 
-	return signature->class.kind == (of_secrets ? HC_SIGNATURE_SECRET : HC_SIGNATURE_CODE);
+	return signature->about.kind == (of_secrets ? HC_SIGNATURE_SECRET : HC_SIGNATURE_CODE);
 }
 
 /** What a section as a whole must have. */
@@ -789,19 +789,19 @@ static struct hc_error *check_draft(struct draft *draft)
 
 	if (!is_name(draft->section->name))
 		return bad(draft, NULL, "a name has small letters, digits and hyphens");
-	if (!signature->class.description)
+	if (!signature->about.description)
 		return bad(draft, NULL, "no description");
-	if (signature->class.kind == HC_SIGNATURE_CODE && !signature->check)
+	if (signature->about.kind == HC_SIGNATURE_CODE && !signature->check)
 		return bad(draft, NULL, "no check");
 	if (signature->check && !check_fits(signature))
 		return bad(draft, NULL, "a check of this name is not for this kind");
-	if (signature->class.kind != HC_SIGNATURE_CODE && !signature->num_patterns)
+	if (signature->about.kind != HC_SIGNATURE_CODE && !signature->num_patterns)
 		return bad(draft, NULL, "no pattern");
 	for (size_t i = 0; i < signature->num_patterns; i++) {
-		if (signature->class.kind == HC_SIGNATURE_SECRET &&
+		if (signature->about.kind == HC_SIGNATURE_SECRET &&
 		    !has_secret(signature, &signature->patterns[i]))
 			return bad(draft, NULL, "no group (?<secret>…) that says what to hide");
-		if (signature->class.kind != HC_SIGNATURE_SECRET &&
+		if (signature->about.kind != HC_SIGNATURE_SECRET &&
 		    !signature->patterns[i].min_size)
 			return bad(draft, NULL, "a pattern that matches nothing at all");
 	}
@@ -810,7 +810,7 @@ static struct hc_error *check_draft(struct draft *draft)
 
 static struct hc_error *fill_draft(struct draft *draft)
 {
-	struct hc_class *class = &draft->signature.class;
+	struct hc_class *class = &draft->signature.about;
 	struct hc_error *err = set_string(&class->name, draft->section->name);
 
 	if (!err)
@@ -856,7 +856,7 @@ static void build_deinit(struct build *build)
 static void remove_signature(struct build *build, const char *name)
 {
 	for (size_t i = 0; i < build->num; i++) {
-		if (strcmp(build->items[i].class.name, name))
+		if (strcmp(build->items[i].about.name, name))
 			continue;
 		signature_deinit(&build->items[i]);
 		build->items[i] = build->items[--build->num];
@@ -870,7 +870,7 @@ static struct hc_error *add_section(struct build *build, const struct hc_signatu
 	struct draft draft = {
 		.file = file,
 		.section = section,
-		.signature = {.class.priority = DEFAULT_PRIORITY,
+		.signature = {.about.priority = DEFAULT_PRIORITY,
 			      .evidence = HC_EVIDENCE_WHOLE,
 			      .order = build->read++},
 	};
@@ -928,15 +928,15 @@ static int compare_signatures(const void *a, const void *b)
 	const struct hc_signature *x = a, *y = b;
 	bool x_other = x->check && x->check->role == HC_CHECK_OTHER;
 	bool y_other = y->check && y->check->role == HC_CHECK_OTHER;
-	bool x_secret = x->class.kind == HC_SIGNATURE_SECRET;
-	bool y_secret = y->class.kind == HC_SIGNATURE_SECRET;
+	bool x_secret = x->about.kind == HC_SIGNATURE_SECRET;
+	bool y_secret = y->about.kind == HC_SIGNATURE_SECRET;
 
 	if (x_secret != y_secret)
 		return x_secret - y_secret;
 	if (x_other != y_other)
 		return y_other - x_other;
-	if (x->class.priority != y->class.priority)
-		return x->class.priority < y->class.priority ? 1 : -1;
+	if (x->about.priority != y->about.priority)
+		return x->about.priority < y->about.priority ? 1 : -1;
 	return (x->order > y->order) - (x->order < y->order);
 }
 
@@ -949,7 +949,7 @@ static struct hc_error *finish(struct build *build, struct hc_signatures **ret)
 	if (err)
 		return err;
 	qsort(build->items, build->num, sizeof(*build->items), compare_signatures);
-	while (num < build->num && build->items[num].class.kind != HC_SIGNATURE_SECRET)
+	while (num < build->num && build->items[num].about.kind != HC_SIGNATURE_SECRET)
 		num++;
 	if (num > HC_MAX_CLASSES)
 		return hc_error_create(HC_ERROR_ARGUMENT, "%zu content classes; at most %d can be",
@@ -969,7 +969,7 @@ static struct hc_error *finish(struct build *build, struct hc_signatures **ret)
 	build->num = 0;
 	/* They are where they stay now. */
 	for (size_t i = 0; i < num; i++)
-		signatures->classes[i].class.attributes = signatures->classes[i].attributes;
+		signatures->classes[i].about.attributes = signatures->classes[i].attributes;
 	*ret = hc_steal(signatures);
 	return NULL;
 }
@@ -1067,13 +1067,13 @@ size_t hc_signatures_num_classes(const struct hc_signatures *signatures)
 
 const struct hc_class *hc_signatures_class(const struct hc_signatures *signatures, hc_class_id id)
 {
-	return &signatures->classes[id].class;
+	return &signatures->classes[id].about;
 }
 
 hc_class_id hc_signatures_find(const struct hc_signatures *signatures, const char *name)
 {
 	for (size_t i = 0; i < signatures->num_classes; i++) {
-		if (!strcmp(signatures->classes[i].class.name, name))
+		if (!strcmp(signatures->classes[i].about.name, name))
 			return i;
 	}
 	return HC_CLASS_NONE;
@@ -1086,5 +1086,5 @@ size_t hc_signatures_num_secrets(const struct hc_signatures *signatures)
 
 const struct hc_class *hc_signatures_secret(const struct hc_signatures *signatures, size_t i)
 {
-	return &signatures->secrets[i].class;
+	return &signatures->secrets[i].about;
 }

@@ -157,7 +157,7 @@ static void texts_take(struct texts *texts, size_t size)
 
 /** One attribute of one class. */
 struct slot {
-	hc_class_id class;
+	hc_class_id class_id;
 	const struct hc_attribute *attribute;
 };
 
@@ -394,7 +394,7 @@ static struct hc_error *make_rows(struct run *run, uint64_t top, struct hc_attri
 		struct hc_attribute_row *row = &ret->rows[ret->num++];
 
 		*row = (struct hc_attribute_row){
-			.class = run->slots[i].class,
+			.class_id = run->slots[i].class_id,
 			.attribute = run->slots[i].attribute,
 			.chunks = table->seen,
 			.distinct = table->num_entries,

@@ -22,7 +22,7 @@
 #define HC_ATTRIBUTE_MAX_SIZE 512
 
 struct hc_attribute_row {
-	hc_class_id class;
+	hc_class_id class_id;
 	const struct hc_attribute *attribute;
 	uint64_t chunks;   /**< that have a value */
 	uint64_t distinct; /**< values; a lower bound when @ref exact is false */

@@ -37,9 +37,9 @@ static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk
 {
 	struct run *run = ctx;
 	struct worker *worker = own;
-	hc_class_id class =
+	hc_class_id class_id =
 		hc_classify(run->classifier, worker->scratch, hc_chunk_bytes(run->heap, chunk));
-	struct hc_class_count *count = &worker->table.classes[class];
+	struct hc_class_count *count = &worker->table.classes[class_id];
 
 	hc_count_chunk(&count->all, chunk);
 	if (hc_chunk_is_lost(run->heap, chunk))

@@ -20,7 +20,7 @@ struct row {
 	uint64_t size;
 	struct hc_count count;
 	struct hc_chunk_sample sample;
-	hc_class_id class;
+	hc_class_id class_id;
 	double share;     /* of the sample that is of it */
 	uint64_t address; /* of the first such chunk */
 	hc_type_id type;
@@ -118,19 +118,19 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 	for (size_t i = 0; i < row->sample.num; i++) {
 		if (!hc_heap_chunk_at(run->heap, row->sample.addresses[i], &chunk))
 			continue;
-		hc_class_id class = hc_classify(run->classifier, run->scratch[worker],
-						hc_chunk_bytes(run->heap, &chunk));
-		if (!counts[class]++)
-			first[class] = chunk.address;
+		hc_class_id class_id = hc_classify(run->classifier, run->scratch[worker],
+						   hc_chunk_bytes(run->heap, &chunk));
+		if (!counts[class_id]++)
+			first[class_id] = chunk.address;
 		types[num++] = hc_type_of(run->types, &chunk);
 	}
-	row->class = HC_CLASS_OTHER;
+	row->class_id = HC_CLASS_OTHER;
 	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
-		row->class = counts[i] > counts[row->class] ? i : row->class;
-	row->address = first[row->class];
+		row->class_id = counts[i] > counts[row->class_id] ? i : row->class_id;
+	row->address = first[row->class_id];
 	if (!num)
 		return NULL;
-	row->share = (double)counts[row->class] / num;
+	row->share = (double)counts[row->class_id] / num;
 	row->type_share = (double)hc_types_majority(types, num, &row->type) / num;
 	return NULL;
 }
@@ -176,7 +176,7 @@ static struct hc_error *sample_rows(const struct hc_selection *selection, struct
 
 static bool can_join(const struct run *run, const struct row *row)
 {
-	return row->share >= MIN_JOINED && hc_class_of(run->classifier, row->class)->textual;
+	return row->share >= MIN_JOINED && hc_class_of(run->classifier, row->class_id)->textual;
 }
 
 /** A share of the sample, put in proportion to all chunks. */
@@ -191,7 +191,7 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 
 	if (!kind->count.chunks) {
 		kind->size = row->size;
-		kind->class = row->class;
+		kind->class_id = row->class_id;
 		kind->type = row->type;
 	}
 	if (row->count.chunks > kind->sample_chunks) {
@@ -291,11 +291,11 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 	for (size_t i = 0; i < run->num_rows; i++) {
 		const struct row *row = &run->rows[i];
 		bool joins = can_join(run, row);
-		size_t kind = joins && joined[row->class] != SIZE_MAX ? joined[row->class]
-								      : growth->num_kinds;
+		size_t kind = joins && joined[row->class_id] != SIZE_MAX ? joined[row->class_id]
+									 : growth->num_kinds;
 
 		if (joins)
-			joined[row->class] = kind;
+			joined[row->class_id] = kind;
 		if (kind == growth->num_kinds)
 			order[growth->num_kinds++].number = kind;
 		add_row(&order[kind].kind, row);

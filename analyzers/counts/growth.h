@@ -30,9 +30,9 @@ struct hc_growth_kind {
 	uint64_t size, max_size;
 	uint64_t bulk;               /**< chunks whose sizes are of the bulk */
 	struct hc_count count;       /**< all chunks of its sizes, whatever they hold */
-	hc_class_id class;           /**< of most chunks */
+	hc_class_id class_id;        /**< of most chunks */
 	struct hc_count class_count; /**< of these, as the sample tells */
-	uint64_t sample;             /**< user address of a chunk of @ref class, of the size that
+	uint64_t sample;             /**< user address of a chunk of @ref class_id, of the size that
 					most have; 0: none */
 	uint64_t sample_chunks;      /**< of that size */
 	hc_type_id type;             /**< of most chunks, or HC_TYPE_NONE */

@@ -113,11 +113,11 @@ void hc_damage_look(struct hc_target *target, const struct hc_inconsistency *fau
 	const struct hc_heap *heap = target->heap;
 	const struct hc_classifier *classifier = target->classifier;
 	struct hc_damage damage = {
-		.fault = fault, .class = HC_CLASS_NONE, .run_class = HC_CLASS_NONE};
+		.fault = fault, .class_id = HC_CLASS_NONE, .run_class = HC_CLASS_NONE};
 	damage.has_suspect =
 		fault->last_good && hc_heap_chunk_at(heap, fault->last_good, &damage.suspect);
 	if (damage.has_suspect)
-		damage.class =
+		damage.class_id =
 			hc_classify(classifier, scratch, hc_chunk_bytes(heap, &damage.suspect));
 	find_spill(heap, &damage);
 	if (damage.spill != HC_SPILL_NONE)

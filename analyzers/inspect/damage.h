@@ -32,7 +32,7 @@ struct hc_damage {
 	const struct hc_inconsistency *fault; /**< not owned */
 	bool has_suspect;
 	struct hc_chunk suspect; /**< the last good chunk */
-	hc_class_id class;       /**< of the suspect's bytes up to its end */
+	hc_class_id class_id;    /**< of the suspect's bytes up to its end */
 	enum hc_spill spill;
 	uint64_t spill_start, spill_end; /**< addresses of the run */
 	struct hc_bytes run;             /**< its bytes; points into the core */

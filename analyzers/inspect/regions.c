@@ -33,7 +33,7 @@ struct survey {
 struct holding {
 	uint64_t size; /* the chunk size that holds most, if it holds half */
 	unsigned size_hits;
-	hc_class_id class;
+	hc_class_id class_id;
 	unsigned class_hits;
 };
 
@@ -94,7 +94,7 @@ static struct hc_error *mark_outside(struct survey *survey, const struct hc_mapp
 	bool is_owned = owner && bytes > size / 2;
 	struct hc_region_mark mark = {
 		.mapping = mapping,
-		.class = HC_CLASS_NONE,
+		.class_id = HC_CLASS_NONE,
 		.reason = is_owned ? print("%.1f MiB of it: %s", bytes / 1048576.0, owner->title)
 				   : print("%.1f MiB of anonymous memory that no known owner "
 					   "explains",
@@ -145,7 +145,7 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 			   struct holding *holding)
 {
 	unsigned hits[HC_MAX_CLASSES] = {0};
-	hc_class_id class = HC_CLASS_OTHER;
+	hc_class_id class_id = HC_CLASS_OTHER;
 	uint64_t last = 0;
 	struct hc_chunk chunk;
 
@@ -154,15 +154,15 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 			continue;
 		/* A large chunk is hit many times in a row. */
 		if (chunk.address != last)
-			class = hc_classify(survey->classifier, survey->scratch,
-					    hc_chunk_bytes(survey->heap, &chunk));
+			class_id = hc_classify(survey->classifier, survey->scratch,
+					       hc_chunk_bytes(survey->heap, &chunk));
 		last = chunk.address;
-		hits[class]++;
+		hits[class_id]++;
 	}
-	holding->class = HC_CLASS_NONE;
+	holding->class_id = HC_CLASS_NONE;
 	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++) {
 		if (i != HC_CLASS_OTHER && hits[i] > holding->class_hits) {
-			holding->class = i;
+			holding->class_id = i;
 			holding->class_hits = hits[i];
 		}
 	}
@@ -171,8 +171,8 @@ static void survey_classes(const struct survey *survey, const struct hc_mapping 
 static char *describe(const struct survey *survey, const struct holding *holding, bool by_size,
 		      bool by_class, bool one_chunk)
 {
-	hc_class_id class = by_class ? holding->class : HC_CLASS_OTHER;
-	const char *title = hc_class_of(survey->classifier, class)->title;
+	hc_class_id class_id = by_class ? holding->class_id : HC_CLASS_OTHER;
+	const char *title = hc_class_of(survey->classifier, class_id)->title;
 
 	if (one_chunk)
 		return print("one chunk of %" PRIu64 " bytes: %s", holding->size, title);
@@ -200,7 +200,7 @@ static struct hc_error *mark_heap(struct survey *survey, const struct hc_mapping
 	struct hc_region_mark mark = {
 		.mapping = mapping,
 		.chunk_size = by_size ? holding.size : 0,
-		.class = by_class ? holding.class : HC_CLASS_NONE,
+		.class_id = by_class ? holding.class_id : HC_CLASS_NONE,
 		.reason = describe(survey, &holding, by_size, by_class,
 				   by_size && mapping->kind == HC_MAPPING_MMAP_CHUNK),
 	};

@@ -18,8 +18,8 @@ struct hc_region_mark {
 	const struct hc_mapping *mapping;
 	char *reason; /**< "about 98 % of it is chunks of 528 bytes"; "64.0 MiB that no known owner
 			 explains" */
-	uint64_t chunk_size; /**< when one chunk size holds most of it, else 0 */
-	hc_class_id class;   /**< when one content class holds most of it, else HC_CLASS_NONE */
+	uint64_t chunk_size;  /**< when one chunk size holds most of it, else 0 */
+	hc_class_id class_id; /**< when one content class holds most of it, else HC_CLASS_NONE */
 };
 
 struct hc_regions {

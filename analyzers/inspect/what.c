@@ -334,8 +334,8 @@ static struct hc_error *describe_content(const struct hc_classifier *classifier,
 	struct hc_error *err = hc_classifier_scratch_create(classifier, &scratch);
 
 	if (!err) {
-		what->class = hc_classify(classifier, scratch, what->bytes);
-		what->sample = hc_class_sample(classifier, scratch, what->class, what->bytes);
+		what->class_id = hc_classify(classifier, scratch, what->bytes);
+		what->sample = hc_class_sample(classifier, scratch, what->class_id, what->bytes);
 	}
 	hc_classifier_scratch_destroy(scratch);
 	return err;
@@ -381,7 +381,7 @@ static struct hc_error *describe_chunk(const struct hc_heap *heap,
 struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t max_referrers,
 			     struct hc_what *ret)
 {
-	struct hc_what what = {.address = address, .class = HC_CLASS_NONE};
+	struct hc_what what = {.address = address, .class_id = HC_CLASS_NONE};
 	const struct hc_classifier *classifier = NULL;
 	const struct hc_heap *heap;
 	struct hc_error *err = hc_target_heap_if_any(target, &heap);

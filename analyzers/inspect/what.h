@@ -33,7 +33,7 @@ struct hc_what {
 	struct hc_chunk chunk;
 	uint64_t request_min, request_max; /**< bytes */
 	const char *special;               /**< what hc_special or hc_pin say, or NULL */
-	hc_class_id class;                 /**< of the chunk; HC_CLASS_NONE outside of one */
+	hc_class_id class_id;              /**< of the chunk; HC_CLASS_NONE outside of one */
 	struct hc_bytes sample;            /**< the part of @ref bytes that stands for it */
 	struct hc_bytes bytes;             /**< of the chunk, or the first few at the address */
 	/**

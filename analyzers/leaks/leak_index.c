@@ -13,9 +13,9 @@
 
 _Static_assert(HC_MAX_CLASSES <= 1 << HC_LEAK_CLASS_BITS, "a class must fit its planes");
 
-hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id class)
+hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id class_id)
 {
-	return hc_class_of(index->classifier, class)->textual ? class : HC_LEAK_STRUCTURAL;
+	return hc_class_of(index->classifier, class_id)->textual ? class_id : HC_LEAK_STRUCTURAL;
 }
 
 /** Lost chunks of exactly this size. */
@@ -78,11 +78,11 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 		}
 		return;
 	}
-	hc_class_id class = hc_classify(index->classifier, worker->scratch,
+	hc_class_id class_id = hc_classify(index->classifier, worker->scratch,
 					hc_chunk_bytes(index->heap, &chunk));
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		if (class >> i & 1)
+		if (class_id >> i & 1)
 			hc_plane_set(&index->tracer->layout, &index->classes[i], span, unit);
 }
 

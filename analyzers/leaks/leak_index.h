@@ -47,15 +47,15 @@ void hc_leak_index_destroy(struct hc_leak_index *index);
 static inline hc_class_id hc_leak_index_class(const struct hc_leak_index *index, size_t span,
 					      uint64_t unit)
 {
-	unsigned class = 0;
+	unsigned class_id = 0;
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		class |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
-	return class;
+		class_id |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
+	return class_id;
 }
 
-/** @p class if it is textual, else HC_LEAK_STRUCTURAL. */
-hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id class);
+/** @p class_id if it is textual, else HC_LEAK_STRUCTURAL. */
+hc_class_id hc_leak_index_textual(const struct hc_leak_index *index, hc_class_id class_id);
 
 /**
  * The chunk size that most objects like a root object of @p size have. A chunk that was cut from a

@@ -59,10 +59,10 @@
 struct kind {
 	uint64_t size; /* hc_leak_index_kind_size(); 0 with a type */
 	hc_type_id type;
-	hc_class_id class; /* textual, or HC_LEAK_STRUCTURAL */
-	double chunks;     /* scaled */
-	double own_words;  /* words that point to chunks of the same kind */
-	bool indirect;     /* some chunk is pointed to */
+	hc_class_id class_id; /* textual, or HC_LEAK_STRUCTURAL */
+	double chunks;        /* scaled */
+	double own_words;     /* words that point to chunks of the same kind */
+	bool indirect;        /* some chunk is pointed to */
 	float definite; /* chunks that are not, scaled; and of these, with a pointer in each word */
 	float pointers[SHAPE_WORDS];
 	bool all; /* every chunk is a root object */
@@ -101,18 +101,18 @@ static struct kind look_at(const struct hc_leak_index *index, const struct hc_ch
 	hc_type_id type = index->types ? hc_type_of(index->types, chunk) : HC_TYPE_NONE;
 
 	if (type != HC_TYPE_NONE)
-		return (struct kind){.type = type, .class = HC_LEAK_STRUCTURAL};
+		return (struct kind){.type = type, .class_id = HC_LEAK_STRUCTURAL};
 	return (struct kind){
 		.size = hc_leak_index_kind_size(index, chunk->size),
 		.type = HC_TYPE_NONE,
-		.class =
+		.class_id =
 			hc_leak_index_textual(index, hc_leak_index_class(index, span, chunk->unit)),
 	};
 }
 
 static bool same_kind(const struct kind *a, const struct kind *b)
 {
-	return a->size == b->size && a->type == b->type && a->class == b->class;
+	return a->size == b->size && a->type == b->type && a->class_id == b->class_id;
 }
 
 static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, bool add)
@@ -120,7 +120,7 @@ static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, boo
 	const struct kind look = look_at(graph->index, chunk);
 	struct hc_hash table = {graph->kind_slots, MAX_KINDS * 2};
 	uint64_t hash =
-		hc_hash_mix(look.size ^ (uint64_t)look.type << 24 ^ (uint64_t)look.class << 52);
+		hc_hash_mix(look.size ^ (uint64_t)look.type << 24 ^ (uint64_t)look.class_id << 52);
 	uint32_t *slot = hc_hash_find(&table, hash, i, same_kind(&graph->kinds[i], &look));
 
 	if (!*slot) {

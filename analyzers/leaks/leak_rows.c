@@ -16,12 +16,12 @@ static bool is_same(const struct hc_leak_rows_item *item, uint32_t group,
 		    const struct hc_leak_row *row)
 {
 	return item->group == group && item->row.size == row->size &&
-	       item->row.class == row->class && item->row.indirect == row->indirect;
+	       item->row.class_id == row->class_id && item->row.indirect == row->indirect;
 }
 
 static uint64_t hash_row(uint32_t group, const struct hc_leak_row *row)
 {
-	return hc_hash_mix(row->size ^ (uint64_t)group << 40 ^ (uint64_t)row->class << 1 ^
+	return hc_hash_mix(row->size ^ (uint64_t)group << 40 ^ (uint64_t)row->class_id << 1 ^
 			   row->indirect);
 }
 

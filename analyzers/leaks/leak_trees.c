@@ -6,11 +6,11 @@
 
 #include <stdlib.h>
 
-struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class,
+struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class_id,
 				      struct hc_leak_class **ret)
 {
 	for (size_t i = 0; i < classes->num; i++) {
-		if (classes->items[i].class == class) {
+		if (classes->items[i].class_id == class_id) {
 			*ret = &classes->items[i];
 			return NULL;
 		}
@@ -27,7 +27,7 @@ struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_
 		classes->capacity = capacity;
 	}
 	*ret = &classes->items[classes->num++];
-	**ret = (struct hc_leak_class){.class = class};
+	**ret = (struct hc_leak_class){.class_id = class_id};
 	return NULL;
 }
 
@@ -39,14 +39,14 @@ struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_
 static bool says_more(const struct hc_leak_index *index, const struct hc_leak_class *a,
 		      const struct hc_leak_class *b)
 {
-	bool a_textual = hc_class_of(index->classifier, a->class)->textual;
-	bool b_textual = hc_class_of(index->classifier, b->class)->textual;
+	bool a_textual = hc_class_of(index->classifier, a->class_id)->textual;
+	bool b_textual = hc_class_of(index->classifier, b->class_id)->textual;
 
 	if (a_textual != b_textual)
 		return a_textual;
 	if (!a_textual && a->count.bytes != b->count.bytes)
 		return a->count.bytes > b->count.bytes;
-	return hc_class_precedes(a->class, b->class);
+	return hc_class_precedes(a->class_id, b->class_id);
 }
 
 const struct hc_leak_class *hc_leak_classes_best(const struct hc_leak_index *index,
@@ -69,7 +69,7 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
 						: HC_TYPE_NONE,
 		.root_class = hc_leak_index_textual(tree->index, tree->root_class),
 		.content = hc_leak_index_textual(
-			tree->index, hc_leak_classes_best(tree->index, &tree->classes)->class),
+			tree->index, hc_leak_classes_best(tree->index, &tree->classes)->class_id),
 	};
 }
 
@@ -80,10 +80,10 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 	struct hc_chunk chunk;
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
-	hc_class_id class = hc_leak_index_class(index, span, unit);
+	hc_class_id class_id = hc_leak_index_class(index, span, unit);
 	struct hc_leak_row row = {
 		.size = chunk.size,
-		.class = class,
+		.class_id = class_id,
 		.indirect = chunk.address != tree->root.address,
 		.count = {1, chunk.size},
 		.sample = chunk.address,
@@ -91,7 +91,7 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 	struct hc_leak_class *sum;
 
 	if (!tree->err)
-		tree->err = hc_leak_classes_find(&tree->classes, class, &sum);
+		tree->err = hc_leak_classes_find(&tree->classes, class_id, &sum);
 	if (!tree->err)
 		tree->err = hc_leak_rows_add(&tree->rows, 0, &row);
 	if (tree->err)

@@ -27,7 +27,7 @@ static inline bool hc_leak_look_equal(const struct hc_leak_look *a, const struct
 
 /** What some chunks hold of one class. */
 struct hc_leak_class {
-	hc_class_id class;
+	hc_class_id class_id;
 	struct hc_count count;
 	uint64_t sample;     /**< of a tree: the lowest address; of trees: that of the first one */
 	uint64_t roots;      /**< of trees: root objects that are of the class */
@@ -41,7 +41,7 @@ struct hc_leak_classes {
 };
 
 /** Find a class, or add it with counts of zero. */
-struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class,
+struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class_id,
 				      struct hc_leak_class **ret);
 /** The class that says most; there must be one. */
 const struct hc_leak_class *hc_leak_classes_best(const struct hc_leak_index *index,

@@ -88,13 +88,13 @@ static struct hc_error *add_classes(struct hc_leak_classes *sums, const struct h
 	for (size_t i = 0; i < tree->classes.num; i++) {
 		const struct hc_leak_class *more = &tree->classes.items[i];
 		struct hc_leak_class *sum;
-		struct hc_error *err = hc_leak_classes_find(sums, more->class, &sum);
+		struct hc_error *err = hc_leak_classes_find(sums, more->class_id, &sum);
 
 		if (err)
 			return err;
 		sum->count.chunks += more->count.chunks;
 		sum->count.bytes += more->count.bytes;
-		sum->roots += more->class == tree->root_class;
+		sum->roots += more->class_id == tree->root_class;
 		sum->roots_with++;
 		if (!sum->sample)
 			sum->sample = more->sample;
@@ -179,8 +179,8 @@ static int compare_rows(const void *a, const void *b)
 		return x->row.count.bytes < y->row.count.bytes ? 1 : -1;
 	if (x->row.size != y->row.size)
 		return x->row.size < y->row.size ? 1 : -1;
-	if (x->row.class != y->row.class)
-		return x->row.class < y->row.class ? -1 : 1;
+	if (x->row.class_id != y->row.class_id)
+		return x->row.class_id < y->row.class_id ? -1 : 1;
 	return x->row.indirect - y->row.indirect;
 }
 
@@ -194,13 +194,13 @@ static void choose_classes(const struct hc_leak_index *index, struct draft *draf
 		const struct hc_leak_class *sum = &draft->classes.items[i];
 
 		if (sum->roots > root->roots ||
-		    (sum->roots == root->roots && hc_class_precedes(sum->class, root->class)))
+		    (sum->roots == root->roots && hc_class_precedes(sum->class_id, root->class_id)))
 			root = sum;
 	}
 	group->root_size = draft->look.root_size;
-	group->root_class = root->class;
+	group->root_class = root->class_id;
 	group->root_type = draft->look.root_type;
-	group->content = best->class;
+	group->content = best->class_id;
 	group->content_count = best->count;
 	group->roots_with_content = best->roots_with;
 	group->sample_content = best->sample;

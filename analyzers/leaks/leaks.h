@@ -29,7 +29,7 @@
 /** Chunks of one (size, class, root or indirect) within a group. */
 struct hc_leak_row {
 	uint64_t size; /**< chunk size */
-	hc_class_id class;
+	hc_class_id class_id;
 	bool indirect; /**< below a root object */
 	struct hc_count count;
 	uint64_t sample; /**< user address of one of them */
@@ -92,7 +92,7 @@ struct hc_error *hc_leaks_each(const struct hc_leaks *leaks, size_t number, hc_l
  * all of them: tree by tree in address order of the root objects, the root object of a tree first.
  */
 typedef struct hc_error *(*hc_leak_walk_fn)(void *ctx, size_t number, const struct hc_chunk *chunk,
-					    hc_class_id class, bool indirect);
+					    hc_class_id class_id, bool indirect);
 struct hc_error *hc_leaks_walk(const struct hc_leaks *leaks, size_t num, hc_leak_walk_fn fn,
 			       void *ctx);
 

@@ -52,12 +52,12 @@ static struct hc_error *found(struct hc_page_list *list, uint64_t address)
 static bool is_python_pool(const uint8_t *p, bool big, uint64_t address, uint32_t pool)
 {
 	uint64_t used = hc_read64(p, big), head = hc_read64(p + 8, big);
-	uint32_t class = hc_read32(p + 36, big), next = hc_read32(p + 40, big),
+	uint32_t class_id = hc_read32(p + 36, big), next = hc_read32(p + 40, big),
 		 max = hc_read32(p + 44, big);
 
-	if (class >= 32)
+	if (class_id >= 32)
 		return false;
-	uint32_t block = (class + 1) * 16;
+	uint32_t block = (class_id + 1) * 16;
 	return max == pool - block && used >= 1 && used <= (pool - 48) / block && next > 48 &&
 	       next <= pool && (next - 48) % block == 0 &&
 	       (!head || (head > address && head < address + pool)) && hc_read64(p + 16, big) &&

@@ -408,9 +408,9 @@ static bool narrow_to_attribute(const struct search *search, const struct worker
 				struct subject *subject)
 {
 	struct hc_bytes values[HC_MAX_ATTRIBUTES];
-	hc_class_id class =
+	hc_class_id class_id =
 		hc_class_values(search->classifier, worker->classifier, subject->bytes, values);
-	unsigned index = search->attribute_of[class];
+	unsigned index = search->attribute_of[class_id];
 
 	if (!index || !values[index - 1].data)
 		return false;

@@ -73,9 +73,9 @@ static struct hc_error *prepare_classes(struct hc_selection *selection, struct h
 		return err;
 	memset(selection->classes, 0, sizeof(selection->classes));
 	for (unsigned i = 0; i < selection->num_classes; i++) {
-		hc_class_id class = hc_signatures_find(signatures, selection->class_names[i]);
+		hc_class_id class_id = hc_signatures_find(signatures, selection->class_names[i]);
 
-		selection->classes[class / 64] |= UINT64_C(1) << class % 64;
+		selection->classes[class_id / 64] |= UINT64_C(1) << class_id % 64;
 	}
 	selection->classifier = classifier;
 	return NULL;
@@ -251,9 +251,10 @@ static bool has_content(const struct hc_selection *selection, struct hc_bytes by
 			struct hc_selection_scratch *scratch)
 {
 	if (selection->num_classes) {
-		hc_class_id class = hc_classify(selection->classifier, scratch->classifier, bytes);
+		hc_class_id class_id =
+			hc_classify(selection->classifier, scratch->classifier, bytes);
 
-		if (!(selection->classes[class / 64] >> class % 64 & 1))
+		if (!(selection->classes[class_id / 64] >> class_id % 64 & 1))
 			return false;
 	}
 	if (selection->match) {

@@ -263,7 +263,7 @@ static struct hc_error *add_vtable(struct finder *finder, uint64_t address, cons
 				   bool by_symbol)
 {
 	struct hc_rtti *rtti = &finder->rtti;
-	uint32_t class;
+	uint32_t class_id;
 
 	if (rtti->num_vtables == HC_MAX_VTABLES || finder->name_bytes > HC_MAX_NAME_BYTES ||
 	    !address)
@@ -271,10 +271,10 @@ static struct hc_error *add_vtable(struct finder *finder, uint64_t address, cons
 	struct hc_error *err = grow_slots(finder);
 	if (err || vtable_slot(rtti, address)->address)
 		return err;
-	err = intern(finder, name, by_symbol, &class);
+	err = intern(finder, name, by_symbol, &class_id);
 	if (err)
 		return err;
-	*vtable_slot(rtti, address) = (struct hc_rtti_slot){address, class};
+	*vtable_slot(rtti, address) = (struct hc_rtti_slot){address, class_id};
 	rtti->low = rtti->num_vtables && rtti->low < address ? rtti->low : address;
 	rtti->high = rtti->high > address ? rtti->high : address + 1;
 	rtti->num_vtables++;

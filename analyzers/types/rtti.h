@@ -35,8 +35,8 @@ struct hc_rtti_class {
 
 /** A place in the hash table of address points. */
 struct hc_rtti_slot {
-	uint64_t address; /**< of the address point; 0: free */
-	uint32_t class;   /**< index */
+	uint64_t address;  /**< of the address point; 0: free */
+	uint32_t class_id; /**< index */
 };
 
 struct hc_rtti {
@@ -84,7 +84,7 @@ static inline uint32_t hc_rtti_class_of(const struct hc_rtti *rtti, uint64_t wor
 			return HC_NO_RTTI_CLASS;
 		i = (i + 1) & mask;
 	}
-	return rtti->slots[i].class;
+	return rtti->slots[i].class_id;
 }
 
 #endif

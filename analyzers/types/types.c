@@ -304,10 +304,10 @@ static hc_type_id type_of_array(const struct hc_types *types, const struct hc_ch
 			.vtable = hc_read_word(bytes.data + offset, word, big),
 			.big_endian = big,
 		};
-		uint32_t class = hc_rtti_class_of(&types->rtti, array.vtable);
+		uint32_t class_id = hc_rtti_class_of(&types->rtti, array.vtable);
 
-		if (class != HC_NO_RTTI_CLASS && is_array(types->heap, chunk, &array))
-			return id_of(class, FORM_ARRAY);
+		if (class_id != HC_NO_RTTI_CLASS && is_array(types->heap, chunk, &array))
+			return id_of(class_id, FORM_ARRAY);
 	}
 	return HC_TYPE_NONE;
 }
@@ -322,10 +322,10 @@ static hc_type_id type_by_vtable(const struct hc_types *types, const struct hc_c
 	struct hc_bytes bytes = hc_chunk_bytes(types->heap, chunk);
 	if (bytes.size < word)
 		return HC_TYPE_NONE;
-	uint32_t class = hc_rtti_class_of(&types->rtti,
-					  hc_read_word(bytes.data, word, types->heap->big_endian));
-	return class != HC_NO_RTTI_CLASS ? id_of(class, FORM_ONE)
-					 : type_of_array(types, chunk, bytes);
+	uint32_t class_id = hc_rtti_class_of(
+		&types->rtti, hc_read_word(bytes.data, word, types->heap->big_endian));
+	return class_id != HC_NO_RTTI_CLASS ? id_of(class_id, FORM_ONE)
+					    : type_of_array(types, chunk, bytes);
 }
 
 hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk)

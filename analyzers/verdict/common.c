@@ -24,14 +24,14 @@ static size_t find_group(const struct hc_verdict *verdict, size_t number)
 }
 
 static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_chunk *chunk,
-				    hc_class_id class, bool indirect)
+				    hc_class_id class_id, bool indirect)
 {
 	struct gather *gather = ctx;
 	const struct hc_leak_group *group = &gather->verdict->leaks.groups[number - 1];
 	const struct hc_leak_row *most = &group->rows[0];
 	size_t finding = find_group(gather->verdict, number);
 	bool content = hc_class_of(gather->classifier, group->content)->textual
-			       ? class == group->content
+			       ? class_id == group->content
 			       : chunk->size == most->size && indirect == most->indirect;
 
 	if (!content || finding == gather->verdict->findings.num)

@@ -49,7 +49,7 @@ struct lost_walk {
 };
 
 static struct hc_error *measure_lost(void *ctx, size_t number, const struct hc_chunk *chunk,
-				     hc_class_id class __attribute__((unused)),
+				     hc_class_id class_id __attribute__((unused)),
 				     bool indirect __attribute__((unused)))
 {
 	struct lost_walk *walk = ctx;
@@ -71,7 +71,7 @@ static struct hc_finding lost_finding(const struct hc_leaks *leaks, size_t index
 		.max_size = group->root_size,
 		.count = {group->roots.chunks + group->below.chunks,
 			  group->roots.bytes + group->below.bytes},
-		.class = group->content,
+		.class_id = group->content,
 		.class_count = group->content_count,
 		.type = group->root_type,
 		.type_chunks = group->roots.chunks,
@@ -141,7 +141,7 @@ static struct hc_error *offer_held(struct hc_candidates *all)
 			.max_size = kind->max_size,
 			.count = kind->count,
 			.touched = kind->count.bytes - untouched[i],
-			.class = kind->class,
+			.class_id = kind->class_id,
 			.class_count = kind->class_count,
 			.sample = kind->sample,
 			.type = kind->type,
@@ -161,7 +161,8 @@ static struct hc_error *offer_parts(struct hc_candidates *all, enum hc_finding_k
 				    enum hc_part first, enum hc_part last)
 {
 	const struct hc_accounting *accounting = &all->verdict->accounting;
-	struct hc_finding finding = {.kind = kind, .class = HC_CLASS_OTHER, .type = HC_TYPE_NONE};
+	struct hc_finding finding = {
+		.kind = kind, .class_id = HC_CLASS_OTHER, .type = HC_TYPE_NONE};
 
 	for (enum hc_part part = first; part <= last; part++) {
 		finding.count.chunks += accounting->chunks[part];

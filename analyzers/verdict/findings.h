@@ -49,7 +49,7 @@ struct hc_finding {
 	size_t growth_number;                /**< index of it */
 	/** Chunk sizes of the root objects, or of the chunks: smallest and largest of the bulk. */
 	uint64_t size, max_size;
-	hc_class_id class;
+	hc_class_id class_id;
 	struct hc_count class_count;
 	/**
 	 * Type of the root objects of a group, or of most chunks; HC_TYPE_NONE where they, or most
@@ -59,7 +59,7 @@ struct hc_finding {
 	uint64_t type_chunks; /**< root objects, or chunks, of that type */
 	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
-	 * What its content has in common: of a group, the chunks of a textual @ref class, else
+	 * What its content has in common: of a group, the chunks of a textual @ref class_id, else
 	 * those of the size and depth (root objects, or below) that hold most bytes.
 	 */
 	struct hc_common common;

@@ -75,7 +75,7 @@ static struct hc_finding outside_finding(const struct extent *extent)
 		.kind = HC_FINDING_OUTSIDE,
 		.count = {0, extent->bytes},
 		.touched = extent->touched,
-		.class = HC_CLASS_OTHER,
+		.class_id = HC_CLASS_OTHER,
 		.type = HC_TYPE_NONE,
 	};
 }

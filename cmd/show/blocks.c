@@ -66,10 +66,10 @@ struct hc_excerpt hc_block_line_excerpt(const struct hc_block_contents *contents
 static struct hc_cell class_cell(const struct hc_session *session,
 				 const struct hc_block_contents *contents)
 {
-	if (contents->class == HC_CLASS_NONE)
+	if (contents->class_id == HC_CLASS_NONE)
 		return hc_cell_unknown();
 	const struct hc_class *class =
-		hc_signatures_class(session->target->signatures, contents->class);
+		hc_signatures_class(session->target->signatures, contents->class_id);
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(class->name, class->title));
 }
 

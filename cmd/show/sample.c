@@ -26,11 +26,11 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	struct hc_bytes bytes = hc_chunk_bytes(session->target->heap, &chunk);
 	if (!bytes.size)
 		return hc_cell_unknown();
-	hc_class_id class = hc_classify(session->target->classifier, sampler->scratch, bytes);
-	bool textual = hc_class_of(session->target->classifier, class)->textual;
+	hc_class_id class_id = hc_classify(session->target->classifier, sampler->scratch, bytes);
+	bool textual = hc_class_of(session->target->classifier, class_id)->textual;
 
 	if (textual)
-		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class,
+		bytes = hc_class_sample(session->target->classifier, sampler->scratch, class_id,
 					bytes);
 	sampler->excerpt = (struct hc_excerpt){
 		.bytes = bytes,
@@ -44,11 +44,11 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	return hc_cell_content(&sampler->excerpt);
 }
 
-struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class)
+struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class_id)
 {
-	if (class == HC_CLASS_NONE)
+	if (class_id == HC_CLASS_NONE)
 		return hc_cell_unknown();
-	const struct hc_class *known = hc_class_of(session->target->classifier, class);
+	const struct hc_class *known = hc_class_of(session->target->classifier, class_id);
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(known->name, known->title));
 }
 

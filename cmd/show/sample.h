@@ -31,7 +31,7 @@ void hc_sampler_deinit(struct hc_sampler *sampler);
 struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, unsigned max);
 
 /** A class: name for programs, title for people; unknown for HC_CLASS_NONE. */
-struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class);
+struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class_id);
 
 /** A type; unknown for HC_TYPE_NONE. */
 struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type);

@@ -223,7 +223,7 @@ static void say_type(struct hc_analysis *analysis, const struct hc_finding *find
 
 static void say_content(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	struct hc_cell class = hc_class_cell(analysis->session, finding->class);
+	struct hc_cell class = hc_class_cell(analysis->session, finding->class_id);
 	const struct hc_leak_group *group = finding->group;
 
 	if (class.kind != HC_CELL_UNKNOWN)
@@ -291,18 +291,20 @@ struct shared_lines {
 };
 
 /** The line with which the text of most chunks begins; where there is none, the commonest ones. */
-static void choose_lines(const struct hc_template *template, struct shared_lines *ret)
+static void choose_lines(const struct hc_template *text_template, struct shared_lines *ret)
 {
 	ret->num = 0;
-	for (size_t i = 0; i < template->num_lines; i++) {
-		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED) {
-			*ret = (struct shared_lines){{&template->lines[i]}, 1};
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		if (hc_share(text_template->lines[i].chunks, text_template->counted) >=
+		    MIN_SHARED) {
+			*ret = (struct shared_lines){{&text_template->lines[i]}, 1};
 			return;
 		}
 	}
-	for (size_t i = 0; i < template->num_lines && ret->num < MAX_SHARED; i++) {
-		if (hc_share(template->lines[i].chunks, template->counted) >= MIN_SHARED_LINE)
-			ret->lines[ret->num++] = &template->lines[i];
+	for (size_t i = 0; i < text_template->num_lines && ret->num < MAX_SHARED; i++) {
+		if (hc_share(text_template->lines[i].chunks, text_template->counted) >=
+		    MIN_SHARED_LINE)
+			ret->lines[ret->num++] = &text_template->lines[i];
 	}
 }
 
@@ -312,13 +314,13 @@ static void choose_lines(const struct hc_template *template, struct shared_lines
  */
 static void say_repeats(struct hc_analysis *analysis, const struct hc_common *common)
 {
-	const struct hc_template *template = &common->template;
+	const struct hc_template *text_template = &common->text_template;
 	const struct hc_repeats *repeats = &common->repeats;
 	hc_cleanup(shared_deinit) struct shared shared = {0};
 	uint64_t all = common->all.chunks;
 	struct shared_lines lines;
 
-	choose_lines(template, &lines);
+	choose_lines(text_template, &lines);
 	for (size_t i = 0; i < repeats->num && shared.num < MAX_SHARED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
@@ -334,7 +336,8 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_common *co
 		say_shared(analysis, &shared,
 			   (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size},
 					       .place = line->place},
-			   line->chunks, template->counted == all ? 0 : template->counted);
+			   line->chunks,
+			   text_template->counted == all ? 0 : text_template->counted);
 	}
 }
 
@@ -398,7 +401,8 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
-	bool textual = hc_class_of(analysis->session->target->classifier, finding->class)->textual;
+	bool textual =
+		hc_class_of(analysis->session->target->classifier, finding->class_id)->textual;
 	struct hc_document *doc = analysis->doc;
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
@@ -544,7 +548,7 @@ static void describe_chunks(struct hc_analysis *analysis, const struct hc_findin
 	hc_fact(doc, "type_chunks", NULL,
 		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
 		      : hc_cell_unknown());
-	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class));
+	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class_id));
 	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, finding->class_count.chunks,
 		      finding->class_count.bytes);
 	hc_begin_object(doc, "common", HC_CONTENT_NONE);

@@ -162,7 +162,7 @@ static void describe_suspect(struct view *view, const struct hc_damage *damage, 
 			     struct hc_document *doc)
 {
 	const struct hc_chunk *chunk = &damage->suspect;
-	struct hc_cell class = hc_class_cell(view->session, damage->class);
+	struct hc_cell class = hc_class_cell(view->session, damage->class_id);
 	struct hc_cell title = hc_cell_unknown();
 	char first[64];
 

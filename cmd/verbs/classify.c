@@ -83,13 +83,14 @@ static void order_classes(const struct hc_class_table *classes, size_t num, hc_c
 }
 
 static void add_row(const struct hc_session *session, struct hc_sampler *sampler,
-		    struct hc_table *table, const struct hc_class_table *classes, hc_class_id class)
+		    struct hc_table *table, const struct hc_class_table *classes,
+		    hc_class_id class_id)
 {
-	const struct hc_class_count *count = &classes->classes[class];
+	const struct hc_class_count *count = &classes->classes[class_id];
 
 	hc_table_add_row(table);
-	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class)->name);
-	hc_table_text(table, TITLE, hc_class_of(session->target->classifier, class)->title);
+	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class_id)->name);
+	hc_table_text(table, TITLE, hc_class_of(session->target->classifier, class_id)->title);
 	hc_table_number(table, CHUNKS, count->all.chunks);
 	hc_table_number(table, BYTES, count->all.bytes);
 	hc_table_share(table, SHARE, hc_share(count->all.bytes, classes->total.bytes));
@@ -164,8 +165,8 @@ static struct hc_excerpt value_excerpt(const struct hc_text_count *value)
 static void fill_attributes(const struct hc_session *session, const struct hc_class_table *classes,
 			    const struct hc_attribute_row *row, struct hc_table *table)
 {
-	const struct hc_class *class = hc_class_of(session->target->classifier, row->class);
-	uint64_t all = classes->classes[row->class].all.chunks;
+	const struct hc_class *class = hc_class_of(session->target->classifier, row->class_id);
+	uint64_t all = classes->classes[row->class_id].all.chunks;
 
 	for (size_t i = 0; i < row->num_values; i++) {
 		const struct hc_text_count *value = &row->values[i];
@@ -199,14 +200,14 @@ static void add_attribute(const struct hc_session *session, const struct hc_clas
 {
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "class", NULL,
-		hc_cell_name(hc_class_of(session->target->classifier, row->class)->name));
+		hc_cell_name(hc_class_of(session->target->classifier, row->class_id)->name));
 	hc_fact(doc, "attribute", NULL, hc_cell_name(row->attribute->name));
 	hc_fact(doc, "chunks", NULL, hc_cell_count(row->chunks));
 	hc_fact(doc, "distinct", NULL, hc_cell_count(row->distinct));
 	hc_fact(doc, "exact", NULL, hc_cell_bool(row->exact));
 	hc_begin_array(doc, "values", HC_CONTENT_NONE);
 	for (size_t i = 0; i < row->num_values; i++)
-		add_value(&row->values[i], classes->classes[row->class].all.chunks, doc);
+		add_value(&row->values[i], classes->classes[row->class_id].all.chunks, doc);
 	hc_end(doc);
 	hc_end(doc);
 }

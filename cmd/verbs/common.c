@@ -109,21 +109,21 @@ static struct hc_excerpt line_excerpt(const struct hc_template_line *line)
 				   .place = line->place};
 }
 
-static void add_template(const struct hc_template *template, struct hc_document *doc)
+static void add_template(const struct hc_template *text_template, struct hc_document *doc)
 {
 	hc_begin_object(doc, "template", HC_CONTENT_SAMPLE);
-	hc_fact(doc, "learned", NULL, hc_cell_count(template->learned));
-	hc_fact(doc, "counted", NULL, hc_cell_count(template->counted));
+	hc_fact(doc, "learned", NULL, hc_cell_count(text_template->learned));
+	hc_fact(doc, "counted", NULL, hc_cell_count(text_template->counted));
 	hc_begin_array(doc, "lines", HC_CONTENT_SAMPLE);
-	for (size_t i = 0; i < template->num_lines; i++) {
-		const struct hc_template_line *line = &template->lines[i];
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		const struct hc_template_line *line = &text_template->lines[i];
 		struct hc_excerpt text = line_excerpt(line);
 
 		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 		hc_fact(doc, "text", NULL, hc_cell_content(&text));
 		hc_fact(doc, "chunks", NULL, hc_cell_count(line->chunks));
 		hc_fact(doc, "share", NULL,
-			hc_cell_share(hc_share(line->chunks, template->counted)));
+			hc_cell_share(hc_share(line->chunks, text_template->counted)));
 		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot(&line->slots[k], doc);
@@ -208,7 +208,7 @@ void hc_common_describe(const struct hc_common *common, bool columns, struct hc_
 	hc_fact(doc, "bytes", NULL, hc_cell_bytes(common->all.bytes));
 	hc_fact(doc, "kept", NULL, hc_cell_count(common->kept));
 	add_repeats(&common->repeats, doc);
-	add_template(&common->template, doc);
+	add_template(&common->text_template, doc);
 	add_profile(&common->profile, columns, doc);
 }
 /**@}*/
@@ -365,24 +365,24 @@ static void add_slot_row(struct hc_table *table, const struct hc_template_slot *
 				 slot_text(slot, doc)));
 }
 
-static void say_template(const struct hc_template *template, struct hc_document *doc)
+static void say_template(const struct hc_template *text_template, struct hc_document *doc)
 {
-	if (!template->num_lines)
+	if (!text_template->num_lines)
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Counted in {} chunks. What varies is N (digits), H (hexadecimal), U (a UUID) or "
 		  "*; its values are from {} chunks.",
-		  hc_cell_count(template->counted), hc_cell_count(template->learned));
+		  hc_cell_count(text_template->counted), hc_cell_count(text_template->learned));
 	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
 	table->indent = 2;
-	for (size_t i = 0; i < template->num_lines; i++) {
-		const struct hc_template_line *line = &template->lines[i];
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		const struct hc_template_line *line = &text_template->lines[i];
 		struct hc_excerpt text = line_excerpt(line);
 
 		hc_table_add_row(table);
 		hc_table_number(table, L_CHUNKS, line->chunks);
-		hc_table_share(table, L_SHARE, hc_share(line->chunks, template->counted));
+		hc_table_share(table, L_SHARE, hc_share(line->chunks, text_template->counted));
 		hc_table_cell(table, L_TEXT, hc_cell_content(&text));
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot_row(table, &line->slots[k], doc);
@@ -518,7 +518,7 @@ static struct hc_cell set_title(const struct hc_session *session, const struct s
 
 	if (!finding)
 		return HC_PHRASE(doc, "chunk{} of the selection", plural);
-	struct hc_cell class = hc_class_cell(session, finding->class);
+	struct hc_cell class = hc_class_cell(session, finding->class_id);
 	struct hc_cell size = hc_cell_count(finding->size);
 	class = class.kind == HC_CELL_UNKNOWN
 			? hc_cell_text("content hidden")
@@ -555,7 +555,7 @@ static void say_set(const struct hc_session *session, const struct set *one, siz
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	say_repeats(session, &common->repeats, number, doc);
-	say_template(&common->template, doc);
+	say_template(&common->text_template, doc);
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	say_profile(&common->profile, doc);
@@ -576,7 +576,7 @@ static void describe_set(const struct hc_session *session, const struct set *one
 	hc_fact(doc, "group", NULL, group ? hc_cell_count(finding->group_number) : unknown);
 	hc_fact(doc, "size", NULL, finding ? hc_cell_count(finding->size) : unknown);
 	hc_fact(doc, "max_size", NULL, finding ? hc_cell_count(finding->max_size) : unknown);
-	hc_fact(doc, "class", NULL, finding ? hc_class_cell(session, finding->class) : unknown);
+	hc_fact(doc, "class", NULL, finding ? hc_class_cell(session, finding->class_id) : unknown);
 	hc_end(doc);
 }
 

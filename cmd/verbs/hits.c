@@ -113,10 +113,10 @@ static struct hc_cell class_cell(struct hc_hits *hits, const struct hc_chunk *ch
 		return hc_cell_unknown();
 	if (hits->class_chunk != chunk->address) {
 		hits->class_chunk = chunk->address;
-		hits->class = hc_classify(session->target->classifier, hits->classifier,
-					  hc_chunk_bytes(session->target->heap, chunk));
+		hits->class_id = hc_classify(session->target->classifier, hits->classifier,
+					     hc_chunk_bytes(session->target->heap, chunk));
 	}
-	return hc_class_cell(session, hits->class);
+	return hc_class_cell(session, hits->class_id);
 }
 
 static struct hc_cell type_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)

@@ -39,8 +39,8 @@ struct hc_hits {
 	uint64_t shown;
 	bool limited;
 	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
-	uint64_t class_chunk;                     /**< the chunk whose class is @ref class */
-	hc_class_id class;
+	uint64_t class_chunk;                     /**< the chunk whose class is @ref class_id */
+	hc_class_id class_id;
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
 };

@@ -176,7 +176,7 @@ static void add_row(struct view *view, struct hc_table *table, const struct hc_l
 	hc_table_add_row(table);
 	hc_table_text(table, KIND, row->indirect ? "indirect" : "definite");
 	hc_table_number(table, ROW_SIZE, row->size);
-	hc_table_cell(table, ROW_CLASS, hc_class_cell(view->session, row->class));
+	hc_table_cell(table, ROW_CLASS, hc_class_cell(view->session, row->class_id));
 	hc_table_number(table, ROW_CHUNKS, row->count.chunks);
 	hc_table_number(table, ROW_BYTES, row->count.bytes);
 	if (row->sample)

@@ -181,7 +181,7 @@ static struct hc_cell mark_reason(const struct hc_region_mark *mark)
 {
 	if (!mark)
 		return hc_cell_unknown();
-	if (mark->class == HC_CLASS_NONE)
+	if (mark->class_id == HC_CLASS_NONE)
 		return hc_cell_name(mark->reason);
 	return hc_cell_or(HC_CONTENT_CLASS, hc_cell_name(mark->reason),
 			  "one content class holds most of it");

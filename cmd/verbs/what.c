@@ -293,14 +293,14 @@ static void describe_type(const struct hc_session *session, const struct hc_chun
 static void describe_content(const struct hc_session *session, const struct hc_what *what,
 			     struct hc_document *doc)
 {
-	struct hc_cell class = hc_class_cell(session, what->class);
+	struct hc_cell class = hc_class_cell(session, what->class_id);
 	struct hc_excerpt sample = hc_excerpt_of(what->sample, HC_EXCERPT_QUOTED);
 
 	if (class.kind == HC_CELL_UNKNOWN)
 		return;
 	hc_fact(doc, NULL, "content", class);
 	sample.max = session->out.width - 16;
-	if (hc_class_of(session->target->classifier, what->class)->textual)
+	if (hc_class_of(session->target->classifier, what->class_id)->textual)
 		hc_fact(doc, NULL, "sample", hc_cell_content(&sample));
 }
 
@@ -355,7 +355,7 @@ static void describe_chunk(const struct hc_session *session, const struct hc_wha
 	hc_fact(doc, NULL, "known as", hc_cell_name(what->special));
 	hc_fact(doc, "request_min", NULL, in_use ? min : hc_cell_unknown());
 	hc_fact(doc, "request_max", NULL, in_use ? max : hc_cell_unknown());
-	hc_fact(doc, "class", NULL, hc_class_cell(session, what->class));
+	hc_fact(doc, "class", NULL, hc_class_cell(session, what->class_id));
 	describe_type(session, chunk, doc);
 	describe_content(session, what, doc);
 	hc_end(doc);

@@ -18,7 +18,7 @@
 #define NO_CLASS 232
 
 static const struct layout {
-	unsigned state, state_bits, class, free;
+	unsigned state, state_bits, class_id, free;
 } layouts[] = {
 	{17, 3, 20, 28}, /* 5.3 */
 	{16, 2, 18, 26}, /* 5.1, 5.2 */
@@ -65,14 +65,14 @@ static bool fits(const struct hc_memory *memory, uint64_t word, uint64_t page)
 	       read_extent(memory, word, page, &extent);
 }
 
-static uint64_t class_size(unsigned class)
+static uint64_t class_size(unsigned class_id)
 {
-	if (class == 0)
+	if (class_id == 0)
 		return 8;
-	if (class <= 8)
-		return class * 16;
+	if (class_id <= 8)
+		return class_id * 16;
 	/* Four classes a doubling. */
-	unsigned group = (class - 9) / 4, step = (class - 9) % 4 + 1;
+	unsigned group = (class_id - 9) / 4, step = (class_id - 9) % 4 + 1;
 	if (group > 40)
 		return 0;
 	uint64_t base = UINT64_C(128) << group;
@@ -91,11 +91,11 @@ struct totals {
 static void count_as(struct totals *totals, size_t i, uint64_t bits, uint64_t word, uint64_t size)
 {
 	const struct layout *layout = &layouts[i];
-	unsigned class = bits >> layout->class & 0xff;
-	uint64_t region = class_size(class);
+	unsigned class_id = bits >> layout->class_id & 0xff;
+	uint64_t region = class_size(class_id);
 
-	totals->votes[i] += class == (word >> 48 & 0xff);
-	if (bits >> layout->state & ((1u << layout->state_bits) - 1) || class == NO_CLASS)
+	totals->votes[i] += class_id == (word >> 48 & 0xff);
+	if (bits >> layout->state & ((1u << layout->state_bits) - 1) || class_id == NO_CLASS)
 		return;
 	if (!(bits >> 12 & 1)) {
 		totals->in_use[i]++;

@@ -140,7 +140,7 @@ static struct hc_error *count_group(struct totals *totals, struct hc_allocator_e
 	uint64_t group = hc_read64(meta + 16, big), bits = hc_read64(meta + 32, big),
 		 pages = bits >> 12;
 	uint32_t free = hc_read32(meta + 24, big) | hc_read32(meta + 28, big);
-	unsigned slots = (bits & 31) + 1, class = bits >> 6 & 63;
+	unsigned slots = (bits & 31) + 1, class_id = bits >> 6 & 63;
 
 	if (!group)
 		return NULL;
@@ -150,9 +150,9 @@ static struct hc_error *count_group(struct totals *totals, struct hc_allocator_e
 		hc_array_reserve(&totals->groups, totals->num_groups, sizeof(*totals->groups));
 	if (err)
 		return err;
-	uint64_t size = pages                 ? pages * PAGE
-			: class < NUM_CLASSES ? 16 + slots * UINT64_C(16) * classes[class]
-					      : 0;
+	uint64_t size = pages                    ? pages * PAGE
+			: class_id < NUM_CLASSES ? 16 + slots * UINT64_C(16) * classes[class_id]
+						 : 0;
 	totals->groups[totals->num_groups++] = (struct group){group, size};
 	return size < UINT64_C(1) << 46 ? hc_evidence_range(evidence, group, group + size) : NULL;
 }

@@ -22,10 +22,10 @@ static inline void fake_classes_init(struct fake_classes *classes, struct fake *
 /** The class of a name, which must be there. */
 static inline hc_class_id fake_class(const struct fake_classes *classes, const char *name)
 {
-	hc_class_id class = hc_signatures_find(classes->signatures, name);
+	hc_class_id class_id = hc_signatures_find(classes->signatures, name);
 
-	assert_int_not_equal(class, HC_CLASS_NONE);
-	return class;
+	assert_int_not_equal(class_id, HC_CLASS_NONE);
+	return class_id;
 }
 
 #endif

@@ -209,7 +209,7 @@ static void test_noise(void **state)
 	assert_ok(hc_common_run(fake_target(&fixture.fake), &fixture.sample, &common));
 	assert_int_equal(common.all.chunks, CHUNKS);
 	assert_int_equal(common.repeats.num, 0);
-	assert_int_equal(common.template.num_lines, 0);
+	assert_int_equal(common.text_template.num_lines, 0);
 	assert_int_equal(common.profile.num_fields, 2);
 	assert_int_equal(common.profile.fields[0].kind, HC_FIELD_NOISE);
 	assert_int_equal(common.profile.fields[0].size, USABLE - 8);
@@ -220,7 +220,7 @@ static void test_noise(void **state)
 static void test_template(void **state)
 {
 	struct fixture fixture;
-	struct hc_template template;
+	struct hc_template text_template;
 
 	(void)state;
 	fixture_init(&fixture, 2);
@@ -230,21 +230,21 @@ static void test_template(void **state)
 			    "Id: 123e4567-e89b-12d3-a456-%012zu\r\nNode: web-%zu\r\n",
 			    i * 7, i * 0x10003, i % 2 ? "ff" : "", (int)('a' + i % 26),
 			    (int)('a' + i / 26), i, i % 9);
-	assert_ok(hc_template_run(fake_target(&fixture.fake), &fixture.sample, &template));
+	assert_ok(hc_template_run(fake_target(&fixture.fake), &fixture.sample, &text_template));
 	static const char *const lines[] = {"GET /user/N/cart HTTP/1.1", "ETag: H", "Name: *",
 					    "Id: U", "Node: web-N"};
-	assert_int_equal(template.num_lines, 5);
+	assert_int_equal(text_template.num_lines, 5);
 	for (size_t i = 0; i < 5; i++) {
-		assert_string_equal(template.lines[i].text, lines[i]);
-		assert_int_equal(template.lines[i].chunks, CHUNKS);
-		assert_int_equal(template.lines[i].num_slots, 1);
-		assert_false(template.lines[i].slots[0].constant);
+		assert_string_equal(text_template.lines[i].text, lines[i]);
+		assert_int_equal(text_template.lines[i].chunks, CHUNKS);
+		assert_int_equal(text_template.lines[i].num_slots, 1);
+		assert_false(text_template.lines[i].slots[0].constant);
 	}
-	assert_int_equal(template.lines[0].slots[0].offset, strlen("GET /user/"));
-	assert_text(template.lines[4].slots[0].name, "Node");
-	assert_int_equal(template.lines[4].slots[0].distinct, 9);
-	assert_true(template.lines[4].slots[0].exact);
-	hc_template_deinit(&template);
+	assert_int_equal(text_template.lines[0].slots[0].offset, strlen("GET /user/"));
+	assert_text(text_template.lines[4].slots[0].name, "Node");
+	assert_int_equal(text_template.lines[4].slots[0].distinct, 9);
+	assert_true(text_template.lines[4].slots[0].exact);
+	hc_template_deinit(&text_template);
 	fixture_deinit(&fixture);
 }
 
@@ -350,7 +350,7 @@ static void test_nothing(void **state)
 	hc_chunk_sample_init(&none, 16);
 	assert_ok(hc_common_run(fake_target(&fixture.fake), &none, &common));
 	assert_int_equal(common.all.chunks, 0);
-	assert_int_equal(common.repeats.num + common.template.num_lines + common.profile.usable, 0);
+	assert_int_equal(common.repeats.num + common.text_template.num_lines + common.profile.usable, 0);
 	hc_common_deinit(&common);
 	for (size_t i = 0; i < HC_PROFILE_MIN_CHUNKS - 1; i++) {
 		struct hc_chunk chunk;

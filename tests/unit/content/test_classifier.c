@@ -57,18 +57,18 @@ static const char *class_of(struct tools *tools, const void *data, size_t size, 
 	struct hc_bytes bytes = {copy, size};
 
 	memcpy(copy, data, size);
-	hc_class_id class = hc_classify(tools->classifier, tools->scratch, bytes);
-	struct hc_bytes part = hc_class_sample(tools->classifier, tools->scratch, class, bytes);
+	hc_class_id class_id = hc_classify(tools->classifier, tools->scratch, bytes);
+	struct hc_bytes part = hc_class_sample(tools->classifier, tools->scratch, class_id, bytes);
 
 	assert_true(part.data >= copy && part.data + part.size <= copy + size);
-	if (!hc_class_of(tools->classifier, class)->textual)
+	if (!hc_class_of(tools->classifier, class_id)->textual)
 		assert_int_equal(part.size, size);
 	if (sample) {
 		assert_int_equal(part.size, strlen(sample));
 		assert_memory_equal(part.data, sample, part.size);
 	}
 	free(copy);
-	return hc_class_of(tools->classifier, class)->name;
+	return hc_class_of(tools->classifier, class_id)->name;
 }
 
 /** Class of a C string as malloc and strcpy would leave it: slack up to the chunk's size, with
@@ -87,7 +87,7 @@ static const char *class_of_string(struct tools *tools, const char *text)
 }
 
 struct example {
-	const char *class;
+	const char *class_id;
 	const char *text;
 };
 
@@ -166,10 +166,10 @@ static const struct example examples[] = {
 static void test_texts(void **state)
 {
 	for (size_t i = 0; i < NUM(examples); i++) {
-		const char *class = class_of_string(*state, examples[i].text);
+		const char *class_id = class_of_string(*state, examples[i].text);
 
-		if (strcmp(class, examples[i].class))
-			fail_msg("'%s' is %s, not %s", examples[i].text, class, examples[i].class);
+		if (strcmp(class_id, examples[i].class_id))
+			fail_msg("'%s' is %s, not %s", examples[i].text, class_id, examples[i].class_id);
 	}
 }
 
@@ -325,13 +325,13 @@ static void test_noise_has_no_content(void **state)
 
 		for (size_t i = 0; i < NUM(words); i++)
 			words[i] = next_random(&seed);
-		const char *class = class_of(*state, words, size, NULL);
+		const char *class_id = class_of(*state, words, size, NULL);
 
-		if (!strcmp(class, "random") || !strcmp(class, "other"))
+		if (!strcmp(class_id, "random") || !strcmp(class_id, "other"))
 			continue;
 		named++;
-		if (strcmp(class, "text") && strcmp(class, "utf8"))
-			fail_msg("noise of %zu bytes is %s", size, class);
+		if (strcmp(class_id, "text") && strcmp(class_id, "utf8"))
+			fail_msg("noise of %zu bytes is %s", size, class_id);
 	}
 	assert_uint_in_range(named, 0, MOST);
 }

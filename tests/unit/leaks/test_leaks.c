@@ -92,7 +92,7 @@ static void test_requests_are_one_group(void **state)
 	assert_int_equal(group->rows[0].size, 528);
 	assert_false(group->rows[0].indirect);
 	assert_int_equal(group->rows[1].size, 112);
-	assert_int_equal(group->rows[1].class, fake_class(&classes, "http-request"));
+	assert_int_equal(group->rows[1].class_id, fake_class(&classes, "http-request"));
 	assert_true(group->rows[1].indirect);
 	assert_int_equal(leaks.groups[1].roots.chunks, 1);
 	assert_int_equal(leaks.groups[1].sample_root, c[8][0]);
@@ -221,7 +221,7 @@ struct walked {
 };
 
 static struct hc_error *walk(void *ctx, size_t number, const struct hc_chunk *chunk,
-			     hc_class_id class, bool indirect)
+			     hc_class_id class_id, bool indirect)
 {
 	struct walked *walked = ctx;
 
@@ -233,7 +233,7 @@ static struct hc_error *walk(void *ctx, size_t number, const struct hc_chunk *ch
 		walked->last_root = chunk->address;
 	}
 	++*(indirect ? &walked->below[number] : &walked->roots[number]);
-	walked->texts[number] += hc_class_of(classes.classifier, class)->textual;
+	walked->texts[number] += hc_class_of(classes.classifier, class_id)->textual;
 	return NULL;
 }
 
@@ -290,7 +290,7 @@ static void test_what(void **state)
 	assert_null(hc_what_run(fake_target(&fake), c[2][1] + 3, 3, &what));
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);
-	assert_int_equal(what.class, fake_class(&classes, "http-request"));
+	assert_int_equal(what.class_id, fake_class(&classes, "http-request"));
 	assert_int_equal(what.total_referrers, 4);
 	assert_int_equal(what.num_referrers, 3);
 	assert_int_equal(what.referrers[0].address, 0);
@@ -323,7 +323,7 @@ static void test_what(void **state)
 	assert_null(hc_what_run(without_heap, FAKE_ROOTS + 16, 10, &what));
 	assert_false(what.in_chunk);
 	assert_ptr_equal(what.mapping, &fake.mappings[0]);
-	assert_int_equal(what.class, HC_CLASS_NONE);
+	assert_int_equal(what.class_id, HC_CLASS_NONE);
 	assert_true(what.bytes.size >= 8);
 	assert_int_equal(hc_load64(what.bytes.data), c[2][1] + 5);
 	hc_what_deinit(&what);
@@ -360,11 +360,11 @@ static void test_regions(void **state)
 	assert_int_equal(regions.num_marks, 2);
 	assert_int_equal(regions.marks[0].mapping->start, HEAP);
 	assert_int_equal(regions.marks[0].chunk_size, 528);
-	assert_int_equal(regions.marks[0].class, fake_class(&classes, "http-request"));
+	assert_int_equal(regions.marks[0].class_id, fake_class(&classes, "http-request"));
 	assert_string_equal(regions.marks[0].reason,
 			    "about 99 % of it is chunks of 528 bytes, about 100 % is HTTP request");
 	assert_int_equal(regions.marks[1].mapping->start, 0x30000000);
-	assert_int_equal(regions.marks[1].class, HC_CLASS_NONE);
+	assert_int_equal(regions.marks[1].class_id, HC_CLASS_NONE);
 	assert_string_equal(regions.marks[1].reason,
 			    "2.0 MiB of anonymous memory that no known owner explains");
 	hc_regions_deinit(&regions);
