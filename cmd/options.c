@@ -530,8 +530,8 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (err)
 		return err;
 	options->core = argv[optind];
-	if (options->core)
-		hc_inputs_add(&options->inputs, options->core);
+	for (int i = 0; i < num && (!i || i < verb->num_inputs); i++)
+		hc_inputs_add(&options->inputs, argv[optind + i]);
 	options->args = argv + optind + 1;
 	options->num_args = num ? num - 1 : 0;
 	return NULL;

@@ -98,12 +98,14 @@ void hc_session_phase(struct hc_session *session, const char *name)
 /** Print remarks that came up since the last call. */
 static void print_remarks(struct hc_session *session)
 {
-	const struct hc_diagnostics *diag = &session->target->process->diag;
+	for (unsigned i = 0; i < session->num_targets; i++) {
+		const struct hc_process *process = session->targets[i]->process;
+		size_t *shown = &session->remarks_shown[i];
 
-	for (; session->remarks_shown < diag->num; session->remarks_shown++) {
-		if (!session->options->quiet)
-			hc_print_message(session->options->core,
-					 diag->items[session->remarks_shown].message);
+		for (; *shown < process->diag.num; (*shown)++)
+			if (!session->options->quiet)
+				hc_print_message(process->core->path,
+						 process->diag.items[*shown].message);
 	}
 }
 
@@ -262,12 +264,36 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 	return err;
 }
 
+struct hc_error *hc_session_open_another(struct hc_session *session, const char *path,
+					 enum hc_need need)
+{
+	const struct hc_heap *heap;
+	struct hc_error *err = add_target(session, path);
+
+	if (!err && need == HC_NEED_HEAP_IF_ANY)
+		err = hc_target_heap_if_any(session->target, &heap);
+	else if (!err && need >= HC_NEED_HEAP)
+		err = hc_target_heap(session->target, &heap);
+	if (!err && need == HC_NEED_REACH)
+		err = hc_target_reach(session->target, NULL);
+	hc_session_phase(session, NULL);
+	if (!err)
+		print_remarks(session);
+	return err;
+}
+
+static bool is_partial(const struct hc_target *target)
+{
+	return target->process->diag.partial || (target->heap && target->heap->partial);
+}
+
 bool hc_session_partial(const struct hc_session *session)
 {
-	const struct hc_target *target = session->target;
+	bool partial = session->partial;
 
-	return session->partial || (target && (target->process->diag.partial ||
-					       (target->heap && target->heap->partial)));
+	for (unsigned i = 0; i < session->num_targets; i++)
+		partial |= is_partial(session->targets[i]);
+	return partial;
 }
 
 /** Why the answer may lack something: one line. */
@@ -276,10 +302,24 @@ static void say_reason(struct hc_document *doc, const char *why)
 	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(why));
 }
 
+static void say_reasons(const struct hc_target *target, struct hc_document *doc)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < target->process->diag.num; i++) {
+		const struct hc_diagnostic *remark = &target->process->diag.items[i];
+		if (remark->partial)
+			say_reason(doc, remark->message);
+		said |= remark->partial;
+	}
+	if (!said)
+		say_reason(doc, target->heap && target->heap->partial
+					? "parts of the heap are missing or damaged"
+					: "the file is cut short");
+}
+
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
-	const struct hc_target *target = session->target;
-
 	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
 		HC_PHRASE(doc, "heapcore.{}/{}", hc_cell_text(session->options->verb->name),
@@ -287,28 +327,23 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
 	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
 	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
-	for (size_t i = 0; target && i < target->process->diag.num; i++)
-		hc_fact(doc, "", NULL, hc_cell_name(target->process->diag.items[i].message));
+	for (unsigned i = 0; i < session->num_targets; i++) {
+		const struct hc_diagnostics *diag = &session->targets[i]->process->diag;
+		for (size_t j = 0; j < diag->num; j++)
+			hc_fact(doc, "", NULL, hc_cell_name(diag->items[j].message));
+	}
 	hc_end(doc);
 }
 
 void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
 {
-	const struct hc_target *target = session->target;
-	bool said = false;
-
 	if (!hc_session_partial(session))
 		return;
-	for (size_t i = 0; target && i < target->process->diag.num; i++) {
-		const struct hc_diagnostic *remark = &target->process->diag.items[i];
-		if (remark->partial)
-			say_reason(doc, remark->message);
-		said |= remark->partial;
-	}
-	if (!said)
-		say_reason(doc, target && target->heap && target->heap->partial
-					? "parts of the heap are missing or damaged"
-					: "the file is cut short");
+	for (unsigned i = 0; i < session->num_targets; i++)
+		if (is_partial(session->targets[i]))
+			say_reasons(session->targets[i], doc);
+	if (session->partial)
+		say_reason(doc, "the file is cut short");
 	hc_blank(doc);
 }
 

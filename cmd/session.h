@@ -27,7 +27,7 @@ enum hc_need {
 #define HC_MAX_PHASES 24
 
 /** Most cores that one verb looks at. */
-#define HC_MAX_TARGETS 2
+#define HC_MAX_TARGETS 3
 
 struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
@@ -49,7 +49,7 @@ struct hc_session {
 	struct hc_phase_time *phase; /**< the current one; NULL: none */
 	double phase_start;          /**< seconds */
 	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
-	size_t remarks_shown;
+	size_t remarks_shown[HC_MAX_TARGETS];
 };
 
 /** What the output unit wants to know of the command line. */
@@ -60,6 +60,13 @@ struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *
 void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
+
+/**
+ * The same for verbs that compare: opens another core, which becomes session->target. The selection
+ * stays that of the first one.
+ */
+struct hc_error *hc_session_open_another(struct hc_session *session, const char *path,
+					 enum hc_need need);
 
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);

@@ -12,6 +12,7 @@ const struct hc_verb *const hc_verbs[] = {
 	&hc_verb_maps,
 	&hc_verb_arenas,
 	&hc_verb_leaks,
+	&hc_verb_diff,
 	&hc_verb_chunks,
 	&hc_verb_histogram,
 	&hc_verb_classify,

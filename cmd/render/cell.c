@@ -256,6 +256,27 @@ static char *format_number(uint64_t number)
 	return asprintf(&ret, "%" PRIu64, number) < 0 ? NULL : ret;
 }
 
+/** With its sign; nothing stands before 0. */
+static char *format_change(const struct hc_look *look, const struct hc_cell *cell, const char *unit)
+{
+	int64_t change = cell->number;
+	uint64_t size = change < 0 ? -cell->number : cell->number;
+	hc_cleanup_free char *text = cell->kind == HC_CELL_CHANGE_BYTES
+					     ? format_bytes(look, size, unit)
+					     : strdup(hc_unit_count(size).text);
+	const char *sign = change < 0 ? "-" : change ? "+" : "";
+	char *ret;
+
+	return !text || asprintf(&ret, "%s%s", sign, text) < 0 ? NULL : ret;
+}
+
+static char *format_signed(uint64_t number)
+{
+	char *ret;
+
+	return asprintf(&ret, "%" PRId64, (int64_t)number) < 0 ? NULL : ret;
+}
+
 static char *format_real(double real)
 {
 	char *ret;
@@ -278,6 +299,9 @@ static char *known_text(const struct hc_look *look, const struct hc_cell *cell, 
 		return format_number(cell->number);
 	case HC_CELL_BYTES:
 		return format_bytes(look, cell->number, unit);
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
+		return format_change(look, cell, unit);
 	case HC_CELL_ADDRESS:
 		return strdup(hc_unit_address(cell->number).text);
 	case HC_CELL_ARENA:
@@ -365,6 +389,9 @@ char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 	case HC_CELL_COUNT:
 	case HC_CELL_BYTES:
 		return format_number(cell->number);
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
+		return format_signed(cell->number);
 	case HC_CELL_ARENA:
 		return cell->number == HC_ARENA_MMAP ? strdup("mmap") : format_number(cell->number);
 	case HC_CELL_BOOL:
@@ -408,6 +435,9 @@ json_t *hc_cell_to_json(const struct hc_look *look, const struct hc_cell *cell)
 	case HC_CELL_NUMBER:
 	case HC_CELL_BYTES:
 		return hc_json_number(cell->number);
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
+		return json_integer((int64_t)cell->number);
 	case HC_CELL_ADDRESS:
 		return hc_json_address(cell->number);
 	case HC_CELL_ARENA:

@@ -27,6 +27,8 @@ enum hc_cell_kind {
 	HC_CELL_COUNT,   /**< 1,019,571 */
 	HC_CELL_NUMBER,  /**< a number that counts nothing: 8704, a pid */
 	HC_CELL_BYTES,   /**< 1.01 GiB */
+	HC_CELL_CHANGE,  /**< a count that was added or went: +1,204 */
+	HC_CELL_CHANGE_BYTES, /**< the same of bytes: +1.01 GiB */
 	HC_CELL_ADDRESS, /**< 0x55d0c2a0 */
 	HC_CELL_ARENA,   /**< 0, 1, … or mmap */
 	HC_CELL_BOOL,    /**< yes or no; true or false in JSON and CSV */
@@ -109,6 +111,10 @@ HC_CELL_OF(address, HC_CELL_ADDRESS)
 HC_CELL_OF(arena, HC_CELL_ARENA)
 HC_CELL_OF(bool, HC_CELL_BOOL)
 HC_CELL_OF(plural, HC_CELL_PLURAL)
+
+/** @p change modulo 2^64, as differences of counts come */
+HC_CELL_OF(change, HC_CELL_CHANGE)
+HC_CELL_OF(change_bytes, HC_CELL_CHANGE_BYTES)
 
 static inline struct hc_cell hc_cell_unknown(void)
 {

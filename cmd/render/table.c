@@ -246,6 +246,10 @@ static int compare_cells(const struct hc_cell *a, const struct hc_cell *b)
 	case HC_CELL_REAL:
 	case HC_CELL_BAR:
 		return a->real < b->real ? -1 : a->real > b->real;
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
+		return (int64_t)a->number < (int64_t)b->number	? -1
+		       : (int64_t)a->number > (int64_t)b->number;
 	case HC_CELL_CONTENT:
 		return compare_bytes(a->excerpt->bytes, b->excerpt->bytes);
 	case HC_CELL_PHRASE:
@@ -282,6 +286,8 @@ static bool descends(const struct hc_column *column)
 	switch (column->kind) {
 	case HC_CELL_COUNT:
 	case HC_CELL_BYTES:
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
 	case HC_CELL_SHARE:
 	case HC_CELL_REAL:
 	case HC_CELL_BAR:

@@ -97,6 +97,9 @@ static bool fits(json_t *property, enum hc_cell_kind kind)
 	case HC_CELL_BYTES:
 	case HC_CELL_NUMBER:
 		return refers_to(type, "size") || has_type(type, "integer");
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
+		return has_type(type, "integer");
 	case HC_CELL_ADDRESS:
 		return refers_to(type, "address");
 	case HC_CELL_ARENA:

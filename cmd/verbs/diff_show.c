@@ -1,0 +1,608 @@
+/**
+ * @file
+ * heapcore diff: what it says; see diff_view.h.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cmd/render/units.h"
+#include "cmd/show/sample.h"
+#include "cmd/verbs/diff_view.h"
+#include "core/base/cleanup.h"
+
+static unsigned last_of(const struct hc_diff_view *view)
+{
+	return view->num - 1;
+}
+
+static const char *trend_name(enum hc_trend trend)
+{
+	static const char *const names[HC_NUM_TRENDS] = {
+		[HC_TREND_LEAK] = "leak",
+		[HC_TREND_GROWTH] = "growth",
+		[HC_TREND_STEADY] = "steady",
+		[HC_TREND_SHRINKING] = "shrinking",
+	};
+	return names[trend];
+}
+
+static const char *place_name(enum hc_diff_place place)
+{
+	static const char *const names[HC_NUM_DIFF_PLACES] = {
+		[HC_DIFF_LOST] = "lost",
+		[HC_DIFF_HELD] = "held",
+		[HC_DIFF_FREE] = "free",
+		[HC_DIFF_OUTSIDE] = "outside",
+	};
+	return names[place];
+}
+
+/** Seconds between the first and the last, by their files; 0: not known. */
+static uint64_t seconds_between(const struct hc_diff_view *view)
+{
+	int64_t first = view->moments[0].time, last = view->moments[last_of(view)].time;
+
+	return first && last > first ? last - first : 0;
+}
+
+/** @name Kinds of chunks */
+/**@{*/
+
+enum kind_column {
+	KIND_CHANGE,
+	KIND_CHUNKS,
+	KIND_BEFORE,
+	KIND_AFTER,
+	KIND_LOST,
+	KIND_FRESH,
+	KIND_STAYED,
+	KIND_WHAT,
+	KIND_TYPE,
+	KIND_CLASS,
+	KIND_MIN_SIZE,
+	KIND_MAX_SIZE,
+	KIND_BEFORE_BYTES,
+	KIND_AFTER_BYTES,
+	KIND_BEFORE_LOST_CHUNKS,
+	KIND_BEFORE_LOST_BYTES,
+	KIND_AFTER_LOST_CHUNKS,
+	KIND_AFTER_LOST_BYTES,
+	KIND_UNCHANGED_CHUNKS,
+	KIND_ADDRESS,
+	KIND_SAMPLE,
+	NUM_KIND_COLUMNS
+};
+
+#define DATA HC_COLUMN_DATA_ONLY
+
+static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
+	[KIND_CHANGE] = {"change_bytes", "CHANGE", HC_CELL_CHANGE_BYTES, 0,
+			 "bytes of chunks in use, from the first core to the last"},
+	[KIND_CHUNKS] = {"change_chunks", "CHUNKS", HC_CELL_CHANGE, 0, "the same in chunks"},
+	[KIND_BEFORE] = {"before_chunks", "BEFORE", HC_CELL_COUNT, 0, "chunks in the first core"},
+	[KIND_AFTER] = {"after_chunks", "AFTER", HC_CELL_COUNT, 0, "chunks in the last core"},
+	[KIND_LOST] = {"change_lost_chunks", "LOST", HC_CELL_CHANGE, 0,
+		       "chunks that nothing points to any more, from the first core to the last"},
+	[KIND_FRESH] = {"fresh_chunks", "", HC_CELL_COUNT, DATA,
+			"in the last core, new or written to since the core before; null when the "
+			"cores are of different processes"},
+	[KIND_STAYED] = {"stayed_chunks", "STAYED", HC_CELL_COUNT, 0,
+			 "of three cores: chunks that came between the first two, and were "
+			 "unchanged in the third"},
+	[KIND_WHAT] = {"what", "WHAT", HC_CELL_PHRASE,
+		       HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK, "type, or size and content"},
+	[KIND_TYPE] = {"type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS, "C++ class; null: none"},
+	[KIND_CLASS] = {"class", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
+			"content class; null where there is a type"},
+	[KIND_MIN_SIZE] = {"min_size", "", HC_CELL_COUNT, DATA, "smallest chunk size"},
+	[KIND_MAX_SIZE] = {"max_size", "", HC_CELL_COUNT, DATA, "largest chunk size"},
+	[KIND_BEFORE_BYTES] = {"before_bytes", "", HC_CELL_BYTES, DATA, "in the first core"},
+	[KIND_AFTER_BYTES] = {"after_bytes", "", HC_CELL_BYTES, DATA, "in the last core"},
+	[KIND_BEFORE_LOST_CHUNKS] = {"before_lost_chunks", "", HC_CELL_COUNT, DATA,
+				     "lost in the first core"},
+	[KIND_BEFORE_LOST_BYTES] = {"before_lost_bytes", "", HC_CELL_BYTES, DATA,
+				    "lost in the first core"},
+	[KIND_AFTER_LOST_CHUNKS] = {"after_lost_chunks", "", HC_CELL_COUNT, DATA,
+				    "lost in the last core"},
+	[KIND_AFTER_LOST_BYTES] = {"after_lost_bytes", "", HC_CELL_BYTES, DATA,
+				   "lost in the last core"},
+	[KIND_UNCHANGED_CHUNKS] = {"unchanged_chunks", "", HC_CELL_COUNT, DATA,
+				   "in the last core, as they were in the core before; null when "
+				   "the cores are of different processes"},
+	[KIND_ADDRESS] = {"sample_address", "", HC_CELL_ADDRESS, DATA,
+			  "of a chunk in the last core: a lost one, or a new one, if there is any"},
+	[KIND_SAMPLE] = {"sample", "", HC_CELL_CONTENT, DATA, HC_SAMPLE_HELP},
+};
+
+const struct hc_shape hc_diff_kinds_shape = {
+	.key = "kinds", .name = "kinds", HC_COLUMNS(kind_columns)};
+
+/** "528-byte", "16 to 528-byte" */
+static struct hc_cell sizes_cell(const struct hc_diff_kind *kind, struct hc_document *doc)
+{
+	if (kind->min_size == kind->max_size)
+		return HC_PHRASE(doc, "{} bytes", hc_cell_count(kind->min_size));
+	return HC_PHRASE(doc, "{} to {} bytes", hc_cell_count(kind->min_size),
+			 hc_cell_count(kind->max_size));
+}
+
+static struct hc_cell type_cell(const struct hc_diff_kind *kind)
+{
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(kind->type));
+}
+
+static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
+				struct hc_document *doc)
+{
+	struct hc_cell label = kind->type ? type_cell(kind)
+					  : hc_class_cell(view->session, kind->class_id);
+
+	label.instead = "chunks";
+	return HC_PHRASE(doc, "{}, {}", label, sizes_cell(kind, doc));
+}
+
+static void fill_kind(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
+		      struct hc_sampler *sampler, struct hc_document *doc, struct hc_table *table)
+{
+	const struct hc_diff_side *before = &kind->sides[0], *after = &kind->sides[last_of(view)];
+
+	hc_table_add_row(table);
+	hc_table_cell(table, KIND_CHANGE,
+		      hc_cell_change_bytes(hc_diff_bytes(after) - hc_diff_bytes(before)));
+	hc_table_cell(table, KIND_CHUNKS,
+		      hc_cell_change(hc_diff_chunks(after) - hc_diff_chunks(before)));
+	hc_table_number(table, KIND_BEFORE, hc_diff_chunks(before));
+	hc_table_number(table, KIND_AFTER, hc_diff_chunks(after));
+	hc_table_cell(table, KIND_LOST, hc_cell_change(after->lost.chunks - before->lost.chunks));
+	if (view->heap.same_process) {
+		hc_table_number(table, KIND_FRESH, hc_diff_chunks(after) - after->unchanged.chunks);
+		hc_table_number(table, KIND_UNCHANGED_CHUNKS, after->unchanged.chunks);
+		if (view->num > 2)
+			hc_table_number(table, KIND_STAYED, kind->stayed.chunks);
+	}
+	hc_table_cell(table, KIND_WHAT, what_cell(view, kind, doc));
+	hc_table_cell(table, KIND_TYPE, type_cell(kind));
+	hc_table_cell(table, KIND_CLASS, hc_class_cell(view->session, kind->class_id));
+	hc_table_number(table, KIND_MIN_SIZE, kind->min_size);
+	hc_table_number(table, KIND_MAX_SIZE, kind->max_size);
+	hc_table_number(table, KIND_BEFORE_BYTES, hc_diff_bytes(before));
+	hc_table_number(table, KIND_AFTER_BYTES, hc_diff_bytes(after));
+	hc_table_number(table, KIND_BEFORE_LOST_CHUNKS, before->lost.chunks);
+	hc_table_number(table, KIND_BEFORE_LOST_BYTES, before->lost.bytes);
+	hc_table_number(table, KIND_AFTER_LOST_CHUNKS, after->lost.chunks);
+	hc_table_number(table, KIND_AFTER_LOST_BYTES, after->lost.bytes);
+	if (kind->sample_core != last_of(view))
+		return;
+	hc_table_cell(table, KIND_ADDRESS, hc_cell_address(kind->sample));
+	hc_table_cell(table, KIND_SAMPLE, hc_sampler_cell(sampler, kind->sample, 0));
+}
+
+/** A kind that is as it was is no news: it is in data alone. */
+static size_t changed_kinds(const struct hc_diff_view *view)
+{
+	size_t num = 0;
+
+	for (size_t i = 0; i < view->heap.num_kinds; i++) {
+		const struct hc_diff_kind *kind = &view->heap.kinds[i];
+
+		num += hc_diff_chunks(&kind->sides[0]) !=
+			       hc_diff_chunks(&kind->sides[last_of(view)]) ||
+		       hc_diff_bytes(&kind->sides[0]) !=
+			       hc_diff_bytes(&kind->sides[last_of(view)]) ||
+		       kind->sides[0].lost.chunks != kind->sides[last_of(view)].lost.chunks;
+	}
+	return num;
+}
+
+/** In text the growing ones, and what is said of those that are left out. */
+static void describe_kinds(const struct hc_diff_view *view, struct hc_sampler *sampler,
+			   struct hc_document *doc)
+{
+	enum hc_format format = view->session->options->format;
+	struct hc_table *table = hc_add_table(doc, &hc_diff_kinds_shape);
+	size_t num = view->heap.num_kinds, changed = changed_kinds(view);
+
+	if (view->num < 3 || !view->heap.same_process)
+		hc_table_hide(table, KIND_STAYED);
+	for (size_t i = 0; i < num; i++)
+		fill_kind(view, &view->heap.kinds[i], sampler, doc, table);
+	table->limit = hc_top_rows(view->top, format, num);
+	if (hc_format_is_for_people(format) && table->limit > changed)
+		table->limit = changed;
+	if (table->limit < changed)
+		HC_LINE(doc, "{} more kinds changed; --top 0 shows all",
+			hc_cell_count(changed - table->limit));
+}
+/**@}*/
+
+/** @name Mappings */
+/**@{*/
+
+enum mapping_column {
+	MAP_CHANGE,
+	MAP_HOW,
+	MAP_BEFORE,
+	MAP_AFTER,
+	MAP_KIND,
+	MAP_TITLE,
+	MAP_START,
+	MAP_NAME,
+	MAP_BEFORE_START,
+	MAP_BEFORE_RESIDENT,
+	MAP_AFTER_RESIDENT,
+	MAP_BEFORE_NUM,
+	MAP_AFTER_NUM,
+	MAP_NOTE,
+	MAP_PATH,
+	NUM_MAP_COLUMNS
+};
+
+static const struct hc_column mapping_columns[NUM_MAP_COLUMNS] = {
+	[MAP_CHANGE] = {"change_bytes", "CHANGE", HC_CELL_CHANGE_BYTES, 0,
+			"resident bytes where both files have them, else mapped ones"},
+	[MAP_HOW] = {"how", "HOW", HC_CELL_TEXT, 0,
+		     "same, grown, shrunk, moved, split, merged, new or gone"},
+	[MAP_BEFORE] = {"before_size", "BEFORE", HC_CELL_BYTES, 0, "address space, before"},
+	[MAP_AFTER] = {"after_size", "AFTER", HC_CELL_BYTES, 0, "and after"},
+	[MAP_KIND] = {"kind", "", HC_CELL_TEXT, DATA, "what it is for"},
+	[MAP_TITLE] = {"title", "KIND", HC_CELL_TEXT, HC_COLUMN_TEXT_ONLY, "the same in words"},
+	[MAP_START] = {"start", "START", HC_CELL_ADDRESS, 0, "after; before, where it is gone"},
+	[MAP_NAME] = {"name", "NAME", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+		      "whose it is, or its file without the folder"},
+	[MAP_BEFORE_START] = {"before_start", "", HC_CELL_ADDRESS, DATA, "null: it is new"},
+	[MAP_BEFORE_RESIDENT] = {"before_resident", "", HC_CELL_BYTES, DATA, "smaps only"},
+	[MAP_AFTER_RESIDENT] = {"after_resident", "", HC_CELL_BYTES, DATA, "smaps only"},
+	[MAP_BEFORE_NUM] = {"before_mappings", "", HC_CELL_COUNT, DATA, "how many it was"},
+	[MAP_AFTER_NUM] = {"after_mappings", "", HC_CELL_COUNT, DATA, "how many it is"},
+	[MAP_NOTE] = {"note", "", HC_CELL_NAME, DATA, "whose it is"},
+	[MAP_PATH] = {"path", "", HC_CELL_NAME, DATA, "of its file"},
+};
+
+const struct hc_shape hc_diff_mappings_shape = {
+	.key = "mappings", .name = "mappings", HC_COLUMNS(mapping_columns)};
+
+static const struct hc_mapping *shown_mapping(const struct hc_mapping_pair *pair)
+{
+	return pair->after.num ? pair->after.first : pair->before.first;
+}
+
+static struct hc_cell resident_cell(const struct hc_mapping_side *side)
+{
+	return side->num && side->resident != HC_UNKNOWN_BYTES ? hc_cell_bytes(side->resident)
+							       : hc_cell_unknown();
+}
+
+static struct hc_cell name_cell(const struct hc_mapping *mapping)
+{
+	const char *slash = mapping->path ? strrchr(mapping->path, '/') : NULL;
+
+	if (mapping->note)
+		return hc_cell_name(mapping->note);
+	return hc_cell_name(slash ? slash + 1 : mapping->path);
+}
+
+static void fill_mapping(struct hc_table *table, const struct hc_mapping_pair *pair)
+{
+	const struct hc_mapping *mapping = shown_mapping(pair);
+
+	hc_table_add_row(table);
+	hc_table_cell(table, MAP_CHANGE, hc_cell_change_bytes(pair->growth));
+	hc_table_text(table, MAP_HOW, hc_mapping_change_name(pair->change));
+	hc_table_number(table, MAP_BEFORE, pair->before.size);
+	hc_table_number(table, MAP_AFTER, pair->after.size);
+	hc_table_text(table, MAP_KIND, hc_mapping_kind_name(mapping->kind));
+	hc_table_text(table, MAP_TITLE, hc_mapping_kind_title(mapping->kind));
+	hc_table_number(table, MAP_START, mapping->start);
+	hc_table_cell(table, MAP_NAME, name_cell(mapping));
+	if (pair->before.num)
+		hc_table_number(table, MAP_BEFORE_START, pair->before.first->start);
+	hc_table_cell(table, MAP_BEFORE_RESIDENT, resident_cell(&pair->before));
+	hc_table_cell(table, MAP_AFTER_RESIDENT, resident_cell(&pair->after));
+	hc_table_number(table, MAP_BEFORE_NUM, pair->before.num);
+	hc_table_number(table, MAP_AFTER_NUM, pair->after.num);
+	hc_table_cell(table, MAP_NOTE, hc_cell_name(mapping->note));
+	hc_table_cell(table, MAP_PATH, hc_cell_name(mapping->path));
+}
+
+/** In data every pair, in text those that changed: both ends of the order, which is by growth. */
+static void describe_mappings(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	const struct hc_mapping_diff *diff = &view->mappings;
+	bool people = hc_format_is_for_people(view->session->options->format);
+	struct hc_table *table;
+	size_t shown = 0;
+
+	HC_HEADING(doc, "{}", hc_cell_text(diff->has_resident ? "Mappings, by resident bytes"
+							      : "Mappings, by address space"));
+	table = hc_add_table(doc, &hc_diff_mappings_shape);
+	for (size_t i = 0; i < diff->num_pairs; i++) {
+		if (people && diff->pairs[i].change == HC_MAPPING_SAME)
+			continue;
+		fill_mapping(table, &diff->pairs[i]);
+		shown++;
+	}
+	table->limit = hc_top_rows(view->top, view->session->options->format, shown);
+	if (!view->cores)
+		hc_document_main(doc, table);
+	if (!shown)
+		HC_LINE(doc, "None changed.");
+	else if (table->limit < shown)
+		HC_LINE(doc, "{} more changed; --top 0 shows all",
+			hc_cell_count(shown - table->limit));
+}
+/**@}*/
+
+/** @name The sentence */
+/**@{*/
+
+/** "58 minutes", "3.5 hours" */
+static struct hc_cell time_cell(uint64_t seconds, struct hc_document *doc)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *unit;
+	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		uint64_t num = (seconds + units[i].seconds / 2) / units[i].seconds;
+		/* Two of a unit at least, so that rounding costs no more than a quarter. */
+		if (seconds >= 2 * units[i].seconds || units[i].seconds == 1)
+			return HC_PHRASE(doc, "{} {}{}", hc_cell_count(num),
+					 hc_cell_text(units[i].unit), hc_cell_plural(num));
+	}
+	return hc_cell_unknown();
+}
+
+/** " in 58 minutes", or nothing */
+static struct hc_cell during_cell(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	uint64_t seconds = seconds_between(view);
+
+	return seconds ? HC_PHRASE(doc, " in {}", time_cell(seconds, doc)) : hc_cell_unknown();
+}
+
+/** The kind that the verdict is about: of a leak, the one of which most was lost. */
+static const struct hc_diff_kind *main_kind(const struct hc_diff_view *view)
+{
+	const struct hc_diff_kind *best = NULL;
+	int64_t most = 0;
+
+	for (size_t i = 0; i < view->heap.num_kinds; i++) {
+		const struct hc_diff_kind *kind = &view->heap.kinds[i];
+		const struct hc_diff_side *before = &kind->sides[0];
+		const struct hc_diff_side *after = &kind->sides[last_of(view)];
+		int64_t change = view->cause == HC_DIFF_LOST
+					 ? after->lost.bytes - before->lost.bytes
+					 : after->held.bytes - before->held.bytes;
+
+		if (change > most) {
+			most = change;
+			best = kind;
+		}
+	}
+	return best;
+}
+
+static const char *growth_words(const struct hc_diff_view *view)
+{
+	if (!view->cores)
+		return view->mappings.has_resident ? "resident anonymous memory"
+						   : "anonymous address space";
+	switch (view->cause) {
+	case HC_DIFF_LOST:
+		return "memory that nothing points to any more";
+	case HC_DIFF_HELD:
+		return "memory that the program still points to";
+	case HC_DIFF_FREE:
+		return "freed memory that the allocator keeps";
+	default:
+		return "memory outside of malloc";
+	}
+}
+
+static void say_kind(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
+		     struct hc_document *doc)
+{
+	const struct hc_diff_side *before = &kind->sides[0], *after = &kind->sides[last_of(view)];
+	bool lost = view->cause == HC_DIFF_LOST;
+	uint64_t chunks = lost ? after->lost.chunks - before->lost.chunks
+			       : after->held.chunks - before->held.chunks;
+	uint64_t bytes = lost ? after->lost.bytes - before->lost.bytes
+			      : after->held.bytes - before->held.bytes;
+
+	/* Chunks may be fewer and larger. */
+	if ((int64_t)chunks > 0)
+		HC_SAY(doc, "Most of it: {} more {} {} ({}), {} by now.", hc_cell_count(chunks),
+		       what_cell(view, kind, doc), hc_cell_text(lost ? "lost" : "held"),
+		       hc_cell_bytes(bytes),
+		       hc_cell_count(lost ? after->lost.chunks : after->held.chunks));
+	if (view->num > 2 && view->heap.same_process && kind->stayed.chunks)
+		HC_SAY(doc, "{} of them came before the second core and were unchanged in the third.",
+		       hc_cell_count(kind->stayed.chunks));
+}
+
+static void say_growth(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	uint64_t seconds = seconds_between(view);
+	uint64_t bytes = view->places[view->cause][1] - view->places[view->cause][0];
+	const struct hc_diff_kind *kind = main_kind(view);
+	struct hc_cell rate = hc_cell_unknown();
+
+	if (seconds >= 60)
+		rate = HC_PHRASE(doc, ", about {} an hour",
+				 hc_cell_bytes((double)bytes * 3600 / seconds));
+	HC_SAY_STRONG(doc, "{}. {} more {}{}{}.",
+		      hc_cell_text(view->trend == HC_TREND_LEAK ? "Leak" : "Growth"),
+		      hc_cell_bytes(bytes), hc_cell_text(growth_words(view)),
+		      during_cell(view, doc), rate);
+	if (kind && (view->cause == HC_DIFF_LOST || view->cause == HC_DIFF_HELD))
+		say_kind(view, kind, doc);
+}
+
+static void say_verdict(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	struct hc_cell during = during_cell(view, doc);
+
+	if (view->trend == HC_TREND_LEAK || view->trend == HC_TREND_GROWTH)
+		say_growth(view, doc);
+	else if (view->trend == HC_TREND_SHRINKING)
+		HC_SAY_STRONG(doc, "Shrinking: less memory is in use than before{}.", during);
+	else
+		HC_SAY_STRONG(doc, "Steady: no kind of memory changed by more than a hundredth of the "
+				   "whole{}.", during);
+	if (!view->same_process)
+		HC_SAY(doc, "The two are of different processes: addresses are not compared, and "
+			    "mappings are put together by name.");
+}
+/**@}*/
+
+/** @name The totals */
+/**@{*/
+
+enum total_column { TOTAL_LABEL, TOTAL_BEFORE, TOTAL_AFTER, TOTAL_CHANGE, NUM_TOTAL_COLUMNS };
+
+static const struct hc_column total_columns[NUM_TOTAL_COLUMNS] = {
+	[TOTAL_LABEL] = {"part", "", HC_CELL_TEXT, 0, "where memory is"},
+	[TOTAL_BEFORE] = {"before", "BEFORE", HC_CELL_BYTES, 0, "in the first file"},
+	[TOTAL_AFTER] = {"after", "AFTER", HC_CELL_BYTES, 0, "in the last one"},
+	[TOTAL_CHANGE] = {"change", "CHANGE", HC_CELL_CHANGE_BYTES, 0, "bytes"},
+};
+
+static const struct hc_shape totals_shape = {HC_COLUMNS(total_columns)};
+
+static const char *place_title(const struct hc_diff_view *view, enum hc_diff_place place)
+{
+	static const char *const titles[HC_NUM_DIFF_PLACES] = {
+		[HC_DIFF_LOST] = "in use, lost",
+		[HC_DIFF_HELD] = "in use, held",
+		[HC_DIFF_FREE] = "free",
+		[HC_DIFF_OUTSIDE] = "other anonymous",
+	};
+	if (place == HC_DIFF_OUTSIDE && !view->cores)
+		return view->mappings.has_resident ? "anonymous, resident" : "anonymous";
+	return titles[place];
+}
+
+static void describe_totals(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	struct hc_table *table = hc_add_text_table(doc, &totals_shape);
+
+	table->indent = 2;
+	for (enum hc_diff_place i = 0; i < HC_NUM_DIFF_PLACES; i++) {
+		uint64_t before = view->places[i][0], after = view->places[i][1];
+
+		if (!view->cores && i != HC_DIFF_OUTSIDE)
+			continue;
+		hc_table_add_row(table);
+		hc_table_text(table, TOTAL_LABEL, place_title(view, i));
+		hc_table_number(table, TOTAL_BEFORE, before);
+		hc_table_number(table, TOTAL_AFTER, after);
+		hc_table_cell(table, TOTAL_CHANGE, hc_cell_change_bytes(after - before));
+	}
+}
+
+static void add_moment(const struct hc_diff_view *view, unsigned i, struct hc_document *doc)
+{
+	const struct hc_moment *moment = &view->moments[i];
+	const struct hc_diff_side *side = &view->heap.total[i];
+
+	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+	hc_fact(doc, "file", NULL, hc_cell_name(moment->path));
+	hc_fact(doc, "time", NULL,
+		moment->time ? hc_cell_number(moment->time) : hc_cell_unknown());
+	hc_fact(doc, "pid", NULL,
+		moment->target ? hc_cell_number(moment->target->process->core->prpsinfo.pid)
+			       : hc_cell_unknown());
+	if (view->cores) {
+		hc_count_fact(doc, "held", HC_CONTENT_NONE, side->held.chunks, side->held.bytes);
+		hc_count_fact(doc, "lost", HC_CONTENT_NONE, side->lost.chunks, side->lost.bytes);
+		hc_count_fact(doc, "free", HC_CONTENT_NONE, view->heap.free[i].chunks,
+			      view->heap.free[i].bytes);
+	}
+	hc_end(doc);
+}
+
+static void add_facts(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	bool grew = view->trend == HC_TREND_LEAK || view->trend == HC_TREND_GROWTH;
+	uint64_t seconds = seconds_between(view);
+
+	hc_fact(doc, "compared", NULL, hc_cell_text(view->cores ? "heaps" : "mappings"));
+	hc_fact(doc, "same_process", NULL, hc_cell_bool(view->same_process));
+	hc_fact(doc, "seconds", NULL, seconds ? hc_cell_number(seconds) : hc_cell_unknown());
+	hc_fact(doc, "verdict", NULL, hc_cell_text(trend_name(view->trend)));
+	hc_fact(doc, "cause", NULL, hc_cell_text(grew ? place_name(view->cause) : NULL));
+	hc_fact(doc, "growth_bytes", NULL, hc_cell_change_bytes(view->growth));
+	hc_begin_array(doc, "moments", HC_CONTENT_NONE);
+	for (unsigned i = 0; i < view->num; i++)
+		add_moment(view, i, doc);
+	hc_end(doc);
+	hc_begin_object(doc, "change", HC_CONTENT_NONE);
+	for (enum hc_diff_place i = 0; i < HC_NUM_DIFF_PLACES; i++)
+		hc_fact(doc, place_name(i), NULL,
+			view->cores || i == HC_DIFF_OUTSIDE
+				? hc_cell_change_bytes(view->places[i][1] - view->places[i][0])
+				: hc_cell_unknown());
+	hc_end(doc);
+}
+/**@}*/
+
+static void say_names(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	struct hc_cell names = hc_cell_unknown();
+
+	for (unsigned i = 0; i < view->num; i++)
+		names = hc_phrase_join(doc, names, " -> ", hc_cell_name(view->moments[i].path));
+	HC_SAY(doc, "{}", names);
+	for (unsigned i = 0; i < view->num; i++)
+		if (view->moments[i].target && view->moments[i].target->no_heap)
+			HC_SAY(doc, "{}: {}; mappings are compared.",
+			       hc_cell_name(view->moments[i].path),
+			       hc_cell_name(view->moments[i].target->no_heap));
+	hc_blank(doc);
+}
+
+/** What leads on from a kind that grew. */
+static void say_next(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	const struct hc_diff_kind *kind = main_kind(view);
+	const char *path = view->moments[last_of(view)].path;
+
+	if (!kind || kind->sample_core != last_of(view))
+		return;
+	hc_blank(doc);
+	HC_SAY(doc, "Next: look at one of them, and at what is lost or held in the last core:");
+	HC_LINE(doc, "      heapcore what {} {}", hc_cell_name(path), hc_cell_address(kind->sample));
+	HC_LINE(doc, "      heapcore analyze {}", hc_cell_name(path));
+}
+
+static struct hc_error *describe_heaps(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	hc_cleanup_sampler struct hc_sampler sampler;
+	struct hc_error *err = hc_sampler_init(&sampler, view->session);
+
+	if (err)
+		return err;
+	HC_HEADING(doc, "Kinds of chunks in use");
+	describe_kinds(view, &sampler, doc);
+	return NULL;
+}
+
+struct hc_error *hc_diff_describe(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	struct hc_error *err = NULL;
+
+	say_names(view, doc);
+	add_facts(view, doc);
+	say_verdict(view, doc);
+	hc_blank(doc);
+	describe_totals(view, doc);
+	if (view->cores)
+		err = describe_heaps(view, doc);
+	if (err)
+		return err;
+	describe_mappings(view, doc);
+	if (view->cores && (view->trend == HC_TREND_LEAK || view->trend == HC_TREND_GROWTH))
+		say_next(view, doc);
+	return NULL;
+}
