@@ -36,9 +36,9 @@ struct hc_session {
 	struct hc_target *targets[HC_MAX_TARGETS];
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
-	bool partial;             /**< set by a verb that reads something other than a core */
-	int status;               /**< exit status, unless an error is returned */
+	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
+	int status;                    /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
@@ -60,6 +60,9 @@ struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *
 void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
+
+/** Print remarks that came up since the last call; hc_session_open() does, too. */
+void hc_session_print_remarks(struct hc_session *session);
 
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);
