@@ -54,6 +54,7 @@ void hc_session_deinit(struct hc_session *session)
 	for (unsigned i = 0; i < session->num_targets; i++)
 		hc_target_close(session->targets[i]);
 	hc_signatures_destroy(session->signatures);
+	hc_diagnostics_deinit(&session->remarks);
 }
 
 /** Anonymous memory that this program has now, bytes; 0 when the kernel doesn't tell. */
@@ -95,18 +96,25 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
-/** Print remarks that came up since the last call. */
-static void print_remarks(struct hc_session *session)
+/** Print remarks of one input that came up since the last call. */
+static void print_remarks(const struct hc_session *session, const char *path,
+			  const struct hc_diagnostics *diag, size_t *shown)
+{
+	for (; *shown < diag->num; (*shown)++)
+		if (!session->options->quiet)
+			hc_print_message(path, diag->items[*shown].message);
+}
+
+void hc_session_print_remarks(struct hc_session *session)
 {
 	for (unsigned i = 0; i < session->num_targets; i++) {
 		const struct hc_process *process = session->targets[i]->process;
-		size_t *shown = &session->remarks_shown[i];
 
-		for (; *shown < process->diag.num; (*shown)++)
-			if (!session->options->quiet)
-				hc_print_message(process->core->path,
-						 process->diag.items[*shown].message);
+		print_remarks(session, process->core->path, &process->diag,
+			      &session->remarks_shown[i]);
 	}
+	print_remarks(session, session->options->core, &session->remarks,
+		      &session->remarks_shown[HC_MAX_TARGETS]);
 }
 
 /** @name What the targets tell */
@@ -260,7 +268,7 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 		err = hc_output_check(&session->out);
 	/* A failure is one line: what else is wrong with the core doesn't matter any more. */
 	if (!err)
-		print_remarks(session);
+		hc_session_print_remarks(session);
 	return err;
 }
 
@@ -278,7 +286,7 @@ struct hc_error *hc_session_open_another(struct hc_session *session, const char 
 		err = hc_target_reach(session->target, NULL);
 	hc_session_phase(session, NULL);
 	if (!err)
-		print_remarks(session);
+		hc_session_print_remarks(session);
 	return err;
 }
 
@@ -289,7 +297,7 @@ static bool is_partial(const struct hc_target *target)
 
 bool hc_session_partial(const struct hc_session *session)
 {
-	bool partial = session->partial;
+	bool partial = session->remarks.partial;
 
 	for (unsigned i = 0; i < session->num_targets; i++)
 		partial |= is_partial(session->targets[i]);
@@ -302,20 +310,23 @@ static void say_reason(struct hc_document *doc, const char *why)
 	HC_SAY_AT(doc, hc_margin("PARTIAL: ", 9, false), "{}", hc_cell_name(why));
 }
 
-static void say_reasons(const struct hc_target *target, struct hc_document *doc)
+/** What of the remarks means that something is missing. @return whether any does */
+static bool say_reasons(const struct hc_diagnostics *diag, struct hc_document *doc)
 {
 	bool said = false;
 
-	for (size_t i = 0; i < target->process->diag.num; i++) {
-		const struct hc_diagnostic *remark = &target->process->diag.items[i];
-		if (remark->partial)
-			say_reason(doc, remark->message);
-		said |= remark->partial;
+	for (size_t i = 0; i < diag->num; i++) {
+		if (diag->items[i].partial)
+			say_reason(doc, diag->items[i].message);
+		said |= diag->items[i].partial;
 	}
-	if (!said)
-		say_reason(doc, target->heap && target->heap->partial
-					? "parts of the heap are missing or damaged"
-					: "the file is cut short");
+	return said;
+}
+
+static void add_remarks(const struct hc_diagnostics *diag, struct hc_document *doc)
+{
+	for (size_t i = 0; i < diag->num; i++)
+		hc_fact(doc, "", NULL, hc_cell_name(diag->items[i].message));
 }
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
@@ -327,22 +338,29 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
 	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
 	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
-	for (unsigned i = 0; i < session->num_targets; i++) {
-		const struct hc_diagnostics *diag = &session->targets[i]->process->diag;
-		for (size_t j = 0; j < diag->num; j++)
-			hc_fact(doc, "", NULL, hc_cell_name(diag->items[j].message));
-	}
+	for (unsigned i = 0; i < session->num_targets; i++)
+		add_remarks(&session->targets[i]->process->diag, doc);
+	add_remarks(&session->remarks, doc);
 	hc_end(doc);
 }
 
 void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
 {
+	bool said;
+
 	if (!hc_session_partial(session))
 		return;
-	for (unsigned i = 0; i < session->num_targets; i++)
-		if (is_partial(session->targets[i]))
-			say_reasons(session->targets[i], doc);
-	if (session->partial)
+	said = say_reasons(&session->remarks, doc);
+	for (unsigned i = 0; i < session->num_targets; i++) {
+		const struct hc_target *target = session->targets[i];
+
+		said |= say_reasons(&target->process->diag, doc);
+		if (!said && target->heap && target->heap->partial) {
+			say_reason(doc, "parts of the heap are missing or damaged");
+			said = true;
+		}
+	}
+	if (!said)
 		say_reason(doc, "the file is cut short");
 	hc_blank(doc);
 }

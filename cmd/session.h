@@ -36,9 +36,9 @@ struct hc_session {
 	struct hc_target *targets[HC_MAX_TARGETS];
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
-	bool partial;             /**< set by a verb that reads something other than a core */
-	int status;               /**< exit status, unless an error is returned */
+	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
+	int status;                    /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
@@ -49,7 +49,7 @@ struct hc_session {
 	struct hc_phase_time *phase; /**< the current one; NULL: none */
 	double phase_start;          /**< seconds */
 	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
-	size_t remarks_shown[HC_MAX_TARGETS];
+	size_t remarks_shown[HC_MAX_TARGETS + 1]; /**< of each target; the last: of @ref remarks */
 };
 
 /** What the output unit wants to know of the command line. */
@@ -67,6 +67,9 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
  */
 struct hc_error *hc_session_open_another(struct hc_session *session, const char *path,
 					 enum hc_need need);
+
+/** Print remarks that came up since the last call; hc_session_open() does, too. */
+void hc_session_print_remarks(struct hc_session *session);
 
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);

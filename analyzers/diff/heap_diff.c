@@ -24,7 +24,7 @@ struct item {
 	struct hc_diff_side side;
 	struct hc_count stayed;
 	uint64_t sample;
-	unsigned sample_rank; /**< 2: a lost chunk, 1: a new one, 0: any */
+	unsigned sample_rank; /**< 2 for a lost chunk, and 1 for a new one */
 };
 
 struct items {
@@ -96,8 +96,10 @@ static struct key key_of(const struct run *run, struct worker *worker, const str
 	if (key.type != HC_TYPE_NONE)
 		return key;
 	key.class_id = hc_classify(run->classifier, worker->scratch, bytes);
-	if (!hc_class_of(run->classifier, key.class_id)->textual)
+	if (hc_class_of(run->classifier, key.class_id)->kind == HC_SIGNATURE_CODE) {
+		key.class_id = HC_CLASS_NONE;
 		key.size = chunk->size;
+	}
 	return key;
 }
 
@@ -180,7 +182,7 @@ static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk
 	if (unchanged && run->first && !is_unchanged(run->first, chunk, compared))
 		hc_count_chunk(&item->stayed, chunk);
 	widen(item, chunk->size, chunk->size);
-	offer_sample(item, chunk->address, lost ? 2 : run->before && !unchanged);
+	offer_sample(item, chunk->address, 2 * lost + (run->before && !unchanged));
 	return NULL;
 }
 
@@ -283,9 +285,9 @@ struct name {
 	uint64_t size;
 };
 
-static struct name name_of(const struct hc_diff_kind *kind, const struct hc_classifier *classifier)
+static struct name name_of(const struct hc_diff_kind *kind)
 {
-	bool any = kind->type || hc_class_of(classifier, kind->class_id)->textual;
+	bool any = kind->type || kind->class_id != HC_CLASS_NONE;
 
 	return (struct name){kind->type, kind->class_id, any ? 0 : kind->min_size};
 }
@@ -305,37 +307,34 @@ static bool same_name(const struct name *a, const struct name *b)
 	       (!a->type || !strcmp(a->type, b->type));
 }
 
-static uint64_t kind_hash(const struct hc_diff_kind *kind, const struct hc_classifier *classifier)
+static uint64_t kind_hash(const struct hc_diff_kind *kind)
 {
-	struct name name = name_of(kind, classifier);
+	struct name name = name_of(kind);
 
 	return name_hash(&name);
 }
 
-static bool is_of(const struct hc_diff_kind *kind, const struct hc_classifier *classifier,
-		  const struct name *name)
+static bool is_of(const struct hc_diff_kind *kind, const struct name *name)
 {
-	struct name other = name_of(kind, classifier);
+	struct name other = name_of(kind);
 
 	return same_name(&other, name);
 }
 
 /** Find a kind in the answer, or add it. */
-static struct hc_error *join_find(struct join *join, const struct hc_classifier *classifier,
-				  const struct name *name, struct hc_diff_kind **ret)
+static struct hc_error *join_find(struct join *join, const struct name *name,
+				  struct hc_diff_kind **ret)
 {
 	struct hc_heap_diff *diff = join->diff;
 	struct hc_error *err;
 	uint32_t *slot;
 
-	err = hc_hash_reserve(&join->table, diff->num_kinds, i,
-			      kind_hash(&diff->kinds[i], classifier));
+	err = hc_hash_reserve(&join->table, diff->num_kinds, i, kind_hash(&diff->kinds[i]));
 	if (!err)
 		err = hc_array_reserve(&diff->kinds, diff->num_kinds, sizeof(*diff->kinds));
 	if (err)
 		return err;
-	slot = hc_hash_find(&join->table, name_hash(name), i,
-			    is_of(&diff->kinds[i], classifier, name));
+	slot = hc_hash_find(&join->table, name_hash(name), i, is_of(&diff->kinds[i], name));
 	if (!*slot) {
 		diff->kinds[diff->num_kinds] =
 			(struct hc_diff_kind){.type = name->type,
@@ -373,7 +372,7 @@ static struct hc_error *join_target(struct join *join, struct hc_target *target,
 
 		if (item->key.type != HC_TYPE_NONE && !(name.type = hc_type_name(types, item->key.type)))
 			return &hc_enomem;
-		err = join_find(join, run->classifier, &name, &kind);
+		err = join_find(join, &name, &kind);
 		if (err)
 			break;
 		add_item(kind, core, item);

@@ -5,9 +5,10 @@
  * One core shows what is held; only a second one shows what grows. Chunks are put into kinds that
  * mean the same in every core, whatever its addresses:
  *
- *   - of one C++ class or C struct, when their type is known: its name, and all their sizes;
- *   - of one textual class of content: text comes in many sizes;
- *   - of one exact size and structural class, otherwise.
+ *   - of one C++ class, when their vtable tells it: its name, and all their sizes;
+ *   - of one class of content that a signature tells (text, formats): content comes in many sizes;
+ *   - of one exact size otherwise. What a look at their words makes of these (all zero, pointers) is
+ *     no kind, since it changes as the program writes.
  *
  * Every chunk in use is counted, exactly. Where the cores are of one process, a chunk of a later
  * core is told from its earlier self: it is *unchanged* when it was in use at the same address and
@@ -49,7 +50,7 @@ static inline uint64_t hc_diff_bytes(const struct hc_diff_side *side)
 
 struct hc_diff_kind {
 	const char *type;            /**< owned by a target's types; NULL: none is known */
-	hc_class_id class_id;        /**< HC_CLASS_NONE when there is a type */
+	hc_class_id class_id;        /**< HC_CLASS_NONE: told by its type, or its size */
 	uint64_t min_size, max_size; /**< chunk sizes, in all cores */
 	struct hc_diff_side sides[HC_DIFF_MAX_CORES];
 	struct hc_count stayed; /**< with three cores; see above */

@@ -55,8 +55,9 @@ static struct hc_error *open_snapshot(struct hc_diff_view *view, struct hc_momen
 	if (err)
 		return err;
 	moment->mappings = &moment->own;
-	view->session->partial |= moment->snapshot.truncated;
 	view->cores = false;
+	hc_snapshot_remark(&moment->snapshot, NULL, &view->session->remarks);
+	hc_session_print_remarks(view->session);
 	return NULL;
 }
 
@@ -130,10 +131,13 @@ static void view_deinit(struct hc_diff_view *view)
 /** @name Judging */
 /**@{*/
 
-static uint64_t anonymous_bytes(const struct hc_diff_view *view, const struct hc_mappings *mappings)
+static uint64_t anonymous_bytes(const struct hc_diff_view *view, const struct hc_moment *moment)
 {
+	const struct hc_mappings *mappings = moment->mappings;
 	uint64_t ret = 0;
 
+	if (moment->snapshot.rollup)
+		return moment->snapshot.totals.anonymous;
 	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
 
@@ -153,7 +157,7 @@ static void measure_places(struct hc_diff_view *view)
 		const struct hc_diff_side *side = &view->heap.total[ends[i]];
 		uint64_t *outside = &view->places[HC_DIFF_OUTSIDE][i], chunks;
 
-		*outside = anonymous_bytes(view, view->moments[ends[i]].mappings);
+		*outside = anonymous_bytes(view, &view->moments[ends[i]]);
 		if (!view->cores)
 			continue;
 		view->places[HC_DIFF_LOST][i] = side->lost.bytes;

@@ -45,6 +45,18 @@ static uint64_t seconds_between(const struct hc_diff_view *view)
 	return first && last > first ? last - first : 0;
 }
 
+/** Keep to --top. @param num rows that there are */
+static void say_left_out(const struct hc_diff_view *view, struct hc_table *table, size_t num,
+			 struct hc_document *doc)
+{
+	table->limit = hc_top_rows(view->top, view->session->options->format, num);
+	if (!num)
+		HC_LINE(doc, "None changed.");
+	else if (table->limit < num)
+		HC_LINE(doc, "{} more changed; --top 0 shows all",
+			hc_cell_count(num - table->limit));
+}
+
 /** @name Kinds of chunks */
 /**@{*/
 
@@ -137,8 +149,10 @@ static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc
 	struct hc_cell label = kind->type ? type_cell(kind)
 					  : hc_class_cell(view->session, kind->class_id);
 
+	if (label.kind == HC_CELL_UNKNOWN)
+		label = hc_cell_text("chunks");
 	label.instead = "chunks";
-	return HC_PHRASE(doc, "{}, {}", label, sizes_cell(kind, doc));
+	return HC_PHRASE(doc, "{} of {}", label, sizes_cell(kind, doc));
 }
 
 static void fill_kind(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
@@ -177,41 +191,36 @@ static void fill_kind(const struct hc_diff_view *view, const struct hc_diff_kind
 	hc_table_cell(table, KIND_SAMPLE, hc_sampler_cell(sampler, kind->sample, 0));
 }
 
-/** A kind that is as it was is no news: it is in data alone. */
-static size_t changed_kinds(const struct hc_diff_view *view)
+static bool has_changed(const struct hc_diff_view *view, const struct hc_diff_kind *kind)
 {
-	size_t num = 0;
+	const struct hc_diff_side *before = &kind->sides[0], *after = &kind->sides[last_of(view)];
 
-	for (size_t i = 0; i < view->heap.num_kinds; i++) {
-		const struct hc_diff_kind *kind = &view->heap.kinds[i];
-
-		num += hc_diff_chunks(&kind->sides[0]) !=
-			       hc_diff_chunks(&kind->sides[last_of(view)]) ||
-		       hc_diff_bytes(&kind->sides[0]) !=
-			       hc_diff_bytes(&kind->sides[last_of(view)]) ||
-		       kind->sides[0].lost.chunks != kind->sides[last_of(view)].lost.chunks;
-	}
-	return num;
+	return hc_diff_chunks(before) != hc_diff_chunks(after) ||
+	       hc_diff_bytes(before) != hc_diff_bytes(after) ||
+	       before->lost.chunks != after->lost.chunks;
 }
 
-/** In text the growing ones, and what is said of those that are left out. */
+/** In data every kind, in text those that changed. */
 static void describe_kinds(const struct hc_diff_view *view, struct hc_sampler *sampler,
 			   struct hc_document *doc)
 {
 	enum hc_format format = view->session->options->format;
-	struct hc_table *table = hc_add_table(doc, &hc_diff_kinds_shape);
-	size_t num = view->heap.num_kinds, changed = changed_kinds(view);
+	struct hc_table *table;
+	size_t shown = 0;
 
+	HC_HEADING(doc, "Kinds of chunks in use");
+	table = hc_add_table(doc, &hc_diff_kinds_shape);
 	if (view->num < 3 || !view->heap.same_process)
 		hc_table_hide(table, KIND_STAYED);
-	for (size_t i = 0; i < num; i++)
-		fill_kind(view, &view->heap.kinds[i], sampler, doc, table);
-	table->limit = hc_top_rows(view->top, format, num);
-	if (hc_format_is_for_people(format) && table->limit > changed)
-		table->limit = changed;
-	if (table->limit < changed)
-		HC_LINE(doc, "{} more kinds changed; --top 0 shows all",
-			hc_cell_count(changed - table->limit));
+	for (size_t i = 0; i < view->heap.num_kinds; i++) {
+		const struct hc_diff_kind *kind = &view->heap.kinds[i];
+
+		if (hc_format_is_for_people(format) && !has_changed(view, kind))
+			continue;
+		fill_kind(view, kind, sampler, doc, table);
+		shown++;
+	}
+	say_left_out(view, table, shown, doc);
 }
 /**@}*/
 
@@ -321,14 +330,9 @@ static void describe_mappings(const struct hc_diff_view *view, struct hc_documen
 		fill_mapping(table, &diff->pairs[i]);
 		shown++;
 	}
-	table->limit = hc_top_rows(view->top, view->session->options->format, shown);
 	if (!view->cores)
 		hc_document_main(doc, table);
-	if (!shown)
-		HC_LINE(doc, "None changed.");
-	else if (table->limit < shown)
-		HC_LINE(doc, "{} more changed; --top 0 shows all",
-			hc_cell_count(shown - table->limit));
+	say_left_out(view, table, shown, doc);
 }
 /**@}*/
 
@@ -386,17 +390,17 @@ static const struct hc_diff_kind *main_kind(const struct hc_diff_view *view)
 static const char *growth_words(const struct hc_diff_view *view)
 {
 	if (!view->cores)
-		return view->mappings.has_resident ? "resident anonymous memory"
-						   : "anonymous address space";
+		return view->mappings.has_resident ? "Resident anonymous memory"
+						   : "Anonymous address space";
 	switch (view->cause) {
 	case HC_DIFF_LOST:
-		return "memory that nothing points to any more";
+		return "What nothing points to any more";
 	case HC_DIFF_HELD:
-		return "memory that the program still points to";
+		return "What the program still points to";
 	case HC_DIFF_FREE:
-		return "freed memory that the allocator keeps";
+		return "Freed memory that the allocator keeps";
 	default:
-		return "memory outside of malloc";
+		return "Memory outside of malloc";
 	}
 }
 
@@ -412,9 +416,9 @@ static void say_kind(const struct hc_diff_view *view, const struct hc_diff_kind 
 
 	/* Chunks may be fewer and larger. */
 	if ((int64_t)chunks > 0)
-		HC_SAY(doc, "Most of it: {} more {} {} ({}), {} by now.", hc_cell_count(chunks),
-		       what_cell(view, kind, doc), hc_cell_text(lost ? "lost" : "held"),
-		       hc_cell_bytes(bytes),
+		HC_SAY(doc, "Most of it: {}; {} more are {}, {} ({} by now).",
+		       what_cell(view, kind, doc), hc_cell_count(chunks),
+		       hc_cell_text(lost ? "lost" : "held"), hc_cell_bytes(bytes),
 		       hc_cell_count(lost ? after->lost.chunks : after->held.chunks));
 	if (view->num > 2 && view->heap.same_process && kind->stayed.chunks)
 		HC_SAY(doc, "{} of them came before the second core and were unchanged in the third.",
@@ -431,9 +435,9 @@ static void say_growth(const struct hc_diff_view *view, struct hc_document *doc)
 	if (seconds >= 60)
 		rate = HC_PHRASE(doc, ", about {} an hour",
 				 hc_cell_bytes((double)bytes * 3600 / seconds));
-	HC_SAY_STRONG(doc, "{}. {} more {}{}{}.",
+	HC_SAY_STRONG(doc, "{}. {} grew by {}{}{}.",
 		      hc_cell_text(view->trend == HC_TREND_LEAK ? "Leak" : "Growth"),
-		      hc_cell_bytes(bytes), hc_cell_text(growth_words(view)),
+		      hc_cell_text(growth_words(view)), hc_cell_bytes(bytes),
 		      during_cell(view, doc), rate);
 	if (kind && (view->cause == HC_DIFF_LOST || view->cause == HC_DIFF_HELD))
 		say_kind(view, kind, doc);
@@ -462,7 +466,7 @@ static void say_verdict(const struct hc_diff_view *view, struct hc_document *doc
 enum total_column { TOTAL_LABEL, TOTAL_BEFORE, TOTAL_AFTER, TOTAL_CHANGE, NUM_TOTAL_COLUMNS };
 
 static const struct hc_column total_columns[NUM_TOTAL_COLUMNS] = {
-	[TOTAL_LABEL] = {"part", "", HC_CELL_TEXT, 0, "where memory is"},
+	[TOTAL_LABEL] = {"part", " ", HC_CELL_TEXT, 0, "where memory is"},
 	[TOTAL_BEFORE] = {"before", "BEFORE", HC_CELL_BYTES, 0, "in the first file"},
 	[TOTAL_AFTER] = {"after", "AFTER", HC_CELL_BYTES, 0, "in the last one"},
 	[TOTAL_CHANGE] = {"change", "CHANGE", HC_CELL_CHANGE_BYTES, 0, "bytes"},
@@ -583,7 +587,6 @@ static struct hc_error *describe_heaps(const struct hc_diff_view *view, struct h
 
 	if (err)
 		return err;
-	HC_HEADING(doc, "Kinds of chunks in use");
 	describe_kinds(view, &sampler, doc);
 	return NULL;
 }

@@ -101,7 +101,7 @@ class TestWhatItIs:
 
     def test_rollup(self, heapcore, tmp_path):
         (tmp_path / "rollup").write_bytes(open("/proc/self/smaps_rollup", "rb").read())
-        assert "smaps_rollup, which has only sums" in refused(heapcore, "maps", tmp_path / "rollup")
+        assert "smaps_rollup, which has only sums" in refused(heapcore, "info", tmp_path / "rollup")
 
 
 class TestPipes:

@@ -43,7 +43,7 @@ struct glibc_arena {
 struct glibc_par {
 	const struct glibc_par_layout *layout; /**< NULL: not found */
 	uint64_t address;
-	uint64_t n_mmaps, mmapped_mem, sbrk_base, hp_pagesize;
+	uint64_t n_mmaps, max_n_mmaps, mmapped_mem, sbrk_base, hp_pagesize;
 	uint64_t tcache_count; /**< 0 when the release has none */
 };
 
@@ -88,6 +88,7 @@ struct glibc {
 	struct glibc_arena *arenas; /**< main first, then in ring order */
 	size_t num_arenas;
 	bool ring_closed;
+	bool accept_unused;  /**< the search takes, or has taken, an arena that was never used */
 	unsigned ring_steps; /**< arenas read so far by the search for the ring */
 	bool threads_exact;  /**< threads' arenas by libc's relocations, not by a vote among all
 				words */
