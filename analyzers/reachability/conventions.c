@@ -16,6 +16,10 @@
  * same pointers either way.
  * 4. Proposals that don't hold are dropped. If there were some, the heap is marked a last time.
  *
+ * In step 2 possible chunks are also looked into, which tells the sizes that have pools (pools.h).
+ * From step 3 on, links of doubly linked lists whose neighbours point back hold their block, too;
+ * where nearly all blocks of a size are in lists, it has been said as a convention.
+ *
  * A heap whose possible chunks don't matter costs the counting alone.
  */
 #include "analyzers/reachability/conventions.h"
@@ -23,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/reachability/pools.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -45,6 +50,7 @@ struct sizes {
 	struct size_count {
 		uint64_t size; /* 0: empty */
 		uint64_t possible, held, other;
+		uint64_t linked, aligned; /* of the possible ones: pools */
 	} * slots;
 	size_t num, capacity; /* a power of two */
 };
@@ -98,6 +104,8 @@ void hc_conventions_forget(struct hc_heap *heap)
 	free(heap->conventions);
 	heap->conventions = NULL;
 	heap->num_conventions = 0;
+	hc_pools_forget(heap);
+	heap->links = false;
 }
 
 /** The plane of a convention: its rank among those of one size. */
@@ -294,6 +302,8 @@ static struct hc_error *merge(struct hc_interiors *interiors, struct sizes *ret)
 			to->possible += from->slots[i].possible;
 			to->held += from->slots[i].held;
 			to->other += from->slots[i].other;
+			to->linked += from->slots[i].linked;
+			to->aligned += from->slots[i].aligned;
 		}
 	}
 	forget_sizes(interiors);
@@ -347,6 +357,12 @@ static struct hc_error *count_possible(void *ctx, unsigned worker, size_t task)
 			if (err)
 				return err;
 			slot->possible++;
+			if (chunk.size < HC_POOL_MIN_SIZE)
+				continue;
+			if (hc_pool_is_aligned(heap, &chunk))
+				slot->aligned++;
+			else if (hc_pool_is_linked(heap, &chunk))
+				slot->linked++;
 		}
 	}
 	__atomic_fetch_add(&interiors->in_use, in_use, __ATOMIC_RELAXED);
@@ -467,14 +483,59 @@ static struct hc_error *propose_size(const struct hc_interiors *interiors,
 	return propose(interiors, count->size, end, least, max ? max : 1);
 }
 
+static bool nearly_all(uint64_t held, uint64_t other)
+{
+	return other <= (held + other) / HC_CONVENTION_ODD;
+}
+
+/** Aligned to their size, in numbers that are no chance. */
+static bool has_aligned(const struct size_count *count)
+{
+	return count->aligned >= HC_POOL_ALIGNED &&
+	       nearly_all(count->aligned, count->possible - count->aligned);
+}
+
+static bool has_pools(const struct size_count *count)
+{
+	return count->linked || has_aligned(count);
+}
+
+static bool are_pools(const struct size_count *count)
+{
+	uint64_t pools = count->linked + (has_aligned(count) ? count->aligned : 0);
+
+	return nearly_all(pools, count->possible - pools);
+}
+
+static int compare_pools(const void *a, const void *b)
+{
+	const struct hc_pool_size *x = a, *y = b;
+
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+static struct hc_error *add_pools(struct hc_heap *heap, const struct sizes *sizes)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i < sizes->num; i++)
+		if (has_pools(&sizes->slots[i]))
+			err = hc_pools_add(heap, sizes->slots[i].size,
+					   has_aligned(&sizes->slots[i]));
+	if (!err && heap->num_pool_sizes)
+		qsort(heap->pool_sizes, heap->num_pool_sizes, sizeof(*heap->pool_sizes),
+		      compare_pools);
+	return err;
+}
+
 static struct hc_error *propose_all(struct hc_interiors *interiors, const struct sizes *sizes,
 				    uint64_t possible)
 {
 	struct hc_heap *heap = interiors->tracer->heap;
-	struct hc_error *err = NULL;
+	struct hc_error *err = add_pools(heap, sizes);
 
 	for (size_t i = 0; !err && i < sizes->num && i < MAX_SIZES; i++)
-		if (sizes->slots[i].possible >= HC_CONVENTION_MIN)
+		if (sizes->slots[i].possible >= HC_CONVENTION_MIN && !are_pools(&sizes->slots[i]))
 			err = propose_size(interiors, &sizes->slots[i]);
 	if (!err && possible >= HC_CONVENTION_MIN_ANY)
 		err = propose(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1);
@@ -493,7 +554,7 @@ static struct hc_error *prepare_planes(struct hc_interiors *interiors)
 		err = hc_plane_init(&tracer->layout, &interiors->planes[i]);
 	if (err)
 		return err;
-	interiors->chunks = calloc(tracer->heap->num_conventions, sizeof(*interiors->chunks));
+	interiors->chunks = calloc(tracer->heap->num_conventions + 1, sizeof(*interiors->chunks));
 	if (!interiors->chunks)
 		return &hc_enomem;
 	interiors->verifying = true;
@@ -528,10 +589,11 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 		chunks += sizes.slots[i].possible;
 		bytes += sizes.slots[i].possible * sizes.slots[i].size;
 	}
-	if (matters(interiors, chunks, bytes))
+	if (matters(interiors, chunks, bytes)) {
 		err = propose_all(interiors, &sizes, chunks);
+		*any = tracer->heap->links = !err;
+	}
 	free(sizes.slots);
-	*any = !err && tracer->heap->num_conventions;
 	return *any ? prepare_planes(interiors) : err;
 }
 /**@}*/
@@ -545,11 +607,6 @@ static const struct size_count *find_size(const struct sizes *sizes, uint64_t si
 		if (sizes->slots[i].size == size)
 			return &sizes->slots[i];
 	return NULL;
-}
-
-static bool nearly_all(uint64_t held, uint64_t other)
-{
-	return other <= (held + other) / HC_CONVENTION_ODD;
 }
 
 /** Whether the convention of any size holds, for sizes that have none of their own. */
@@ -587,9 +644,13 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 	struct hc_heap *heap = interiors->tracer->heap;
 	struct sizes sizes;
 	size_t kept = 0, first_own = 0;
-	struct hc_error *err = hc_parallel_for(
-		interiors->jobs, interiors->tracer->layout.num_stretches, count_seen, interiors);
+	struct hc_error *err;
 
+	*dropped = false;
+	if (!heap->num_conventions)
+		return NULL;
+	err = hc_parallel_for(interiors->jobs, interiors->tracer->layout.num_stretches, count_seen,
+			      interiors);
 	if (err || (err = merge(interiors, &sizes)))
 		return err;
 	struct hc_convention any = heap->conventions[0];

@@ -221,6 +221,12 @@ struct hc_convention {
 	uint64_t others; /**< of that size that only interior pointers to other places hold */
 };
 
+/** A chunk size of which some chunks are pools: a pointer anywhere into one holds it. */
+struct hc_pool_size {
+	uint64_t size;
+	bool aligned; /**< those that are aligned to it are pools */
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -324,6 +330,9 @@ struct hc_heap {
 	bool reach_known;      /**< hc_reachability_run() is done */
 	struct hc_convention *conventions; /**< found by it; by size, then offset */
 	size_t num_conventions;
+	struct hc_pool_size *pool_sizes; /**< found by it; by size */
+	size_t num_pool_sizes;
+	bool links; /**< pointers to links of doubly linked lists count, too */
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
