@@ -85,6 +85,12 @@ static inline const char *hc_session_no_heap(const struct hc_session *session)
 	return session->target ? session->target->no_heap : NULL;
 }
 
+/** The same in a word, for programs; NULL as above. */
+static inline const char *hc_session_absence(const struct hc_session *session)
+{
+	return hc_session_no_heap(session) ? hc_absence_name(session->target->absence) : NULL;
+}
+
 /** Whether the answer may lack something. */
 bool hc_session_partial(const struct hc_session *session);
 

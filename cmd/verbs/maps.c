@@ -459,6 +459,7 @@ static void describe(const struct view *view, bool fold, struct hc_document *doc
 	fill_kinds(view, hc_add_table(doc, &kinds_shape));
 	hc_blank(doc);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
+	hc_fact(doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(view->session)));
 	struct hc_table *table = hc_add_table(doc, &mappings_shape);
 	hc_document_main(doc, table);
 	fill_table(view, table);

@@ -636,6 +636,7 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 	/* An arena that nothing was got from is made by malloc's start, whoever allocates. */
 	if (g->accept_unused && !g->par.max_n_mmaps) {
 		*found = false;
+		g->unused = true;
 		return NULL;
 	}
 	return g->ring_closed ? NULL : add_arenas_of_heaps(g);
