@@ -54,6 +54,7 @@ void hc_session_deinit(struct hc_session *session)
 	for (unsigned i = 0; i < session->num_targets; i++)
 		hc_target_close(session->targets[i]);
 	hc_signatures_destroy(session->signatures);
+	hc_diagnostics_deinit(&session->remarks);
 }
 
 /** Anonymous memory that this program has now, bytes; 0 when the kernel doesn't tell. */
@@ -95,10 +96,15 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
-/** Print remarks that came up since the last call. */
-static void print_remarks(struct hc_session *session)
+/** What is worth saying of the input. */
+static const struct hc_diagnostics *remarks(const struct hc_session *session)
 {
-	const struct hc_diagnostics *diag = &session->target->process->diag;
+	return session->target ? &session->target->process->diag : &session->remarks;
+}
+
+void hc_session_print_remarks(struct hc_session *session)
+{
+	const struct hc_diagnostics *diag = remarks(session);
 
 	for (; session->remarks_shown < diag->num; session->remarks_shown++) {
 		if (!session->options->quiet)
@@ -258,7 +264,7 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 		err = hc_output_check(&session->out);
 	/* A failure is one line: what else is wrong with the core doesn't matter any more. */
 	if (!err)
-		print_remarks(session);
+		hc_session_print_remarks(session);
 	return err;
 }
 
@@ -266,8 +272,7 @@ bool hc_session_partial(const struct hc_session *session)
 {
 	const struct hc_target *target = session->target;
 
-	return session->partial || (target && (target->process->diag.partial ||
-					       (target->heap && target->heap->partial)));
+	return remarks(session)->partial || (target && target->heap && target->heap->partial);
 }
 
 /** Why the answer may lack something: one line. */
@@ -278,7 +283,7 @@ static void say_reason(struct hc_document *doc, const char *why)
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
-	const struct hc_target *target = session->target;
+	const struct hc_diagnostics *diag = remarks(session);
 
 	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
@@ -287,20 +292,21 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
 	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
 	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
-	for (size_t i = 0; target && i < target->process->diag.num; i++)
-		hc_fact(doc, "", NULL, hc_cell_name(target->process->diag.items[i].message));
+	for (size_t i = 0; i < diag->num; i++)
+		hc_fact(doc, "", NULL, hc_cell_name(diag->items[i].message));
 	hc_end(doc);
 }
 
 void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
 {
+	const struct hc_diagnostics *diag = remarks(session);
 	const struct hc_target *target = session->target;
 	bool said = false;
 
 	if (!hc_session_partial(session))
 		return;
-	for (size_t i = 0; target && i < target->process->diag.num; i++) {
-		const struct hc_diagnostic *remark = &target->process->diag.items[i];
+	for (size_t i = 0; i < diag->num; i++) {
+		const struct hc_diagnostic *remark = &diag->items[i];
 		if (remark->partial)
 			say_reason(doc, remark->message);
 		said |= remark->partial;

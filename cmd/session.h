@@ -36,9 +36,9 @@ struct hc_session {
 	struct hc_target *targets[HC_MAX_TARGETS];
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
-	struct hc_masker *masker; /**< of secrets, with @ref signatures; cmd/render/policy.h */
-	bool partial;             /**< set by a verb that reads something other than a core */
-	int status;               /**< exit status, unless an error is returned */
+	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
+	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
+	int status;                    /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
@@ -61,6 +61,9 @@ void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 
+/** Print remarks that came up since the last call; hc_session_open() does, too. */
+void hc_session_print_remarks(struct hc_session *session);
+
 /** Make session->signatures of the built-in ones and --signatures, unless they are there. */
 struct hc_error *hc_session_signatures(struct hc_session *session);
 
@@ -80,6 +83,12 @@ void hc_session_phase(struct hc_session *session, const char *name);
 static inline const char *hc_session_no_heap(const struct hc_session *session)
 {
 	return session->target ? session->target->no_heap : NULL;
+}
+
+/** The same in a word, for programs; NULL as above. */
+static inline const char *hc_session_absence(const struct hc_session *session)
+{
+	return hc_session_no_heap(session) ? hc_absence_name(session->target->absence) : NULL;
 }
 
 /** Whether the answer may lack something. */

@@ -83,8 +83,8 @@ static struct hc_error *count(struct run *run, struct hc_touched *touched)
 
 	for (size_t i = 0; !err && i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
-		if (mapping->resident != HC_UNKNOWN_BYTES) {
-			touched->bytes[i] = mapping->resident;
+		if (hc_mapping_resident(mapping) != HC_UNKNOWN_BYTES) {
+			touched->bytes[i] = hc_mapping_resident(mapping);
 			touched->resident = true;
 		} else if (mapping->flags) {
 			err = cut(run, mapping, i);

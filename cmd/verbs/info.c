@@ -292,6 +292,7 @@ static struct hc_error *run(struct hc_session *session)
 	describe_heap(session, &doc);
 	hc_fact(&doc, NULL, "outside", hc_owners_phrase(&owners, &doc));
 	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	hc_fact(&doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(session)));
 	describe_memory(process->core, &missing, &doc);
 	hc_owners_describe(&owners, &doc);
 	HC_HEADING(&doc, "Modules");

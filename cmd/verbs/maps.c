@@ -2,7 +2,8 @@
  * @file
  * heapcore maps: every mapping and what it is for.
  *
- * Takes a core, or a saved /proc/PID/maps or smaps in its place. Text folds the many small mappings
+ * Takes a core, or a saved /proc/PID/maps or smaps in its place; of a smaps_rollup, which has sums
+ * and no mappings, those are shown. Text folds the many small mappings
  * of each file into one row and shows the largest first, which is what somebody with `pmap -x` open
  * is looking for; CSV and JSON have every mapping by address.
  */
@@ -53,7 +54,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 /** A mapping, or all mappings of one file. */
 struct row {
 	const struct hc_mapping *first;
-	uint64_t size, present, resident; /**< bytes */
+	uint64_t size, present, resident, resident_anonymous; /**< bytes */
 	unsigned num;
 	const struct hc_region_mark *mark;
 };
@@ -79,6 +80,7 @@ enum column {
 	SIZE,
 	PRESENT,
 	RESIDENT,
+	RESIDENT_ANONYMOUS,
 	PERMS,
 	ANONYMOUS,
 	KIND,
@@ -102,6 +104,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[PRESENT] = {"present", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 		     "bytes whose contents can be read; cores only"},
 	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[RESIDENT_ANONYMOUS] = {"resident_anonymous", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
+				"of these, pages of no file; with smaps that say so only"},
 	[PERMS] = {"permissions", "PERM", HC_CELL_TEXT, 0, "rwxp, as in /proc/PID/maps"},
 	[ANONYMOUS] = {"anonymous", "", HC_CELL_BOOL, HC_COLUMN_DATA_ONLY,
 		       "private and not backed by a file: counts in the accounting"},
@@ -132,13 +136,14 @@ static struct hc_error *open_snapshot(struct view *view, const struct hc_input_f
 {
 	struct hc_error *err = hc_snapshot_read(input->fd, &view->snapshot);
 
+	view->mappings = &view->own_mappings;
 	if (!err)
 		err = hc_mappings_from_snapshot(&view->snapshot, &view->own_mappings);
 	if (err)
 		return err;
-	view->mappings = &view->own_mappings;
 	view->has_resident = view->snapshot.has_usage;
-	view->session->partial = view->snapshot.truncated;
+	hc_snapshot_remark(&view->snapshot, NULL, &view->session->remarks);
+	hc_session_print_remarks(view->session);
 	return NULL;
 }
 
@@ -211,6 +216,8 @@ static void add_mapping(struct row *row, const struct hc_mapping *mapping)
 	row->present += mapping->present;
 	if (mapping->resident != HC_UNKNOWN_BYTES)
 		row->resident += mapping->resident;
+	if (mapping->resident_anonymous != HC_UNKNOWN_BYTES)
+		row->resident_anonymous += mapping->resident_anonymous;
 }
 
 static int by_size(const void *a, const void *b)
@@ -270,6 +277,8 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, PRESENT, row->present);
 	if (mapping->resident != HC_UNKNOWN_BYTES)
 		hc_table_number(table, RESIDENT, row->resident);
+	if (mapping->resident_anonymous != HC_UNKNOWN_BYTES)
+		hc_table_number(table, RESIDENT_ANONYMOUS, row->resident_anonymous);
 	char permissions[] = {mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
 			      mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
 	hc_table_text(table, PERMS, folded ? NULL : permissions);
@@ -301,10 +310,36 @@ static void fill_table(const struct view *view, struct hc_table *table)
 {
 	for (size_t i = 0; i < view->num_rows; i++)
 		add_row(view, table, &view->rows[i]);
-	if (!view->has_resident)
+	if (!view->has_resident) {
 		hc_table_hide(table, RESIDENT);
+		hc_table_hide(table, RESIDENT_ANONYMOUS);
+	}
 	if (!view->has_contents)
 		hc_table_hide(table, PRESENT);
+}
+/**@}*/
+
+/** @name Of a rollup */
+/**@{*/
+
+static void total_fact(struct hc_document *doc, const char *key, const char *label, uint64_t bytes)
+{
+	if (bytes != HC_UNKNOWN_BYTES)
+		hc_fact(doc, key, label, hc_cell_bytes(bytes));
+}
+
+static void describe_totals(const struct hc_snapshot *snapshot, struct hc_document *doc)
+{
+	const struct hc_vma *totals = &snapshot->totals;
+
+	HC_SAY(doc, "Sums over all mappings, which a smaps_rollup doesn't tell apart:");
+	hc_begin_object(doc, "totals", HC_CONTENT_NONE);
+	total_fact(doc, "resident", "resident", totals->rss);
+	total_fact(doc, "proportional", "share (PSS)", totals->pss);
+	total_fact(doc, "private_dirty", "private dirty", totals->private_dirty);
+	total_fact(doc, "resident_anonymous", "anonymous", totals->anonymous);
+	total_fact(doc, "swap", "swapped", totals->swap);
+	hc_end(doc);
 }
 /**@}*/
 
@@ -424,6 +459,7 @@ static void describe(const struct view *view, bool fold, struct hc_document *doc
 	fill_kinds(view, hc_add_table(doc, &kinds_shape));
 	hc_blank(doc);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
+	hc_fact(doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(view->session)));
 	struct hc_table *table = hc_add_table(doc, &mappings_shape);
 	hc_document_main(doc, table);
 	fill_table(view, table);
@@ -449,6 +485,8 @@ static struct hc_error *render(struct view *view)
 	struct hc_error *err = build_rows(view, fold);
 	if (err)
 		return err;
+	if (view->snapshot.rollup)
+		describe_totals(&view->snapshot, &doc);
 	describe(view, fold, &doc);
 	return hc_session_write(view->session, &doc);
 }

@@ -168,7 +168,7 @@ class TestInputs:
         self.refused(heapcore, tmp_path, "maps", tmp_path / "c.gz", "-o", tmp_path / "c.gz")
 
     def test_named_files(self, heapcore, core, compiled, tmp_path):
-        (tmp_path / "smaps").write_text(core.maps)
+        (tmp_path / "smaps").write_text("".join(f"{line}\nRss: 4 kB\n" for line in core.maps.splitlines()))
         (tmp_path / "exe").write_bytes(compiled("haystack.c").read_bytes())
         (tmp_path / "words").write_text("TOKEN\n")
         folder = tmp_path / "ini"
