@@ -672,6 +672,7 @@ const struct hc_verb hc_verb_common = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&repeats_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };
