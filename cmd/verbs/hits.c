@@ -20,9 +20,33 @@
 
 /* --- One match --- */
 
+static bool in_text(const struct hc_hits *hits)
+{
+	return hits->session->options->format == HC_FORMAT_TEXT;
+}
+
 static bool ends_line(uint8_t c)
 {
 	return c == '\n' || c == '\r' || c == '\0';
+}
+
+/** Columns on the screen that lines have left for a match and what is around it; 0: no bound. */
+static unsigned room_of(const struct hc_hits *hits, const struct hc_search_hit *hit)
+{
+	const struct hc_output *out = &hits->session->out;
+	unsigned used = strlen(hc_unit_address(hit->address).text) + 2;
+
+	if (!out->is_screen || !in_text(hits))
+		return 0;
+	used += hit->chunk ? snprintf(NULL, 0, "%" PRIu64 ": ", hit->chunk->size)
+			   : strlen(hc_mapping_kind_name(hit->mapping->kind)) + 2;
+	return out->width > used ? out->width - used : 1;
+}
+
+/** Columns that a byte takes when it is shown. */
+static unsigned columns_of(uint8_t c)
+{
+	return c >= ' ' && c < 0x7f && c != '\\' ? 1 : 4;
 }
 
 /** The part of the line around a match that is shown; --content full shows the line. */
@@ -31,12 +55,26 @@ static struct hc_bytes line_around(const struct hc_hits *hits, const struct hc_s
 	bool full = hits->session->options->content == HC_CONTENT_FULL;
 	const uint8_t *start = hit->text.data, *end = hit->text.data + hit->text.size;
 	const uint8_t *first = hit->subject.data, *last = hit->subject.data + hit->subject.size;
+	unsigned room = full ? 0 : room_of(hits, hit), used = 0, most = CONTEXT_BEFORE;
 
-	while (start > first && !ends_line(start[-1]) &&
-	       (full || hit->text.data - start < CONTEXT_BEFORE))
-		start--;
-	while (end < last && !ends_line(*end) && (full || end - start < CONTEXT_WHOLE))
+	for (const uint8_t *p = start; room && p < end && used < room; p++)
+		used += columns_of(*p);
+	if (room && used + most > room)
+		most = used < room ? (room - used) / 2 : 0;
+	for (unsigned left = most; start > first && !ends_line(start[-1]); start--) {
+		unsigned columns = room ? columns_of(start[-1]) : 1;
+		if (!full && columns > left)
+			break;
+		left -= full ? 0 : columns;
+		used += columns;
+	}
+	while (end < last && !ends_line(*end) &&
+	       (full || (end - start < CONTEXT_WHOLE && (!room || used < room)))) {
+		used += columns_of(*end);
+		if (room && used > room)
+			break;
 		end++;
+	}
 	return (struct hc_bytes){start, end - start};
 }
 
@@ -197,11 +235,6 @@ static bool write_hit(struct hc_hits *hits, const struct hc_search_hit *hit)
 }
 
 /* --- The whole --- */
-
-static bool in_text(const struct hc_hits *hits)
-{
-	return hits->session->options->format == HC_FORMAT_TEXT;
-}
 
 /** In text, what -o and -l show are columns of their own, and nothing but them. */
 static void prepare_view(struct hc_hits *hits)
