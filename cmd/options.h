@@ -87,6 +87,16 @@ struct hc_options {
 };
 
 /**
+ * Put the verb first, where common options stand before it: those are given their long names, since
+ * a letter may mean something else to the verb.
+ *
+ * @param argv argv[0] is the first argument; reordered
+ * @return @ref HC_ERROR_ARGUMENT when an option before the verb is none of the common ones, or
+ * when no verb follows
+ */
+struct hc_error *hc_options_verb_first(int argc, char **argv);
+
+/**
  * Parse the arguments after the verb.
  *
  * @param argv argv[0] is the verb; reordered
@@ -112,6 +122,7 @@ struct hc_verb_option {
 };
 
 struct hc_verb_options {
+	const struct hc_verb *verb; /**< whose; NULL: nobody's */
 	struct hc_verb_option items[HC_MAX_OPTIONS];
 	unsigned num;
 };
@@ -145,7 +156,7 @@ struct hc_error *hc_options_add_signatures(struct hc_options *options, const cha
 struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn *words,
 			       unsigned *ret);
 
-/** A plain number of things. */
+/** A number of things: digits, with commas as output has them. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);
 
 /** The value of a verb's --top before it is given: 20 rows in text, all of them elsewhere. */

@@ -129,6 +129,7 @@ struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_
 struct hc_selection_scratch {
 	struct hc_classifier_scratch *classifier;
 	struct hc_matcher *matcher;
+	struct hc_matcher *unmatcher;
 };
 
 void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch)
@@ -137,6 +138,7 @@ void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch)
 		return;
 	hc_classifier_scratch_destroy(scratch->classifier);
 	hc_matcher_destroy(scratch->matcher);
+	hc_matcher_destroy(scratch->unmatcher);
 	free(scratch);
 }
 
@@ -170,6 +172,11 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 	}
 	if (selection->match) {
 		struct hc_error *err = hc_matcher_create(selection->match, &scratch->matcher);
+		if (err)
+			return err;
+	}
+	if (selection->unmatch) {
+		struct hc_error *err = hc_matcher_create(selection->unmatch, &scratch->unmatcher);
 		if (err)
 			return err;
 	}
@@ -257,13 +264,13 @@ static bool has_content(const struct hc_selection *selection, struct hc_bytes by
 		if (!(selection->classes[class_id / 64] >> class_id % 64 & 1))
 			return false;
 	}
-	if (selection->match) {
-		struct hc_match match;
-		bool limited = false;
+	struct hc_match match;
+	bool limited = false;
 
-		return hc_matcher_next(scratch->matcher, bytes, 0, &match, &limited);
-	}
-	return true;
+	if (selection->match && !hc_matcher_next(scratch->matcher, bytes, 0, &match, &limited))
+		return false;
+	return !selection->unmatch ||
+	       (!hc_matcher_next(scratch->unmatcher, bytes, 0, &match, &limited) && !limited);
 }
 
 static bool has_list(const struct hc_selection *selection, const struct hc_list *list)

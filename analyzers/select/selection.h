@@ -50,6 +50,8 @@ struct hc_selection {
 	uint64_t *type_set;           /**< bit per hc_type_id, from hc_selection_prepare(); owned */
 	const struct hc_types *types; /**< the same; not owned */
 	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
+	const struct hc_pattern *unmatch; /**< chunks with a match of it are out, and those in which
+					     it gives up; NULL: no filter; not owned */
 	uint64_t *sizes;              /**< chunk sizes, ascending; owned */
 	size_t num_sizes;             /**< 0: no filter */
 	bool by_member;
@@ -88,7 +90,7 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)
 {
-	return selection->num_classes || selection->match;
+	return selection->num_classes || selection->match || selection->unmatch;
 }
 
 /**

@@ -58,6 +58,7 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 					     !getenv("NO_COLOR") && term && strcmp(term, "dumb"));
 	out->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	out->width = screen_width(fd, out->terminal);
+	out->is_screen = out->terminal || getenv("COLUMNS");
 }
 
 /** @name Targets */

@@ -67,6 +67,11 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 	fputc('\n', out->file);
 }
 
+unsigned hc_text_columns(const char *text)
+{
+	return columns_of(text, strlen(text));
+}
+
 void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
 		       const char *format, ...)
 {

@@ -17,6 +17,9 @@
 void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
 		       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/** Columns of the screen that a UTF-8 text takes, every character counted as one. */
+unsigned hc_text_columns(const char *text);
+
 /** Columns of a label. */
 #define HC_FIELD_INDENT 16
 

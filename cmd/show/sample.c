@@ -35,7 +35,7 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	sampler->excerpt = (struct hc_excerpt){
 		.bytes = bytes,
 		.form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
-		.data_form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
+		.data_form = textual ? HC_EXCERPT_TEXT : HC_EXCERPT_WORDS,
 		.max = max,
 		.max_data = HC_EXCERPT_DATA,
 		.word_size = session->target->heap->word_size,

@@ -289,6 +289,7 @@ const struct hc_verb hc_verb_classify = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&classes_shape, &attributes_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

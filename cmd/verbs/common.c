@@ -441,14 +441,17 @@ static const struct hc_shape fields_shape = {.name = "fields", HC_COLUMNS(field_
 #define PATTERN_LINE 16
 
 /** The bytes as one pattern: hexadecimal where nearly all chunks agree, ".." elsewhere. */
-static void say_pattern(const struct hc_byte_profile *profile, struct hc_document *doc)
+static void say_pattern(const struct hc_byte_profile *profile, unsigned width,
+			struct hc_document *doc)
 {
+	unsigned full = width < 7 + 3 * PATTERN_LINE ? PATTERN_LINE / 2 : PATTERN_LINE;
+
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	for (unsigned i = 0; i < profile->num_columns; i += PATTERN_LINE) {
+	for (unsigned i = 0; i < profile->num_columns; i += full) {
 		char line[16 + 3 * PATTERN_LINE];
 		size_t used = snprintf(line, sizeof(line), "  %4u ", i);
 
-		for (unsigned k = i; k < i + PATTERN_LINE && k < profile->num_columns; k++) {
+		for (unsigned k = i; k < i + full && k < profile->num_columns; k++) {
 			const struct hc_byte_column *column = &profile->columns[k];
 			used += column->share >= HC_PROFILE_SHARE
 					? snprintf(line + used, sizeof(line) - used, " %02x",
@@ -475,17 +478,19 @@ static bool is_mostly_text(const struct hc_byte_profile *profile)
 	return text > used / 2;
 }
 
-static void say_profile(const struct hc_byte_profile *profile, struct hc_document *doc)
+static void say_profile(const struct hc_byte_profile *profile, unsigned width,
+			struct hc_document *doc)
 {
 	/* Where it is text, its lines tell more. */
 	if (!profile->usable || is_mostly_text(profile))
 		return;
 	HC_HEADING(doc, "Bytes by position");
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Of {} chunks with {} usable bytes, among {} looked at.",
-		  hc_cell_count(profile->chunks), hc_cell_count(profile->usable),
+		  "Of {} chunk{} with {} usable bytes, among {} looked at.",
+		  hc_cell_count(profile->chunks), hc_cell_plural(profile->chunks),
+		  hc_cell_count(profile->usable),
 		  hc_cell_count(profile->looked));
-	say_pattern(profile, doc);
+	say_pattern(profile, width, doc);
 	struct hc_table *table = hc_add_text_table(doc, &fields_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < profile->num_fields; i++) {
@@ -558,7 +563,7 @@ static void say_set(const struct hc_session *session, const struct set *one, siz
 	say_template(&common->text_template, doc);
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
-	say_profile(&common->profile, doc);
+	say_profile(&common->profile, session->out.width, doc);
 	hc_end(doc);
 }
 
@@ -672,6 +677,7 @@ const struct hc_verb hc_verb_common = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&repeats_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -14,6 +14,7 @@
 #include "cmd/options.h"
 #include "cmd/render/rows.h"
 #include "cmd/session.h"
+#include "cmd/show/sample.h"
 
 /** How to search and what to show. Filled by the verb. */
 struct hc_hits {
@@ -29,8 +30,12 @@ struct hc_hits {
 	enum hc_search_by by;
 	const char
 		*attribute; /**< search only this attribute of the chunk's class; NULL: the chunk */
+	bool inverted;     /**< chunks without a match, and how they begin */
+	const struct hc_pattern *anything; /**< with @ref inverted: matches once in any chunk */
+	bool line_numbers; /**< of the lines of a chunk */
 	bool has_context;
 	uint64_t context; /**< bytes on either side; without it the line around the match */
+	uint64_t before, after; /**< lines around that one */
 
 	/* Of hc_hits_run() alone. */
 	struct hc_view view;
@@ -41,6 +46,7 @@ struct hc_hits {
 	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class_id */
 	hc_class_id class_id;
+	struct hc_sampler sampler; /**< with @ref inverted */
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
 };

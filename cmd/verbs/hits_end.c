@@ -203,8 +203,12 @@ static void say_counts(const struct hc_hits *hits, const struct hc_search_result
 		       struct hc_document *doc)
 {
 	hc_session_say_partial(hits->session, doc);
-	HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
-		      hc_cell_text(result->matches == 1 ? "" : "es"), places(hits, result, doc));
+	if (hits->inverted)
+		HC_SAY_STRONG(doc, "{} without a match.", places(hits, result, doc));
+	else
+		HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
+			      hc_cell_text(result->matches == 1 ? "" : "es"),
+			      places(hits, result, doc));
 	HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
 	       searched(hits, result, doc));
 	if (hits->top)

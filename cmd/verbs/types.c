@@ -207,6 +207,7 @@ const struct hc_verb hc_verb_types = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&types_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };
