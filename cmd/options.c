@@ -35,8 +35,10 @@ enum common_id {
 	COMMON_HELP,
 };
 
-/** In the order of enum hc_format. */
-HC_WORDS(format_word, "text", "json", "csv", "hex")
+static const char *format_word(unsigned i)
+{
+	return i < HC_NUM_FORMATS ? hc_formats[i].name : NULL;
+}
 /** In the order of enum hc_content. */
 HC_WORDS(content_word, "none", "class", "sample", "full")
 /** In the order of enum hc_literal_engine. */
@@ -58,7 +60,7 @@ static const struct hc_option common_options[] = {
 	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
 		 "heapcore ends."},
 	{COMMON_FORMAT, 0, "format", "FORMAT",
-	 "text, json or csv (default: text); dump also has hex", HC_VALUE_WORD, format_word,
+	 "how it is written: {words} (default: text)", HC_VALUE_WORD, format_word,
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
@@ -186,7 +188,7 @@ struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *
 size_t hc_top_rows(uint64_t top, enum hc_format format, size_t num)
 {
 	if (top == HC_TOP_DEFAULT)
-		top = format == HC_FORMAT_TEXT ? 20 : 0;
+		top = hc_format_is_for_people(format) ? 20 : 0;
 	return top && top < num ? top : num;
 }
 

@@ -14,7 +14,7 @@
 #include "analyzers/pattern/literal_set.h"
 #include "analyzers/select/selection.h"
 #include "cmd/render/output.h"
-#include "cmd/render/table.h"
+#include "cmd/render/render.h"
 
 /** What completion can offer for a value. */
 enum hc_value_kind {
@@ -52,7 +52,6 @@ struct hc_option {
 	bool repeats;            /**< may be given several times */
 };
 
-enum hc_format { HC_FORMAT_TEXT, HC_FORMAT_JSON, HC_FORMAT_CSV, HC_FORMAT_HEX, HC_NUM_FORMATS };
 
 struct hc_verb;
 

@@ -318,24 +318,12 @@ void hc_session_begin(const struct hc_session *session, struct hc_document *doc)
 	hc_session_say_partial(session, doc);
 }
 
-static const struct hc_renderer *find_renderer(const struct hc_session *session)
-{
-	static const struct hc_renderer *const renderers[HC_NUM_FORMATS] = {
-		[HC_FORMAT_TEXT] = &hc_text_renderer,
-		[HC_FORMAT_JSON] = &hc_json_renderer,
-		[HC_FORMAT_CSV] = &hc_csv_renderer,
-		[HC_FORMAT_HEX] = &hc_text_renderer,
-	};
-
-	return renderers[session->options->format];
-}
-
 void hc_session_view(struct hc_session *session, struct hc_view *ret)
 {
 	const struct hc_options *options = session->options;
 
 	*ret = (struct hc_view){
-		.renderer = find_renderer(session),
+		.renderer = hc_formats[options->format].renderer,
 		.out = &session->out,
 		.look = {.policy = {.content = options->content, .masker = session->masker},
 			 .utf8 = session->out.utf8,

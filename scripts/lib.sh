@@ -31,6 +31,7 @@ test    pc:cmocka           1.1.5  libcmocka-dev      libcmocka-devel       libc
 test    py:pytest           6.0    python3-pytest     python3-pytest        python3-pytest     python-pytest  py3-pytest
 test    py:jsonschema       3.2    python3-jsonschema python3-jsonschema    python3-jsonschema python-jsonschema py3-jsonschema
 test    cmd:git             -      git                git                   git                git            git
+test    cmd:cmark-gfm       -      cmark-gfm          cmark-gfm             cmark-gfm          cmark-gfm      cmark
 test    cmd:perl            -      perl               perl                  perl               perl           perl
 test    cmd:sqlite3         -      sqlite3            sqlite                sqlite3            sqlite         sqlite
 test    cmd:xz              -      xz-utils           xz                    xz                 xz             xz

@@ -39,11 +39,10 @@ static struct hc_error *write_table(const struct hc_document *doc, const struct 
 	return err ? err : hc_text_table(node->table, view, &columns);
 }
 
-static void write_hex(const struct hc_node *node, const struct hc_view *view)
+void hc_text_hex(const struct hc_node *node, const struct hc_view *view, FILE *file)
 {
 	const struct hc_hex *hex = &node->hex;
 	struct hc_bytes bytes = hex->bytes;
-	FILE *file = view->out->file;
 
 	if (hex->max && view->look.policy.content != HC_CONTENT_FULL && bytes.size > hex->max)
 		bytes.size = hex->max;
@@ -85,7 +84,7 @@ static struct hc_error *write_node(const struct hc_document *doc, const struct h
 	case HC_NODE_TABLE:
 		return write_table(doc, node, view);
 	case HC_NODE_HEX:
-		write_hex(node, view);
+		hc_text_hex(node, view, view->out->file);
 		return NULL;
 	case HC_NODE_HEADING:
 	case HC_NODE_PARAGRAPH:
@@ -116,14 +115,7 @@ static struct hc_error *write_document(const struct hc_document *doc, const stru
 /** @name Rows */
 /**@{*/
 
-/** Words stand to the left, and two blanks before them; numbers to the right. */
-static bool is_left(const struct hc_column *column)
-{
-	return column->kind == HC_CELL_TEXT || column->kind == HC_CELL_NAME ||
-	       column->kind == HC_CELL_CONTENT || column->kind == HC_CELL_BOOL;
-}
-
-/** What stands before column @p i. */
+/** What stands before column @p i: two blanks before words. */
 static void put_separator(struct hc_rows *rows, unsigned i, const struct hc_column *column)
 {
 	if (!i)
@@ -131,7 +123,7 @@ static void put_separator(struct hc_rows *rows, unsigned i, const struct hc_colu
 	if (rows->shape->separator)
 		hc_put_text(rows, rows->shape->separator);
 	else
-		hc_put_text(rows, is_left(column) ? "  " : " ");
+		hc_put_text(rows, hc_column_is_left(column) ? "  " : " ");
 }
 
 /** Whether blanks have to follow a column for the next one to stand where it should. */
@@ -145,10 +137,10 @@ static void put_words(struct hc_rows *rows, unsigned i, const struct hc_column *
 {
 	unsigned len = strlen(text), blanks = len < column->width ? column->width - len : 0;
 
-	if (!is_left(column))
+	if (!hc_column_is_left(column))
 		hc_put_blanks(rows, blanks);
 	hc_put_text(rows, text);
-	if (is_left(column) && is_padded(rows, i))
+	if (hc_column_is_left(column) && is_padded(rows, i))
 		hc_put_blanks(rows, blanks);
 }
 

@@ -187,6 +187,22 @@ struct hc_error *hc_choose_columns(const struct hc_shape *shape, uint64_t hidden
 	return err;
 }
 
+bool hc_column_is_left(const struct hc_column *column)
+{
+	switch (column->kind) {
+	case HC_CELL_TEXT:
+	case HC_CELL_NAME:
+	case HC_CELL_LIST:
+	case HC_CELL_BAR:
+	case HC_CELL_BOOL:
+	case HC_CELL_CONTENT:
+	case HC_CELL_PHRASE:
+		return true;
+	default:
+		return column->flags & HC_COLUMN_LEFT;
+	}
+}
+
 const char *hc_column_title(const struct hc_column *column, char buf[static 64])
 {
 	size_t i;

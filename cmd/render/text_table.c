@@ -48,22 +48,6 @@ static const struct hc_column *column_at(const struct layout *layout, unsigned i
 	return &layout->table->shape->columns[layout->columns->items[i]];
 }
 
-static bool is_right(const struct hc_column *column)
-{
-	switch (column->kind) {
-	case HC_CELL_TEXT:
-	case HC_CELL_NAME:
-	case HC_CELL_LIST:
-	case HC_CELL_BAR:
-	case HC_CELL_BOOL:
-	case HC_CELL_CONTENT:
-	case HC_CELL_PHRASE:
-		return false;
-	default:
-		return !(column->flags & HC_COLUMN_LEFT);
-	}
-}
-
 static char *cell_text(const struct layout *layout, size_t row, unsigned i)
 {
 	return hc_cell_to_text(&layout->view->look,
@@ -189,7 +173,7 @@ static bool add_columns(struct libscols_table *scols, const struct layout *layou
 		if (column->kind == HC_CELL_BAR && !bar_width(layout->room))
 			continue;
 		if (!scols_table_new_column(scols, hc_column_title(column, buf), 0,
-					    is_right(column) ? SCOLS_FL_RIGHT : 0))
+					    hc_column_is_left(column) ? 0 : SCOLS_FL_RIGHT))
 			return false;
 	}
 	return true;

@@ -352,9 +352,10 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 	if (to_stdout && session->out.terminal && options->format != HC_FORMAT_HEX)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
-	if (to_stdout && (options->format == HC_FORMAT_JSON || options->format == HC_FORMAT_CSV))
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s output needs -o FILE for the bytes",
-				       options->format == HC_FORMAT_JSON ? "JSON" : "CSV");
+	if (to_stdout && options->format != HC_FORMAT_TEXT && options->format != HC_FORMAT_HEX)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--format %s needs -o FILE for the bytes",
+				       hc_formats[options->format].name);
 	return NULL;
 }
 

@@ -326,7 +326,7 @@ static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 {
 	size_t num = view->leaks.num_groups, shown = num;
 
-	if (view->session->options->format == HC_FORMAT_TEXT && view->own->top &&
+	if (hc_format_is_for_people(view->session->options->format) && view->own->top &&
 	    view->own->top < num)
 		shown = view->own->top;
 	say_totals(view, doc);

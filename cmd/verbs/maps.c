@@ -442,7 +442,7 @@ static struct hc_error *render(struct view *view)
 {
 	const struct hc_options *options = view->session->options;
 	const struct own *own = options->own;
-	bool fold = options->format == HC_FORMAT_TEXT && !own->all;
+	bool fold = hc_format_is_for_people(options->format) && !own->all;
 	hc_cleanup_document struct hc_document doc;
 
 	hc_session_begin(view->session, &doc);
