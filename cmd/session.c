@@ -164,6 +164,23 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 	return err ? err : hc_masker_create(session->signatures, &session->masker);
 }
 
+char *hc_session_mask(const struct hc_session *session, const char *text)
+{
+	hc_cleanup_free uint8_t *masked = NULL;
+	size_t size;
+
+	if (!text || session->options->content == HC_CONTENT_FULL)
+		return text ? strdup(text) : NULL;
+	if (!session->masker)
+		return strdup("***");
+	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
+	hc_cleanup_error struct hc_error *err =
+		hc_masker_mask(session->masker, bytes, 0, bytes.size, HC_MASK_SHORT, &masked, &size,
+			       NULL);
+
+	return err ? strdup("***") : strndup((const char *)masked, size);
+}
+
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)
 {
 	struct hc_types *types;

@@ -68,6 +68,14 @@ void hc_session_print_remarks(struct hc_session *session);
 struct hc_error *hc_session_signatures(struct hc_session *session);
 
 /**
+ * A copy of text that the process had, but that is no content of its heap: its command line, paths,
+ * last words. Secrets in it don't show below --content full, at whatever level. To be freed.
+ *
+ * @return NULL for NULL
+ */
+char *hc_session_mask(const struct hc_session *session, const char *text);
+
+/**
  * See to it that session->target->types are there: with --type they are, and then with all that can
  * be known.
  */

@@ -56,7 +56,12 @@ struct hc_finding {
 	 * of them, have none.
 	 */
 	hc_type_id type;
-	uint64_t type_chunks; /**< root objects, or chunks, of that type */
+	uint64_t type_chunks; /**< root objects, or chunks, of that type; exact once described */
+	/**
+	 * Chunks that @ref class_id and @ref class_count are known of. Where these are not all, the
+	 * count is an estimate.
+	 */
+	uint64_t looked_at;
 	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
 	 * What its content has in common: of a group, the chunks of a textual @ref class_id, else

@@ -332,10 +332,11 @@ static void describe(struct view *view, struct hc_document *doc)
 	const struct hc_heap *heap = view->session->target->heap;
 	uint64_t total = heap->inconsistencies_total;
 	bool partial = hc_session_partial(view->session);
+	hc_cleanup_free char *last_words = hc_session_mask(view->session, heap->abort_message);
 
-	if (heap->abort_message) {
+	if (last_words) {
 		HC_SAY_AT(doc, hc_margin("libc's last words: ", 4, true), "{}",
-			  hc_cell_name(heap->abort_message));
+			  hc_cell_name(last_words));
 		hc_blank(doc);
 	}
 	if (!total && partial)
@@ -352,7 +353,7 @@ static void describe(struct view *view, struct hc_document *doc)
 		HC_SAY_STRONG(doc, "The heap is damaged: {} inconsistenc{}.", hc_cell_count(total),
 			      hc_cell_text(total == 1 ? "y" : "ies"));
 	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view) && !partial));
-	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap->abort_message));
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(last_words));
 	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
 	describe_faults(view, doc);
 	add_table(heap, doc);

@@ -264,6 +264,7 @@ static const char *short_title(const struct hc_mapping *mapping)
 static void add_row(const struct view *view, struct hc_table *table, const struct row *row)
 {
 	const struct hc_mapping *mapping = row->first;
+	hc_cleanup_free char *path = hc_session_mask(view->session, mapping->path);
 	bool folded = row->num > 1;
 	uint64_t owner_bytes = 0;
 	const struct hc_owner *owner =
@@ -286,7 +287,7 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));
 	hc_table_text(table, MARK, row->mark ? "*" : "");
-	hc_table_text(table, PATH, mapping->path);
+	hc_table_text(table, PATH, path);
 	hc_table_text(table, NOTE, mapping->note);
 	hc_table_text(table, OWNER, owner ? owner->name : NULL);
 	hc_table_number(table, OWNER_BYTES, owner_bytes);
@@ -297,12 +298,12 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
-	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
+	const char *base = path ? strrchr(path, '/') : NULL;
 	hc_table_text(table, NAME,
 		      owner           ? owner->title
 		      : mapping->note ? mapping->note
 		      : base          ? base + 1
-		      : mapping->path ? mapping->path
+		      : path          ? path
 				      : "");
 }
 
@@ -482,7 +483,9 @@ static struct hc_error *render(struct view *view)
 	hc_cleanup_document struct hc_document doc;
 
 	hc_session_begin(view->session, &doc);
-	struct hc_error *err = build_rows(view, fold);
+	struct hc_error *err = hc_session_signatures(view->session);
+	if (!err)
+		err = build_rows(view, fold);
 	if (err)
 		return err;
 	if (view->snapshot.rollup)
