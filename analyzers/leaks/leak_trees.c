@@ -120,19 +120,22 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	struct round *round = ctx;
 	struct hc_leak_tree *tree = &round->tree;
 	const struct hc_leak_index *index = tree->index;
+	struct hc_visitor visitor = {.seen = &round->visited};
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &tree->root);
 	if (index->selection &&
 	    !hc_selection_has(index->selection, index->heap, &tree->root, round->scratch)) {
 		/* Not asked for, but what it reaches is not somebody else's. */
-		hc_leak_index_visit(index, span, unit, &round->visited, NULL, NULL);
+		hc_leak_index_visit(index, &visitor, span, unit);
 		return NULL;
 	}
 	hc_leak_rows_clear(&tree->rows);
 	tree->classes.num = 0;
 	tree->definite = tree->indirect = (struct hc_count){0};
 	tree->root_class = hc_leak_index_class(index, span, unit);
-	hc_leak_index_visit(index, span, unit, &round->visited, visit_chunk, tree);
+	visitor.fn = visit_chunk;
+	visitor.ctx = tree;
+	hc_leak_index_visit(index, &visitor, span, unit);
 	return tree->err ? tree->err : round->fn(round->ctx, tree);
 }
 

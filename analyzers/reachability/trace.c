@@ -207,21 +207,21 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 	return err;
 }
 
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
-		     hc_visit_fn fn, void *ctx)
+void hc_tracer_visit(struct hc_tracer *tracer, const struct hc_visitor *visitor, size_t span,
+		     uint64_t unit)
 {
 	struct hc_trace_shared *shared = tracer->shared;
 	struct hc_trace_worker *w = &shared->workers[0];
 
 	shared->pass = HC_PASS_VISIT;
-	shared->plane = plane;
-	shared->visit = fn;
-	shared->visit_ctx = ctx;
+	shared->plane = visitor->seen;
+	shared->visit = visitor->fn;
+	shared->visit_ctx = visitor->ctx;
 	shared->spilled = false;
 	shared->hungry = 0;
-	hc_plane_set(&tracer->layout, plane, span, unit);
-	if (fn)
-		fn(ctx, span, unit);
+	hc_plane_set(&tracer->layout, visitor->seen, span, unit);
+	if (visitor->fn)
+		visitor->fn(visitor->ctx, span, unit);
 	w->stack[w->depth++] =
 		hc_trace_entry(span, hc_span_offset(&tracer->heap->spans[span], unit)) |
 		HC_TRACE_SCAN;

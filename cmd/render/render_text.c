@@ -64,8 +64,7 @@ static void write_words(const struct hc_node *node, const struct hc_view *view)
 	else if (node->kind == HC_NODE_LINE)
 		fprintf(view->out->file, "%s\n", shown);
 	else
-		hc_text_paragraph(view->out, node->margin.first ? node->margin.first : "",
-				  node->margin.indent, node->margin.strong, "%s", shown);
+		hc_text_paragraph(view->out, &node->margin, shown);
 }
 
 static struct hc_error *write_node(const struct hc_document *doc, const struct hc_node *node,
