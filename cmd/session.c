@@ -166,8 +166,7 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 
 char *hc_session_mask(const struct hc_session *session, const char *text)
 {
-	hc_cleanup_free uint8_t *masked = NULL;
-	size_t size;
+	struct hc_masked masked = {0};
 
 	if (!text || session->options->content == HC_CONTENT_FULL)
 		return text ? strdup(text) : NULL;
@@ -175,10 +174,9 @@ char *hc_session_mask(const struct hc_session *session, const char *text)
 		return strdup("***");
 	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
 	hc_cleanup_error struct hc_error *err =
-		hc_masker_mask(session->masker, bytes, 0, bytes.size, HC_MASK_SHORT, &masked, &size,
-			       NULL);
+		hc_masker_mask(session->masker, bytes, bytes, HC_MASK_SHORT, &masked);
 
-	return err ? strdup("***") : strndup((const char *)masked, size);
+	return err ? strdup("***") : (char *)masked.bytes;
 }
 
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)

@@ -480,10 +480,12 @@ static unsigned marks_of(const struct hc_literals *literals)
 	return marks;
 }
 
+/** @param text of @p value, or what was made of it */
 static struct hc_error *compile_pattern(struct draft *draft, const struct hc_signature_value *value,
-					const char *text, bool literal, bool anchored,
+					const char *text, bool anchored,
 					struct hc_signature_pattern *ret)
 {
+	bool literal = !strncmp(value->name, "literal", 7);
 	struct hc_pattern_options options = {.literal = literal};
 	uint32_t flags = literal ? PCRE2_LITERAL : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
 	hc_cleanup(code_freep) pcre2_code *probe = NULL;
@@ -524,8 +526,8 @@ static struct hc_error *add_pattern(struct draft *draft, const struct hc_signatu
 	if (!strncmp(value->name, "hex", 3))
 		err = hex_to_pattern(draft, value, &text);
 	if (!err)
-		err = compile_pattern(draft, value, text ? text : value->text,
-				      !strncmp(value->name, "literal", 7), anchored, &more[*num]);
+		err = compile_pattern(draft, value, text ? text : value->text, anchored,
+				      &more[*num]);
 	/* What was compiled before an error is given up with the rest. */
 	++*num;
 	return err;

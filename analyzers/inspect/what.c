@@ -190,12 +190,12 @@ static struct hc_error *search_values(struct hunt *hunt)
 static size_t cut(const struct hc_memory *memory, uint64_t start, uint64_t end,
 		  const struct hc_root *root, struct place *places)
 {
-	struct place place = {.root = root};
+	struct hc_piece piece;
 	size_t num = 0;
 
-	while (hc_memory_next_piece(memory, &start, end, TASK_BYTES, &place.start, &place.end)) {
+	while (hc_memory_next_piece(memory, &start, end, TASK_BYTES, &piece)) {
 		if (places)
-			places[num] = place;
+			places[num] = (struct place){piece.start, piece.end, root};
 		num++;
 	}
 	return num;

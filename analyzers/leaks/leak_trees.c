@@ -152,11 +152,12 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	struct round *round = ctx;
 	struct hc_leak_tree *tree = &round->tree;
 	const struct hc_leak_index *index = tree->index;
+	struct hc_visitor visitor = {.seen = &round->visited};
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &tree->root);
 	if (!hc_selection_has(&round->roots, index->heap, &tree->root, NULL)) {
 		/* Not asked for, but what it reaches is not somebody else's. */
-		hc_leak_index_visit(index, span, unit, &round->visited, NULL, NULL);
+		hc_leak_index_visit(index, &visitor, span, unit);
 		return NULL;
 	}
 	hc_leak_rows_clear(&tree->rows);
@@ -164,7 +165,9 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	tree->definite = tree->indirect = (struct hc_count){0};
 	tree->root_class = hc_leak_index_class(index, span, unit);
 	tree->wanted = !asks_content(&round->contents);
-	hc_leak_index_visit(index, span, unit, &round->visited, visit_chunk, round);
+	visitor.fn = visit_chunk;
+	visitor.ctx = round;
+	hc_leak_index_visit(index, &visitor, span, unit);
 	if (tree->err || !tree->wanted)
 		return tree->err;
 	return round->fn(round->ctx, tree);

@@ -75,7 +75,8 @@ static void write_line(struct hc_output *out, const char *text)
 	if (columns <= out->width) {
 		fprintf(out->file, "%s\n", text);
 	} else if (!command) {
-		hc_text_paragraph(out, "", blanks + 2, false, "%s", text);
+		const struct hc_margin margin = {.indent = blanks + 2};
+		hc_text_paragraph(out, &margin, text);
 	} else if (hc_text_columns(command) > out->width) {
 		fprintf(out->file, "%s\n", text);
 	} else {
@@ -99,8 +100,7 @@ static void write_words(const struct hc_node *node, const struct hc_view *view)
 	else if (node->kind == HC_NODE_LINE)
 		write_line(view->out, shown);
 	else
-		hc_text_paragraph(view->out, node->margin.first ? node->margin.first : "",
-				  node->margin.indent, node->margin.strong, "%s", shown);
+		hc_text_paragraph(view->out, &node->margin, shown);
 }
 
 static struct hc_error *write_node(const struct hc_document *doc, const struct hc_node *node,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/render/document.h"
 #include "cmd/render/text.h"
 #include "core/base/cleanup.h"
 
@@ -36,21 +37,21 @@ static size_t word_size(const char *text)
 	return len;
 }
 
-static void paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
-		      const char *text)
+void hc_text_paragraph(struct hc_output *out, const struct hc_margin *margin, const char *text)
 {
+	const char *first = margin->first ? margin->first : "";
 	unsigned column = columns_of(first, strlen(first));
 	bool line_start = true;
 
 	fputs(first, out->file);
-	if (emphasis && out->color)
+	if (margin->strong && out->color)
 		fputs("\033[1m", out->file);
 	while (*text) {
 		size_t len = word_size(text);
 		unsigned width = columns_of(text, len);
 		if (!line_start && column + 1 + width > out->width) {
-			fprintf(out->file, "\n%*s", indent, "");
-			column = indent;
+			fprintf(out->file, "\n%*s", margin->indent, "");
+			column = margin->indent;
 			line_start = true;
 		}
 		if (!line_start) {
@@ -62,7 +63,7 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 		line_start = false;
 		text += len + (text[len] == ' ');
 	}
-	if (emphasis && out->color)
+	if (margin->strong && out->color)
 		fputs("\033[0m", out->file);
 	fputc('\n', out->file);
 }
@@ -70,19 +71,6 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 unsigned hc_text_columns(const char *text)
 {
 	return columns_of(text, strlen(text));
-}
-
-void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
-		       const char *format, ...)
-{
-	hc_cleanup_free char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	paragraph(out, first, indent, emphasis, text ? text : "(no memory)");
 }
 
 void hc_text_field(struct hc_output *out, const char *label, const char *format, ...)
@@ -96,7 +84,8 @@ void hc_text_field(struct hc_output *out, const char *label, const char *format,
 		text = NULL;
 	va_end(args);
 	snprintf(first, sizeof(first), "%-*s", HC_FIELD_INDENT, label);
-	paragraph(out, first, HC_FIELD_INDENT, false, text ? text : "(no memory)");
+	hc_text_paragraph(out, &(struct hc_margin){first, HC_FIELD_INDENT, false},
+			  text ? text : "(no memory)");
 }
 
 void hc_text_heading(struct hc_output *out, const char *title)

@@ -44,6 +44,8 @@ static void test_sizes(void **state)
 		{"100-1k", 100, 1024},
 		{"1T-1T", UINT64_C(1) << 40, UINT64_C(1) << 40},
 		{"18446744073709551615", UINT64_MAX, UINT64_MAX},
+		{"0x10-0x20", 16, 32},
+		{"1KiB", 1024, 1024},
 	};
 	static const char *const bad[] = {
 		"",
@@ -54,7 +56,7 @@ static void test_sizes(void **state)
 		"1-2-3",
 		" 1",
 		"1 ",
-		"0x1",
+		"0x",
 		"1--2",
 		"--2",
 		"16777216T",
