@@ -328,7 +328,8 @@ void hc_session_view(struct hc_session *session, struct hc_view *ret)
 		.look = {.policy = {.content = options->content, .masker = session->masker},
 			 .utf8 = session->out.utf8,
 			 .color = session->out.color,
-			 .plain_bytes = options->plain_bytes},
+			 .plain_bytes = options->plain_bytes,
+			 .full_names = options->full_names},
 		.choice = options->choice,
 	};
 	if (session->target)
