@@ -95,6 +95,35 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
+void hc_session_begin_rows(struct hc_session *session)
+{
+	if (session->out.terminal)
+		hc_session_phase(session, NULL);
+	else if (!session->phase)
+		hc_session_phase(session, "writing");
+}
+
+/** Chunks between two looks at how far it is. */
+#define CHUNKS_PER_LOOK 4096
+
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk)
+{
+	const struct hc_heap *heap = session->target->heap;
+	uint64_t done = 0, all = 0;
+
+	if (!session->progress || session->chunks_wrote++ % CHUNKS_PER_LOOK)
+		return;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+
+		if (span < chunk->span)
+			done += span->end - span->start;
+		all += span->end - span->start;
+	}
+	done += chunk->address - chunk->span->start;
+	hc_progress_set_share(session->progress, all ? (double)done / all : 0);
+}
+
 /** Print remarks that came up since the last call. */
 static void print_remarks(struct hc_session *session)
 {
