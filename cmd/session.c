@@ -97,7 +97,7 @@ void hc_session_phase(struct hc_session *session, const char *name)
 
 void hc_session_begin_rows(struct hc_session *session)
 {
-	if (session->out.terminal)
+	if (!session->out.is_file)
 		hc_session_phase(session, NULL);
 	else if (!session->phase)
 		hc_session_phase(session, "writing");

@@ -78,8 +78,8 @@ struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effo
 void hc_session_phase(struct hc_session *session, const char *name);
 
 /**
- * Begin to write rows as they are found: no phase where that is to a terminal, whose screen belongs
- * to the output from now on.
+ * Begin to write rows as they are found. Unless they go to a file the screen belongs to them from
+ * now on, or to the pager at the end of the pipe, and no phase is shown.
  */
 void hc_session_begin_rows(struct hc_session *session);
 

@@ -36,6 +36,9 @@ static size_t word_size(const char *text)
 	return len;
 }
 
+/** Columns before what has no room beside a label. */
+#define NARROW_INDENT 2
+
 static void paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
 		      const char *text)
 {
@@ -48,6 +51,12 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 	while (*text) {
 		size_t len = word_size(text);
 		unsigned width = columns_of(text, len);
+		if (line_start && column > NARROW_INDENT && column + width > out->width) {
+			/* Beside a label it would not fit, on a line of its own it may. */
+			indent = NARROW_INDENT;
+			fprintf(out->file, "\n%*s", indent, "");
+			column = indent;
+		}
 		if (!line_start && column + 1 + width > out->width) {
 			fprintf(out->file, "\n%*s", indent, "");
 			column = indent;
