@@ -30,6 +30,7 @@ enum common_id {
 	COMMON_SORT,
 	COMMON_NO_HEADINGS,
 	COMMON_BYTES,
+	COMMON_FULL_NAMES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
@@ -96,6 +97,9 @@ static const struct hc_option common_options[] = {
 	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
 	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
 	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
+	{COMMON_FULL_NAMES, 0, "full-names", NULL, "names of types and files as long as they are",
+	 .more = "Without it text leaves out what is default in a C++ type, as in std::string, and "
+		 "cuts what is wider than the screen. JSON and CSV have full names always."},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
 	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr",
 	 .more = "And how many pointers were seen and followed."},
@@ -273,6 +277,9 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return NULL;
 	case COMMON_BYTES:
 		options->plain_bytes = true;
+		break;
+	case COMMON_FULL_NAMES:
+		options->full_names = true;
 		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;

@@ -78,6 +78,7 @@ struct hc_options {
 	enum hc_color_mode color;
 	struct hc_choice choice; /**< of columns and their order */
 	bool plain_bytes;        /**< bytes as numbers in text, too */
+	bool full_names;         /**< of types and files, in text, too */
 	bool quiet, verbose, help;
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */

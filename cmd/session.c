@@ -96,6 +96,35 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
+void hc_session_begin_rows(struct hc_session *session)
+{
+	if (!session->out.is_file)
+		hc_session_phase(session, NULL);
+	else if (!session->phase)
+		hc_session_phase(session, "writing");
+}
+
+/** Chunks between two looks at how far it is. */
+#define CHUNKS_PER_LOOK 4096
+
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk)
+{
+	const struct hc_heap *heap = session->target->heap;
+	uint64_t done = 0, all = 0;
+
+	if (!session->progress || session->chunks_wrote++ % CHUNKS_PER_LOOK)
+		return;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+
+		if (span < chunk->span)
+			done += span->end - span->start;
+		all += span->end - span->start;
+	}
+	done += chunk->address - chunk->span->start;
+	hc_progress_set_share(session->progress, all ? (double)done / all : 0);
+}
+
 /** What is worth saying of the input. */
 static const struct hc_diagnostics *remarks(const struct hc_session *session)
 {
@@ -349,7 +378,8 @@ void hc_session_view(struct hc_session *session, struct hc_view *ret)
 		.look = {.policy = {.content = options->content, .masker = session->masker},
 			 .utf8 = session->out.utf8,
 			 .color = session->out.color,
-			 .plain_bytes = options->plain_bytes},
+			 .plain_bytes = options->plain_bytes,
+			 .full_names = options->full_names},
 		.choice = options->choice,
 	};
 	if (session->target)

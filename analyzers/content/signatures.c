@@ -14,6 +14,7 @@
 #include "analyzers/content/signature_file.h"
 #include "analyzers/content/signature_set.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 /** Made from builtin.ini when building. */
 extern const uint8_t hc_builtin_signatures[];
@@ -1076,6 +1077,12 @@ hc_class_id hc_signatures_find(const struct hc_signatures *signatures, const cha
 {
 	for (size_t i = 0; i < signatures->num_classes; i++) {
 		if (!strcmp(signatures->classes[i].about.name, name))
+			return i;
+	}
+	/* As people read it, and as they type that. */
+	for (size_t i = 0; i < signatures->num_classes; i++) {
+		if (hc_same_word(signatures->classes[i].about.title, name) ||
+		    hc_same_word(signatures->classes[i].about.name, name))
 			return i;
 	}
 	return HC_CLASS_NONE;

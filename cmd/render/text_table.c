@@ -208,8 +208,9 @@ static unsigned bar_width(const struct layout *layout, const struct band *band)
 static char *short_text(const struct layout *layout, size_t row, unsigned i, size_t room)
 {
 	hc_cleanup_free char *text = cell_text(layout, row, i);
+	bool whole = layout->view->look.full_names && column_at(layout, i)->kind == HC_CELL_NAME;
 
-	if (!text || hc_text_columns(text) <= room)
+	if (!text || whole || hc_text_columns(text) <= room)
 		return hc_steal(text);
 	char *ret = realloc(text, strlen(text) + MARK_ROOM);
 	if (!ret)

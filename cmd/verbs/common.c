@@ -19,11 +19,12 @@ struct own {
 enum own_id { OWN_TOP };
 
 static const struct hc_option own_options[] = {
-	{OWN_TOP, 't', "top", "N", "show the first N texts that repeat (default 20; 0: all)"},
+	{OWN_TOP, 't', "top", "N",
+	 "the first N texts that repeat; 0: all (default: 20 in text, else all)"},
 	{0},
 };
 
-static const struct own own_defaults = {.top = 20};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -272,11 +273,17 @@ static void fill_repeats(struct hc_table *table, const struct hc_repeats *repeat
 		add_repeat_rows(table, &repeats->items[i], repeats->counted, set);
 }
 
+static size_t shown_repeats(const struct hc_session *session, const struct hc_repeats *repeats)
+{
+	const struct own *own = session->options->own;
+
+	return hc_top_rows(own->top, session->options->format, repeats->num);
+}
+
 static void say_repeats(const struct hc_session *session, const struct hc_repeats *repeats,
 			size_t set, struct hc_document *doc)
 {
-	const struct own *own = session->options->own;
-	size_t num = own->top && own->top < repeats->num ? own->top : repeats->num;
+	size_t num = shown_repeats(session, repeats);
 	struct hc_cell sought = hc_cell_unknown();
 
 	if (!num) {
@@ -576,7 +583,9 @@ static void describe_set(const struct hc_session *session, const struct set *one
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	say_set(session, one, number, title, doc);
-	hc_common_describe(one->common, true, doc);
+	struct hc_common data = *one->common;
+	data.repeats.num = shown_repeats(session, &data.repeats);
+	hc_common_describe(&data, true, doc);
 	hc_fact(doc, "title", NULL, title);
 	hc_fact(doc, "group", NULL, group ? hc_cell_count(finding->group_number) : unknown);
 	hc_fact(doc, "size", NULL, finding ? hc_cell_count(finding->size) : unknown);
@@ -586,14 +595,16 @@ static void describe_set(const struct hc_session *session, const struct set *one
 }
 
 /** In CSV, the repeats of all sets are one table. */
-static void add_all_repeats(const struct set *sets, size_t num, struct hc_document *doc)
+static void add_all_repeats(const struct hc_session *session, const struct set *sets, size_t num,
+			    struct hc_document *doc)
 {
 	struct hc_table *table;
 
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	table = hc_add_data_table(doc, &repeats_shape);
 	for (size_t i = 0; i < num; i++)
-		fill_repeats(table, &sets[i].common->repeats, sets[i].common->repeats.num, i + 1);
+		fill_repeats(table, &sets[i].common->repeats,
+			     shown_repeats(session, &sets[i].common->repeats), i + 1);
 	hc_end(doc);
 	hc_document_main(doc, table);
 }
@@ -610,7 +621,7 @@ static struct hc_error *write_sets(struct hc_session *session, const struct set 
 	for (size_t i = 0; i < num; i++)
 		describe_set(session, &sets[i], i + 1, &doc);
 	hc_end(&doc);
-	add_all_repeats(sets, num, &doc);
+	add_all_repeats(session, sets, num, &doc);
 	return hc_session_write(session, &doc);
 }
 /**@}*/

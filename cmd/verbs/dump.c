@@ -164,6 +164,7 @@ static struct hc_error *write_chunks(struct dump *dump, FILE *file)
 
 	hc_chunk_iter_heap(&iter, heap);
 	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+		hc_session_wrote(dump->session, &chunk);
 		if (!hc_selection_has(selection, heap, &chunk, scratch))
 			continue;
 		if (selection->limit && dump->chunks == selection->limit)

@@ -327,8 +327,7 @@ static struct hc_error *begin_rows(struct hc_hits *hits)
 {
 	hc_cleanup_document struct hc_document head;
 
-	/* The terminal is the output's from now on. */
-	hc_session_phase(hits->session, NULL);
+	hc_session_begin_rows(hits->session);
 	hc_session_begin_data(hits->session, &head);
 	if (!hits->bare && !hits->addresses)
 		hc_session_say_partial(hits->session, &head);
