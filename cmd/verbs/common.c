@@ -293,14 +293,17 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 	}
 	HC_HEADING(doc, "Texts that repeat");
 	if (repeats->searched < repeats->counted || repeats->missed)
-		sought =
-			HC_PHRASE(doc,
-				  " Sought in {} of them; what is in more than {} of these can't "
-				  "be missed.",
-				  hc_cell_count(repeats->searched), hc_cell_count(repeats->missed));
+		sought = HC_PHRASE(doc, " Sought in {} of them; {}.",
+				   hc_cell_count(repeats->searched),
+				   repeats->missed
+					   ? HC_PHRASE(doc,
+						       "what is in {} or fewer of these may be "
+						       "missing",
+						       hc_cell_count(repeats->missed))
+					   : hc_cell_text("no text was left out"));
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunks, once in each. \"and\": in exactly the same chunks.{}",
-		  hc_cell_count(repeats->counted), sought);
+		  "Counted in {} chunk{}, once in each. \"and\": in exactly the same chunks.{}",
+		  hc_cell_count(repeats->counted), hc_cell_plural(repeats->counted), sought);
 	struct hc_table *table = hc_add_text_table(doc, &repeats_shape);
 	table->indent = 2;
 	fill_repeats(table, repeats, num, set);
@@ -350,8 +353,8 @@ static struct hc_cell slot_text(const struct hc_template_slot *slot, struct hc_d
 {
 	bool frequent = hc_share(slot->values[0].matches, slot->seen) >= FREQUENT_VALUE;
 	struct hc_cell distinct =
-		HC_PHRASE(doc, "{}{} values", hc_cell_text(slot->exact ? "" : "more than "),
-			  hc_cell_count(slot->distinct));
+		HC_PHRASE(doc, "{}{} value{}", hc_cell_text(slot->exact ? "" : "more than "),
+			  hc_cell_count(slot->distinct), hc_cell_plural(slot->distinct));
 	struct hc_cell list = hc_cell_unknown();
 
 	for (size_t i = 0; i < slot->num_values; i++)
@@ -378,9 +381,10 @@ static void say_template(const struct hc_template *text_template, struct hc_docu
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunks. What varies is N (digits), H (hexadecimal), U (a UUID) or "
-		  "*; its values are from {} chunks.",
-		  hc_cell_count(text_template->counted), hc_cell_count(text_template->learned));
+		  "Counted in {} chunk{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
+		  "*; its values are from {} chunk{}.",
+		  hc_cell_count(text_template->counted), hc_cell_plural(text_template->counted),
+		  hc_cell_count(text_template->learned), hc_cell_plural(text_template->learned));
 	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < text_template->num_lines; i++) {

@@ -299,7 +299,8 @@ static void say_summary(const struct dump *dump, struct hc_document *doc)
 	if (dump->chunks)
 		chunks = HC_PHRASE(doc, " of {} chunk{}", hc_cell_count(dump->chunks),
 				   hc_cell_plural(dump->chunks));
-	HC_LINE(doc, "{} bytes{} written to {}{}", hc_cell_count(dump->written), chunks,
+	HC_LINE(doc, "{} byte{}{} written to {}{}", hc_cell_count(dump->written),
+		hc_cell_plural(dump->written), chunks,
 		hc_cell_name(dump->own->split ? dump->own->split : options->output),
 		hc_cell_text(dump->index ? ", their addresses to the same name with .index" : ""));
 }
