@@ -16,13 +16,8 @@ static bool same_name(const char *name, const char *text, size_t size)
 	return strlen(name) == size && memcmp(name, text, size) == 0;
 }
 
-/**
- * Parse a comma-separated list of names to a set of bits.
- *
- * @param name_of name of bit i, for i < @p num
- */
-static struct hc_error *parse_names(const char *option, const char *text, unsigned num,
-				    const char *(*name_of)(unsigned), uint64_t *ret)
+struct hc_error *hc_parse_names(const char *option, const char *text, unsigned num,
+				const char *(*name_of)(unsigned), uint64_t *ret)
 {
 	uint64_t set = 0;
 	const char *item = text;
@@ -34,7 +29,7 @@ static struct hc_error *parse_names(const char *option, const char *text, unsign
 		while (i < num && !same_name(name_of(i), item, size))
 			i++;
 		if (i == num) {
-			char all[256] = "";
+			char all[512] = "";
 
 			for (i = 0; i < num; i++) {
 				size_t used = strlen(all);
@@ -112,7 +107,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 {
 	uint64_t set = 0;
 	unsigned lists = num_lists();
-	struct hc_error *err = parse_names("--state", text, num_states(), state_name, &set);
+	struct hc_error *err = hc_parse_names("--state", text, num_states(), state_name, &set);
 
 	if (err)
 		return err;
@@ -129,7 +124,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
 {
 	uint64_t set = 0;
-	struct hc_error *err = parse_names("--reach", text, HC_NUM_REACH, reach_name, &set);
+	struct hc_error *err = hc_parse_names("--reach", text, HC_NUM_REACH, reach_name, &set);
 
 	if (!err)
 		selection->reaches = set;

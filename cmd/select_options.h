@@ -11,7 +11,8 @@
 
 #include "analyzers/select/selection.h"
 
-/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last
+ */
 const char *hc_select_state_word(unsigned i);
 /** What --reach takes. @return NULL behind the last */
 const char *hc_select_reach_word(unsigned i);
@@ -42,6 +43,14 @@ struct hc_error *hc_select_class(struct hc_selection *selection, const char *tex
 struct hc_error *hc_select_type(struct hc_selection *selection, const char *text);
 /** A PCRE2 pattern. */
 struct hc_error *hc_select_match(struct hc_selection *selection, const char *text);
+
+/**
+ * A comma-separated list of names, as a set of bits.
+ *
+ * @param name_of name of bit i, for i < @p num
+ */
+struct hc_error *hc_parse_names(const char *option, const char *text, unsigned num,
+				const char *(*name_of)(unsigned), uint64_t *ret);
 
 /** A byte count with optional K, M, G, T suffix (1024), for every option that takes one. */
 struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);

@@ -168,9 +168,8 @@ char *hc_session_mask(const struct hc_session *session, const char *text)
 	if (!session->masker)
 		return strdup("***");
 	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
-	hc_cleanup_error struct hc_error *err =
-		hc_masker_mask(session->masker, bytes, 0, bytes.size, HC_MASK_SHORT, &masked, &size,
-			       NULL);
+	hc_cleanup_error struct hc_error *err = hc_masker_mask(
+		session->masker, bytes, 0, bytes.size, HC_MASK_SHORT, &masked, &size, NULL);
 
 	return err ? strdup("***") : strndup((const char *)masked, size);
 }

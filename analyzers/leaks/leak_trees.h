@@ -25,6 +25,11 @@ static inline bool hc_leak_look_equal(const struct hc_leak_look *a, const struct
 	       a->root_class == b->root_class && a->content == b->content;
 }
 
+/** Trees of one look that count with those of another. */
+struct hc_leak_fold {
+	struct hc_leak_look look, into;
+};
+
 /** What some chunks hold of one class. */
 struct hc_leak_class {
 	hc_class_id class_id;
@@ -54,7 +59,7 @@ struct hc_leak_tree {
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
 	struct hc_count definite, indirect; /**< its chunks by what points to them */
-	struct hc_error *err; /**< private: of the visit */
+	struct hc_error *err;               /**< private: of the visit */
 };
 
 struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree);
