@@ -294,7 +294,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	return NULL;
 }
 
-static struct hc_error *parse_finding(const char *text, uint64_t *ret)
+struct hc_error *hc_parse_finding(const char *text, uint64_t *ret)
 {
 	struct hc_error *err = hc_parse_count("--finding", text, ret);
 
@@ -334,7 +334,7 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	case SELECT_MATCH:
 		return hc_select_match(selection, value);
 	case SELECT_FINDING:
-		return parse_finding(value, &options->finding);
+		return hc_parse_finding(value, &options->finding);
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}

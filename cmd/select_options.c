@@ -47,9 +47,8 @@ static struct hc_error *unknown_name(const char *option, const char *item, size_
 			       meant ? meant : "", meant ? "'?" : "");
 }
 
-/** Parse a comma-separated list of words to a set of bits, by their numbers. */
-static struct hc_error *parse_names(const char *option, const char *text, hc_word_fn *words,
-				    uint64_t *ret)
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret)
 {
 	uint64_t set = 0;
 	const char *item = text;
@@ -123,7 +122,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 {
 	uint64_t set = 0;
 	unsigned lists = num_lists();
-	struct hc_error *err = parse_names("--state", text, hc_select_state_word, &set);
+	struct hc_error *err = hc_parse_names("--state", text, hc_select_state_word, &set);
 
 	if (err)
 		return err;
@@ -140,7 +139,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
 {
 	uint64_t set = 0;
-	struct hc_error *err = parse_names("--reach", text, hc_select_reach_word, &set);
+	struct hc_error *err = hc_parse_names("--reach", text, hc_select_reach_word, &set);
 
 	if (!err)
 		selection->reaches = set;

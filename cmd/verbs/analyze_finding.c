@@ -187,7 +187,7 @@ static struct hc_cell more_phrase(const struct hc_analysis *analysis, size_t i)
 		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
 				 hc_cell_number(i + 1));
 	default:
-		return HC_PHRASE(doc, "heapcore maps {}", core);
+		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core, hc_cell_number(i + 1));
 	}
 }
 
@@ -235,9 +235,9 @@ static void say_type(struct hc_analysis *analysis, const struct hc_finding *find
 		finding->type_chunks >= finding->count.chunks && finding->max_size == finding->size;
 
 	if (type.kind != HC_CELL_UNKNOWN && !finding->group && !said)
-		say_how_many(analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
-			     &(struct how_many){finding->type_chunks, all_of(finding),
-						all_of(finding)});
+		say_how_many(
+			analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			&(struct how_many){finding->type_chunks, all_of(finding), all_of(finding)});
 }
 
 static void say_content(struct hc_analysis *analysis, const struct hc_finding *finding)
@@ -344,8 +344,7 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
  */
-static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding,
-			size_t max)
+static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
 {
 	const struct hc_common *common = &finding->common;
 	const struct hc_template *text_template = &common->text_template;

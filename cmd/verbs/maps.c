@@ -17,22 +17,35 @@
 #include "analyzers/inspect/regions.h"
 #include "analyzers/inspect/touched.h"
 #include "analyzers/owners/owners.h"
+#include "analyzers/verdict/verdict.h"
 #include "cmd/render/units.h"
+#include "cmd/select_options.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 struct own {
 	bool all;
 	uint64_t top;
+	uint64_t finding; /**< 0: none */
+	uint64_t kinds;   /**< a bit for each kind; 0: all */
 };
 
-enum own_id { OWN_ALL, OWN_TOP };
+enum own_id { OWN_ALL, OWN_TOP, OWN_KIND, OWN_FINDING };
+
+static const char *kind_word(unsigned i)
+{
+	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
+}
 
 static const struct hc_option own_options[] = {
 	{OWN_ALL, 'a', "all", NULL, "every mapping by address, as /proc/PID/maps has them"},
 	{OWN_TOP, 0, "top", "N", "the first N; 0: all (default: 40 in text, else all)"},
+	{OWN_KIND, 0, "kind", "LIST", "{words}", HC_VALUE_LIST, kind_word},
+	{OWN_FINDING, 0, "finding", "N",
+	 "what a finding of analyze has of mappings: stacks, or memory outside of malloc"},
 	{0},
 };
 
@@ -48,6 +61,10 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return NULL;
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
+	case OWN_KIND:
+		return hc_parse_names("--kind", value, kind_word, &own->kinds);
+	case OWN_FINDING:
+		return hc_parse_finding(value, &own->finding);
 	}
 	return NULL;
 }
@@ -66,6 +83,7 @@ struct view {
 	struct hc_snapshot snapshot; /**< in place of a core */
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
+	struct hc_mappings chosen; /**< of these, with --kind or --finding; notes are borrowed */
 	struct hc_regions regions;
 	struct hc_owners owners;   /**< of a core */
 	struct hc_outside outside; /**< of a core: what nobody owns */
@@ -176,6 +194,78 @@ static struct hc_error *open_core(struct view *view)
 }
 /**@}*/
 
+/** @name What was asked for */
+/**@{*/
+
+/** A part of a mapping as a mapping of its own. */
+static struct hc_error *choose(struct view *view, const struct hc_mapping *mapping, uint64_t start,
+			       uint64_t end)
+{
+	struct hc_mapping part = *mapping;
+	uint64_t size = mapping->end - mapping->start;
+	struct hc_error *err = hc_array_reserve(&view->chosen.items, view->chosen.num,
+						sizeof(*view->chosen.items));
+
+	if (err)
+		return err;
+	part.start = start;
+	part.end = end;
+	part.offset += start - mapping->start;
+	if (end - start < size) {
+		part.present = hc_memory_present(view->mappings->memory, start, end);
+		if (part.resident != HC_UNKNOWN_BYTES)
+			part.resident = (double)part.resident / size * (end - start);
+	}
+	view->chosen.items[view->chosen.num++] = part;
+	return NULL;
+}
+
+static struct hc_error *choose_finding(struct view *view, uint64_t number)
+{
+	struct hc_target *target = view->session->target;
+	hc_cleanup(hc_verdict_deinit) struct hc_verdict verdict = {0};
+	hc_cleanup_free struct hc_finding_range *ranges = NULL;
+	size_t num = 0;
+
+	if (!view->has_contents)
+		return hc_error_create(HC_ERROR_ARGUMENT, "--finding needs a core");
+	struct hc_error *err = hc_verdict_measure(target, &verdict);
+	if (!err)
+		err = hc_findings_ranges(target->process, &verdict, number, &ranges, &num);
+	hc_session_phase(view->session, NULL);
+	for (size_t i = 0; !err && i < num; i++)
+		err = choose(view, &view->mappings->items[ranges[i].mapping], ranges[i].start,
+			     ranges[i].end);
+	return err;
+}
+
+/** Narrow the mappings to what --kind and --finding name. */
+static struct hc_error *narrow(struct view *view)
+{
+	const struct own *own = view->session->options->own;
+	struct hc_error *err = NULL;
+	size_t num = 0;
+
+	if (!own->kinds && !own->finding)
+		return NULL;
+	if (own->finding)
+		err = choose_finding(view, own->finding);
+	for (size_t i = 0; !err && !own->finding && i < view->mappings->num; i++) {
+		const struct hc_mapping *mapping = &view->mappings->items[i];
+
+		err = choose(view, mapping, mapping->start, mapping->end);
+	}
+	if (err)
+		return err;
+	for (size_t i = 0; i < view->chosen.num; i++)
+		if (!own->kinds || own->kinds >> view->chosen.items[i].kind & 1)
+			view->chosen.items[num++] = view->chosen.items[i];
+	view->chosen.num = num;
+	view->mappings = &view->chosen;
+	return NULL;
+}
+/**@}*/
+
 /** @name Rows */
 /**@{*/
 
@@ -183,7 +273,9 @@ static const struct hc_region_mark *find_mark(const struct view *view,
 					      const struct hc_mapping *mapping)
 {
 	for (size_t i = 0; i < view->regions.num_marks; i++) {
-		if (view->regions.marks[i].mapping == mapping)
+		const struct hc_mapping *marked = view->regions.marks[i].mapping;
+
+		if (marked->start <= mapping->start && mapping->end <= marked->end)
 			return &view->regions.marks[i];
 	}
 	return NULL;
@@ -525,9 +617,11 @@ static void describe(const struct view *view, bool fold, struct hc_document *doc
 	table->limit = shown;
 	if (shown < num)
 		HC_LINE(doc, "{} more; --top 0 shows all", hc_cell_count(num - shown));
-	describe_marks(view, doc);
-	hc_outside_say(view->session, &view->outside, doc);
-	hc_owners_say(view->session, &view->owners, doc);
+	if (view->mappings != &view->chosen) {
+		describe_marks(view, doc);
+		hc_outside_say(view->session, &view->outside, doc);
+		hc_owners_say(view->session, &view->owners, doc);
+	}
 	hc_owners_describe(&view->owners, doc);
 	hc_outside_describe(view->session, &view->outside, doc);
 }
@@ -542,6 +636,8 @@ static struct hc_error *render(struct view *view)
 	hc_session_begin(view->session, &doc);
 	struct hc_error *err = hc_session_signatures(view->session);
 	if (!err)
+		err = narrow(view);
+	if (!err)
 		err = build_rows(view, fold);
 	if (err)
 		return err;
@@ -554,6 +650,7 @@ static struct hc_error *render(struct view *view)
 static void view_deinit(struct view *view)
 {
 	free(view->rows);
+	free(view->chosen.items);
 	hc_regions_deinit(&view->regions);
 	hc_outside_deinit(&view->outside);
 	hc_owners_deinit(&view->owners);
@@ -587,6 +684,7 @@ const struct hc_verb hc_verb_maps = {
 		       "a saved /proc/PID/maps or /proc/PID/smaps.",
 	.examples = "  heapcore maps core.1234\n"
 		    "  heapcore maps core.1234 --smaps smaps.1234\n"
+		    "  heapcore maps core.1234 --kind stack,stack-cached\n"
 		    "  cp /proc/1234/smaps saved && heapcore maps saved\n",
 	.min_args = 1,
 	.max_args = 1,
