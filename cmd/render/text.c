@@ -23,7 +23,7 @@ static unsigned columns_of(const char *text, size_t len)
 /** Bytes of the next word; a unit stays with its number. */
 static size_t word_size(const char *text)
 {
-	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	size_t len = strcspn(text, " ");
 
 	if (!len || text[len - 1] < '0' || text[len - 1] > '9' || !text[len])
