@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
@@ -28,7 +29,7 @@ struct place {
 
 struct found {
 	struct hc_referrer *items;
-	size_t num, capacity;
+	size_t num;
 	uint64_t total;
 };
 
@@ -66,15 +67,10 @@ static struct hc_error *keep(const struct hunt *hunt, struct found *found,
 	found->total++;
 	if (found->num == hunt->max)
 		return NULL;
-	if (found->num == found->capacity) {
-		size_t capacity = found->capacity ? found->capacity * 2 : 8;
-		struct hc_referrer *items = reallocarray(found->items, capacity, sizeof(*items));
+	struct hc_error *err = hc_array_reserve(&found->items, found->num, sizeof(*found->items));
 
-		if (!items)
-			return &hc_enomem;
-		found->items = items;
-		found->capacity = capacity;
-	}
+	if (err)
+		return err;
 	found->items[found->num] = *referrer;
 	if (hunt->in_chunk && referrer->value != hunt->target.address)
 		explain(hunt, &found->items[found->num]);
