@@ -100,7 +100,7 @@ struct hc_error *hc_findings_select(const struct hc_verdict *verdict, uint64_t n
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "finding %" PRIu64
 				       " is no set of chunks, but memory outside "
-				       "of the heap; heapcore maps --finding shows it",
+				       "of the heap, which maps shows",
 				       number);
 	}
 }
@@ -221,7 +221,7 @@ struct hc_error *hc_findings_ranges(const struct hc_process *process,
 	} else if (finding->kind != HC_FINDING_OUTSIDE) {
 		err = hc_error_create(HC_ERROR_ARGUMENT,
 				      "finding %" PRIu64
-				      " is a set of chunks; heapcore chunks --finding shows it",
+				      " is a set of chunks, which chunks shows",
 				      number);
 	} else if (finding->owner) {
 		err = add_owned(&pieces, &verdict->owners, finding->owner);
