@@ -532,6 +532,26 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	say_detail(analysis, "first:", hc_cell_address(set->addresses[0]));
 }
 
+/** Mappings that nothing points into can't be given back any more. */
+static void say_others(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_document *doc = analysis->doc;
+
+	if (!finding->lost_mappings)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc, "something points into {} mapping{}.",
+				     hc_cell_text(finding->mappings == 1 ? "its" : "all its"),
+				     hc_cell_plural(finding->mappings)));
+	else
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc,
+				     "nothing points into {} of its {} mapping{}: {} is lost.",
+				     hc_cell_count(finding->lost_mappings),
+				     hc_cell_count(finding->mappings),
+				     hc_cell_plural(finding->mappings),
+				     hc_cell_bytes(finding->lost_bytes)));
+}
+
 static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner)
 {
 	struct hc_cell numbers = hc_owner_numbers_phrase(owner, analysis->doc);
@@ -560,6 +580,8 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 		say_blocks(analysis, finding);
 	if (finding->owner)
 		say_owner(analysis, finding->owner);
+	if (finding->mappings)
+		say_others(analysis, finding);
 	HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
 }
 
@@ -640,7 +662,15 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 {
 	const struct hc_block_set *set = finding->blocks;
 
+	bool looked = finding->mappings;
+
 	hc_fact(doc, "owner", NULL, hc_cell_name(finding->owner ? finding->owner->name : NULL));
+	hc_fact(doc, "mappings", NULL,
+		looked ? hc_cell_count(finding->mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_mappings", NULL,
+		looked ? hc_cell_count(finding->lost_mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_bytes", NULL,
+		looked ? hc_cell_bytes(finding->lost_bytes) : hc_cell_unknown());
 	if (!set) {
 		hc_fact(doc, "blocks", NULL, hc_cell_unknown());
 		return;
