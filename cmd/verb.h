@@ -22,6 +22,7 @@ struct hc_verb {
 	unsigned formats;        /**< bit per hc_format */
 	unsigned json_version;           /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
+	bool counts;             /**< of those not --limit: it counts chunks and lists none */
 	bool own_output;         /**< opens --output itself */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
 	const struct hc_option *options;      /**< its own; NULL: none */

@@ -59,7 +59,8 @@ struct hc_leak_tree {
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
 	struct hc_count definite, indirect; /**< its chunks by what points to them */
-	struct hc_error *err;               /**< private: of the visit */
+	bool wanted; /**< one of its chunks holds what the selection asks for */
+	struct hc_error *err; /**< private: of the visit */
 };
 
 struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree);
@@ -67,7 +68,11 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree);
 /** Called at the end of each tree, whose contents it may not keep. */
 typedef struct hc_error *(*hc_leak_tree_fn)(void *ctx, const struct hc_leak_tree *tree);
 
-/** Visit the trees of all selected root objects, until @p fn returns an error. */
+/**
+ * Visit the trees of all selected root objects, until @p fn returns an error. What the selection
+ * says about a chunk's place and size is of the root object; what it says about content (class,
+ * type, match), some chunk of the tree has to fulfil, for root objects are seldom what tells.
+ */
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn,
 				   void *ctx);
 

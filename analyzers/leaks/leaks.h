@@ -76,7 +76,8 @@ struct hc_leaks {
  *
  * @param classifier must outlive the result
  * @param types      the same; NULL: root objects have no types
- * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
+ * @param selection only trees that are in it open or join a group, as hc_leak_trees_run() has it;
+ * NULL: all. Must outlive the result
  */
 struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selection *selection,
 			      struct hc_leaks *ret);

@@ -347,7 +347,9 @@ static bool next_match(struct sink *sink, size_t from, size_t to, struct hc_matc
 
 	if (to == SIZE_MAX)
 		return hc_matcher_next(matcher, bytes, from, match, limited);
-	return from < to && hc_matcher_next_before(matcher, bytes, from, to, match, limited);
+	return from < to &&
+	       hc_matcher_next_within(matcher, bytes, (struct hc_match_window){from, to}, match,
+				      limited);
 }
 
 /**

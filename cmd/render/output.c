@@ -51,6 +51,7 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 {
 	int fd = out->target->fd;
 	const char *term = getenv("TERM");
+	struct stat st;
 
 	out->terminal = isatty(fd);
 	out->color =
@@ -58,6 +59,8 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 					     !getenv("NO_COLOR") && term && strcmp(term, "dumb"));
 	out->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	out->width = screen_width(fd, out->terminal);
+	out->is_file = !fstat(fd, &st) && S_ISREG(st.st_mode);
+	out->is_screen = out->terminal || getenv("COLUMNS");
 }
 
 /** @name Targets */

@@ -179,6 +179,7 @@ static void describe(struct hc_analysis *analysis)
 	hc_fact(doc, "verdict", NULL, hc_cell_text(hc_verdict_name(verdict->kind)));
 	describe_damage(analysis);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	hc_fact(doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(session)));
 	describe_accounting(&verdict->accounting, doc);
 	describe_touched(verdict, doc);
 	hc_owners_describe(&verdict->owners, doc);

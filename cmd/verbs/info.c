@@ -298,8 +298,9 @@ static void describe_memory(const struct hc_core *core, const struct missing *mi
 	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
 	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
 	hc_fact(doc, NULL, "memory",
-		HC_PHRASE(doc, "{} in {} segments, {} of it in the file",
-			  hc_cell_bytes(core->bytes_promised), hc_cell_number(core->num_segments),
+		HC_PHRASE(doc, "{} in {} segment{}, {} of it in the file",
+			  hc_cell_bytes(core->bytes_promised), hc_cell_count(core->num_segments),
+			  hc_cell_plural(core->num_segments),
 			  all ? hc_cell_text("all") : hc_cell_bytes(core->bytes_available)));
 	describe_missing(missing, doc);
 }
@@ -328,6 +329,7 @@ static struct hc_error *run(struct hc_session *session)
 	describe_heap(session, &inflight, &doc);
 	hc_fact(&doc, NULL, "outside", hc_owners_phrase(&owners, &doc));
 	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	hc_fact(&doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(session)));
 	describe_memory(process->core, &missing, &doc);
 	hc_owners_describe(&owners, &doc);
 	HC_HEADING(&doc, "Modules");

@@ -85,6 +85,7 @@ struct hc_error *hc_error_copy(const struct hc_error *err)
 	struct hc_error *copy = hc_error_create(err->code, "%s", err->message);
 	if (copy != &hc_enomem) {
 		copy->about = err->about;
+		copy->detail = err->detail;
 		copy->has_address = err->has_address;
 		copy->address = err->address;
 	}

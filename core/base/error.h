@@ -50,6 +50,7 @@ enum hc_about {
 struct hc_error {
 	enum hc_error_code code;
 	enum hc_about about;
+	unsigned detail;  /**< of HC_ERROR_NO_ALLOCATOR: enum hc_absence (heap.h); else 0 */
 	bool has_address; /**< @ref address is meaningful */
 	uint64_t address; /**< where in the process, when the fault has a place */
 	char *message;    /**< one line, no newline, no "heapcore:" prefix */

@@ -145,10 +145,20 @@ def cache():
 
 @contextlib.contextmanager
 def once(path):
-    """Make a file once, also when two sessions share the cache. Yields whether it is still to be made."""
+    """
+    Make a file once, also when two sessions share the cache. Yields whether it is still to be made.
+
+    What was begun and failed is not there for the next one.
+    """
     with open(f"{path}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not os.path.exists(path)
+        needed = not os.path.exists(path)
+        try:
+            yield needed
+        except BaseException:
+            if needed:
+                pathlib.Path(path).unlink(missing_ok=True)
+            raise
 
 
 @pytest.fixture(scope="session")

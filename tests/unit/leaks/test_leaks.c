@@ -321,19 +321,20 @@ static void test_what(void **state)
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);
 	assert_int_equal(what.class_id, fake_class(&classes, "http-request"));
-	assert_int_equal(what.total_referrers, 4);
-	assert_int_equal(what.num_referrers, 3);
-	assert_int_equal(what.referrers[0].address, 0);
-	assert_int_equal(what.referrers[0].root, HC_ROOT_REGISTER);
-	assert_ptr_equal(what.referrers[0].thread, &fake.thread);
-	assert_int_equal(what.referrers[1].address, FAKE_ROOTS + 16);
-	assert_int_equal(what.referrers[1].root, HC_ROOT_OTHER);
-	assert_int_equal(what.referrers[1].value, c[2][1] + 5);
-	assert_int_equal(what.referrers[2].address, FAKE_ROOTS + 32);
+	assert_int_equal(what.referrers.total, 4);
+	assert_int_equal(what.referrers.num, 3);
+	assert_int_equal(what.referrers.items[0].address, FAKE_ROOTS + 32);
+	assert_false(what.referrers.items[0].interior);
+	assert_int_equal(what.referrers.items[1].address, c[2][0] + 8);
+	assert_int_equal(what.referrers.items[1].chunk.address, c[2][0]);
+	assert_int_equal(what.referrers.items[2].address, 0);
+	assert_int_equal(what.referrers.items[2].root, HC_ROOT_REGISTER);
+	assert_ptr_equal(what.referrers.items[2].thread, &fake.thread);
+	assert_true(what.referrers.items[2].interior);
 	hc_what_deinit(&what);
 
 	assert_null(hc_what_run(fake_target(&fake), c[2][0], 10, &what));
-	assert_int_equal(what.num_referrers, 0);
+	assert_int_equal(what.referrers.num, 0);
 	assert_int_equal(what.num_targets, 2);
 	assert_int_equal(what.targets[0].offset, 8);
 	assert_int_equal(what.targets[0].chunk.address, c[2][1]);
@@ -341,10 +342,10 @@ static void test_what(void **state)
 	hc_what_deinit(&what);
 
 	assert_null(hc_what_run(fake_target(&fake), c[2][2], 10, &what));
-	assert_int_equal(what.num_referrers, 1);
-	assert_true(what.referrers[0].in_chunk);
-	assert_int_equal(what.referrers[0].address, c[2][0] + 64);
-	assert_int_equal(what.referrers[0].chunk.address, c[2][0]);
+	assert_int_equal(what.referrers.num, 1);
+	assert_true(what.referrers.items[0].in_chunk);
+	assert_int_equal(what.referrers.items[0].address, c[2][0] + 64);
+	assert_int_equal(what.referrers.items[0].chunk.address, c[2][0]);
 	hc_what_deinit(&what);
 
 	/* Outside of chunks; without a heap. */
