@@ -115,6 +115,7 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 	hc_begin_object(doc, "template", HC_CONTENT_SAMPLE);
 	hc_fact(doc, "learned", NULL, hc_cell_count(text_template->learned));
 	hc_fact(doc, "counted", NULL, hc_cell_count(text_template->counted));
+	hc_fact(doc, "searched", NULL, hc_cell_count(text_template->searched));
 	hc_begin_array(doc, "lines", HC_CONTENT_SAMPLE);
 	for (size_t i = 0; i < text_template->num_lines; i++) {
 		const struct hc_template_line *line = &text_template->lines[i];
@@ -125,6 +126,10 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 		hc_fact(doc, "chunks", NULL, hc_cell_count(line->chunks));
 		hc_fact(doc, "share", NULL,
 			hc_cell_share(hc_share(line->chunks, text_template->counted)));
+		hc_fact(doc, "matches", NULL, hc_cell_count(line->matches));
+		hc_fact(doc, "matched_chunks", NULL, hc_cell_count(line->matched_chunks));
+		hc_fact(doc, "gap", NULL,
+			line->gap ? hc_cell_count(line->gap) : hc_cell_unknown());
 		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot(&line->slots[k], doc);
