@@ -11,7 +11,8 @@
 
 #include "analyzers/select/selection.h"
 
-/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last
+ */
 const char *hc_select_state_word(unsigned i);
 /** What --reach takes. @return NULL behind the last */
 const char *hc_select_reach_word(unsigned i);

@@ -54,7 +54,7 @@ struct hc_leak_tree {
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
 	struct hc_count definite, indirect; /**< its chunks by what points to them */
-	struct hc_error *err; /**< private: of the visit */
+	struct hc_error *err;               /**< private: of the visit */
 };
 
 struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree);

@@ -239,8 +239,8 @@ struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, bool one_piec
 		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
 	}
 	struct piecewise work = {chain, pieces, num};
-	struct hc_error *err = hc_parallel_watched(chain->jobs, chain->watch, (num + LANES - 1) / LANES,
-						   walk_pieces, &work);
+	struct hc_error *err = hc_parallel_watched(chain->jobs, chain->watch,
+						   (num + LANES - 1) / LANES, walk_pieces, &work);
 	if (!err)
 		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
 	for (uint64_t i = 0; i < num; i++)
