@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "analyzers/reachability/referrers.h"
+#include "analyzers/reachability/path.h"
 #include "analyzers/types/demangle.h"
 #include "cmd/select_options.h"
 #include "cmd/show/address.h"
@@ -14,13 +14,17 @@
 
 struct own {
 	uint64_t limit;
+	bool to_root, all;
 	bool full_names;
 };
 
-enum own_id { OWN_LIMIT, OWN_FULL_NAMES };
+enum own_id { OWN_TO_ROOT, OWN_ALL, OWN_LIMIT, OWN_FULL_NAMES };
 
 static const struct hc_option own_options[] = {
-	{OWN_LIMIT, 0, "limit", "N", "show at most N places of each block (default: 20)"},
+	{OWN_TO_ROOT, 0, "to-root", NULL, "a shortest chain of pointers from a root to each block"},
+	{OWN_ALL, 0, "all", NULL, "with --to-root: more chains, each with another last step"},
+	{OWN_LIMIT, 0, "limit", "N",
+	 "show at most N places, or chains, of each block (default: 20)"},
 	{OWN_FULL_NAMES, 0, "full-names", NULL,
 	 "std::string as the compiler spells it: std::__cxx11::basic_string<...>"},
 	{0},
@@ -32,10 +36,20 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	if (id == OWN_LIMIT)
-		return hc_parse_count("--limit", value, &own->limit);
-	own->full_names = true;
-	return NULL;
+	switch ((enum own_id)id) {
+	case OWN_TO_ROOT:
+		own->to_root = true;
+		return NULL;
+	case OWN_ALL:
+		own->all = true;
+		return NULL;
+	case OWN_FULL_NAMES:
+		own->full_names = true;
+		return NULL;
+	case OWN_LIMIT:
+		break;
+	}
+	return hc_parse_count("--limit", value, &own->limit);
 }
 
 /** @name Tables */
@@ -86,6 +100,33 @@ static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
 
 static const struct hc_shape referrers_shape = {
 	.key = "referrers", .name = "what points to it", HC_COLUMNS(referrer_columns)};
+
+enum chain_column {
+	C_TARGET,
+	C_CHAIN,
+	C_LENGTH,
+	C_STEP,
+	C_HOLDER,
+	NUM_CHAIN_COLUMNS = C_HOLDER + HC_NUM_HOLDER_COLUMNS
+};
+
+static const struct hc_column chain_columns[NUM_CHAIN_COLUMNS] = {
+	[C_TARGET] = {"target", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY,
+		      "the chunk that the chain leads to"},
+	[C_CHAIN] = {"chain", "", HC_CELL_NUMBER, HC_COLUMN_DATA_ONLY,
+		     "1: the best one to this chunk"},
+	[C_LENGTH] = {"length", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
+		      "pointers of the chain; of a long one the first and last 50 are listed"},
+	[C_STEP] = {"step", "STEP", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+		    "1: the word of a root; each word points into the chunk of the next one"},
+	HC_HOLDER_COLUMNS(C_HOLDER),
+};
+
+static const struct hc_shape chains_shape = {
+	.key = "chains", .name = "chains from roots, with --to-root", HC_COLUMNS(chain_columns)};
+
+/** Steps at each end of a chain that are listed, in data and in text. */
+enum { END_STEPS = 50, TEXT_END_STEPS = 10 };
 /**@}*/
 
 /** What is asked, and what was found. */
@@ -98,6 +139,7 @@ struct view {
 	struct hc_referent *referents; /**< of each address that is not in the block of another */
 	const struct hc_named_address **asked; /**< the first that is in the block */
 	struct hc_referrers *referrers;
+	struct hc_paths *paths; /**< with --to-root */
 	size_t num;
 };
 
@@ -105,7 +147,10 @@ static void view_deinit(struct view *view)
 {
 	for (size_t i = 0; view->referrers && i < view->num; i++)
 		hc_referrers_deinit(&view->referrers[i]);
+	for (size_t i = 0; view->paths && i < view->num; i++)
+		hc_paths_deinit(&view->paths[i]);
 	free(view->referrers);
+	free(view->paths);
 	free(view->referents);
 	free(view->asked);
 	hc_addresses_deinit(&view->addresses);
@@ -133,7 +178,8 @@ static struct hc_error *find_blocks(struct view *view)
 	view->referents = calloc(num + 1, sizeof(*view->referents));
 	view->asked = calloc(num + 1, sizeof(*view->asked));
 	view->referrers = calloc(num + 1, sizeof(*view->referrers));
-	if (!view->referents || !view->asked || !view->referrers)
+	view->paths = calloc(num + 1, sizeof(*view->paths));
+	if (!view->referents || !view->asked || !view->referrers || !view->paths)
 		return &hc_enomem;
 	for (size_t i = 0; i < num; i++) {
 		const struct hc_named_address *address = &view->addresses.items[i];
@@ -148,6 +194,19 @@ static struct hc_error *find_blocks(struct view *view)
 		view->asked[view->num++] = address;
 	}
 	return NULL;
+}
+
+/** Chains to each block that is a chunk. */
+static struct hc_error *find_chains(struct view *view)
+{
+	const struct own *own = view->own;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && own->to_root && i < view->num; i++)
+		if (view->referents[i].in_chunk)
+			err = hc_paths_find(view->session->target->heap, &view->referents[i].chunk,
+					    own->all ? own->limit : 1, &view->paths[i]);
+	return err;
 }
 
 static struct hc_error *find_all(struct view *view)
@@ -173,7 +232,8 @@ static struct hc_error *find_all(struct view *view)
 		.stale = true,
 	};
 	hc_target_phase(target, HC_PHASE_REFER);
-	return hc_referrers_find(&query, view->referrers);
+	err = hc_referrers_find(&query, view->referrers);
+	return err ? err : find_chains(view);
 }
 /**@}*/
 
@@ -232,6 +292,76 @@ static struct hc_error *fill_referrers(const struct view *view, struct hc_table 
 	return err;
 }
 
+/** What the pointer of a step leads into: the chunk of the next one, or the block. */
+static struct hc_referent led_to(const struct view *view, const struct hc_path *path, size_t i,
+				 size_t step)
+{
+	struct hc_referent referent = view->referents[i];
+
+	if (step + 1 < path->num)
+		hc_referent_of(view->session->target->heap, path->steps[step + 1].chunk.address,
+			       &referent);
+	return referent;
+}
+
+/** The steps of a chain, with @p ends at each end. */
+static struct hc_error *fill_chain(const struct view *view, struct hc_table *table, size_t i,
+				   size_t chain, size_t ends)
+{
+	const struct hc_path *path = &view->paths[i].items[chain];
+	struct hc_error *err = NULL;
+
+	for (size_t step = 0; !err && step < path->num; step++) {
+		if (step == ends && path->num > 2 * ends)
+			step = path->num - ends;
+		const struct hc_referent referent = led_to(view, path, i, step);
+
+		hc_table_add_row(table);
+		hc_table_number(table, C_TARGET, view->referents[i].start);
+		hc_table_number(table, C_CHAIN, chain + 1);
+		hc_table_number(table, C_LENGTH, path->num);
+		hc_table_number(table, C_STEP, step + 1);
+		err = hc_holder_fill(&view->namer, table, C_HOLDER, &path->steps[step], &referent);
+	}
+	return err;
+}
+
+static struct hc_error *fill_chains(const struct view *view, struct hc_table *table, size_t i)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t k = 0; !err && k < view->paths[i].num; k++)
+		err = fill_chain(view, table, i, k, END_STEPS);
+	return err;
+}
+
+/** What the chain needs that a better one would not. */
+static const char *weakness(const struct hc_path *path)
+{
+	if (path->real)
+		return "";
+	return path->exact ? ", from memory of unknown use" : ", through a pointer to an interior";
+}
+
+static struct hc_error *say_chains(const struct view *view, struct hc_document *doc, size_t i)
+{
+	const struct hc_paths *paths = &view->paths[i];
+	struct hc_error *err = NULL;
+
+	if (!paths->num && view->referents[i].in_chunk)
+		HC_LINE(doc, "No chain of pointers leads to it from a root.");
+	for (size_t k = 0; !err && k < paths->num; k++) {
+		const struct hc_path *path = &paths->items[k];
+
+		hc_blank(doc);
+		HC_LINE(doc, "Chain of {} pointer{}{}{}:", hc_cell_count(path->num),
+			hc_cell_plural(path->num), hc_cell_text(weakness(path)),
+			hc_cell_text(path->num > 2 * TEXT_END_STEPS ? ", its ends" : ""));
+		err = fill_chain(view, hc_add_text_table(doc, &chains_shape), i, k, TEXT_END_STEPS);
+	}
+	return err;
+}
+
 /** What people read of one block. */
 static struct hc_error *say_block(const struct view *view, struct hc_document *doc, size_t i)
 {
@@ -250,7 +380,7 @@ static struct hc_error *say_block(const struct view *view, struct hc_document *d
 	if (referrers->num < referrers->total)
 		HC_LINE(doc, "{} more; --limit N shows more",
 			hc_cell_count(referrers->total - referrers->num));
-	return err;
+	return err || !view->own->to_root ? err : say_chains(view, doc, i);
 }
 
 static struct hc_error *describe(const struct view *view, struct hc_document *doc)
@@ -259,11 +389,15 @@ static struct hc_error *describe(const struct view *view, struct hc_document *do
 	struct hc_table *referrers = hc_add_data_table(doc, &referrers_shape);
 	struct hc_error *err = NULL;
 
-	hc_document_main(doc, referrers);
+	struct hc_table *chains = hc_add_data_table(doc, &chains_shape);
+
+	hc_document_main(doc, view->own->to_root ? chains : referrers);
 	for (size_t i = 0; !err && i < view->num; i++) {
 		err = fill_target(view, targets, i);
 		if (!err)
 			err = fill_referrers(view, referrers, i);
+		if (!err)
+			err = fill_chains(view, chains, i);
 		if (!err)
 			err = say_block(view, doc, i);
 	}
@@ -307,14 +441,16 @@ const struct hc_verb hc_verb_refs = {
 	.description = "Shows every word that points into a block: in which chunk, variable, frame "
 		       "of a stack, register or thread-local variable it stands. ADDRESS is "
 		       "hexadecimal, or the name of a variable, NAME+OFFSET, or *NAME for what the "
-		       "variable points to; - reads addresses from stdin.",
+		       "variable points to; - reads addresses from stdin. --to-root shows a chain "
+		       "from a root.",
 	.examples = "  heapcore refs core.1234 0x55d0c2a0\n"
+		    "  heapcore refs core.1234 0x55d0c2a0 --to-root --all --limit 3\n"
 		    "  heapcore refs core.1234 '*g_cache' app::Server::sessions+8\n"
 		    "  heapcore refs core.1234 - --limit 1 < addresses\n",
 	.min_args = 2,
 	.max_args = HC_MAX_ADDRESSES,
 	.formats = HC_FORMATS_ALL,
-	HC_VERB_TABLES(&referrers_shape, &targets_shape),
+	HC_VERB_TABLES(&referrers_shape, &targets_shape, &chains_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };
