@@ -149,7 +149,8 @@ static const struct hc_option selection_options[] = {
 	 .repeats = true},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_FINDING, 0, "finding", "N", "the chunks of a finding of analyze",
-	 .more = "Other options narrow it, but for --state and --reach, which the finding decides."},
+	 .more = "Other options narrow it, but for --state and --reach, which the finding "
+		 "decides."},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };

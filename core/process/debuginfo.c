@@ -486,6 +486,98 @@ struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
 	return NULL;
 }
 
+/* --- Members --- */
+
+/** Step into an array, if the type is one: its element, and "[3]" behind the name. */
+static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
+{
+	Dwarf_Die element;
+	Dwarf_Word size;
+
+	if (dwarf_tag(type) != DW_TAG_array_type)
+		return true;
+	if (!type_of(type, &element) || dwarf_aggregate_size(&element, &size) || !size)
+		return false;
+	fprintf(name, "[%llu]", (unsigned long long)(*offset / size));
+	*offset %= size;
+	*type = element;
+	return true;
+}
+
+/** Whether an offset is in a member; if so, the offset in it, and its type. */
+static bool has_offset(Dwarf_Die *member, uint64_t *offset, Dwarf_Die *type_ret)
+{
+	uint64_t start = 0;
+	Dwarf_Word size;
+
+	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
+	    !type_of(member, type_ret) ||
+	    (dwarf_hasattr(member, DW_AT_data_member_location) &&
+	     !constant(member, DW_AT_data_member_location, &start)) ||
+	    *offset < start)
+		return false;
+	/* An array without a size is as long as its chunk. */
+	if (dwarf_aggregate_size(type_ret, &size) || !size) {
+		if (dwarf_tag(type_ret) != DW_TAG_array_type)
+			return false;
+		size = UINT64_MAX;
+	}
+	if (*offset - start >= size)
+		return false;
+	*offset -= start;
+	return true;
+}
+
+/** The member of a struct, union or class. @param[in,out] die the type; that of the member */
+static bool enter_member(Dwarf_Die *die, uint64_t *offset, FILE *name)
+{
+	Dwarf_Die child, type;
+
+	if (dwarf_child(die, &child))
+		return false;
+	do {
+		int tag = dwarf_tag(&child);
+
+		if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
+		    !has_offset(&child, offset, &type))
+			continue;
+		/* What has no name is looked through. */
+		const char *text = tag == DW_TAG_member ? name_of(&child) : NULL;
+		if (text)
+			fprintf(name, "%s%s", ftell(name) ? "." : "", text);
+		*die = type;
+		return true;
+	} while (!dwarf_siblingof(&child, &child));
+	return false;
+}
+
+bool hc_debuginfo_member(struct hc_debuginfo *info, hc_layout_id id, uint64_t offset, char *buf,
+			 size_t size)
+{
+	const struct entry *entry = &info->entries[id];
+	Dwarf_Die die = entry->die;
+	const char *name;
+
+	if (!entry->size || entry->target != HC_NO_LAYOUT)
+		return false;
+	hc_cleanup_fclose FILE *out = fmemopen(buf, size, "w");
+	if (!out)
+		return false;
+	for (unsigned i = 0; i < MAX_NESTING; i++) {
+		int tag = dwarf_tag(&die);
+
+		if (!is_struct(tag) && tag != DW_TAG_union_type)
+			break;
+		if (!enter_member(&die, &offset, out))
+			break;
+		for (unsigned k = 0; k < MAX_PEEL; k++)
+			if (!peel(&die, &name) || dwarf_tag(&die) != DW_TAG_array_type ||
+			    !enter_array(&die, &offset, out))
+				break;
+	}
+	return fflush(out) == 0 && ftell(out) > 0;
+}
+
 /* --- The walk --- */
 
 /** Where the walk is: an entry, and the length of the qualified name that its scope has. */

@@ -31,6 +31,7 @@ RUNS = {
     "grep": (["."], ["text", "json", "csv"]),
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
+    "refs": ([ADDRESS], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
     "signatures": (None, ["text", "json", "csv"]),
