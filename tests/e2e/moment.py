@@ -2,6 +2,7 @@
 
 Pages that were never touched, which is most of what a thread arena reserves, are holes of the file.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -59,11 +60,23 @@ class Traced:
         return self
 
     def __exit__(self, *what):
+        """Ends the process: its first thread can be waited for only when who traces has waited for the others."""
         os.close(self.memory)
         os.close(self.pagemap)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        for tid in self.tids:
+            with contextlib.suppress(ChildProcessError):
+                while tid != self.pid and not self.gone(tid):
+                    pass
 
     def threads(self):
         return sorted(int(t) for t in os.listdir(f"/proc/{self.pid}/task"))
+
+    @staticmethod
+    def gone(tid):
+        _, status = os.waitpid(tid, WALL)
+        return os.WIFSIGNALED(status) or os.WIFEXITED(status)
 
     def wait(self, tid):
         """The signal that stopped a thread; 0 when it ended."""
