@@ -199,7 +199,7 @@ class TestGrep:
         assert context("-A1") == r"second line\nthird line of it"
         assert re.fullmatch(r"held \d+\\nsecond line\\nthird line of it", context("-C", "1"))
         assert context("-C", "2B") == context("--context", "2b") != context("-C", "2")
-        assert context("-C", "5B").endswith(r"second line") is False and "second" in context("-C", "5B")
+        assert re.fullmatch(r"\d\\nsecond l", context("-C", "2B")[-11:])
         assert "second" in context("-C", "0")
 
 
@@ -285,7 +285,7 @@ class TestProgress:
         os.close(slave)
         try:
             seen = b""
-            while b" %, " not in seen and select.select([master], [], [], 120)[0]:
+            while not re.search(rb" %, \d+ s", seen) and select.select([master], [], [], 120)[0]:
                 seen += os.read(master, 4096)
             assert re.search(rb"searching \[[#.]{24}\] \d+ %, \d+ s", seen), seen
         finally:
