@@ -37,6 +37,8 @@ static const struct {
 	[HC_ABOUT_ATTRIBUTE] = {"--attribute: ", ""},
 	[HC_ABOUT_HEX] = {"--hex: ", ""},
 	[HC_ABOUT_WIDE] = {"--wide: ", ""},
+	[HC_ABOUT_NO_CHUNKS] = {"", "; heapcore maps --finding shows it"},
+	[HC_ABOUT_NO_RANGES] = {"", "; heapcore chunks --finding shows it"},
 };
 
 void hc_print_error(const char *core, const struct hc_error *err)

@@ -13,6 +13,7 @@
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
+#include "cmd/render/unfinished.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -171,6 +172,14 @@ static const char *phase_name(enum hc_phase phase)
 static void on_phase(void *ctx, enum hc_phase phase)
 {
 	hc_session_phase(ctx, phase_name(phase));
+	/* Who reads may wait for a pipe, and has no threads yet. */
+	hc_signals_ask(phase != HC_PHASE_NONE && phase != HC_PHASE_READ &&
+		       phase != HC_PHASE_UNPACK);
+}
+
+static bool is_cancelled(void *ctx __attribute__((unused)))
+{
+	return hc_signals_asked();
 }
 
 static void on_share(void *ctx, double share)
@@ -244,7 +253,8 @@ static struct hc_target_options target_options(struct hc_session *session)
 static struct hc_error *add_target(struct hc_session *session, const char *path)
 {
 	const struct hc_target_options options = target_options(session);
-	const struct hc_observer observer = {.phase = on_phase, .share = on_share, .ctx = session};
+	const struct hc_observer observer = {
+		.phase = on_phase, .share = on_share, .cancelled = is_cancelled, .ctx = session};
 	struct hc_error *err =
 		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
 

@@ -13,6 +13,7 @@
 
 #include "analyzers/content/signature_file.h"
 #include "analyzers/content/signature_set.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/nearest.h"
 
@@ -519,10 +520,10 @@ static struct hc_error *add_pattern(struct draft *draft, const struct hc_signatu
 
 	if (*num == MAX_PATTERNS)
 		return bad(draft, value, "more than %d patterns", MAX_PATTERNS);
-	more = reallocarray(*patterns, *num + 1, sizeof(*more));
-	if (!more)
-		return &hc_enomem;
-	*patterns = more;
+	err = hc_array_reserve(patterns, *num, sizeof(**patterns));
+	if (err)
+		return err;
+	more = *patterns;
 	more[*num] = (struct hc_signature_pattern){0};
 	if (!strncmp(value->name, "hex", 3))
 		err = hex_to_pattern(draft, value, &text);
@@ -886,15 +887,12 @@ static struct hc_error *add_section(struct build *build, const struct hc_signatu
 		return err;
 	}
 	remove_signature(build, section->name);
-	struct hc_signature *items = reallocarray(build->items, build->num + 1, sizeof(*items));
-
-	if (!items) {
+	err = hc_array_reserve(&build->items, build->num, sizeof(*build->items));
+	if (err)
 		signature_deinit(&draft.signature);
-		return &hc_enomem;
-	}
-	build->items = items;
-	items[build->num++] = draft.signature;
-	return NULL;
+	else
+		build->items[build->num++] = draft.signature;
+	return err;
 }
 
 static struct hc_error *add_file(struct build *build, const struct hc_signature_file *file)

@@ -160,6 +160,31 @@ size_t hc_types_num(const struct hc_types *types)
 	return id_of(types->num, FORM_ONE);
 }
 
+/** Longest name of a member, with those around it. */
+#define MAX_MEMBER 256
+
+char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint64_t offset)
+{
+	hc_type_id type = hc_type_of(types, chunk);
+	char member[MAX_MEMBER] = "";
+	struct hc_layout layout;
+	const char *name;
+
+	if (type == HC_TYPE_NONE || !types->info)
+		return NULL;
+	name = hc_type_name(types, id_of(index_of(type), FORM_ONE));
+	hc_layout_id id = name ? hc_debuginfo_find(types->info, name) : HC_NO_LAYOUT;
+	if (id == HC_NO_LAYOUT)
+		return NULL;
+	hc_cleanup_error struct hc_error *err = hc_debuginfo_layout(types->info, id, &layout);
+	if (err)
+		return NULL;
+	if (type % NUM_FORMS == FORM_ARRAY)
+		offset %= layout.size;
+	return hc_debuginfo_member(types->info, id, offset, member, sizeof(member)) ? strdup(member)
+										    : NULL;
+}
+
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
 {
 	size_t index = index_of(type);

@@ -97,11 +97,12 @@ struct hc_error *hc_findings_select(const struct hc_verdict *verdict, uint64_t n
 		selection->states = 1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP;
 		return NULL;
 	default:
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "finding %" PRIu64
-				       " is no set of chunks, but memory outside "
-				       "of the heap, which maps shows",
-				       number);
+		return hc_error_about(
+			hc_error_create(HC_ERROR_ARGUMENT,
+					"finding %" PRIu64
+					" is no set of chunks, but memory outside of the heap",
+					number),
+			HC_ABOUT_NO_CHUNKS);
 	}
 }
 
@@ -219,10 +220,10 @@ struct hc_error *hc_findings_ranges(const struct hc_process *process,
 		pieces.part = HC_PART_STACK;
 		err = add_pieces(&pieces, 0, UINT64_MAX);
 	} else if (finding->kind != HC_FINDING_OUTSIDE) {
-		err = hc_error_create(HC_ERROR_ARGUMENT,
-				      "finding %" PRIu64
-				      " is a set of chunks, which chunks shows",
-				      number);
+		err = hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+						     "finding %" PRIu64 " is a set of chunks",
+						     number),
+				     HC_ABOUT_NO_RANGES);
 	} else if (finding->owner) {
 		err = add_owned(&pieces, &verdict->owners, finding->owner);
 	} else if (finding->blocks) {

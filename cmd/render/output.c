@@ -106,11 +106,16 @@ static ssize_t write_target(void *ctx, const char *data, size_t size)
 	size_t done = 0;
 
 	while (done < size && !target->errnum) {
-		ssize_t n = write(target->fd, data + done, size - done);
+		/* The reader of a pipe may take its time. */
+		if (!hc_signals_wait())
+			target->errnum = EINTR;
+		ssize_t n = target->errnum ? 0 : write(target->fd, data + done, size - done);
+		int errnum = errno;
+		hc_signals_waited();
 		if (n >= 0)
 			done += n;
-		else if (errno != EINTR)
-			target->errnum = errno;
+		else if (errnum != EINTR)
+			target->errnum = errnum;
 	}
 	return target->errnum ? 0 : (ssize_t)size;
 }

@@ -87,7 +87,7 @@ static void add_row(const struct hc_session *session, struct hc_sampler *sampler
 		    struct hc_table *table, const struct hc_class_table *classes,
 		    hc_class_id class_id)
 {
-	const struct hc_class_count *count = &classes->classes[class_id];
+	const struct hc_kind_count *count = &classes->classes[class_id];
 
 	hc_table_add_row(table);
 	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class_id)->name);

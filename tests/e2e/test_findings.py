@@ -28,7 +28,7 @@ def test_finding_is_its_chunks(heapcore, core):
         if finding["kind"] not in ("lost", "held", "freed"):
             assert b"maps" in heapcore("chunks", core, "--finding", finding["finding"], status=2).err
             continue
-        assert b"which chunks shows" in heapcore("maps", core, "--finding", finding["finding"], status=2).err
+        assert b"heapcore chunks --finding shows it" in heapcore("maps", core, "--finding", finding["finding"], status=2).err
         rows = heapcore("chunks", core, "--finding", finding["finding"], "--format", "csv").rows()
         assert (len(rows), sum(int(r["chunk_size"]) for r in rows)) == (finding["chunks"], finding["bytes"]), finding
 
