@@ -84,6 +84,7 @@ struct view {
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
 	struct hc_mappings chosen; /**< of these, with --kind or --finding; notes are borrowed */
+	uint64_t *chosen_touched;  /**< bytes of each */
 	struct hc_regions regions;
 	struct hc_owners owners;   /**< of a core */
 	struct hc_outside outside; /**< of a core: what nobody owns */
@@ -203,11 +204,15 @@ static struct hc_error *choose(struct view *view, const struct hc_mapping *mappi
 {
 	struct hc_mapping part = *mapping;
 	uint64_t size = mapping->end - mapping->start;
-	struct hc_error *err = hc_array_reserve(&view->chosen.items, view->chosen.num,
-						sizeof(*view->chosen.items));
+	size_t num = view->chosen.num, index = mapping - view->mappings->items;
+	struct hc_error *err =
+		hc_array_reserve(&view->chosen.items, num, sizeof(*view->chosen.items));
 
+	if (!err)
+		err = hc_array_reserve(&view->chosen_touched, num, sizeof(*view->chosen_touched));
 	if (err)
 		return err;
+	view->chosen_touched[num] = index < view->touched.num ? view->touched.bytes[index] : 0;
 	part.start = start;
 	part.end = end;
 	part.offset += start - mapping->start;
@@ -215,6 +220,11 @@ static struct hc_error *choose(struct view *view, const struct hc_mapping *mappi
 		part.present = hc_memory_present(view->mappings->memory, start, end);
 		if (part.resident != HC_UNKNOWN_BYTES)
 			part.resident = (double)part.resident / size * (end - start);
+		if (part.resident_anonymous != HC_UNKNOWN_BYTES)
+			part.resident_anonymous =
+				(double)part.resident_anonymous / size * (end - start);
+		view->chosen_touched[num] =
+			hc_touched_range(view->session->target->process, start, end);
 	}
 	view->chosen.items[view->chosen.num++] = part;
 	return NULL;
@@ -258,8 +268,10 @@ static struct hc_error *narrow(struct view *view)
 	if (err)
 		return err;
 	for (size_t i = 0; i < view->chosen.num; i++)
-		if (!own->kinds || own->kinds >> view->chosen.items[i].kind & 1)
+		if (!own->kinds || own->kinds >> view->chosen.items[i].kind & 1) {
+			view->chosen_touched[num] = view->chosen_touched[i];
 			view->chosen.items[num++] = view->chosen.items[i];
+		}
 	view->chosen.num = num;
 	view->mappings = &view->chosen;
 	return NULL;
@@ -312,11 +324,14 @@ static bool same_file(const struct row *row, const struct hc_mapping *mapping)
 /** Bytes of a mapping that cost memory of its own, as far as anything tells. */
 static uint64_t touched_bytes(const struct view *view, const struct hc_mapping *mapping)
 {
+	bool chosen = view->mappings == &view->chosen;
 	size_t i = mapping - view->mappings->items;
 
 	if (mapping->resident != HC_UNKNOWN_BYTES)
 		return mapping->resident;
-	return mapping->anonymous && i < view->touched.num ? view->touched.bytes[i] : 0;
+	if (!mapping->anonymous || i >= (chosen ? view->chosen.num : view->touched.num))
+		return 0;
+	return chosen ? view->chosen_touched[i] : view->touched.bytes[i];
 }
 
 static void add_mapping(const struct view *view, struct row *row, const struct hc_mapping *mapping)
@@ -651,6 +666,7 @@ static void view_deinit(struct view *view)
 {
 	free(view->rows);
 	free(view->chosen.items);
+	free(view->chosen_touched);
 	hc_regions_deinit(&view->regions);
 	hc_outside_deinit(&view->outside);
 	hc_owners_deinit(&view->owners);

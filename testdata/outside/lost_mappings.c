@@ -11,20 +11,21 @@
 
 enum { LOST = 60, HELD = 20, PAGE = 4096 };
 
-static volatile unsigned char *held[HELD];
+static unsigned char *volatile held[HELD];
 
 static unsigned char *map(unsigned i)
 {
+	static unsigned long long state;
 	size_t size = PAGE * (10u + i * 7 % 50);
 	unsigned char *ret =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (ret == MAP_FAILED)
 		return NULL;
 	for (size_t k = 0; k < size; k++)
-		ret[k] = (k * 2654435761u + i * 40503u) >> 13;
+		ret[k] = (state = state * 6364136223846793005u + 1442695040888963407u) >> 56;
 	/* Neighbours would become one mapping. */
-	mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(ret + size, PAGE, PROT_NONE);
 	return ret;
 }
 
