@@ -140,6 +140,17 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
+# The same for packages that bring servers: tests start their own, and none starts by being installed.
+apt_install_stopped() {
+    # shellcheck disable=SC2016 # the other shell expands it
+    as_root sh -c 'policy=/usr/sbin/policy-rc.d
+        if [ ! -e $policy ]; then
+            trap "rm -f $policy" EXIT
+            printf "#!/bin/sh\nexit 101\n" >$policy && chmod 755 $policy
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"' sh "$@" </dev/null
+}
+
 # The version of a package that apt would install, empty without one.
 candidate() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
@@ -235,15 +246,16 @@ require_programs() {
     local package missing=()
     command -v apt-get >/dev/null || return 0
     for package in php-cli ruby nodejs golang-go default-jdk-headless musl-tools libapr1-dev libboost-dev libglib2.0-dev \
-        libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql \
+        libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql mariadb-server nginx apache2 \
+        vim emacs-nox ripgrep bat tcl mawk git gdb dbus-daemon libglib2.0-bin xvfb openssh-client \
         dpkg-dev debhelper lintian mandoc groff man-db shellcheck zsh fish; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    apt_install --no-remove "${missing[@]}" >&2 && return
+    apt_install_stopped --no-remove "${missing[@]}" >&2 && return
     for package in "${missing[@]}"; do
         missing=("$package")
-        apt_install --no-remove "$package" >&2 || true
+        apt_install_stopped --no-remove "$package" >&2 || true
     done
 }
 

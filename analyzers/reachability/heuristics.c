@@ -289,7 +289,8 @@ static bool is_indexed_table(const struct hc_heap *heap, const struct hc_chunk *
 {
 	uint64_t slots = offset / INDEX_BYTES, full = 0, looked, entries, min, max;
 
-	if (offset % heap->word_size || slots < MIN_INDEX || slots & (slots - 1) || offset >= bytes.size)
+	if (offset % heap->word_size || slots < MIN_INDEX || slots & (slots - 1) ||
+	    offset >= bytes.size)
 		return false;
 	hc_chunk_request(heap, chunk, &min, &max);
 	for (entries = slots; entries >= slots / 2; entries /= 2) {

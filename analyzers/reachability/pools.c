@@ -28,8 +28,8 @@ bool hc_pool_is_linked(const struct hc_heap *heap, const struct hc_chunk *chunk)
 	uint64_t seen = 0;
 
 	for (size_t at = 0; at + word <= size; at += word) {
-		uint64_t to = hc_read_word(bytes.data + at, word, heap->big_endian) -
-			      chunk->address;
+		uint64_t to =
+			hc_read_word(bytes.data + at, word, heap->big_endian) - chunk->address;
 
 		/* The start is what an owner's pointer is to. */
 		if (!to || to >= chunk->usable || to % word || !is_elsewhere(to, at, word))
