@@ -23,6 +23,8 @@ import tempfile
 import termios
 import time
 
+import pytest
+
 import conftest
 
 PROGRAMS = {}
@@ -30,21 +32,30 @@ HTML = "<html><body>" + "word " * 400 + "</body></html>"
 LOG = "".join(f"2024-03-0{i % 9 + 1} 12:00:{i % 60:02d} host{i % 7} service[{100 + i}]: line {i}\n" for i in range(2000))
 
 
-def program(name, *needed, package=None):
-    """Registers one under a name; needed are commands."""
+def used(*needed, package=None):
+    """A context manager without arguments of one that takes a folder; needed are commands."""
 
-    def register(start):
+    def make(start):
         @contextlib.contextmanager
         def started():
             for command in needed:
                 if not find(command):
-                    conftest.pytest.skip(f"{command} is not installed ({package or command})")
+                    pytest.skip(f"{command} is not installed ({package or command})")
             with tempfile.TemporaryDirectory(prefix="heapcore-", ignore_cleanup_errors=True) as folder:
                 give_away(folder)
-                with start(folder) as pid:
+                with contextlib.contextmanager(start)(folder) as pid:
                     yield pid
 
-        PROGRAMS[name] = started
+        return started
+
+    return make
+
+
+def program(name, *needed, package=None):
+    """Registers one under a name. It stays what it is: a function of a folder that yields."""
+
+    def register(start):
+        PROGRAMS[name] = used(*needed, package=package)(start)
         return start
 
     return register
@@ -118,6 +129,16 @@ def listens(port):
         return False
 
 
+def accepts(path):
+    """Whether somebody listens on a socket in the file system."""
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            return True
+    except OSError:
+        return False
+
+
 def children(pid):
     return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -186,7 +207,6 @@ def script(folder, *argv, **options):
 # Servers
 
 @program("mariadbd", "mariadbd", "mariadb-install-db", "mariadb", package="mariadb-server")
-@contextlib.contextmanager
 def mariadbd(folder):
     subprocess.run([find("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
                     "--skip-test-db", "--innodb-log-file-size=8M"], check=True, preexec_fn=become_nobody, timeout=300,
@@ -194,7 +214,7 @@ def mariadbd(folder):
     path = f"{folder}/s"
     with running(folder, "mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={path}", "--skip-networking",
                  "--innodb-buffer-pool-size=16M", "--loose-innodb-buffer-pool-size-max=16M", "--innodb-log-file-size=8M", f"--pid-file={folder}/pid") as process:
-        wait(process, lambda: os.path.exists(path), folder)
+        wait(process, lambda: accepts(path), folder)
         sql = "create database d; use d; create table t (id int primary key, name varchar(40));" + \
             "".join(f"insert into t values ({i}, 'name{i}');" for i in range(300)) + "select count(*) from t where name like '%7%';"
         subprocess.run([find("mariadb"), "--no-defaults", f"--socket={path}", "-uroot"], input=sql.encode(), check=True,
@@ -211,7 +231,6 @@ def get(port, paths):
 
 
 @program("nginx", "nginx")
-@contextlib.contextmanager
 def nginx(folder):
     """A worker."""
     port = free_port()
@@ -251,12 +270,14 @@ def apache(folder, mpm):
 
 @program("apache-event", "apache2")
 def apache_event(folder):
-    return apache(folder, "mpm_event")
+    with apache(folder, "mpm_event") as pid:
+        yield pid
 
 
 @program("apache-prefork", "apache2")
 def apache_prefork(folder):
-    return apache(folder, "mpm_prefork")
+    with apache(folder, "mpm_prefork") as pid:
+        yield pid
 
 
 @contextlib.contextmanager
@@ -284,25 +305,25 @@ def postgres_session(folder, sql):
 @program("postgres", "postgres", "initdb", "psql", package="postgresql")
 def postgres(folder):
     """A backend."""
-    return postgres_session(folder, "create temp table t (id int primary key, name text);\n"
+    sql = ("create temp table t (id int primary key, name text);\n"
                             "insert into t select i, 'name' || i from generate_series(1, 1000) i;\n"
                             "select count(*) from t a join t b using (id) where a.name like '%7%';\n"
                             "select count(*) from pg_class c join pg_attribute a on a.attrelid = c.oid;")
+    with postgres_session(folder, sql) as pid:
+        yield pid
 
 
 @program("postgres-main", "postgres", "initdb", "psql", package="postgresql")
-@contextlib.contextmanager
 def postgres_main(folder):
     with postgres_server(folder) as process:
         yield process.pid
 
 
 @program("redis-server", "redis-server")
-@contextlib.contextmanager
 def redis(folder):
     path = f"{folder}/s"
     with running(folder, "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder) as process:
-        wait(process, lambda: os.path.exists(path), folder)
+        wait(process, lambda: accepts(path), folder)
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(path)
             s.sendall(b"".join(b"SET key:%d value-%d\r\n" % (i, i) for i in range(200)) + b"PING\r\n")
@@ -313,11 +334,10 @@ def redis(folder):
 
 
 @program("memcached", "memcached")
-@contextlib.contextmanager
 def memcached(folder):
     path = f"{folder}/s"
     with running(folder, "memcached", "-s", path, "-t", "2", "-m", "16") as process:
-        wait(process, lambda: os.path.exists(path), folder)
+        wait(process, lambda: accepts(path), folder)
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(path)
             s.sendall(b"".join(b"set key:%d 0 0 7 noreply\r\nvalue-x\r\n" % i for i in range(200)) + b"get key:1\r\n")
@@ -328,7 +348,6 @@ def memcached(folder):
 
 
 @program("dbus-daemon", "dbus-daemon", package="dbus-daemon")
-@contextlib.contextmanager
 def dbus(folder):
     with running(folder, "dbus-daemon", "--session", "--nofork", f"--address=unix:path={folder}/bus", "--print-address",
                  stdout=subprocess.PIPE) as process:
@@ -339,7 +358,6 @@ def dbus(folder):
 # Interpreters
 
 @program("python3", "python3")
-@contextlib.contextmanager
 def python(folder):
     text = "import json, re, sys, threading, collections, argparse, logging, subprocess\n" \
         "kept = [json.loads('{\"a\": [1, 2, {\"b\": \"%d\"}]}' % i) for i in range(500)]\n" \
@@ -349,7 +367,6 @@ def python(folder):
 
 
 @program("perl", "perl")
-@contextlib.contextmanager
 def perl(folder):
     text = "use strict; use POSIX; use Data::Dumper; use File::Find; $| = 1; my %h;" \
         "for my $i (1..500) { $h{\"key$i\"} = { n => $i, list => [1..5], text => 'x' x $i }; }" \
@@ -359,7 +376,6 @@ def perl(folder):
 
 
 @program("ruby", "ruby")
-@contextlib.contextmanager
 def ruby(folder):
     text = "require 'json'; require 'set'; K = (1..500).map { |i| JSON.parse('{\"a\": [1, 2, \"text %d\"]}' % i) };" \
         "puts 'end'; $stdout.flush; $stdin.read"
@@ -368,7 +384,6 @@ def ruby(folder):
 
 
 @program("php", "php", package="php-cli")
-@contextlib.contextmanager
 def php(folder):
     text = "$k = []; for ($i = 0; $i < 500; $i++) $k[] = json_decode('{\"a\": [1, 2, \"text '.$i.'\"]}');" \
         "echo \"end\\n\"; fgets(STDIN);"
@@ -377,7 +392,6 @@ def php(folder):
 
 
 @program("node", "node", package="nodejs")
-@contextlib.contextmanager
 def node(folder):
     text = "const kept = []; for (let i = 0; i < 500; i++) kept.push(JSON.parse(`{\"a\": [1, 2, \"text ${i}\"]}`));" \
         "require('zlib'); require('http'); console.log('end'); process.stdin.resume(); process.stdin.on('data', () => kept.length)"
@@ -386,7 +400,6 @@ def node(folder):
 
 
 @program("java", "java", "javac", package="default-jdk-headless")
-@contextlib.contextmanager
 def java(folder):
     pathlib.Path(folder, "Idle.java").write_text(
         "import java.util.*; public class Idle { static List<String> kept = new ArrayList<>(); public static void main(String[] a)"
@@ -398,14 +411,12 @@ def java(folder):
 
 
 @program("lua", "lua5.4")
-@contextlib.contextmanager
 def lua(folder):
     with script(folder, "lua5.4", "-e", "k = {} for i = 1, 500 do k[i] = {n = i, s = 'text ' .. i} end print('end') io.stdout:flush() io.read()") as process:
         yield process.pid
 
 
 @program("tclsh", "tclsh", package="tcl")
-@contextlib.contextmanager
 def tcl(folder):
     pathlib.Path(folder, "idle.tcl").write_text("for {set i 0} {$i < 500} {incr i} { set k($i) [list $i text$i] }\n"
                                                 "puts end; flush stdout; gets stdin\n")
@@ -414,14 +425,12 @@ def tcl(folder):
 
 
 @program("awk", "mawk")
-@contextlib.contextmanager
 def awk(folder):
     with script(folder, "mawk", "BEGIN { for (i = 0; i < 500; i++) k[i] = \"text \" i; print \"end\"; fflush(); getline }") as process:
         yield process.pid
 
 
 @program("go", "go", package="golang-go")
-@contextlib.contextmanager
 def go(folder):
     pathlib.Path(folder, "idle.go").write_text(
         "package main\nimport (\"fmt\"; \"os\"; \"os/user\"; \"net\")\nvar kept = map[string]string{}\nfunc main() {\n"
@@ -437,7 +446,6 @@ def go(folder):
 # Tools
 
 @program("bash", "bash")
-@contextlib.contextmanager
 def bash(folder):
     with on_terminal(folder, "bash", "--norc", "-i") as terminal:
         terminal.type("f() { local x=$1; echo $((x + 1)); }; for i in $(seq 50); do a[$i]=$(f $i); done; echo \"e\"nd\n")
@@ -446,7 +454,6 @@ def bash(folder):
 
 
 @program("vim", "vim")
-@contextlib.contextmanager
 def vim(folder):
     pathlib.Path(folder, "text").write_text(LOG)
     with on_terminal(folder, "vim", "-N", "-u", "NONE", "-c", "syntax on", "-c", "%s/line/row/",
@@ -456,7 +463,6 @@ def vim(folder):
 
 
 @program("emacs", "emacs-nox", package="emacs-nox")
-@contextlib.contextmanager
 def emacs(folder):
     pathlib.Path(folder, "text.el").write_text("(defun f (x) (+ x 1))\n" * 200)
     with on_terminal(folder, "emacs-nox", "-Q", "-nw", "text.el", "--eval", "(write-region \"end\" nil \"ready\")") as terminal:
@@ -465,7 +471,6 @@ def emacs(folder):
 
 
 @program("gdb", "gdb")
-@contextlib.contextmanager
 def gdb(folder):
     with on_terminal(folder, "gdb", "-nx", "-q", find("bash") or "bash") as terminal:
         terminal.type("info functions xmalloc\necho e\\nd\\n\nprint 1234 + 1\n")
@@ -474,7 +479,6 @@ def gdb(folder):
 
 
 @program("sqlite3", "sqlite3")
-@contextlib.contextmanager
 def sqlite(folder):
     with on_terminal(folder, "sqlite3", "-batch", "data") as terminal:
         terminal.type("create table t(id integer primary key, name text); with recursive c(n) as (select 1 union all select n + 1 "
@@ -484,7 +488,6 @@ def sqlite(folder):
 
 
 @program("git", "git")
-@contextlib.contextmanager
 def git(folder):
     for argv in (["init", "-q"], ["add", "text"], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "m"]):
         pathlib.Path(folder, "text").write_text(LOG)
@@ -498,7 +501,6 @@ def git(folder):
 
 
 @program("ripgrep", "rg", package="ripgrep")
-@contextlib.contextmanager
 def ripgrep(folder):
     """Rust: waits on a pipe."""
     with running(folder, "rg", "--line-buffered", "service\\[\\d+\\]: (line) \\d+7\\b", "-", stdin=subprocess.PIPE,
@@ -510,7 +512,6 @@ def ripgrep(folder):
 
 
 @program("bat", "batcat", package="bat")
-@contextlib.contextmanager
 def bat(folder):
     with running(folder, "batcat", "--paging=never", "--color=always", "-l", "python", "-", stdin=subprocess.PIPE,
                  stdout=subprocess.PIPE) as process:
@@ -521,7 +522,6 @@ def bat(folder):
 
 
 @program("gio", "gio", package="libglib2.0-bin")
-@contextlib.contextmanager
 def gio(folder):
     os.mkdir(f"{folder}/watched")
     with running(folder, "gio", "monitor", f"{folder}/watched", stdout=subprocess.PIPE) as process:
@@ -534,7 +534,6 @@ def gio(folder):
 
 
 @program("gsettings", "gsettings", "dbus-daemon", package="libglib2.0-bin")
-@contextlib.contextmanager
 def gsettings(folder):
     with running(folder, "dbus-daemon", "--session", "--nofork", f"--address=unix:path={folder}/bus", "--print-address",
                  stdout=subprocess.PIPE) as bus:
@@ -546,16 +545,14 @@ def gsettings(folder):
 
 
 @program("ssh-agent", "ssh-agent", package="openssh-client")
-@contextlib.contextmanager
 def ssh_agent(folder):
     path = f"{folder}/agent"
     with running(folder, "ssh-agent", "-D", "-a", path, preexec_fn=conftest.machine.prepare_child) as process:
-        wait(process, lambda: os.path.exists(path), folder)
+        wait(process, lambda: accepts(path), folder)
         yield process.pid
 
 
 @program("xvfb", "Xvfb", package="xvfb")
-@contextlib.contextmanager
 def xvfb(folder):
     read, write = os.pipe()
     os.set_inheritable(write, True)
