@@ -410,12 +410,6 @@ def java(folder):
         yield process.pid
 
 
-@program("lua", "lua5.4")
-def lua(folder):
-    with script(folder, "lua5.4", "-e", "k = {} for i = 1, 500 do k[i] = {n = i, s = 'text ' .. i} end print('end') io.stdout:flush() io.read()") as process:
-        yield process.pid
-
-
 @program("tclsh", "tclsh", package="tcl")
 def tcl(folder):
     pathlib.Path(folder, "idle.tcl").write_text("for {set i 0} {$i < 500} {incr i} { set k($i) [list $i text$i] }\n"
@@ -431,7 +425,7 @@ def awk(folder):
 
 
 @program("go", "go", package="golang-go")
-def go(folder):
+def go_program(folder):
     pathlib.Path(folder, "idle.go").write_text(
         "package main\nimport (\"fmt\"; \"os\"; \"os/user\"; \"net\")\nvar kept = map[string]string{}\nfunc main() {\n"
         "user.Current(); net.LookupHost(\"localhost\")\n"

@@ -114,6 +114,17 @@ def test_the_screen_fits(case):
     assert all(len(line) <= 80 or "heapcore " in line or "/" in line for line in lines)
 
 
+def test_the_document_has_the_answer(case):
+    """Words of the table in their order, as they are on the screen but for its width."""
+    name, _, _, text = case
+    (row,) = [line for line in (conftest.ROOT / "docs/verdicts.md").read_text().splitlines() if line.startswith(f"| {name} |")]
+    verdict, *quoted = row.split(" | ")[2].rstrip(" |").split(" … ")
+    shown, at = " ".join(text.split()), 0
+    for words in (verdict, *(piece[1:-1] for piece in quoted)):
+        at = shown.find(words, at)
+        assert at >= 0, (words, text)
+
+
 @pytest.fixture(scope="module")
 def service(cache):
     """A core of what a context manager yields, once."""
