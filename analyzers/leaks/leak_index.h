@@ -50,7 +50,9 @@ static inline hc_class_id hc_leak_index_class(const struct hc_leak_index *index,
 	unsigned class_id = 0;
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		class_id |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
+		class_id |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span,
+						   unit)
+			    << i;
 	return class_id;
 }
 
@@ -77,10 +79,9 @@ struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct h
 /**
  * Visit the tree of a root object, other root objects and what earlier trees have left out.
  *
- * @param visited of the round
- * @param fn      called for each chunk, the root object first; NULL: none
+ * @param visitor has the plane of the round; it is called for the root object first
  */
-void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
-			 struct hc_plane *visited, hc_visit_fn fn, void *ctx);
+void hc_leak_index_visit(const struct hc_leak_index *index, const struct hc_visitor *visitor,
+			 size_t span, uint64_t unit);
 
 #endif

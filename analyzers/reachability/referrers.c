@@ -417,10 +417,12 @@ static struct hc_error *collect_stale(struct hunt *hunt)
 static size_t cut(const struct hunt *hunt, uint64_t start, uint64_t end, struct place place,
 		  struct place *places)
 {
+	struct hc_piece piece;
 	size_t num = 0;
 
-	while (hc_memory_next_piece(&hunt->process->memory, &start, end, TASK_BYTES, &place.start,
-				    &place.end)) {
+	while (hc_memory_next_piece(&hunt->process->memory, &start, end, TASK_BYTES, &piece)) {
+		place.start = piece.start;
+		place.end = piece.end;
 		if (places)
 			places[num] = place;
 		num++;

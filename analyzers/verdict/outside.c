@@ -16,8 +16,6 @@
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
 
-/** Sets of blocks that compete: the largest. */
-#define MAX_SETS 16
 /** What nobody owns is looked at for blocks when it has this share of the touched bytes. */
 #define MIN_SHARE 0.01
 
@@ -111,7 +109,7 @@ static struct hc_error *offer_blocks(struct hc_candidates *all, const struct hc_
 	const struct hc_blocks *blocks = &all->verdict->blocks;
 	struct hc_error *err = NULL;
 
-	for (size_t i = 0; !err && i < blocks->num && i < MAX_SETS; i++) {
+	for (size_t i = 0; !err && i < blocks->num && i < HC_FINDINGS_MAX_SETS; i++) {
 		const struct hc_block_set *set = &blocks->sets[i];
 		struct cursor cursor = {process, 0};
 		struct extent extent = {0};

@@ -92,6 +92,17 @@ static bool is_hidden(uint64_t hidden, unsigned column)
 }
 
 /** Index of a column; that of the end when there is none. */
+/** Whatever the address of its rows is called. */
+static unsigned find_address(const struct hc_shape *shape, uint64_t hidden)
+{
+	unsigned i = 0;
+
+	while (i < shape->num_columns &&
+	       (is_hidden(hidden, i) || shape->columns[i].kind != HC_CELL_ADDRESS))
+		i++;
+	return i;
+}
+
 static unsigned find_column(const struct hc_shape *shape, uint64_t hidden, const char *name,
 			    size_t len)
 {
@@ -101,6 +112,8 @@ static unsigned find_column(const struct hc_shape *shape, uint64_t hidden, const
 	       (is_hidden(hidden, i) || strncmp(shape->columns[i].name, name, len) ||
 		shape->columns[i].name[len]))
 		i++;
+	if (i == shape->num_columns && len == strlen("address") && !strncmp(name, "address", len))
+		return find_address(shape, hidden);
 	return i;
 }
 
@@ -185,6 +198,22 @@ struct hc_error *hc_choose_columns(const struct hc_shape *shape, uint64_t hidden
 			break;
 	}
 	return err;
+}
+
+bool hc_column_is_left(const struct hc_column *column)
+{
+	switch (column->kind) {
+	case HC_CELL_TEXT:
+	case HC_CELL_NAME:
+	case HC_CELL_LIST:
+	case HC_CELL_BAR:
+	case HC_CELL_BOOL:
+	case HC_CELL_CONTENT:
+	case HC_CELL_PHRASE:
+		return true;
+	default:
+		return column->flags & HC_COLUMN_LEFT;
+	}
 }
 
 const char *hc_column_title(const struct hc_column *column, char buf[static 64])

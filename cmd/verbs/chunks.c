@@ -72,6 +72,7 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 		return err;
 	hc_chunk_iter_heap(&iter, session->target->heap);
 	while (hc_chunk_iter_next(&iter, &chunk)) {
+		hc_session_wrote(session, &chunk);
 		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count.chunks == selection->limit) {
@@ -100,6 +101,7 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_begin(session, &head);
 	hc_session_view(session, &view);
+	hc_session_begin_rows(session);
 	err = hc_rows_begin(&rows, &view, &chunks_shape, reach ? 0 : 1 << REACH, &head);
 	return err ? err : write_rows(session, &rows, reach);
 }

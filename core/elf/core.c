@@ -438,11 +438,12 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 		core->num_segments++;
 	}
 	if (implausible) {
-		hc_diagnostics_add(diag, true,
-				   "%zu segment%s lie%s outside of the address space, or partly; "
-				   "left out %s",
-				   implausible, implausible == 1 ? "" : "s",
-				   implausible == 1 ? "s" : "", hc_amount(outside).text);
+		hc_diagnostics_add(
+			diag, true,
+			"%zu segment%s reach%s beyond the address space; left out the %s "
+			"there",
+			implausible, implausible == 1 ? "" : "s", implausible == 1 ? "es" : "",
+			hc_amount(outside).text);
 	}
 	if (!sorted)
 		qsort(core->segments, core->num_segments, sizeof(*core->segments),

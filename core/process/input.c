@@ -200,8 +200,7 @@ struct hc_error *hc_input_refuse(struct hc_bytes head)
 				      HC_ABOUT_SNAPSHOT);
 	case HC_INPUT_SMAPS_ROLLUP:
 		return hc_error_create(HC_ERROR_FORMAT,
-				       "is a saved smaps_rollup, which has only sums; "
-				       "save /proc/PID/smaps instead");
+				       "is a saved smaps_rollup, which has only sums, not a core");
 	case HC_INPUT_FOREIGN_CORE:
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "is a core of %s; only cores of Linux can be read", name);

@@ -99,6 +99,9 @@ def owners(heapcore, core):
         assert mapping["owner_bytes"] <= mapping["size"]
     analysis = heapcore("analyze", core, "--format", "json").json
     validate(analysis)
+    for finding in analysis["findings"]:
+        if finding["kind"] in ("stacks", "outside"):
+            assert conftest.shown(heapcore, finding) == (finding["chunks"], finding["bytes"]), finding["text"]
     parts = {part["part"]: part["bytes"] for part in analysis["accounting"]["parts"]}
     assert sum(owner["anonymous"] for owner in analysis["owners"]) <= parts["other"]
     info = heapcore("info", core, "--format", "json").json
