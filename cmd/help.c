@@ -104,7 +104,8 @@ static void help_verb(FILE *file, const struct hc_verb *verb)
 		help_options(file, &list, HC_OWNER_VERB);
 	}
 	if (verb->selection)
-		fputs("Which chunks: --size, --class, --type, --leaked, ...: heapcore help selection\n",
+		fputs("Which chunks: --size, --class, --type, --leaked, ...: heapcore help "
+		      "selection\n",
 		      file);
 	fputs("Common options: --format, --output, --content, --exe, ...: heapcore help options\n",
 	      file);

@@ -60,8 +60,8 @@ static const struct hc_option common_options[] = {
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)", HC_VALUE_DIR,
 	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
 		 "heapcore ends."},
-	{COMMON_FORMAT, 0, "format", "FORMAT",
-	 "how it is written: {words} (default: text)", HC_VALUE_WORD, format_word,
+	{COMMON_FORMAT, 0, "format", "FORMAT", "how it is written: {words} (default: text)",
+	 HC_VALUE_WORD, format_word,
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
@@ -567,8 +567,13 @@ static struct hc_error *bad_option(const struct hc_verb *verb, int c, char *cons
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s needs a value", text);
 	if (optopt >= LONG_BASE)
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s takes no value", text);
-	if (is_letter)
-		return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s", text);
+	if (is_letter) {
+		hc_cleanup_free char *meant = hc_meant_option(verb, letter + 1);
+
+		return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s%s%s%s", text,
+				       meant ? "; did you mean " : "", meant ? meant : "",
+				       meant ? "?" : "");
+	}
 	return unknown_option(verb, text);
 }
 
@@ -706,8 +711,8 @@ static char *spelled_out(const struct hc_option *option, char *text)
 
 	if (text[1] == '-')
 		return text;
-	return option->id == COMMON_OUTPUT  ? output
-	       : option->id == COMMON_QUIET ? quiet
+	return option->id == COMMON_OUTPUT    ? output
+	       : option->id == COMMON_QUIET   ? quiet
 	       : option->id == COMMON_VERBOSE ? verbose
 					      : text;
 }

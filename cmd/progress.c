@@ -31,7 +31,7 @@ struct hc_progress {
 	double share;      /**< done of the phase; negative: unknown */
 	struct timespec start;
 	double phase_start; /**< seconds behind @ref start */
-	bool shown; /**< the line is on the screen */
+	bool shown;         /**< the line is on the screen */
 	bool stop;
 };
 
@@ -92,7 +92,8 @@ static void draw(struct hc_progress *progress, double seconds)
 /** Since the program began. */
 static double seconds_since(const struct hc_progress *progress, const struct timespec *now)
 {
-	return now->tv_sec - progress->start.tv_sec + (now->tv_nsec - progress->start.tv_nsec) / 1e9;
+	return now->tv_sec - progress->start.tv_sec +
+	       (now->tv_nsec - progress->start.tv_nsec) / 1e9;
 }
 
 static void *show(void *arg)

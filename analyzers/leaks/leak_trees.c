@@ -72,7 +72,8 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
 struct round {
 	struct hc_leak_tree tree; /**< the current one */
 	struct hc_plane visited;
-	struct hc_selection roots, contents; /**< views of the selection, which owns what they have */
+	struct hc_selection roots,
+		contents; /**< views of the selection, which owns what they have */
 	struct hc_selection_scratch *scratch; /**< of @ref contents; NULL: it asks for nothing */
 	hc_leak_tree_fn fn;
 	void *ctx;

@@ -35,12 +35,11 @@ static struct hc_error *unknown_class(const struct hc_signatures *signatures, co
 		hc_nearest_offer(&nearest, hc_signatures_class(signatures, i)->name);
 		hc_nearest_offer(&nearest, hc_signatures_class(signatures, i)->title);
 	}
-	return hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
-					      "there is no content class '%.100s'%s%s%s", text,
-					      nearest.word ? "; did you mean '" : "",
-					      nearest.word ? nearest.word : "",
-					      nearest.word ? "'?" : ""),
-			      HC_ABOUT_CLASS);
+	return hc_error_about(
+		hc_error_create(HC_ERROR_ARGUMENT, "there is no content class '%.100s'%s%s%s", text,
+				nearest.word ? "; did you mean '" : "",
+				nearest.word ? nearest.word : "", nearest.word ? "'?" : ""),
+		HC_ABOUT_CLASS);
 }
 
 /** The same of a type. */
@@ -132,7 +131,8 @@ static struct hc_error *check_arena(const struct hc_selection *selection, struct
 	    selection->arena < heap->num_arenas)
 		return err;
 	return hc_error_create(HC_ERROR_ARGUMENT,
-			       "there is no arena %" PRIu32 "; this process has %zu, numbered from 0",
+			       "there is no arena %" PRIu32
+			       "; this process has %zu, numbered from 0",
 			       selection->arena, heap->num_arenas);
 }
 

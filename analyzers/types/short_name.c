@@ -51,9 +51,12 @@ static char *argument_end(char *from)
 /** What the library's templates have where nobody says otherwise. */
 static bool is_default(const char *argument)
 {
-	static const char *const names[] = {"std::allocator<", "std::char_traits<",
-					    "std::less<",      "std::hash<",
-					    "std::equal_to<",  "std::default_delete<",
+	static const char *const names[] = {"std::allocator<",
+					    "std::char_traits<",
+					    "std::less<",
+					    "std::hash<",
+					    "std::equal_to<",
+					    "std::default_delete<",
 					    "(__gnu_cxx::_Lock_policy)"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -77,6 +77,9 @@ hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk
  */
 const char *hc_type_name(struct hc_types *types, hc_type_id type);
 
+/** The same without what is default in it (short_name.h): for people. */
+const char *hc_type_short_name(struct hc_types *types, hc_type_id type);
+
 /**
  * The member of its object that an offset of a chunk is in, as debug information tells: "next",
  * "map.head". Not safe from several threads.
@@ -84,9 +87,6 @@ const char *hc_type_name(struct hc_types *types, hc_type_id type);
  * @return to be freed by the caller; NULL where nothing tells
  */
 char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint64_t offset);
-
-/** The same without what is default in it (short_name.h): for people. */
-const char *hc_type_short_name(struct hc_types *types, hc_type_id type);
 
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);

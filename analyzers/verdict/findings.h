@@ -79,6 +79,11 @@ struct hc_finding {
 	const struct hc_block_set *blocks;
 	bool has_contents; /**< always, for blocks, once they are described */
 	struct hc_block_contents contents;
+	/**
+	 * Of what nobody owns and has no pattern, when it is large: mappings, and those that nothing
+	 * points into, which are lost. mappings 0: not looked at.
+	 */
+	uint64_t mappings, lost_mappings, lost_bytes;
 	/**@}*/
 	size_t order; /**< private: which comes first of two that are as large */
 };

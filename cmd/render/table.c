@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/render/table.h"
+#include "core/base/nearest.h"
 
 void hc_table_init(struct hc_table *table, const struct hc_shape *shape, struct hc_pool *pool)
 {
@@ -135,8 +136,20 @@ static struct hc_error *unknown_column(const struct hc_shape *shape, uint64_t hi
 	}
 	if (fclose(file))
 		return &hc_enomem;
-	return hc_error_create(HC_ERROR_ARGUMENT, "%s: no column '%.*s' here; there are %s", option,
-			       (int)(len < 100 ? len : 100), name, list);
+	hc_cleanup_free char *typed = strndup(name, len < 100 ? len : 100);
+	if (!typed)
+		return &hc_enomem;
+	struct hc_nearest nearest = hc_nearest_to(typed);
+	for (unsigned i = 0; i < shape->num_columns; i++) {
+		if (!is_hidden(hidden, i))
+			hc_nearest_offer(&nearest, shape->columns[i].name);
+	}
+	if (nearest.word)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "%s: no column '%s' here; did you mean '%s'? There are %s",
+				       option, typed, nearest.word, list);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s: no column '%s' here; there are %s", option,
+			       typed, list);
 }
 
 static bool is_default(const struct hc_column *column, enum hc_medium medium)

@@ -108,7 +108,7 @@ static size_t least_width(const struct layout *layout, unsigned i)
 	if (is_bar(layout, i))
 		return 0;
 	return shrinks(layout, i) && layout->widths[i] > MIN_SHRUNK ? MIN_SHRUNK
-								     : layout->widths[i];
+								    : layout->widths[i];
 }
 
 /** Put columns on lines. */
@@ -331,9 +331,8 @@ static bool write_line(const struct layout *layout, struct band *band, bool head
 	/* What goes on below may be nothing. */
 	if (!len && band != layout->bands)
 		return true;
-	fprintf(out->file, "%*s%s%s%s\n", band->indent, "",
-		heading && out->color ? "\033[4m" : "", line,
-		heading && out->color ? "\033[0m" : "");
+	fprintf(out->file, "%*s%s%s%s\n", band->indent, "", heading && out->color ? "\033[4m" : "",
+		line, heading && out->color ? "\033[0m" : "");
 	return true;
 }
 

@@ -115,6 +115,7 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 	hc_begin_object(doc, "template", HC_CONTENT_SAMPLE);
 	hc_fact(doc, "learned", NULL, hc_cell_count(text_template->learned));
 	hc_fact(doc, "counted", NULL, hc_cell_count(text_template->counted));
+	hc_fact(doc, "searched", NULL, hc_cell_count(text_template->searched));
 	hc_begin_array(doc, "lines", HC_CONTENT_SAMPLE);
 	for (size_t i = 0; i < text_template->num_lines; i++) {
 		const struct hc_template_line *line = &text_template->lines[i];
@@ -125,6 +126,10 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 		hc_fact(doc, "chunks", NULL, hc_cell_count(line->chunks));
 		hc_fact(doc, "share", NULL,
 			hc_cell_share(hc_share(line->chunks, text_template->counted)));
+		hc_fact(doc, "matches", NULL, hc_cell_count(line->matches));
+		hc_fact(doc, "matched_chunks", NULL, hc_cell_count(line->matched_chunks));
+		hc_fact(doc, "gap", NULL,
+			line->gap ? hc_cell_count(line->gap) : hc_cell_unknown());
 		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot(&line->slots[k], doc);
@@ -293,14 +298,13 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 	}
 	HC_HEADING(doc, "Texts that repeat");
 	if (repeats->searched < repeats->counted || repeats->missed)
-		sought = HC_PHRASE(doc, " Sought in {} of them; {}.",
-				   hc_cell_count(repeats->searched),
-				   repeats->missed
-					   ? HC_PHRASE(doc,
-						       "what is in {} or fewer of these may be "
-						       "missing",
-						       hc_cell_count(repeats->missed))
-					   : hc_cell_text("no text was left out"));
+		sought = HC_PHRASE(
+			doc, " Sought in {} of them; {}.", hc_cell_count(repeats->searched),
+			repeats->missed ? HC_PHRASE(doc,
+						    "what is in {} or fewer of these may be "
+						    "missing",
+						    hc_cell_count(repeats->missed))
+					: hc_cell_text("no text was left out"));
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Counted in {} chunk{}, once in each. \"and\": in exactly the same chunks.{}",
 		  hc_cell_count(repeats->counted), hc_cell_plural(repeats->counted), sought);
@@ -380,11 +384,12 @@ static void say_template(const struct hc_template *text_template, struct hc_docu
 	if (!text_template->num_lines)
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
-	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunk{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
-		  "*; its values are from {} chunk{}.",
-		  hc_cell_count(text_template->counted), hc_cell_plural(text_template->counted),
-		  hc_cell_count(text_template->learned), hc_cell_plural(text_template->learned));
+	HC_SAY_AT(
+		doc, hc_margin("  ", 2, false),
+		"Counted in {} chunk{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
+		"*; its values are from {} chunk{}.",
+		hc_cell_count(text_template->counted), hc_cell_plural(text_template->counted),
+		hc_cell_count(text_template->learned), hc_cell_plural(text_template->learned));
 	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < text_template->num_lines; i++) {
@@ -499,8 +504,7 @@ static void say_profile(const struct hc_byte_profile *profile, unsigned width,
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
 		  "Of {} chunk{} with {} usable bytes, among {} looked at.",
 		  hc_cell_count(profile->chunks), hc_cell_plural(profile->chunks),
-		  hc_cell_count(profile->usable),
-		  hc_cell_count(profile->looked));
+		  hc_cell_count(profile->usable), hc_cell_count(profile->looked));
 	say_pattern(profile, width, doc);
 	struct hc_table *table = hc_add_text_table(doc, &fields_shape);
 	table->indent = 2;

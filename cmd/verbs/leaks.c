@@ -268,12 +268,14 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 					   ? "None of the chosen chunks is lost."
 					   : "Nothing is lost.");
 	else
-		HC_SAY_STRONG(doc,
-		      "{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
-		      "lead to ({}).",
-		      hc_cell_bytes(lost_bytes(leaks)), hc_cell_count(leaks->definite.chunks),
-		      hc_cell_plural(leaks->definite.chunks), hc_cell_bytes(leaks->definite.bytes),
-		      hc_cell_count(leaks->indirect.chunks), hc_cell_bytes(leaks->indirect.bytes));
+		HC_SAY_STRONG(
+			doc,
+			"{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
+			"lead to ({}).",
+			hc_cell_bytes(lost_bytes(leaks)), hc_cell_count(leaks->definite.chunks),
+			hc_cell_plural(leaks->definite.chunks),
+			hc_cell_bytes(leaks->definite.bytes), hc_cell_count(leaks->indirect.chunks),
+			hc_cell_bytes(leaks->indirect.bytes));
 	if (leaks->possible.chunks)
 		HC_SAY(doc,
 		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
@@ -318,7 +320,8 @@ static void say_samples(struct view *view, size_t num, struct hc_document *doc)
 enum type_column { TYPE_GROUP, TYPE_NAME, NUM_TYPE_COLUMNS };
 
 static const struct hc_column type_columns[NUM_TYPE_COLUMNS] = {
-	[TYPE_GROUP] = {"group", "GROUP", HC_CELL_COUNT, HC_COLUMN_ASCENDING, "number of the group"},
+	[TYPE_GROUP] = {"group", "GROUP", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+			"number of the group"},
 	[TYPE_NAME] = {"root_type", "TYPE OF THE ROOT OBJECTS", HC_CELL_NAME,
 		       HC_COLUMN_SHRINK | HC_COLUMN_CLASS, "C++ class"},
 };

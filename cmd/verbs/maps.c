@@ -679,9 +679,10 @@ const struct hc_verb hc_verb_maps = {
 	.name = "maps",
 	.arguments = "CORE|MAPS|SMAPS",
 	.summary = "every mapping and what it is for",
-	.description = "Shows what each mapping is for: heap, arena, stack, library and so on. What "
-		       "deserves a look comes first, then what was touched most. Reads a core, or "
-		       "a saved /proc/PID/maps or /proc/PID/smaps.",
+	.description =
+		"Shows what each mapping is for: heap, arena, stack, library and so on. What "
+		"deserves a look comes first, then what was touched most. Reads a core, or "
+		"a saved /proc/PID/maps or /proc/PID/smaps.",
 	.examples = "  heapcore maps core.1234\n"
 		    "  heapcore maps core.1234 --smaps smaps.1234\n"
 		    "  heapcore maps core.1234 --kind stack,stack-cached\n"

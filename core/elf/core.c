@@ -549,7 +549,7 @@ static struct hc_error *unpack_file(const struct hc_packed_file *file,
 
 static const struct hc_compression *compression_of(int fd)
 {
-	uint8_t head[HC_DECOMPRESS_MAGIC_SIZE];
+	uint8_t head[HC_DECOMPRESS_HEAD];
 	ssize_t size = pread(fd, head, sizeof(head), 0);
 
 	return size <= 0 ? NULL

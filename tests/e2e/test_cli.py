@@ -160,9 +160,9 @@ class TestOptions:
             "address,chunk_size,usable_size\n")
 
     def test_help_has_columns(self, heapcore):
-        text = heapcore("arenas", "--help").text
+        text = heapcore("help", "columns", "arenas").text
         assert "Columns:\n  arena " in text and "LIST_bytes" in text
-        assert "Columns of one group, with --group:" in heapcore("leaks", "--help").text
+        assert "Columns of one group, with --group:" in heapcore("help", "columns", "leaks").text
 
     @pytest.mark.parametrize("args,rows", [(["--top", "session"], 10), (["--top", "3", "session:\\d+"], 3),
                                            (["--top=4", "session:\\d+"], 4), (["session:\\d+", "--top", "5"], 5),

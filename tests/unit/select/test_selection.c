@@ -49,6 +49,7 @@ static void test_sizes(void **state)
 		{"1KiB", 1024, 1024},
 		{"1kib-2 MiB", 1024, 2 << 20},
 		{"16B", 16, 16},
+		{"1kb-2KB", 1024, 2048},
 		{"33,976", 33976, 33976},
 	};
 	static const char *const bad[] = {

@@ -31,11 +31,12 @@ static void test_library(void **state)
 	assert_short(STRING, "std::string");
 	assert_short("std::vector<" STRING ", std::allocator<" STRING " > >",
 		     "std::vector<std::string>");
-	assert_short("std::map<" STRING ", int, std::less<" STRING " >, std::allocator<std::pair<" STRING
-		     " const, int> > >",
+	assert_short("std::map<" STRING ", int, std::less<" STRING
+		     " >, std::allocator<std::pair<" STRING " const, int> > >",
 		     "std::map<std::string, int>");
-	assert_short("std::map<int, A, std::greater<int>, std::allocator<std::pair<int const, A> > >",
-		     "std::map<int, A, std::greater<int>>");
+	assert_short(
+		"std::map<int, A, std::greater<int>, std::allocator<std::pair<int const, A> > >",
+		"std::map<int, A, std::greater<int>>");
 	assert_short("std::_Sp_counted_ptr_inplace<A, std::allocator<void>, "
 		     "(__gnu_cxx::_Lock_policy)2>",
 		     "std::_Sp_counted_ptr_inplace<A>");
@@ -48,8 +49,19 @@ static void test_library(void **state)
 static void test_kept(void **state)
 {
 	static const char *const names[] = {
-		"app::Session", "std::allocator<char>", "A<B>::C", "A<(x>1), 2>", "operator<",
-		"f(std::less<int>, int)", "A<", "<", ">", "", "A<std::allocator<int>", "x<,>", "<<<<",
+		"app::Session",
+		"std::allocator<char>",
+		"A<B>::C",
+		"A<(x>1), 2>",
+		"operator<",
+		"f(std::less<int>, int)",
+		"A<",
+		"<",
+		">",
+		"",
+		"A<std::allocator<int>",
+		"x<,>",
+		"<<<<",
 	};
 
 	(void)state;
