@@ -189,7 +189,7 @@ static void test_quality(void **state)
 	fake_root(&fake, 0, chunks[9] + 8);
 	fake_root(&fake, 1, chunks[1]);
 	fake_store(&fake, chunks[1], chunks[9]);
-	fake_root(&fake, 2, chunks[5] + 24);
+	fake_root(&fake, 2, chunks[5] + 40);
 	struct hc_chunk chunk = chunk_at(&fake, chunks[9]), inner = chunk_at(&fake, chunks[5]);
 	assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
 	assert_int_equal(paths.items[0].num, 2);
