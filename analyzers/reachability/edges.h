@@ -104,12 +104,13 @@ static inline __attribute__((always_inline)) bool hc_edges_of_range(const struct
 	struct hc_piece piece;
 
 	while (pos < end && hc_memory_next_piece(memory, &pos, end, UINT64_MAX, &piece)) {
-		uint64_t aligned = (piece.start + mask) & ~mask;
+		uint64_t skip = -piece.start & mask;
 
-		if (aligned < piece.end &&
-		    !hc_edges_of_bytes(heap, aligned,
-				       hc_memory_view(memory, aligned, piece.end - aligned), fn,
-				       ctx))
+		if (skip < piece.bytes.size &&
+		    !hc_edges_of_bytes(heap, piece.start + skip,
+				       (struct hc_bytes){piece.bytes.data + skip,
+							 piece.bytes.size - skip},
+				       fn, ctx))
 			return false;
 	}
 	return true;

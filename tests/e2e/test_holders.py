@@ -113,6 +113,36 @@ class TestRefs:
         assert "more; --limit" in heapcore("refs", core, truth.list[2]).text
 
 
+class TestChains:
+    def test_from_the_holder_to_the_key(self, heapcore, core):
+        """root, cache, table, entry: each word stands in the chunk that the one before leads to."""
+        truth = Truth(core)
+        kinds = {"g_cache": "data", "local_cache": "data", "t_cache": "tls", "frame": "stack"}
+        for name in NAMES:
+            cache, table, entry, key = truth.holders[name][2:]
+            rows = heapcore("refs", core, key, "--to-root", "--format", "json").json["chains"]
+            assert [row["chunk"] for row in rows] == [None, cache, table, entry], name
+            assert [row["value"] for row in rows] == [cache, table, entry, key]
+            assert rows[0]["kind"] == kinds[name] and {row["length"] for row in rows} == {4}
+
+    def test_all(self, heapcore, core):
+        truth = Truth(core)
+        rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--format", "json").json["chains"]
+        assert {row["chunk"] for row in rows if row["step"] == 2} == {truth.cache("g_cache"), truth.cache("local_cache")}
+        assert {row["chain"] for row in rows} == {1, 2}
+        rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--limit", 1, "--format", "json").json["chains"]
+        assert {row["chain"] for row in rows} == {1}
+
+    def test_a_long_list_and_what_is_lost(self, heapcore, core):
+        truth = Truth(core)
+        rows = heapcore("refs", core, truth.list[3], "--to-root", "--format", "json").json["chains"]
+        assert {row["length"] for row in rows} == {int(truth.list[0])}
+        assert [row["step"] for row in rows] == [*range(1, 51), *range(int(truth.list[0]) - 49, int(truth.list[0]) + 1)]
+        result = heapcore("refs", core, truth.tree, truth.below, truth.cycle, "--to-root", "--format", "json")
+        assert result.json["chains"] == []
+        assert "No chain" in heapcore("refs", core, truth.tree, "--to-root").text
+
+
 def test_many_from_stdin(heapcore, dump, tmp_path):
     core = dump("holders.c")
     truth = Truth(core)
