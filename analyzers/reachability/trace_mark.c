@@ -99,9 +99,9 @@ static inline bool has_bit(const uint64_t *word, uint64_t mask)
 
 /** Do to a chunk in use what the pass does. @return whether its words are to be searched now */
 static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pass,
-				size_t span_index, struct hc_block *block, uint64_t unit,
-				bool interior)
+				size_t span_index, uint64_t unit, bool interior)
 {
+	struct hc_block *block = &w->heap->spans[span_index].blocks[unit / HC_UNITS_PER_BLOCK];
 	uint64_t mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
 
 	if (has_bit(&block->b, mask))
@@ -189,20 +189,19 @@ static ALWAYS_INLINE bool follow(struct hc_trace_worker *w, const enum hc_pass p
 	bool interior = false;
 
 	if (hc_span_starts_at(span, offset, &place.unit)) {
-		struct hc_block *block = &span->blocks[place.unit / HC_UNITS_PER_BLOCK];
+		const struct hc_block *block = &span->blocks[place.unit / HC_UNITS_PER_BLOCK];
 
 		if (block->free >> place.unit % HC_UNITS_PER_BLOCK & 1)
 			return false;
 		w->stats.pointers++;
 		*offset_ret = offset;
-		return claim(w, pass, span_index, block, place.unit, false);
+		return claim(w, pass, span_index, place.unit, false);
 	}
 	if (!look_inside(w, span_index, offset, &place, &interior))
 		return false;
 	w->stats.pointers++;
 	*offset_ret = place.start;
-	return claim(w, pass, span_index, &span->blocks[place.unit / HC_UNITS_PER_BLOCK],
-		     place.unit, interior);
+	return claim(w, pass, span_index, place.unit, interior);
 }
 /**@}*/
 
@@ -301,11 +300,15 @@ void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
 }
 
 /** The same for a chunk of HC_PASS_POINTED, whose pointers to itself count but do nothing. */
-static void push_others(struct hc_trace_worker *w, const uint8_t *data, size_t num_words,
-			unsigned word_size, uint64_t self, uint64_t self_size)
+static void push_others(struct hc_trace_worker *w, struct hc_bytes bytes, uint64_t self,
+			uint64_t self_size)
 {
+	unsigned word_size = w->heap->word_size;
+	size_t num_words = bytes.size / word_size;
+
 	for (size_t i = 0; i < num_words; i++) {
-		uint64_t value = hc_read_word(data + i * word_size, word_size, w->heap->big_endian);
+		uint64_t value =
+			hc_read_word(bytes.data + i * word_size, word_size, w->heap->big_endian);
 		struct hc_place place;
 		uint64_t entry;
 		bool interior;
@@ -363,8 +366,7 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 			struct hc_place place = {.start = offset, .next = end};
 
 			find_chunk(w, span_index, offset, &place);
-			push_others(w, bytes.data, bytes.size / word_size, word_size,
-				    span->base + place.start,
+			push_others(w, bytes, span->base + place.start,
 				    hc_span_usable_end(span, place.next) - place.start);
 		} else if (pass == HC_PASS_TAGGED) {
 			push_tagged(w, bytes.data, bytes.size / 8);

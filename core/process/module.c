@@ -515,15 +515,15 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 }
 
 struct hc_error *hc_modules_load(const struct hc_core *core,
-				 const struct hc_module_options *options, struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_diagnostics *diag,
+				 const struct hc_module_options *options,
+				 const struct hc_address_space *space, struct hc_diagnostics *diag,
 				 struct hc_modules *ret)
 {
 	const struct hc_module_loader loader = {
 		.core = core,
 		.options = options,
-		.memory = memory,
-		.mappings = mappings,
+		.memory = space->memory,
+		.mappings = space->mappings,
 		.diag = diag,
 		.page_mask = (1ULL << core->machine->page_shift) - 1,
 	};
@@ -540,7 +540,7 @@ struct hc_error *hc_modules_load(const struct hc_core *core,
 	}
 	if ((err = hc_module_files_open(&loader, &modules)))
 		return err;
-	hc_mappings_count_present(mappings);
+	hc_mappings_count_present(space->mappings);
 	*ret = modules;
 	modules = (struct hc_modules){};
 	return NULL;

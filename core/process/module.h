@@ -61,15 +61,20 @@ struct hc_modules {
 	struct hc_module_files *files; /**< open files and the Dwfl session; private */
 };
 
+/** What modules add to. */
+struct hc_address_space {
+	struct hc_memory *memory;     /**< pages that a file lends */
+	struct hc_mappings *mappings; /**< kinds: text, data, bss, vdso */
+};
+
 /**
- * Find modules, look for their files, add their pages to @p memory and their kinds (text, data,
- * bss, vdso) to
- * @p mappings. An --exe that is no ELF file or another build is an error, since the user named it;
- * everything else that goes wrong is a remark.
+ * Find modules, look for their files, and add what they tell to @p space. An --exe that is no ELF
+ * file or another build is an error, since the user named it; everything else that goes wrong is a
+ * remark.
  */
 struct hc_error *hc_modules_load(const struct hc_core *core,
-				 const struct hc_module_options *options, struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_diagnostics *diag,
+				 const struct hc_module_options *options,
+				 const struct hc_address_space *space, struct hc_diagnostics *diag,
 				 struct hc_modules *ret);
 void hc_modules_deinit(struct hc_modules *modules);
 

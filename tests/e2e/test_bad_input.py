@@ -15,12 +15,12 @@ import conftest
 import corefile
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "dump"]
+         "check", "strings", "refs", "dump"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings"]
 
 
 def arguments(verb, core, tmp_path):
-    return {"what": [verb, core, "0x1000"], "grep": [verb, core, "x"],
+    return {"what": [verb, core, "0x1000"], "refs": [verb, core, "0x1000"], "grep": [verb, core, "x"],
             "dump": [verb, core, "0x1000", "0x2000", "-o", tmp_path / "dumped"]}.get(verb, [verb, core])
 
 
