@@ -100,13 +100,16 @@ static inline __attribute__((always_inline)) bool hc_edges_of_range(const struct
 {
 	const struct hc_memory *memory = &heap->process->memory;
 	const uint64_t mask = heap->word_size - 1;
-	uint64_t pos = (start + mask) & ~mask, from, to;
+	uint64_t pos = (start + mask) & ~mask;
+	struct hc_piece piece;
 
-	while (pos < end && hc_memory_next_piece(memory, &pos, end, UINT64_MAX, &from, &to)) {
-		uint64_t aligned = (from + mask) & ~mask;
+	while (pos < end && hc_memory_next_piece(memory, &pos, end, UINT64_MAX, &piece)) {
+		uint64_t aligned = (piece.start + mask) & ~mask, skip = aligned - piece.start;
 
-		if (aligned < to &&
-		    !hc_edges_of_bytes(heap, aligned, hc_memory_view(memory, aligned, to - aligned),
+		if (aligned < piece.end &&
+		    !hc_edges_of_bytes(heap, aligned,
+				       (struct hc_bytes){.data = piece.bytes.data + skip,
+							 .size = piece.bytes.size - skip},
 				       fn, ctx))
 			return false;
 	}

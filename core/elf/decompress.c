@@ -374,8 +374,8 @@ static struct hc_error *refuse_content(const struct unpacking *u)
 		return hc_error_create(
 			HC_ERROR_FORMAT,
 			"is compressed (zstd) with a window that libarchive refuses; "
-			"unpack it with 'zstd -d --long=%u' and give the result",
-			window);
+			"unpack it with 'zstd -d -M%uMB' and give the result",
+			window < 31 ? 1u << (window - 20) : 2048u);
 	return hc_error_create(HC_ERROR_FORMAT,
 			       "is compressed (%s), but nothing of it can be unpacked: %s",
 			       u->compression->name, complaint(u->archive));

@@ -183,7 +183,7 @@ class TestDamaged:
         long = subprocess.run(["zstd", "-q", "-1", "--long=31"], input=data, capture_output=True, check=True).stdout
         (tmp_path / "long").write_bytes(long)
         result = heapcore("chunks", tmp_path / "long", "--format", "csv", status=None)
-        assert result.out == whole or b"unpack it with 'zstd -d --long=31' and give the result" in result.err, result
+        assert result.out == whole or b"unpack it with 'zstd -d -M2048MB' and give the result" in result.err, result
 
 
 class TestNoCore:
