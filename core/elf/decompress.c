@@ -363,8 +363,19 @@ static struct hc_error *unpack_blocks(struct unpacking *u, hc_decompress_examine
 	}
 }
 
+/** libarchive leaves zstd's limit on how far back frames may refer where it is. */
+#define MAX_WINDOW 27 /* log2 of bytes */
+
 static struct hc_error *refuse_content(const struct unpacking *u)
 {
+	unsigned window = hc_frames_window(u->from, u->start);
+
+	if (window > MAX_WINDOW)
+		return hc_error_create(
+			HC_ERROR_FORMAT,
+			"is compressed (zstd) with a window that libarchive refuses; "
+			"unpack it with 'zstd -d -M%uMB' and give the result",
+			window < 31 ? 1u << (window - 20) : 2048u);
 	return hc_error_create(HC_ERROR_FORMAT,
 			       "is compressed (%s), but nothing of it can be unpacked: %s",
 			       u->compression->name, complaint(u->archive));

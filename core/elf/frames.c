@@ -92,3 +92,14 @@ uint64_t hc_frames_end(int fd, uint64_t size)
 	}
 	return size;
 }
+
+unsigned hc_frames_window(int fd, uint64_t offset)
+{
+	enum { SMALLEST_WINDOW = 10 }; /* log2 */
+	uint8_t bytes[6];
+
+	if (!read_at(fd, offset, bytes, sizeof(bytes)) || hc_read32(bytes, false) != FRAME_MAGIC ||
+	    bytes[4] >> 5 & 1)
+		return 0;
+	return SMALLEST_WINDOW + (bytes[5] >> 3);
+}

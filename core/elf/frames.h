@@ -23,4 +23,7 @@ size_t hc_frames_skip(struct hc_bytes head);
  */
 uint64_t hc_frames_end(int fd, uint64_t size);
 
+/** How far back the frame at @p offset of an open file refers: log2 of bytes; 0 when unknown. */
+unsigned hc_frames_window(int fd, uint64_t offset);
+
 #endif
