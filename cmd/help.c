@@ -91,27 +91,6 @@ static void help_options(FILE *file, const struct hc_verb_options *list, enum hc
 /** @name The page of a verb */
 /**@{*/
 
-/** The options of the selection, by name. */
-static void name_selection(FILE *file, const struct hc_verb_options *list)
-{
-	hc_cleanup_free char *text = NULL;
-	const char *comma = "";
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	for (unsigned i = 0; out && i < list->num; i++) {
-		if (list->items[i].owner != HC_OWNER_SELECTION)
-			continue;
-		fprintf(out, "%s--%s", comma, list->items[i].option->name);
-		comma = ", ";
-	}
-	if (!out || fclose(out))
-		return;
-	fputs("Which chunks: ", file);
-	help_text(file, text, strlen("Which chunks: "), 2);
-	fputs("  (heapcore help selection)\n", file);
-}
-
 static void help_verb(FILE *file, const struct hc_verb *verb)
 {
 	struct hc_verb_options list;
@@ -125,7 +104,9 @@ static void help_verb(FILE *file, const struct hc_verb *verb)
 		help_options(file, &list, HC_OWNER_VERB);
 	}
 	if (verb->selection)
-		name_selection(file, &list);
+		fputs("Which chunks: --size, --class, --type, --leaked, ...: heapcore help "
+		      "selection\n",
+		      file);
 	fputs("Common options: --format, --output, --content, --exe, ...: heapcore help options\n",
 	      file);
 	if (verb->tables)

@@ -17,6 +17,7 @@
 #include "cmd/render/unfinished.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 #define EXIT_TROUBLE 2
 
@@ -155,9 +156,16 @@ static int help(int num, char **words)
 	struct hc_help topic;
 	const char *unknown = hc_help_find(num, words, &topic);
 
-	if (unknown)
+	if (!unknown)
+		return print(hc_help_write, &topic);
+	struct hc_nearest nearest = hc_nearest_to(unknown);
+	for (unsigned i = 0; hc_help_topic(i); i++)
+		hc_nearest_offer(&nearest, hc_help_topic(i));
+	if (!nearest.word)
 		return unknown_verb(unknown, NULL);
-	return print(hc_help_write, &topic);
+	return report(NULL, hc_error_create(HC_ERROR_ARGUMENT,
+					    "no help on '%.100s'; did you mean '%s'?", unknown,
+					    nearest.word));
 }
 
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */

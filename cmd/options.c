@@ -30,6 +30,7 @@ enum common_id {
 	COMMON_SORT,
 	COMMON_NO_HEADINGS,
 	COMMON_BYTES,
+	COMMON_FULL_NAMES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
@@ -59,8 +60,8 @@ static const struct hc_option common_options[] = {
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)", HC_VALUE_DIR,
 	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
 		 "heapcore ends."},
-	{COMMON_FORMAT, 0, "format", "FORMAT",
-	 "how it is written: {words} (default: text)", HC_VALUE_WORD, format_word,
+	{COMMON_FORMAT, 0, "format", "FORMAT", "how it is written: {words} (default: text)",
+	 HC_VALUE_WORD, format_word,
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
@@ -96,6 +97,9 @@ static const struct hc_option common_options[] = {
 	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
 	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
 	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
+	{COMMON_FULL_NAMES, 0, "full-names", NULL, "names of types and files as long as they are",
+	 .more = "Without it text leaves out what is default in a C++ type, as in std::string, and "
+		 "cuts what is wider than the screen. JSON and CSV have full names always."},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
 	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr",
 	 .more = "And how many pointers were seen and followed."},
@@ -145,7 +149,8 @@ static const struct hc_option selection_options[] = {
 	 .repeats = true},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_FINDING, 0, "finding", "N", "the chunks of a finding of analyze",
-	 .more = "Other options narrow it, but for --state and --reach, which the finding decides."},
+	 .more = "Other options narrow it, but for --state and --reach, which the finding "
+		 "decides."},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };
@@ -273,6 +278,9 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return NULL;
 	case COMMON_BYTES:
 		options->plain_bytes = true;
+		break;
+	case COMMON_FULL_NAMES:
+		options->full_names = true;
 		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;
@@ -287,7 +295,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	return NULL;
 }
 
-static struct hc_error *parse_finding(const char *text, uint64_t *ret)
+struct hc_error *hc_parse_finding(const char *text, uint64_t *ret)
 {
 	struct hc_error *err = hc_parse_count("--finding", text, ret);
 
@@ -327,7 +335,7 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	case SELECT_MATCH:
 		return hc_select_match(selection, value);
 	case SELECT_FINDING:
-		return parse_finding(value, &options->finding);
+		return hc_parse_finding(value, &options->finding);
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}
@@ -559,8 +567,13 @@ static struct hc_error *bad_option(const struct hc_verb *verb, int c, char *cons
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s needs a value", text);
 	if (optopt >= LONG_BASE)
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s takes no value", text);
-	if (is_letter)
-		return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s", text);
+	if (is_letter) {
+		hc_cleanup_free char *meant = hc_meant_option(verb, letter + 1);
+
+		return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s%s%s%s", text,
+				       meant ? "; did you mean " : "", meant ? meant : "",
+				       meant ? "?" : "");
+	}
 	return unknown_option(verb, text);
 }
 
@@ -698,8 +711,8 @@ static char *spelled_out(const struct hc_option *option, char *text)
 
 	if (text[1] == '-')
 		return text;
-	return option->id == COMMON_OUTPUT  ? output
-	       : option->id == COMMON_QUIET ? quiet
+	return option->id == COMMON_OUTPUT    ? output
+	       : option->id == COMMON_QUIET   ? quiet
 	       : option->id == COMMON_VERBOSE ? verbose
 					      : text;
 }

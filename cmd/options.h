@@ -78,6 +78,7 @@ struct hc_options {
 	enum hc_color_mode color;
 	struct hc_choice choice; /**< of columns and their order */
 	bool plain_bytes;        /**< bytes as numbers in text, too */
+	bool full_names;         /**< of types and files, in text, too */
 	bool quiet, verbose, help;
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */
@@ -158,6 +159,8 @@ struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn 
 
 /** A number of things: digits, with commas as output has them. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);
+/** The value of --finding: a number from 1 on. */
+struct hc_error *hc_parse_finding(const char *text, uint64_t *ret);
 
 /** The value of a verb's --top before it is given: 20 rows in text, all of them elsewhere. */
 #define HC_TOP_DEFAULT UINT64_MAX

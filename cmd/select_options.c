@@ -11,6 +11,7 @@
 #include "analyzers/pattern/pattern.h"
 #include "cmd/meant.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 #include "core/heap/allocator.h"
 
 static bool same_name(const char *name, const char *text, size_t size)
@@ -42,14 +43,18 @@ static struct hc_error *unknown_name(const char *option, const char *item, size_
 	if (!name || !all)
 		return &hc_enomem;
 	const char *meant = hc_meant_word(words, name);
+	if (words == hc_select_state_word && hc_same_word(name, "free"))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "%s: 'free' is several: tcache,fastbin,unsorted,smallbin,"
+				       "largebin,top",
+				       option);
 	return hc_error_create(HC_ERROR_ARGUMENT, "%s: '%s' is none of %s%s%s%s", option, name, all,
 			       meant ? "; did you mean '" : " (several: with commas)",
 			       meant ? meant : "", meant ? "'?" : "");
 }
 
-/** Parse a comma-separated list of words to a set of bits, by their numbers. */
-static struct hc_error *parse_names(const char *option, const char *text, hc_word_fn *words,
-				    uint64_t *ret)
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret)
 {
 	uint64_t set = 0;
 	const char *item = text;
@@ -123,7 +128,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 {
 	uint64_t set = 0;
 	unsigned lists = num_lists();
-	struct hc_error *err = parse_names("--state", text, hc_select_state_word, &set);
+	struct hc_error *err = hc_parse_names("--state", text, hc_select_state_word, &set);
 
 	if (err)
 		return err;
@@ -140,7 +145,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
 {
 	uint64_t set = 0;
-	struct hc_error *err = parse_names("--reach", text, hc_select_reach_word, &set);
+	struct hc_error *err = hc_parse_names("--reach", text, hc_select_reach_word, &set);
 
 	if (!err)
 		selection->reaches = set;
@@ -211,7 +216,9 @@ static const char *scan_unit(const char *pos, int *shift_ret)
 	if (shift >= 0) {
 		*shift_ret = shift;
 		unit++;
-		return (unit[0] | 0x20) == 'i' && (unit[1] | 0x20) == 'b' ? unit + 2 : unit;
+		/* KiB; and KB, which everybody types for it. */
+		unit += (unit[0] | 0x20) == 'i' && (unit[1] | 0x20) == 'b';
+		return (*unit | 0x20) == 'b' ? unit + 1 : unit;
 	}
 	return (*unit | 0x20) == 'b' ? unit + 1 : pos;
 }

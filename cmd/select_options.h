@@ -10,8 +10,10 @@
 #define HC_CMD_SELECT_OPTIONS_H
 
 #include "analyzers/select/selection.h"
+#include "cmd/options.h"
 
-/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last
+ */
 const char *hc_select_state_word(unsigned i);
 /** What --reach takes. @return NULL behind the last */
 const char *hc_select_reach_word(unsigned i);
@@ -49,6 +51,10 @@ struct hc_error *hc_select_match(struct hc_selection *selection, const char *tex
  * @return behind it; NULL: there is none, or it does not fit 64 bits
  */
 const char *hc_scan_number(const char *text, uint64_t *ret);
+
+/** A comma-separated list of words, as a set of bits by their numbers. */
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret);
 
 /** A byte count with optional K, M, G, T or KiB… (1024), for every option that takes one. */
 struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);

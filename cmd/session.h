@@ -48,6 +48,7 @@ struct hc_session {
 	unsigned num_phases;
 	struct hc_phase_time *phase; /**< the current one; NULL: none */
 	double phase_start;          /**< seconds */
+	uint64_t chunks_wrote;       /**< calls of hc_session_wrote() */
 	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
 	size_t remarks_shown;
 };
@@ -86,6 +87,15 @@ struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effo
  * tell theirs themselves. @param name static, "writing"
  */
 void hc_session_phase(struct hc_session *session, const char *name);
+
+/**
+ * Begin to write rows as they are found. Unless they go to a file the screen belongs to them from
+ * now on, or to the pager at the end of the pipe, and no phase is shown.
+ */
+void hc_session_begin_rows(struct hc_session *session);
+
+/** All chunks up to this one are written: progress is told now and then. */
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk);
 
 /** Why there is no heap; NULL: there is one, or nobody asked for it. */
 static inline const char *hc_session_no_heap(const struct hc_session *session)

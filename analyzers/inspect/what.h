@@ -23,7 +23,7 @@ struct hc_what {
 	hc_class_id class_id;              /**< of the chunk; HC_CLASS_NONE outside of one */
 	struct hc_bytes sample;            /**< the part of @ref bytes that stands for it */
 	struct hc_bytes bytes;             /**< of the chunk, or the first few at the address */
-	struct hc_referent referent; /**< what pointers are looked for */
+	struct hc_referent referent;       /**< what pointers are looked for */
 	/** At most @p max_referrers are kept; chunks that are free hold nothing. */
 	struct hc_referrers referrers;
 	/** Chunks it points to, by offset, at most HC_WHAT_MAX_TARGETS. */

@@ -3,6 +3,7 @@
  * Visiting trees of lost chunks.
  */
 #include "analyzers/leaks/leak_trees.h"
+#include "core/base/array.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +17,10 @@ struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_
 			return NULL;
 		}
 	}
-	/* Emptied for each tree: unlike hc_array_reserve(), this never shrinks. */
-	if (classes->num == classes->capacity) {
-		size_t capacity = classes->capacity ? classes->capacity * 2 : 4;
-		struct hc_leak_class *items =
-			reallocarray(classes->items, capacity, sizeof(*items));
-
-		if (!items)
-			return &hc_enomem;
-		classes->items = items;
-		classes->capacity = capacity;
-	}
+	struct hc_error *err = hc_array_regrow(&classes->items, classes->num, &classes->capacity,
+					       sizeof(*classes->items));
+	if (err)
+		return err;
 	*ret = &classes->items[classes->num++];
 	**ret = (struct hc_leak_class){.class_id = class_id};
 	return NULL;
@@ -78,7 +72,8 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
 struct round {
 	struct hc_leak_tree tree; /**< the current one */
 	struct hc_plane visited;
-	struct hc_selection roots, contents; /**< views of the selection, which owns what they have */
+	struct hc_selection roots,
+		contents; /**< views of the selection, which owns what they have */
 	struct hc_selection_scratch *scratch; /**< of @ref contents; NULL: it asks for nothing */
 	hc_leak_tree_fn fn;
 	void *ctx;

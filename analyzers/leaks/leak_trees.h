@@ -25,6 +25,11 @@ static inline bool hc_leak_look_equal(const struct hc_leak_look *a, const struct
 	       a->root_class == b->root_class && a->content == b->content;
 }
 
+/** Trees of one look that count with those of another. */
+struct hc_leak_fold {
+	struct hc_leak_look look, into;
+};
+
 /** What some chunks hold of one class. */
 struct hc_leak_class {
 	hc_class_id class_id;

@@ -2,8 +2,8 @@
  * @file
  * The search for referrers; see referrers.h.
  *
- * Memory is cut into places, which are handed out to workers. Each place keeps its own best, so that
- * the best of all are among them, whoever searched what.
+ * Memory is cut into places, which are handed out to workers. Each place keeps its own best, so
+ * that the best of all are among them, whoever searched what.
  */
 #include "analyzers/reachability/referrers.h"
 
@@ -167,9 +167,8 @@ static const struct range *find_range(const struct hunt *hunt, uint64_t value)
 static const struct range *find_tagged(const struct hunt *hunt, uint64_t value)
 {
 	uint64_t start = value & HC_TAGGED_POINTER;
-	const struct range *range = start != value && hc_tagged_form(value)
-					    ? find_range(hunt, start)
-					    : NULL;
+	const struct range *range =
+		start != value && hc_tagged_form(value) ? find_range(hunt, start) : NULL;
 
 	return range && range->start == start && hunt->query->referents[range->referent].in_chunk
 		       ? range
@@ -203,8 +202,8 @@ static void explain(const struct hunt *hunt, const struct hc_referent *referent,
 		referrer->heuristic = hc_heuristic_match(hunt->heap, chunk, referrer->value);
 	referrer->interior = referrer->heuristic == HC_HEURISTIC_NONE;
 	if (referrer->heuristic == HC_HEURISTIC_CONVENTION)
-		referrer->convention = hc_convention_of(hunt->heap, chunk->size,
-							referrer->value - chunk->address);
+		referrer->convention =
+			hc_convention_of(hunt->heap, chunk->size, referrer->value - chunk->address);
 }
 
 /** Whether a byte is one of text: ASCII, or of UTF-8 beyond. */

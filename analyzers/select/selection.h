@@ -70,11 +70,12 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 					    const struct hc_signatures *signatures);
 
 /**
- * Give the filters by class, type and reach what they need from the target, once, after all options
+ * Give the filters by class, type, reach and arena what they need from the target, once, after all options
  * and before any scratch. Without such a filter there is nothing to do, and no need to call it.
  *
  * @param target must outlive the selection
- * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process
+ * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process, or
+ * when there is no such arena
  */
 struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target);
 

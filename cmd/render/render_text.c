@@ -64,7 +64,8 @@ static const char *command_in(const char *line)
 }
 
 /**
- * A line that is too long goes on below. A command does not: it is there to be copied, and stands
+ * A line that is too long for the screen goes on below; where there is none it stays whole, for
+ * other programs. A command does not: it is there to be copied, and stands
  * on a line of its own if that has room for it.
  */
 static void write_line(struct hc_output *out, const char *text)
@@ -72,7 +73,7 @@ static void write_line(struct hc_output *out, const char *text)
 	const char *command = command_in(text);
 	unsigned blanks = strspn(text, " "), columns = hc_text_columns(text);
 
-	if (columns <= out->width) {
+	if (columns <= out->width || !out->is_screen) {
 		fprintf(out->file, "%s\n", text);
 	} else if (!command) {
 		const struct hc_margin margin = {.indent = blanks + 2};

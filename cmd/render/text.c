@@ -23,7 +23,7 @@ static unsigned columns_of(const char *text, size_t len)
 /** Bytes of the next word; a unit stays with its number. */
 static size_t word_size(const char *text)
 {
-	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	size_t len = strcspn(text, " ");
 
 	if (!len || text[len - 1] < '0' || text[len - 1] > '9' || !text[len])
@@ -37,9 +37,13 @@ static size_t word_size(const char *text)
 	return len;
 }
 
+/** Columns before what has no room beside a label. */
+#define NARROW_INDENT 2
+
 void hc_text_paragraph(struct hc_output *out, const struct hc_margin *margin, const char *text)
 {
 	const char *first = margin->first ? margin->first : "";
+	unsigned indent = margin->indent;
 	unsigned column = columns_of(first, strlen(first));
 	bool line_start = true;
 
@@ -49,9 +53,15 @@ void hc_text_paragraph(struct hc_output *out, const struct hc_margin *margin, co
 	while (*text) {
 		size_t len = word_size(text);
 		unsigned width = columns_of(text, len);
+		if (line_start && column > NARROW_INDENT && column + width > out->width) {
+			/* Beside a label it would not fit, on a line of its own it may. */
+			indent = NARROW_INDENT;
+			fprintf(out->file, "\n%*s", indent, "");
+			column = indent;
+		}
 		if (!line_start && column + 1 + width > out->width) {
-			fprintf(out->file, "\n%*s", margin->indent, "");
-			column = margin->indent;
+			fprintf(out->file, "\n%*s", indent, "");
+			column = indent;
 			line_start = true;
 		}
 		if (!line_start) {

@@ -108,7 +108,7 @@ static size_t least_width(const struct layout *layout, unsigned i)
 	if (is_bar(layout, i))
 		return 0;
 	return shrinks(layout, i) && layout->widths[i] > MIN_SHRUNK ? MIN_SHRUNK
-								     : layout->widths[i];
+								    : layout->widths[i];
 }
 
 /** Put columns on lines. */
@@ -208,8 +208,9 @@ static unsigned bar_width(const struct layout *layout, const struct band *band)
 static char *short_text(const struct layout *layout, size_t row, unsigned i, size_t room)
 {
 	hc_cleanup_free char *text = cell_text(layout, row, i);
+	bool whole = layout->view->look.full_names && column_at(layout, i)->kind == HC_CELL_NAME;
 
-	if (!text || hc_text_columns(text) <= room)
+	if (!text || whole || hc_text_columns(text) <= room)
 		return hc_steal(text);
 	char *ret = realloc(text, strlen(text) + MARK_ROOM);
 	if (!ret)
@@ -330,9 +331,8 @@ static bool write_line(const struct layout *layout, struct band *band, bool head
 	/* What goes on below may be nothing. */
 	if (!len && band != layout->bands)
 		return true;
-	fprintf(out->file, "%*s%s%s%s\n", band->indent, "",
-		heading && out->color ? "\033[4m" : "", line,
-		heading && out->color ? "\033[0m" : "");
+	fprintf(out->file, "%*s%s%s%s\n", band->indent, "", heading && out->color ? "\033[4m" : "",
+		line, heading && out->color ? "\033[0m" : "");
 	return true;
 }
 

@@ -56,6 +56,8 @@ struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
 	if (type == HC_TYPE_NONE)
 		return hc_cell_unknown();
-	return hc_cell_needs(HC_CONTENT_CLASS,
-			     hc_cell_name(hc_type_name(session->target->types, type)));
+	struct hc_types *types = session->target->types;
+	const char *title = session->options->full_names ? NULL : hc_type_short_name(types, type);
+
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(hc_type_name(types, type), title));
 }

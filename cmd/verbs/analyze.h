@@ -18,9 +18,9 @@ struct hc_analysis {
 	struct hc_document *doc;
 	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
-	struct hc_sampler sampler; /**< when there is a heap */
-	char *quoted;              /**< the core's path, for a shell */
-	char *last_words;          /**< hc_heap::abort_message without secrets; NULL: none */
+	struct hc_sampler sampler;   /**< when there is a heap */
+	char *quoted;                /**< the core's path, for a shell */
+	char *last_words;            /**< hc_heap::abort_message without secrets; NULL: none */
 	struct hc_inflight inflight; /**< threads that were inside the allocator */
 };
 

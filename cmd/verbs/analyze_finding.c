@@ -187,7 +187,7 @@ static struct hc_cell more_phrase(const struct hc_analysis *analysis, size_t i)
 		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
 				 hc_cell_number(i + 1));
 	default:
-		return HC_PHRASE(doc, "heapcore maps {}", core);
+		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core, hc_cell_number(i + 1));
 	}
 }
 
@@ -235,9 +235,9 @@ static void say_type(struct hc_analysis *analysis, const struct hc_finding *find
 		finding->type_chunks >= finding->count.chunks && finding->max_size == finding->size;
 
 	if (type.kind != HC_CELL_UNKNOWN && !finding->group && !said)
-		say_how_many(analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
-			     &(struct how_many){finding->type_chunks, all_of(finding),
-						all_of(finding)});
+		say_how_many(
+			analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			&(struct how_many){finding->type_chunks, all_of(finding), all_of(finding)});
 }
 
 static void say_content(struct hc_analysis *analysis, const struct hc_finding *finding)
@@ -304,6 +304,29 @@ static void say_shared(struct hc_analysis *analysis, struct shared *shared,
 				     hc_cell_count(chunks), hc_cell_count(counted)));
 }
 
+/** The same of a line of which chunks hold many: "100,048 times in 38, 304 bytes apart". */
+static void say_matches(struct hc_analysis *analysis, struct shared *shared,
+			const struct hc_template_line *line, const struct hc_common *common)
+{
+	struct hc_excerpt excerpt = {.bytes = {(const uint8_t *)line->text, line->size},
+				     .place = line->place,
+				     .max = SHARED_WIDTH};
+	const char *label = shared->num ? "" : "repeats:";
+	struct hc_cell text = hc_cell_content(&excerpt), gap = hc_cell_unknown(), looked = gap;
+	uint64_t searched = common->text_template.searched;
+	struct hc_document *doc = analysis->doc;
+
+	if (is_repeated(analysis, shared, text))
+		return;
+	if (line->gap)
+		gap = HC_PHRASE(doc, ", {} bytes apart", hc_cell_count(line->gap));
+	if (searched < common->all.chunks)
+		looked = HC_PHRASE(doc, " of {} looked at", hc_cell_count(searched));
+	say_detail(analysis, label,
+		   HC_PHRASE(doc, "{} {} times in {}{}{}", text, hc_cell_count(line->matches),
+			     hc_cell_count(line->matched_chunks), looked, gap));
+}
+
 /** What lines of text are shown. */
 struct shared_lines {
 	const struct hc_template_line *lines[MAX_SHARED];
@@ -344,8 +367,7 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
  */
-static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding,
-			size_t max)
+static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
 {
 	const struct hc_common *common = &finding->common;
 	const struct hc_template *text_template = &common->text_template;
@@ -370,6 +392,10 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 
 		if (is_clue(finding, (struct hc_bytes){(const uint8_t *)line->text, line->size}))
 			continue;
+		if (line->matches > line->matched_chunks) {
+			say_matches(analysis, &shared, line, common);
+			continue;
+		}
 		say_shared(analysis, &shared,
 			   (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size},
 					       .place = line->place},
@@ -481,8 +507,17 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	struct hc_excerpt line = hc_block_line_excerpt(contents);
 	struct hc_document *doc = analysis->doc;
 
+	struct hc_cell gap = hc_cell_unknown();
+
+	if (contents->line_gap)
+		gap = HC_PHRASE(doc, ", {} bytes apart", hc_cell_count(contents->line_gap));
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	if (contents->line && contents->counted < set->num)
+	if (contents->line && contents->line_matches > contents->line_blocks)
+		say_detail(analysis, "repeats:",
+			   HC_PHRASE(doc, "{} {} times in {}{}", hc_cell_content(&line),
+				     hc_cell_count(contents->line_matches),
+				     hc_cell_count(contents->line_blocks), gap));
+	else if (contents->line && contents->counted < set->num)
 		say_detail(analysis, "repeats:",
 			   HC_PHRASE(doc, "{} in {} of {} looked at", hc_cell_content(&line),
 				     hc_cell_count(contents->line_blocks),
@@ -495,6 +530,26 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	if (analysis->verdict.findings.held_known)
 		say_detail(analysis, "holder:", hc_block_pointers_phrase(set, doc));
 	say_detail(analysis, "first:", hc_cell_address(set->addresses[0]));
+}
+
+/** Mappings that nothing points into can't be given back any more. */
+static void say_others(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_document *doc = analysis->doc;
+
+	if (!finding->lost_mappings)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc, "something points into {} mapping{}.",
+				     hc_cell_text(finding->mappings == 1 ? "its" : "all its"),
+				     hc_cell_plural(finding->mappings)));
+	else
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc,
+				     "nothing points into {} of its {} mapping{}: {} is lost.",
+				     hc_cell_count(finding->lost_mappings),
+				     hc_cell_count(finding->mappings),
+				     hc_cell_plural(finding->mappings),
+				     hc_cell_bytes(finding->lost_bytes)));
 }
 
 static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner)
@@ -525,6 +580,8 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 		say_blocks(analysis, finding);
 	if (finding->owner)
 		say_owner(analysis, finding->owner);
+	if (finding->mappings)
+		say_others(analysis, finding);
 	HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
 }
 
@@ -605,7 +662,15 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 {
 	const struct hc_block_set *set = finding->blocks;
 
+	bool looked = finding->mappings;
+
 	hc_fact(doc, "owner", NULL, hc_cell_name(finding->owner ? finding->owner->name : NULL));
+	hc_fact(doc, "mappings", NULL,
+		looked ? hc_cell_count(finding->mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_mappings", NULL,
+		looked ? hc_cell_count(finding->lost_mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_bytes", NULL,
+		looked ? hc_cell_bytes(finding->lost_bytes) : hc_cell_unknown());
 	if (!set) {
 		hc_fact(doc, "blocks", NULL, hc_cell_unknown());
 		return;
@@ -621,6 +686,10 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
+	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));
+	hc_fact(doc, "line_gap", NULL,
+		finding->contents.line_gap ? hc_cell_count(finding->contents.line_gap)
+					   : hc_cell_unknown());
 	hc_fact(doc, "counted", NULL, hc_cell_count(finding->contents.counted));
 	hc_end(doc);
 }

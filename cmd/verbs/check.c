@@ -218,8 +218,9 @@ static void describe_spill(const struct view *view, const struct hc_damage *dama
 	if (shown) {
 		HC_SAY_AT(
 			doc, detail(first, "suspect:"),
-			"that chunk was written over its end: {} bytes ({}) from {} on run across",
-			hc_cell_count(damage->spill_end - damage->spill_start), what,
+			"that chunk was written over its end: {} byte{} ({}) from {} on run across",
+			hc_cell_count(damage->spill_end - damage->spill_start),
+			hc_cell_plural(damage->spill_end - damage->spill_start), what,
 			hc_cell_address(damage->spill_start));
 		say_sample(hc_cell_content(&excerpt), doc);
 	}

@@ -200,7 +200,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[TYPE] = {"type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
 		  "C++ class of the object in the chunk, where its vtable tells, or with --type "
 		  "any type; not with --content none"},
-	[LINE] = {"line", "", HC_CELL_COUNT, DATA,
+	[LINE] = {"line", "", HC_CELL_COUNT, DATA | HC_COLUMN_NO_CSV,
 		  "with -n the number of the line in its chunk, from 1"},
 };
 
@@ -321,14 +321,16 @@ static void prepare_view(struct hc_hits *hits)
 					    : hits->addresses    ? "where"
 					    : hits->line_numbers ? "address,chunk_size,line,text"
 								 : NULL;
+	if (hits->session->options->format == HC_FORMAT_CSV && hits->line_numbers &&
+	    !hits->view.choice.columns)
+		hits->view.choice.columns = "+line";
 }
 
 static struct hc_error *begin_rows(struct hc_hits *hits)
 {
 	hc_cleanup_document struct hc_document head;
 
-	/* The terminal is the output's from now on. */
-	hc_session_phase(hits->session, NULL);
+	hc_session_begin_rows(hits->session);
 	hc_session_begin_data(hits->session, &head);
 	if (!hits->bare && !hits->addresses)
 		hc_session_say_partial(hits->session, &head);

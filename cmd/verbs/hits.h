@@ -102,23 +102,23 @@ hc_word_fn hc_hits_by_word;
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
 	 "only numbers: matches, and the chunks that hold them"},                                  \
 		{HC_HITS_ADDRESSES, 'l', "addresses", NULL,                                        \
-		 "only the address of each chunk with a match; of each match in mappings"},        \
+		 "only addresses: of chunks, of matches in mappings"},        \
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
-		 "count distinct matches, or what the first (group) matched; the N most frequent " \
-		 "(default: 10; 0: all)"},                                                         \
+		 "the N most frequent matches, or what the first (group) matched; 0: all "         \
+		 "(default: 10)"},                                                         \
 		{HC_HITS_BY,                                                                       \
 		 0,                                                                                \
 		 "by",                                                                             \
 		 "WHAT",                                                                           \
-		 "count by size, class, type, reach or arena of the chunk",                        \
+		 "count by size, class, type, reach or arena",                        \
 		 HC_VALUE_WORD,                                                                    \
 		 hc_hits_by_word},                                                                 \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
-		 "search every readable mapping instead of chunks"},                               \
+		 "search mappings instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \
 	{                                                                                          \
 		HC_HITS_ALL, 0, "all", NULL,                                                       \
-			"search every chunk, free or not, and every other byte of the core"        \
+			"search all chunks, free or not, and all mappings"        \
 	}
 
 /** Set one of them. */

@@ -88,12 +88,12 @@ static void fill_groups(const struct hc_hits *hits, struct hc_table *table,
 
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
-			hc_table_text(
-				table, GROUP_CLASS,
-				hc_class_of(hits->session->target->classifier, group->key)->name);
+			hc_table_cell(table, GROUP_CLASS, hc_class_cell(hits->session, group->key));
 		else if (hits->by == HC_SEARCH_BY_TYPE)
-			hc_table_text(table, GROUP_TYPE,
-				      hc_type_name(hits->session->target->types, group->key));
+			hc_table_cell(table, GROUP_TYPE,
+				      group->key == HC_TYPE_NONE
+					      ? hc_cell_text("(none)")
+					      : hc_type_cell(hits->session, group->key));
 		else if (hits->by == HC_SEARCH_BY_REACH)
 			hc_table_text(table, GROUP_REACH, hc_reach_name(group->key));
 		else

@@ -298,8 +298,9 @@ static void describe_memory(const struct hc_core *core, const struct missing *mi
 	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
 	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
 	hc_fact(doc, NULL, "memory",
-		HC_PHRASE(doc, "{} in {} segments, {} of it in the file",
-			  hc_cell_bytes(core->bytes_promised), hc_cell_number(core->num_segments),
+		HC_PHRASE(doc, "{} in {} segment{}, {} of it in the file",
+			  hc_cell_bytes(core->bytes_promised), hc_cell_count(core->num_segments),
+			  hc_cell_plural(core->num_segments),
 			  all ? hc_cell_text("all") : hc_cell_bytes(core->bytes_available)));
 	describe_missing(missing, doc);
 }

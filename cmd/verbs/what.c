@@ -315,8 +315,9 @@ static void say_chunk(const struct hc_what *what, struct hc_document *doc)
 			  hc_cell_count(chunk->usable)));
 	hc_fact(doc, NULL, "offset",
 		what->address < chunk->address
-			? HC_PHRASE(doc, "in its header, {} bytes before it",
-				    hc_cell_number(chunk->address - what->address))
+			? HC_PHRASE(doc, "in its header, {} byte{} before it",
+				    hc_cell_number(chunk->address - what->address),
+				    hc_cell_plural(chunk->address - what->address))
 			: hc_cell_count(what->address - chunk->address));
 	if (chunk->state == HC_IN_USE)
 		hc_fact(doc, NULL, "request",

@@ -44,6 +44,8 @@ enum hc_about {
 	HC_ABOUT_ATTRIBUTE,  /**< name of an attribute */
 	HC_ABOUT_HEX,        /**< a pattern in hexadecimal */
 	HC_ABOUT_WIDE,       /**< a pattern for UTF-16 */
+	HC_ABOUT_NO_CHUNKS,  /**< a finding that has mappings, where chunks are asked for */
+	HC_ABOUT_NO_RANGES,  /**< the other way round */
 	HC_NUM_ABOUTS
 };
 

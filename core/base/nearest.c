@@ -76,7 +76,8 @@ void hc_nearest_offer(struct hc_nearest *nearest, const char *word)
 	if (len < 2 || len > MAX_WORD || strlen(word) > MAX_WORD)
 		return;
 	if (begins(word, nearest->typed)) {
-		found = 0;
+		/* Whole words of it are more likely than parts. */
+		found = !word[len] || plain(word[len]) == '-' ? 0 : 1;
 	} else {
 		found = distance(nearest->typed, word);
 		if (found > len / 3)

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
+#include <gelf.h>
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -201,24 +202,63 @@ static struct machine machine_of(const struct hc_process *process, const struct 
 
 static Dwfl_Module *module_of(struct hc_process *process, uint64_t pc)
 {
-	Dwfl *dwfl = hc_modules_find(&process->modules, pc) ? hc_modules_dwfl(&process->modules)
-							    : NULL;
+	Dwfl *dwfl =
+		hc_modules_find(&process->modules, pc) ? hc_modules_dwfl(&process->modules) : NULL;
 
 	return dwfl ? dwfl_addrmodule(dwfl, pc) : NULL;
 }
 
-/** The rules of a frame, or NULL; freed by the caller. */
-static Dwarf_Frame *find_rules(struct hc_process *process, uint64_t pc)
+/** The rules of a frame, and what was opened for them. */
+struct rules {
+	Dwarf_Frame *frame; /**< NULL: there are none */
+	Dwarf_CFI *cfi;     /**< of @ref elf */
+	Elf *elf;           /**< an image in the core's memory */
+};
+
+static void rules_deinit(struct rules *rules)
+{
+	free(rules->frame);
+	if (rules->cfi)
+		dwarf_cfi_end(rules->cfi);
+	if (rules->elf)
+		elf_end(rules->elf);
+}
+
+/** Those of the kernel's own module, which has no file: its image is in memory, sections and all.
+ */
+static void find_vdso_rules(const struct hc_process *process, uint64_t pc, struct rules *ret)
+{
+	const struct hc_mapping *mapping = hc_mappings_find(&process->mappings, pc);
+
+	if (!mapping || mapping->kind != HC_MAPPING_VDSO)
+		return;
+	struct hc_bytes image =
+		hc_memory_view(&process->memory, mapping->start, mapping->end - mapping->start);
+	GElf_Phdr phdr;
+
+	ret->elf = image.size ? elf_memory((char *)image.data, image.size) : NULL;
+	ret->cfi = ret->elf ? dwarf_getcfi_elf(ret->elf) : NULL;
+	if (!ret->cfi || !gelf_getphdr(ret->elf, 0, &phdr) ||
+	    dwarf_cfi_addrframe(ret->cfi, pc - mapping->start + phdr.p_vaddr - phdr.p_offset,
+				&ret->frame))
+		ret->frame = NULL;
+}
+
+/** @param[out] ret to be deinitialised */
+static void find_rules(struct hc_process *process, uint64_t pc, struct rules *ret)
 {
 	Dwfl_Module *module = module_of(process, pc);
-	Dwarf_Frame *rules = NULL;
 	Dwarf_Addr bias;
-	Dwarf_CFI *cfi = module ? dwfl_module_eh_cfi(module, &bias) : NULL;
 
-	if (cfi && !dwarf_cfi_addrframe(cfi, pc - bias, &rules))
-		return rules;
-	cfi = module ? dwfl_module_dwarf_cfi(module, &bias) : NULL;
-	return cfi && !dwarf_cfi_addrframe(cfi, pc - bias, &rules) ? rules : NULL;
+	*ret = (struct rules){0};
+	if (!module)
+		return find_vdso_rules(process, pc, ret);
+	Dwarf_CFI *cfi = dwfl_module_eh_cfi(module, &bias);
+	if (cfi && !dwarf_cfi_addrframe(cfi, pc - bias, &ret->frame))
+		return;
+	cfi = dwfl_module_dwarf_cfi(module, &bias);
+	if (!cfi || dwarf_cfi_addrframe(cfi, pc - bias, &ret->frame))
+		ret->frame = NULL;
 }
 
 /** A register of the caller. */
@@ -262,26 +302,25 @@ static bool find_cfa(const struct hc_process *process, Dwarf_Frame *rules, struc
 static bool step_by_rules(struct hc_process *process, const struct unwinder *unwinder,
 			  struct hc_frame *frame, struct hc_frame *caller)
 {
-	Dwarf_Frame *rules = find_rules(process, frame->pc);
+	hc_cleanup(rules_deinit) struct rules rules;
 	Dwarf_Addr start, end;
-	bool signal = false, done = false;
+	bool signal = false;
 	uint64_t pc;
 
-	if (!rules)
-		return false;
-	int ra = dwarf_frame_info(rules, &start, &end, &signal);
+	find_rules(process, frame->pc, &rules);
+	int ra = rules.frame ? dwarf_frame_info(rules.frame, &start, &end, &signal) : -1;
 
-	if (ra >= 0 && ra < HC_FRAME_REGS && find_cfa(process, rules, frame)) {
-		for (unsigned r = 0; r < unwinder->num; r++)
-			recover(process, rules, frame, r, caller);
-		/* The caller's part begins where this one's ends, unless a signal came between. */
-		if (!signal)
-			set_reg(caller, unwinder->sp, frame->end);
-		done = get_reg(caller, ra, &pc) && pc && get_reg(caller, unwinder->sp, &caller->sp);
-		caller->pc = pc - !signal;
-	}
-	free(rules);
-	return done;
+	if (ra < 0 || ra >= HC_FRAME_REGS || !find_cfa(process, rules.frame, frame))
+		return false;
+	for (unsigned r = 0; r < unwinder->num; r++)
+		recover(process, rules.frame, frame, r, caller);
+	/* The caller's part begins where this one's ends, unless a signal came between. */
+	if (!signal)
+		set_reg(caller, unwinder->sp, frame->end);
+	if (!get_reg(caller, ra, &pc) || !pc || !get_reg(caller, unwinder->sp, &caller->sp))
+		return false;
+	caller->pc = pc - !signal;
+	return true;
 }
 
 /** The caller by the frame pointer: it points to the caller's, and behind that is the return
@@ -320,8 +359,8 @@ static bool step_out(struct hc_process *process, const struct hc_thread *thread,
 	more = more && caller->sp > frame->sp && caller->sp < thread->stack_end;
 	/* The outermost one has all that is above it. */
 	if (!more || frame->end <= frame->sp || frame->end > thread->stack_end) {
-		frame->has_cfa = frame->has_cfa && frame->end > frame->sp &&
-				 frame->end == thread->stack_end;
+		frame->has_cfa =
+			frame->has_cfa && frame->end > frame->sp && frame->end == thread->stack_end;
 		frame->end = more ? caller->sp : thread->stack_end;
 	}
 	return more;
@@ -333,8 +372,7 @@ struct hc_error *hc_frames_unwind(struct hc_process *process, const struct hc_th
 	const struct unwinder *unwinder = find_unwinder(process->core->machine);
 	struct hc_frames frames = {0};
 	struct hc_frame frame;
-	bool more =
-		unwinder && thread->sp >= thread->stack_start && thread->sp < thread->stack_end;
+	bool more = unwinder && thread->sp >= thread->stack_start && thread->sp < thread->stack_end;
 
 	if (more)
 		innermost(process, unwinder, thread, &frame);

@@ -3,8 +3,8 @@
  * Modules: the executable and its libraries.
  *
  * A module is what NT_FILE shows mapped from one file with an ELF header at its lowest page; where
- * there is no NT_FILE, the ELF headers at the start of segments serve, named by AT_EXECFN and
- * DT_SONAME. A file that is mapped executable, but whose header the core lacks, is a module too:
+ * there is no NT_FILE, the ELF headers at the start of segments serve, and the dynamic linker's own
+ * list (link_map.h), which has their names; DT_SONAME and AT_EXECFN name what it doesn't. A file that is mapped executable, but whose header the core lacks, is a module too:
  * name and addresses are all that is known. Its build-id is read from the core. The file itself is
  * optional: it is looked for at --exe (for the executable), below --sysroot, and at its own path,
  * and is taken only when its build-id is the core's (a module without a build-id is taken when its

@@ -1,7 +1,9 @@
 """What is no core, not the whole core, or not a core of ours: one line, the right status, never a crash."""
 import gzip
 import itertools
+import lzma
 import os
+import pathlib
 import random
 import shutil
 import struct
@@ -13,12 +15,12 @@ import conftest
 import corefile
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "dump"]
+         "check", "strings", "refs", "dump"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings"]
 
 
 def arguments(verb, core, tmp_path):
-    return {"what": [verb, core, "0x1000"], "grep": [verb, core, "x"],
+    return {"what": [verb, core, "0x1000"], "refs": [verb, core, "0x1000"], "grep": [verb, core, "x"],
             "dump": [verb, core, "0x1000", "0x2000", "-o", tmp_path / "dumped"]}.get(verb, [verb, core])
 
 
@@ -88,12 +90,15 @@ class TestWhatItIs:
     """What can't be read is called by its name."""
 
     def test_archives(self, heapcore, small, tmp_path):
-        for form, name in (("gztar", "tar archive"), ("tar", "tar archive"), ("zip", "zip archive")):
+        for form, name, command in (("gztar", "tar archive", "tar -xf"), ("tar", "tar archive", "tar -xf"),
+                                    ("zip", "zip archive", "unzip")):
             (tmp_path / form).mkdir()
             shutil.copyfile(small, tmp_path / form / "core")
             path = shutil.make_archive(tmp_path / f"packed-{form}", form, tmp_path / form)
             line = refused(heapcore, "analyze", path)
-            assert name in line and "unpack it and give the core" in line
+            assert f"is a {name}; unpack it with '{command}' and give the core" in line
+        (tmp_path / "core.lzma").write_bytes(lzma.compress(pathlib.Path(small).read_bytes(), lzma.FORMAT_ALONE))
+        assert "is a lzma file; unpack it with 'lzma -d'" in refused(heapcore, "analyze", tmp_path / "core.lzma")
 
     def test_other_system(self, heapcore, small, tmp_path):
         other = patched(small, tmp_path / "netbsd", (7, b"\2"))

@@ -540,12 +540,10 @@ static bool have_arena(const struct glibc *g, uint64_t address)
 
 static struct hc_error *add_arena(struct glibc *g, const struct glibc_arena *arena)
 {
-	void *grown = reallocarray(g->arenas, g->num_arenas + 1, sizeof(*g->arenas));
-	if (!grown)
-		return &hc_enomem;
-	g->arenas = grown;
-	g->arenas[g->num_arenas++] = *arena;
-	return NULL;
+	struct hc_error *err = hc_array_reserve(&g->arenas, g->num_arenas, sizeof(*g->arenas));
+	if (!err)
+		g->arenas[g->num_arenas++] = *arena;
+	return err;
 }
 
 /** The arena whose first heap begins at @p base, when the headers there say that one does. */

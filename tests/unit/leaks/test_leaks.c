@@ -213,6 +213,36 @@ static void test_chunks_of_a_group(void **state)
 	fake_deinit(&fake);
 }
 
+/** One of many objects happens to look like text: it counts with the others, chunk for chunk. */
+static void test_strays(void **state)
+{
+	enum { OBJECTS = 40, STRAY = 7 };
+	struct fake fake;
+	uint64_t sizes[OBJECTS], c[OBJECTS];
+	struct hc_leaks leaks;
+	struct members members = {.stop_after = SIZE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < OBJECTS; i++)
+		sizes[i] = 64;
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, OBJECTS, c);
+	fake_seal(&fake);
+	for (size_t i = 0; i < OBJECTS; i++)
+		fake_store(&fake, c[i], 7);
+	put_text(&fake, c[STRAY], "a line of text, and nothing else");
+	run(&fake, NULL, &leaks);
+	assert_int_equal(leaks.num_groups, 1);
+	assert_int_equal(leaks.groups[0].roots.chunks, OBJECTS);
+	assert_int_equal(leaks.groups[0].roots.bytes, OBJECTS * 64);
+	assert_false(hc_class_of(classes.classifier, leaks.groups[0].content)->textual);
+	assert_int_equal(leaks.groups[0].num_rows, 2);
+	assert_null(hc_leaks_each(&leaks, 1, remember, &members));
+	assert_int_equal(members.roots, OBJECTS);
+	hc_leaks_deinit(&leaks);
+	fake_deinit(&fake);
+}
+
 /** What a walk over all groups has seen of one, by number. */
 struct walked {
 	size_t roots[4], below[4], texts[4];
@@ -389,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_command_before_its_answer),
 		cmocka_unit_test(test_shared_tree_and_selection),
 		cmocka_unit_test(test_chunks_of_a_group),
+		cmocka_unit_test(test_strays),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_what),
 		cmocka_unit_test(test_regions),

@@ -182,8 +182,7 @@ static void test_lines_at_every_place(void **state)
 
 			memset(data, around[i % sizeof(around)], sizeof(data));
 			memcpy(data + at, texts[t], size);
-			hc_lines_init(&lines, (struct hc_bytes){data, sizeof(data)}, NULL,
-				      8);
+			hc_lines_init(&lines, (struct hc_bytes){data, sizeof(data)}, NULL, 8);
 			assert_true(hc_lines_next(&lines, &line));
 			assert_ptr_equal(line.data, data + at);
 			assert_int_equal(line.size, size);
