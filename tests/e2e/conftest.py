@@ -184,7 +184,7 @@ allow_core = machine.prepare_child
 state_of = machine.state_of
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
@@ -220,7 +220,7 @@ class Dump:
         return [line.split()[1:] for line in self.said if line.split() and line.split()[0] == first]
 
 
-def read_until(stream, last, seconds=60):
+def read_until(stream, last, seconds=300):
     """Lines of a pipe up to the line `last`."""
     data, end = b"", time.monotonic() + seconds
     while not data.endswith(b"\n" + last + b"\n") and data != last + b"\n":
@@ -289,7 +289,7 @@ def dump(cache, compiled):
         with running(argv, cwd=folder, env=env) as process:
             said = read_until(process.stdout, b"end")
             if itself:
-                process.wait(60)
+                process.wait(300)
                 take_kernel_core(folder, path)
             else:
                 if machine.has("proc"):

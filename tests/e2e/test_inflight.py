@@ -7,6 +7,7 @@ behind the last one before the next, so that every state of memory is seen with 
 go with it. Each instruction counts once.
 """
 import concurrent.futures
+import ctypes
 import os
 import platform
 import signal
@@ -19,9 +20,12 @@ import moment
 
 # The sanitized build is an order of magnitude slower; it is asked for reports, the release build for the answers.
 SHARE = 15 if os.environ.get("HEAPCORE_BUILD") == "sanitized" else 1
-CALLS = 250
+CALLS = 90
+ADDR_NO_RANDOMIZE = 0x40000
 # Copies by string instructions, which stop at every byte, would be most of the steps.
-TUNABLES = ":".join(f"glibc.cpu.x86_{name}_threshold=1073741824" for name in ("rep_movsb", "rep_stosb", "non_temporal"))
+# Without restartable sequences: the kernel writes to them, next to the allocator's data, when it changes the processor.
+TUNABLES = ":".join([*(f"glibc.cpu.x86_{name}_threshold=1073741824" for name in ("rep_movsb", "rep_stosb", "non_temporal")),
+                     "glibc.pthread.rseq=0"])
 
 
 def judge(heapcore, core):
@@ -35,6 +39,12 @@ def judge(heapcore, core):
     if not wrong and not all(row["thread_inside"] for row in damage.json["inconsistencies"]):
         wrong = [damage]
     return wrong, lost.json["in_flight"]["threads"], len(damage.json["inconsistencies"])
+
+
+def prepare_child():
+    """As any child, but at the same addresses in every run, where that is allowed: what a call does may hang on them."""
+    conftest.machine.prepare_child()
+    moment.libc.personality(ctypes.c_ulong(ADDR_NO_RANDOMIZE))
 
 
 def own_data(mapping):
@@ -80,7 +90,8 @@ def test_at_every_instruction_that_writes(heapcore, compiled, tmp_path, where):
     conftest.machine.need("ptrace")
     program = compiled("stepped.c")
     answers = []
-    with conftest.running([program, where, CALLS], stdin=subprocess.PIPE, env={"GLIBC_TUNABLES": TUNABLES}) as process:
+    with conftest.running([program, where, CALLS], stdin=subprocess.PIPE, preexec_fn=prepare_child,
+                          env={"GLIBC_TUNABLES": TUNABLES}) as process:
         said = conftest.read_until(process.stdout, b"end").split()
         tid = int(said[said.index(b"tid") + 1])
         with moment.Traced(process.pid) as traced, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -100,7 +111,12 @@ def test_at_every_instruction_that_writes(heapcore, compiled, tmp_path, where):
     answers = [answer.result() for answer in answers]
     wrong = [wrong for wrong, _, _ in answers if wrong]
     assert not wrong, f"{len(wrong)} of {len(answers)}: {wrong[0]}"
-    # These are cores of what they should be: of calls that are under way, and of what they have half written.
-    assert len(answers) > 100 / SHARE
-    assert sum(threads for _, threads, _ in answers) > len(answers) / 3
-    assert sum(faults for _, _, faults in answers) > len(answers) / 40
+    print(f"{where}: {len(answers)} cores, {sum(t for _, t, _ in answers)} threads inside, "
+          f"{sum(f > 0 for _, _, f in answers)} half written, {sum(f for _, _, f in answers)} contradictions")
+    # These are cores of what they should be: of calls that are under way, and of what they have half written. Counted:
+    # 104 and 174 of them, with 104 and 151 threads inside, and 66 and 72 half written; the functions that copy and
+    # clear differ by processor, those of malloc by release.
+    assert len(answers) > 60 / SHARE
+    assert sum(threads for _, threads, _ in answers) > len(answers) / 2
+    if SHARE == 1:
+        assert sum(faults > 0 for _, _, faults in answers) > 20
