@@ -119,7 +119,7 @@ class Heapcore:
         assert b"Sanitizer" not in result.err and b"runtime error" not in result.err, result
         if status is not None:
             assert result.status == status, result
-        if args and args[0] == "analyze" and result.out.startswith(b'{"schema":"heapcore.analyze'):
+        if args[:1] == ("analyze",) and result.out.startswith(b'{"schema":"heapcore.analyze'):
             check_findings(result.json)
         return result
 

@@ -224,7 +224,9 @@ class TestScreen:
     def test_nothing_overflows(self, run, columns):
         for args, text in outputs(run, columns):
             for line in text.splitlines():
-                assert len(line) <= columns, (args, line)
+                # A path stays whole, for copying, and stands alone where it has no room.
+                path = len(line.split()) == 1 and "/" in line
+                assert len(line) <= columns or path, (args, line)
 
     @pytest.mark.parametrize("columns", [40, 80])
     def test_ascii(self, run, columns):
