@@ -120,8 +120,9 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	members->root.unit = unit;
 	members->root.number = number;
 	/* What other trees reach is not below ours. */
-	hc_leak_index_visit(members->index, span, unit, &members->visited,
-			    number ? visit_member : NULL, members);
+	const struct hc_visit visit = {&members->visited, number ? visit_member : NULL, members};
+
+	hc_leak_index_visit(members->index, span, unit, &visit);
 	return members->err;
 }
 

@@ -242,9 +242,9 @@ struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct h
 }
 
 void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
-			 struct hc_plane *visited, hc_visit_fn fn, void *ctx)
+			 const struct hc_visit *visit)
 {
-	*hc_plane_word(&index->tracer->layout, visited, span, unit) &=
+	*hc_plane_word(&index->tracer->layout, visit->plane, span, unit) &=
 		~(UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
-	hc_tracer_visit(index->tracer, span, unit, visited, fn, ctx);
+	hc_tracer_visit(index->tracer, span, unit, visit);
 }

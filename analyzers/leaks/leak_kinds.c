@@ -496,7 +496,8 @@ static void mark_head(void *ctx, size_t span, uint64_t unit)
 	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
 	if (roots->reached.words &&
 	    !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
-		hc_tracer_visit(index->tracer, span, unit, &roots->reached, NULL, NULL);
+		hc_tracer_visit(index->tracer, span, unit,
+				&(struct hc_visit){.plane = &roots->reached});
 }
 
 /** Definite chunks that no head leads to. */

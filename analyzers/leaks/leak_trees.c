@@ -125,14 +125,16 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	if (index->selection &&
 	    !hc_selection_has(index->selection, index->heap, &tree->root, round->scratch)) {
 		/* Not asked for, but what it reaches is not somebody else's. */
-		hc_leak_index_visit(index, span, unit, &round->visited, NULL, NULL);
+		hc_leak_index_visit(index, span, unit, &(struct hc_visit){.plane = &round->visited});
 		return NULL;
 	}
 	hc_leak_rows_clear(&tree->rows);
 	tree->classes.num = 0;
 	tree->definite = tree->indirect = (struct hc_count){0};
 	tree->root_class = hc_leak_index_class(index, span, unit);
-	hc_leak_index_visit(index, span, unit, &round->visited, visit_chunk, tree);
+	const struct hc_visit visit = {&round->visited, visit_chunk, tree};
+
+	hc_leak_index_visit(index, span, unit, &visit);
 	return tree->err ? tree->err : round->fn(round->ctx, tree);
 }
 

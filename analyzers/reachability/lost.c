@@ -101,6 +101,7 @@ static struct hc_error *look(struct search *search, hc_task_fn fn)
 static void choose_forward(struct search *search)
 {
 	struct hc_tracer *tracer = search->tracer;
+	const struct hc_visit visit = {.plane = &search->visited};
 
 	for (size_t s = 0; s < tracer->layout.num_stretches; s++) {
 		const struct hc_stretch *stretch = &tracer->layout.stretches[s];
@@ -113,8 +114,7 @@ static void choose_forward(struct search *search)
 
 				hc_plane_set(&tracer->layout, &search->leaders, stretch->span,
 					     unit);
-				hc_tracer_visit(tracer, stretch->span, unit, &search->visited, NULL,
-						NULL);
+				hc_tracer_visit(tracer, stretch->span, unit, &visit);
 			}
 		}
 	}
@@ -124,6 +124,7 @@ static void choose_forward(struct search *search)
 static uint64_t choose_backward(struct search *search)
 {
 	struct hc_tracer *tracer = search->tracer;
+	const struct hc_visit visit = {.plane = &search->visited};
 	uint64_t kept = 0;
 
 	for (size_t s = tracer->layout.num_stretches; s-- > 0;) {
@@ -141,7 +142,7 @@ static uint64_t choose_backward(struct search *search)
 				block_of(search, stretch, i)->a &= ~bit;
 				hc_tracer_visit(tracer, stretch->span,
 						i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bit),
-						&search->visited, NULL, NULL);
+						&visit);
 				kept++;
 			}
 		}

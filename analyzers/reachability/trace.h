@@ -71,13 +71,18 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 /** A chunk that a visit came to. */
 typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
 
+/** How to visit what a chunk leads to. */
+struct hc_visit {
+	struct hc_plane *plane; /**< of those that were visited */
+	hc_visit_fn fn; /**< called once for each chunk, the first included; NULL: nobody asks */
+	void *ctx;
+};
+
 /**
- * HC_PASS_VISIT from one chunk in use, whose bit in @p plane must be clear, in the calling thread.
- *
- * @param fn called once for each chunk that is visited, the first included; NULL: none
+ * HC_PASS_VISIT from one chunk in use, whose bit in the plane must be clear, in the calling thread.
  */
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
-		     hc_visit_fn fn, void *ctx);
+void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit,
+		     const struct hc_visit *visit);
 
 struct hc_interiors;
 
