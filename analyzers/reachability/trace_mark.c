@@ -708,6 +708,91 @@ static ALWAYS_INLINE void drain(struct hc_trace_worker *w, const enum hc_pass pa
 		add_to_frontier(w, ring_take(&w->put_off));
 }
 
+/** @name Sweeping */
+/**@{*/
+
+/** Let a candidate wait for its block, and follow the one that has waited longest. */
+static ALWAYS_INLINE void feed(struct hc_trace_worker *w, const enum hc_pass pass, uint64_t entry)
+{
+	if (w->candidates.length == HC_TRACE_CANDIDATES) {
+		uint64_t oldest = ring_take(&w->candidates);
+
+		if (follow_here(w, pass, &oldest))
+			w->stack[w->depth++] = oldest | HC_TRACE_SCAN;
+	}
+	prefetch_block(w, entry);
+	ring_put(&w->candidates, entry);
+}
+
+/**
+ * Search one chunk: the same as scan(), without a detour through the stack for what nearly all
+ * chunks are. Others are pushed.
+ */
+static ALWAYS_INLINE void sweep_chunk(struct hc_trace_worker *w, const enum hc_pass pass,
+				      uint64_t entry)
+{
+	const size_t span_index = hc_trace_entry_span(entry);
+	const struct hc_span *span = &w->heap->spans[span_index];
+	uint64_t offset = entry & HC_TRACE_OFFSET_MASK, unit;
+	const uint64_t end = search_end(w, span_index, span, offset);
+
+	if (end <= offset)
+		return;
+	if (!span->data || end - offset > HC_TRACE_PIECE_WORDS * 8 ||
+	    !hc_span_starts_at(span, offset, &unit)) {
+		w->stack[w->depth++] = entry;
+		return;
+	}
+	const uint8_t *data = span->data + (span->base - span->start) + offset;
+	const size_t num_words = (end - offset) / 8;
+
+	for (size_t i = 0; i < num_words; i++) {
+		uint64_t candidate;
+
+		if (is_candidate(w, hc_read_word(data + i * 8, 8, false), &candidate))
+			feed(w, pass, candidate);
+	}
+	w->stats.words += num_words;
+}
+
+/** Search the chunks on the stack, the first one first, and then what they lead to nearby. */
+static ALWAYS_INLINE void sweep(struct hc_trace_worker *w, const enum hc_pass pass)
+{
+	const size_t num = w->depth;
+	size_t i = 0;
+
+	for (; i < num && has_room(w); i++) {
+		if (i + HC_TRACE_SWEEP_AHEAD < num)
+			prefetch_bytes(w, w->stack[i + HC_TRACE_SWEEP_AHEAD]);
+		sweep_chunk(w, pass, w->stack[i]);
+	}
+	memmove(w->stack, w->stack + i, (w->depth - i) * sizeof(*w->stack));
+	w->depth -= i;
+	if (w->scans_left > i)
+		w->scans_left -= i;
+	else if (!goes_on(w))
+		return give_up(w);
+	drain(w, pass);
+}
+
+void hc_trace_sweep_stack(struct hc_trace_worker *w)
+{
+	if (w->heap->word_size != 8 || w->heap->big_endian)
+		return hc_trace_drain(w);
+	switch (w->shared->pass) {
+	case HC_PASS_EXACT:
+		return sweep(w, HC_PASS_EXACT);
+	case HC_PASS_ANY:
+		return sweep(w, HC_PASS_ANY);
+	case HC_PASS_VISIT:
+		return sweep(w, HC_PASS_VISIT);
+	case HC_PASS_TAGGED:
+	case HC_PASS_POINTED:
+		return hc_trace_drain(w);
+	}
+}
+/**@}*/
+
 void hc_trace_drain(struct hc_trace_worker *w)
 {
 	switch (w->shared->pass) {

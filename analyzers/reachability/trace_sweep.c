@@ -109,9 +109,9 @@ static void sweep_window(struct hc_trace_worker *w, size_t window)
 	{
 		hc_trace_take_group(w, window, group);
 		if (w->depth >= HC_TRACE_PIECE_WORDS)
-			hc_trace_drain(w);
+			hc_trace_sweep_stack(w);
 	}
-	hc_trace_drain(w);
+	hc_trace_sweep_stack(w);
 }
 
 void hc_trace_sweep(struct hc_trace_worker *w, size_t part)

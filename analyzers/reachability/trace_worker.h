@@ -21,6 +21,7 @@ enum {
 	HC_TRACE_CANDIDATES = 32,     /**< cache misses under way: blocks of candidates, … */
 	HC_TRACE_SCANS = 16,          /**< … bytes of chunks to search, … */
 	HC_TRACE_PUT_OFF = 16,        /**< … words of the frontier */
+	HC_TRACE_SWEEP_AHEAD = 24,    /**< chunks whose bytes a sweep fetches in advance */
 	HC_TRACE_PIECE_WORDS = 2048,  /**< searched before the stack is drained again */
 	HC_TRACE_LARGE_ENTRIES = 256, /**< large chunks that a worker remembers */
 	HC_TRACE_LOOK_SCANS = 4096,   /**< scans after which a worker looks up: below a millisecond */
@@ -159,6 +160,11 @@ static inline bool hc_trace_paused(const struct hc_trace_shared *shared)
 
 /** Do the current pass to all that is on the worker's stack and below it, until it is empty. */
 void hc_trace_drain(struct hc_trace_worker *w);
+
+/**
+ * The same in a sweep: the stack has scans alone, in the order of addresses.
+ */
+void hc_trace_sweep_stack(struct hc_trace_worker *w);
 
 /**
  * Take entries that others have shared onto the empty stack; wait while there are none.
