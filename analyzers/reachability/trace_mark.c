@@ -506,7 +506,7 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 		uint64_t step = bytes.size;
 
 		if (bytes.data) {
-			if (left > piece && !has_room(w))
+			if (!has_room(w))
 				make_room(w, pass);
 			push_chunk_words(w, pass, entry, bytes);
 		} else {
