@@ -13,6 +13,7 @@
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
+#include "cmd/render/unfinished.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -54,6 +55,7 @@ void hc_session_deinit(struct hc_session *session)
 	for (unsigned i = 0; i < session->num_targets; i++)
 		hc_target_close(session->targets[i]);
 	hc_signatures_destroy(session->signatures);
+	hc_diagnostics_deinit(&session->remarks);
 }
 
 /** Anonymous memory that this program has now, bytes; 0 when the kernel doesn't tell. */
@@ -95,10 +97,44 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
-/** Print remarks that came up since the last call. */
-static void print_remarks(struct hc_session *session)
+void hc_session_begin_rows(struct hc_session *session)
 {
-	const struct hc_diagnostics *diag = &session->target->process->diag;
+	if (!session->out.is_file)
+		hc_session_phase(session, NULL);
+	else if (!session->phase)
+		hc_session_phase(session, "writing");
+}
+
+/** Chunks between two looks at how far it is. */
+#define CHUNKS_PER_LOOK 4096
+
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk)
+{
+	const struct hc_heap *heap = session->target->heap;
+	uint64_t done = 0, all = 0;
+
+	if (!session->progress || session->chunks_wrote++ % CHUNKS_PER_LOOK)
+		return;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+
+		if (span < chunk->span)
+			done += span->end - span->start;
+		all += span->end - span->start;
+	}
+	done += chunk->address - chunk->span->start;
+	hc_progress_set_share(session->progress, all ? (double)done / all : 0);
+}
+
+/** What is worth saying of the input. */
+static const struct hc_diagnostics *remarks(const struct hc_session *session)
+{
+	return session->target ? &session->target->process->diag : &session->remarks;
+}
+
+void hc_session_print_remarks(struct hc_session *session)
+{
+	const struct hc_diagnostics *diag = remarks(session);
 
 	for (; session->remarks_shown < diag->num; session->remarks_shown++) {
 		if (!session->options->quiet)
@@ -136,6 +172,14 @@ static const char *phase_name(enum hc_phase phase)
 static void on_phase(void *ctx, enum hc_phase phase)
 {
 	hc_session_phase(ctx, phase_name(phase));
+	/* Who reads may wait for a pipe, and has no threads yet. */
+	hc_signals_ask(phase != HC_PHASE_NONE && phase != HC_PHASE_READ &&
+		       phase != HC_PHASE_UNPACK);
+}
+
+static bool is_cancelled(void *ctx __attribute__((unused)))
+{
+	return hc_signals_asked();
 }
 
 static void on_share(void *ctx, double share)
@@ -156,6 +200,21 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 						    &session->signatures);
 
 	return err ? err : hc_masker_create(session->signatures, &session->masker);
+}
+
+char *hc_session_mask(const struct hc_session *session, const char *text)
+{
+	struct hc_masked masked = {0};
+
+	if (!text || session->options->content == HC_CONTENT_FULL)
+		return text ? strdup(text) : NULL;
+	if (!session->masker)
+		return strdup("***");
+	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
+	hc_cleanup_error struct hc_error *err =
+		hc_masker_mask(session->masker, bytes, bytes, HC_MASK_SHORT, &masked);
+
+	return err ? strdup("***") : (char *)masked.bytes;
 }
 
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)
@@ -194,7 +253,8 @@ static struct hc_target_options target_options(struct hc_session *session)
 static struct hc_error *add_target(struct hc_session *session, const char *path)
 {
 	const struct hc_target_options options = target_options(session);
-	const struct hc_observer observer = {.phase = on_phase, .share = on_share, .ctx = session};
+	const struct hc_observer observer = {
+		.phase = on_phase, .share = on_share, .cancelled = is_cancelled, .ctx = session};
 	struct hc_error *err =
 		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
 
@@ -258,7 +318,7 @@ struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 		err = hc_output_check(&session->out);
 	/* A failure is one line: what else is wrong with the core doesn't matter any more. */
 	if (!err)
-		print_remarks(session);
+		hc_session_print_remarks(session);
 	return err;
 }
 
@@ -266,8 +326,7 @@ bool hc_session_partial(const struct hc_session *session)
 {
 	const struct hc_target *target = session->target;
 
-	return session->partial || (target && (target->process->diag.partial ||
-					       (target->heap && target->heap->partial)));
+	return remarks(session)->partial || (target && target->heap && target->heap->partial);
 }
 
 /** Why the answer may lack something: one line. */
@@ -278,7 +337,7 @@ static void say_reason(struct hc_document *doc, const char *why)
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
-	const struct hc_target *target = session->target;
+	const struct hc_diagnostics *diag = remarks(session);
 
 	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
@@ -287,20 +346,21 @@ void hc_session_begin_data(const struct hc_session *session, struct hc_document 
 	hc_fact(doc, "core", NULL, hc_cell_name(session->options->core));
 	hc_fact(doc, "partial", NULL, hc_cell_bool(hc_session_partial(session)));
 	hc_begin_array(doc, "remarks", HC_CONTENT_NONE);
-	for (size_t i = 0; target && i < target->process->diag.num; i++)
-		hc_fact(doc, "", NULL, hc_cell_name(target->process->diag.items[i].message));
+	for (size_t i = 0; i < diag->num; i++)
+		hc_fact(doc, "", NULL, hc_cell_name(diag->items[i].message));
 	hc_end(doc);
 }
 
 void hc_session_say_partial(const struct hc_session *session, struct hc_document *doc)
 {
+	const struct hc_diagnostics *diag = remarks(session);
 	const struct hc_target *target = session->target;
 	bool said = false;
 
 	if (!hc_session_partial(session))
 		return;
-	for (size_t i = 0; target && i < target->process->diag.num; i++) {
-		const struct hc_diagnostic *remark = &target->process->diag.items[i];
+	for (size_t i = 0; i < diag->num; i++) {
+		const struct hc_diagnostic *remark = &diag->items[i];
 		if (remark->partial)
 			say_reason(doc, remark->message);
 		said |= remark->partial;
@@ -318,29 +378,18 @@ void hc_session_begin(const struct hc_session *session, struct hc_document *doc)
 	hc_session_say_partial(session, doc);
 }
 
-static const struct hc_renderer *find_renderer(const struct hc_session *session)
-{
-	static const struct hc_renderer *const renderers[HC_NUM_FORMATS] = {
-		[HC_FORMAT_TEXT] = &hc_text_renderer,
-		[HC_FORMAT_JSON] = &hc_json_renderer,
-		[HC_FORMAT_CSV] = &hc_csv_renderer,
-		[HC_FORMAT_HEX] = &hc_text_renderer,
-	};
-
-	return renderers[session->options->format];
-}
-
 void hc_session_view(struct hc_session *session, struct hc_view *ret)
 {
 	const struct hc_options *options = session->options;
 
 	*ret = (struct hc_view){
-		.renderer = find_renderer(session),
+		.renderer = hc_formats[options->format].renderer,
 		.out = &session->out,
 		.look = {.policy = {.content = options->content, .masker = session->masker},
 			 .utf8 = session->out.utf8,
 			 .color = session->out.color,
-			 .plain_bytes = options->plain_bytes},
+			 .plain_bytes = options->plain_bytes,
+			 .full_names = options->full_names},
 		.choice = options->choice,
 	};
 	if (session->target)

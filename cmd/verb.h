@@ -20,8 +20,9 @@ struct hc_verb {
 	const char *examples;    /**< lines, each with two blanks before it */
 	int min_args, max_args;  /**< positional arguments, CORE included */
 	unsigned formats;        /**< bit per hc_format */
-	unsigned json_version;           /**< of what it writes as JSON; 0: the first */
+	unsigned json_version;   /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
+	bool counts;             /**< of those not --limit: it counts chunks and lists none */
 	bool own_output;         /**< opens --output itself */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
 	const struct hc_option *options;      /**< its own; NULL: none */
@@ -49,13 +50,13 @@ static inline unsigned hc_verb_json_version(const struct hc_verb *verb)
 	return verb->json_version ? verb->json_version : 1;
 }
 
-#define HC_FORMATS_ALL (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON | 1u << HC_FORMAT_CSV)
-#define HC_FORMATS_TREE (1u << HC_FORMAT_TEXT | 1u << HC_FORMAT_JSON)
+/** All that documents can be written in. */
+#define HC_FORMATS_ALL ((1u << HC_FORMAT_HEX) - 1)
 
 extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb_arenas,
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
-	hc_verb_signatures, hc_verb_types;
+	hc_verb_signatures, hc_verb_types, hc_verb_refs;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];

@@ -29,8 +29,10 @@ serve   cmd:gcore           -      gdb                gdb                   gdb 
 serve   cmd:curl            -      curl               curl                  curl               curl           curl
 test    pc:cmocka           1.1.5  libcmocka-dev      libcmocka-devel       libcmocka-devel    cmocka         cmocka-dev
 test    py:pytest           6.0    python3-pytest     python3-pytest        python3-pytest     python-pytest  py3-pytest
+parallel py:xdist           3.1    python3-pytest-xdist python3-pytest-xdist python3-pytest-xdist python-pytest-xdist py3-pytest-xdist
 test    py:jsonschema       3.2    python3-jsonschema python3-jsonschema    python3-jsonschema python-jsonschema py3-jsonschema
 test    cmd:git             -      git                git                   git                git            git
+test    cmd:cmark-gfm       -      cmark-gfm          cmark-gfm             cmark-gfm          cmark-gfm      cmark
 test    cmd:perl            -      perl               perl                  perl               perl           perl
 test    cmd:sqlite3         -      sqlite3            sqlite                sqlite3            sqlite         sqlite
 test    cmd:xz              -      xz-utils           xz                    xz                 xz             xz
@@ -256,6 +258,23 @@ require_wanted() {
         ! apt_install --no-remove "$package" >&2 || return 0
     done
     echo "$0: going on without Vectorscan" >&2
+}
+
+# parallel: the options with which pytest runs on all processors, one a line; none where pytest-xdist is missing, can't be
+# had or is too old, or there is one processor. A class, and the functions of a file, stay together: they share fixtures.
+parallel() {
+    local processors package least
+    processors=$(nproc)
+    read -r _ least package < <(package_table | awk '$1 == "parallel" { print $2, $3, $4 }')
+    [ "$processors" -gt 1 ] || return 0
+    if ! satisfied py:xdist "$least" && command -v apt-get >/dev/null; then
+        apt_install --no-remove "$package" >&2 || true
+    fi
+    if satisfied py:xdist "$least"; then
+        printf '%s\n' -n "$processors" --dist loadscope
+    else
+        echo "$0: without pytest-xdist $least end-to-end tests run one after the other" >&2
+    fi
 }
 
 # No other package manager is driven; its user is told what to ask it for, and what is there but too old.

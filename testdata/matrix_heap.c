@@ -3,10 +3,12 @@
  * library: blocks of all sizes, live and dead, in the main arena and in those of six threads, two
  * of which are gone; aligned blocks, mmapped blocks, decoys that imitate malloc's own structures.
  *
- * usage: matrix_heap [abort|pause] [plain|foreign-sbrk|brk-blocked]
+ * usage: matrix_heap [abort|pause] [plain|foreign-sbrk|brk-blocked|aligned|only-mapped]
  *
  * foreign-sbrk   somebody else calls sbrk in the middle of the heap
  * brk-blocked    the page behind the heap is mapped, so that the main arena goes on in mappings
+ * aligned        another heap: small blocks between large aligned ones
+ * only-mapped    another heap: nothing but blocks that get a mapping of their own
  *
  * Prints, in the order of events, "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL"; a
  * later event is true where it contradicts an earlier one. Labels that begin with "exact" are of
@@ -245,19 +247,42 @@ static void grow(struct blocks *blocks)
 	}
 }
 
+static void finish(const char *stop)
+{
+	struct mallinfo info = mallinfo();
+
+	say("mmapped %d %d", info.hblks, info.hblkhd);
+	malloc_stats();
+	stop_here(stop);
+}
+
+static void align(struct blocks *blocks, bool only_mapped)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		if (!only_mapped)
+			add(blocks, malloc(100 + i), 100 + i, STAYS, "exact-malloc");
+		add(blocks, memalign(1 << 20, 1 << 20), 1 << 20, STAYS, "aligned-to-itself");
+		add(blocks, memalign(4096, 300000), 300000, STAYS, "aligned-to-page");
+		if (!only_mapped)
+			add(blocks, memalign(64, 500000), 500000, STAYS, "aligned-to-line");
+	}
+}
+
 int main(int argc, char **argv)
 {
+	const char *stop = argc > 1 ? argv[1] : "pause", *how = argc > 2 ? argv[2] : "plain";
+
+	if (strcmp(how, "aligned") == 0 || strcmp(how, "only-mapped") == 0) {
+		align(&main_blocks, strcmp(how, "only-mapped") == 0);
+		finish(stop);
+	}
 	fill(&main_blocks);
 	start_workers();
 	step_workers(false);
 	mmapped(&main_blocks);
-	interrupt_heap(argc > 2 ? argv[2] : "plain");
+	interrupt_heap(how);
 	grow(&main_blocks);
 	step_workers(true);
 	kill_blocks(&main_blocks);
-
-	struct mallinfo info = mallinfo();
-	say("mmapped %d %d", info.hblks, info.hblkhd);
-	malloc_stats();
-	stop_here(argc > 1 ? argv[1] : "pause");
+	finish(stop);
 }

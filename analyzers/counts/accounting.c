@@ -79,9 +79,9 @@ static void count_mappings(const struct hc_process *process, struct hc_accountin
 		accounting->parts[hc_part_of_mapping(mapping->kind)] += size;
 		accounting->total += size;
 		accounting->missing += size - mapping->present;
-		if (mapping->resident != HC_UNKNOWN_BYTES) {
+		if (hc_mapping_resident(mapping) != HC_UNKNOWN_BYTES) {
 			has_resident = true;
-			resident += mapping->resident;
+			resident += hc_mapping_resident(mapping);
 		}
 	}
 	accounting->resident = has_resident ? resident : HC_UNKNOWN_BYTES;

@@ -77,9 +77,9 @@ struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct h
 /**
  * Visit the tree of a root object, other root objects and what earlier trees have left out.
  *
- * @param visit its plane is that of the round; called for the root object first
+ * @param visitor has the plane of the round; it is called for the root object first
  */
-void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
-			 const struct hc_visit *visit);
+void hc_leak_index_visit(const struct hc_leak_index *index, const struct hc_visitor *visitor,
+			 size_t span, uint64_t unit);
 
 #endif

@@ -25,6 +25,7 @@
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 #include "core/base/parallel.h"
 
 enum {
@@ -43,10 +44,11 @@ enum {
 /** Chunks by size. */
 struct sizes {
 	struct size_count {
-		uint64_t size; /* 0: empty */
+		uint64_t size;
 		uint64_t possible, held, other;
-	} * slots;
-	size_t num, capacity; /* a power of two */
+	} * items;
+	size_t num;
+	struct hc_hash table;
 };
 
 struct hc_interiors {
@@ -150,12 +152,17 @@ struct hc_error *hc_interiors_create(struct hc_tracer *tracer, struct hc_interio
 	return NULL;
 }
 
+static void sizes_deinit(struct sizes *sizes)
+{
+	free(sizes->items);
+	hc_hash_deinit(&sizes->table);
+	*sizes = (struct sizes){0};
+}
+
 static void forget_sizes(struct hc_interiors *interiors)
 {
-	for (unsigned i = 0; i < interiors->jobs; i++) {
-		free(interiors->per_worker[i].slots);
-		interiors->per_worker[i] = (struct sizes){0};
-	}
+	for (unsigned i = 0; i < interiors->jobs; i++)
+		sizes_deinit(&interiors->per_worker[i]);
 }
 
 void hc_interiors_destroy(struct hc_interiors *interiors)
@@ -223,48 +230,24 @@ void hc_interiors_see(struct hc_interiors *interiors, unsigned worker,
 /** @name Chunks by size */
 /**@{*/
 
-static struct hc_error *grow(struct sizes *sizes)
-{
-	struct sizes grown = {.capacity = sizes->capacity ? sizes->capacity * 2 : 64};
-
-	grown.slots = calloc(grown.capacity, sizeof(*grown.slots));
-	if (!grown.slots)
-		return &hc_enomem;
-	for (size_t i = 0; i < sizes->capacity; i++) {
-		size_t at = sizes->slots[i].size * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-		if (!sizes->slots[i].size)
-			continue;
-		while (grown.slots[at & (grown.capacity - 1)].size)
-			at++;
-		grown.slots[at & (grown.capacity - 1)] = sizes->slots[i];
-	}
-	grown.num = sizes->num;
-	free(sizes->slots);
-	*sizes = grown;
-	return NULL;
-}
-
 static struct hc_error *size_at(struct sizes *sizes, uint64_t size, struct size_count **ret)
 {
-	struct hc_error *err = sizes->num * 2 >= sizes->capacity ? grow(sizes) : NULL;
+	struct hc_error *err =
+		hc_hash_reserve(&sizes->table, sizes->num, i, hc_hash_mix(sizes->items[i].size));
 
 	if (err)
 		return err;
-	size_t at = size * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-	for (;; at++) {
-		struct size_count *slot = &sizes->slots[at & (sizes->capacity - 1)];
-
-		if (!slot->size) {
-			slot->size = size;
-			sizes->num++;
-		}
-		if (slot->size == size) {
-			*ret = slot;
-			return NULL;
-		}
+	uint32_t *slot =
+		hc_hash_find(&sizes->table, hc_hash_mix(size), i, sizes->items[i].size == size);
+	if (!*slot) {
+		err = hc_array_reserve(&sizes->items, sizes->num, sizeof(*sizes->items));
+		if (err)
+			return err;
+		sizes->items[sizes->num] = (struct size_count){.size = size};
+		*slot = ++sizes->num;
 	}
+	*ret = &sizes->items[*slot - 1];
+	return NULL;
 }
 
 static int compare_sizes(const void *a, const void *b)
@@ -283,29 +266,27 @@ static struct hc_error *merge(struct hc_interiors *interiors, struct sizes *ret)
 	struct sizes sum = {0};
 	struct size_count *to;
 	struct hc_error *err = NULL;
-	size_t num = 0;
 
 	for (unsigned j = 0; !err && j < interiors->jobs; j++) {
 		const struct sizes *from = &interiors->per_worker[j];
 
-		for (size_t i = 0; !err && i < from->capacity; i++) {
-			if (!from->slots[i].size || (err = size_at(&sum, from->slots[i].size, &to)))
-				continue;
-			to->possible += from->slots[i].possible;
-			to->held += from->slots[i].held;
-			to->other += from->slots[i].other;
+		for (size_t i = 0; !err && i < from->num; i++) {
+			const struct size_count *more = &from->items[i];
+
+			if ((err = size_at(&sum, more->size, &to)))
+				break;
+			to->possible += more->possible;
+			to->held += more->held;
+			to->other += more->other;
 		}
 	}
 	forget_sizes(interiors);
 	if (err) {
-		free(sum.slots);
+		sizes_deinit(&sum);
 		return err;
 	}
-	for (size_t i = 0; i < sum.capacity; i++)
-		if (sum.slots[i].size)
-			sum.slots[num++] = sum.slots[i];
-	if (num)
-		qsort(sum.slots, num, sizeof(*sum.slots), compare_sizes);
+	if (sum.num)
+		qsort(sum.items, sum.num, sizeof(*sum.items), compare_sizes);
 	*ret = sum;
 	return NULL;
 }
@@ -474,8 +455,8 @@ static struct hc_error *propose_all(struct hc_interiors *interiors, const struct
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && i < sizes->num && i < MAX_SIZES; i++)
-		if (sizes->slots[i].possible >= HC_CONVENTION_MIN)
-			err = propose_size(interiors, &sizes->slots[i]);
+		if (sizes->items[i].possible >= HC_CONVENTION_MIN)
+			err = propose_size(interiors, &sizes->items[i]);
 	if (!err && possible >= HC_CONVENTION_MIN_ANY)
 		err = propose(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1);
 	if (!err && heap->num_conventions)
@@ -525,12 +506,12 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 	    (err = merge(interiors, &sizes)))
 		return err;
 	for (size_t i = 0; i < sizes.num; i++) {
-		chunks += sizes.slots[i].possible;
-		bytes += sizes.slots[i].possible * sizes.slots[i].size;
+		chunks += sizes.items[i].possible;
+		bytes += sizes.items[i].possible * sizes.items[i].size;
 	}
 	if (matters(interiors, chunks, bytes))
 		err = propose_all(interiors, &sizes, chunks);
-	free(sizes.slots);
+	sizes_deinit(&sizes);
 	*any = !err && tracer->heap->num_conventions;
 	return *any ? prepare_planes(interiors) : err;
 }
@@ -542,8 +523,8 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 static const struct size_count *find_size(const struct sizes *sizes, uint64_t size)
 {
 	for (size_t i = 0; i < sizes->num; i++)
-		if (sizes->slots[i].size == size)
-			return &sizes->slots[i];
+		if (sizes->items[i].size == size)
+			return &sizes->items[i];
 	return NULL;
 }
 
@@ -559,11 +540,11 @@ static bool any_holds(const struct hc_heap *heap, const struct sizes *sizes, uin
 	uint64_t held = 0, other = 0, num = 0;
 
 	for (size_t i = 0; i < sizes->num; i++) {
-		if (has_own(heap, sizes->slots[i].size))
+		if (has_own(heap, sizes->items[i].size))
 			continue;
-		held += sizes->slots[i].held;
-		other += sizes->slots[i].other;
-		num += sizes->slots[i].held > 0;
+		held += sizes->items[i].held;
+		other += sizes->items[i].other;
+		num += sizes->items[i].held > 0;
 	}
 	*others_ret = other;
 	return chunks >= HC_CONVENTION_MIN_ANY && num >= HC_CONVENTION_SIZES &&
@@ -617,7 +598,7 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 				--heap->num_conventions * sizeof(*heap->conventions));
 		}
 	}
-	free(sizes.slots);
+	sizes_deinit(&sizes);
 	*dropped = heap->num_conventions < num;
 	return NULL;
 }

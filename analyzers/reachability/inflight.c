@@ -304,33 +304,88 @@ static bool holds_near(const struct holder *holder, uint64_t address)
 	return false;
 }
 
+static bool in_struct(const struct hc_heap *heap, uint32_t arena, uint64_t address)
+{
+	return arena < heap->num_arenas && heap->arenas[arena].address &&
+	       address - heap->arenas[arena].address < heap->arenas[arena].struct_size;
+}
+
 static bool in_arena(const struct hc_heap *heap, uint32_t arena,
 		     const struct hc_inconsistency *fault)
 {
 	const struct hc_span *span;
 
-	if (arena >= heap->num_arenas)
-		return false;
-	if (fault->address - heap->arenas[arena].address < heap->arenas[arena].struct_size)
+	if (in_struct(heap, arena, fault->address))
 		return true;
 	span = fault->fault == HC_FAULT_TOP ? hc_heap_span(heap, fault->address) : NULL;
 	return span && span->arena == arena;
+}
+
+/** Places that one contradiction is about, at most. */
+#define MAX_PLACES 6
+
+struct places {
+	uint64_t at[MAX_PLACES];
+	unsigned num;
+};
+
+static void add_place(struct places *places, uint64_t address)
+{
+	if (address)
+		places->at[places->num++] = address;
+}
+
+/**
+ * A contradiction is between two places, and a thread that mends it holds either: the field, with
+ * the chunk that it belongs to; what the field leads to, if it is a link, which may be hidden as
+ * glibc does it (safe-linking); and the chunks before and behind, since a chunk's tags lie in its
+ * neighbours.
+ */
+static struct places places_of(const struct hc_heap *heap, const struct hc_inconsistency *fault)
+{
+	struct places ret = {0};
+	struct hc_chunk chunk, before;
+	uint64_t link;
+
+	add_place(&ret, fault->address);
+	add_place(&ret, fault->chunk);
+	if (hc_memory_word(&heap->process->memory, fault->address, &link)) {
+		add_place(&ret, link);
+		add_place(&ret, link ^ fault->address >> 12);
+	}
+	if (!fault->chunk || !hc_heap_chunk_at(heap, fault->chunk, &chunk))
+		return ret;
+	add_place(&ret, chunk.address + chunk.size);
+	if (hc_heap_chunk_at(heap, chunk.address - chunk.span->header - 1, &before))
+		add_place(&ret, before.address);
+	return ret;
+}
+
+static bool mends(const struct hc_inflight *inflight, const struct hc_heap *heap, size_t i,
+		  const struct hc_inconsistency *fault)
+{
+	const struct hc_inside *inside = &inflight->inside[i];
+	struct holder holder = holder_of(heap->process, inside->thread);
+	struct places places = places_of(heap, fault);
+
+	if (!inside->writes)
+		return false;
+	if (in_arena(heap, inside->arena, fault))
+		return true;
+	for (unsigned k = 0; k < places.num; k++)
+		if (in_struct(heap, inside->arena, places.at[k]) ||
+		    holds_near(&holder, places.at[k]))
+			return true;
+	return false;
 }
 
 const struct hc_thread *hc_inflight_explains(const struct hc_inflight *inflight,
 					     const struct hc_heap *heap,
 					     const struct hc_inconsistency *fault)
 {
-	for (size_t i = 0; i < inflight->num_inside; i++) {
-		const struct hc_inside *inside = &inflight->inside[i];
-		struct holder holder = holder_of(heap->process, inside->thread);
-
-		if (!inside->writes)
-			continue;
-		if (in_arena(heap, inside->arena, fault) || holds_near(&holder, fault->address) ||
-		    (fault->chunk && holds_near(&holder, fault->chunk)))
-			return inside->thread;
-	}
+	for (size_t i = 0; i < inflight->num_inside; i++)
+		if (mends(inflight, heap, i, fault))
+			return inflight->inside[i].thread;
 	return NULL;
 }
 

@@ -100,8 +100,8 @@ static struct hc_error *look(struct search *search, hc_task_fn fn)
 
 static void choose_forward(struct search *search)
 {
+	const struct hc_visitor visitor = {.seen = &search->visited};
 	struct hc_tracer *tracer = search->tracer;
-	const struct hc_visit visit = {.plane = &search->visited};
 
 	for (size_t s = 0; s < tracer->layout.num_stretches; s++) {
 		const struct hc_stretch *stretch = &tracer->layout.stretches[s];
@@ -114,7 +114,7 @@ static void choose_forward(struct search *search)
 
 				hc_plane_set(&tracer->layout, &search->leaders, stretch->span,
 					     unit);
-				hc_tracer_visit(tracer, stretch->span, unit, &visit);
+				hc_tracer_visit(tracer, &visitor, stretch->span, unit);
 			}
 		}
 	}
@@ -123,8 +123,8 @@ static void choose_forward(struct search *search)
 /** @return number of leaders kept; each is made definite */
 static uint64_t choose_backward(struct search *search)
 {
+	const struct hc_visitor visitor = {.seen = &search->visited};
 	struct hc_tracer *tracer = search->tracer;
-	const struct hc_visit visit = {.plane = &search->visited};
 	uint64_t kept = 0;
 
 	for (size_t s = tracer->layout.num_stretches; s-- > 0;) {
@@ -140,9 +140,8 @@ static uint64_t choose_backward(struct search *search)
 				if (*visited_word(search, stretch, i) & bit)
 					continue;
 				block_of(search, stretch, i)->a &= ~bit;
-				hc_tracer_visit(tracer, stretch->span,
-						i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bit),
-						&visit);
+				hc_tracer_visit(tracer, &visitor, stretch->span,
+						i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bit));
 				kept++;
 			}
 		}

@@ -23,13 +23,13 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 {
 	struct hc_trace_shared *shared = tracer->shared;
 	const struct hc_memory *memory = &tracer->process->memory;
-	struct hc_trace_root_task task;
+	struct hc_piece piece;
 	size_t num = 0;
 
 	/* A root may be terabytes, all of them missing. */
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
-			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
 			num++;
 	struct hc_trace_root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
 
@@ -40,8 +40,9 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	shared->num_root_tasks = 0;
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
-			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
-			tasks[shared->num_root_tasks++] = task;
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
+			tasks[shared->num_root_tasks++] =
+				(struct hc_trace_root_task){piece.start, piece.end};
 	shared->values = values;
 	shared->num_values = num_values;
 	return NULL;
@@ -254,21 +255,21 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 	return err ? err : run_rounds(shared);
 }
 
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit,
-		     const struct hc_visit *visit)
+void hc_tracer_visit(struct hc_tracer *tracer, const struct hc_visitor *visitor, size_t span,
+		     uint64_t unit)
 {
 	struct hc_trace_shared *shared = tracer->shared;
 	struct hc_trace_worker *w = &shared->workers[0];
 
 	shared->pass = HC_PASS_VISIT;
-	shared->plane = visit->plane;
-	shared->visit = visit->fn;
-	shared->visit_ctx = visit->ctx;
+	shared->plane = visitor->seen;
+	shared->visit = visitor->fn;
+	shared->visit_ctx = visitor->ctx;
 	shared->budget = UINT64_MAX;
 	begin_round(shared, HC_TRACE_DEPTH, shared->frontier.num_windows);
-	hc_plane_set(&tracer->layout, visit->plane, span, unit);
-	if (visit->fn)
-		visit->fn(visit->ctx, span, unit);
+	hc_plane_set(&tracer->layout, visitor->seen, span, unit);
+	if (visitor->fn)
+		visitor->fn(visitor->ctx, span, unit);
 	w->stack[w->depth++] =
 		hc_trace_entry(span, hc_span_offset(&tracer->heap->spans[span], unit)) |
 		HC_TRACE_SCAN;

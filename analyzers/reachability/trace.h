@@ -71,18 +71,15 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 /** A chunk that a visit came to. */
 typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
 
-/** How to visit what a chunk leads to. */
-struct hc_visit {
-	struct hc_plane *plane; /**< of those that were visited */
-	hc_visit_fn fn; /**< called once for each chunk, the first included; NULL: nobody asks */
+struct hc_visitor {
+	struct hc_plane *seen; /**< chunks that it has been to; it goes to none twice */
+	hc_visit_fn fn;        /**< called once for each, the first included; NULL: not called */
 	void *ctx;
 };
 
-/**
- * HC_PASS_VISIT from one chunk in use, whose bit in the plane must be clear, in the calling thread.
- */
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit,
-		     const struct hc_visit *visit);
+/** HC_PASS_VISIT from one chunk in use that was not seen yet, in the calling thread. */
+void hc_tracer_visit(struct hc_tracer *tracer, const struct hc_visitor *visitor, size_t span,
+		     uint64_t unit);
 
 struct hc_interiors;
 

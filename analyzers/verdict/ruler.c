@@ -201,7 +201,7 @@ static void measure_parts(const struct hc_target *target, const struct hc_accoun
 			  const struct hc_touched *touched, struct hc_ruler *ruler)
 {
 	const struct hc_mappings *mappings = &target->process->mappings;
-	uint64_t heap = 0;
+	uint64_t heap = 0, mmapped = 0;
 
 	for (enum hc_part part = HC_PART_IN_USE; part <= HC_PART_OVERHEAD; part++)
 		ruler->parts[part] = accounting->parts[part];
@@ -211,9 +211,13 @@ static void measure_parts(const struct hc_target *target, const struct hc_accoun
 		if (!mappings->items[i].anonymous)
 			continue;
 		*(is_heap(part) ? &heap : &ruler->parts[part]) += touched->bytes[i];
+		mmapped += part == HC_PART_MMAPPED ? touched->bytes[i] : 0;
 	}
 	if (target->heap)
 		take_chunks(target->heap, ruler);
+	/* What alignment leaves in front of a mmapped chunk is part of its mapping. */
+	if (ruler->parts[HC_PART_MMAPPED] > mmapped)
+		ruler->parts[HC_PART_MMAPPED] = mmapped;
 	spread(accounting, heap, ruler);
 	for (enum hc_part part = 0; part < HC_NUM_PARTS; part++)
 		ruler->total += ruler->parts[part];

@@ -4,6 +4,14 @@
  */
 #include "cmd/render/render.h"
 
+const struct hc_format_row hc_formats[HC_NUM_FORMATS] = {
+	[HC_FORMAT_TEXT] = {"text", &hc_text_renderer},
+	[HC_FORMAT_JSON] = {"json", &hc_json_renderer},
+	[HC_FORMAT_CSV] = {"csv", &hc_csv_renderer},
+	[HC_FORMAT_MARKDOWN] = {"markdown", &hc_markdown_renderer},
+	[HC_FORMAT_HEX] = {"hex", &hc_text_renderer},
+};
+
 /** The table that the user's choice is about. */
 static const struct hc_table *chosen(const struct hc_document *doc, enum hc_medium medium)
 {

@@ -3,7 +3,7 @@
  * Renderers: one for each output format.
  *
  * A format is a struct of functions (hc_renderer), a file render_NAME.c that has it, and a row in
- * the table of formats (cmd/session.c). It gets whole documents, or long tables row by row, and
+ * the table of formats (hc_formats). It gets whole documents, or long tables row by row, and
  * writes to the view's output. What every renderer has to keep to:
  *
  * - It asks hc_node_shows() of each node, and turns cells into text by the functions of cell.h
@@ -45,7 +45,30 @@ struct hc_renderer {
 	struct hc_error *(*rows_end)(struct hc_rows *rows, const struct hc_document *foot);
 };
 
-extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer;
+extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer,
+	hc_markdown_renderer;
+
+/** What --format may be. Those before hex are of every verb. */
+enum hc_format {
+	HC_FORMAT_TEXT,
+	HC_FORMAT_JSON,
+	HC_FORMAT_CSV,
+	HC_FORMAT_MARKDOWN,
+	HC_FORMAT_HEX, /**< dumps of memory, with their remarks as text */
+	HC_NUM_FORMATS
+};
+
+/** The table of formats: the word for --format, and who writes it. */
+extern const struct hc_format_row {
+	const char *name;
+	const struct hc_renderer *renderer;
+} hc_formats[HC_NUM_FORMATS];
+
+/** Whether people read it, rather than programs. */
+static inline bool hc_format_is_for_people(enum hc_format format)
+{
+	return hc_formats[format].renderer->medium == HC_MEDIUM_TEXT;
+}
 
 /**
  * Write a document; nothing is written when something of @ref hc_view.choice is wrong.
@@ -71,6 +94,8 @@ struct hc_error *hc_document_columns(const struct hc_document *doc, const struct
 /** A table as text. */
 struct hc_error *hc_text_table(const struct hc_table *table, const struct hc_view *view,
 			       const struct hc_column_list *columns);
+/** Bytes with their addresses, as lines of text. */
+void hc_text_hex(const struct hc_node *node, const struct hc_view *view, FILE *file);
 /** A document as a JSON object. @param[out] ret new reference */
 struct hc_error *hc_document_json(const struct hc_document *doc, const struct hc_view *view,
 				  json_t **ret);

@@ -120,6 +120,9 @@ static inline const struct hc_cell *hc_table_at(const struct hc_table *table, si
  */
 struct hc_error *hc_table_sort(struct hc_table *table, const char *sort, enum hc_content content);
 
+/** Whether people read a column from the left: words, rather than numbers. */
+bool hc_column_is_left(const struct hc_column *column);
+
 /** Where columns are shown. */
 enum hc_medium { HC_MEDIUM_TEXT, HC_MEDIUM_CSV, HC_MEDIUM_JSON };
 

@@ -155,8 +155,8 @@ static void add_root_referrer(struct hc_table *table, const struct hc_referrer *
 static void fill_referrers(const struct hc_session *session, struct hc_table *table,
 			   const struct hc_what *what)
 {
-	for (size_t i = 0; i < what->num_referrers; i++) {
-		const struct hc_referrer *referrer = &what->referrers[i];
+	for (size_t i = 0; i < what->referrers.num; i++) {
+		const struct hc_referrer *referrer = &what->referrers.items[i];
 		uint64_t base = what->in_chunk ? what->chunk.address : what->address;
 		hc_table_add_row(table);
 		if (referrer->address)
@@ -326,8 +326,9 @@ static void say_chunk(const struct hc_what *what, struct hc_document *doc)
 			  hc_cell_count(chunk->usable)));
 	hc_fact(doc, NULL, "offset",
 		what->address < chunk->address
-			? HC_PHRASE(doc, "in its header, {} bytes before it",
-				    hc_cell_number(chunk->address - what->address))
+			? HC_PHRASE(doc, "in its header, {} byte{} before it",
+				    hc_cell_number(chunk->address - what->address),
+				    hc_cell_plural(chunk->address - what->address))
 			: hc_cell_count(what->address - chunk->address));
 	if (chunk->state == HC_IN_USE)
 		hc_fact(doc, NULL, "request",
@@ -395,9 +396,9 @@ static void describe_bytes(const struct hc_what *what, struct hc_document *doc)
 /** The convention that a referrer follows, or NULL. */
 static const struct hc_convention *find_convention(const struct hc_what *what)
 {
-	for (size_t i = 0; i < what->num_referrers; i++)
-		if (what->referrers[i].convention)
-			return what->referrers[i].convention;
+	for (size_t i = 0; i < what->referrers.num; i++)
+		if (what->referrers.items[i].convention)
+			return what->referrers.items[i].convention;
 	return NULL;
 }
 
@@ -421,8 +422,8 @@ static void describe_conventions(const struct hc_what *what, struct hc_document 
 	} else {
 		hc_fact(doc, "convention", NULL, hc_cell_unknown());
 	}
-	for (size_t i = 0; i < what->num_referrers; i++)
-		tagged |= what->referrers[i].heuristic == HC_HEURISTIC_TAGGED;
+	for (size_t i = 0; i < what->referrers.num; i++)
+		tagged |= what->referrers.items[i].heuristic == HC_HEURISTIC_TAGGED;
 	if (tagged)
 		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
 			    "program's. Chunks that only they hold are possibly lost.");
@@ -432,17 +433,17 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 			      struct hc_document *doc)
 {
 	if (session->target->heap)
-		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->total_referrers));
+		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->referrers.total));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
 	fill_referrers(session, referrers, what);
 	describe_conventions(what, doc);
-	if (session->target->heap && what->num_referrers < what->total_referrers)
+	if (session->target->heap && what->referrers.num < what->referrers.total)
 		HC_LINE(doc, "{} more; --referrers N shows more",
-			hc_cell_count(what->total_referrers - what->num_referrers));
+			hc_cell_count(what->referrers.total - what->referrers.num));
 	if (what->num_targets)
 		HC_HEADING(doc, "Points to");
 	fill_targets(session, hc_add_table(doc, &targets_shape), what);
-	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->total_referrers));
+	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->referrers.total));
 }
 
 static void describe(const struct hc_session *session, const struct hc_what *what,

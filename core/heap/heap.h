@@ -50,6 +50,18 @@ enum hc_state {
 /** "in-use", "cached", "free", "top", "overhead". See hc_chunk_state_name() for users' words. */
 const char *hc_state_name(enum hc_state state);
 
+/** Why there is no heap to read. */
+enum hc_absence {
+	HC_ABSENT_UNKNOWN,      /**< no allocator that is known left a trace */
+	HC_ABSENT_NOT_DUMPED,   /**< the core lacks the memory that would tell */
+	HC_ABSENT_NEVER_CALLED, /**< the allocator is there, and was never asked for anything */
+	HC_ABSENT_OTHER,        /**< the program uses one that can only be named */
+	HC_NUM_ABSENCES
+};
+
+/** "unknown", "not-dumped", "never-called", "other-allocator". */
+const char *hc_absence_name(enum hc_absence absence);
+
 /** A kind of lists on which an allocator keeps chunks that are not in use. Static. */
 struct hc_list {
 	const char
@@ -338,8 +350,8 @@ struct hc_heap {
 /**
  * Recognise the allocator of a process, walk its heap, assign heap kinds in process->mappings.
  *
- * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that names what the process uses instead,
- * as far as NT_FILE shows it ("jemalloc (libjemalloc.so.2)"), or says that there is no heap
+ * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that says why there is none, and the enum
+ * hc_absence in hc_error::detail
  */
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret);
 void hc_heap_close(struct hc_heap *heap);

@@ -26,7 +26,7 @@ enum hc_input_kind {
 	HC_INPUT_PACKED,       /**< compressed; what, is seen when it is unpacked */
 	HC_INPUT_MAPS,         /**< /proc/PID/maps */
 	HC_INPUT_SMAPS,        /**< /proc/PID/smaps */
-	HC_INPUT_SMAPS_ROLLUP, /**< /proc/PID/smaps_rollup: only sums, good for nothing here */
+	HC_INPUT_SMAPS_ROLLUP, /**< /proc/PID/smaps_rollup: only sums */
 	HC_INPUT_FOREIGN_CORE, /**< of another system than Linux */
 	HC_INPUT_PROGRAM,      /**< executable or library */
 	HC_INPUT_ELF,          /**< any other ELF file */
@@ -65,7 +65,8 @@ struct hc_error *hc_input_expect_core(const struct hc_input_file *input);
 
 static inline bool hc_input_is_snapshot(const struct hc_input_file *input)
 {
-	return input->kind == HC_INPUT_MAPS || input->kind == HC_INPUT_SMAPS;
+	return input->kind == HC_INPUT_MAPS || input->kind == HC_INPUT_SMAPS ||
+	       input->kind == HC_INPUT_SMAPS_ROLLUP;
 }
 
 #endif

@@ -177,13 +177,13 @@ static struct hc_error *mappings_classify_programs(struct hc_mappings *mappings)
 		return &hc_enomem;
 	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *row = &mappings->items[i];
-		if (row->kind == HC_MAPPING_FILE && row->flags & PF_X)
+		if (row->kind == HC_MAPPING_FILE && row->path && row->flags & PF_X)
 			paths[num++] = row->path;
 	}
 	qsort(paths, num, sizeof(*paths), compare_paths);
 	for (size_t i = 0; i < mappings->num; i++) {
 		struct hc_mapping *row = &mappings->items[i];
-		if (row->kind == HC_MAPPING_FILE && !row->shared &&
+		if (row->kind == HC_MAPPING_FILE && row->path && !row->shared &&
 		    bsearch(&row->path, paths, num, sizeof(*paths), compare_paths))
 			row->kind = file_kind(row->flags);
 	}
@@ -251,6 +251,7 @@ static struct hc_error *append_file_row(struct core_rows *rows, const struct hc_
 		.path = file->path,
 		.offset = file->offset + (start - file->start),
 		.resident = HC_UNKNOWN_BYTES,
+		.resident_anonymous = HC_UNKNOWN_BYTES,
 	};
 
 	mapping_classify(&row);
@@ -292,6 +293,19 @@ static bool gcore_row_is_reserved(const struct core_rows *rows, const struct hc_
 	return size && !view.data[0] && !memcmp(view.data, view.data + 1, size - 1);
 }
 
+/**
+ * Where nothing names files, what can't be written to and was not dumped is one: the writer leaves
+ * out what is on the disk as well, and nobody else has a use for it.
+ */
+static void classify_undumped(const struct core_rows *rows, struct hc_mapping *row)
+{
+	if (rows->core->num_files || row->kind != HC_MAPPING_ANON || row->flags & PF_W ||
+	    hc_memory_present(rows->mappings->memory, row->start, row->end))
+		return;
+	row->kind = row->flags & PF_X ? HC_MAPPING_TEXT : HC_MAPPING_FILE;
+	row->anonymous = false;
+}
+
 /** A segment, or the part of one between two entries of NT_FILE. */
 static struct hc_error *append_plain_row(struct core_rows *rows, uint64_t start, uint64_t end,
 					 uint32_t flags)
@@ -301,11 +315,13 @@ static struct hc_error *append_plain_row(struct core_rows *rows, uint64_t start,
 		.end = end,
 		.flags = flags,
 		.resident = HC_UNKNOWN_BYTES,
+		.resident_anonymous = HC_UNKNOWN_BYTES,
 	};
 
 	if (gcore_row_is_reserved(rows, &row))
 		row.flags = 0;
 	mapping_classify(&row);
+	classify_undumped(rows, &row);
 	return mappings_append(rows->mappings, row);
 }
 
@@ -417,6 +433,7 @@ static struct hc_error *append_vma(struct hc_mappings *mappings, const struct hc
 		.path = vma->name[0] && vma->name[0] != '[' ? vma->name : NULL,
 		.offset = vma->offset,
 		.resident = vma->rss,
+		.resident_anonymous = vma->anonymous,
 	};
 
 	mapping_classify(&row);
@@ -549,14 +566,21 @@ static uint64_t pro_rata(uint64_t value, uint64_t part, uint64_t whole)
 	return (unsigned __int128)value * part / whole;
 }
 
+/** Add a VMA's share to what is known of a row. */
+static void add_usage(uint64_t *sum, uint64_t value, const struct hc_vma *vma, uint64_t overlap)
+{
+	uint64_t part = pro_rata(value, overlap, vma->end - vma->start);
+
+	if (part != HC_UNKNOWN_BYTES)
+		*sum = *sum == HC_UNKNOWN_BYTES ? part : *sum + part;
+}
+
 /** What one VMA of the snapshot says about a row that it overlaps by @p overlap bytes. */
 static struct hc_error *annotate_row(struct hc_mapping *row, const struct hc_vma *vma,
-				     uint64_t overlap, bool has_usage)
+				     uint64_t overlap)
 {
-	if (has_usage && vma->rss != HC_UNKNOWN_BYTES) {
-		uint64_t rss = pro_rata(vma->rss, overlap, vma->end - vma->start);
-		row->resident = row->resident == HC_UNKNOWN_BYTES ? rss : row->resident + rss;
-	}
+	add_usage(&row->resident, vma->rss, vma, overlap);
+	add_usage(&row->resident_anonymous, vma->anonymous, vma, overlap);
 	/* Names only from the VMA that is most of the row. */
 	if (overlap <= (row->end - row->start) / 2)
 		return NULL;
@@ -593,8 +617,7 @@ struct hc_error *hc_mappings_annotate(struct hc_mappings *mappings,
 				break;
 			uint64_t from = vma->start > row->start ? vma->start : row->start;
 			uint64_t to = vma->end < row->end ? vma->end : row->end;
-			struct hc_error *err =
-				annotate_row(row, vma, to - from, snapshot->has_usage);
+			struct hc_error *err = annotate_row(row, vma, to - from);
 			if (err)
 				return err;
 		}
@@ -603,6 +626,16 @@ struct hc_error *hc_mappings_annotate(struct hc_mappings *mappings,
 }
 
 /* Splitting. */
+
+/** Share a count between the two parts of a row. */
+static void split_usage(uint64_t *low, uint64_t *high, uint64_t part, uint64_t whole)
+{
+	if (*low == HC_UNKNOWN_BYTES)
+		return;
+	*high = *low;
+	*low = pro_rata(*low, part, whole);
+	*high -= *low;
+}
 
 /** Cut the row at @p index in two at @p address, which lies inside of it. */
 static struct hc_error *mappings_split(struct hc_mappings *mappings, size_t index, uint64_t address)
@@ -619,16 +652,14 @@ static struct hc_error *mappings_split(struct hc_mappings *mappings, size_t inde
 	struct hc_mapping *low = &mappings->items[index], *high = low + 1;
 	memmove(high, low, (mappings->num - index) * sizeof(*low));
 	mappings->num++;
-	uint64_t whole = low->end - low->start, resident = low->resident;
+	uint64_t whole = low->end - low->start, part = address - low->start;
 	low->end = high->start = address;
-	high->offset += low->path ? address - low->start : 0;
+	high->offset += low->path ? part : 0;
 	high->note = hc_steal(note);
 	mapping_count_present(mappings, low);
 	high->present -= low->present;
-	if (resident != HC_UNKNOWN_BYTES) {
-		low->resident = pro_rata(resident, address - low->start, whole);
-		high->resident = resident - low->resident;
-	}
+	split_usage(&low->resident, &high->resident, part, whole);
+	split_usage(&low->resident_anonymous, &high->resident_anonymous, part, whole);
 	return NULL;
 }
 
@@ -650,4 +681,14 @@ struct hc_error *hc_mappings_assign(struct hc_mappings *mappings, uint64_t start
 			return err;
 	}
 	return NULL;
+}
+
+struct hc_error *hc_mappings_set_vdso(struct hc_mappings *mappings, uint64_t start, uint64_t end)
+{
+	struct hc_error *err = hc_mappings_assign(mappings, start, end, HC_MAPPING_VDSO, NULL);
+
+	for (size_t i = mappings_index(mappings, start);
+	     !err && i < mappings->num && mappings->items[i].start < end; i++)
+		mappings->items[i].anonymous = false;
+	return err;
 }

@@ -54,8 +54,18 @@ struct hc_mapping {
 	char *note;        /**< "thread 1234 (handler)", "arena 3": who it belongs to; or NULL */
 	uint64_t present;  /**< bytes whose contents can be read */
 	uint64_t resident; /**< from smaps, pro rata after a split; HC_UNKNOWN_BYTES without */
-	uint32_t vma;      /**< index of the VMA that this row is (a part of) */
+	/** Of these, pages of no file: anonymous memory, and what was written of a private file */
+	uint64_t resident_anonymous;
+	uint32_t vma; /**< index of the VMA that this row is (a part of) */
 };
+
+/** What of a row's own was resident: an anonymous one has nothing but anonymous pages. */
+static inline uint64_t hc_mapping_resident(const struct hc_mapping *mapping)
+{
+	bool known = mapping->anonymous && mapping->resident_anonymous != HC_UNKNOWN_BYTES;
+
+	return known ? mapping->resident_anonymous : mapping->resident;
+}
 
 struct hc_mappings {
 	struct hc_mapping *items;
@@ -109,5 +119,8 @@ struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t
  */
 struct hc_error *hc_mappings_assign(struct hc_mappings *mappings, uint64_t start, uint64_t end,
 				    enum hc_mapping_kind kind, const char *note);
+
+/** Say that [start, end) is the kernel's code, which counts as nobody's memory. */
+struct hc_error *hc_mappings_set_vdso(struct hc_mappings *mappings, uint64_t start, uint64_t end);
 
 #endif

@@ -4,8 +4,11 @@
  */
 #include "core/process/process.h"
 
+#include <elf.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
@@ -32,36 +35,120 @@ static struct hc_error *process_load_memory(struct hc_process *process)
 	return NULL;
 }
 
+/** @name A snapshot beside the core */
+/**@{*/
+
+/** What stands at an address from the process's start to its end. */
+static const struct {
+	uint64_t auxv;
+	const char *what;
+} fixtures[] = {
+	{AT_PHDR, "its program"},
+	{AT_BASE, "its dynamic linker"},
+	{AT_SYSINFO_EHDR, "its vdso"},
+	{AT_RANDOM, "its main stack"},
+};
+
+static bool snapshot_maps(const struct hc_snapshot *snapshot, uint64_t address)
+{
+	size_t i = hc_lower_bound(snapshot->num_vmas, v, snapshot->vmas[v].end <= address);
+
+	return i < snapshot->num_vmas && snapshot->vmas[i].start <= address;
+}
+
+/** Whether any byte of the process is in the snapshot, too. */
+static bool snapshot_meets(const struct hc_snapshot *snapshot, const struct hc_mappings *mappings)
+{
+	for (size_t i = 0, v = 0; i < mappings->num && v < snapshot->num_vmas;) {
+		if (mappings->items[i].end <= snapshot->vmas[v].start)
+			i++;
+		else if (snapshot->vmas[v].end <= mappings->items[i].start)
+			v++;
+		else
+			return true;
+	}
+	return false;
+}
+
+/**
+ * Addresses are drawn for each process, so that another one has something else, or nothing, where
+ * this one has what never moves. What a cut file lacks at its end proves nothing.
+ */
+static struct hc_error *refuse_other_process(const struct hc_process *process,
+					     const struct hc_snapshot *snapshot)
+{
+	uint64_t end =
+		snapshot->truncated ? snapshot->vmas[snapshot->num_vmas - 1].end : UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(fixtures) / sizeof(fixtures[0]); i++) {
+		uint64_t address;
+		if (hc_core_auxv(process->core, fixtures[i].auxv, &address) && address &&
+		    address < end && hc_mappings_find(&process->mappings, address) &&
+		    !snapshot_maps(snapshot, address))
+			return hc_error_create(
+				HC_ERROR_FORMAT,
+				"is of another process: nothing is mapped at 0x%" PRIx64
+				", where this one has %s",
+				address, fixtures[i].what);
+	}
+	if (process->mappings.num && !snapshot_meets(snapshot, &process->mappings))
+		return hc_error_create(
+			HC_ERROR_FORMAT,
+			"is of another process: none of its addresses is in this one");
+	return NULL;
+}
+
+static struct hc_error *refuse_smaps(const struct hc_process *process,
+				     const struct hc_snapshot *snapshot)
+{
+	if (snapshot->rollup)
+		return hc_error_create(HC_ERROR_FORMAT,
+				       "is a smaps_rollup, which has only sums of all mappings; "
+				       "give a copy of /proc/PID/smaps");
+	if (!snapshot->has_usage)
+		return hc_error_create(HC_ERROR_FORMAT,
+				       "says nothing of resident memory, as a maps file doesn't; "
+				       "give a copy of /proc/PID/smaps");
+	return refuse_other_process(process, snapshot);
+}
+
+/** @p err with the name of the snapshot before it. */
+static struct hc_error *name_smaps(struct hc_error *err, const char *path)
+{
+	if (!err || err == &hc_enomem)
+		return err;
+	struct hc_error *named = hc_error_about(
+		hc_error_create(err->code, "%s: %s", path, err->message), HC_ABOUT_SMAPS);
+	hc_error_destroy(err);
+	return named;
+}
+
 static struct hc_error *process_load_smaps(struct hc_process *process, const char *path)
 {
 	struct hc_error *err = hc_snapshot_open(path, &process->smaps);
 
-	if (err && err != &hc_enomem) {
-		struct hc_error *named = hc_error_about(
-			hc_error_create(err->code, "%s: %s", path, err->message), HC_ABOUT_SMAPS);
-		hc_error_destroy(err);
-		return named;
-	}
+	if (!err)
+		err = refuse_smaps(process, &process->smaps);
 	if (err)
-		return err;
-	if (process->smaps.truncated) {
-		hc_diagnostics_add(&process->diag, false,
-				   "snapshot %s: the last line is cut short; left it out", path);
-	}
+		return name_smaps(err, path);
+	hc_snapshot_remark(&process->smaps, path, &process->diag);
 	return hc_mappings_annotate(&process->mappings, &process->smaps);
 }
+
+/**@}*/
 
 /** All that is made of an open core. */
 static struct hc_error *process_load_core(struct hc_process *process,
 					  const struct hc_process_options *options)
 {
+	const struct hc_address_space space = {&process->memory, &process->mappings};
 	struct hc_error *err;
 
 	if ((err = hc_watch_check(process->watch)) || (err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
-	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
-				   &process->mappings, &process->diag, &process->modules)) ||
+	    (err = hc_modules_load(process->core, &options->modules, &space, &process->diag,
+				   &process->modules)) ||
 	    (err = hc_threads_load(process->core, &process->memory, &process->modules,
 				   &process->mappings, &process->threads)))
 		return err;

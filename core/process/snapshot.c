@@ -1,7 +1,7 @@
 /**
  * @file
- * The parser of /proc/PID/maps and smaps (format: proc_pid_maps(5), proc_pid_smaps(5)), line by
- * line.
+ * The parser of /proc/PID/maps, smaps and smaps_rollup (format: proc_pid_maps(5),
+ * proc_pid_smaps(5)), line by line.
  */
 #include "core/process/snapshot.h"
 #include "core/base/array.h"
@@ -214,6 +214,20 @@ static struct hc_error *snapshot_line(struct hc_snapshot *snapshot, struct text 
 			       name ? name : "", name ? ": " : "", number);
 }
 
+/** Bytes of a count that fit. A mapping may have shrunk while the file was written. */
+static uint64_t at_most(uint64_t count, uint64_t size)
+{
+	return count != HC_UNKNOWN_BYTES && count > size ? size : count;
+}
+
+static void vma_bound_usage(struct hc_vma *vma)
+{
+	uint64_t size = vma->end - vma->start;
+
+	vma->rss = at_most(vma->rss, size);
+	vma->anonymous = at_most(vma->anonymous, size);
+}
+
 static int compare_vmas(const void *a, const void *b)
 {
 	const struct hc_vma *x = a, *y = b;
@@ -233,6 +247,7 @@ static void snapshot_separate(struct hc_snapshot *snapshot)
 	qsort(snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas), compare_vmas);
 	for (size_t i = 0; i < snapshot->num_vmas; i++) {
 		struct hc_vma vma = snapshot->vmas[i];
+		snapshot->num_overlaps += vma.start < end;
 		if (vma.end <= end) {
 			free(vma.name);
 			continue;
@@ -242,9 +257,22 @@ static void snapshot_separate(struct hc_snapshot *snapshot)
 			vma.start = end;
 		}
 		end = vma.end;
+		vma_bound_usage(&vma);
 		snapshot->vmas[kept++] = vma;
 	}
 	snapshot->num_vmas = kept;
+}
+
+/** The line of a rollup spans all of user space, but is no mapping of anything. */
+static void snapshot_take_rollup(struct hc_snapshot *snapshot)
+{
+	if (snapshot->num_vmas != 1 || strcmp(snapshot->vmas[0].name, "[rollup]") != 0)
+		return;
+	snapshot->rollup = true;
+	snapshot->totals = snapshot->vmas[0];
+	free(snapshot->totals.name);
+	snapshot->totals.name = NULL;
+	snapshot->num_vmas = 0;
 }
 
 struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret)
@@ -271,6 +299,7 @@ struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struc
 				       "%s%sholds no mapping; give a copy of /proc/PID/smaps",
 				       name ? name : "", name ? ": " : "");
 	}
+	snapshot_take_rollup(&snapshot);
 	snapshot_separate(&snapshot);
 	*ret = snapshot;
 	snapshot = (struct hc_snapshot){};
@@ -334,6 +363,25 @@ struct hc_error *hc_snapshot_open(const char *path, struct hc_snapshot *ret)
 				       "is not a regular file; give a copy of /proc/PID/smaps");
 	}
 	return hc_snapshot_read(fd, ret);
+}
+
+void hc_snapshot_remark(const struct hc_snapshot *snapshot, const char *name,
+			struct hc_diagnostics *diag)
+{
+	const char *colon = name ? ": " : "";
+
+	if (!name)
+		name = "";
+	if (snapshot->truncated)
+		hc_diagnostics_add(diag, true, "%s%sthe last line is cut short; left it out", name,
+				   colon);
+	if (snapshot->num_overlaps)
+		hc_diagnostics_add(
+			diag, true,
+			"%s%s%zu line%s overlap%s another; the process went on while the file was "
+			"written, and the lower mapping was kept",
+			name, colon, snapshot->num_overlaps, snapshot->num_overlaps == 1 ? "" : "s",
+			snapshot->num_overlaps == 1 ? "s" : "");
 }
 
 void hc_snapshot_deinit(struct hc_snapshot *snapshot)

@@ -52,6 +52,8 @@ VARIANTS = {
     "brk-blocked": Variant(how="brk-blocked"),
     "static": Variant(static=True),
     "static-foreign-sbrk": Variant(static=True, how="foreign-sbrk"),
+    "aligned-hugetlb": Variant(since=(2, 35), env=tunable("hugetlb=2"), how="aligned"),
+    "only-mapped": Variant(how="only-mapped"),
     "checked": Variant(env={"MALLOC_CHECK_": "3"}, checked=True, without=("tcache",), arenas=1),
 }
 

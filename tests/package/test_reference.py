@@ -239,7 +239,7 @@ class TestBash:
         assert self.complete("chunks", "--state", "in-use,t") == ["in-use,tcache", "in-use,top"]
         assert self.complete("chunks", "--state=in-use,unso") == ["--state=in-use,unsorted"]
         assert self.complete("chunks", "--class", "=", "http-req") == ["http-request"]
-        assert self.complete("dump", "--format", "") == ["text", "json", "csv", "hex"]
+        assert self.complete("dump", "--format", "") == ["text", "json", "csv", "markdown", "hex"]
         # In grep -o takes no value: what follows is a core.
         assert self.complete("grep", "-o", "", cwd=folder) == []
         assert self.complete("chunks", "-o", "no", cwd=folder) == ["notes"]

@@ -61,6 +61,7 @@ static inline void fake_area(struct fake *fake, uint64_t start, uint64_t size,
 		.kind = kind,
 		.present = size,
 		.resident = HC_UNKNOWN_BYTES,
+		.resident_anonymous = HC_UNKNOWN_BYTES,
 	};
 	fake->num_areas++;
 	fake->process.mappings.items = fake->mappings;

@@ -127,6 +127,23 @@ struct ring {
  */
 #define MAX_RING_STEPS (4u * GLIBC_MAX_ARENAS)
 
+/** Whether all bins of the arena at @p address are empty, and its top is the initial one. */
+static bool is_initial(const struct glibc *g, const struct glibc_state_layout *layout,
+		       uint64_t address)
+{
+	uint64_t top, bins = address + layout->bins;
+	if (!glibc_word(g, address + glibc_top_offset(layout), &top) ||
+	    top != bins - g->params.header)
+		return false;
+	for (unsigned i = 0; i < GLIBC_NUM_BINS - 1; i++) {
+		uint64_t pair = bins + (uint64_t)i * 2 * layout->word_size, fd, bk;
+		if (!glibc_word(g, pair, &fd) || !glibc_word(g, pair + layout->word_size, &bk) ||
+		    fd != pair - g->params.header || bk != fd)
+			return false;
+	}
+	return true;
+}
+
 /** Follow `next` from @p start; false when some member can't be an arena. */
 static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout, uint64_t start,
 			struct ring *ret)
@@ -152,7 +169,8 @@ static bool follow_ring(struct glibc *g, const struct glibc_state_layout *layout
 		ring.closed = address == start;
 	} while (!ring.closed && ring.num < GLIBC_MAX_ARENAS);
 	/* Zeroes pass for an arena that was never used, so a ring of such proves nothing. */
-	if (ring.num == GLIBC_MAX_ARENAS || !ring.used)
+	if (ring.num == GLIBC_MAX_ARENAS ||
+	    !(ring.used || (g->accept_unused && ring.num == 1 && is_initial(g, layout, start))))
 		return false;
 	ring.arenas = hc_steal(arenas);
 	*ret = ring;
@@ -211,6 +229,7 @@ enum attempt {
 	CLOSED_RING,
 	UNKNOWN_LAYOUT,
 	OPEN_RING,
+	UNUSED_ARENA, /**< a single one that got nothing from the system */
 };
 
 static void keep_ring(struct glibc *g, const struct glibc_state_layout *layout,
@@ -382,6 +401,7 @@ static bool search_mappings(struct glibc *g, const struct hc_mapping *const *map
 			    enum attempt attempt)
 {
 	g->ring_steps = 0;
+	g->accept_unused = attempt == UNUSED_ARENA;
 	for (size_t i = 0; i < num; i++) {
 		if (search_range(g, mappings[i]->start, mappings[i]->end, attempt))
 			return true;
@@ -391,7 +411,8 @@ static bool search_mappings(struct glibc *g, const struct hc_mapping *const *map
 
 /**
  * Closed rings are looked for everywhere first; only then may the layout be one that is in no
- * table, and last a ring lead into memory that the core lacks, since that is easily imitated.
+ * table, and then a ring lead into memory that the core lacks, since that is easily imitated. Last
+ * comes an arena that is as it was made: all that was ever asked for may be mappings of their own.
  */
 static struct hc_error *search_arenas(struct glibc *g, bool *found)
 {
@@ -414,7 +435,8 @@ static struct hc_error *search_arenas(struct glibc *g, bool *found)
 	*found = search_mappings(g, rows, num_data, CLOSED_RING) ||
 		 search_mappings(g, rows + num_data, num - num_data, CLOSED_RING) ||
 		 search_mappings(g, rows, num, UNKNOWN_LAYOUT) ||
-		 search_mappings(g, rows, num, OPEN_RING);
+		 search_mappings(g, rows, num, OPEN_RING) ||
+		 search_mappings(g, rows, num, UNUSED_ARENA);
 	return NULL;
 }
 
@@ -463,7 +485,7 @@ static unsigned weigh_par(const struct glibc *g, const struct glibc_par_layout *
 	weight += n_max == 65536 ? 3 : 0;
 	weight += bins == 64 ? 3 : 0;
 	weight += count == 7 || count == 16 ? 1 : 0;
-	*ret = (struct glibc_par){layout, address, n, mem, base, hp, count};
+	*ret = (struct glibc_par){layout, address, n, max_n, mem, base, hp, count};
 	return weight;
 }
 
@@ -518,12 +540,10 @@ static bool have_arena(const struct glibc *g, uint64_t address)
 
 static struct hc_error *add_arena(struct glibc *g, const struct glibc_arena *arena)
 {
-	void *grown = reallocarray(g->arenas, g->num_arenas + 1, sizeof(*g->arenas));
-	if (!grown)
-		return &hc_enomem;
-	g->arenas = grown;
-	g->arenas[g->num_arenas++] = *arena;
-	return NULL;
+	struct hc_error *err = hc_array_reserve(&g->arenas, g->num_arenas, sizeof(*g->arenas));
+	if (!err)
+		g->arenas[g->num_arenas++] = *arena;
+	return err;
 }
 
 /** The arena whose first heap begins at @p base, when the headers there say that one does. */
@@ -611,5 +631,11 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 		return discover_without_main(g, found);
 	g->params = glibc_params(g->memory->word_size, alignment_of(g->state));
 	find_par(g);
+	/* An arena that nothing was got from is made by malloc's start, whoever allocates. */
+	if (g->accept_unused && !g->par.max_n_mmaps) {
+		*found = false;
+		g->unused = true;
+		return NULL;
+	}
 	return g->ring_closed ? NULL : add_arenas_of_heaps(g);
 }

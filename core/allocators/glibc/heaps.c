@@ -274,18 +274,27 @@ static uint64_t stretch_bytes(const struct glibc *g, uint64_t start, uint64_t en
 	return round_up(end, page) - start;
 }
 
+/**
+ * First place at or above @p from where a stretch may begin: a page, or sbrk_base, in front of
+ * which static programs put their TLS. That is the first stretch; without brk the others lie below
+ * it as a rule.
+ */
+static uint64_t next_candidate(const struct glibc *g, uint64_t from)
+{
+	uint64_t base = g->par.sbrk_base, page = round_up(from, glibc_page_size(g));
+	return base >= from && base < page ? base : page;
+}
+
 static struct hc_error *walk_stretches_of_run(struct glibc *g, uint64_t start, uint64_t run_end,
 					      uint64_t *sum)
 {
-	uint64_t page = glibc_page_size(g), end, base = g->par.sbrk_base;
-	/*
-	 * The brk part begins wherever sbrk_base says; static programs put their TLS in front of
-	 * it.
-	 */
-	uint64_t at = base > start && base < run_end ? base : round_up(start, page);
+	uint64_t end, base = g->par.sbrk_base;
+	uint64_t at = next_candidate(g, start);
 	while (at < run_end && *sum < g->arenas[0].system) {
-		if (!stretch_at(g, at, run_end, &end)) {
-			at = round_up(at + 1, page);
+		/* Where one stretch begins, another one has ended. */
+		uint64_t limit = at < base && base < run_end ? base : run_end;
+		if (!stretch_at(g, at, limit, &end)) {
+			at = next_candidate(g, at + 1);
 			continue;
 		}
 		struct hc_error *err = walk_main_stretch(g, at, end);
@@ -294,7 +303,7 @@ static struct hc_error *walk_stretches_of_run(struct glibc *g, uint64_t start, u
 		/* On i386 the fenceposts end less than a unit before the page does. */
 		g->heap->arenas[0].outside += round_up(end, g->params.alignment) - end;
 		*sum += stretch_bytes(g, at, end);
-		at = round_up(end, page);
+		at = next_candidate(g, end);
 	}
 	return NULL;
 }

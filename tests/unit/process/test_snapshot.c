@@ -147,11 +147,37 @@ static void test_overlap(void **state)
 					 "3000-4800 rw-p 100 08:01 5 /f\n"),
 				    NULL, &s));
 	assert_int_equal(s.num_vmas, 3);
+	assert_int_equal(s.num_overlaps, 2);
 	assert_int_equal(s.vmas[0].start, 0x1000);
 	assert_int_equal(s.vmas[1].start, 0x4000);
 	assert_int_equal(s.vmas[1].end, 0x4800);
 	assert_int_equal(s.vmas[1].offset, 0x1100);
 	assert_int_equal(s.vmas[2].start, 0x5000);
+	hc_snapshot_deinit(&s);
+}
+
+/** The line of a rollup spans everything and is no mapping; counts are bounded by the mapping. */
+static void test_rollup(void **state)
+{
+	(void)state;
+	static const char rollup[] =
+		"00400000-ffffffffff601000 ---p 00000000 00:00 0          [rollup]\n"
+		"Rss:                  12 kB\n"
+		"Anonymous:             8 kB\n";
+	struct hc_snapshot s;
+
+	assert_ok(hc_snapshot_parse(text(rollup), NULL, &s));
+	assert_true(s.rollup);
+	assert_int_equal(s.num_vmas, 0);
+	assert_int_equal(s.totals.rss, 12 * 1024);
+	assert_int_equal(s.totals.anonymous, 8 * 1024);
+	assert_int_equal(s.totals.swap, HC_UNKNOWN_BYTES);
+	hc_snapshot_deinit(&s);
+	assert_ok(hc_snapshot_parse(text("1000-2000 rw-p 0 00:00 0\nRss: 99 kB\nAnonymous: 8 kB\n"),
+				    NULL, &s));
+	assert_false(s.rollup);
+	assert_int_equal(s.vmas[0].rss, 0x1000);
+	assert_int_equal(s.vmas[0].anonymous, 0x1000);
 	hc_snapshot_deinit(&s);
 }
 
@@ -174,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_maps),      cmocka_unit_test(test_smaps),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_overlap),   cmocka_unit_test(test_open),
+		cmocka_unit_test(test_rollup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,27 @@ static void test_what_it_explains(void **state)
 	assert_ptr_equal(explain(&busy, held), &busy.fake.thread);
 	assert_ptr_equal(explain(&busy, top), &busy.fake.thread);
 	assert_null(explain(&busy, far));
+	/* The tags of a chunk lie in its neighbours. */
+	const struct hc_inconsistency behind = {
+		.fault = HC_FAULT_BOUNDARY, .address = busy.c[2] - 8, .chunk = busy.c[2]};
+	const struct hc_inconsistency before = {
+		.fault = HC_FAULT_LIST, .address = busy.c[0], .chunk = busy.c[0]};
+
+	assert_ptr_equal(explain(&busy, behind), &busy.fake.thread);
+	assert_ptr_equal(explain(&busy, before), &busy.fake.thread);
+	/* A link that leads to what the thread holds, in the clear or hidden, or into its arena. */
+	const struct hc_inconsistency link = {
+		.fault = HC_FAULT_LIST, .address = busy.c[3], .chunk = busy.c[3]};
+
+	assert_null(explain(&busy, link));
+	fake_store(&busy.fake, busy.c[3], busy.c[1]);
+	assert_ptr_equal(explain(&busy, link), &busy.fake.thread);
+	fake_store(&busy.fake, busy.c[3], busy.c[1] ^ busy.c[3] >> 12);
+	assert_ptr_equal(explain(&busy, link), &busy.fake.thread);
+	fake_store(&busy.fake, busy.c[3], ARENA + 0x70);
+	assert_ptr_equal(explain(&busy, link), &busy.fake.thread);
+	fake_store(&busy.fake, busy.c[3], LIBC);
+	assert_null(explain(&busy, link));
 	/* A thread that died of what it found has found damage. */
 	busy.fake.thread.signal = SIGSEGV;
 	assert_null(explain(&busy, held));

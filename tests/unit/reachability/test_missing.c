@@ -36,6 +36,7 @@ static struct hc_mapping *add_missing(struct fake *fake, enum hc_mapping_kind ki
 		.anonymous = true,
 		.kind = kind,
 		.resident = HC_UNKNOWN_BYTES,
+		.resident_anonymous = HC_UNKNOWN_BYTES,
 	};
 	fake->process.mappings.num++;
 	return mapping;

@@ -166,30 +166,39 @@ static void write_rows(struct screen *screen, const struct hc_renderer *renderer
 
 static void test_rows(void **state)
 {
-	static const struct hc_renderer *const renderers[] = {&hc_text_renderer, &hc_json_renderer,
-							      &hc_csv_renderer};
-	static const char *const expected[] = {
-		"   ADDRESS   SIZE  STATE   ARENA  NAME\n"
-		"    0x1000 18446744073709551615  in-use      0  -\n"
-		"    0x1001 9223372036854775807  free     mmap  x,\"y\"\n"
-		"2 rows\n",
-		"{\"head\":true}\n"
-		"{\"address\":\"0x1000\",\"size\":9223372036854775807,\"state\":\"in-use\","
-		"\"arena\":0}\n"
-		"{\"address\":\"0x1001\",\"size\":9223372036854775807,\"state\":\"free\","
-		"\"arena\":\"mmap\",\"name\":\"x,\\\"y\\\"\"}\n"
-		"{\"rows\":2}\n",
-		"address,size,state,arena,name\n"
-		"0x1000,18446744073709551615,in-use,0,\n"
-		"0x1001,9223372036854775807,free,mmap,\"x,\"\"y\"\"\"\n",
+	static const char *const expected[HC_NUM_FORMATS] = {
+		[HC_FORMAT_TEXT] = "   ADDRESS   SIZE  STATE   ARENA  NAME\n"
+				   "    0x1000 18446744073709551615  in-use      0  -\n"
+				   "    0x1001 9223372036854775807  free     mmap  x,\"y\"\n"
+				   "2 rows\n",
+		[HC_FORMAT_JSON] =
+			"{\"head\":true}\n"
+			"{\"address\":\"0x1000\",\"size\":9223372036854775807,\"state\":\"in-use\","
+			"\"arena\":0}\n"
+			"{\"address\":\"0x1001\",\"size\":9223372036854775807,\"state\":\"free\","
+			"\"arena\":\"mmap\",\"name\":\"x,\\\"y\\\"\"}\n"
+			"{\"rows\":2}\n",
+		[HC_FORMAT_CSV] = "address,size,state,arena,name\n"
+				  "0x1000,18446744073709551615,in-use,0,\n"
+				  "0x1001,9223372036854775807,free,mmap,\"x,\"\"y\"\"\"\n",
+		[HC_FORMAT_MARKDOWN] =
+			"\n| ADDRESS | SIZE | STATE | ARENA | NAME |\n|--:|--:|---|--:|---|\n"
+			"| 0x1000 | 18,446,744,073,709,551,615 | in-use | 0 | - |\n"
+			"| 0x1001 | 9,223,372,036,854,775,807 | free | mmap | `x,\"y\"` |\n"
+			"\n    2 rows\n",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(renderers) / sizeof(renderers[0]); i++) {
+	for (enum hc_format i = 0; i < HC_NUM_FORMATS; i++) {
 		struct screen screen;
 
+		if (!expected[i]) {
+			assert_int_equal(i, HC_FORMAT_HEX); /* as text */
+			continue;
+		}
+
 		screen_init(&screen, HC_CONTENT_NONE);
-		write_rows(&screen, renderers[i], 2);
+		write_rows(&screen, hc_formats[i].renderer, 2);
 		assert_string_equal(screen_text(&screen), expected[i]);
 		screen_deinit(&screen);
 	}
