@@ -13,25 +13,36 @@
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
+/** What is read to tell a chunk's type, if it is read at all: hc_types_effort. */
+enum types_word { TYPES_NONE, TYPES_VTABLE, TYPES_FULL };
+
 struct own {
 	uint64_t referrers;
+	unsigned types; /* types_word */
 };
 
-enum own_id { OWN_REFERRERS };
+enum own_id { OWN_REFERRERS, OWN_TYPES };
+
+HC_WORDS(types_words, "none", "vtable", "full")
 
 static const struct hc_option own_options[] = {
 	{OWN_REFERRERS, 0, "referrers", "N",
 	 "show at most N places that point to it (default: 20)"},
+	{OWN_TYPES, 0, "types", "WORD",
+	 "what to read for the type of the chunk: {words}; full (the default) is symbols and debug "
+	 "information, and read only where the chunk does not begin with a vtable that is known",
+	 HC_VALUE_WORD, types_words},
 	{0},
 };
 
-static const struct own own_defaults = {.referrers = 20};
+static const struct own own_defaults = {.referrers = 20, .types = TYPES_FULL};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	(void)id;
+	if (id == OWN_TYPES)
+		return hc_parse_word("--types", value, types_words, &own->types);
 	return hc_parse_count("--referrers", value, &own->referrers);
 }
 
@@ -453,6 +464,21 @@ static struct hc_error *follow_pointers(struct hc_session *session)
 	return hc_target_reach(session->target, NULL);
 }
 
+/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object. */
+static struct hc_error *read_types(struct hc_session *session, const struct hc_what *what)
+{
+	const struct own *own = session->options->own;
+
+	if (own->types == TYPES_NONE || !what->in_chunk || what->chunk.state != HC_IN_USE)
+		return NULL;
+	struct hc_error *err = hc_session_types(session, HC_TYPES_QUICK);
+
+	if (err || own->types == TYPES_VTABLE ||
+	    hc_type_of(session->target->types, &what->chunk) != HC_TYPE_NONE)
+		return err;
+	return hc_session_types(session, HC_TYPES_FULL);
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
@@ -466,11 +492,10 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
-	if (!err && session->target->heap)
-		err = hc_session_types(session, HC_TYPES_FULL);
-	if (err)
-		return err;
-	err = hc_what_run(session->target, address, own->referrers, &what);
+	if (!err)
+		err = hc_what_run(session->target, address, own->referrers, &what);
+	if (!err)
+		err = read_types(session, &what);
 	if (err)
 		return err;
 

@@ -43,26 +43,39 @@ static void *map_aligned(uint64_t bytes)
 	return map + before;
 }
 
-struct hc_block *hc_blocks_create(uint64_t num)
+void *hc_zeroes_create(uint64_t num, size_t size)
 {
 	uint64_t bytes;
-	if (__builtin_mul_overflow(num ? num : 1, sizeof(struct hc_block), &bytes) ||
+
+	if (__builtin_mul_overflow(num ? num : 1, size, &bytes) ||
 	    bytes > PTRDIFF_MAX - 2 * HUGE_PAGE)
 		return NULL;
 	if (is_mapped(bytes))
 		return map_aligned(bytes);
 	bytes = (bytes + CACHE_LINE - 1) & ~(uint64_t)(CACHE_LINE - 1);
-	void *blocks = aligned_alloc(CACHE_LINE, bytes);
-	return blocks ? memset(blocks, 0, bytes) : NULL;
+	void *zeroes = aligned_alloc(CACHE_LINE, bytes);
+
+	return zeroes ? memset(zeroes, 0, bytes) : NULL;
+}
+
+void hc_zeroes_destroy(void *zeroes, uint64_t num, size_t size)
+{
+	uint64_t bytes = num * size;
+
+	if (zeroes && is_mapped(bytes))
+		munmap(zeroes, mapped_bytes(bytes));
+	else
+		free(zeroes);
+}
+
+struct hc_block *hc_blocks_create(uint64_t num)
+{
+	return hc_zeroes_create(num, sizeof(struct hc_block));
 }
 
 void hc_blocks_destroy(struct hc_block *blocks, uint64_t num)
 {
-	uint64_t bytes = num * sizeof(*blocks);
-	if (blocks && is_mapped(bytes))
-		munmap(blocks, mapped_bytes(bytes));
-	else
-		free(blocks);
+	hc_zeroes_destroy(blocks, num, sizeof(*blocks));
 }
 
 struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num)
