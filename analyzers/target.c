@@ -82,8 +82,10 @@ static struct hc_error *keep_error(struct hc_target *target, struct hc_error *er
 {
 	if (!is_final(err))
 		return err;
-	if (err->code == HC_ERROR_NO_ALLOCATOR)
+	if (err->code == HC_ERROR_NO_ALLOCATOR) {
 		target->no_heap = err->message;
+		target->absence = err->detail;
+	}
 	target->heap_error = err;
 	return hc_error_copy(err);
 }

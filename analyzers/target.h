@@ -59,7 +59,8 @@ struct hc_target {
 	const struct hc_classifier *classifier;
 	/** Of the last hc_target_types(); names are made on demand, hence not const. */
 	struct hc_types *types;
-	const char *no_heap; /**< why there is no heap, a sentence without full stop */
+	const char *no_heap;     /**< why there is no heap, a sentence without full stop */
+	enum hc_absence absence; /**< the same in a word; with @ref no_heap */
 	/**@}*/
 
 	struct hc_reach_stats reach; /**< once heap->reach_known */

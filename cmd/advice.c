@@ -5,6 +5,7 @@
 #include "cmd/advice.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/render/escape.h"
 #include "core/base/cleanup.h"
@@ -31,11 +32,13 @@ static const struct {
 	[HC_ABOUT_SNAPSHOT] = {"", "; only 'heapcore maps' reads those"},
 	[HC_ABOUT_ROOM] = {"", "; name another folder with --tmpdir"},
 	[HC_ABOUT_ALLOCATOR] = {"", "; analyze, maps, info, dump and grep --maps work"},
-	[HC_ABOUT_CLASS] = {"--class: ", ""},
+	[HC_ABOUT_CLASS] = {"--class: ", "; see heapcore signatures"},
 	[HC_ABOUT_TYPE] = {"--type: ", "; see heapcore types"},
 	[HC_ABOUT_ATTRIBUTE] = {"--attribute: ", ""},
 	[HC_ABOUT_HEX] = {"--hex: ", ""},
 	[HC_ABOUT_WIDE] = {"--wide: ", ""},
+	[HC_ABOUT_NO_CHUNKS] = {"", "; heapcore maps --finding shows it"},
+	[HC_ABOUT_NO_RANGES] = {"", "; heapcore chunks --finding shows it"},
 };
 
 void hc_print_error(const char *core, const struct hc_error *err)
@@ -43,6 +46,9 @@ void hc_print_error(const char *core, const struct hc_error *err)
 	const char *option = words[err->about].option, *advice = words[err->about].advice;
 	hc_cleanup_free char *line = NULL;
 
+	/* A suggestion is advice enough. */
+	if (err->message[0] && err->message[strlen(err->message) - 1] == '?')
+		advice = NULL;
 	if (asprintf(&line, "%s%s%s", option ? option : "", err->message, advice ? advice : "") < 0)
 		line = NULL;
 	hc_print_message(err->code == HC_ERROR_ARGUMENT ? NULL : core, line ? line : err->message);

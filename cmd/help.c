@@ -35,7 +35,7 @@ static void help_text(FILE *file, const char *text, unsigned column, unsigned in
 	fputc('\n', file);
 }
 
-void hc_help(FILE *file)
+static void help_verbs(FILE *file)
 {
 	fputs("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
 	      "Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
@@ -44,7 +44,11 @@ void hc_help(FILE *file)
 	      file);
 	for (size_t i = 0; hc_verbs[i]; i++)
 		fprintf(file, "  %-10s %s\n", hc_verbs[i]->name, hc_verbs[i]->summary);
-	fputs("\n'heapcore VERB --help' shows the options of a verb.\n\n"
+	fputs("\nMore:\n"
+	      "  heapcore VERB --help           a verb and its own options\n"
+	      "  heapcore help options          options that all verbs take\n"
+	      "  heapcore help selection        options that choose chunks\n"
+	      "  heapcore help columns [VERB]   what --columns and --sort take\n\n"
 	      "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
 	      "--fail-if-leaked allows); 2 bad usage, nothing could be analyzed, or the core\n"
 	      "lacks what would tell (--fail-if-leaked).\n\n"
@@ -75,20 +79,45 @@ static void help_option(FILE *file, const struct hc_verb_option *item)
 	help_text(file, help ? help : option->help, HELP_INDENT, HELP_INDENT);
 }
 
-static void help_options(FILE *file, const char *title, const struct hc_verb_options *list,
-			 enum hc_option_owner owner)
+/** The options of one owner, with what they do. */
+static void help_options(FILE *file, const struct hc_verb_options *list, enum hc_option_owner owner)
 {
-	bool titled = false;
-
 	for (unsigned i = 0; i < list->num; i++) {
-		if (list->items[i].owner != owner || !list->items[i].option->help)
-			continue;
-		if (!titled)
-			fprintf(file, "\n%s:\n", title);
-		titled = true;
-		help_option(file, &list->items[i]);
+		if (list->items[i].owner == owner && list->items[i].option->help)
+			help_option(file, &list->items[i]);
 	}
 }
+
+/** @name The page of a verb */
+/**@{*/
+
+static void help_verb(FILE *file, const struct hc_verb *verb)
+{
+	struct hc_verb_options list;
+
+	hc_options_list(verb, &list);
+	fprintf(file, "usage: heapcore %s [OPTION]... %s\n\n", verb->name, verb->arguments);
+	help_text(file, verb->description, 0, 0);
+	fputc('\n', file);
+	if (verb->options) {
+		fputs("Options:\n", file);
+		help_options(file, &list, HC_OWNER_VERB);
+	}
+	if (verb->selection)
+		fputs("Which chunks: --size, --class, --type, --leaked, ...: heapcore help "
+		      "selection\n",
+		      file);
+	fputs("Common options: --format, --output, --content, --exe, ...: heapcore help options\n",
+	      file);
+	if (verb->tables)
+		fprintf(file, "Columns (--columns, --sort): heapcore help columns %s\n",
+			verb->name);
+	fprintf(file, "\nExamples:\n%s", verb->examples);
+}
+/**@}*/
+
+/** @name Columns */
+/**@{*/
 
 static void help_shape(FILE *file, const struct hc_shape *shape)
 {
@@ -109,20 +138,91 @@ static void help_shape(FILE *file, const struct hc_shape *shape)
 /** The columns of each table, for --columns and --sort. */
 static void help_columns(FILE *file, const struct hc_verb *verb)
 {
+	fprintf(file, "heapcore %s: %s\n", verb->name,
+		verb->tables ? "what --columns and --sort take" : "has no table");
 	for (size_t i = 0; verb->tables && verb->tables[i]; i++)
 		help_shape(file, verb->tables[i]);
 }
 
-void hc_help_verb(const struct hc_verb *verb, FILE *file)
+static void help_all_columns(FILE *file)
+{
+	bool later = false;
+
+	for (size_t i = 0; hc_verbs[i]; i++) {
+		if (!hc_verbs[i]->tables)
+			continue;
+		if (later)
+			fputc('\n', file);
+		later = true;
+		help_columns(file, hc_verbs[i]);
+	}
+}
+/**@}*/
+
+/** A page of options that verbs share. */
+static void help_shared(FILE *file, const char *title, enum hc_option_owner owner)
 {
 	struct hc_verb_options list;
 
-	hc_options_list(verb, &list);
-	fprintf(file, "usage: heapcore %s [OPTION]... %s\n\n", verb->name, verb->arguments);
-	help_text(file, verb->description, 0, 0);
-	help_options(file, "Options", &list, HC_OWNER_VERB);
-	help_options(file, "Which chunks", &list, HC_OWNER_SELECTION);
-	help_options(file, "Common options", &list, HC_OWNER_COMMON);
-	help_columns(file, verb);
-	fprintf(file, "\nExamples:\n%s", verb->examples);
+	hc_options_list(NULL, &list);
+	help_text(file, title, 0, 0);
+	fputc('\n', file);
+	help_options(file, &list, owner);
+}
+
+const char *hc_help_topic(unsigned i)
+{
+	static const char *const topics[] = {"options", "selection", "columns"};
+
+	return i < sizeof(topics) / sizeof(topics[0]) ? topics[i] : NULL;
+}
+
+const char *hc_help_find(int num, char **words, struct hc_help *ret)
+{
+	*ret = (struct hc_help){0};
+	for (int i = 0; i < num; i++) {
+		const struct hc_verb *verb = hc_verb_find(words[i]);
+		unsigned topic = 0;
+
+		while (hc_help_topic(topic) && strcmp(hc_help_topic(topic), words[i]))
+			topic++;
+		if (hc_help_topic(topic))
+			ret->page = HC_HELP_OPTIONS + topic;
+		else if (verb)
+			ret->verb = verb;
+		else
+			return words[i];
+	}
+	return NULL;
+}
+
+void hc_help_write(FILE *file, const void *ctx)
+{
+	const struct hc_help *help = ctx;
+
+	switch (help->page) {
+	case HC_HELP_VERBS:
+		if (help->verb)
+			help_verb(file, help->verb);
+		else
+			help_verbs(file);
+		break;
+	case HC_HELP_OPTIONS:
+		help_shared(file,
+			    "Common options: every verb takes them, before the verb or behind it.",
+			    HC_OWNER_COMMON);
+		break;
+	case HC_HELP_SELECTION:
+		help_shared(file,
+			    "Which chunks: a chunk must satisfy all that are given. Sizes may be "
+			    "given as 1024, 0x400, 1K or 1KiB.",
+			    HC_OWNER_SELECTION);
+		break;
+	case HC_HELP_COLUMNS:
+		if (help->verb)
+			help_columns(file, help->verb);
+		else
+			help_all_columns(file);
+		break;
+	}
 }

@@ -13,75 +13,49 @@
 
 #include "cmd/advice.h"
 #include "cmd/help.h"
+#include "cmd/meant.h"
 #include "cmd/render/unfinished.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 #define EXIT_TROUBLE 2
 
-/** Edit distance (Levenshtein) of two short words; more than any verb is long for longer ones. */
-static unsigned distance(const char *a, const char *b)
+/**
+ * What to do about a word that is no verb.
+ *
+ * @param next the argument behind it; NULL: none
+ * @return to be freed; NULL without memory
+ */
+static char *advise(const char *word, const char *next)
 {
-	enum { MAX = 16 };
-	unsigned row[MAX + 1];
-	size_t len = strlen(b);
-
-	if (len > MAX || strlen(a) > MAX)
-		return MAX;
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= len; j++) {
-			unsigned above = row[j];
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = above;
-			row[j] = best;
-		}
-	}
-	return row[len];
-}
-
-/** The verb that @p word was meant to be, or NULL. */
-static const char *nearest_verb(const char *word)
-{
-	const char *nearest = NULL;
-	unsigned least = 3; /* two slips of the finger are plausible, three are another word */
-
-	for (size_t i = 0; hc_verbs[i]; i++) {
-		unsigned d = distance(word, hc_verbs[i]->name);
-		if (strlen(word) >= 2 && !strncmp(word, hc_verbs[i]->name, strlen(word)))
-			d = 0;
-		if (d < least && d < strlen(word)) {
-			least = d;
-			nearest = hc_verbs[i]->name;
-		}
-	}
-	return nearest;
-}
-
-static int unknown_verb(const char *word)
-{
-	hc_cleanup_free char *message = NULL;
-	const char *nearest = nearest_verb(word);
+	const char *elsewhere = hc_meant_elsewhere(word), *meant = hc_meant_verb(word);
+	bool is_file = access(word, F_OK) == 0, is_path = strpbrk(word, "./") != NULL;
+	char *ret = NULL;
 	int len;
 
-	if (access(word, F_OK) == 0)
-		len = asprintf(&message, "'%s' is a file, not a verb; try 'heapcore analyze %s'",
-			       word, word);
-	else if (nearest)
-		len = asprintf(&message,
-			       "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'", word,
-			       nearest);
+	if (is_file && next && hc_verb_find(next))
+		len = asprintf(&ret, "the verb comes first: heapcore %s %s", next, word);
+	else if (is_file && (is_path || !meant))
+		len = asprintf(&ret, "'%s' is a file, not a verb; try 'heapcore analyze %s'", word,
+			       word);
+	else if (elsewhere)
+		len = asprintf(&ret, "unknown verb '%s'; %s", word, elsewhere);
+	else if (meant && !is_path)
+		len = asprintf(&ret, "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
+			       word, meant);
+	else if (is_path)
+		len = asprintf(&ret, "'%s' is neither a verb nor a file; try 'heapcore --help'",
+			       word);
 	else
-		len = asprintf(&message, "unknown verb '%s'; try 'heapcore --help'", word);
-	if (len < 0)
-		message = NULL;
+		len = asprintf(&ret, "unknown verb '%s'; try 'heapcore --help'", word);
+	return len < 0 ? NULL : ret;
+}
+
+static int unknown_verb(const char *word, const char *next)
+{
+	hc_cleanup_free char *message = advise(word, next);
+
 	hc_print_message(NULL, message ? message : "unknown verb");
 	return EXIT_TROUBLE;
 }
@@ -106,15 +80,6 @@ static int print(void (*write)(FILE *file, const void *ctx), const void *ctx)
 		err = hc_output_finish(&out);
 	}
 	return err ? report(NULL, err) : 0;
-}
-
-/** @param ctx the verb; NULL: all of them */
-static void write_help(FILE *file, const void *ctx)
-{
-	if (ctx)
-		hc_help_verb(ctx, file);
-	else
-		hc_help(file);
 }
 
 static int usage_error(const struct hc_verb *verb, struct hc_error *err)
@@ -155,7 +120,7 @@ static int run_verb(const struct hc_verb *verb, int argc, char **argv)
 		return usage_error(verb, err);
 	if (!options.help)
 		return run(&options);
-	return print(write_help, verb);
+	return print(hc_help_write, &(struct hc_help){.verb = verb});
 }
 
 /** @param ctx whether to be verbose */
@@ -168,20 +133,39 @@ static void write_version(FILE *file, const void *ctx)
 		fprintf(file, "prefilter of content classes: %s\n", scanner ? scanner : "literals");
 }
 
-/** `heapcore --version`; with -v what it is made of, where answers or speed depend on it. */
-static int version(bool verbose)
+/** Whether all arguments are ones that ask for the version; with -v for more of it. */
+static bool asks_version(int argc, char **argv, bool *verbose_ret)
 {
-	return print(write_version, &verbose);
+	bool version = false, verbose = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V"))
+			version = true;
+		else if (!strcmp(argv[i], "--verbose") || !strcmp(argv[i], "-v"))
+			verbose = true;
+		else
+			return false;
+	}
+	*verbose_ret = verbose;
+	return version;
 }
 
-/** `heapcore help [VERB]`, and the options that stand in place of a verb. */
-static int help(const char *word)
+/** `heapcore help [TOPIC|VERB]...`, and the options that stand in place of a verb. */
+static int help(int num, char **words)
 {
-	const struct hc_verb *verb = word ? hc_verb_find(word) : NULL;
+	struct hc_help topic;
+	const char *unknown = hc_help_find(num, words, &topic);
 
-	if (word && !verb)
-		return unknown_verb(word);
-	return print(write_help, verb);
+	if (!unknown)
+		return print(hc_help_write, &topic);
+	struct hc_nearest nearest = hc_nearest_to(unknown);
+	for (unsigned i = 0; hc_help_topic(i); i++)
+		hc_nearest_offer(&nearest, hc_help_topic(i));
+	if (!nearest.word)
+		return unknown_verb(unknown, NULL);
+	return report(NULL, hc_error_create(HC_ERROR_ARGUMENT,
+					    "no help on '%.100s'; did you mean '%s'?", unknown,
+					    nearest.word));
 }
 
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */
@@ -232,13 +216,17 @@ int main(int argc, char **argv)
 		      stderr);
 		return EXIT_TROUBLE;
 	}
-	const char *word = argv[1];
-	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
-		return version(argc > 2 && !strcmp(argv[2], "-v"));
-	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
-		return help(NULL);
-	if (!strcmp(word, "help"))
-		return help(argc > 2 ? argv[2] : NULL);
-	const struct hc_verb *verb = hc_verb_find(word);
-	return verb ? run_verb(verb, argc - 1, argv + 1) : unknown_verb(word);
+	bool verbose = false;
+	if (asks_version(argc, argv, &verbose))
+		return print(write_version, &verbose);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help(0, NULL);
+	struct hc_error *err = hc_options_verb_first(argc - 1, argv + 1);
+	if (err)
+		return report(NULL, err);
+	if (!strcmp(argv[1], "help"))
+		return help(argc - 2, argv + 2);
+	const struct hc_verb *verb = hc_verb_find(argv[1]);
+	return verb ? run_verb(verb, argc - 1, argv + 1)
+		    : unknown_verb(argv[1], argc > 2 ? argv[2] : NULL);
 }

@@ -2,11 +2,11 @@
  * @file
  * Command lines; see options.h.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/meant.h"
 #include "cmd/select_options.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -30,6 +30,7 @@ enum common_id {
 	COMMON_SORT,
 	COMMON_NO_HEADINGS,
 	COMMON_BYTES,
+	COMMON_FULL_NAMES,
 	COMMON_QUIET,
 	COMMON_VERBOSE,
 	COMMON_HELP,
@@ -59,8 +60,8 @@ static const struct hc_option common_options[] = {
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)", HC_VALUE_DIR,
 	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
 		 "heapcore ends."},
-	{COMMON_FORMAT, 0, "format", "FORMAT",
-	 "how it is written: {words} (default: text)", HC_VALUE_WORD, format_word,
+	{COMMON_FORMAT, 0, "format", "FORMAT", "how it is written: {words} (default: text)",
+	 HC_VALUE_WORD, format_word,
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
@@ -96,6 +97,9 @@ static const struct hc_option common_options[] = {
 	{COMMON_SORT, 0, "sort", "COLUMN[:asc|desc]", "order of its rows"},
 	{COMMON_NO_HEADINGS, 0, "noheadings", NULL, "no line with the names of columns"},
 	{COMMON_BYTES, 0, "bytes", NULL, "bytes as plain numbers in text"},
+	{COMMON_FULL_NAMES, 0, "full-names", NULL, "names of types and files as long as they are",
+	 .more = "Without it text leaves out what is default in a C++ type, as in std::string, and "
+		 "cuts what is wider than the screen. JSON and CSV have full names always."},
 	{COMMON_QUIET, 'q', "quiet", NULL, "no remarks on stderr, only errors"},
 	{COMMON_VERBOSE, 'v', "verbose", NULL, "own time per phase and peak memory, on stderr",
 	 .more = "And how many pointers were seen and followed."},
@@ -130,7 +134,7 @@ static const struct hc_option selection_options[] = {
 	 "nothing points to it."},
 	{SELECT_LEAKED, 0, "leaked", NULL, "lost chunks: definite and indirect",
 	 .more = "The same as --reach definite,indirect."},
-	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G"},
+	{SELECT_SIZE, 0, "size", "MIN[-MAX]", "usable bytes; with K, M, G or KiB"},
 	{SELECT_REQUEST, 0, "request", "N", "chunks that malloc(N) would give"},
 	{SELECT_ARENA, 0, "arena", "N", "arena number, 0 is the main arena; or mmap", HC_VALUE_WORD,
 	 arena_word},
@@ -145,7 +149,8 @@ static const struct hc_option selection_options[] = {
 	 .repeats = true},
 	{SELECT_MATCH, 0, "match", "PATTERN", "chunks with a match of a regular expression"},
 	{SELECT_FINDING, 0, "finding", "N", "the chunks of a finding of analyze",
-	 .more = "Other options narrow it, but for --state and --reach, which the finding decides."},
+	 .more = "Other options narrow it, but for --state and --reach, which the finding "
+		 "decides."},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };
@@ -169,17 +174,18 @@ struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn 
 		fprintf(out, "%s%s", !i ? "" : words(i + 1) ? ", " : " or ", words(i));
 	if (fclose(out))
 		return &hc_enomem;
-	return hc_error_create(HC_ERROR_ARGUMENT, "%s takes %s, not '%.100s'", option, list, text);
+	const char *meant = hc_meant_word(words, text);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s takes %s, not '%.100s'%s%s%s", option, list,
+			       text, meant ? "; did you mean '" : "", meant ? meant : "",
+			       meant ? "'?" : "");
 }
 
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret)
 {
-	char *end;
+	uint64_t value = 0;
 
-	errno = 0;
-	unsigned long long value = strtoull(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9')
-		return hc_error_create(HC_ERROR_ARGUMENT, "%s takes a number, not '%s'", option,
+	if (*text < '0' || *text > '9' || hc_scan_number(text, &value) != text + strlen(text))
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s takes a number, not '%.100s'", option,
 				       text);
 	*ret = value;
 	return NULL;
@@ -272,6 +278,9 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return NULL;
 	case COMMON_BYTES:
 		options->plain_bytes = true;
+		break;
+	case COMMON_FULL_NAMES:
+		options->full_names = true;
 		return NULL;
 	case COMMON_QUIET:
 		options->quiet = true;
@@ -286,7 +295,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	return NULL;
 }
 
-static struct hc_error *parse_finding(const char *text, uint64_t *ret)
+struct hc_error *hc_parse_finding(const char *text, uint64_t *ret)
 {
 	struct hc_error *err = hc_parse_count("--finding", text, ret);
 
@@ -326,7 +335,7 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	case SELECT_MATCH:
 		return hc_select_match(selection, value);
 	case SELECT_FINDING:
-		return parse_finding(value, &options->finding);
+		return hc_parse_finding(value, &options->finding);
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}
@@ -342,12 +351,20 @@ static bool has_letter(const struct hc_verb_options *list, char letter)
 	return false;
 }
 
+/** Whether a verb goes without an option that others have. */
+static bool is_refused(const struct hc_verb *verb, const struct hc_option *option)
+{
+	return verb && verb->counts && option == &selection_options[SELECT_LIMIT];
+}
+
 static void add_options(struct hc_verb_options *list, const struct hc_option *options,
 			enum hc_option_owner owner)
 {
 	for (; options && options->name && list->num < HC_MAX_OPTIONS; options++) {
 		bool taken = has_letter(list, options->letter);
 
+		if (is_refused(list->verb, options))
+			continue;
 		list->items[list->num++] =
 			(struct hc_verb_option){options, owner, taken ? '\0' : options->letter};
 	}
@@ -356,6 +373,7 @@ static void add_options(struct hc_verb_options *list, const struct hc_option *op
 void hc_options_list(const struct hc_verb *verb, struct hc_verb_options *ret)
 {
 	ret->num = 0;
+	ret->verb = verb;
 	if (verb)
 		add_options(ret, verb->options, HC_OWNER_VERB);
 	if (!verb || verb->selection)
@@ -450,7 +468,96 @@ static const struct hc_verb_option *found_option(const struct parser *parser, in
 	return NULL;
 }
 
-static struct hc_error *bad_option(int c, char *const *argv)
+/** Whether a verb's options have one of this name. */
+static bool takes(const struct hc_verb *verb, const char *name)
+{
+	struct hc_verb_options list;
+
+	hc_options_list(verb, &list);
+	for (unsigned i = 0; i < list.num; i++) {
+		if (!strcmp(list.items[i].option->name, name))
+			return true;
+	}
+	return false;
+}
+
+/** Most verbs that are named for an option that another one lacks. */
+#define MAX_NAMED 4
+
+/** "leaks, chunks and others": the verbs that take an option; NULL: none does, or no memory. */
+static char *who_takes(const char *name)
+{
+	char *ret = NULL;
+	unsigned num = 0;
+	size_t size;
+	FILE *out = open_memstream(&ret, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; hc_verbs[i]; i++) {
+		if (!takes(hc_verbs[i], name))
+			continue;
+		if (num < MAX_NAMED)
+			fprintf(out, "%s%s", num ? ", " : "", hc_verbs[i]->name);
+		num++;
+	}
+	if (num > MAX_NAMED)
+		fputs(" and others", out);
+	if (!fclose(out) && num)
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+/** "--content, --color": the options that a name is an abbreviation of; NULL: of one at most. */
+static char *what_begins(const struct hc_verb *verb, const char *name)
+{
+	struct hc_verb_options list;
+	char *ret = NULL;
+	unsigned num = 0;
+	size_t size;
+	FILE *out = open_memstream(&ret, &size);
+
+	if (!out)
+		return NULL;
+	hc_options_list(verb, &list);
+	for (unsigned i = 0; i < list.num; i++) {
+		const char *full = list.items[i].option->name;
+
+		if (!*name || strncmp(full, name, strlen(name)))
+			continue;
+		fprintf(out, "%s--%s", num++ ? ", " : "", full);
+	}
+	if (!fclose(out) && num > 1)
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+/** @param text "--name" or "--name=value" */
+static struct hc_error *unknown_option(const struct hc_verb *verb, const char *text)
+{
+	hc_cleanup_free char *name = strndup(text + 2, strcspn(text + 2, "="));
+	hc_cleanup_free char *begun = name ? what_begins(verb, name) : NULL;
+	hc_cleanup_free char *others = name ? who_takes(name) : NULL;
+	hc_cleanup_free char *meant = name ? hc_meant_option(verb, name) : NULL;
+
+	if (!name)
+		return &hc_enomem;
+	if (begun)
+		return hc_error_create(HC_ERROR_ARGUMENT, "--%s is the beginning of %s", name,
+				       begun);
+	if (meant)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "unknown option --%.100s%s%s; did you mean %s?", name,
+				       others ? " of " : "", others ? verb->name : "", meant);
+	if (others)
+		return hc_error_create(HC_ERROR_ARGUMENT, "%s has no --%s; it goes with %s",
+				       verb->name, name, others);
+	return hc_error_create(HC_ERROR_ARGUMENT, "unknown option --%.100s", name);
+}
+
+static struct hc_error *bad_option(const struct hc_verb *verb, int c, char *const *argv)
 {
 	char letter[] = {'-', optopt, '\0'};
 	bool is_letter = optopt > 0 && optopt < LONG_BASE;
@@ -460,7 +567,14 @@ static struct hc_error *bad_option(int c, char *const *argv)
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s needs a value", text);
 	if (optopt >= LONG_BASE)
 		return hc_error_create(HC_ERROR_ARGUMENT, "option %s takes no value", text);
-	return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s", text);
+	if (is_letter) {
+		hc_cleanup_free char *meant = hc_meant_option(verb, letter + 1);
+
+		return hc_error_create(HC_ERROR_ARGUMENT, "unknown option %s%s%s%s", text,
+				       meant ? "; did you mean " : "", meant ? meant : "",
+				       meant ? "?" : "");
+	}
+	return unknown_option(verb, text);
 }
 
 /** The value of an option whose value may be left out: a number in the next argument is it. */
@@ -566,12 +680,65 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 			return check(ret, argc, argv);
 		const struct hc_verb_option *found = found_option(&parser, c);
 		if (c == '?' || c == ':' || !found)
-			return bad_option(c, argv);
+			return bad_option(verb, c, argv);
 		const char *value =
 			hc_option_is_optional(found->option) ? optional_value(argc, argv) : optarg;
 		err = set_option(ret, found, value);
 	}
 	return err;
+}
+
+/** The common option that stands before a verb; NULL: it is none. */
+static const struct hc_option *find_common(const char *text)
+{
+	const struct hc_option *option = common_options;
+	size_t len = strcspn(text, "=");
+
+	for (; option->name; option++) {
+		if (option->letter && text[1] == option->letter && !text[2])
+			return option;
+		if (!strncmp(text, "--", 2) && strlen(option->name) == len - 2 &&
+		    !strncmp(option->name, text + 2, len - 2))
+			return option;
+	}
+	return NULL;
+}
+
+/** Common options with a letter, spelled out. */
+static char *spelled_out(const struct hc_option *option, char *text)
+{
+	static char output[] = "--output", quiet[] = "--quiet", verbose[] = "--verbose";
+
+	if (text[1] == '-')
+		return text;
+	return option->id == COMMON_OUTPUT    ? output
+	       : option->id == COMMON_QUIET   ? quiet
+	       : option->id == COMMON_VERBOSE ? verbose
+					      : text;
+}
+
+struct hc_error *hc_options_verb_first(int argc, char **argv)
+{
+	int at = 0;
+
+	while (at < argc && argv[at][0] == '-' && argv[at][1]) {
+		const struct hc_option *option = find_common(argv[at]);
+
+		if (!option)
+			return hc_error_create(HC_ERROR_ARGUMENT,
+					       "%.100s: only common options may stand before the "
+					       "verb; try 'heapcore --help'",
+					       argv[at]);
+		argv[at] = spelled_out(option, argv[at]);
+		at += option->value && !strchr(argv[at], '=') ? 2 : 1;
+	}
+	if (at >= argc)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "no verb behind the options; try 'heapcore --help'");
+	char *verb = argv[at];
+	memmove(argv + 1, argv, at * sizeof(*argv));
+	argv[0] = verb;
+	return NULL;
 }
 
 void hc_options_deinit(struct hc_options *options)

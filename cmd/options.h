@@ -78,6 +78,7 @@ struct hc_options {
 	enum hc_color_mode color;
 	struct hc_choice choice; /**< of columns and their order */
 	bool plain_bytes;        /**< bytes as numbers in text, too */
+	bool full_names;         /**< of types and files, in text, too */
 	bool quiet, verbose, help;
 	struct hc_selection selection;
 	bool selection_given; /**< any selection option */
@@ -85,6 +86,16 @@ struct hc_options {
 	uint64_t finding;     /**< --finding: number of a finding of analyze; 0: none */
 	void *own;            /**< the verb's struct, filled by its set() */
 };
+
+/**
+ * Put the verb first, where common options stand before it: those are given their long names, since
+ * a letter may mean something else to the verb.
+ *
+ * @param argv argv[0] is the first argument; reordered
+ * @return @ref HC_ERROR_ARGUMENT when an option before the verb is none of the common ones, or
+ * when no verb follows
+ */
+struct hc_error *hc_options_verb_first(int argc, char **argv);
 
 /**
  * Parse the arguments after the verb.
@@ -112,6 +123,7 @@ struct hc_verb_option {
 };
 
 struct hc_verb_options {
+	const struct hc_verb *verb; /**< whose; NULL: nobody's */
 	struct hc_verb_option items[HC_MAX_OPTIONS];
 	unsigned num;
 };
@@ -145,8 +157,10 @@ struct hc_error *hc_options_add_signatures(struct hc_options *options, const cha
 struct hc_error *hc_parse_word(const char *option, const char *text, hc_word_fn *words,
 			       unsigned *ret);
 
-/** A plain number of things. */
+/** A number of things: digits, with commas as output has them. */
 struct hc_error *hc_parse_count(const char *option, const char *text, uint64_t *ret);
+/** The value of --finding: a number from 1 on. */
+struct hc_error *hc_parse_finding(const char *text, uint64_t *ret);
 
 /** The value of a verb's --top before it is given: 20 rows in text, all of them elsewhere. */
 #define HC_TOP_DEFAULT UINT64_MAX

@@ -15,6 +15,9 @@
 #include "cmd/progress.h"
 
 #define DELAY_SECONDS 1
+/** Before that, and with less done, what is left is a guess. */
+#define MIN_PHASE_SECONDS 2
+#define MIN_SHARE 0.02
 #define TICK_NANOSECONDS 250000000
 
 /** For hc_progress_abandon(), which can't look into a struct that is locked. */
@@ -27,7 +30,8 @@ struct hc_progress {
 	const char *phase; /**< NULL: none */
 	double share;      /**< done of the phase; negative: unknown */
 	struct timespec start;
-	bool shown; /**< the line is on the screen */
+	double phase_start; /**< seconds behind @ref start */
+	bool shown;         /**< the line is on the screen */
 	bool stop;
 };
 
@@ -41,18 +45,55 @@ static void erase(struct hc_progress *progress)
 
 #define BAR_WIDTH 24
 
-static void draw(struct hc_progress *progress, long seconds)
+/** "3 min 20 s", "45 s" */
+static void put_duration(FILE *file, double seconds)
+{
+	long whole = seconds + 0.5;
+
+	if (whole >= 3600)
+		fprintf(file, "%ld h %ld min", whole / 3600, whole / 60 % 60);
+	else if (whole >= 60)
+		fprintf(file, "%ld min %ld s", whole / 60, whole % 60);
+	else
+		fprintf(file, "%ld s", whole);
+}
+
+void hc_progress_write(FILE *file, const struct hc_progress_state *state)
 {
 	static const char full[] = "########################", empty[] = "........................";
-	int filled = progress->share * BAR_WIDTH;
+	int filled = state->share * BAR_WIDTH;
 
-	fprintf(stderr, "\r\033[K%s", progress->phase);
-	if (progress->share >= 0)
-		fprintf(stderr, " [%.*s%.*s] %.0f %%", filled, full, BAR_WIDTH - filled, empty,
-			progress->share * 100);
-	fprintf(stderr, ", %ld s", seconds);
+	fputs(state->phase, file);
+	if (state->share >= 0)
+		fprintf(file, " [%.*s%.*s] %.0f %%", filled, full, BAR_WIDTH - filled, empty,
+			state->share * 100);
+	fputs(", ", file);
+	put_duration(file, state->seconds);
+	if (state->share < MIN_SHARE || state->phase_seconds < MIN_PHASE_SECONDS)
+		return;
+	fputs(", about ", file);
+	put_duration(file, state->phase_seconds * (1 - state->share) / state->share);
+	fputs(" left", file);
+}
+
+static void draw(struct hc_progress *progress, double seconds)
+{
+	fputs("\r\033[K", stderr);
+	hc_progress_write(stderr, &(struct hc_progress_state){
+					  .phase = progress->phase,
+					  .share = progress->share,
+					  .seconds = seconds,
+					  .phase_seconds = seconds - progress->phase_start,
+				  });
 	progress->shown = true;
 	on_screen = true;
+}
+
+/** Since the program began. */
+static double seconds_since(const struct hc_progress *progress, const struct timespec *now)
+{
+	return now->tv_sec - progress->start.tv_sec +
+	       (now->tv_nsec - progress->start.tv_nsec) / 1e9;
 }
 
 static void *show(void *arg)
@@ -63,7 +104,7 @@ static void *show(void *arg)
 	pthread_mutex_lock(&progress->lock);
 	while (!progress->stop) {
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		long seconds = now.tv_sec - progress->start.tv_sec;
+		double seconds = seconds_since(progress, &now);
 		if (progress->phase && seconds >= DELAY_SECONDS)
 			draw(progress, seconds);
 		now.tv_nsec += TICK_NANOSECONDS;
@@ -105,8 +146,11 @@ void hc_progress_set(struct hc_progress *progress, const char *phase)
 {
 	if (!progress)
 		return;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&progress->lock);
 	erase(progress);
+	progress->phase_start = seconds_since(progress, &now);
 	progress->phase = phase;
 	progress->share = -1;
 	pthread_mutex_unlock(&progress->lock);

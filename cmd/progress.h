@@ -5,10 +5,23 @@
 #ifndef HC_CMD_PROGRESS_H
 #define HC_CMD_PROGRESS_H
 
+#include <stdio.h>
+
 struct hc_progress;
 
 /** NULL when stderr is no terminal, or when it can't be done: progress is never worth an error. */
 struct hc_progress *hc_progress_create(void);
+
+/** What there is to say. */
+struct hc_progress_state {
+	const char *phase;
+	double share;         /**< done of the phase, 0 to 1; negative: unknown */
+	double seconds;       /**< since the program began */
+	double phase_seconds; /**< since the phase began */
+};
+
+/** Write the line: "searching [####....] 12 %, 8 s, about 1 min 2 s left". */
+void hc_progress_write(FILE *file, const struct hc_progress_state *state);
 
 /** Take the line off the screen; NULL is fine. */
 void hc_progress_destroy(struct hc_progress *progress);

@@ -5,10 +5,13 @@
 #include "cmd/select_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzers/pattern/pattern.h"
+#include "cmd/meant.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 #include "core/heap/allocator.h"
 
 static bool same_name(const char *name, const char *text, size_t size)
@@ -16,13 +19,42 @@ static bool same_name(const char *name, const char *text, size_t size)
 	return strlen(name) == size && memcmp(name, text, size) == 0;
 }
 
-/**
- * Parse a comma-separated list of names to a set of bits.
- *
- * @param name_of name of bit i, for i < @p num
- */
-static struct hc_error *parse_names(const char *option, const char *text, unsigned num,
-				    const char *(*name_of)(unsigned), uint64_t *ret)
+/** "a, b, c": all words. */
+static char *join_words(hc_word_fn *words)
+{
+	char *ret = NULL;
+	size_t size;
+	FILE *out = open_memstream(&ret, &size);
+
+	for (unsigned i = 0; out && words(i); i++)
+		fprintf(out, "%s%s", i ? ", " : "", words(i));
+	if (out && !fclose(out))
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+static struct hc_error *unknown_name(const char *option, const char *item, size_t size,
+				     hc_word_fn *words)
+{
+	hc_cleanup_free char *name = strndup(item, size < 100 ? size : 100);
+	hc_cleanup_free char *all = join_words(words);
+
+	if (!name || !all)
+		return &hc_enomem;
+	const char *meant = hc_meant_word(words, name);
+	if (words == hc_select_state_word && hc_same_word(name, "free"))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "%s: 'free' is several: tcache,fastbin,unsorted,smallbin,"
+				       "largebin,top",
+				       option);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s: '%s' is none of %s%s%s%s", option, name, all,
+			       meant ? "; did you mean '" : " (several: with commas)",
+			       meant ? meant : "", meant ? "'?" : "");
+}
+
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret)
 {
 	uint64_t set = 0;
 	const char *item = text;
@@ -31,21 +63,10 @@ static struct hc_error *parse_names(const char *option, const char *text, unsign
 		size_t size = strcspn(item, ",");
 		unsigned i = 0;
 
-		while (i < num && !same_name(name_of(i), item, size))
+		while (words(i) && !same_name(words(i), item, size))
 			i++;
-		if (i == num) {
-			char all[256] = "";
-
-			for (i = 0; i < num; i++) {
-				size_t used = strlen(all);
-				snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
-					 name_of(i));
-			}
-			return hc_error_create(
-				HC_ERROR_ARGUMENT,
-				"%s: '%.*s' is none of: %s (separate several by commas)", option,
-				(int)(size < 100 ? size : 100), item, all);
-		}
+		if (!words(i))
+			return unknown_name(option, item, size, words);
 		set |= UINT64_C(1) << i;
 		if (!item[size])
 			break;
@@ -98,21 +119,16 @@ const char *hc_select_state_word(unsigned i)
 	return i < num_states() ? state_name(i) : NULL;
 }
 
-static const char *reach_name(unsigned i)
-{
-	return hc_reach_name(i);
-}
-
 const char *hc_select_reach_word(unsigned i)
 {
-	return i < HC_NUM_REACH ? reach_name(i) : NULL;
+	return i < HC_NUM_REACH ? hc_reach_name(i) : NULL;
 }
 
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text)
 {
 	uint64_t set = 0;
 	unsigned lists = num_lists();
-	struct hc_error *err = parse_names("--state", text, num_states(), state_name, &set);
+	struct hc_error *err = hc_parse_names("--state", text, hc_select_state_word, &set);
 
 	if (err)
 		return err;
@@ -129,7 +145,7 @@ struct hc_error *hc_select_states(struct hc_selection *selection, const char *te
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text)
 {
 	uint64_t set = 0;
-	struct hc_error *err = parse_names("--reach", text, HC_NUM_REACH, reach_name, &set);
+	struct hc_error *err = hc_parse_names("--reach", text, hc_select_reach_word, &set);
 
 	if (!err)
 		selection->reaches = set;
@@ -157,26 +173,68 @@ static int suffix_shift(char suffix)
 	}
 }
 
-/** Read a number with optional suffix; NULL when there is none or it does not fit 64 bits. */
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return 16;
+}
+
+/** Whether a comma stands where output puts one: before three digits, and no fourth. */
+static bool is_separator(const char *pos)
+{
+	return *pos == ',' && strspn(pos + 1, "0123456789") == 3;
+}
+
+const char *hc_scan_number(const char *text, uint64_t *ret)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *digits = text + 2 * hex, *pos = digits;
+	uint64_t value = 0;
+
+	for (; digit_of(*pos) < (hex ? 16 : 10) || (!hex && pos > digits && is_separator(pos));
+	     pos++) {
+		if (*pos != ',' && (__builtin_mul_overflow(value, hex ? 16 : 10, &value) ||
+				    __builtin_add_overflow(value, digit_of(*pos), &value)))
+			return NULL;
+	}
+	if (pos == digits)
+		return NULL;
+	*ret = value;
+	return pos;
+}
+
+/** What follows a unit of bytes: "K", "KiB", "B", also behind the blank that output has there. */
+static const char *scan_unit(const char *pos, int *shift_ret)
+{
+	const char *unit = *pos == ' ' ? pos + 1 : pos;
+	int shift = suffix_shift(*unit);
+
+	*shift_ret = 0;
+	if (shift >= 0) {
+		*shift_ret = shift;
+		unit++;
+		/* KiB; and KB, which everybody types for it. */
+		unit += (unit[0] | 0x20) == 'i' && (unit[1] | 0x20) == 'b';
+		return (*unit | 0x20) == 'b' ? unit + 1 : unit;
+	}
+	return (*unit | 0x20) == 'b' ? unit + 1 : pos;
+}
+
+/** Read a number with optional unit; NULL when there is none or it does not fit 64 bits. */
 static const char *scan_bytes(const char *text, uint64_t *ret)
 {
-	uint64_t value = 0;
-	const char *pos = text;
+	uint64_t value;
+	const char *pos = hc_scan_number(text, &value);
+	int shift;
 
-	for (; *pos >= '0' && *pos <= '9'; pos++) {
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, *pos - '0', &value))
-			return NULL;
-	}
-	if (pos == text)
+	if (!pos)
 		return NULL;
-
-	int shift = suffix_shift(*pos);
-	if (shift >= 0) {
-		if (__builtin_mul_overflow(value, UINT64_C(1) << shift, &value))
-			return NULL;
-		pos++;
-	}
+	pos = scan_unit(pos, &shift);
+	if (__builtin_mul_overflow(value, UINT64_C(1) << shift, &value))
+		return NULL;
 	*ret = value;
 	return pos;
 }
@@ -189,8 +247,8 @@ struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *
 	if (!end || *end) {
 		return hc_error_create(
 			HC_ERROR_ARGUMENT,
-			"%s: '%.100s' is no number of bytes; it takes digits and, if "
-			"need be, K, M, G or T (1024)",
+			"%s: '%.100s' is no number of bytes; it takes 1024, 0x400, 1K or 1KiB, up "
+			"to T",
 			option, text);
 	}
 	*ret = value;
@@ -275,7 +333,7 @@ struct hc_error *hc_select_size(struct hc_selection *selection, const char *text
 		return hc_error_create(
 			HC_ERROR_ARGUMENT,
 			"--size: '%.100s' is no range of usable sizes; it takes MIN, "
-			"MIN-, -MAX or MIN-MAX in bytes, with K, M, G or T (1024)",
+			"MIN-, -MAX or MIN-MAX, each as 1024, 0x400, 1K or 1KiB, up to T",
 			text);
 	}
 	selection->has_size = true;
@@ -297,13 +355,13 @@ struct hc_error *hc_select_arena(struct hc_selection *selection, const char *tex
 
 	if (strcmp(text, "mmap") != 0) {
 		uint64_t value;
-		const char *end = scan_bytes(text, &value);
+		const char *end = hc_scan_number(text, &value);
 
-		if (!end || *end || end[-1] > '9' || value >= HC_ARENA_MMAP) {
+		if (!end || *end || value >= HC_ARENA_MMAP) {
 			return hc_error_create(
 				HC_ERROR_ARGUMENT,
 				"--arena: '%.100s' is no arena; it takes a number (0 is "
-				"the main arena) or mmap",
+				"the main arena) or mmap; heapcore arenas lists them",
 				text);
 		}
 		arena = value;

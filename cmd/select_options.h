@@ -10,8 +10,10 @@
 #define HC_CMD_SELECT_OPTIONS_H
 
 #include "analyzers/select/selection.h"
+#include "cmd/options.h"
 
-/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last */
+/** What --state takes: in-use, the allocators' lists, top, overhead. @return NULL behind the last
+ */
 const char *hc_select_state_word(unsigned i);
 /** What --reach takes. @return NULL behind the last */
 const char *hc_select_reach_word(unsigned i);
@@ -20,7 +22,7 @@ const char *hc_select_reach_word(unsigned i);
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);
-/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers with optional K, M, G (1024). "MIN" alone is exact. */
+/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers as hc_parse_bytes() takes them. "MIN" alone is exact. */
 struct hc_error *hc_select_size(struct hc_selection *selection, const char *text);
 struct hc_error *hc_select_request(struct hc_selection *selection, const char *text);
 /** "0", "1", … or "mmap". */
@@ -43,7 +45,18 @@ struct hc_error *hc_select_type(struct hc_selection *selection, const char *text
 /** A PCRE2 pattern. */
 struct hc_error *hc_select_match(struct hc_selection *selection, const char *text);
 
-/** A byte count with optional K, M, G, T suffix (1024), for every option that takes one. */
+/**
+ * Read a number: decimal, also with the commas that output has, or hexadecimal behind 0x.
+ *
+ * @return behind it; NULL: there is none, or it does not fit 64 bits
+ */
+const char *hc_scan_number(const char *text, uint64_t *ret);
+
+/** A comma-separated list of words, as a set of bits by their numbers. */
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret);
+
+/** A byte count with optional K, M, G, T or KiB… (1024), for every option that takes one. */
 struct hc_error *hc_parse_bytes(const char *option, const char *text, uint64_t *ret);
 /** An address: hexadecimal, with or without 0x. */
 struct hc_error *hc_parse_address(const char *option, const char *text, uint64_t *ret);

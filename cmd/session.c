@@ -13,6 +13,7 @@
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
 #include "cmd/render/text.h"
+#include "cmd/render/unfinished.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
@@ -96,6 +97,35 @@ void hc_session_phase(struct hc_session *session, const char *name)
 	session->phase_start = now();
 }
 
+void hc_session_begin_rows(struct hc_session *session)
+{
+	if (!session->out.is_file)
+		hc_session_phase(session, NULL);
+	else if (!session->phase)
+		hc_session_phase(session, "writing");
+}
+
+/** Chunks between two looks at how far it is. */
+#define CHUNKS_PER_LOOK 4096
+
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk)
+{
+	const struct hc_heap *heap = session->target->heap;
+	uint64_t done = 0, all = 0;
+
+	if (!session->progress || session->chunks_wrote++ % CHUNKS_PER_LOOK)
+		return;
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+
+		if (span < chunk->span)
+			done += span->end - span->start;
+		all += span->end - span->start;
+	}
+	done += chunk->address - chunk->span->start;
+	hc_progress_set_share(session->progress, all ? (double)done / all : 0);
+}
+
 /** Print remarks of one input that came up since the last call. */
 static void print_remarks(const struct hc_session *session, const char *path,
 			  const struct hc_diagnostics *diag, size_t *shown)
@@ -146,6 +176,14 @@ static const char *phase_name(enum hc_phase phase)
 static void on_phase(void *ctx, enum hc_phase phase)
 {
 	hc_session_phase(ctx, phase_name(phase));
+	/* Who reads may wait for a pipe, and has no threads yet. */
+	hc_signals_ask(phase != HC_PHASE_NONE && phase != HC_PHASE_READ &&
+		       phase != HC_PHASE_UNPACK);
+}
+
+static bool is_cancelled(void *ctx __attribute__((unused)))
+{
+	return hc_signals_asked();
 }
 
 static void on_share(void *ctx, double share)
@@ -166,6 +204,21 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 						    &session->signatures);
 
 	return err ? err : hc_masker_create(session->signatures, &session->masker);
+}
+
+char *hc_session_mask(const struct hc_session *session, const char *text)
+{
+	struct hc_masked masked = {0};
+
+	if (!text || session->options->content == HC_CONTENT_FULL)
+		return text ? strdup(text) : NULL;
+	if (!session->masker)
+		return strdup("***");
+	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
+	hc_cleanup_error struct hc_error *err =
+		hc_masker_mask(session->masker, bytes, bytes, HC_MASK_SHORT, &masked);
+
+	return err ? strdup("***") : (char *)masked.bytes;
 }
 
 struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effort effort)
@@ -204,7 +257,8 @@ static struct hc_target_options target_options(struct hc_session *session)
 static struct hc_error *add_target(struct hc_session *session, const char *path)
 {
 	const struct hc_target_options options = target_options(session);
-	const struct hc_observer observer = {.phase = on_phase, .share = on_share, .ctx = session};
+	const struct hc_observer observer = {
+		.phase = on_phase, .share = on_share, .cancelled = is_cancelled, .ctx = session};
 	struct hc_error *err =
 		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
 
@@ -381,7 +435,8 @@ void hc_session_view(struct hc_session *session, struct hc_view *ret)
 		.look = {.policy = {.content = options->content, .masker = session->masker},
 			 .utf8 = session->out.utf8,
 			 .color = session->out.color,
-			 .plain_bytes = options->plain_bytes},
+			 .plain_bytes = options->plain_bytes,
+			 .full_names = options->full_names},
 		.choice = options->choice,
 	};
 	if (session->target)

@@ -48,6 +48,7 @@ struct hc_session {
 	unsigned num_phases;
 	struct hc_phase_time *phase; /**< the current one; NULL: none */
 	double phase_start;          /**< seconds */
+	uint64_t chunks_wrote;       /**< calls of hc_session_wrote() */
 	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
 	size_t remarks_shown[HC_MAX_TARGETS + 1]; /**< of each target; the last: of @ref remarks */
 };
@@ -75,6 +76,14 @@ void hc_session_print_remarks(struct hc_session *session);
 struct hc_error *hc_session_signatures(struct hc_session *session);
 
 /**
+ * A copy of text that the process had, but that is no content of its heap: its command line, paths,
+ * last words. Secrets in it don't show below --content full, at whatever level. To be freed.
+ *
+ * @return NULL for NULL
+ */
+char *hc_session_mask(const struct hc_session *session, const char *text);
+
+/**
  * See to it that session->target->types are there: with --type they are, and then with all that can
  * be known.
  */
@@ -86,10 +95,25 @@ struct hc_error *hc_session_types(struct hc_session *session, enum hc_types_effo
  */
 void hc_session_phase(struct hc_session *session, const char *name);
 
+/**
+ * Begin to write rows as they are found. Unless they go to a file the screen belongs to them from
+ * now on, or to the pager at the end of the pipe, and no phase is shown.
+ */
+void hc_session_begin_rows(struct hc_session *session);
+
+/** All chunks up to this one are written: progress is told now and then. */
+void hc_session_wrote(struct hc_session *session, const struct hc_chunk *chunk);
+
 /** Why there is no heap; NULL: there is one, or nobody asked for it. */
 static inline const char *hc_session_no_heap(const struct hc_session *session)
 {
 	return session->target ? session->target->no_heap : NULL;
+}
+
+/** The same in a word, for programs; NULL as above. */
+static inline const char *hc_session_absence(const struct hc_session *session)
+{
+	return hc_session_no_heap(session) ? hc_absence_name(session->target->absence) : NULL;
 }
 
 /** Whether the answer may lack something. */

@@ -29,6 +29,7 @@ serve   cmd:gcore           -      gdb                gdb                   gdb 
 serve   cmd:curl            -      curl               curl                  curl               curl           curl
 test    pc:cmocka           1.1.5  libcmocka-dev      libcmocka-devel       libcmocka-devel    cmocka         cmocka-dev
 test    py:pytest           6.0    python3-pytest     python3-pytest        python3-pytest     python-pytest  py3-pytest
+parallel py:xdist           3.1    python3-pytest-xdist python3-pytest-xdist python3-pytest-xdist python-pytest-xdist py3-pytest-xdist
 test    py:jsonschema       3.2    python3-jsonschema python3-jsonschema    python3-jsonschema python-jsonschema py3-jsonschema
 test    cmd:git             -      git                git                   git                git            git
 test    cmd:cmark-gfm       -      cmark-gfm          cmark-gfm             cmark-gfm          cmark-gfm      cmark
@@ -139,6 +140,17 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null
 }
 
+# The same for packages that bring servers: tests start their own, and none starts by being installed.
+apt_install_stopped() {
+    # shellcheck disable=SC2016 # the other shell expands it
+    as_root sh -c 'policy=/usr/sbin/policy-rc.d
+        if [ ! -e $policy ]; then
+            trap "rm -f $policy" EXIT
+            printf "#!/bin/sh\nexit 101\n" >$policy && chmod 755 $policy
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"' sh "$@" </dev/null
+}
+
 # The version of a package that apt would install, empty without one.
 candidate() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
@@ -234,15 +246,16 @@ require_programs() {
     local package missing=()
     command -v apt-get >/dev/null || return 0
     for package in php-cli ruby nodejs golang-go default-jdk-headless musl-tools libapr1-dev libboost-dev libglib2.0-dev \
-        libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql \
+        libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql mariadb-server nginx apache2 \
+        vim emacs-nox ripgrep bat tcl mawk git gdb dbus-daemon libglib2.0-bin xvfb openssh-client \
         dpkg-dev debhelper lintian mandoc groff man-db shellcheck zsh fish; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    apt_install --no-remove "${missing[@]}" >&2 && return
+    apt_install_stopped --no-remove "${missing[@]}" >&2 && return
     for package in "${missing[@]}"; do
         missing=("$package")
-        apt_install --no-remove "$package" >&2 || true
+        apt_install_stopped --no-remove "$package" >&2 || true
     done
 }
 
@@ -257,6 +270,23 @@ require_wanted() {
         ! apt_install --no-remove "$package" >&2 || return 0
     done
     echo "$0: going on without Vectorscan" >&2
+}
+
+# parallel: the options with which pytest runs on all processors, one a line; none where pytest-xdist is missing, can't be
+# had or is too old, or there is one processor. A class, and the functions of a file, stay together: they share fixtures.
+parallel() {
+    local processors package least
+    processors=$(nproc)
+    read -r _ least package < <(package_table | awk '$1 == "parallel" { print $2, $3, $4 }')
+    [ "$processors" -gt 1 ] || return 0
+    if ! satisfied py:xdist "$least" && command -v apt-get >/dev/null; then
+        apt_install --no-remove "$package" >&2 || true
+    fi
+    if satisfied py:xdist "$least"; then
+        printf '%s\n' -n "$processors" --dist loadscope
+    else
+        echo "$0: without pytest-xdist $least end-to-end tests run one after the other" >&2
+    fi
 }
 
 # No other package manager is driven; its user is told what to ask it for, and what is there but too old.

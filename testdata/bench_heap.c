@@ -4,6 +4,10 @@
  * usage: bench_heap [abort|pause] LAYOUT CHUNKS [LARGE]
  *
  *   linked  chunks of 32 bytes; each points to the next in address order
+ *   lists-down   the same chunks in 1,024 lists, each from higher addresses to lower ones; the lists
+ *                lie among one another
+ *   list-down    the same in one list
+ *   list-random  one list in random order
  *   tree    chunks of 32 bytes; a binary tree whose nodes lie in random order: node i's children,
  * 2i+1 and 2i+2, are anywhere in memory mixed   chunks of 32 to 1,040 bytes, small ones being more
  * frequent. Each points to the two that a random tree puts below it and is otherwise filled with
@@ -12,7 +16,7 @@
  * "needle in the heap", one in a thousand has the same word twice. With a second number, one more
  * chunk of so many bytes with the same text
  *
- * All chunks are reachable from one global. Prints "chunks N", "end". The order is pseudo-random
+ * All chunks are reachable from globals. Prints "chunks N", "end". The order is pseudo-random
  * with a fixed seed: the same heap every time. The scratch table of addresses is mmapped and given
  * back before the end.
  */
@@ -49,6 +53,19 @@ static void link_list(void ***order, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		order[i][0] = i + 1 < n ? order[i + 1] : NULL;
+}
+
+#define NUM_LISTS 1024
+
+static void **volatile heads[NUM_LISTS];
+
+/* Each points to the one that is so many chunks below it. */
+static void link_down(void ***order, size_t n, size_t lists)
+{
+	for (size_t i = 0; i < n; i++)
+		order[i][0] = i >= lists ? order[i - lists] : NULL;
+	for (size_t i = 0; i < lists && i < n; i++)
+		heads[i] = order[n - 1 - i];
 }
 
 static void link_tree(void ***order, size_t n)
@@ -125,6 +142,13 @@ int main(int argc, char **argv)
 		order[i] = memset(malloc(size), 0, size);
 	}
 	if (strcmp(layout, "linked") == 0) {
+		link_list(order, n);
+	} else if (strcmp(layout, "lists-down") == 0) {
+		link_down(order, n, NUM_LISTS);
+	} else if (strcmp(layout, "list-down") == 0) {
+		link_down(order, n, 1);
+	} else if (strcmp(layout, "list-random") == 0) {
+		shuffle(order, n);
 		link_list(order, n);
 	} else {
 		shuffle(order, n);

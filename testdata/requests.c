@@ -4,7 +4,8 @@
  * usage: requests [abort|pause|signal] [LOST HELD FREED KEPT]
  *
  * Each request is an object of 544 bytes with three chunks below it: its text, a header node, and what the
- * node holds. A third of the lost texts has a stale word behind its end that leads to another lost object.
+ * node holds; a zone stands in the object itself. A third of the lost texts has a stale word behind its end that
+ * leads to another lost object.
  * KEPT JSON documents of 1,000 bytes stand in another table. Prints "end".
  */
 #include "manifest.h"
@@ -27,6 +28,7 @@ static struct request *make(unsigned long id, unsigned channel, const struct req
 {
 	struct request *request = calloc(1, sizeof(*request));
 
+	snprintf(request->state + 16, 64, "zone=%s", channel == 4099 ? "lunar" : "earth");
 	request->text = calloc(1, 200);
 	snprintf(request->text, 200, "POST /profile/query?appid=%lu HTTP/1.1\r\n\r\nchannelid=%u&uid=%lu", id,
 		 channel, id * 7);

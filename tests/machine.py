@@ -268,7 +268,7 @@ def probe_core_limit():
 def probe_core_pattern():
     answer("core-limit")
     with child(["sh", "-c", "kill -ABRT $$"]) as (process, folder):
-        status = process.wait(60)
+        status = process.wait(300)
         if status != -signal.SIGABRT:
             raise Missing(f"sh ended with {status}")
         try:

@@ -14,6 +14,7 @@
 
 #include "analyzers/texts/top_texts.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 #include "core/base/parallel.h"
 
 #define MAX_TOKENS 512 /**< of a chunk */
@@ -56,34 +57,32 @@ static struct hc_bytes key_of(const struct hc_token *token)
 struct token_set {
 	struct hc_token tokens[MAX_TOKENS];
 	uint64_t hashes[MAX_TOKENS];
-	uint16_t slot_of[MAX_TOKENS];
 	size_t num;
-	uint16_t slots[SET_SLOTS]; /* index plus one */
+	uint32_t slots[SET_SLOTS];
 };
 
 /** Empty it at a cost that depends on what is in it only: most chunks are small. */
 static void set_clear(struct token_set *set)
 {
-	for (size_t i = 0; i < set->num; i++)
-		set->slots[set->slot_of[i]] = 0;
+	const struct hc_hash table = {set->slots, SET_SLOTS};
+
+	hc_hash_clear(&table, set->num, i, set->hashes[i]);
 	set->num = 0;
 }
 
 static void set_add(struct token_set *set, const struct hc_token *token)
 {
+	const struct hc_hash table = {set->slots, SET_SLOTS};
 	uint64_t hash = hash_bytes(token->text);
-	size_t slot = hash % SET_SLOTS;
+	uint32_t *slot = hc_hash_find(&table, hash, i,
+				      set->hashes[i] == hash &&
+					      set->tokens[i].text.size == token->text.size);
 
-	for (; set->slots[slot]; slot = (slot + 1) % SET_SLOTS) {
-		size_t i = set->slots[slot] - 1;
-
-		if (set->hashes[i] == hash && set->tokens[i].text.size == token->text.size)
-			return;
-	}
+	if (*slot)
+		return;
 	set->tokens[set->num] = *token;
 	set->hashes[set->num] = hash;
-	set->slot_of[set->num] = slot;
-	set->slots[slot] = ++set->num;
+	*slot = ++set->num;
 }
 
 static void collect_tokens(const struct hc_heap *heap, uint64_t address, struct token_set *set)
@@ -119,7 +118,7 @@ struct run {
 	struct token_set *sets;           /* of each worker */
 	struct hc_top_texts *tables;      /* of each task of a batch; first pass */
 	struct count *counts;             /* of each worker; second pass */
-	const struct candidates *candidates;
+	struct candidates *candidates;
 };
 
 static size_t num_tasks(const struct run *run)
@@ -320,8 +319,7 @@ struct candidates {
 	uint32_t key[HC_REPEATS_MAX_CANDIDATES]; /* of each item: index into keys */
 	struct hc_bytes keys[HC_REPEATS_MAX_CANDIDATES];
 	size_t num_keys;
-	/* By hash: index plus one. */
-	uint16_t slots[CANDIDATE_SLOTS], key_slots[CANDIDATE_SLOTS];
+	uint32_t slots[CANDIDATE_SLOTS], key_slots[CANDIDATE_SLOTS];
 };
 
 static bool same_bytes(struct hc_bytes a, struct hc_bytes b)
@@ -329,49 +327,34 @@ static bool same_bytes(struct hc_bytes a, struct hc_bytes b)
 	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
-/** Index of a candidate, or its empty slot as a negative number. */
-static ptrdiff_t lookup(const struct candidates *candidates, struct hc_bytes text, uint64_t hash)
+static uint32_t *item_slot(struct candidates *candidates, struct hc_bytes text, uint64_t hash)
 {
-	size_t slot = hash % CANDIDATE_SLOTS;
+	const struct hc_hash table = {candidates->slots, CANDIDATE_SLOTS};
 
-	for (; candidates->slots[slot]; slot = (slot + 1) % CANDIDATE_SLOTS) {
-		size_t i = candidates->slots[slot] - 1;
-
-		if (same_bytes(candidates->items[i].token.text, text))
-			return i;
-	}
-	return -(ptrdiff_t)slot - 1;
+	return hc_hash_find(&table, hash, i, same_bytes(candidates->items[i].token.text, text));
 }
 
-static ptrdiff_t lookup_key(const struct candidates *candidates, struct hc_bytes key)
+static uint32_t *key_slot(struct candidates *candidates, struct hc_bytes key)
 {
-	size_t slot = hash_bytes(key) % CANDIDATE_SLOTS;
+	const struct hc_hash table = {candidates->key_slots, CANDIDATE_SLOTS};
 
-	for (; candidates->key_slots[slot]; slot = (slot + 1) % CANDIDATE_SLOTS) {
-		size_t i = candidates->key_slots[slot] - 1;
-
-		if (same_bytes(candidates->keys[i], key))
-			return i;
-	}
-	return -(ptrdiff_t)slot - 1;
+	return hc_hash_find(&table, hash_bytes(key), i, same_bytes(candidates->keys[i], key));
 }
 
 static void index_candidates(struct candidates *candidates)
 {
 	for (size_t i = 0; i < candidates->num; i++) {
 		const struct hc_token *token = &candidates->items[i].token;
-		ptrdiff_t at = lookup(candidates, token->text, hash_bytes(token->text));
 
-		candidates->slots[-at - 1] = i + 1;
+		*item_slot(candidates, token->text, hash_bytes(token->text)) = i + 1;
 		if (!token->key_size)
 			continue;
-		at = lookup_key(candidates, key_of(token));
-		if (at < 0) {
+		uint32_t *slot = key_slot(candidates, key_of(token));
+		if (!*slot) {
 			candidates->keys[candidates->num_keys] = key_of(token);
-			candidates->key_slots[-at - 1] = candidates->num_keys + 1;
-			at = candidates->num_keys++;
+			*slot = ++candidates->num_keys;
 		}
-		candidates->key[i] = at;
+		candidates->key[i] = *slot - 1;
 	}
 }
 
@@ -495,19 +478,19 @@ static void add_value(struct count *count, size_t key, uint64_t hash)
 		count->keys[key].values[count->keys[key].num_values++] = hash;
 }
 
-static void count_token(struct count *count, const struct candidates *candidates,
+static void count_token(struct count *count, struct candidates *candidates,
 			const struct hc_token *token, uint64_t hash, uint64_t chunk)
 {
-	ptrdiff_t item = lookup(candidates, token->text, hash);
-	ptrdiff_t key = token->key_size ? lookup_key(candidates, key_of(token)) : -1;
+	uint32_t item = *item_slot(candidates, token->text, hash);
+	uint32_t key = token->key_size ? *key_slot(candidates, key_of(token)) : 0;
 
-	if (item >= 0) {
-		count->items[item].chunks++;
-		count->items[item].signature += mix(chunk);
+	if (item) {
+		count->items[item - 1].chunks++;
+		count->items[item - 1].signature += mix(chunk);
 	}
-	if (key >= 0) {
-		count->keys[key].tokens++;
-		add_value(count, key, hash);
+	if (key) {
+		count->keys[key - 1].tokens++;
+		add_value(count, key - 1, hash);
 	}
 }
 
@@ -544,7 +527,7 @@ static void merge_counts(struct count *all, const struct count *count,
 }
 
 /** @param[out] ret what all workers have counted, freed by the caller */
-static struct hc_error *count_candidates(struct run *run, const struct candidates *candidates,
+static struct hc_error *count_candidates(struct run *run, struct candidates *candidates,
 					 struct count **ret)
 {
 	unsigned jobs = run->process->jobs;

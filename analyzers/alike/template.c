@@ -116,15 +116,16 @@ struct chunk_lines {
 	size_t num;
 };
 
-static void open_chunk(const struct hc_heap *heap, uint64_t address, struct chunk_lines *ret)
+static void open_chunk(const struct hc_heap *heap, uint64_t address, uint64_t window,
+		       struct chunk_lines *ret)
 {
 	struct hc_bytes bytes = {0};
 	struct hc_chunk chunk;
 
 	if (hc_heap_chunk_at(heap, address, &chunk))
 		bytes = hc_chunk_bytes(heap, &chunk);
-	if (bytes.size > HC_TEMPLATE_WINDOW)
-		bytes.size = HC_TEMPLATE_WINDOW;
+	if (bytes.size > window)
+		bytes.size = window;
 	hc_lines_init(&ret->lines, bytes, &heap->process->mappings, heap->word_size);
 	ret->lines.big_endian = heap->big_endian;
 	ret->num = 0;
@@ -142,6 +143,22 @@ static bool next_line(struct chunk_lines *lines, struct cut_line *ret)
 }
 /**@}*/
 
+/** Distances between lines that are told apart. */
+#define MAX_GAPS 8
+
+/** Lines of one shape in whole chunks. */
+struct whole_lines {
+	uint64_t matches, chunks, distances;
+	struct {
+		uint64_t gap, num;
+	} gaps[MAX_GAPS];
+};
+
+/** What one processor has counted in whole chunks. */
+struct whole {
+	struct whole_lines shapes[HC_TEMPLATE_MAX_LINES];
+};
+
 /** A shape that many chunks have. */
 struct shape {
 	struct hc_bytes text; /* in the table of shapes */
@@ -150,6 +167,7 @@ struct shape {
 	struct hc_top_texts values[HC_TEMPLATE_MAX_ATOMS];
 	uint64_t lines, places; /* learned lines, and the sum of their numbers in their chunks */
 	uint64_t chunks;        /* counted */
+	struct hc_template_line whole; /* matches, matched_chunks, gap */
 };
 
 struct run {
@@ -159,6 +177,7 @@ struct run {
 	struct shape *shapes;
 	size_t num_shapes;
 	uint64_t (*counts)[HC_TEMPLATE_MAX_LINES]; /* of each worker */
+	struct whole *wholes;                      /* the same, of whole chunks */
 };
 
 /** Index of a line's shape, or num_shapes. */
@@ -188,7 +207,8 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 	own.copies = true;
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
 		hc_top_texts_clear(&own);
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
+			   HC_TEMPLATE_WINDOW, &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
 				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
@@ -233,7 +253,8 @@ static struct hc_error *learn_values(struct run *run)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
+			   HC_TEMPLATE_WINDOW, &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -266,7 +287,8 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
 		uint64_t seen = 0; /* bit per shape */
 
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
+			   HC_TEMPLATE_WINDOW, &lines);
 		while (next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -294,6 +316,106 @@ static struct hc_error *count_shapes(struct run *run)
 	for (unsigned i = 0; i < jobs; i++)
 		for (size_t k = 0; k < run->num_shapes; k++)
 			run->shapes[k].chunks += counts[i][k];
+	return err;
+}
+/**@}*/
+
+/** @name Counting in whole chunks */
+/**@{*/
+
+/** Count a distance; where there are too many, rare ones give way (Misra, Gries 1982). */
+static void add_gap(struct whole_lines *lines, uint64_t gap, uint64_t num)
+{
+	size_t least = 0;
+
+	lines->distances += num;
+	for (size_t i = 0; i < MAX_GAPS; i++) {
+		if (lines->gaps[i].num && lines->gaps[i].gap == gap) {
+			lines->gaps[i].num += num;
+			return;
+		}
+		if (lines->gaps[i].num < lines->gaps[least].num)
+			least = i;
+	}
+	if (lines->gaps[least].num > num) {
+		lines->gaps[least].num -= num;
+		return;
+	}
+	lines->gaps[least].gap = gap;
+	lines->gaps[least].num = num;
+}
+
+static void search_chunk(const struct run *run, struct whole *whole, uint64_t address)
+{
+	const uint8_t *last[HC_TEMPLATE_MAX_LINES] = {NULL};
+	struct chunk_lines lines;
+	struct hc_bytes text;
+	struct cut_line line;
+
+	open_chunk(run->heap, address, UINT64_MAX, &lines);
+	while (hc_lines_next(&lines.lines, &text)) {
+		cut(text, &line);
+		size_t found = find_shape(run, &line);
+
+		if (found == run->num_shapes)
+			continue;
+		struct whole_lines *count = &whole->shapes[found];
+		count->matches++;
+		count->chunks += !last[found];
+		if (last[found])
+			add_gap(count, text.data - last[found], 1);
+		last[found] = text.data;
+	}
+}
+
+static struct hc_error *search_task(void *ctx, unsigned worker, size_t task)
+{
+	const struct run *run = ctx;
+
+	search_chunk(run, &run->wholes[worker], hc_chunk_subsample_at(&run->chunks, task));
+	return NULL;
+}
+
+static void add_whole(struct shape *shape, struct whole_lines *sum, const struct whole *wholes,
+		      unsigned jobs, size_t number)
+{
+	for (unsigned i = 0; i < jobs; i++) {
+		const struct whole_lines *more = &wholes[i].shapes[number];
+
+		shape->whole.matches += more->matches;
+		shape->whole.matched_chunks += more->chunks;
+		/* What gave way to others counts as a distance, too. */
+		sum->distances += more->distances;
+		for (size_t k = 0; k < MAX_GAPS; k++) {
+			uint64_t before = sum->distances;
+
+			if (more->gaps[k].num)
+				add_gap(sum, more->gaps[k].gap, more->gaps[k].num);
+			sum->distances = before;
+		}
+	}
+	for (size_t k = 0; k < MAX_GAPS; k++)
+		if (sum->gaps[k].num && sum->gaps[k].num >= HC_TEMPLATE_EVEN * sum->distances)
+			shape->whole.gap = sum->gaps[k].gap;
+}
+
+/** Chunks of many lines: count these, to the ends of the chunks. */
+static struct hc_error *search_wholes(struct run *run)
+{
+	unsigned jobs = run->process->jobs;
+	hc_cleanup_free struct whole *wholes = calloc(jobs, sizeof(*wholes));
+
+	if (!wholes)
+		return &hc_enomem;
+	run->wholes = wholes;
+	struct hc_error *err =
+		hc_process_parallel(run->process, run->chunks.num, search_task, run);
+	run->wholes = NULL;
+	for (size_t k = 0; !err && k < run->num_shapes; k++) {
+		struct whole_lines sum = {0};
+
+		add_whole(&run->shapes[k], &sum, wholes, jobs, k);
+	}
 	return err;
 }
 /**@}*/
@@ -393,6 +515,9 @@ static struct hc_error *write_line(const struct shape *shape, struct hc_template
 	if (!file || !line->slots)
 		return &hc_enomem;
 	line->chunks = shape->chunks;
+	line->matches = shape->whole.matches;
+	line->matched_chunks = shape->whole.matched_chunks;
+	line->gap = shape->whole.gap;
 	for (size_t i = 0; !err && i < shape->num_atoms; i++) {
 		err = write_atom(file, &shape->values[i], &naming, line);
 		if (i + 1 == shape->num_atoms)
@@ -453,6 +578,14 @@ static struct hc_error *learn_and_count(struct run *run, const struct hc_chunk_s
 	text_template->counted = run->chunks.num;
 	if (run->num_shapes && (err = count_shapes(run)))
 		return err;
+	if (run->num_shapes && sample->bytes / sample->offered > HC_TEMPLATE_WINDOW) {
+		hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_TEMPLATE_SEARCH_BYTES,
+					      UINT64_MAX);
+		text_template->searched = run->chunks.num;
+		err = search_wholes(run);
+		if (err)
+			return err;
+	}
 	return write_lines(run, text_template);
 }
 

@@ -29,6 +29,10 @@
 #define HC_TEMPLATE_MIN_SHARE 0.2
 #define HC_TEMPLATE_MIN_CHUNKS 3
 #define HC_TEMPLATE_MAX_LINES 32
+/** Bytes in which lines are counted one by one, when chunks are longer than the window. */
+#define HC_TEMPLATE_SEARCH_BYTES (UINT64_C(256) << 20)
+/** Share of the distances from line to line that must be the same. */
+#define HC_TEMPLATE_EVEN 0.9
 /** Atoms of a line; the rest of the line is one more. */
 #define HC_TEMPLATE_MAX_ATOMS 32
 /** An atom is constant when one value has this share. */
@@ -60,6 +64,12 @@ struct hc_template_line {
 	struct hc_bytes place; /**< the longest atom of such a line, in the core: what stands around
 				  it tells whether the line is part of a secret */
 	uint64_t chunks;       /**< counted chunks with such a line */
+	/** @name In the whole of hc_template::searched chunks; 0: there are none */
+	/**@{*/
+	uint64_t matches;        /**< such lines */
+	uint64_t matched_chunks; /**< that hold any */
+	uint64_t gap; /**< bytes from one to the next, where nearly all are as far apart; else 0 */
+	/**@}*/
 	struct hc_template_slot *slots; /**< by offset */
 	size_t num_slots;
 };
@@ -69,6 +79,11 @@ struct hc_template {
 	size_t num_lines;
 	uint64_t learned; /**< chunks that shapes and values are from */
 	uint64_t counted; /**< chunks in which lines were counted */
+	/**
+	 * Chunks that were searched to their ends, because one holds much more than the window:
+	 * slabs, arenas, logs. 0: none, they are not as large.
+	 */
+	uint64_t searched;
 };
 
 struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,

@@ -107,19 +107,18 @@ static bool may_be_header(uint64_t value)
 
 static void see_pages(struct finder *finder)
 {
-	uint64_t pos = finder->mapping->start, start, end;
+	uint64_t pos = finder->mapping->start;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(finder->memory, &pos, finder->mapping->end, UINT64_MAX, &start,
-				    &end)) {
-		struct hc_bytes bytes = hc_memory_view(finder->memory, start, end - start);
-		for (size_t page = -start & (PAGE - 1); page + FRONT <= bytes.size; page += PAGE)
+	while (hc_memory_next_piece(finder->memory, &pos, finder->mapping->end, UINT64_MAX, &piece))
+		for (size_t page = -piece.start & (PAGE - 1); page + FRONT <= piece.bytes.size;
+		     page += PAGE)
 			for (uint32_t at = 0; at < FRONT; at += 8) {
-				uint64_t value = hc_read64(bytes.data + page + at,
+				uint64_t value = hc_read64(piece.bytes.data + page + at,
 							   finder->memory->big_endian);
 				if (may_be_header(value))
-					see(finder, value, at + 1, start + page + at);
+					see(finder, value, at + 1, piece.start + page + at);
 			}
-	}
 }
 
 static uint64_t see_all(struct finder *finder)
@@ -230,19 +229,20 @@ static struct hc_error *collect(const struct finder *finder, const struct word *
 {
 	const struct hc_mapping *mapping = finder->mapping;
 	uint64_t step = word->place ? PAGE : 8, offset = word->place ? word->place - 1 : 0;
-	uint64_t pos = mapping->start, start, end, next = 0;
+	uint64_t pos = mapping->start, next = 0;
 	struct hc_error *err = NULL;
+	struct hc_piece piece;
 
 	while (!err &&
-	       hc_memory_next_piece(finder->memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(finder->memory, start, end - start);
-		for (size_t at = (-start & (step - 1)) + offset; !err && at + 8 <= bytes.size;
+	       hc_memory_next_piece(finder->memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+		struct hc_bytes bytes = piece.bytes;
+		for (size_t at = (-piece.start & (step - 1)) + offset; !err && at + 8 <= bytes.size;
 		     at += step) {
 			if (hc_read64(bytes.data + at, finder->memory->big_endian) != word->value ||
-			    start + at - offset < next)
+			    piece.start + at - offset < next)
 				continue;
 			/* The header's word need not be the block's first. */
-			uint64_t first = start + at - offset;
+			uint64_t first = piece.start + at - offset;
 			next = first + set->size;
 			err = add_block(set, first, mapping->end);
 		}

@@ -39,6 +39,10 @@ static struct hc_error *find_line(struct hc_target *target, struct hc_block_cont
 	if (line) {
 		ret->line = strndup(line->text, line->size);
 		ret->line_blocks = line->chunks;
+		if (text_template.searched == sample.offered) {
+			ret->line_matches = line->matches;
+			ret->line_gap = line->gap;
+		}
 	}
 	hc_template_deinit(&text_template);
 	hc_chunk_sample_deinit(&sample);

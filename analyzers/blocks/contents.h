@@ -12,6 +12,8 @@
 struct hc_block_contents {
 	char *line;           /**< "FRAMEBUF seq=N camera=N", marks as in template.h; or NULL */
 	uint64_t line_blocks; /**< blocks with such a line, of those that were counted */
+	/** The line in whole blocks, when one holds many; see hc_template_line. */
+	uint64_t line_matches, line_gap;
 	uint64_t counted;     /**< blocks that lines were counted in; less than all in large sets */
 	hc_class_id class_id; /**< the most frequent one, or HC_CLASS_NONE */
 	uint64_t class_blocks;

@@ -160,13 +160,15 @@ static struct hc_error *collect_blocks(struct run *run, const struct hc_blocks *
 static struct hc_error *add_parts(struct run *run, struct part part)
 {
 	uint64_t pos = part.start, end = part.end;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, end, TASK_BYTES, &part.start,
-				    &part.end)) {
+	while (hc_memory_next_piece(&run->process->memory, &pos, end, TASK_BYTES, &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->parts, run->num_parts, sizeof(*run->parts));
 		if (err)
 			return err;
+		part.start = piece.start;
+		part.end = piece.end;
 		run->parts[run->num_parts++] = part;
 	}
 	return NULL;
@@ -240,12 +242,12 @@ static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes by
 
 static struct hc_error *run_part(struct run *run, struct worker *worker, const struct part *part)
 {
-	uint64_t pos = part->start, start, end;
+	uint64_t pos = part->start;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &start,
-				    &end))
-		see_bytes(run, worker, hc_memory_view(&run->process->memory, start, end - start),
-			  start, (struct origin){part->source, part->mapping});
+	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &piece))
+		see_bytes(run, worker, piece.bytes, piece.start,
+			  (struct origin){part->source, part->mapping});
 	return NULL;
 }
 

@@ -93,16 +93,17 @@ static void flag_secrets(struct hc_masker *masker, const struct hc_signature *si
 	}
 }
 
-/** Write what is shown. @param out room for three bytes each, and one more */
-static size_t write_masked(struct hc_bytes bytes, const uint8_t *flags, enum hc_mask how,
-			   uint8_t *out, size_t *num_ret)
+/** Write what is shown. @param ret its bytes have room for three each, and one more */
+static void write_masked(struct hc_bytes bytes, const uint8_t *flags, enum hc_mask how,
+			 struct hc_masked *ret)
 {
+	uint8_t *out = ret->bytes;
 	size_t size = 0;
 
 	for (size_t i = 0; i < bytes.size; i++) {
 		bool first = flags[i] && (!i || !flags[i - 1]);
 
-		*num_ret += first;
+		ret->num += first;
 		if (!flags[i]) {
 			out[size++] = bytes.data[i];
 		} else if (how == HC_MASK_SAME_SIZE) {
@@ -113,17 +114,15 @@ static size_t write_masked(struct hc_bytes bytes, const uint8_t *flags, enum hc_
 		}
 	}
 	out[size] = '\0';
-	return size;
+	ret->size = size;
 }
 
-struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context, size_t from,
-				size_t size, enum hc_mask how, uint8_t **ret, size_t *size_ret,
-				size_t *num_ret)
+struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context,
+				struct hc_bytes part, enum hc_mask how, struct hc_masked *ret)
 {
 	const struct hc_signatures *signatures = masker->signatures;
 	hc_cleanup_free uint8_t *flags = calloc(context.size + 1, 1);
-	hc_cleanup_free uint8_t *out = calloc(size + 1, sizeof(stars) - 1);
-	size_t num = 0;
+	hc_cleanup_free uint8_t *out = calloc(part.size + 1, sizeof(stars) - 1);
 
 	if (!flags || !out)
 		return &hc_enomem;
@@ -138,10 +137,7 @@ struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes contex
 					     flags);
 		}
 	}
-	*size_ret = write_masked((struct hc_bytes){context.data + from, size}, flags + from, how,
-				 out, &num);
-	if (num_ret)
-		*num_ret = num;
-	*ret = hc_steal(out);
+	*ret = (struct hc_masked){.bytes = hc_steal(out)};
+	write_masked(part, flags + (part.data - context.data), how, ret);
 	return NULL;
 }

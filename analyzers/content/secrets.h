@@ -22,16 +22,20 @@ enum hc_mask {
 	HC_MASK_SAME_SIZE, /**< '*' for each byte, so that offsets stay */
 };
 
+struct hc_masked {
+	uint8_t *bytes; /**< freed by the caller; one byte more than @ref size is there, which is 0
+			 */
+	size_t size;
+	size_t num; /**< secrets that were masked */
+};
+
 /**
  * Copy a part of some bytes without the secrets in it. What stands around the part decides too: a
  * part may begin in the middle of a secret, or behind the name that makes it one.
  *
- * @param from @param size the part
- * @param[out] ret freed by the caller; one byte more than its size is allocated, which is 0
- * @param[out] num_ret secrets that were masked; may be NULL
+ * @param part lies in @p context
  */
-struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context, size_t from,
-				size_t size, enum hc_mask how, uint8_t **ret, size_t *size_ret,
-				size_t *num_ret);
+struct hc_error *hc_masker_mask(struct hc_masker *masker, struct hc_bytes context,
+				struct hc_bytes part, enum hc_mask how, struct hc_masked *ret);
 
 #endif

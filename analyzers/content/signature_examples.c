@@ -69,14 +69,15 @@ static struct hc_error *test_class(const struct test *test, const struct hc_clas
 static struct hc_error *test_secret(const struct test *test, const struct hc_class *secret,
 				    const struct hc_example *example)
 {
-	hc_cleanup_free uint8_t *masked = NULL;
-	size_t size, num;
-	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, 0, example->bytes.size,
-					      HC_MASK_SHORT, &masked, &size, &num);
+	struct hc_masked masked;
+	struct hc_error *err = hc_masker_mask(test->masker, example->bytes, example->bytes,
+					      HC_MASK_SHORT, &masked);
 
-	if (!err)
-		test->fn(test->ctx, secret, example, (num > 0) == example->positive, NULL);
-	return err;
+	if (err)
+		return err;
+	free(masked.bytes);
+	test->fn(test->ctx, secret, example, (masked.num > 0) == example->positive, NULL);
+	return NULL;
 }
 
 static struct hc_error *test_signature(const struct test *test, const struct hc_class *signature)

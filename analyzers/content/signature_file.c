@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /** A file while it is being parsed. */
@@ -96,13 +97,12 @@ static struct hc_error *find_section(struct parse *parse, const char *name,
 	}
 	if (file->num == HC_SIGNATURE_FILE_MAX_SECTIONS)
 		return fail(parse, "too many sections");
-	struct hc_signature_section *sections =
-		reallocarray(file->sections, file->num + 1, sizeof(*sections));
+	struct hc_error *err =
+		hc_array_reserve(&file->sections, file->num, sizeof(*file->sections));
 
-	if (!sections)
-		return &hc_enomem;
-	file->sections = sections;
-	*ret = &sections[file->num];
+	if (err)
+		return err;
+	*ret = &file->sections[file->num];
 	**ret = (struct hc_signature_section){.name = strdup(name), .line = parse->line};
 	if (!(*ret)->name)
 		return &hc_enomem;
@@ -131,12 +131,11 @@ static struct hc_error *add_value(struct parse *parse, struct hc_signature_secti
 {
 	if (section->num == HC_SIGNATURE_FILE_MAX_VALUES)
 		return fail(parse, "too many values in one section");
-	struct hc_signature_value *values =
-		reallocarray(section->values, section->num + 1, sizeof(*values));
+	struct hc_error *err =
+		hc_array_reserve(&section->values, section->num, sizeof(*section->values));
 
-	if (!values)
-		return &hc_enomem;
-	section->values = values;
+	if (err)
+		return err;
 	struct hc_signature_value value = {strdup(name), strdup(text), parse->line};
 
 	if (!value.name || !value.text) {
@@ -144,7 +143,7 @@ static struct hc_error *add_value(struct parse *parse, struct hc_signature_secti
 		free(value.text);
 		return &hc_enomem;
 	}
-	values[section->num++] = value;
+	section->values[section->num++] = value;
 	return NULL;
 }
 

@@ -13,7 +13,9 @@
 
 #include "analyzers/content/signature_file.h"
 #include "analyzers/content/signature_set.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 /** Made from builtin.ini when building. */
 extern const uint8_t hc_builtin_signatures[];
@@ -480,10 +482,12 @@ static unsigned marks_of(const struct hc_literals *literals)
 	return marks;
 }
 
+/** @param text of @p value, or what was made of it */
 static struct hc_error *compile_pattern(struct draft *draft, const struct hc_signature_value *value,
-					const char *text, bool literal, bool anchored,
+					const char *text, bool anchored,
 					struct hc_signature_pattern *ret)
 {
+	bool literal = !strncmp(value->name, "literal", 7);
 	struct hc_pattern_options options = {.literal = literal};
 	uint32_t flags = literal ? PCRE2_LITERAL : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
 	hc_cleanup(code_freep) pcre2_code *probe = NULL;
@@ -516,16 +520,16 @@ static struct hc_error *add_pattern(struct draft *draft, const struct hc_signatu
 
 	if (*num == MAX_PATTERNS)
 		return bad(draft, value, "more than %d patterns", MAX_PATTERNS);
-	more = reallocarray(*patterns, *num + 1, sizeof(*more));
-	if (!more)
-		return &hc_enomem;
-	*patterns = more;
+	err = hc_array_reserve(patterns, *num, sizeof(**patterns));
+	if (err)
+		return err;
+	more = *patterns;
 	more[*num] = (struct hc_signature_pattern){0};
 	if (!strncmp(value->name, "hex", 3))
 		err = hex_to_pattern(draft, value, &text);
 	if (!err)
-		err = compile_pattern(draft, value, text ? text : value->text,
-				      !strncmp(value->name, "literal", 7), anchored, &more[*num]);
+		err = compile_pattern(draft, value, text ? text : value->text, anchored,
+				      &more[*num]);
 	/* What was compiled before an error is given up with the rest. */
 	++*num;
 	return err;
@@ -883,15 +887,12 @@ static struct hc_error *add_section(struct build *build, const struct hc_signatu
 		return err;
 	}
 	remove_signature(build, section->name);
-	struct hc_signature *items = reallocarray(build->items, build->num + 1, sizeof(*items));
-
-	if (!items) {
+	err = hc_array_reserve(&build->items, build->num, sizeof(*build->items));
+	if (err)
 		signature_deinit(&draft.signature);
-		return &hc_enomem;
-	}
-	build->items = items;
-	items[build->num++] = draft.signature;
-	return NULL;
+	else
+		build->items[build->num++] = draft.signature;
+	return err;
 }
 
 static struct hc_error *add_file(struct build *build, const struct hc_signature_file *file)
@@ -1074,6 +1075,12 @@ hc_class_id hc_signatures_find(const struct hc_signatures *signatures, const cha
 {
 	for (size_t i = 0; i < signatures->num_classes; i++) {
 		if (!strcmp(signatures->classes[i].about.name, name))
+			return i;
+	}
+	/* As people read it, and as they type that. */
+	for (size_t i = 0; i < signatures->num_classes; i++) {
+		if (hc_same_word(signatures->classes[i].about.title, name) ||
+		    hc_same_word(signatures->classes[i].about.name, name))
 			return i;
 	}
 	return HC_CLASS_NONE;

@@ -39,13 +39,8 @@ static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk
 	struct worker *worker = own;
 	hc_class_id class_id =
 		hc_classify(run->classifier, worker->scratch, hc_chunk_bytes(run->heap, chunk));
-	struct hc_class_count *count = &worker->table.classes[class_id];
 
-	hc_count_chunk(&count->all, chunk);
-	if (hc_chunk_is_lost(run->heap, chunk))
-		hc_count_chunk(&count->leaked, chunk);
-	if (!count->sample || chunk->address < count->sample)
-		count->sample = chunk->address;
+	hc_kind_count_chunk(&worker->table.classes[class_id], run->heap, chunk);
 	return NULL;
 }
 
@@ -55,14 +50,8 @@ static struct hc_error *merge(void *ctx, void *own)
 	const struct worker *worker = own;
 
 	for (unsigned i = 0; i < HC_MAX_CLASSES; i++) {
-		struct hc_class_count *count = &run->table.classes[i];
-		const struct hc_class_count *more = &worker->table.classes[i];
-
-		hc_count_add(&count->all, &more->all);
-		hc_count_add(&count->leaked, &more->leaked);
-		hc_count_add(&run->table.total, &more->all);
-		if (more->sample && (!count->sample || more->sample < count->sample))
-			count->sample = more->sample;
+		hc_kind_count_add(&run->table.classes[i], &worker->table.classes[i]);
+		hc_count_add(&run->table.total, &worker->table.classes[i].all);
 	}
 	return NULL;
 }

@@ -9,14 +9,8 @@
 #include "analyzers/select/selection.h"
 #include "analyzers/target.h"
 
-struct hc_class_count {
-	struct hc_count all;
-	struct hc_count leaked; /**< of these, definite or indirect */
-	uint64_t sample;        /**< user address of the chunk with the lowest address; 0: none */
-};
-
 struct hc_class_table {
-	struct hc_class_count classes[HC_MAX_CLASSES];
+	struct hc_kind_count classes[HC_MAX_CLASSES];
 	struct hc_count total;
 	bool has_leaked;
 };

@@ -207,6 +207,7 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	kind->max_size = row->size;
 	kind->count.chunks += row->count.chunks;
 	kind->count.bytes += row->count.bytes;
+	kind->looked_at += row->sample.num;
 	kind->class_count.chunks += chunks;
 	kind->class_count.bytes += chunks * row->size;
 }

@@ -32,6 +32,7 @@ struct hc_growth_kind {
 	struct hc_count count;       /**< all chunks of its sizes, whatever they hold */
 	hc_class_id class_id;        /**< of most chunks */
 	struct hc_count class_count; /**< of these, as the sample tells */
+	uint64_t looked_at;          /**< chunks in the sample; all of them: counts are exact */
 	uint64_t sample;             /**< user address of a chunk of @ref class_id, of the size that
 					most have; 0: none */
 	uint64_t sample_chunks;      /**< of that size */

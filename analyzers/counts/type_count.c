@@ -11,7 +11,7 @@
 struct run {
 	const struct hc_types *types;
 	const struct hc_heap *heap;
-	struct hc_type_count *sums; /**< by id */
+	struct hc_kind_count *sums; /**< by id */
 };
 
 static void run_deinit(struct run *run)
@@ -23,7 +23,7 @@ static void run_deinit(struct run *run)
 static struct hc_error *init(void *ctx, void *own)
 {
 	const struct run *run = ctx;
-	struct hc_type_count **counts = own;
+	struct hc_kind_count **counts = own;
 
 	*counts = calloc(hc_types_num(run->types), sizeof(**counts));
 	return *counts ? NULL : &hc_enomem;
@@ -31,7 +31,7 @@ static struct hc_error *init(void *ctx, void *own)
 
 static void deinit(void *ctx __attribute__((unused)), void *own)
 {
-	struct hc_type_count **counts = own;
+	struct hc_kind_count **counts = own;
 
 	free(*counts);
 }
@@ -39,30 +39,19 @@ static void deinit(void *ctx __attribute__((unused)), void *own)
 static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
 {
 	const struct run *run = ctx;
-	struct hc_type_count **counts = own, *count = *counts + hc_type_of(run->types, chunk);
+	struct hc_kind_count **counts = own, *count = *counts + hc_type_of(run->types, chunk);
 
-	hc_count_chunk(&count->all, chunk);
-	if (hc_chunk_is_lost(run->heap, chunk))
-		hc_count_chunk(&count->leaked, chunk);
-	if (!count->sample || chunk->address < count->sample)
-		count->sample = chunk->address;
+	hc_kind_count_chunk(count, run->heap, chunk);
 	return NULL;
 }
 
 static struct hc_error *merge(void *ctx, void *own)
 {
 	struct run *run = ctx;
-	struct hc_type_count *const *counts = own;
+	struct hc_kind_count *const *counts = own;
 
-	for (hc_type_id type = 0; type < hc_types_num(run->types); type++) {
-		struct hc_type_count *sum = &run->sums[type];
-		const struct hc_type_count *more = &(*counts)[type];
-
-		hc_count_add(&sum->all, &more->all);
-		hc_count_add(&sum->leaked, &more->leaked);
-		if (more->sample && (!sum->sample || more->sample < sum->sample))
-			sum->sample = more->sample;
-	}
+	for (hc_type_id type = 0; type < hc_types_num(run->types); type++)
+		hc_kind_count_add(&run->sums[type], &(*counts)[type]);
 	return NULL;
 }
 
@@ -71,8 +60,8 @@ static int compare_rows(const void *a, const void *b, void *ctx)
 {
 	const struct hc_type_count *x = a, *y = b;
 
-	if (x->all.bytes != y->all.bytes)
-		return x->all.bytes < y->all.bytes ? 1 : -1;
+	if (x->count.all.bytes != y->count.all.bytes)
+		return x->count.all.bytes < y->count.all.bytes ? 1 : -1;
 	const char *x_name = hc_type_name(ctx, x->type), *y_name = hc_type_name(ctx, y->type);
 	int order = x_name && y_name ? strcmp(x_name, y_name) : 0;
 	return order ? order : x->type < y->type ? -1 : x->type > y->type;
@@ -82,9 +71,8 @@ static struct hc_error *gather(const struct run *run, struct hc_types *types,
 			       struct hc_type_table *table)
 {
 	for (hc_type_id type = 0; type < hc_types_num(types); type++) {
-		struct hc_type_count *sum = &run->sums[type];
+		const struct hc_kind_count *sum = &run->sums[type];
 
-		sum->type = type;
 		hc_count_add(&table->total, &sum->all);
 		if (type == HC_TYPE_NONE || !sum->all.chunks)
 			continue;
@@ -92,7 +80,7 @@ static struct hc_error *gather(const struct run *run, struct hc_types *types,
 			hc_array_reserve(&table->rows, table->num_rows, sizeof(*table->rows));
 		if (err)
 			return err;
-		table->rows[table->num_rows++] = *sum;
+		table->rows[table->num_rows++] = (struct hc_type_count){type, *sum};
 		hc_count_add(&table->typed, &sum->all);
 		hc_count_add(&table->typed_leaked, &sum->leaked);
 	}
@@ -106,7 +94,7 @@ struct hc_error *hc_types_count(struct hc_target *target, const struct hc_select
 {
 	static const struct hc_tally tally = {
 		.phase = HC_PHASE_TYPE,
-		.worker_size = sizeof(struct hc_type_count *),
+		.worker_size = sizeof(struct hc_kind_count *),
 		.slice_bytes = UINT64_C(16) << 20,
 		.init = init,
 		.chunk = count,

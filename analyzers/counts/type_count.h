@@ -12,9 +12,7 @@
 /** Chunks of one type. */
 struct hc_type_count {
 	hc_type_id type;
-	struct hc_count all;
-	struct hc_count leaked; /**< of these, definite or indirect */
-	uint64_t sample;        /**< user address of the chunk with the lowest address */
+	struct hc_kind_count count;
 };
 
 struct hc_type_table {

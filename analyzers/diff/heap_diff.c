@@ -370,7 +370,8 @@ static struct hc_error *join_target(struct join *join, struct hc_target *target,
 		struct name name = {NULL, item->key.class_id, item->key.size};
 		struct hc_diff_kind *kind;
 
-		if (item->key.type != HC_TYPE_NONE && !(name.type = hc_type_name(types, item->key.type)))
+		if (item->key.type != HC_TYPE_NONE &&
+		    !(name.type = hc_type_name(types, item->key.type)))
 			return &hc_enomem;
 		err = join_find(join, &name, &kind);
 		if (err)
@@ -412,7 +413,8 @@ bool hc_diff_same_process(const struct hc_target *a, const struct hc_target *b)
 	for (size_t i = 0; i < x->modules.num && i < y->modules.num; i++) {
 		const struct hc_module *m = &x->modules.items[i], *n = &y->modules.items[i];
 
-		/* Libraries that were loaded in between may stand anywhere; the program does not move. */
+		/* Libraries that were loaded in between may stand anywhere; the program does not
+		 * move. */
 		if (m->start == n->start && m->build_id_size == n->build_id_size &&
 		    !memcmp(m->build_id, n->build_id, m->build_id_size))
 			return true;

@@ -7,8 +7,8 @@
  *
  *   - of one C++ class, when their vtable tells it: its name, and all their sizes;
  *   - of one class of content that a signature tells (text, formats): content comes in many sizes;
- *   - of one exact size otherwise. What a look at their words makes of these (all zero, pointers) is
- *     no kind, since it changes as the program writes.
+ *   - of one exact size otherwise. What a look at their words makes of these (all zero, pointers)
+ * is no kind, since it changes as the program writes.
  *
  * Every chunk in use is counted, exactly. Where the cores are of one process, a chunk of a later
  * core is told from its earlier self: it is *unchanged* when it was in use at the same address and
@@ -54,7 +54,8 @@ struct hc_diff_kind {
 	uint64_t min_size, max_size; /**< chunk sizes, in all cores */
 	struct hc_diff_side sides[HC_DIFF_MAX_CORES];
 	struct hc_count stayed; /**< with three cores; see above */
-	/** User address, in the last core that has any: of a lost chunk, or of a new one, or any. */
+	/** User address, in the last core that has any: of a lost chunk, or of a new one, or any.
+	 */
 	uint64_t sample;
 	unsigned sample_core; /**< index of that core */
 };
@@ -66,7 +67,7 @@ struct hc_heap_diff {
 	struct hc_diff_side total[HC_DIFF_MAX_CORES];
 	struct hc_count stayed;
 	struct hc_count free[HC_DIFF_MAX_CORES]; /**< what is not in use, top included */
-	bool same_process; /**< unchanged and stayed are known */
+	bool same_process;                       /**< unchanged and stayed are known */
 };
 
 /**

@@ -41,7 +41,8 @@ static int compare_texts(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
-/** Kinds are guesses that a second look may have made otherwise: of one process they don't count. */
+/** Kinds are guesses that a second look may have made otherwise: of one process they don't count.
+ */
 static int compare_identity(const struct run *run, const struct row *x, const struct row *y)
 {
 	const struct hc_mapping *a = x->mapping, *b = y->mapping;
@@ -212,8 +213,8 @@ static size_t collect_lonely(struct hc_mapping_diff *diff)
 }
 
 /**
- * Of a group of one shape, in which the gone come before the new, the first of either have moved, as
- * many as there are of both.
+ * Of a group of one shape, in which the gone come before the new, the first of either have moved,
+ * as many as there are of both.
  */
 static void pair_moves(struct run *run, struct hc_mapping_pair *gone, size_t num)
 {

@@ -49,7 +49,7 @@ struct hc_mapping_pair {
 struct hc_mapping_diff {
 	struct hc_mapping_pair *pairs; /**< by growth, most first; HC_MAPPING_SAME among them */
 	size_t num_pairs;
-	bool has_resident; /**< the measure is resident bytes */
+	bool has_resident;                    /**< the measure is resident bytes */
 	struct hc_mapping_side before, after; /**< sums; first is NULL */
 };
 

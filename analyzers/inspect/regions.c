@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 #define LARGE_BYTES (UINT64_C(64) << 20)
@@ -26,7 +27,6 @@ struct survey {
 	struct hc_classifier_scratch *scratch;
 	uint64_t anonymous; /* bytes of the whole process */
 	struct hc_regions regions;
-	size_t capacity;
 };
 
 /** What holds a heap, in samples of SAMPLES. */
@@ -54,20 +54,13 @@ static struct hc_error *add_mark(struct survey *survey, const struct hc_region_m
 
 	if (!mark->reason)
 		return &hc_enomem;
-	if (regions->num_marks == survey->capacity) {
-		size_t capacity = survey->capacity ? survey->capacity * 2 : 16;
-		struct hc_region_mark *marks =
-			reallocarray(regions->marks, capacity, sizeof(*marks));
-
-		if (!marks) {
-			free(mark->reason);
-			return &hc_enomem;
-		}
-		regions->marks = marks;
-		survey->capacity = capacity;
-	}
-	regions->marks[regions->num_marks++] = *mark;
-	return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&regions->marks, regions->num_marks, sizeof(*regions->marks));
+	if (err)
+		free(mark->reason);
+	else
+		regions->marks[regions->num_marks++] = *mark;
+	return err;
 }
 
 static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -35,14 +35,14 @@ static bool is_zero(const uint8_t *data, size_t size)
 uint64_t hc_touched_range(const struct hc_process *process, uint64_t start, uint64_t end)
 {
 	uint64_t page = UINT64_C(1) << process->core->machine->page_shift;
-	uint64_t pos = start, first, last, touched = 0;
+	uint64_t pos = start, touched = 0;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&process->memory, &pos, end, UINT64_MAX, &first, &last)) {
-		struct hc_bytes bytes = hc_memory_view(&process->memory, first, last - first);
-		for (size_t at = 0; at < bytes.size;) {
-			uint64_t left = page - ((first + at) & (page - 1));
-			size_t size = bytes.size - at < left ? bytes.size - at : left;
-			if (!is_zero(bytes.data + at, size))
+	while (hc_memory_next_piece(&process->memory, &pos, end, UINT64_MAX, &piece)) {
+		for (size_t at = 0; at < piece.bytes.size;) {
+			uint64_t left = page - ((piece.start + at) & (page - 1));
+			size_t size = piece.bytes.size - at < left ? piece.bytes.size - at : left;
+			if (!is_zero(piece.bytes.data + at, size))
 				touched += size;
 			at += size;
 		}
@@ -63,15 +63,16 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t index)
 /** Only what is in the core costs a task: mappings may be terabytes of nothing. */
 static struct hc_error *cut(struct run *run, const struct hc_mapping *mapping, size_t index)
 {
-	uint64_t pos = mapping->start, start, end;
+	uint64_t pos = mapping->start;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, mapping->end, TASK_BYTES, &start,
-				    &end)) {
+	while (hc_memory_next_piece(&run->process->memory, &pos, mapping->end, TASK_BYTES,
+				    &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->tasks, run->num_tasks, sizeof(*run->tasks));
 		if (err)
 			return err;
-		run->tasks[run->num_tasks++] = (struct task){start, end, 0, index};
+		run->tasks[run->num_tasks++] = (struct task){piece.start, piece.end, 0, index};
 	}
 	return NULL;
 }

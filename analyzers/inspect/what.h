@@ -6,21 +6,8 @@
 #ifndef HC_ANALYZERS_INSPECT_WHAT_H
 #define HC_ANALYZERS_INSPECT_WHAT_H
 
+#include "analyzers/reachability/referrers.h"
 #include "analyzers/target.h"
-
-/** Somebody who holds a pointer. */
-struct hc_referrer {
-	uint64_t address; /**< where the pointer is stored; 0 for a register */
-	uint64_t value;   /**< the pointer itself */
-	bool in_chunk;
-	struct hc_chunk chunk;                  /**< the chunk that holds it, when in_chunk */
-	enum hc_root_kind root;                 /**< else the kind of root */
-	const struct hc_thread *thread;         /**< of a register, stack or TLS */
-	const struct hc_mapping *mapping;       /**< of a root range */
-	const char *detail;                     /**< register name, or what a pin says; or NULL */
-	enum hc_heuristic heuristic;            /**< why an interior pointer counts as exact */
-	const struct hc_convention *convention; /**< of HC_HEURISTIC_CONVENTION */
-};
 
 struct hc_what {
 	uint64_t address;
@@ -36,14 +23,9 @@ struct hc_what {
 	hc_class_id class_id;              /**< of the chunk; HC_CLASS_NONE outside of one */
 	struct hc_bytes sample;            /**< the part of @ref bytes that stands for it */
 	struct hc_bytes bytes;             /**< of the chunk, or the first few at the address */
-	/**
-	 * Who points into the chunk (other than itself), or to the address when it is in none:
-	 * registers and pins, then by address. At most @p max_referrers; chunks that are free hold
-	 * nothing.
-	 */
-	struct hc_referrer *referrers;
-	size_t num_referrers;
-	uint64_t total_referrers;
+	struct hc_referent referent;       /**< what pointers are looked for */
+	/** At most @p max_referrers are kept; chunks that are free hold nothing. */
+	struct hc_referrers referrers;
 	/** Chunks it points to, by offset, at most HC_WHAT_MAX_TARGETS. */
 	struct hc_what_target {
 		uint64_t offset, value;

@@ -20,6 +20,7 @@ typedef struct hc_error *(*member_fn)(void *ctx, size_t number, size_t span, uin
 
 /** The trees of some groups. Numbers count from 1; 0 is none of them. */
 struct members {
+	const struct hc_leaks *leaks;
 	const struct hc_leak_index *index;
 	const struct hc_leak_group *groups;
 	size_t num_groups;
@@ -52,11 +53,23 @@ static struct hc_leak_look look_of_group(const struct hc_leak_index *index,
 	};
 }
 
+/** The look of the trees that a tree counts with. */
+static struct hc_leak_look look_of_tree(const struct hc_leaks *leaks,
+					const struct hc_leak_tree *tree)
+{
+	struct hc_leak_look ret = hc_leak_tree_look(tree);
+
+	for (size_t i = 0; i < leaks->num_folds; i++)
+		if (hc_leak_look_equal(&leaks->folds[i].look, &ret))
+			return leaks->folds[i].into;
+	return ret;
+}
+
 static struct hc_error *number_root(void *ctx, const struct hc_leak_tree *tree)
 {
 	struct members *members = ctx;
 	const struct hc_leak_index *index = members->index;
-	struct hc_leak_look look = hc_leak_tree_look(tree);
+	struct hc_leak_look look = look_of_tree(members->leaks, tree);
 	size_t span = tree->root.span - index->heap->spans;
 
 	for (size_t number = 1; number <= members->num_groups; number++) {
@@ -81,13 +94,15 @@ static void members_deinit(struct members *members)
 }
 
 /** Find the trees of @p num groups. @param ret to be deinitialized, after an error, too */
-static struct hc_error *members_init(const struct hc_leak_index *index,
+static struct hc_error *members_init(const struct hc_leaks *leaks,
 				     const struct hc_leak_group *groups, size_t num,
 				     struct members *ret)
 {
+	const struct hc_leak_index *index = leaks->index;
 	struct hc_error *err;
 
-	*ret = (struct members){.index = index, .groups = groups, .num_groups = num};
+	*ret = (struct members){
+		.leaks = leaks, .index = index, .groups = groups, .num_groups = num};
 	err = hc_leak_index_begin(index, &ret->visited);
 	while (!err && num >> ret->num_planes)
 		err = hc_plane_init(&index->tracer->layout, &ret->numbers[ret->num_planes++]);
@@ -115,13 +130,15 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	size_t number = 0;
 
 	for (unsigned i = 0; i < members->num_planes; i++)
-		number |= (size_t)hc_plane_has(&tracer->layout, &members->numbers[i], span, unit) << i;
+		number |= (size_t)hc_plane_has(&tracer->layout, &members->numbers[i], span, unit)
+			  << i;
 	members->root.span = span;
 	members->root.unit = unit;
 	members->root.number = number;
 	/* What other trees reach is not below ours. */
-	hc_leak_index_visit(members->index, span, unit, &members->visited,
-			    number ? visit_member : NULL, members);
+	const struct hc_visitor visitor = {&members->visited, number ? visit_member : NULL,
+					   members};
+	hc_leak_index_visit(members->index, &visitor, span, unit);
 	return members->err;
 }
 
@@ -185,7 +202,7 @@ struct hc_error *hc_leaks_each(const struct hc_leaks *leaks, size_t number, hc_l
 				       number, leaks->num_groups);
 	struct below below = {.index = leaks->index};
 	struct members members;
-	struct hc_error *err = members_init(leaks->index, &leaks->groups[number - 1], 1, &members);
+	struct hc_error *err = members_init(leaks, &leaks->groups[number - 1], 1, &members);
 
 	if (!err)
 		err = hc_plane_init(&leaks->index->tracer->layout, &below.plane);
@@ -231,7 +248,7 @@ struct hc_error *hc_leaks_walk(const struct hc_leaks *leaks, size_t num, hc_leak
 		num = leaks->num_groups;
 	if (num > HC_LEAKS_MAX_WALK)
 		num = HC_LEAKS_MAX_WALK;
-	struct hc_error *err = members_init(leaks->index, leaks->groups, num, &members);
+	struct hc_error *err = members_init(leaks, leaks->groups, num, &members);
 
 	if (!err)
 		err = members_visit(&members, walk_chunk, &walk);

@@ -241,10 +241,10 @@ struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct h
 	return err;
 }
 
-void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
-			 struct hc_plane *visited, hc_visit_fn fn, void *ctx)
+void hc_leak_index_visit(const struct hc_leak_index *index, const struct hc_visitor *visitor,
+			 size_t span, uint64_t unit)
 {
-	*hc_plane_word(&index->tracer->layout, visited, span, unit) &=
+	*hc_plane_word(&index->tracer->layout, visitor->seen, span, unit) &=
 		~(UINT64_C(1) << unit % HC_UNITS_PER_BLOCK);
-	hc_tracer_visit(index->tracer, span, unit, visited, fn, ctx);
+	hc_tracer_visit(index->tracer, visitor, span, unit);
 }

@@ -77,10 +77,9 @@ struct hc_error *hc_leak_index_begin(const struct hc_leak_index *index, struct h
 /**
  * Visit the tree of a root object, other root objects and what earlier trees have left out.
  *
- * @param visited of the round
- * @param fn      called for each chunk, the root object first; NULL: none
+ * @param visitor has the plane of the round; it is called for the root object first
  */
-void hc_leak_index_visit(const struct hc_leak_index *index, size_t span, uint64_t unit,
-			 struct hc_plane *visited, hc_visit_fn fn, void *ctx);
+void hc_leak_index_visit(const struct hc_leak_index *index, const struct hc_visitor *visitor,
+			 size_t span, uint64_t unit);
 
 #endif

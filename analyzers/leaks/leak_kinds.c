@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/select/tally.h"
 #include "core/base/bytes.h"
 #include "core/base/cleanup.h"
 #include "core/base/hash.h"
@@ -156,10 +157,13 @@ static void add_edge(struct graph *graph, uint32_t from, uint32_t to, double wor
 	*slot = ++graph->num_edges;
 }
 
-static bool is_lost(const struct hc_chunk *chunk)
+/** Whether a word of a chunk is a pointer into another lost chunk. */
+static bool find_lost(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t value,
+		      struct hc_chunk *ret)
 {
-	return chunk->state == HC_IN_USE &&
-	       (chunk->reach == HC_DEFINITE || chunk->reach == HC_INDIRECT);
+	return hc_heap_span(heap, value) && hc_heap_chunk_at(heap, value, ret) &&
+	       hc_chunk_is_lost(heap, ret) && ret->address != chunk->address &&
+	       value - ret->address < ret->usable;
 }
 
 /** The pointers of a chunk to other lost chunks. One target in a row counts once. */
@@ -179,9 +183,7 @@ static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint
 		uint64_t value = hc_read_word(bytes.data + i, heap->word_size, heap->big_endian);
 		struct hc_chunk target;
 
-		if (!hc_heap_span(heap, value) || !hc_heap_chunk_at(heap, value, &target) ||
-		    !is_lost(&target) || target.address == chunk->address ||
-		    target.address == last || value - target.address >= target.usable)
+		if (!find_lost(heap, chunk, value, &target) || target.address == last)
 			continue;
 		last = target.address;
 		if (chunk->reach == HC_DEFINITE && i / heap->word_size < SHAPE_WORDS)
@@ -444,16 +446,6 @@ static bool any_head(const struct graph *graph)
 	return false;
 }
 
-/** Whether a word of a chunk leads to another lost chunk. */
-static bool is_pointer(const struct hc_heap *heap, const struct hc_chunk *chunk, uint64_t value)
-{
-	struct hc_chunk target;
-
-	return hc_heap_span(heap, value) && hc_heap_chunk_at(heap, value, &target) &&
-	       is_lost(&target) && target.address != chunk->address &&
-	       value - target.address < target.usable;
-}
-
 /** Whether a chunk has its pointers about where the definite ones of its kind have theirs. */
 static bool has_shape(const struct hc_heap *heap, const struct kind *kind,
 		      const struct hc_chunk *chunk)
@@ -465,6 +457,7 @@ static bool has_shape(const struct hc_heap *heap, const struct kind *kind,
 	    kind->definite < SHAPE_NEVER * kind->chunks)
 		return true;
 	unsigned always = 0, others = 0;
+	struct hc_chunk target;
 
 	for (size_t i = 0; i < words && i < SHAPE_WORDS; i++) {
 		float share = kind->pointers[i] / kind->definite;
@@ -475,7 +468,7 @@ static bool has_shape(const struct hc_heap *heap, const struct kind *kind,
 					      heap->big_endian);
 
 		always += share >= SHAPE_ALWAYS;
-		others += is_pointer(heap, chunk, value) != (share >= SHAPE_ALWAYS);
+		others += find_lost(heap, chunk, value, &target) != (share >= SHAPE_ALWAYS);
 	}
 	/* Some may be unset, or stale. */
 	return 2 * others <= always;
@@ -496,7 +489,8 @@ static void mark_head(void *ctx, size_t span, uint64_t unit)
 	hc_plane_set(&index->tracer->layout, roots->plane, span, unit);
 	if (roots->reached.words &&
 	    !hc_plane_has(&index->tracer->layout, &roots->reached, span, unit))
-		hc_tracer_visit(index->tracer, span, unit, &roots->reached, NULL, NULL);
+		hc_tracer_visit(index->tracer, &(struct hc_visitor){.seen = &roots->reached}, span,
+				unit);
 }
 
 /** Definite chunks that no head leads to. */

@@ -3,6 +3,7 @@
  * Rows of lost chunks.
  */
 #include "analyzers/leaks/leak_rows.h"
+#include "core/base/array.h"
 
 #include <stdlib.h>
 
@@ -42,22 +43,12 @@ struct hc_error *hc_leak_rows_add(struct hc_leak_rows *rows, uint32_t group,
 				      is_same(&rows->items[i], group, row));
 
 	if (*slot) {
-		struct hc_count *count = &rows->items[*slot - 1].row.count;
-
-		count->chunks += row->count.chunks;
-		count->bytes += row->count.bytes;
+		hc_count_add(&rows->items[*slot - 1].row.count, &row->count);
 		return NULL;
 	}
-	if (rows->num == rows->capacity) {
-		size_t capacity = rows->capacity ? rows->capacity * 2 : 32;
-		struct hc_leak_rows_item *items =
-			reallocarray(rows->items, capacity, sizeof(*items));
-
-		if (!items)
-			return &hc_enomem;
-		rows->items = items;
-		rows->capacity = capacity;
-	}
+	err = hc_array_regrow(&rows->items, rows->num, &rows->capacity, sizeof(*rows->items));
+	if (err)
+		return err;
 	rows->items[rows->num] = (struct hc_leak_rows_item){group, *row};
 	*slot = ++rows->num;
 	return NULL;

@@ -3,8 +3,10 @@
  * Visiting trees of lost chunks.
  */
 #include "analyzers/leaks/leak_trees.h"
+#include "core/base/array.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_id class_id,
 				      struct hc_leak_class **ret)
@@ -15,17 +17,10 @@ struct hc_error *hc_leak_classes_find(struct hc_leak_classes *classes, hc_class_
 			return NULL;
 		}
 	}
-	/* Emptied for each tree: unlike hc_array_reserve(), this never shrinks. */
-	if (classes->num == classes->capacity) {
-		size_t capacity = classes->capacity ? classes->capacity * 2 : 4;
-		struct hc_leak_class *items =
-			reallocarray(classes->items, capacity, sizeof(*items));
-
-		if (!items)
-			return &hc_enomem;
-		classes->items = items;
-		classes->capacity = capacity;
-	}
+	struct hc_error *err = hc_array_regrow(&classes->items, classes->num, &classes->capacity,
+					       sizeof(*classes->items));
+	if (err)
+		return err;
 	*ret = &classes->items[classes->num++];
 	**ret = (struct hc_leak_class){.class_id = class_id};
 	return NULL;
@@ -73,13 +68,54 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree)
 	};
 }
 
+/** A round over all trees. */
+struct round {
+	struct hc_leak_tree tree; /**< the current one */
+	struct hc_plane visited;
+	struct hc_selection roots,
+		contents; /**< views of the selection, which owns what they have */
+	struct hc_selection_scratch *scratch; /**< of @ref contents; NULL: it asks for nothing */
+	hc_leak_tree_fn fn;
+	void *ctx;
+};
+
+/** Tell what a selection asks of root objects from what it asks of any chunk. */
+static void split_selection(const struct hc_selection *selection, struct round *round)
+{
+	hc_selection_init(&round->roots);
+	hc_selection_init(&round->contents);
+	if (!selection)
+		return;
+	round->roots = *selection;
+	round->roots.num_classes = round->roots.num_types = 0;
+	round->roots.match = NULL;
+	round->roots.unmatch = NULL;
+	round->contents.num_classes = selection->num_classes;
+	memcpy(round->contents.classes, selection->classes, sizeof(selection->classes));
+	round->contents.classifier = selection->classifier;
+	round->contents.num_types = selection->num_types;
+	round->contents.type_set = selection->type_set;
+	round->contents.types = selection->types;
+	round->contents.match = selection->match;
+	round->contents.unmatch = selection->unmatch;
+}
+
+static bool asks_content(const struct hc_selection *selection)
+{
+	return selection->num_types || hc_selection_needs_content(selection);
+}
+
 static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 {
-	struct hc_leak_tree *tree = ctx;
+	struct round *round = ctx;
+	struct hc_leak_tree *tree = &round->tree;
 	const struct hc_leak_index *index = tree->index;
 	struct hc_chunk chunk;
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &chunk);
+	if (!tree->wanted)
+		tree->wanted =
+			hc_selection_has(&round->contents, index->heap, &chunk, round->scratch);
 	hc_class_id class_id = hc_leak_index_class(index, span, unit);
 	struct hc_leak_row row = {
 		.size = chunk.size,
@@ -106,34 +142,30 @@ static void visit_chunk(void *ctx, size_t span, uint64_t unit)
 		sum->sample = chunk.address;
 }
 
-/** A round over all trees. */
-struct round {
-	struct hc_leak_tree tree; /**< the current one */
-	struct hc_plane visited;
-	struct hc_selection_scratch *scratch;
-	hc_leak_tree_fn fn;
-	void *ctx;
-};
-
 static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 {
 	struct round *round = ctx;
 	struct hc_leak_tree *tree = &round->tree;
 	const struct hc_leak_index *index = tree->index;
+	struct hc_visitor visitor = {.seen = &round->visited};
 
 	hc_span_chunk(index->heap, &index->heap->spans[span], unit, &tree->root);
-	if (index->selection &&
-	    !hc_selection_has(index->selection, index->heap, &tree->root, round->scratch)) {
+	if (!hc_selection_has(&round->roots, index->heap, &tree->root, NULL)) {
 		/* Not asked for, but what it reaches is not somebody else's. */
-		hc_leak_index_visit(index, span, unit, &round->visited, NULL, NULL);
+		hc_leak_index_visit(index, &visitor, span, unit);
 		return NULL;
 	}
 	hc_leak_rows_clear(&tree->rows);
 	tree->classes.num = 0;
 	tree->definite = tree->indirect = (struct hc_count){0};
 	tree->root_class = hc_leak_index_class(index, span, unit);
-	hc_leak_index_visit(index, span, unit, &round->visited, visit_chunk, tree);
-	return tree->err ? tree->err : round->fn(round->ctx, tree);
+	tree->wanted = !asks_content(&round->contents);
+	visitor.fn = visit_chunk;
+	visitor.ctx = round;
+	hc_leak_index_visit(index, &visitor, span, unit);
+	if (tree->err || !tree->wanted)
+		return tree->err;
+	return round->fn(round->ctx, tree);
 }
 
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn, void *ctx)
@@ -141,8 +173,9 @@ struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tr
 	struct round round = {.tree = {.index = index}, .fn = fn, .ctx = ctx};
 	struct hc_error *err = hc_leak_index_begin(index, &round.visited);
 
-	if (!err && index->selection)
-		err = hc_selection_scratch_create(index->selection, &round.scratch);
+	split_selection(index->selection, &round);
+	if (!err)
+		err = hc_selection_scratch_create(&round.contents, &round.scratch);
 	if (!err)
 		err = hc_leak_index_each_root(index, visit_tree, &round);
 	hc_selection_scratch_destroy(round.scratch);

@@ -25,6 +25,11 @@ static inline bool hc_leak_look_equal(const struct hc_leak_look *a, const struct
 	       a->root_class == b->root_class && a->content == b->content;
 }
 
+/** Trees of one look that count with those of another. */
+struct hc_leak_fold {
+	struct hc_leak_look look, into;
+};
+
 /** What some chunks hold of one class. */
 struct hc_leak_class {
 	hc_class_id class_id;
@@ -54,6 +59,7 @@ struct hc_leak_tree {
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
 	struct hc_count definite, indirect; /**< its chunks by what points to them */
+	bool wanted; /**< one of its chunks holds what the selection asks for */
 	struct hc_error *err; /**< private: of the visit */
 };
 
@@ -62,7 +68,11 @@ struct hc_leak_look hc_leak_tree_look(const struct hc_leak_tree *tree);
 /** Called at the end of each tree, whose contents it may not keep. */
 typedef struct hc_error *(*hc_leak_tree_fn)(void *ctx, const struct hc_leak_tree *tree);
 
-/** Visit the trees of all selected root objects, until @p fn returns an error. */
+/**
+ * Visit the trees of all selected root objects, until @p fn returns an error. What the selection
+ * says about a chunk's place and size is of the root object; what it says about content (class,
+ * type, match), some chunk of the tree has to fulfil, for root objects are seldom what tells.
+ */
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn,
 				   void *ctx);
 

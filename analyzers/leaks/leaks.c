@@ -23,6 +23,7 @@ struct draft {
 	struct hc_leak_group group;
 	struct hc_leak_classes classes;
 	uint8_t *arenas; /* a bit each, mmap the last */
+	size_t into;     /* number of the draft that it counts with, or its own */
 };
 
 static void draft_deinit(struct draft *draft)
@@ -57,7 +58,9 @@ static struct hc_error *add_draft(struct drafts *drafts, const struct hc_leak_lo
 
 	if (!arenas)
 		return &hc_enomem;
-	drafts->items[drafts->num++] = (struct draft){.look = *look, .arenas = arenas};
+	drafts->items[drafts->num] =
+		(struct draft){.look = *look, .arenas = arenas, .into = drafts->num};
+	drafts->num++;
 	return NULL;
 }
 
@@ -206,6 +209,130 @@ static void choose_classes(const struct hc_leak_index *index, struct draft *draf
 	group->sample_content = best->sample;
 }
 
+/** @name Strays */
+/**@{*/
+
+/** A group has so many root objects for each one of a stray look; a single one needs fewer. */
+#define STRAY_OF 100
+#define STRAY_OF_ONE 16
+/** Looks that can be strays. */
+#define MAX_FOLDS 256
+
+/** Whether a class is that of a group, or what bytes without one may look like by chance. */
+static bool may_be(hc_class_id stray, hc_class_id group)
+{
+	return stray == group || group == HC_LEAK_STRUCTURAL;
+}
+
+static bool is_stray(const struct draft *stray, const struct draft *of)
+{
+	const struct hc_leak_look *a = &stray->look, *b = &of->look;
+	uint64_t few = stray->group.roots.chunks, many = of->group.roots.chunks;
+
+	return a->root_size == b->root_size && a->root_type == b->root_type &&
+	       may_be(a->root_class, b->root_class) && may_be(a->content, b->content) &&
+	       (many >= few * STRAY_OF || (few == 1 && many >= STRAY_OF_ONE));
+}
+
+static void add_arenas(struct draft *to, const struct draft *from, size_t num_arenas)
+{
+	for (size_t i = 0; i <= num_arenas; i++) {
+		unsigned bit = 1u << i % 8;
+
+		if (!(from->arenas[i / 8] & bit) || to->arenas[i / 8] & bit)
+			continue;
+		to->arenas[i / 8] |= bit;
+		to->group.num_arenas++;
+	}
+}
+
+/** Add what a stray has to the group that it is of, whose classes are chosen already. */
+static struct hc_error *fold(struct drafts *drafts, struct draft *stray, struct draft *to)
+{
+	struct hc_leak_group *group = &to->group;
+
+	for (size_t i = 0; i < stray->classes.num; i++) {
+		const struct hc_leak_class *more = &stray->classes.items[i];
+		struct hc_leak_class *sum;
+		struct hc_error *err = hc_leak_classes_find(&to->classes, more->class_id, &sum);
+
+		if (err)
+			return err;
+		add_count(&sum->count, &more->count);
+		sum->roots += more->roots;
+		sum->roots_with += more->roots_with;
+		sum->sample = sum->sample ? sum->sample : more->sample;
+	}
+	for (size_t i = 0; i < to->classes.num; i++) {
+		if (to->classes.items[i].class_id != group->content)
+			continue;
+		group->content_count = to->classes.items[i].count;
+		group->roots_with_content = to->classes.items[i].roots_with;
+	}
+	add_count(&group->roots, &stray->group.roots);
+	add_count(&group->below, &stray->group.below);
+	if (stray->group.sample_root < group->sample_root)
+		group->sample_root = stray->group.sample_root;
+	add_arenas(to, stray, drafts->heap->num_arenas);
+	stray->into = to - drafts->items;
+	return NULL;
+}
+
+/** The largest group that a draft may be a stray of; itself if there is none. */
+static size_t find_owner(const struct drafts *drafts, size_t number)
+{
+	size_t ret = number;
+
+	for (size_t i = 0; i < drafts->num; i++)
+		if (i != number && drafts->items[i].into == i &&
+		    is_stray(&drafts->items[number], &drafts->items[i]) &&
+		    (ret == number ||
+		     drafts->items[i].group.roots.chunks > drafts->items[ret].group.roots.chunks))
+			ret = i;
+	return ret;
+}
+
+/** Rows of strays become rows of their groups. */
+static struct hc_error *fold_rows(struct drafts *drafts)
+{
+	struct hc_leak_rows rows = {0};
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i < drafts->rows.num; i++) {
+		const struct hc_leak_rows_item *item = &drafts->rows.items[i];
+
+		err = hc_leak_rows_add(&rows, drafts->items[item->group].into, &item->row);
+	}
+	if (err) {
+		hc_leak_rows_deinit(&rows);
+		return err;
+	}
+	hc_leak_rows_deinit(&drafts->rows);
+	drafts->rows = rows;
+	return NULL;
+}
+
+static struct hc_error *fold_strays(struct drafts *drafts, struct hc_leaks *leaks)
+{
+	struct hc_error *err = NULL;
+
+	leaks->folds = calloc(MAX_FOLDS, sizeof(*leaks->folds));
+	if (!leaks->folds)
+		return &hc_enomem;
+	for (size_t i = 0; !err && i < drafts->num && leaks->num_folds < MAX_FOLDS; i++) {
+		struct draft *stray = &drafts->items[i];
+		size_t owner = find_owner(drafts, i);
+
+		if (owner == i)
+			continue;
+		leaks->folds[leaks->num_folds++] =
+			(struct hc_leak_fold){stray->look, drafts->items[owner].look};
+		err = fold(drafts, stray, &drafts->items[owner]);
+	}
+	return err || !leaks->num_folds ? err : fold_rows(drafts);
+}
+/**@}*/
+
 /** Hand the sorted rows of a group over. @param next first row that may belong to it; steps on */
 static struct hc_error *take_rows(const struct hc_leak_rows *table, size_t number, size_t *next,
 				  struct hc_leak_group *group)
@@ -224,9 +351,13 @@ static struct hc_error *take_rows(const struct hc_leak_rows *table, size_t numbe
 
 static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *leaks)
 {
-	struct hc_error *err = NULL;
 	size_t next = 0;
 
+	for (size_t i = 0; i < drafts->num; i++)
+		choose_classes(leaks->index, &drafts->items[i]);
+	struct hc_error *err = fold_strays(drafts, leaks);
+	if (err)
+		return err;
 	leaks->definite = drafts->definite;
 	leaks->indirect = drafts->indirect;
 	leaks->groups = calloc(drafts->num + 1, sizeof(*leaks->groups));
@@ -236,9 +367,11 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 		qsort(drafts->rows.items, drafts->rows.num, sizeof(*drafts->rows.items),
 		      compare_rows);
 	for (size_t i = 0; !err && i < drafts->num; i++) {
-		struct hc_leak_group *group = &leaks->groups[leaks->num_groups++];
+		struct hc_leak_group *group = &leaks->groups[leaks->num_groups];
 
-		choose_classes(leaks->index, &drafts->items[i]);
+		if (drafts->items[i].into != i)
+			continue;
+		leaks->num_groups++;
 		*group = drafts->items[i].group;
 		err = take_rows(&drafts->rows, i, &next, group);
 	}
@@ -290,6 +423,7 @@ void hc_leaks_deinit(struct hc_leaks *leaks)
 	for (size_t i = 0; i < leaks->num_groups; i++)
 		free(leaks->groups[i].rows);
 	free(leaks->groups);
+	free(leaks->folds);
 	hc_leak_index_destroy(leaks->index);
 	*leaks = (struct hc_leaks){0};
 }

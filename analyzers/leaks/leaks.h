@@ -12,6 +12,11 @@
  * with the one at the lowest address. Groups are ordered by the bytes that they and everything
  * below them hold.
  *
+ * A few objects in many look otherwise by chance: a counter whose bytes happen to be letters, a
+ * buffer that is still empty. Where they have size and type in common with a group of a hundred
+ * times as many, or one alone with a group of many, and that group has no textual class, they are
+ * of it.
+ *
  * The classes of the chunks *below* matter more than that of the root object, which usually is a
  * struct: the "content" of a group is, of the textual classes among all its chunks, the one that
  * has precedence (hc_class_precedes()): a small Redis command rather than a large JSON text that
@@ -62,6 +67,8 @@ struct hc_leaks {
 	struct hc_count definite, indirect; /**< chunks of all groups, by what points to them */
 	struct hc_count possible;    /**< possible chunks of the selection; not in the groups */
 	struct hc_leak_index *index; /**< private: the lost chunks, classified */
+	struct hc_leak_fold *folds;  /**< private: what looks otherwise by chance */
+	size_t num_folds;
 };
 
 /**
@@ -69,7 +76,8 @@ struct hc_leaks {
  *
  * @param classifier must outlive the result
  * @param types      the same; NULL: root objects have no types
- * @param selection only root objects in it open or join a group; NULL: all. Must outlive the result
+ * @param selection only trees that are in it open or join a group, as hc_leak_trees_run() has it;
+ * NULL: all. Must outlive the result
  */
 struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selection *selection,
 			      struct hc_leaks *ret);

@@ -70,12 +70,12 @@ static bool find_mark(struct go *go)
 	size_t size = sizeof(MAGIC) - 1;
 
 	for (size_t i = 0; i < modules->num; i++) {
-		uint64_t pos = modules->items[i].data_start, start, end;
+		uint64_t pos = modules->items[i].data_start;
+		struct hc_piece piece;
 		while (hc_memory_next_piece(go->survey->memory, &pos, modules->items[i].data_end,
-					    MAX_SEARCH, &start, &end)) {
-			struct hc_bytes bytes =
-				hc_memory_view(go->survey->memory, start, end - start);
-			for (size_t at = -start & 15; at + size < bytes.size; at += 16) {
+					    MAX_SEARCH, &piece)) {
+			struct hc_bytes bytes = piece.bytes;
+			for (size_t at = -piece.start & 15; at + size < bytes.size; at += 16) {
 				if (memcmp(bytes.data + at, MAGIC, size))
 					continue;
 				go->version = read_version(
@@ -143,15 +143,16 @@ static struct hc_error *search_mapping(struct go *go, const struct hc_mapping *m
 				       bool *found_ret)
 {
 	const struct hc_memory *memory = go->survey->memory;
-	uint64_t pos = mapping->start, start, end;
+	uint64_t pos = mapping->start;
+	struct hc_piece piece;
 	size_t before = go->num[0] + go->num[1];
 
-	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
-		for (size_t at = -start & 7; at + SPAN_BYTES <= bytes.size; at += 8) {
-			if (!in_heap(hc_read64(bytes.data + at + 24, memory->big_endian)))
+	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+		const uint8_t *data = piece.bytes.data;
+		for (size_t at = -piece.start & 7; at + SPAN_BYTES <= piece.bytes.size; at += 8) {
+			if (!in_heap(hc_read64(data + at + 24, memory->big_endian)))
 				continue;
-			struct hc_error *err = look_at(go, bytes.data + at, start + at);
+			struct hc_error *err = look_at(go, data + at, piece.start + at);
 			if (err)
 				return err;
 		}
@@ -206,12 +207,12 @@ static bool leads_to_spans(const struct go *go, const struct hc_mapping *mapping
 			   const struct span *spans, size_t num)
 {
 	const struct hc_memory *memory = go->survey->memory;
-	uint64_t pos = mapping->start, start, end, found = 0;
+	uint64_t pos = mapping->start, found = 0;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
-		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_read64(bytes.data + at, memory->big_endian);
+	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8) {
+			uint64_t word = hc_read64(piece.bytes.data + at, memory->big_endian);
 			if (word < spans[0].address || word > spans[num - 1].address)
 				continue;
 			size_t i = hc_lower_bound(num, k, spans[k].address < word);

@@ -165,14 +165,13 @@ static uint64_t count_vtables(const struct java *java, const struct hc_mapping *
 {
 	uint64_t most = mapping->start + MAX_METASPACE;
 	uint64_t stop = most < mapping->end ? most : mapping->end;
-	uint64_t pos = mapping->start, start, end, num = 0;
+	uint64_t pos = mapping->start, num = 0;
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(java->memory, &pos, stop, MAX_METASPACE, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(java->memory, start, end - start);
-		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8)
-			num += is_vtable(java,
-					 hc_read64(bytes.data + at, java->memory->big_endian));
-	}
+	while (hc_memory_next_piece(java->memory, &pos, stop, MAX_METASPACE, &piece))
+		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8)
+			num += is_vtable(java, hc_read64(piece.bytes.data + at,
+							 java->memory->big_endian));
 	return num;
 }
 

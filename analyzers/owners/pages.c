@@ -149,20 +149,17 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t index)
 {
 	struct scan *scan = ctx;
 	const struct task *task = &scan->tasks[index];
-	uint64_t pos = task->start, start, end;
+	uint64_t pos = task->start;
+	struct hc_piece piece;
 	struct hc_error *err = NULL;
 
 	(void)worker;
-	while (!err &&
-	       hc_memory_next_piece(scan->memory, &pos, task->end, TASK_BYTES, &start, &end)) {
-		uint64_t first = (start + task->step - 1) / task->step * task->step;
-		struct hc_bytes bytes;
-		for (uint64_t at = first; !err && at < end; at += task->step) {
-			if (end - at < HEADER)
+	while (!err && hc_memory_next_piece(scan->memory, &pos, task->end, TASK_BYTES, &piece)) {
+		uint64_t first = (piece.start + task->step - 1) / task->step * task->step;
+		for (uint64_t at = first; !err && at < piece.end; at += task->step) {
+			if (piece.end - at < HEADER)
 				break;
-			if (at == first)
-				bytes = hc_memory_view(scan->memory, at, end - at);
-			const uint8_t *p = bytes.data + (at - first);
+			const uint8_t *p = piece.bytes.data + (at - piece.start);
 			if (hc_load64(p))
 				err = look(scan, scan->found[index], p, at);
 		}

@@ -10,6 +10,7 @@
 #define HC_ANALYZERS_OWNERS_SURVEY_H
 
 #include "analyzers/owners/owners.h"
+#include "core/base/hash.h"
 
 /** What the header of an aligned address looks like. */
 enum hc_page_kind {
@@ -63,15 +64,15 @@ char *hc_survey_print(const char *format, ...) __attribute__((format(printf, 1, 
 /** @name Types */
 /**@{*/
 
-/** Counts of objects by the address of their type, in a hash table of bounded size. */
+/** Counts of objects by the address of their type, of a bounded number of types. */
 struct hc_type_tally {
 	struct hc_type_tally_slot {
-		uint64_t type; /**< address; 0: empty */
+		uint64_t type; /**< address */
 		uint64_t objects, bytes;
 		uint64_t known; /**< the probe's own: what it found out about the type */
-	} * slots;
-	uint32_t mask; /**< slots - 1 */
+	} * items;              /**< room for HC_TYPE_TALLY_MAX */
 	uint32_t num;
+	struct hc_hash table;
 };
 
 /** Types that are told apart. */

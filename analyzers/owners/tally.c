@@ -11,34 +11,33 @@
 
 struct hc_error *hc_type_tally_init(struct hc_type_tally *tally)
 {
-	*tally = (struct hc_type_tally){.mask = 2 * HC_TYPE_TALLY_MAX - 1};
-	tally->slots = calloc(tally->mask + 1, sizeof(*tally->slots));
-	return tally->slots ? NULL : &hc_enomem;
+	*tally = (struct hc_type_tally){.table.num = 2 * HC_TYPE_TALLY_MAX};
+	tally->items = calloc(HC_TYPE_TALLY_MAX, sizeof(*tally->items));
+	tally->table.slots = calloc(tally->table.num, sizeof(*tally->table.slots));
+	return tally->items && tally->table.slots ? NULL : &hc_enomem;
 }
 
 void hc_type_tally_deinit(struct hc_type_tally *tally)
 {
-	free(tally->slots);
+	free(tally->items);
+	hc_hash_deinit(&tally->table);
 }
 
 struct hc_type_tally_slot *hc_type_tally_slot(struct hc_type_tally *tally, uint64_t type,
 					      bool *new_ret)
 {
-	uint32_t i = (uint32_t)(type * UINT64_C(0x9e3779b97f4a7c15) >> 40) & tally->mask;
+	uint32_t *slot =
+		hc_hash_find(&tally->table, hc_hash_mix(type), i, tally->items[i].type == type);
 
 	*new_ret = false;
-	if (!type)
+	if (!type || (!*slot && tally->num == HC_TYPE_TALLY_MAX))
 		return NULL;
-	while (tally->slots[i].type && tally->slots[i].type != type)
-		i = (i + 1) & tally->mask;
-	if (!tally->slots[i].type) {
-		if (tally->num == HC_TYPE_TALLY_MAX)
-			return NULL;
-		tally->num++;
-		tally->slots[i].type = type;
+	if (!*slot) {
+		tally->items[tally->num].type = type;
+		*slot = ++tally->num;
 		*new_ret = true;
 	}
-	return &tally->slots[i];
+	return &tally->items[*slot - 1];
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -53,9 +52,9 @@ static int by_bytes(const void *a, const void *b)
 struct hc_error *hc_type_tally_finish(const struct hc_survey *survey, struct hc_type_tally *tally,
 				      hc_type_name_fn name, struct hc_owner *owner)
 {
-	qsort(tally->slots, tally->mask + (size_t)1, sizeof(*tally->slots), by_bytes);
-	for (uint32_t i = 0; i <= tally->mask && tally->slots[i].objects; i++) {
-		const struct hc_type_tally_slot *slot = &tally->slots[i];
+	qsort(tally->items, tally->num, sizeof(*tally->items), by_bytes);
+	for (uint32_t i = 0; i < tally->num && tally->items[i].objects; i++) {
+		const struct hc_type_tally_slot *slot = &tally->items[i];
 		owner->all_types++;
 		if (owner->num_types == HC_OWNER_MAX_TYPES)
 			continue;

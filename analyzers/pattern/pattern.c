@@ -467,10 +467,11 @@ static void start_parts(struct hc_matcher *matcher, struct hc_bytes subject, siz
 		matcher->budget += (uint64_t)subject.size * 2 * HC_MATCH_PASSES;
 }
 
-bool hc_matcher_next_before(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
-			    size_t to, struct hc_match *ret, bool *limit_ret)
+bool hc_matcher_next_within(struct hc_matcher *matcher, struct hc_bytes subject,
+			    struct hc_match_window window, struct hc_match *ret, bool *limit_ret)
 {
 	const struct hc_pattern *pattern = matcher->pattern;
+	size_t from = window.from, to = window.to;
 
 	if (pattern->min_run)
 		return next_run(pattern, subject, from, to, ret);
@@ -518,7 +519,8 @@ bool hc_matcher_next(struct hc_matcher *matcher, struct hc_bytes subject, size_t
 			return false;
 		hc_matcher_restart(matcher);
 	}
-	return hc_matcher_next_before(matcher, subject, from, SIZE_MAX, ret, limit_ret);
+	return hc_matcher_next_within(matcher, subject, (struct hc_match_window){from, SIZE_MAX},
+				      ret, limit_ret);
 }
 
 bool hc_pattern_may_match(const struct hc_pattern *pattern, struct hc_bytes subject)

@@ -89,13 +89,17 @@ struct hc_match {
 bool hc_matcher_next(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
 		     struct hc_match *ret, bool *limit_ret);
 
+/** A part of a subject: where matches are tried. They may end, and look, anywhere. */
+struct hc_match_window {
+	size_t from, to;
+};
+
 /**
- * The same for a part of a subject: a match is tried at [@p from, @p to) only, but may end, and
- * look, anywhere. No prefilter is asked. hc_matcher_restart() comes before the first call for a
- * part.
+ * The same for a part of a subject. No prefilter is asked. hc_matcher_restart() comes before the
+ * first call for a part.
  */
-bool hc_matcher_next_before(struct hc_matcher *matcher, struct hc_bytes subject, size_t from,
-			    size_t to, struct hc_match *ret, bool *limit_ret);
+bool hc_matcher_next_within(struct hc_matcher *matcher, struct hc_bytes subject,
+			    struct hc_match_window window, struct hc_match *ret, bool *limit_ret);
 void hc_matcher_restart(struct hc_matcher *matcher);
 
 /**

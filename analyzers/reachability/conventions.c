@@ -16,6 +16,10 @@
  * same pointers either way.
  * 4. Proposals that don't hold are dropped. If there were some, the heap is marked a last time.
  *
+ * In step 2 possible chunks are also looked into, which tells the sizes that have pools (pools.h).
+ * From step 3 on, links of doubly linked lists whose neighbours point back hold their block, too;
+ * where nearly all blocks of a size are in lists, it has been said as a convention.
+ *
  * A heap whose possible chunks don't matter costs the counting alone.
  */
 #include "analyzers/reachability/conventions.h"
@@ -23,8 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/reachability/pools.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 #include "core/base/parallel.h"
 
 enum {
@@ -43,10 +49,12 @@ enum {
 /** Chunks by size. */
 struct sizes {
 	struct size_count {
-		uint64_t size; /* 0: empty */
+		uint64_t size;
 		uint64_t possible, held, other;
-	} * slots;
-	size_t num, capacity; /* a power of two */
+		uint64_t linked, aligned; /* of the possible ones: pools */
+	} * items;
+	size_t num;
+	struct hc_hash table;
 };
 
 struct hc_interiors {
@@ -98,6 +106,8 @@ void hc_conventions_forget(struct hc_heap *heap)
 	free(heap->conventions);
 	heap->conventions = NULL;
 	heap->num_conventions = 0;
+	hc_pools_forget(heap);
+	heap->links = false;
 }
 
 /** The plane of a convention: its rank among those of one size. */
@@ -150,12 +160,17 @@ struct hc_error *hc_interiors_create(struct hc_tracer *tracer, struct hc_interio
 	return NULL;
 }
 
+static void sizes_deinit(struct sizes *sizes)
+{
+	free(sizes->items);
+	hc_hash_deinit(&sizes->table);
+	*sizes = (struct sizes){0};
+}
+
 static void forget_sizes(struct hc_interiors *interiors)
 {
-	for (unsigned i = 0; i < interiors->jobs; i++) {
-		free(interiors->per_worker[i].slots);
-		interiors->per_worker[i] = (struct sizes){0};
-	}
+	for (unsigned i = 0; i < interiors->jobs; i++)
+		sizes_deinit(&interiors->per_worker[i]);
 }
 
 void hc_interiors_destroy(struct hc_interiors *interiors)
@@ -223,48 +238,24 @@ void hc_interiors_see(struct hc_interiors *interiors, unsigned worker,
 /** @name Chunks by size */
 /**@{*/
 
-static struct hc_error *grow(struct sizes *sizes)
-{
-	struct sizes grown = {.capacity = sizes->capacity ? sizes->capacity * 2 : 64};
-
-	grown.slots = calloc(grown.capacity, sizeof(*grown.slots));
-	if (!grown.slots)
-		return &hc_enomem;
-	for (size_t i = 0; i < sizes->capacity; i++) {
-		size_t at = sizes->slots[i].size * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-		if (!sizes->slots[i].size)
-			continue;
-		while (grown.slots[at & (grown.capacity - 1)].size)
-			at++;
-		grown.slots[at & (grown.capacity - 1)] = sizes->slots[i];
-	}
-	grown.num = sizes->num;
-	free(sizes->slots);
-	*sizes = grown;
-	return NULL;
-}
-
 static struct hc_error *size_at(struct sizes *sizes, uint64_t size, struct size_count **ret)
 {
-	struct hc_error *err = sizes->num * 2 >= sizes->capacity ? grow(sizes) : NULL;
+	struct hc_error *err =
+		hc_hash_reserve(&sizes->table, sizes->num, i, hc_hash_mix(sizes->items[i].size));
 
 	if (err)
 		return err;
-	size_t at = size * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-	for (;; at++) {
-		struct size_count *slot = &sizes->slots[at & (sizes->capacity - 1)];
-
-		if (!slot->size) {
-			slot->size = size;
-			sizes->num++;
-		}
-		if (slot->size == size) {
-			*ret = slot;
-			return NULL;
-		}
+	uint32_t *slot =
+		hc_hash_find(&sizes->table, hc_hash_mix(size), i, sizes->items[i].size == size);
+	if (!*slot) {
+		err = hc_array_reserve(&sizes->items, sizes->num, sizeof(*sizes->items));
+		if (err)
+			return err;
+		sizes->items[sizes->num] = (struct size_count){.size = size};
+		*slot = ++sizes->num;
 	}
+	*ret = &sizes->items[*slot - 1];
+	return NULL;
 }
 
 static int compare_sizes(const void *a, const void *b)
@@ -283,29 +274,29 @@ static struct hc_error *merge(struct hc_interiors *interiors, struct sizes *ret)
 	struct sizes sum = {0};
 	struct size_count *to;
 	struct hc_error *err = NULL;
-	size_t num = 0;
 
 	for (unsigned j = 0; !err && j < interiors->jobs; j++) {
 		const struct sizes *from = &interiors->per_worker[j];
 
-		for (size_t i = 0; !err && i < from->capacity; i++) {
-			if (!from->slots[i].size || (err = size_at(&sum, from->slots[i].size, &to)))
-				continue;
-			to->possible += from->slots[i].possible;
-			to->held += from->slots[i].held;
-			to->other += from->slots[i].other;
+		for (size_t i = 0; !err && i < from->num; i++) {
+			const struct size_count *more = &from->items[i];
+
+			if ((err = size_at(&sum, more->size, &to)))
+				break;
+			to->possible += more->possible;
+			to->held += more->held;
+			to->other += more->other;
+			to->linked += more->linked;
+			to->aligned += more->aligned;
 		}
 	}
 	forget_sizes(interiors);
 	if (err) {
-		free(sum.slots);
+		sizes_deinit(&sum);
 		return err;
 	}
-	for (size_t i = 0; i < sum.capacity; i++)
-		if (sum.slots[i].size)
-			sum.slots[num++] = sum.slots[i];
-	if (num)
-		qsort(sum.slots, num, sizeof(*sum.slots), compare_sizes);
+	if (sum.num)
+		qsort(sum.items, sum.num, sizeof(*sum.items), compare_sizes);
 	*ret = sum;
 	return NULL;
 }
@@ -347,6 +338,12 @@ static struct hc_error *count_possible(void *ctx, unsigned worker, size_t task)
 			if (err)
 				return err;
 			slot->possible++;
+			if (chunk.size < HC_POOL_MIN_SIZE)
+				continue;
+			if (hc_pool_is_aligned(heap, &chunk))
+				slot->aligned++;
+			else if (hc_pool_is_linked(heap, &chunk))
+				slot->linked++;
 		}
 	}
 	__atomic_fetch_add(&interiors->in_use, in_use, __ATOMIC_RELAXED);
@@ -467,15 +464,60 @@ static struct hc_error *propose_size(const struct hc_interiors *interiors,
 	return propose(interiors, count->size, end, least, max ? max : 1);
 }
 
+static bool nearly_all(uint64_t held, uint64_t other)
+{
+	return other <= (held + other) / HC_CONVENTION_ODD;
+}
+
+/** Aligned to their size, in numbers that are no chance. */
+static bool has_aligned(const struct size_count *count)
+{
+	return count->aligned >= HC_POOL_ALIGNED &&
+	       nearly_all(count->aligned, count->possible - count->aligned);
+}
+
+static bool has_pools(const struct size_count *count)
+{
+	return count->linked || has_aligned(count);
+}
+
+static bool are_pools(const struct size_count *count)
+{
+	uint64_t pools = count->linked + (has_aligned(count) ? count->aligned : 0);
+
+	return nearly_all(pools, count->possible - pools);
+}
+
+static int compare_pools(const void *a, const void *b)
+{
+	const struct hc_pool_size *x = a, *y = b;
+
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+static struct hc_error *add_pools(struct hc_heap *heap, const struct sizes *sizes)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i < sizes->num; i++)
+		if (has_pools(&sizes->items[i]))
+			err = hc_pools_add(heap, sizes->items[i].size,
+					   has_aligned(&sizes->items[i]));
+	if (!err && heap->num_pool_sizes)
+		qsort(heap->pool_sizes, heap->num_pool_sizes, sizeof(*heap->pool_sizes),
+		      compare_pools);
+	return err;
+}
+
 static struct hc_error *propose_all(struct hc_interiors *interiors, const struct sizes *sizes,
 				    uint64_t possible)
 {
 	struct hc_heap *heap = interiors->tracer->heap;
-	struct hc_error *err = NULL;
+	struct hc_error *err = add_pools(heap, sizes);
 
 	for (size_t i = 0; !err && i < sizes->num && i < MAX_SIZES; i++)
-		if (sizes->slots[i].possible >= HC_CONVENTION_MIN)
-			err = propose_size(interiors, &sizes->slots[i]);
+		if (sizes->items[i].possible >= HC_CONVENTION_MIN && !are_pools(&sizes->items[i]))
+			err = propose_size(interiors, &sizes->items[i]);
 	if (!err && possible >= HC_CONVENTION_MIN_ANY)
 		err = propose(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1);
 	if (!err && heap->num_conventions)
@@ -493,7 +535,7 @@ static struct hc_error *prepare_planes(struct hc_interiors *interiors)
 		err = hc_plane_init(&tracer->layout, &interiors->planes[i]);
 	if (err)
 		return err;
-	interiors->chunks = calloc(tracer->heap->num_conventions, sizeof(*interiors->chunks));
+	interiors->chunks = calloc(tracer->heap->num_conventions + 1, sizeof(*interiors->chunks));
 	if (!interiors->chunks)
 		return &hc_enomem;
 	interiors->verifying = true;
@@ -525,13 +567,14 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 	    (err = merge(interiors, &sizes)))
 		return err;
 	for (size_t i = 0; i < sizes.num; i++) {
-		chunks += sizes.slots[i].possible;
-		bytes += sizes.slots[i].possible * sizes.slots[i].size;
+		chunks += sizes.items[i].possible;
+		bytes += sizes.items[i].possible * sizes.items[i].size;
 	}
-	if (matters(interiors, chunks, bytes))
+	if (matters(interiors, chunks, bytes)) {
 		err = propose_all(interiors, &sizes, chunks);
-	free(sizes.slots);
-	*any = !err && tracer->heap->num_conventions;
+		*any = tracer->heap->links = !err;
+	}
+	sizes_deinit(&sizes);
 	return *any ? prepare_planes(interiors) : err;
 }
 /**@}*/
@@ -542,14 +585,9 @@ struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *an
 static const struct size_count *find_size(const struct sizes *sizes, uint64_t size)
 {
 	for (size_t i = 0; i < sizes->num; i++)
-		if (sizes->slots[i].size == size)
-			return &sizes->slots[i];
+		if (sizes->items[i].size == size)
+			return &sizes->items[i];
 	return NULL;
-}
-
-static bool nearly_all(uint64_t held, uint64_t other)
-{
-	return other <= (held + other) / HC_CONVENTION_ODD;
 }
 
 /** Whether the convention of any size holds, for sizes that have none of their own. */
@@ -559,11 +597,11 @@ static bool any_holds(const struct hc_heap *heap, const struct sizes *sizes, uin
 	uint64_t held = 0, other = 0, num = 0;
 
 	for (size_t i = 0; i < sizes->num; i++) {
-		if (has_own(heap, sizes->slots[i].size))
+		if (has_own(heap, sizes->items[i].size))
 			continue;
-		held += sizes->slots[i].held;
-		other += sizes->slots[i].other;
-		num += sizes->slots[i].held > 0;
+		held += sizes->items[i].held;
+		other += sizes->items[i].other;
+		num += sizes->items[i].held > 0;
 	}
 	*others_ret = other;
 	return chunks >= HC_CONVENTION_MIN_ANY && num >= HC_CONVENTION_SIZES &&
@@ -587,9 +625,13 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 	struct hc_heap *heap = interiors->tracer->heap;
 	struct sizes sizes;
 	size_t kept = 0, first_own = 0;
-	struct hc_error *err = hc_parallel_for(
-		interiors->jobs, interiors->tracer->layout.num_stretches, count_seen, interiors);
+	struct hc_error *err;
 
+	*dropped = false;
+	if (!heap->num_conventions)
+		return NULL;
+	err = hc_parallel_for(interiors->jobs, interiors->tracer->layout.num_stretches, count_seen,
+			      interiors);
 	if (err || (err = merge(interiors, &sizes)))
 		return err;
 	struct hc_convention any = heap->conventions[0];
@@ -617,7 +659,7 @@ struct hc_error *hc_conventions_verify(struct hc_interiors *interiors, bool *dro
 				--heap->num_conventions * sizeof(*heap->conventions));
 		}
 	}
-	free(sizes.slots);
+	sizes_deinit(&sizes);
 	*dropped = heap->num_conventions < num;
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/pools.h"
 #include "core/base/bytes.h"
 
 /** Words that a rep of a pre-C++11 std::string has before its characters. */
@@ -23,6 +24,16 @@
 #define MAX_CONTROL 512
 /** Words of a pool's header that may hold its own address. */
 #define POOL_HEADER_WORDS 16
+/** Words of a header with the block's size, at most, and the smallest chunk that may have one. */
+#define COUNTED_HEADER_WORDS 4
+#define MIN_COUNTED 128
+/** Bytes before a place that a program aligned by hand, at most, and words of its header. */
+#define MAX_PADDING 4096
+#define ALIGNED_HEADER_WORDS 4
+/** Bytes of an index entry of a hash table, and of the smallest entry that it is of. */
+#define INDEX_BYTES 4
+#define MIN_ENTRY_WORDS 2
+#define MIN_INDEX 8
 /** Slots of a vtable that are searched for the address of code; the first ones may be null. */
 #define VTABLE_SLOTS 2
 
@@ -36,6 +47,7 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic)
 		[HC_HEURISTIC_LENGTH64] = "length64",
 		[HC_HEURISTIC_HASHTABLE] = "hashtable",
 		[HC_HEURISTIC_POOL] = "pool",
+		[HC_HEURISTIC_LIST] = "list",
 		[HC_HEURISTIC_CONVENTION] = "convention",
 		[HC_HEURISTIC_TAGGED] = "tagged",
 	};
@@ -78,6 +90,33 @@ static bool is_length64(const struct hc_heap *heap, const struct hc_chunk *chunk
 	       !__builtin_add_overflow(hc_read64(bytes.data, heap->big_endian), sizeof(uint64_t),
 				       &size) &&
 	       may_be_request(heap, chunk, size);
+}
+
+/**
+ * A header of a few words, one of which says how many bytes follow it or the block has, with flags
+ * in the low bits or without: what wrappers around malloc put before each block. Small numbers say
+ * nothing.
+ */
+static bool is_counted(const struct hc_heap *heap, const struct hc_chunk *chunk,
+		       struct hc_bytes bytes, uint64_t offset)
+{
+	unsigned word = heap->word_size;
+	uint64_t max = COUNTED_HEADER_WORDS * word;
+
+	if (offset % word || offset > max || offset >= bytes.size || chunk->size < MIN_COUNTED)
+		return false;
+	for (uint64_t at = 0; at < offset; at += word) {
+		uint64_t size = hc_read_word(bytes.data + at, word, heap->big_endian);
+
+		if (size >= chunk->size || size < chunk->size / 2)
+			continue;
+		if (may_be_request(heap, chunk, offset + size) ||
+		    may_be_request(heap, chunk, offset + size / word * word) ||
+		    may_be_request(heap, chunk, size) ||
+		    may_be_request(heap, chunk, size / word * word))
+			return true;
+	}
+	return false;
 }
 
 /** The number of elements, then the elements, all of one size. */
@@ -183,20 +222,94 @@ static bool is_hash_table(const struct hc_heap *heap, const struct hc_chunk *chu
 	return false;
 }
 
-/** A block whose first words hold its own address: who has a pointer behind them finds the start.
+/** Whether a word in memory holds @p value. */
+static bool holds(const struct hc_process *process, uint64_t address, uint64_t value)
+{
+	uint64_t word;
+
+	return hc_memory_word(&process->memory, address, &word) && word == value;
+}
+
+/**
+ * A link of a doubly linked list: next, and prev or what points to this. Its neighbour points back,
+ * which a stale pointer's target doesn't see to. Heads of empty lists are their own neighbours.
+ */
+static bool is_link(const struct hc_heap *heap, struct hc_bytes bytes, uint64_t offset,
+		    uint64_t address)
+{
+	const struct hc_process *process = heap->process;
+	unsigned word = heap->word_size;
+	uint64_t next, prev;
+
+	if (offset % word || bytes.size < 2 * word || offset > bytes.size - 2 * word)
+		return false;
+	next = hc_read_word(bytes.data + offset, word, heap->big_endian);
+	prev = hc_read_word(bytes.data + offset + word, word, heap->big_endian);
+	if (next == address || prev == address)
+		return false;
+	return (next && next % word == 0 && holds(process, next + word, address)) ||
+	       (prev && prev % word == 0 && holds(process, prev, address));
+}
+
+/** Whether one of some words, of which there need not be so many, is a chunk's own address. */
+static bool holds_itself(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			 struct hc_bytes bytes, uint64_t from, uint64_t to)
+{
+	unsigned word = heap->word_size;
+
+	for (uint64_t at = from; at + word <= to && at + word <= bytes.size; at += word)
+		if (hc_read_word(bytes.data + at, word, heap->big_endian) == chunk->address)
+			return true;
+	return false;
+}
+
+/**
+ * A block that holds its own address: who has a pointer behind it finds the start. It is in the
+ * block's first words, or in the header at the place that was pointed to (the block was aligned by
+ * hand, and that is what will be freed).
  */
 static bool is_pool(const struct hc_heap *heap, const struct hc_chunk *chunk, struct hc_bytes bytes,
 		    uint64_t offset)
 {
 	unsigned word = heap->word_size;
+	uint64_t first = POOL_HEADER_WORDS * word;
 
-	for (unsigned i = 0; i < POOL_HEADER_WORDS; i++) {
-		if ((i + 1) * word > bytes.size || (i + 1) * word > offset)
-			return false;
-		if (hc_read_word(bytes.data + i * word, word, heap->big_endian) == chunk->address)
-			return true;
+	if (holds_itself(heap, chunk, bytes, 0, offset < first ? offset : first))
+		return true;
+	return offset % word == 0 && offset <= MAX_PADDING && offset < bytes.size &&
+	       holds_itself(heap, chunk, bytes, offset, offset + ALIGNED_HEADER_WORDS * word);
+}
+
+/**
+ * A hash table that keeps its order (Zend's): an index of 32-bit numbers of entries, a power of two
+ * of them, then the entries, half as many, or as many. The pointer is to the entries.
+ */
+static bool is_indexed_table(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			     struct hc_bytes bytes, uint64_t offset)
+{
+	uint64_t slots = offset / INDEX_BYTES, full = 0, looked, entries, min, max;
+
+	if (offset % heap->word_size || slots < MIN_INDEX || slots & (slots - 1) ||
+	    offset >= bytes.size)
+		return false;
+	hc_chunk_request(heap, chunk, &min, &max);
+	for (entries = slots; entries >= slots / 2; entries /= 2) {
+		uint64_t entry = (max - offset) / entries / heap->word_size * heap->word_size;
+
+		if (entry >= MIN_ENTRY_WORDS * heap->word_size && offset + entry * entries >= min)
+			break;
 	}
-	return false;
+	if (entries < slots / 2)
+		return false;
+	looked = slots < MAX_CONTROL ? slots : MAX_CONTROL;
+	for (uint64_t i = 0; i < looked; i++) {
+		uint32_t index = hc_read32(bytes.data + i * INDEX_BYTES, heap->big_endian);
+
+		if (index != UINT32_MAX && index >= entries)
+			return false;
+		full += index != UINT32_MAX;
+	}
+	return full && full < looked;
 }
 
 enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
@@ -216,13 +329,18 @@ enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc
 		return HC_HEURISTIC_LENGTH64;
 	if (offset == heap->word_size && is_array(heap, chunk, bytes))
 		return HC_HEURISTIC_NEWARRAY;
+	if (is_counted(heap, chunk, bytes, offset))
+		return HC_HEURISTIC_LENGTH64;
 	if (is_base_class(heap->process, bytes, offset))
 		return HC_HEURISTIC_MULTIPLE_INHERITANCE;
-	if (is_hash_table(heap, chunk, bytes, offset))
+	if (is_hash_table(heap, chunk, bytes, offset) ||
+	    is_indexed_table(heap, chunk, bytes, offset))
 		return HC_HEURISTIC_HASHTABLE;
-	if (is_pool(heap, chunk, bytes, offset))
+	if (is_pool(heap, chunk, bytes, offset) || hc_pool_holds(heap, chunk))
 		return HC_HEURISTIC_POOL;
 	if (hc_convention_of(heap, chunk->size, offset))
 		return HC_HEURISTIC_CONVENTION;
+	if (heap->links && is_link(heap, bytes, offset, address))
+		return HC_HEURISTIC_LIST;
 	return HC_HEURISTIC_NONE;
 }

@@ -139,6 +139,7 @@ static bool died_of_fault(const struct hc_thread *thread)
 	return false;
 }
 
+/** @param[out] arena_ret that it names itself, or HC_ARENA_MMAP */
 static bool is_inside(const struct hc_heap *heap, const struct holder *holder, bool frames,
 		      uint32_t *arena_ret)
 {
@@ -153,8 +154,6 @@ static bool is_inside(const struct hc_heap *heap, const struct holder *holder, b
 			if (arena != HC_ARENA_MMAP)
 				break;
 		}
-	if (inside && arena == HC_ARENA_MMAP && heap->thread_arena)
-		arena = heap->thread_arena[holder->thread - holder->process->threads.items];
 	*arena_ret = arena;
 	return inside;
 }
@@ -246,7 +245,7 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 	struct holder holder = holder_of(process, thread);
 	uint64_t number = 0;
 	uint32_t arena;
-	bool waits;
+	bool waits, named;
 	struct hc_error *err;
 
 	if (!thread->num_regs || thread->pc < module->start || thread->pc >= module->end)
@@ -259,8 +258,12 @@ static struct hc_error *look_at_thread(const struct hc_process *process, const s
 				       sizeof(*inflight->inside));
 		if (err)
 			return err;
+		named = arena != HC_ARENA_MMAP;
+		if (!named && heap->thread_arena)
+			arena = heap->thread_arena[thread - process->threads.items];
 		inflight->inside[inflight->num_inside++] = (struct hc_inside){
-			thread, arena, !(waits && number == CALL_FUTEX) && !died_of_fault(thread)};
+			thread, arena, named,
+			!(waits && number == CALL_FUTEX) && !died_of_fault(thread)};
 	}
 	return add_chunks(heap, &holder, inflight);
 }
@@ -304,21 +307,23 @@ static bool holds_near(const struct holder *holder, uint64_t address)
 	return false;
 }
 
-static bool in_struct(const struct hc_heap *heap, uint32_t arena, uint64_t address)
+/** Whether an address is in the struct of the arena that the thread itself names: it has the lock.
+ */
+static bool in_struct(const struct hc_heap *heap, const struct hc_inside *inside, uint64_t address)
 {
-	return arena < heap->num_arenas && heap->arenas[arena].address &&
+	uint32_t arena = inside->arena;
+
+	return inside->names_arena && arena < heap->num_arenas && heap->arenas[arena].address &&
 	       address - heap->arenas[arena].address < heap->arenas[arena].struct_size;
 }
 
-static bool in_arena(const struct hc_heap *heap, uint32_t arena,
-		     const struct hc_inconsistency *fault)
+static bool moves_top(const struct hc_heap *heap, const struct hc_inside *inside,
+		      const struct hc_inconsistency *fault)
 {
-	const struct hc_span *span;
+	const struct hc_span *span =
+		fault->fault == HC_FAULT_TOP ? hc_heap_span(heap, fault->address) : NULL;
 
-	if (in_struct(heap, arena, fault->address))
-		return true;
-	span = fault->fault == HC_FAULT_TOP ? hc_heap_span(heap, fault->address) : NULL;
-	return span && span->arena == arena;
+	return span && inside->names_arena && span->arena == inside->arena;
 }
 
 /** Places that one contradiction is about, at most. */
@@ -329,17 +334,24 @@ struct places {
 	unsigned num;
 };
 
-static void add_place(struct places *places, uint64_t address)
+/** In the heap alone: near what a broken link leads to, such as 16, every thread holds something.
+ */
+static void add_place(const struct hc_heap *heap, struct places *places, uint64_t address)
 {
-	if (address)
+	bool own = hc_heap_span(heap, address);
+
+	for (size_t i = 0; !own && i < heap->num_arenas; i++)
+		own = heap->arenas[i].address &&
+		      address - heap->arenas[i].address < heap->arenas[i].struct_size;
+	if (own)
 		places->at[places->num++] = address;
 }
 
 /**
  * A contradiction is between two places, and a thread that mends it holds either: the field, with
  * the chunk that it belongs to; what the field leads to, if it is a link, which may be hidden as
- * glibc does it (safe-linking); and the chunks before and behind, since a chunk's tags lie in its
- * neighbours.
+ * glibc does it (safe-linking); and the chunk behind, where a chunk's tags lie. The chunk before is
+ * an end of what is said about headers, not of lists.
  */
 static struct places places_of(const struct hc_heap *heap, const struct hc_inconsistency *fault)
 {
@@ -347,17 +359,18 @@ static struct places places_of(const struct hc_heap *heap, const struct hc_incon
 	struct hc_chunk chunk, before;
 	uint64_t link;
 
-	add_place(&ret, fault->address);
-	add_place(&ret, fault->chunk);
+	add_place(heap, &ret, fault->address);
+	add_place(heap, &ret, fault->chunk);
 	if (hc_memory_word(&heap->process->memory, fault->address, &link)) {
-		add_place(&ret, link);
-		add_place(&ret, link ^ fault->address >> 12);
+		add_place(heap, &ret, link);
+		add_place(heap, &ret, link ^ fault->address >> 12);
 	}
 	if (!fault->chunk || !hc_heap_chunk_at(heap, fault->chunk, &chunk))
 		return ret;
-	add_place(&ret, chunk.address + chunk.size);
-	if (hc_heap_chunk_at(heap, chunk.address - chunk.span->header - 1, &before))
-		add_place(&ret, before.address);
+	add_place(heap, &ret, chunk.address + chunk.size);
+	if (fault->fault != HC_FAULT_LIST &&
+	    hc_heap_chunk_at(heap, chunk.address - chunk.span->header - 1, &before))
+		add_place(heap, &ret, before.address);
 	return ret;
 }
 
@@ -370,11 +383,10 @@ static bool mends(const struct hc_inflight *inflight, const struct hc_heap *heap
 
 	if (!inside->writes)
 		return false;
-	if (in_arena(heap, inside->arena, fault))
+	if (moves_top(heap, inside, fault))
 		return true;
 	for (unsigned k = 0; k < places.num; k++)
-		if (in_struct(heap, inside->arena, places.at[k]) ||
-		    holds_near(&holder, places.at[k]))
+		if (in_struct(heap, inside, places.at[k]) || holds_near(&holder, places.at[k]))
 			return true;
 	return false;
 }

@@ -26,6 +26,9 @@
 struct hc_inside {
 	const struct hc_thread *thread;
 	uint32_t arena; /**< that it works on, an index; HC_ARENA_MMAP: it does not show */
+	/** The thread itself holds the arena's address; otherwise @ref arena is the one it belongs
+	 * to. */
+	bool names_arena;
 	/**
 	 * It was stopped between two instructions that write: neither waiting for a lock, nor dead
 	 * of what it found.
@@ -50,8 +53,9 @@ struct hc_error *hc_inflight_find(const struct hc_heap *heap, struct hc_inflight
 void hc_inflight_deinit(struct hc_inflight *inflight);
 
 /**
- * Whether a thread inside the allocator explains a contradiction: it works on the arena whose data
- * it is in, or holds the chunk that it is about, its neighbour, or the place itself. A sound heap
+ * Whether a thread inside the allocator explains a contradiction: it names the arena whose data
+ * this is about, or holds either end: the place itself with its chunk, what a link leads to, the
+ * neighbour that says otherwise. A sound heap
  * may look like that for some instructions. Only threads that hc_inside::writes explain: one that
  * died of a fault inside the allocator found damage there.
  *

@@ -100,6 +100,7 @@ static struct hc_error *look(struct search *search, hc_task_fn fn)
 
 static void choose_forward(struct search *search)
 {
+	const struct hc_visitor visitor = {.seen = &search->visited};
 	struct hc_tracer *tracer = search->tracer;
 
 	for (size_t s = 0; s < tracer->layout.num_stretches; s++) {
@@ -113,8 +114,7 @@ static void choose_forward(struct search *search)
 
 				hc_plane_set(&tracer->layout, &search->leaders, stretch->span,
 					     unit);
-				hc_tracer_visit(tracer, stretch->span, unit, &search->visited, NULL,
-						NULL);
+				hc_tracer_visit(tracer, &visitor, stretch->span, unit);
 			}
 		}
 	}
@@ -123,6 +123,7 @@ static void choose_forward(struct search *search)
 /** @return number of leaders kept; each is made definite */
 static uint64_t choose_backward(struct search *search)
 {
+	const struct hc_visitor visitor = {.seen = &search->visited};
 	struct hc_tracer *tracer = search->tracer;
 	uint64_t kept = 0;
 
@@ -139,9 +140,8 @@ static uint64_t choose_backward(struct search *search)
 				if (*visited_word(search, stretch, i) & bit)
 					continue;
 				block_of(search, stretch, i)->a &= ~bit;
-				hc_tracer_visit(tracer, stretch->span,
-						i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bit),
-						&search->visited, NULL, NULL);
+				hc_tracer_visit(tracer, &visitor, stretch->span,
+						i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bit));
 				kept++;
 			}
 		}

@@ -228,20 +228,21 @@ static void count_chunks(const struct hc_process *process, const struct hc_heap 
 {
 	for (size_t i = 0; i < heap->num_spans; i++) {
 		const struct hc_span *span = &heap->spans[i];
-		uint64_t pos = span->start, end = pos, from, to;
+		uint64_t pos = span->start, end = pos;
 
 		missing->chunks.expected += span->end - span->start;
 		if (span->data)
 			continue;
 		while (end < span->end) {
-			bool more = hc_memory_next_piece(&process->memory, &pos, span->end,
-							 UINT64_MAX, &from, &to);
+			struct hc_piece piece;
 
-			if (!more)
-				from = to = span->end;
-			if (from > end)
-				missing->chunks.missing += held_missing(heap, span, end, from);
-			end = to;
+			if (!hc_memory_next_piece(&process->memory, &pos, span->end, UINT64_MAX,
+						  &piece))
+				piece.start = piece.end = span->end;
+			if (piece.start > end)
+				missing->chunks.missing +=
+					held_missing(heap, span, end, piece.start);
+			end = piece.end;
 		}
 	}
 }

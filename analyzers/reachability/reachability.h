@@ -35,8 +35,11 @@ enum hc_heuristic {
 				   characters */
 	HC_HEURISTIC_LENGTH64,  /**< a 64-bit size of the block before the data (SQLite's allocator)
 				 */
-	HC_HEURISTIC_HASHTABLE, /**< a table with control bytes: buckets, then a byte for each */
-	HC_HEURISTIC_POOL,      /**< a block that knows its own address: pools of nginx and APR */
+	HC_HEURISTIC_HASHTABLE, /**< a table of buckets, then a control byte for each; or of an
+				     index, then entries */
+	HC_HEURISTIC_POOL, /**< a block that knows its own address (pools of nginx and APR), or is a
+				pool by what is in it (pools.h) */
+	HC_HEURISTIC_LIST, /**< to a link of a doubly linked list, whose neighbour points back */
 	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
 	HC_HEURISTIC_TAGGED,     /**< to the start, but with a tag: the chunk is possible */
 	HC_NUM_HEURISTICS

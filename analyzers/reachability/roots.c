@@ -21,6 +21,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 const char *hc_root_kind_name(enum hc_root_kind kind)
@@ -35,24 +36,18 @@ const char *hc_root_kind_name(enum hc_root_kind kind)
 
 struct root_list {
 	struct hc_root *items;
-	size_t num, capacity;
+	size_t num;
 };
 
 static struct hc_error *append(struct root_list *list, const struct hc_root *root)
 {
 	if (root->start >= root->end)
 		return NULL;
-	if (list->num == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 64;
-		struct hc_root *items = reallocarray(list->items, capacity, sizeof(*items));
+	struct hc_error *err = hc_array_reserve(&list->items, list->num, sizeof(*list->items));
 
-		if (!items)
-			return &hc_enomem;
-		list->items = items;
-		list->capacity = capacity;
-	}
-	list->items[list->num++] = *root;
-	return NULL;
+	if (!err)
+		list->items[list->num++] = *root;
+	return err;
 }
 
 /** @name What is never a root */

@@ -130,19 +130,18 @@ static struct hc_error *count_slice(void *ctx, unsigned worker, size_t task)
 static struct hc_error *count_roots(struct evidence *evidence, const struct hc_root *roots,
 				    size_t num_roots)
 {
-	uint64_t left = SAMPLE_BYTES, start, end;
+	const struct hc_memory *memory = &evidence->tracer->heap->process->memory;
+	uint64_t left = SAMPLE_BYTES;
+	struct hc_piece piece;
 	uint32_t *links;
 	struct hc_error *err = worker_counters(evidence, 0, &links);
 
 	for (size_t i = 0; !err && i < num_roots; i++) {
 		uint64_t pos = roots[i].start;
 
-		while (left && hc_memory_next_piece(&evidence->tracer->heap->process->memory, &pos,
-						    roots[i].end, left, &start, &end)) {
-			left -= end - start;
-			count_bytes(evidence, &links[TABLES], true,
-				    hc_memory_view(&evidence->tracer->heap->process->memory, start,
-						   end - start));
+		while (left && hc_memory_next_piece(memory, &pos, roots[i].end, left, &piece)) {
+			left -= piece.bytes.size;
+			count_bytes(evidence, &links[TABLES], true, piece.bytes);
 		}
 	}
 	return err;

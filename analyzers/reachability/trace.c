@@ -1,6 +1,7 @@
 /**
  * @file
- * Tracing engine: set-up and runs. The algorithm is at the top of trace_mark.c.
+ * Tracing engine: set-up and runs. What is done in which order is told at the top of
+ * trace_frontier.h, how pointers are followed at the top of trace_mark.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 enum {
 	ROOT_TASK_BYTES = 1 << 20,
+	SWEEP_BITS = 1 << 15,   /* a frontier of so many is worth sweeping: a millisecond of work */
+	FIRST_BUDGET = 1 << 14, /* chunks of the first depth-first round */
 };
 
 /** @name Set-up */
@@ -20,13 +23,13 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 {
 	struct hc_trace_shared *shared = tracer->shared;
 	const struct hc_memory *memory = &tracer->process->memory;
-	struct hc_trace_root_task task;
+	struct hc_piece piece;
 	size_t num = 0;
 
 	/* A root may be terabytes, all of them missing. */
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
-			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
 			num++;
 	struct hc_trace_root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
 
@@ -37,8 +40,9 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	shared->num_root_tasks = 0;
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start; hc_memory_next_piece(
-			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &task.start, &task.end);)
-			tasks[shared->num_root_tasks++] = task;
+			     memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
+			tasks[shared->num_root_tasks++] =
+				(struct hc_trace_root_task){piece.start, piece.end};
 	shared->values = values;
 	shared->num_values = num_values;
 	return NULL;
@@ -59,6 +63,9 @@ static struct hc_error *create_workers(struct hc_trace_shared *shared)
 
 		w->shared = shared;
 		w->heap = heap;
+		w->first_word = shared->tracer->layout.first_word;
+		w->alone = shared->jobs == 1;
+		w->scans_left = HC_TRACE_LOOK_SCANS;
 		w->lowest = heap->lowest;
 		w->extent = heap->highest - heap->lowest;
 		w->stack = malloc(HC_TRACE_STACK_ENTRIES * sizeof(*w->stack));
@@ -111,10 +118,11 @@ struct hc_error *hc_tracer_create(struct hc_heap *heap, unsigned jobs, struct hc
 	if (!err)
 		err = create_workers(shared);
 	if (!err)
-		err = hc_plane_init(&tracer->layout, &shared->pending);
+		err = hc_frontier_init(&tracer->layout, &shared->frontier);
 	if (!err) {
 		shared->pool = malloc(HC_TRACE_POOL_ENTRIES * sizeof(*shared->pool));
-		if (!shared->pool)
+		shared->parts = calloc(shared->jobs + 1, sizeof(*shared->parts));
+		if (!shared->pool || !shared->parts)
 			err = &hc_enomem;
 	}
 	if (err) {
@@ -136,7 +144,8 @@ void hc_tracer_destroy(struct hc_tracer *tracer)
 	free(shared->workers);
 	free(shared->root_tasks);
 	free(shared->pool);
-	hc_plane_deinit(&shared->pending);
+	free(shared->parts);
+	hc_frontier_deinit(&shared->frontier);
 	pthread_mutex_destroy(&shared->lock);
 	pthread_cond_destroy(&shared->wake);
 	free(shared);
@@ -148,21 +157,20 @@ void hc_tracer_destroy(struct hc_tracer *tracer)
 /** @name Runs */
 /**@{*/
 
-static bool is_cancelled(const struct hc_trace_shared *shared)
-{
-	return __atomic_load_n(&shared->cancelled, __ATOMIC_RELAXED);
-}
-
 static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)), size_t task)
 {
 	struct hc_trace_shared *shared = ctx;
 	struct hc_trace_worker *w = &shared->workers[task];
 
+	if (shared->round == HC_TRACE_SWEEP) {
+		hc_trace_sweep(w, task);
+		return NULL;
+	}
 	pthread_mutex_lock(&shared->lock);
 	shared->active++;
 	pthread_mutex_unlock(&shared->lock);
 	do {
-		while (!is_cancelled(shared) && hc_trace_seed(w))
+		while (!hc_trace_cancelled(shared) && !hc_trace_paused(shared) && hc_trace_seed(w))
 			hc_trace_drain(w);
 	} while (hc_trace_take(w) && (hc_trace_drain(w), true));
 	pthread_mutex_lock(&shared->lock);
@@ -171,16 +179,61 @@ static struct hc_error *work(void *ctx, unsigned worker __attribute__((unused)),
 	return NULL;
 }
 
-static struct hc_error *run_workers(struct hc_trace_shared *shared, size_t num_tasks)
+static void begin_round(struct hc_trace_shared *shared, enum hc_trace_round round, size_t num_tasks)
 {
+	shared->round = round;
 	shared->num_tasks = num_tasks;
 	shared->next_task = 0;
 	shared->done = false;
+	shared->paused = false;
 	shared->hungry = 0;
-	for (unsigned i = 0; i < shared->jobs; i++)
-		shared->workers[i].task_pos = shared->workers[i].task_end = 0;
+	for (unsigned i = 0; i < shared->jobs; i++) {
+		struct hc_trace_worker *w = &shared->workers[i];
+
+		w->task_pos = w->task_end = 0;
+		w->scans_done = 0;
+		w->window = 0;
+		w->window_size = round == HC_TRACE_DEPTH ? UINT64_MAX : 0;
+	}
+}
+
+static struct hc_error *run_workers(struct hc_trace_shared *shared)
+{
 	struct hc_error *err = hc_parallel_for(shared->jobs, shared->jobs, work, shared);
+
 	return err ? err : hc_watch_check(shared->tracer->heap->process->watch);
+}
+
+static uint64_t frontier_size(const struct hc_trace_shared *shared)
+{
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < shared->jobs; i++)
+		size += shared->workers[i].added - shared->workers[i].taken;
+	return size;
+}
+
+/** One round after another, sweeping while that finds much, until the frontier is empty. */
+static struct hc_error *run_rounds(struct hc_trace_shared *shared)
+{
+	uint64_t size, last_size = UINT64_MAX, budget = FIRST_BUDGET;
+	struct hc_error *err = NULL;
+
+	while (!err && (size = frontier_size(shared))) {
+		if (size >= SWEEP_BITS || size / 3 * 2 > last_size) {
+			hc_trace_cut_parts(shared);
+			begin_round(shared, HC_TRACE_SWEEP, 0);
+			shared->descending = !shared->descending;
+			last_size = size;
+		} else {
+			begin_round(shared, HC_TRACE_DEPTH, shared->frontier.num_windows);
+			shared->budget = budget;
+			budget *= 2;
+			last_size = 0; /* sweep next */
+		}
+		err = run_workers(shared);
+	}
+	return err;
 }
 
 struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum hc_seed seed,
@@ -194,47 +247,38 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 	shared->seed = seed;
 	shared->plane = plane;
 	shared->visit = NULL;
-	shared->spilled = false;
-	err = run_workers(shared, seed == HC_SEED_ROOTS ? shared->num_root_tasks + values
-							: tracer->layout.num_stretches);
-	shared->pending_sweep = true;
-	while (!err && shared->spilled) {
-		shared->spilled = false;
-		err = run_workers(shared, tracer->layout.num_stretches);
-	}
-	shared->pending_sweep = false;
-	return err;
+	shared->descending = true; /* the first sweep goes up */
+	begin_round(shared, HC_TRACE_SEED,
+		    seed == HC_SEED_ROOTS ? shared->num_root_tasks + values
+					  : tracer->layout.num_stretches);
+	err = run_workers(shared);
+	return err ? err : run_rounds(shared);
 }
 
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
-		     hc_visit_fn fn, void *ctx)
+void hc_tracer_visit(struct hc_tracer *tracer, const struct hc_visitor *visitor, size_t span,
+		     uint64_t unit)
 {
 	struct hc_trace_shared *shared = tracer->shared;
 	struct hc_trace_worker *w = &shared->workers[0];
 
 	shared->pass = HC_PASS_VISIT;
-	shared->plane = plane;
-	shared->visit = fn;
-	shared->visit_ctx = ctx;
-	shared->spilled = false;
-	shared->hungry = 0;
-	hc_plane_set(&tracer->layout, plane, span, unit);
-	if (fn)
-		fn(ctx, span, unit);
+	shared->plane = visitor->seen;
+	shared->visit = visitor->fn;
+	shared->visit_ctx = visitor->ctx;
+	shared->budget = UINT64_MAX;
+	begin_round(shared, HC_TRACE_DEPTH, shared->frontier.num_windows);
+	hc_plane_set(&tracer->layout, visitor->seen, span, unit);
+	if (visitor->fn)
+		visitor->fn(visitor->ctx, span, unit);
 	w->stack[w->depth++] =
 		hc_trace_entry(span, hc_span_offset(&tracer->heap->spans[span], unit)) |
 		HC_TRACE_SCAN;
 	hc_trace_drain(w);
-	shared->pending_sweep = true;
-	while (shared->spilled && !is_cancelled(shared)) {
-		shared->spilled = false;
-		shared->num_tasks = tracer->layout.num_stretches;
-		shared->next_task = 0;
-		w->task_pos = w->task_end = 0;
+	while (frontier_size(shared) && !hc_trace_cancelled(shared)) {
+		begin_round(shared, HC_TRACE_DEPTH, shared->frontier.num_windows);
 		while (hc_trace_seed(w))
 			hc_trace_drain(w);
 	}
-	shared->pending_sweep = false;
 }
 
 void hc_tracer_watch(struct hc_tracer *tracer, struct hc_interiors *interiors)

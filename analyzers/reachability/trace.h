@@ -71,13 +71,15 @@ struct hc_error *hc_tracer_run(struct hc_tracer *tracer, enum hc_pass pass, enum
 /** A chunk that a visit came to. */
 typedef void (*hc_visit_fn)(void *ctx, size_t span, uint64_t unit);
 
-/**
- * HC_PASS_VISIT from one chunk in use, whose bit in @p plane must be clear, in the calling thread.
- *
- * @param fn called once for each chunk that is visited, the first included; NULL: none
- */
-void hc_tracer_visit(struct hc_tracer *tracer, size_t span, uint64_t unit, struct hc_plane *plane,
-		     hc_visit_fn fn, void *ctx);
+struct hc_visitor {
+	struct hc_plane *seen; /**< chunks that it has been to; it goes to none twice */
+	hc_visit_fn fn;        /**< called once for each, the first included; NULL: not called */
+	void *ctx;
+};
+
+/** HC_PASS_VISIT from one chunk in use that was not seen yet, in the calling thread. */
+void hc_tracer_visit(struct hc_tracer *tracer, const struct hc_visitor *visitor, size_t span,
+		     uint64_t unit);
 
 struct hc_interiors;
 

@@ -1,7 +1,7 @@
 /**
  * @file
- * Where a pass starts: words of the roots, or chunks whose bits say so. Tasks are handed out in
- * order to whoever has nothing else to do.
+ * Where a pass starts: words of the roots, or chunks whose bits say so; and where depth-first rounds
+ * go on: chunks of the frontier. Tasks are handed out in order to whoever has nothing else to do.
  */
 #include "analyzers/reachability/trace_worker.h"
 
@@ -44,13 +44,6 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 	uint64_t *plane_word, bits, mine = 0;
 	struct hc_block *block;
 
-	if (shared->pending_sweep) {
-		plane_word = &shared->pending
-				      .words[shared->tracer->layout.first_word[span_index] + index];
-		if (!__atomic_load_n(plane_word, __ATOMIC_RELAXED))
-			return 0;
-		return __atomic_exchange_n(plane_word, 0, __ATOMIC_RELAXED);
-	}
 	if (index >= span->num_blocks)
 		return 0;
 	block = &span->blocks[index];
@@ -60,7 +53,7 @@ static uint64_t seed_bits(struct hc_trace_worker *w, size_t span_index, uint64_t
 	switch (shared->seed) {
 	case HC_SEED_INTERIOR:
 		for (bits &= __atomic_load_n(&block->a, __ATOMIC_RELAXED); bits; bits &= bits - 1)
-			if (hc_trace_set_bit(&block->b, bits & -bits))
+			if (hc_trace_set_bit(w, &block->b, bits & -bits))
 				mine |= bits & -bits;
 		return mine;
 	case HC_SEED_UNREFERENCED:
@@ -94,6 +87,16 @@ static void seed_stretch(struct hc_trace_worker *w)
 	}
 }
 
+/** Push chunks of the frontier and step on. */
+static void seed_window(struct hc_trace_worker *w)
+{
+	const uint64_t *groups = &w->shared->frontier.groups[w->task];
+
+	for (; w->task_pos < w->task_end && w->depth < HC_TRACE_PIECE_WORDS; w->task_pos++)
+		if (__atomic_load_n(groups, __ATOMIC_RELAXED) >> w->task_pos & 1)
+			hc_trace_take_group(w, w->task, w->task_pos);
+}
+
 /** Go to the next task. @return false when there is none */
 static bool next_task(struct hc_trace_worker *w)
 {
@@ -103,9 +106,16 @@ static bool next_task(struct hc_trace_worker *w)
 	if (task >= shared->num_tasks)
 		return false;
 	w->task = task;
-	if (shared->seed != HC_SEED_ROOTS || shared->pending_sweep) {
-		w->task_pos = shared->tracer->layout.stretches[task].from;
-		w->task_end = shared->tracer->layout.stretches[task].to;
+	if (shared->round == HC_TRACE_DEPTH) {
+		w->task_pos = 0;
+		w->task_end = HC_FRONTIER_GROUPS;
+	} else if (shared->seed != HC_SEED_ROOTS) {
+		const struct hc_stretch *stretch = &shared->tracer->layout.stretches[task];
+
+		w->task_pos = stretch->from;
+		w->task_end = stretch->to;
+		w->window = (w->first_word[stretch->span] + stretch->from) * HC_UNITS_PER_BLOCK;
+		w->window_size = (stretch->to - stretch->from) * HC_UNITS_PER_BLOCK;
 	} else if (task < shared->num_root_tasks) {
 		w->task_pos = shared->root_tasks[task].start;
 		w->task_end = shared->root_tasks[task].end;
@@ -125,7 +135,9 @@ bool hc_trace_seed(struct hc_trace_worker *w)
 	while (!w->depth) {
 		if (w->task_pos == w->task_end && !next_task(w))
 			return false;
-		if (shared->seed != HC_SEED_ROOTS || shared->pending_sweep)
+		if (shared->round == HC_TRACE_DEPTH)
+			seed_window(w);
+		else if (shared->seed != HC_SEED_ROOTS)
 			seed_stretch(w);
 		else if (w->task < shared->num_root_tasks)
 			seed_range(w);

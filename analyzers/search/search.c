@@ -26,6 +26,7 @@
 #include "analyzers/search/search.h"
 
 #include "analyzers/target.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 #include "analyzers/search/search_tasks.h"
@@ -240,17 +241,12 @@ static bool deliver_match(struct search *search, const struct subject *subject,
 
 static struct hc_error *buffer_subject(struct finding *finding, const struct subject *subject)
 {
-	if (finding->num_subjects == finding->max_subjects) {
-		size_t max = finding->max_subjects ? finding->max_subjects * 2 : 64;
-		struct subject *subjects = reallocarray(finding->subjects, max, sizeof(*subjects));
+	struct hc_error *err = hc_array_regrow(&finding->subjects, finding->num_subjects,
+					       &finding->max_subjects, sizeof(*subject));
 
-		if (!subjects)
-			return &hc_enomem;
-		finding->subjects = subjects;
-		finding->max_subjects = max;
-	}
-	finding->subjects[finding->num_subjects++] = *subject;
-	return NULL;
+	if (!err)
+		finding->subjects[finding->num_subjects++] = *subject;
+	return err;
 }
 
 static struct hc_error *buffer_hit(struct finding *finding, const struct hc_match *match)
@@ -259,17 +255,12 @@ static struct hc_error *buffer_hit(struct finding *finding, const struct hc_matc
 		finding->overflow = true;
 		return NULL;
 	}
-	if (finding->num_hits == finding->max_hits) {
-		size_t max = finding->max_hits ? finding->max_hits * 2 : 64;
-		struct hc_match *hits = reallocarray(finding->hits, max, sizeof(*hits));
+	struct hc_error *err = hc_array_regrow(&finding->hits, finding->num_hits,
+					       &finding->max_hits, sizeof(*match));
 
-		if (!hits)
-			return &hc_enomem;
-		finding->hits = hits;
-		finding->max_hits = max;
-	}
-	finding->hits[finding->num_hits++] = *match;
-	return NULL;
+	if (!err)
+		finding->hits[finding->num_hits++] = *match;
+	return err;
 }
 
 /** Count a match of a slice's chunk in the sums and the groups of the slice. */
@@ -347,7 +338,9 @@ static bool next_match(struct sink *sink, size_t from, size_t to, struct hc_matc
 
 	if (to == SIZE_MAX)
 		return hc_matcher_next(matcher, bytes, from, match, limited);
-	return from < to && hc_matcher_next_before(matcher, bytes, from, to, match, limited);
+	return from < to &&
+	       hc_matcher_next_within(matcher, bytes, (struct hc_match_window){from, to}, match,
+				      limited);
 }
 
 /**

@@ -5,11 +5,12 @@
  */
 #include "analyzers/select/selection.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/target.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 void hc_selection_init(struct hc_selection *selection)
 {
@@ -25,23 +26,36 @@ void hc_selection_deinit(struct hc_selection *selection)
 	hc_selection_init(selection);
 }
 
-/** @ref HC_ERROR_ARGUMENT with the names that there are. */
+/** @ref HC_ERROR_ARGUMENT with the class that was meant. */
 static struct hc_error *unknown_class(const struct hc_signatures *signatures, const char *text)
 {
-	size_t num = hc_signatures_num_classes(signatures), size;
-	hc_cleanup_free char *all = NULL;
-	FILE *out = open_memstream(&all, &size);
+	struct hc_nearest nearest = hc_nearest_to(text);
 
-	if (!out)
-		return &hc_enomem;
-	for (size_t i = 1; i <= num; i++)
-		fprintf(out, "%s%s", i > 1 ? ", " : "",
-			hc_signatures_class(signatures, i % num)->name);
-	if (fclose(out))
-		return &hc_enomem;
+	for (size_t i = 0; i < hc_signatures_num_classes(signatures); i++) {
+		hc_nearest_offer(&nearest, hc_signatures_class(signatures, i)->name);
+		hc_nearest_offer(&nearest, hc_signatures_class(signatures, i)->title);
+	}
 	return hc_error_about(
-		hc_error_create(HC_ERROR_ARGUMENT, "'%.100s' is none of: %s", text, all),
+		hc_error_create(HC_ERROR_ARGUMENT, "there is no content class '%.100s'%s%s%s", text,
+				nearest.word ? "; did you mean '" : "",
+				nearest.word ? nearest.word : "", nearest.word ? "'?" : ""),
 		HC_ABOUT_CLASS);
+}
+
+/** The same of a type. */
+static struct hc_error *unknown_type(struct hc_types *types, const char *text)
+{
+	const char *meant;
+	struct hc_error *err = hc_types_nearest(types, text, &meant);
+
+	if (err)
+		return err;
+	return hc_error_about(
+		hc_error_create(HC_ERROR_ARGUMENT,
+				"'%.100s' is the name of no type that this process has%s%s%s", text,
+				meant ? "; did you mean '" : "", meant ? meant : "",
+				meant ? "'?" : ""),
+		HC_ABOUT_TYPE);
 }
 
 struct hc_error *hc_selection_check_classes(const struct hc_selection *selection,
@@ -98,14 +112,8 @@ static struct hc_error *prepare_types(struct hc_selection *selection, struct hc_
 		err = hc_types_find(types, selection->type_names[i], set, &found);
 		if (err)
 			return err;
-		if (!found) {
-			return hc_error_about(
-				hc_error_create(
-					HC_ERROR_ARGUMENT,
-					"'%.100s' is the name of no type that this process has",
-					selection->type_names[i]),
-				HC_ABOUT_TYPE);
-		}
+		if (!found)
+			return unknown_type(types, selection->type_names[i]);
 	}
 	free(selection->type_set);
 	selection->type_set = hc_steal(set);
@@ -113,10 +121,27 @@ static struct hc_error *prepare_types(struct hc_selection *selection, struct hc_
 	return NULL;
 }
 
+/** An arena that is not there is a mistake, not an empty answer. */
+static struct hc_error *check_arena(const struct hc_selection *selection, struct hc_target *target)
+{
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap(target, &heap);
+
+	if (err || selection->arena == HC_ARENA_MMAP || !selection->arena ||
+	    selection->arena < heap->num_arenas)
+		return err;
+	return hc_error_create(HC_ERROR_ARGUMENT,
+			       "there is no arena %" PRIu32
+			       "; this process has %zu, numbered from 0",
+			       selection->arena, heap->num_arenas);
+}
+
 struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target)
 {
-	struct hc_error *err = NULL;
+	struct hc_error *err = selection->has_arena ? check_arena(selection, target) : NULL;
 
+	if (err)
+		return err;
 	if (selection->num_classes)
 		err = prepare_classes(selection, target);
 	if (!err && selection->num_types)
@@ -129,6 +154,7 @@ struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_
 struct hc_selection_scratch {
 	struct hc_classifier_scratch *classifier;
 	struct hc_matcher *matcher;
+	struct hc_matcher *unmatcher;
 };
 
 void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch)
@@ -137,6 +163,7 @@ void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch)
 		return;
 	hc_classifier_scratch_destroy(scratch->classifier);
 	hc_matcher_destroy(scratch->matcher);
+	hc_matcher_destroy(scratch->unmatcher);
 	free(scratch);
 }
 
@@ -170,6 +197,11 @@ struct hc_error *hc_selection_scratch_create(const struct hc_selection *selectio
 	}
 	if (selection->match) {
 		struct hc_error *err = hc_matcher_create(selection->match, &scratch->matcher);
+		if (err)
+			return err;
+	}
+	if (selection->unmatch) {
+		struct hc_error *err = hc_matcher_create(selection->unmatch, &scratch->unmatcher);
 		if (err)
 			return err;
 	}
@@ -257,13 +289,13 @@ static bool has_content(const struct hc_selection *selection, struct hc_bytes by
 		if (!(selection->classes[class_id / 64] >> class_id % 64 & 1))
 			return false;
 	}
-	if (selection->match) {
-		struct hc_match match;
-		bool limited = false;
+	struct hc_match match;
+	bool limited = false;
 
-		return hc_matcher_next(scratch->matcher, bytes, 0, &match, &limited);
-	}
-	return true;
+	if (selection->match && !hc_matcher_next(scratch->matcher, bytes, 0, &match, &limited))
+		return false;
+	return !selection->unmatch ||
+	       (!hc_matcher_next(scratch->unmatcher, bytes, 0, &match, &limited) && !limited);
 }
 
 static bool has_list(const struct hc_selection *selection, const struct hc_list *list)

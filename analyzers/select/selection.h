@@ -50,6 +50,8 @@ struct hc_selection {
 	uint64_t *type_set;           /**< bit per hc_type_id, from hc_selection_prepare(); owned */
 	const struct hc_types *types; /**< the same; not owned */
 	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
+	const struct hc_pattern *unmatch; /**< chunks with a match of it are out, and those in which
+					     it gives up; NULL: no filter; not owned */
 	uint64_t *sizes;              /**< chunk sizes, ascending; owned */
 	size_t num_sizes;             /**< 0: no filter */
 	bool by_member;
@@ -68,11 +70,12 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 					    const struct hc_signatures *signatures);
 
 /**
- * Give the filters by class, type and reach what they need from the target, once, after all options
+ * Give the filters by class, type, reach and arena what they need from the target, once, after all options
  * and before any scratch. Without such a filter there is nothing to do, and no need to call it.
  *
  * @param target must outlive the selection
- * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process
+ * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process, or
+ * when there is no such arena
  */
 struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target);
 
@@ -88,7 +91,7 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)
 {
-	return selection->num_classes || selection->match;
+	return selection->num_classes || selection->match || selection->unmatch;
 }
 
 /**

@@ -57,4 +57,14 @@ static inline void hc_count_chunk(struct hc_count *count, const struct hc_chunk 
 	count->bytes += chunk->size;
 }
 
+static inline void hc_kind_count_chunk(struct hc_kind_count *count, const struct hc_heap *heap,
+				       const struct hc_chunk *chunk)
+{
+	hc_count_chunk(&count->all, chunk);
+	if (hc_chunk_is_lost(heap, chunk))
+		hc_count_chunk(&count->leaked, chunk);
+	if (!count->sample || chunk->address < count->sample)
+		count->sample = chunk->address;
+}
+
 #endif

@@ -115,20 +115,67 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
 	return false;
 }
 
-/** The next byte that text may start with. Zeroes, of which heaps are full, go by eights. */
+/** A bit for each of eight bytes. */
+#define EACH UINT64_C(0x0101010101010101)
+
+/**
+ * Which of eight bytes may be in a line, by the top bit of each: tabs, printable ASCII, and what
+ * may be part of a UTF-8 character, as far as its neighbours among the eight tell.
+ */
+static uint64_t may_be_text(uint64_t bytes)
+{
+	const uint64_t top = 0x80 * EACH;
+	uint64_t low = bytes & ~top, high = bytes & top;
+	uint64_t printable = (low + 0x60 * EACH) & ~(low + EACH); /* 0x20 and more, not 0x7f */
+	uint64_t tab = ~((low ^ '\t' * EACH) + 0x7f * EACH);
+	uint64_t leads = high & bytes << 1; /* 0xc0 and more */
+	uint64_t continues = high & ~leads;
+
+	/* The first byte is preceded, and the last followed, by what is not seen here. */
+	leads &= continues >> 8 | top >> 56 << 56;
+	continues &= high << 8 | 0x80;
+	return ((printable | tab) & ~high & top) | leads | continues;
+}
+
+/** May be text: a bit for each of up to 64 bytes at @p pos. */
+static uint64_t text_mask(struct hc_bytes bytes, size_t pos)
+{
+	size_t size = bytes.size - pos < 64 ? bytes.size - pos : 64;
+	uint64_t ret = 0;
+	size_t at = 0;
+
+	for (; at + 8 <= size; at += 8) {
+		uint64_t word = hc_load64(bytes.data + pos + at);
+
+		/* The multiplication brings bit 7 of byte i to bit 56 + i. */
+		if (word)
+			ret |= (may_be_text(word) >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
+	}
+	for (; at < size; at++)
+		if (traits[bytes.data[pos + at]])
+			ret |= UINT64_C(1) << at;
+	return ret;
+}
+
+/**
+ * Where the next line may start: at or before the next run of bytes that may be text and are as many
+ * as a line needs. Most bytes of a heap are not, so that they go by 64.
+ */
 static size_t skip_binary(struct hc_bytes bytes, size_t pos)
 {
-	for (;;) {
-		while (bytes.size - pos >= 8 && !hc_load64(bytes.data + pos))
-			pos += 8;
-		size_t stop = bytes.size - pos < 8 ? bytes.size : pos + 8;
+	_Static_assert(HC_LINE_MIN_SIZE == 4, "as many bits in a row are looked for");
+	while (pos < bytes.size) {
+		uint64_t mask = text_mask(bytes, pos);
+		uint64_t runs = mask & mask >> 1 & mask >> 2 & mask >> 3;
 
-		for (; pos < stop; pos++)
-			if (traits[bytes.data[pos]])
-				return pos;
-		if (pos == bytes.size)
-			return pos;
+		if (runs)
+			return pos + __builtin_ctzll(runs);
+		if (bytes.size - pos <= 64)
+			return bytes.size;
+		/* A run may have begun in the last three bytes. */
+		pos += 61;
 	}
+	return pos;
 }
 
 bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)

@@ -55,7 +55,7 @@ void hc_top_texts_deinit(struct hc_top_texts *table)
 {
 	free_texts(table);
 	free(table->entries);
-	free(table->slots);
+	hc_hash_deinit(&table->table);
 	free(table->heap);
 	*table = (struct hc_top_texts){.exact = true};
 }
@@ -63,9 +63,8 @@ void hc_top_texts_deinit(struct hc_top_texts *table)
 void hc_top_texts_clear(struct hc_top_texts *table)
 {
 	free_texts(table);
+	hc_hash_clear(&table->table, table->num_entries, i, table->entries[i].hash);
 	table->num_entries = 0;
-	if (table->slots)
-		memset(table->slots, 0, table->num_slots * sizeof(*table->slots));
 	free(table->heap);
 	table->heap = NULL;
 	table->exact = true;
@@ -78,31 +77,12 @@ static bool entry_is(const struct hc_top_entry *entry, struct hc_bytes text, uin
 	       (text.size == 0 || memcmp(entry->text, text.data, text.size) == 0);
 }
 
-/** The slot of a text, or the empty slot where it belongs. */
-static size_t find_slot(const struct hc_top_texts *table, struct hc_bytes text, uint32_t hash)
+static uint32_t *find_slot(const struct hc_top_texts *table, struct hc_bytes text, uint32_t hash)
 {
-	size_t mask = table->num_slots - 1;
-	size_t slot = hash & mask;
-
-	while (table->slots[slot] && !entry_is(&table->entries[table->slots[slot] - 1], text, hash))
-		slot = (slot + 1) & mask;
-	return slot;
+	return hc_hash_find(&table->table, hash, i, entry_is(&table->entries[i], text, hash));
 }
 
-static void fill_slots(struct hc_top_texts *table)
-{
-	size_t mask = table->num_slots - 1;
-
-	for (size_t i = 0; i < table->num_entries; i++) {
-		size_t slot = table->entries[i].hash & mask;
-
-		while (table->slots[slot])
-			slot = (slot + 1) & mask;
-		table->slots[slot] = i + 1;
-	}
-}
-
-/** Room for one more entry: both arrays double, the slots stay at most half full. */
+/** Room for one more entry. Its array doubles, but stays in its bound. */
 static struct hc_error *grow(struct hc_top_texts *table)
 {
 	if (table->num_entries == table->allocated) {
@@ -116,18 +96,7 @@ static struct hc_error *grow(struct hc_top_texts *table)
 		table->entries = entries;
 		table->allocated = num;
 	}
-	if ((table->num_entries + 1) * 2 > table->num_slots) {
-		size_t num = table->num_slots ? table->num_slots * 2 : FIRST_SLOTS;
-		uint32_t *slots = calloc(num, sizeof(*slots));
-
-		if (!slots)
-			return &hc_enomem;
-		free(table->slots);
-		table->slots = slots;
-		table->num_slots = num;
-		fill_slots(table);
-	}
-	return NULL;
+	return hc_hash_reserve(&table->table, table->num_entries, i, table->entries[i].hash);
 }
 
 static uint64_t heap_count(const struct hc_top_texts *table, size_t place)
@@ -177,22 +146,6 @@ static struct hc_error *build_heap(struct hc_top_texts *table)
 	return NULL;
 }
 
-/** Empty a slot and move up what linear probing had pushed past it. */
-static void remove_slot(struct hc_top_texts *table, size_t hole)
-{
-	size_t mask = table->num_slots - 1;
-
-	for (size_t slot = (hole + 1) & mask; table->slots[slot]; slot = (slot + 1) & mask) {
-		size_t home = table->entries[table->slots[slot] - 1].hash & mask;
-
-		if (((slot - home) & mask) >= ((slot - hole) & mask)) {
-			table->slots[hole] = table->slots[slot];
-			hole = slot;
-		}
-	}
-	table->slots[hole] = 0;
-}
-
 /** What an entry for @p text points to. NULL without memory. */
 static const uint8_t *own_text(const struct hc_top_texts *table, struct hc_bytes text)
 {
@@ -220,7 +173,8 @@ static struct hc_error *replace_least(struct hc_top_texts *table, struct hc_byte
 
 	if (table->copies && !own)
 		return &hc_enomem;
-	remove_slot(table, find_slot(table, old, entry->hash));
+	hc_hash_remove(&table->table, find_slot(table, old, entry->hash), i,
+		       table->entries[i].hash);
 	if (table->copies)
 		free((void *)old.data);
 	*entry = (struct hc_top_entry){
@@ -230,7 +184,7 @@ static struct hc_error *replace_least(struct hc_top_texts *table, struct hc_byte
 		.count = entry->count + count,
 		.error = entry->count + error,
 	};
-	table->slots[find_slot(table, text, hash)] = index + 1;
+	*find_slot(table, text, hash) = index + 1;
 	heap_sink(table, 0);
 	table->exact = false;
 	return NULL;
@@ -242,8 +196,8 @@ struct hc_error *hc_top_texts_add(struct hc_top_texts *table, struct hc_bytes te
 	uint32_t hash = text_hash(text);
 
 	table->seen += count;
-	if (table->num_slots) {
-		uint32_t found = table->slots[find_slot(table, text, hash)];
+	if (table->table.num) {
+		uint32_t found = *find_slot(table, text, hash);
 
 		if (found) {
 			struct hc_top_entry *entry = &table->entries[found - 1];
@@ -271,7 +225,7 @@ struct hc_error *hc_top_texts_add(struct hc_top_texts *table, struct hc_bytes te
 		.count = count,
 		.error = error,
 	};
-	table->slots[find_slot(table, text, hash)] = table->num_entries;
+	*find_slot(table, text, hash) = table->num_entries;
 	return NULL;
 }
 
@@ -290,9 +244,9 @@ struct hc_error *hc_top_texts_merge(struct hc_top_texts *table, const struct hc_
 
 const struct hc_top_entry *hc_top_texts_find(const struct hc_top_texts *table, struct hc_bytes text)
 {
-	if (!table->num_slots)
+	if (!table->table.num)
 		return NULL;
-	uint32_t found = table->slots[find_slot(table, text, text_hash(text))];
+	uint32_t found = *find_slot(table, text, text_hash(text));
 
 	return found ? &table->entries[found - 1] : NULL;
 }

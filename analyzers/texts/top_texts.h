@@ -19,6 +19,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 
 /** A distinct text and how often it was seen. */
 struct hc_text_count {
@@ -41,9 +42,7 @@ struct hc_top_texts {
 	struct hc_top_entry *entries;
 	size_t num_entries, allocated;
 	size_t max_entries; /**< the bound */
-	uint32_t *slots; /**< open addressing, linear probing: index into entries plus 1; 0 is empty
-			  */
-	size_t num_slots; /**< power of two, at least twice the entries */
+	struct hc_hash table; /**< of entries */
 	uint32_t *heap;   /**< once full: entries as a binary min-heap by count */
 	bool exact;       /**< nothing was replaced yet */
 	bool copies;      /**< texts are copied; set it while the table is empty */

@@ -38,4 +38,11 @@ bool hc_demangle_is_safe(const char *mangled);
  */
 char *hc_demangle_type(const char *mangled);
 
+/**
+ * The same for a symbol ("_ZN3app5cacheE"); names of C stay as they are.
+ *
+ * @param full leave the standard string as the compiler spells it; else it is std::string
+ */
+char *hc_demangle_symbol(const char *symbol, bool full);
+
 #endif

@@ -24,6 +24,7 @@
 #include "core/base/array.h"
 #include "core/base/bytes.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 
 /** Kinds that are remembered, in a table in which a later one replaces an earlier one. */
 #define KIND_SLOTS 256
@@ -41,8 +42,7 @@ struct finder {
 	bool big_endian;
 	struct hc_rtti rtti;
 	size_t num_slots;
-	uint32_t *names; /**< hash table of classes by name: index plus 1, 0 is free */
-	size_t num_names;
+	struct hc_hash names; /**< of classes */
 	uint64_t name_bytes; /**< of all of them; names in a core may overlap */
 	struct {
 		uint64_t vtable;
@@ -171,45 +171,18 @@ static uint64_t hash_name(const char *name)
 	return hash;
 }
 
-/** Where a name is in the hash table, or the free place for it. */
-static uint32_t *name_slot(const struct finder *finder, const char *name)
-{
-	size_t i = hash_name(name) & (finder->num_names - 1);
-
-	while (finder->names[i] &&
-	       strcmp(finder->rtti.classes[finder->names[i] - 1].mangled, name) != 0)
-		i = (i + 1) & (finder->num_names - 1);
-	return &finder->names[i];
-}
-
-/** Make room for one more name; the table is at most half full. */
-static struct hc_error *grow_names(struct finder *finder)
-{
-	size_t num = finder->num_names ? finder->num_names * 2 : 64;
-
-	if (finder->rtti.num_classes * 2 < finder->num_names)
-		return NULL;
-	uint32_t *names = calloc(num, sizeof(*names));
-	if (!names)
-		return &hc_enomem;
-	free(finder->names);
-	finder->names = names;
-	finder->num_names = num;
-	for (uint32_t i = 0; i < finder->rtti.num_classes; i++)
-		*name_slot(finder, finder->rtti.classes[i].mangled) = i + 1;
-	return NULL;
-}
-
 /** The index of the class of that name, which may be new. */
 static struct hc_error *intern(struct finder *finder, const char *name, bool by_symbol,
 			       uint32_t *ret)
 {
 	struct hc_rtti *rtti = &finder->rtti;
-	struct hc_error *err = grow_names(finder);
+	struct hc_error *err = hc_hash_reserve(&finder->names, rtti->num_classes, i,
+					       hash_name(rtti->classes[i].mangled));
 
 	if (err)
 		return err;
-	uint32_t *slot = name_slot(finder, name);
+	uint32_t *slot = hc_hash_find(&finder->names, hash_name(name), i,
+				      !strcmp(rtti->classes[i].mangled, name));
 	if (!*slot) {
 		err = hc_array_reserve(&rtti->classes, rtti->num_classes, sizeof(*rtti->classes));
 		if (err)
@@ -424,7 +397,7 @@ static struct hc_error *consider_symbol(void *ctx, const char *symbol, uint64_t 
 static void finder_deinit(struct finder *finder)
 {
 	hc_rtti_deinit(&finder->rtti);
-	free(finder->names);
+	hc_hash_deinit(&finder->names);
 }
 
 struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct hc_rtti *ret)

@@ -6,8 +6,10 @@
 
 #include "analyzers/types/demangle.h"
 #include "analyzers/types/rtti.h"
+#include "analyzers/types/short_name.h"
 #include "analyzers/types/typegraph.h"
 #include "core/base/cleanup.h"
+#include "core/base/nearest.h"
 
 /**
  * A type alone, as an array, and with something else behind it: three ids in a row, from 3 on.
@@ -16,6 +18,7 @@ enum form { FORM_ONE, FORM_ARRAY, FORM_PREFIX, NUM_FORMS };
 
 struct type {
 	char *names[NUM_FORMS]; /**< as far as they were asked for */
+	char *short_names[NUM_FORMS]; /**< the same */
 };
 
 struct hc_types {
@@ -66,8 +69,10 @@ void hc_types_destroy(struct hc_types *types)
 	if (!types)
 		return;
 	for (size_t i = 0; types->types && i < types->num; i++) {
-		for (enum form form = 0; form < NUM_FORMS; form++)
+		for (enum form form = 0; form < NUM_FORMS; form++) {
 			free(types->types[i].names[form]);
+			free(types->types[i].short_names[form]);
+		}
 	}
 	free(types->types);
 	hc_typegraph_destroy(types->graph);
@@ -155,6 +160,31 @@ size_t hc_types_num(const struct hc_types *types)
 	return id_of(types->num, FORM_ONE);
 }
 
+/** Longest name of a member, with those around it. */
+#define MAX_MEMBER 256
+
+char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint64_t offset)
+{
+	hc_type_id type = hc_type_of(types, chunk);
+	char member[MAX_MEMBER] = "";
+	struct hc_layout layout;
+	const char *name;
+
+	if (type == HC_TYPE_NONE || !types->info)
+		return NULL;
+	name = hc_type_name(types, id_of(index_of(type), FORM_ONE));
+	hc_layout_id id = name ? hc_debuginfo_find(types->info, name) : HC_NO_LAYOUT;
+	if (id == HC_NO_LAYOUT)
+		return NULL;
+	hc_cleanup_error struct hc_error *err = hc_debuginfo_layout(types->info, id, &layout);
+	if (err)
+		return NULL;
+	if (type % NUM_FORMS == FORM_ARRAY)
+		offset %= layout.size;
+	return hc_debuginfo_member(types->info, id, offset, member, sizeof(member)) ? strdup(member)
+										    : NULL;
+}
+
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
 {
 	size_t index = index_of(type);
@@ -190,6 +220,29 @@ const char *hc_type_name(struct hc_types *types, hc_type_id type)
 	return *name;
 }
 
+const char *hc_type_short_name(struct hc_types *types, hc_type_id type)
+{
+	const char *name = hc_type_name(types, type);
+
+	if (type == HC_TYPE_NONE || !name)
+		return name;
+	char **ret = &types->types[index_of(type)].short_names[type % NUM_FORMS];
+	if (!*ret)
+		*ret = hc_short_type_name(name);
+	return *ret;
+}
+
+/** The mark of a cut: as good as a star, since names are copied from output. */
+#define CUT_MARK "…"
+
+/** The length of what stands for any text at the start of a pattern; 0: there is none. */
+static size_t star_size(const char *pattern)
+{
+	if (*pattern == '*')
+		return 1;
+	return strncmp(pattern, CUT_MARK, strlen(CUT_MARK)) ? 0 : strlen(CUT_MARK);
+}
+
 /** Whether a name is that of a pattern. Linear: after a *, only the last one is ever tried again.
  */
 static bool matches(const char *name, const char *pattern)
@@ -197,8 +250,8 @@ static bool matches(const char *name, const char *pattern)
 	const char *star = NULL, *retry = NULL;
 
 	while (*name) {
-		if (*pattern == '*') {
-			star = ++pattern;
+		if (star_size(pattern)) {
+			star = pattern += star_size(pattern);
 			retry = name;
 		} else if (*pattern == '?' || (*pattern && *pattern == *name)) {
 			pattern++;
@@ -210,7 +263,9 @@ static bool matches(const char *name, const char *pattern)
 			return false;
 		}
 	}
-	return !pattern[strspn(pattern, "*")];
+	while (star_size(pattern))
+		pattern += star_size(pattern);
+	return !*pattern;
 }
 
 /** Whether there can be chunks of a type: a vtable tells all of an object, never a part. */
@@ -230,15 +285,34 @@ struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint
 		if (type != HC_TYPE_NONE && !is_possible(types, type))
 			continue;
 		const char *name = hc_type_name(types, type);
-		if (!name)
+		const char *shorter = hc_type_short_name(types, type);
+		if (!name || !shorter)
 			return &hc_enomem;
 		/* A class may have a * in its name: what is equal is meant. */
-		if (strcmp(name, pattern) != 0 && (type == HC_TYPE_NONE || !matches(name, pattern)))
+		if (strcmp(name, pattern) != 0 && strcmp(shorter, pattern) != 0 &&
+		    (type == HC_TYPE_NONE ||
+		     (!matches(name, pattern) && !matches(shorter, pattern))))
 			continue;
 		set[type / 64] |= UINT64_C(1) << type % 64;
 		found = true;
 	}
 	*found_ret = found;
+	return NULL;
+}
+
+struct hc_error *hc_types_nearest(struct hc_types *types, const char *text, const char **ret)
+{
+	struct hc_nearest nearest = hc_nearest_to(text);
+
+	for (hc_type_id type = HC_TYPE_NONE + 1; type < hc_types_num(types); type++) {
+		if (!is_possible(types, type) || type % NUM_FORMS != FORM_ONE)
+			continue;
+		const char *name = hc_type_short_name(types, type);
+		if (!name)
+			return &hc_enomem;
+		hc_nearest_offer(&nearest, name);
+	}
+	*ret = nearest.word;
 	return NULL;
 }
 

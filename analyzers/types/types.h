@@ -77,18 +77,32 @@ hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk
  */
 const char *hc_type_name(struct hc_types *types, hc_type_id type);
 
+/** The same without what is default in it (short_name.h): for people. */
+const char *hc_type_short_name(struct hc_types *types, hc_type_id type);
+
+/**
+ * The member of its object that an offset of a chunk is in, as debug information tells: "next",
+ * "map.head". Not safe from several threads.
+ *
+ * @return to be freed by the caller; NULL where nothing tells
+ */
+char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint64_t offset);
+
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);
 
 /**
- * Which types have a name: one bit per id. In a pattern, * stands for any text and ? for any
- * character.
+ * Which types have a name, in full or short: one bit per id. In a pattern, * stands for any text, as
+ * does the mark of a name that was cut, and ? for any character.
  *
  * @param[out] set array of hc_types_num() bits in 64-bit words; bits are only added
  * @param[out] found_ret whether there was one
  */
 struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint64_t *set,
 			       bool *found_ret);
+
+/** The name that was meant by one that no type has (nearest.h); NULL: none comes to mind. */
+struct hc_error *hc_types_nearest(struct hc_types *types, const char *text, const char **ret);
 
 /**
  * The type that more than half of some chunks have, or @ref HC_TYPE_NONE.

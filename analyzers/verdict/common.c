@@ -4,14 +4,21 @@
  * Their chunks are sampled in at most two passes, however many findings there are: one over the
  * lost trees, one over the reachable chunks.
  */
+#include "analyzers/select/tally.h"
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
+#include "core/base/cleanup.h"
 
 struct gather {
 	const struct hc_verdict *verdict;
 	const struct hc_classifier *classifier;
 	struct hc_chunk_sample samples[HC_MAX_FINDINGS];
+	/** Of groups whose content is below the root objects, these: they may tell more. */
+	struct hc_chunk_sample roots[HC_MAX_FINDINGS];
 };
+
+/** Root objects that are looked at for clues. */
+#define MAX_ROOTS (1u << 14)
 
 /** Index of the finding that is a group, or of none. */
 static size_t find_group(const struct hc_verdict *verdict, size_t number)
@@ -34,8 +41,10 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 			       ? class_id == group->content
 			       : chunk->size == most->size && indirect == most->indirect;
 
-	if (!content || finding == gather->verdict->findings.num)
+	if (finding == gather->verdict->findings.num || (!content && indirect))
 		return NULL;
+	if (!content)
+		return hc_chunk_sample_add(&gather->roots[finding], chunk);
 	return hc_chunk_sample_add(&gather->samples[finding], chunk);
 }
 
@@ -87,11 +96,78 @@ static struct hc_error *gather_all(struct hc_target *target, struct gather *gath
 	return err;
 }
 
+/** @name Types */
+/**@{*/
+
+/** Chunks of each finding that are of its type. */
+struct type_counts {
+	uint64_t chunks[HC_MAX_FINDINGS];
+};
+
+struct type_count {
+	struct gather *gather;
+	struct hc_types *types;
+	struct type_counts all;
+};
+
+static struct hc_error *count_type(void *ctx, void *own, const struct hc_chunk *chunk)
+{
+	const struct type_count *count = ctx;
+	const struct hc_findings *findings = &count->gather->verdict->findings;
+	struct type_counts *counts = own;
+	size_t i = sort_reachable(count->gather, chunk);
+
+	if (i < findings->num && findings->items[i].type != HC_TYPE_NONE)
+		counts->chunks[i] += hc_type_of(count->types, chunk) == findings->items[i].type;
+	return NULL;
+}
+
+static struct hc_error *add_type_counts(void *ctx, void *own)
+{
+	struct type_count *count = ctx;
+	const struct type_counts *counts = own;
+
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		count->all.chunks[i] += counts->chunks[i];
+	return NULL;
+}
+
+/** A kind's type is known of a sample; how many chunks are of it is counted in all of them. */
+static struct hc_error *count_types(struct hc_target *target, struct gather *gather,
+				    struct hc_findings *findings)
+{
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_TYPE,
+		.worker_size = sizeof(struct type_counts),
+		.slice_bytes = UINT64_C(4) << 20,
+		.chunk = count_type,
+		.merge = add_type_counts,
+	};
+	struct type_count count = {.gather = gather};
+	hc_cleanup(hc_selection_deinit) struct hc_selection selection;
+	bool any = false;
+
+	for (size_t i = 0; i < findings->num; i++)
+		any |= findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE;
+	hc_selection_init(&selection);
+	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
+	struct hc_error *err = NULL;
+	if (!any || (err = hc_target_types(target, HC_TYPES_QUICK, &count.types)) ||
+	    (err = hc_selection_prepare(&selection, target)) ||
+	    (err = hc_tally_run(target, &selection, &tally, &count)))
+		return err;
+	for (size_t i = 0; i < findings->num; i++)
+		if (findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE)
+			findings->items[i].type_chunks = count.all.chunks[i];
+	return NULL;
+}
+/**@}*/
+
 /** @name Clues */
 /**@{*/
 
 /** Of the texts that repeat, so many of each finding are counted among others, too. */
-#define MAX_COUNTED 6
+#define MAX_COUNTED 8
 /** Less does not distinguish. */
 #define MIN_TELLS 0.5
 /** A text must be in this share of the lost. */
@@ -113,7 +189,21 @@ static void find_sizes(const struct hc_heap *heap, const struct hc_chunk_sample 
 	}
 }
 
-/** Pairs of key and value that most lost chunks hold. */
+/** A pair of key and value may be a clue. @return clues so far */
+static size_t propose_token(const struct hc_token *token, const struct hc_clue *sizes,
+			    struct hc_clue *ret, size_t num)
+{
+	bool pair = token->kind == HC_TOKEN_PAIR || token->kind == HC_TOKEN_HEADER;
+
+	if (num == MAX_COUNTED || !pair || token->cut || token->key_size >= token->text.size)
+		return num;
+	ret[num] = *sizes;
+	ret[num].text = token->text;
+	ret[num].key_size = token->key_size;
+	return num + 1;
+}
+
+/** Pairs that most lost chunks hold, and those that stand beside them in all of these. */
 static size_t propose(const struct hc_repeats *repeats, const struct hc_clue *sizes,
 		      struct hc_clue *ret)
 {
@@ -121,15 +211,15 @@ static size_t propose(const struct hc_repeats *repeats, const struct hc_clue *si
 
 	for (size_t i = 0; i < repeats->num && num < MAX_COUNTED; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
-		const struct hc_token *token = &repeat->token;
-		bool pair = token->kind == HC_TOKEN_PAIR || token->kind == HC_TOKEN_HEADER;
 
-		if (!pair || token->cut || token->key_size >= token->text.size ||
-		    repeat->chunks < MIN_LOST * repeats->counted)
+		if (repeat->chunks < MIN_LOST * repeats->counted)
 			continue;
-		ret[num] = *sizes;
-		ret[num].text = token->text;
-		ret[num++].key_size = token->key_size;
+		num = propose_token(&repeat->token, sizes, ret, num);
+		for (size_t k = 0; k < repeat->num_alike; k++) {
+			struct hc_token token = hc_token_parse(repeat->alike[k]);
+
+			num = propose_token(&token, sizes, ret, num);
+		}
 	}
 	return num;
 }
@@ -155,24 +245,46 @@ static void keep_clues(struct hc_clue *clues, size_t num, struct hc_finding *fin
 			finding->clues[finding->num_clues++] = clues[i];
 }
 
+/** What the root objects of a group say, where its content is below them. */
+static struct hc_error *propose_roots(struct hc_target *target,
+				      const struct hc_chunk_sample *sample, struct hc_clue *ret,
+				      size_t *num)
+{
+	struct hc_clue sizes = {0};
+	struct hc_repeats repeats;
+
+	if (!sample->num)
+		return NULL;
+	struct hc_error *err = hc_repeats_run(target, sample, &repeats);
+	if (err)
+		return err;
+	find_sizes(target->heap, sample, &sizes);
+	*num += propose(&repeats, &sizes, ret);
+	hc_repeats_deinit(&repeats);
+	return NULL;
+}
+
 static struct hc_error *find_clues(struct hc_target *target, const struct gather *gather,
 				   struct hc_findings *findings)
 {
 	struct hc_clue clues[HC_MAX_CLUES];
 	size_t firsts[HC_MAX_FINDINGS + 1] = {0}, num = 0;
+	struct hc_error *err = NULL;
 
-	for (size_t i = 0; i < findings->num; i++) {
+	for (size_t i = 0; !err && i < findings->num; i++) {
 		const struct hc_finding *finding = &findings->items[i];
 		struct hc_clue sizes = {0};
 
 		firsts[i] = num;
-		if (finding->kind == HC_FINDING_LOST && num + MAX_COUNTED <= HC_MAX_CLUES) {
+		if (finding->kind == HC_FINDING_LOST && num + 2 * MAX_COUNTED <= HC_MAX_CLUES) {
 			find_sizes(target->heap, &gather->samples[i], &sizes);
 			num += propose(&finding->common.repeats, &sizes, &clues[num]);
+			err = propose_roots(target, &gather->roots[i], &clues[num], &num);
 		}
 		firsts[i + 1] = num;
 	}
-	struct hc_error *err = num ? hc_clues_count(target, clues, num) : NULL;
+	if (!err && num)
+		err = hc_clues_count(target, clues, num);
 	for (size_t i = 0; !err && i < findings->num; i++)
 		keep_clues(&clues[firsts[i]], firsts[i + 1] - firsts[i], &findings->items[i]);
 	return err;
@@ -204,13 +316,19 @@ static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verd
 	/* Looking for the chunks takes long where they are many, comparing their samples does not.
 	 */
 	hc_watch_part(&target->watch, 0, 0.5);
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_init(&gather.samples[i], HC_COMMON_MAX_CHUNKS);
+		hc_chunk_sample_init(&gather.roots[i], MAX_ROOTS);
+	}
 	err = gather_all(target, &gather);
 	if (!err)
 		err = describe(target, &gather, &verdict->findings);
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+	if (!err)
+		err = count_types(target, &gather, &verdict->findings);
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_deinit(&gather.samples[i]);
+		hc_chunk_sample_deinit(&gather.roots[i]);
+	}
 	return err;
 }
 

@@ -75,6 +75,7 @@ static struct hc_finding lost_finding(const struct hc_leaks *leaks, size_t index
 		.class_count = group->content_count,
 		.type = group->root_type,
 		.type_chunks = group->roots.chunks,
+		.looked_at = group->roots.chunks + group->below.chunks,
 		.sample = group->sample_content ? group->sample_content : group->sample_root,
 	};
 }
@@ -146,6 +147,7 @@ static struct hc_error *offer_held(struct hc_candidates *all)
 			.sample = kind->sample,
 			.type = kind->type,
 			.type_chunks = kind->type_chunks,
+			.looked_at = kind->looked_at,
 		};
 		err = hc_candidates_offer(all, &finding);
 	}

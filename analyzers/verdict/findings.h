@@ -56,7 +56,12 @@ struct hc_finding {
 	 * of them, have none.
 	 */
 	hc_type_id type;
-	uint64_t type_chunks; /**< root objects, or chunks, of that type */
+	uint64_t type_chunks; /**< root objects, or chunks, of that type; exact once described */
+	/**
+	 * Chunks that @ref class_id and @ref class_count are known of. Where these are not all, the
+	 * count is an estimate.
+	 */
+	uint64_t looked_at;
 	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
 	 * What its content has in common: of a group, the chunks of a textual @ref class_id, else
@@ -74,6 +79,11 @@ struct hc_finding {
 	const struct hc_block_set *blocks;
 	bool has_contents; /**< always, for blocks, once they are described */
 	struct hc_block_contents contents;
+	/**
+	 * Of what nobody owns and has no pattern, when it is large: mappings, and those that nothing
+	 * points into, which are lost. mappings 0: not looked at.
+	 */
+	uint64_t mappings, lost_mappings, lost_bytes;
 	/**@}*/
 	size_t order; /**< private: which comes first of two that are as large */
 };
@@ -97,6 +107,23 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict);
 
 void hc_findings_deinit(struct hc_findings *findings);
+
+/** A part of a mapping. */
+struct hc_finding_range {
+	uint64_t start, end;
+	size_t mapping; /**< index of it */
+};
+
+/**
+ * Where finding @p number (from 1) lies, which has no chunks: stacks, and memory outside of malloc.
+ * Ranges are disjoint, in order, as long as can be, and as many bytes as the finding.
+ *
+ * @param[out] ret to be freed
+ * @return also @ref HC_ERROR_ARGUMENT when there is no such finding, or it is a set of chunks
+ */
+struct hc_error *hc_findings_ranges(const struct hc_process *process,
+				    const struct hc_verdict *verdict, uint64_t number,
+				    struct hc_finding_range **ret, size_t *num_ret);
 
 /**
  * Narrow a selection to the chunks of finding @p number (from 1), exactly.

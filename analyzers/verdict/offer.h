@@ -7,6 +7,9 @@
 
 #include "analyzers/verdict/findings.h"
 
+/** Sets of blocks that compete: the largest. */
+#define HC_FINDINGS_MAX_SETS 16
+
 struct hc_candidates {
 	struct hc_verdict *verdict;
 	struct hc_finding *items;

@@ -16,10 +16,10 @@
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
 
-/** Sets of blocks that compete: the largest. */
-#define MAX_SETS 16
 /** What nobody owns is looked at for blocks when it has this share of the touched bytes. */
 #define MIN_SHARE 0.01
+/** What is neither owned nor blocks is looked at for pointers into it from so many bytes on. */
+#define MIN_OTHERS (UINT64_C(1) << 20)
 
 /** Goes through mappings by address. */
 struct cursor {
@@ -111,7 +111,7 @@ static struct hc_error *offer_blocks(struct hc_candidates *all, const struct hc_
 	const struct hc_blocks *blocks = &all->verdict->blocks;
 	struct hc_error *err = NULL;
 
-	for (size_t i = 0; !err && i < blocks->num && i < MAX_SETS; i++) {
+	for (size_t i = 0; !err && i < blocks->num && i < HC_FINDINGS_MAX_SETS; i++) {
 		const struct hc_block_set *set = &blocks->sets[i];
 		struct cursor cursor = {process, 0};
 		struct extent extent = {0};
@@ -149,9 +149,59 @@ struct hc_error *hc_findings_offer_outside(struct hc_candidates *all,
 	return err ? err : hc_candidates_offer(all, &rest);
 }
 
+/** Whether blocks begin in a mapping: then it counts with them. */
+static bool has_blocks(const struct hc_blocks *blocks, const struct hc_mapping *mapping)
+{
+	for (size_t i = 0; i < blocks->num && i < HC_FINDINGS_MAX_SETS; i++) {
+		const struct hc_block_set *set = &blocks->sets[i];
+		size_t low = 0, high = set->num;
+
+		while (low < high) {
+			size_t middle = low + (high - low) / 2;
+
+			if (set->addresses[middle] < mapping->start)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < set->num && set->addresses[low] < mapping->end)
+			return true;
+	}
+	return false;
+}
+
+/** What nobody owns and has no pattern, when it is worth a look at every pointer. */
+static struct hc_finding *find_others(struct hc_findings *findings)
+{
+	for (size_t i = 0; i < findings->num; i++) {
+		struct hc_finding *finding = &findings->items[i];
+
+		if (finding->kind == HC_FINDING_OUTSIDE && !finding->owner && !finding->blocks &&
+		    finding->touched >= MIN_OTHERS)
+			return finding;
+	}
+	return NULL;
+}
+
+static void count_others(const struct hc_held *held, const struct hc_blocks *blocks,
+			 struct hc_finding *others)
+{
+	for (size_t i = 0; i < held->num; i++) {
+		const struct hc_held_mapping *item = &held->items[i];
+
+		if (has_blocks(blocks, item->mapping))
+			continue;
+		others->mappings++;
+		others->lost_mappings += !item->held;
+		if (!item->held)
+			others->lost_bytes += item->mapping->end - item->mapping->start;
+	}
+}
+
 struct hc_error *hc_findings_describe_outside(struct hc_target *target, struct hc_verdict *verdict)
 {
 	struct hc_findings *findings = &verdict->findings;
+	struct hc_finding *others = find_others(findings);
 	struct hc_held held;
 	struct hc_error *err = NULL;
 	bool blocks = false;
@@ -165,13 +215,15 @@ struct hc_error *hc_findings_describe_outside(struct hc_target *target, struct h
 		err = hc_block_contents_run(target, finding->blocks, &finding->contents);
 		finding->has_contents = !err;
 	}
-	if (err || !blocks)
+	if (err || (!blocks && !others))
 		return err;
 	err = hc_held_run(target->process, verdict->heap, &verdict->owners, &verdict->blocks,
 			  &held);
 	if (err)
 		return err;
 	findings->held_known = !held.missing;
+	if (others && findings->held_known)
+		count_others(&held, &verdict->blocks, others);
 	hc_held_deinit(&held);
 	return NULL;
 }

@@ -205,6 +205,7 @@ struct hc_look {
 	bool utf8;
 	bool color;
 	bool plain_bytes; /**< --bytes: 1019571, not 996 KiB */
+	bool full_names;  /**< --full-names: no name is cut */
 };
 
 /** Whether a cell may show and is known. */

@@ -33,19 +33,27 @@ static size_t displayable(const uint8_t *p, size_t left, unsigned *columns_ret)
 	return len;
 }
 
-/** Escape what is at @p p; sets how much was taken, written, and how wide it is. */
-static void escape_one(const uint8_t *p, size_t left, unsigned flags, char *buf, size_t *taken,
-		       size_t *written, unsigned *columns)
+/** One byte or character, escaped. */
+struct piece {
+	char text[MAX_PIECE];
+	size_t taken; /**< bytes that it stands for */
+	size_t size;
+	unsigned columns;
+};
+
+/** Escape what @p bytes, of which there is at least one, begin with. */
+static void escape_one(struct hc_bytes bytes, unsigned flags, struct piece *ret)
 {
 	static const char hex[] = "0123456789abcdef";
-	uint8_t c = *p;
+	char *text = ret->text;
+	uint8_t c = *bytes.data;
 
-	*taken = 1;
+	ret->taken = 1;
 	if (c >= 0x80 && (flags & HC_ESCAPE_UTF8)) {
-		size_t len = displayable(p, left, columns);
+		size_t len = displayable(bytes.data, bytes.size, &ret->columns);
 		if (len) {
-			memcpy(buf, p, len);
-			*taken = *written = len;
+			memcpy(text, bytes.data, len);
+			ret->taken = ret->size = len;
 			return;
 		}
 	}
@@ -56,18 +64,18 @@ static void escape_one(const uint8_t *p, size_t left, unsigned flags, char *buf,
 		      : c == '"' && (flags & HC_ESCAPE_QUOTE)   ? '"'
 								: '\0';
 	if (simple) {
-		buf[0] = '\\';
-		buf[1] = simple;
-		*written = *columns = 2;
+		text[0] = '\\';
+		text[1] = simple;
+		ret->size = ret->columns = 2;
 	} else if (c >= 0x20 && c < 0x7f) {
-		buf[0] = c;
-		*written = *columns = 1;
+		text[0] = c;
+		ret->size = ret->columns = 1;
 	} else {
-		buf[0] = '\\';
-		buf[1] = 'x';
-		buf[2] = hex[c >> 4];
-		buf[3] = hex[c & 15];
-		*written = *columns = 4;
+		text[0] = '\\';
+		text[1] = 'x';
+		text[2] = hex[c >> 4];
+		text[3] = hex[c & 15];
+		ret->size = ret->columns = 4;
 	}
 }
 
@@ -90,19 +98,16 @@ char *hc_escape(struct hc_bytes bytes, size_t max, unsigned flags)
 	long cut = quotes / 2;
 	bool whole = true;
 	while (pos < bytes.size) {
-		char piece[MAX_PIECE];
-		size_t taken, written;
-		unsigned wide;
+		struct piece piece;
 
-		escape_one(bytes.data + pos, bytes.size - pos, flags, piece, &taken, &written,
-			   &wide);
-		if (columns + wide > room) {
+		escape_one((struct hc_bytes){bytes.data + pos, bytes.size - pos}, flags, &piece);
+		if (columns + piece.columns > room) {
 			whole = false;
 			break;
 		}
-		fwrite(piece, 1, written, out);
-		columns += wide;
-		pos += taken;
+		fwrite(piece.text, 1, piece.size, out);
+		columns += piece.columns;
+		pos += piece.taken;
 		if (room != SIZE_MAX && columns + mark_columns <= room)
 			cut = ftell(out);
 	}

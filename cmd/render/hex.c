@@ -41,13 +41,31 @@ void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes)
 	}
 }
 
-/** One line in pairs of bytes. */
-static void print_pairs(FILE *file, uint64_t address, const uint8_t *data, size_t size)
+/** Columns of an address: enough for those of user space. */
+#define ADDRESS_WIDTH 14
+#define MARKED_WIDTH 13
+
+/** Bytes of a line that fits. */
+static unsigned line_size(const struct hc_hex_look *look)
 {
-	fprintf(file, "%14" PRIx64 "  ", address);
-	for (size_t i = 0; i < HC_HEX_LINE; i++) {
-		if (i < size)
-			fprintf(file, "%02x%s", data[i], i % 2 ? " " : "");
+	unsigned used = look->mark_size ? MARKED_WIDTH + 3 : ADDRESS_WIDTH + 3;
+
+	for (unsigned size = HC_HEX_LINE; size > 4; size /= 2) {
+		unsigned bytes = look->mark_size ? size * 3 : size / 2 * 5;
+
+		if (used + bytes + size <= look->width)
+			return size;
+	}
+	return 4;
+}
+
+/** One line in pairs of bytes, as wide as a full one. */
+static void print_pairs(FILE *file, uint64_t address, struct hc_bytes line, unsigned full)
+{
+	fprintf(file, "%*" PRIx64 "  ", ADDRESS_WIDTH, address);
+	for (size_t i = 0; i < full; i++) {
+		if (i < line.size)
+			fprintf(file, "%02x%s", line.data[i], i % 2 ? " " : "");
 		else
 			fprintf(file, "  %s", i % 2 ? " " : "");
 	}
@@ -55,14 +73,14 @@ static void print_pairs(FILE *file, uint64_t address, const uint8_t *data, size_
 }
 
 /** One line of bytes, those of the field at fault in brackets. */
-static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, uint64_t mark,
-			 unsigned mark_size)
+static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, unsigned full,
+			 const struct hc_hex_look *look)
 {
 	bool inside = false;
 
-	fprintf(file, "%17" PRIx64 " ", address);
-	for (size_t i = 0; i < HC_HEX_LINE; i++) {
-		bool marked = i < line.size && address + i - mark < mark_size;
+	fprintf(file, "%*" PRIx64 " ", MARKED_WIDTH, address);
+	for (size_t i = 0; i < full; i++) {
+		bool marked = i < line.size && address + i - look->mark < look->mark_size;
 		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
 		inside = marked;
 		if (i < line.size)
@@ -73,20 +91,21 @@ static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, uin
 	fputs(inside ? "] " : "  ", file);
 }
 
-void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, uint64_t mark,
-		       unsigned mark_size)
+void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, struct hc_hex_look look)
 {
-	for (size_t at = 0; at < bytes.size; at += HC_HEX_LINE) {
-		const uint8_t *data = bytes.data + at;
-		size_t size = bytes.size - at < HC_HEX_LINE ? bytes.size - at : HC_HEX_LINE;
+	unsigned full = line_size(&look);
 
-		if (mark_size)
-			print_marked(file, address + at, (struct hc_bytes){data, size}, mark,
-				     mark_size);
+	for (size_t at = 0; at < bytes.size; at += full) {
+		struct hc_bytes line = {bytes.data + at,
+					bytes.size - at < full ? bytes.size - at : full};
+
+		if (look.mark_size)
+			print_marked(file, address + at, line, full, &look);
 		else
-			print_pairs(file, address + at, data, size);
-		for (size_t i = 0; i < size; i++)
-			fputc(data[i] >= ' ' && data[i] < 0x7f ? data[i] : '.', file);
+			print_pairs(file, address + at, line, full);
+		for (size_t i = 0; i < line.size; i++)
+			fputc(line.data[i] >= ' ' && line.data[i] < 0x7f ? line.data[i] : '.',
+			      file);
 		fputc('\n', file);
 	}
 }

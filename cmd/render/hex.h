@@ -17,13 +17,19 @@
 /** Print bytes that lie at @p address. */
 void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes);
 
+/** How people see bytes. */
+struct hc_hex_look {
+	unsigned width;     /**< columns of the screen */
+	uint64_t mark;      /**< address of a field that stands in brackets */
+	unsigned mark_size; /**< of it, bytes; 0: there is none */
+};
+
 /**
  * Print bytes for people, in lines that begin where the bytes do: as pairs or, with a field that is
- * marked, byte by byte with the field in brackets.
- *
- * @param mark_size bytes of the field at @p mark; 0: none
+ * marked, byte by byte with the field in brackets. A line has 16 bytes, or 8 or 4 on a narrow
+ * screen.
  */
-void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, uint64_t mark,
-		       unsigned mark_size);
+void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes,
+		       struct hc_hex_look look);
 
 #endif

@@ -51,6 +51,7 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 {
 	int fd = out->target->fd;
 	const char *term = getenv("TERM");
+	struct stat st;
 
 	out->terminal = isatty(fd);
 	out->color =
@@ -58,6 +59,8 @@ static void describe_screen(enum hc_color_mode color, struct hc_output *out)
 					     !getenv("NO_COLOR") && term && strcmp(term, "dumb"));
 	out->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	out->width = screen_width(fd, out->terminal);
+	out->is_file = !fstat(fd, &st) && S_ISREG(st.st_mode);
+	out->is_screen = out->terminal || getenv("COLUMNS");
 }
 
 /** @name Targets */
@@ -103,11 +106,16 @@ static ssize_t write_target(void *ctx, const char *data, size_t size)
 	size_t done = 0;
 
 	while (done < size && !target->errnum) {
-		ssize_t n = write(target->fd, data + done, size - done);
+		/* The reader of a pipe may take its time. */
+		if (!hc_signals_wait())
+			target->errnum = EINTR;
+		ssize_t n = target->errnum ? 0 : write(target->fd, data + done, size - done);
+		int errnum = errno;
+		hc_signals_waited();
 		if (n >= 0)
 			done += n;
-		else if (errno != EINTR)
-			target->errnum = errno;
+		else if (errnum != EINTR)
+			target->errnum = errnum;
 	}
 	return target->errnum ? 0 : (ssize_t)size;
 }

@@ -37,6 +37,8 @@ struct hc_output {
 	bool color;
 	bool utf8;      /**< the locale's encoding */
 	unsigned width; /**< columns */
+	bool is_file;   /**< a regular file: nobody reads it while it is written */
+	bool is_screen; /**< somebody looks at it: a terminal, or COLUMNS was given */
 };
 
 enum hc_color_mode { HC_COLOR_AUTO, HC_COLOR_ALWAYS, HC_COLOR_NEVER };

@@ -31,7 +31,7 @@ struct hc_shown hc_policy_show(const struct hc_policy *policy, struct hc_bytes b
 			       enum hc_mask how)
 {
 	struct hc_shown ret = {0};
-	size_t size;
+	struct hc_masked masked;
 
 	if (policy->content == HC_CONTENT_FULL || !bytes.size)
 		return (struct hc_shown){.bytes = bytes};
@@ -41,11 +41,11 @@ struct hc_shown hc_policy_show(const struct hc_policy *policy, struct hc_bytes b
 		bytes.size = MAX_SHOWN;
 	struct hc_bytes context = context_of(policy, bytes);
 	hc_cleanup_error struct hc_error *err =
-		hc_masker_mask(policy->masker, context, bytes.data - context.data, bytes.size, how,
-			       &ret.owned, &size, NULL);
+		hc_masker_mask(policy->masker, context, bytes, how, &masked);
 
 	if (!err)
-		ret.bytes = (struct hc_bytes){ret.owned, size};
+		ret = (struct hc_shown){.owned = masked.bytes,
+					.bytes = {masked.bytes, masked.size}};
 	return ret;
 }
 

@@ -48,10 +48,47 @@ void hc_text_hex(const struct hc_node *node, const struct hc_view *view, FILE *f
 		bytes.size = hex->max;
 	hc_cleanup_shown struct hc_shown shown =
 		hc_policy_show(&view->look.policy, bytes, HC_MASK_SAME_SIZE);
-	hc_hex_view_print(file, hex->address, shown.bytes, hex->mark, hex->mark_size);
+	hc_hex_view_print(file, hex->address, shown.bytes,
+			  (struct hc_hex_look){view->out->width, hex->mark, hex->mark_size});
 	if (hex->more && shown.bytes.size < hex->bytes.size)
 		fprintf(file, "%s %s\n", hc_unit_count(hex->bytes.size - shown.bytes.size).text,
 			hex->more);
+}
+
+/** The command that a line ends with, behind blanks or a label; NULL: it has none. */
+static const char *command_in(const char *line)
+{
+	const char *command = strstr(line, "  heapcore ");
+
+	return command ? command + 2 : NULL;
+}
+
+/**
+ * A line that is too long for the screen goes on below; where there is none it stays whole, for
+ * other programs. A command does not: it is there to be copied, and stands
+ * on a line of its own if that has room for it.
+ */
+static void write_line(struct hc_output *out, const char *text)
+{
+	const char *command = command_in(text);
+	unsigned blanks = strspn(text, " "), columns = hc_text_columns(text);
+
+	if (columns <= out->width || !out->is_screen) {
+		fprintf(out->file, "%s\n", text);
+	} else if (!command) {
+		const struct hc_margin margin = {.indent = blanks + 2};
+		hc_text_paragraph(out, &margin, text);
+	} else if (hc_text_columns(command) > out->width) {
+		fprintf(out->file, "%s\n", text);
+	} else {
+		size_t label = command - text;
+
+		while (label && text[label - 1] == ' ')
+			label--;
+		if (label)
+			fprintf(out->file, "%.*s\n", (int)label, text);
+		fprintf(out->file, "%s\n", command);
+	}
 }
 
 static void write_words(const struct hc_node *node, const struct hc_view *view)
@@ -62,10 +99,9 @@ static void write_words(const struct hc_node *node, const struct hc_view *view)
 	if (node->kind == HC_NODE_HEADING)
 		hc_text_heading(view->out, shown);
 	else if (node->kind == HC_NODE_LINE)
-		fprintf(view->out->file, "%s\n", shown);
+		write_line(view->out, shown);
 	else
-		hc_text_paragraph(view->out, node->margin.first ? node->margin.first : "",
-				  node->margin.indent, node->margin.strong, "%s", shown);
+		hc_text_paragraph(view->out, &node->margin, shown);
 }
 
 static struct hc_error *write_node(const struct hc_document *doc, const struct hc_node *node,
@@ -115,12 +151,33 @@ static struct hc_error *write_document(const struct hc_document *doc, const stru
 /** @name Rows */
 /**@{*/
 
+/** Where rows are wider than the screen, what does not fit goes on below. */
+static void fold(struct hc_rows *rows)
+{
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < rows->columns.num && !rows->shape->separator; i++) {
+		const struct hc_column *column = &rows->shape->columns[rows->columns.items[i]];
+		char buf[64];
+		unsigned title = strlen(hc_column_title(column, buf));
+		unsigned width = column->width > title ? column->width : title;
+
+		if (used && used + 2 + width > rows->view->out->width) {
+			rows->folds |= UINT64_C(1) << i;
+			used = 0;
+		}
+		used += width + 2;
+	}
+}
+
 /** What stands before column @p i: two blanks before words. */
 static void put_separator(struct hc_rows *rows, unsigned i, const struct hc_column *column)
 {
 	if (!i)
 		return;
-	if (rows->shape->separator)
+	if (rows->folds & UINT64_C(1) << i)
+		hc_put_text(rows, "\n  ");
+	else if (rows->shape->separator)
 		hc_put_text(rows, rows->shape->separator);
 	else
 		hc_put_text(rows, hc_column_is_left(column) ? "  " : " ");
@@ -199,6 +256,7 @@ static struct hc_error *begin_rows(struct hc_rows *rows, const struct hc_documen
 	char buf[64];
 	struct hc_error *err = write_document(head, rows->view);
 
+	fold(rows);
 	if (err || rows->shape->separator || rows->view->choice.no_headings)
 		return err;
 	for (unsigned i = 0; i < rows->columns.num; i++) {

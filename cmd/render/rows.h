@@ -23,6 +23,7 @@ struct hc_rows {
 	const struct hc_shape *shape;
 	struct hc_column_list columns;
 	uint64_t withheld; /**< bit per column that --content does not allow */
+	uint64_t folds;    /**< in text, bit per column shown: it begins a line of its own */
 	size_t used;
 	char *buffer;
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/render/table.h"
+#include "core/base/nearest.h"
 
 void hc_table_init(struct hc_table *table, const struct hc_shape *shape, struct hc_pool *pool)
 {
@@ -92,6 +93,17 @@ static bool is_hidden(uint64_t hidden, unsigned column)
 }
 
 /** Index of a column; that of the end when there is none. */
+/** Whatever the address of its rows is called. */
+static unsigned find_address(const struct hc_shape *shape, uint64_t hidden)
+{
+	unsigned i = 0;
+
+	while (i < shape->num_columns &&
+	       (is_hidden(hidden, i) || shape->columns[i].kind != HC_CELL_ADDRESS))
+		i++;
+	return i;
+}
+
 static unsigned find_column(const struct hc_shape *shape, uint64_t hidden, const char *name,
 			    size_t len)
 {
@@ -101,6 +113,8 @@ static unsigned find_column(const struct hc_shape *shape, uint64_t hidden, const
 	       (is_hidden(hidden, i) || strncmp(shape->columns[i].name, name, len) ||
 		shape->columns[i].name[len]))
 		i++;
+	if (i == shape->num_columns && len == strlen("address") && !strncmp(name, "address", len))
+		return find_address(shape, hidden);
 	return i;
 }
 
@@ -122,8 +136,20 @@ static struct hc_error *unknown_column(const struct hc_shape *shape, uint64_t hi
 	}
 	if (fclose(file))
 		return &hc_enomem;
-	return hc_error_create(HC_ERROR_ARGUMENT, "%s: no column '%.*s' here; there are %s", option,
-			       (int)(len < 100 ? len : 100), name, list);
+	hc_cleanup_free char *typed = strndup(name, len < 100 ? len : 100);
+	if (!typed)
+		return &hc_enomem;
+	struct hc_nearest nearest = hc_nearest_to(typed);
+	for (unsigned i = 0; i < shape->num_columns; i++) {
+		if (!is_hidden(hidden, i))
+			hc_nearest_offer(&nearest, shape->columns[i].name);
+	}
+	if (nearest.word)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "%s: no column '%s' here; did you mean '%s'? There are %s",
+				       option, typed, nearest.word, list);
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s: no column '%s' here; there are %s", option,
+			       typed, list);
 }
 
 static bool is_default(const struct hc_column *column, enum hc_medium medium)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/render/document.h"
 #include "cmd/render/text.h"
 #include "core/base/cleanup.h"
 
@@ -22,7 +23,7 @@ static unsigned columns_of(const char *text, size_t len)
 /** Bytes of the next word; a unit stays with its number. */
 static size_t word_size(const char *text)
 {
-	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"%", "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	size_t len = strcspn(text, " ");
 
 	if (!len || text[len - 1] < '0' || text[len - 1] > '9' || !text[len])
@@ -36,18 +37,28 @@ static size_t word_size(const char *text)
 	return len;
 }
 
-static void paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
-		      const char *text)
+/** Columns before what has no room beside a label. */
+#define NARROW_INDENT 2
+
+void hc_text_paragraph(struct hc_output *out, const struct hc_margin *margin, const char *text)
 {
+	const char *first = margin->first ? margin->first : "";
+	unsigned indent = margin->indent;
 	unsigned column = columns_of(first, strlen(first));
 	bool line_start = true;
 
 	fputs(first, out->file);
-	if (emphasis && out->color)
+	if (margin->strong && out->color)
 		fputs("\033[1m", out->file);
 	while (*text) {
 		size_t len = word_size(text);
 		unsigned width = columns_of(text, len);
+		if (line_start && column > NARROW_INDENT && column + width > out->width) {
+			/* Beside a label it would not fit, on a line of its own it may. */
+			indent = NARROW_INDENT;
+			fprintf(out->file, "\n%*s", indent, "");
+			column = indent;
+		}
 		if (!line_start && column + 1 + width > out->width) {
 			fprintf(out->file, "\n%*s", indent, "");
 			column = indent;
@@ -62,22 +73,14 @@ static void paragraph(struct hc_output *out, const char *first, unsigned indent,
 		line_start = false;
 		text += len + (text[len] == ' ');
 	}
-	if (emphasis && out->color)
+	if (margin->strong && out->color)
 		fputs("\033[0m", out->file);
 	fputc('\n', out->file);
 }
 
-void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
-		       const char *format, ...)
+unsigned hc_text_columns(const char *text)
 {
-	hc_cleanup_free char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	paragraph(out, first, indent, emphasis, text ? text : "(no memory)");
+	return columns_of(text, strlen(text));
 }
 
 void hc_text_field(struct hc_output *out, const char *label, const char *format, ...)
@@ -91,7 +94,8 @@ void hc_text_field(struct hc_output *out, const char *label, const char *format,
 		text = NULL;
 	va_end(args);
 	snprintf(first, sizeof(first), "%-*s", HC_FIELD_INDENT, label);
-	paragraph(out, first, HC_FIELD_INDENT, false, text ? text : "(no memory)");
+	hc_text_paragraph(out, &(struct hc_margin){first, HC_FIELD_INDENT, false},
+			  text ? text : "(no memory)");
 }
 
 void hc_text_heading(struct hc_output *out, const char *title)

@@ -7,15 +7,13 @@
 
 #include "cmd/render/output.h"
 
-/**
- * Print a paragraph, broken between words to the width of the output.
- *
- * @param first    text before the first line: the number of a suspect, a label
- * @param indent   columns before every other line
- * @param emphasis bold, where colour is on
- */
-void hc_text_paragraph(struct hc_output *out, const char *first, unsigned indent, bool emphasis,
-		       const char *format, ...) __attribute__((format(printf, 5, 6)));
+struct hc_margin;
+
+/** Print a paragraph, broken between words to the width of the output. */
+void hc_text_paragraph(struct hc_output *out, const struct hc_margin *margin, const char *text);
+
+/** Columns of the screen that a UTF-8 text takes, every character counted as one. */
+unsigned hc_text_columns(const char *text);
 
 /** Columns of a label. */
 #define HC_FIELD_INDENT 16

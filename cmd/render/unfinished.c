@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -70,16 +71,26 @@ void hc_unfinished_remove_all(void)
 		remove_one(u);
 }
 
-static void on_signal(int signum)
+/** Lock-free, since the handler uses them: whether signals ask, which one did, who waits. */
+static atomic_bool asks;
+static atomic_int asked;
+static atomic_int num_waiting;
+
+/** Ask for the end of the work. @return false: it has to end at once */
+static bool ask(int signum)
 {
-	int saved = errno;
+	if (signum != SIGHUP && signum != SIGINT && signum != SIGTERM)
+		return false;
+	if (!atomic_load(&asks) || atomic_exchange(&asked, signum))
+		return false;
+	/* Who waits was there before us, or sees that the end was asked for. */
+	return !atomic_load(&num_waiting);
+}
+
+static void end_run(int signum)
+{
 	sigset_t set;
 
-	if (getpid() != syscall(SYS_gettid)) {
-		syscall(SYS_tgkill, getpid(), getpid(), signum);
-		errno = saved;
-		return;
-	}
 	hc_unfinished_remove_all();
 	if (at_end_fn)
 		at_end_fn();
@@ -89,6 +100,45 @@ static void on_signal(int signum)
 	raise(signum);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	_exit(128 + signum);
+}
+
+static void on_signal(int signum)
+{
+	int saved = errno;
+
+	if (getpid() != syscall(SYS_gettid))
+		syscall(SYS_tgkill, getpid(), getpid(), signum);
+	else if (!ask(signum))
+		end_run(signum);
+	errno = saved;
+}
+
+void hc_signals_ask(bool on)
+{
+	sigset_t old;
+	int signum;
+
+	atomic_store(&asks, on);
+	if (on || !(signum = atomic_load(&asked)))
+		return;
+	hc_signals_hold(&old);
+	end_run(signum);
+}
+
+bool hc_signals_asked(void)
+{
+	return atomic_load_explicit(&asked, memory_order_relaxed);
+}
+
+bool hc_signals_wait(void)
+{
+	atomic_fetch_add(&num_waiting, 1);
+	return !atomic_load(&asked);
+}
+
+void hc_signals_waited(void)
+{
+	atomic_fetch_sub(&num_waiting, 1);
 }
 
 static void fill(sigset_t *set)

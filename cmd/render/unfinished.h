@@ -7,6 +7,11 @@
  * remove what has such a name and then end the run as they would have done without it, so that a
  * shell sees the signal. One that was ignored when the run began stays ignored.
  *
+ * They do so at once, but for SIGHUP, SIGINT and SIGTERM while work is going on that can be asked
+ * to end: the first of these asks, and the run ends when the work has given back its threads and
+ * files; the next one does not wait. Who is about to wait for somebody else, such as for the reader
+ * of a full pipe, says so, since nobody could ask him then.
+ *
  * The list belongs to the main thread, and the handler runs there: a signal that arrives in another
  * thread is handed on. So the list needs no lock; hc_signals_hold() keeps the handler out of what
  * must not be seen half done.
@@ -37,6 +42,22 @@ void hc_signals_init(void (*at_end)(void));
 /** Hold the signals back until hc_signals_release(). Pairs may be nested. */
 void hc_signals_hold(sigset_t *old_ret);
 void hc_signals_release(const sigset_t *old);
+
+/**
+ * From now on (@p on) signals ask for the end of some work, or no longer; then a run whose end was
+ * asked for ends here. Main thread.
+ */
+void hc_signals_ask(bool on);
+
+/** Whether the work is to end. Safe from several threads, and cheap. */
+bool hc_signals_asked(void);
+
+/**
+ * Around a call that may wait for somebody else; any thread. @return whether to make it: false when
+ * the end was asked for already. hc_signals_waited() follows in any case.
+ */
+bool hc_signals_wait(void);
+void hc_signals_waited(void);
 
 /** Choose a name at random. */
 void hc_unfinished_choose(struct hc_unfinished *unfinished);

@@ -35,7 +35,7 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 	sampler->excerpt = (struct hc_excerpt){
 		.bytes = bytes,
 		.form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
-		.data_form = textual ? HC_EXCERPT_QUOTED : HC_EXCERPT_WORDS,
+		.data_form = textual ? HC_EXCERPT_TEXT : HC_EXCERPT_WORDS,
 		.max = max,
 		.max_data = HC_EXCERPT_DATA,
 		.word_size = session->target->heap->word_size,
@@ -56,6 +56,8 @@ struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
 	if (type == HC_TYPE_NONE)
 		return hc_cell_unknown();
-	return hc_cell_needs(HC_CONTENT_CLASS,
-			     hc_cell_name(hc_type_name(session->target->types, type)));
+	struct hc_types *types = session->target->types;
+	const char *title = session->options->full_names ? NULL : hc_type_short_name(types, type);
+
+	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(hc_type_name(types, type), title));
 }

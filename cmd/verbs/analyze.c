@@ -72,9 +72,13 @@ static void describe_process(const struct hc_analysis *analysis)
 	hc_end(doc);
 }
 
-static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
+static void describe_damage(const struct hc_analysis *analysis)
 {
-	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap ? heap->abort_message : NULL));
+	const struct hc_heap *heap = analysis->session->target->heap;
+	struct hc_document *doc = analysis->doc;
+
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(analysis->last_words));
+	hc_fact(doc, "damaged", NULL, hc_cell_bool(hc_analysis_damaged(analysis)));
 	hc_begin_array(doc, "damage", HC_CONTENT_NONE);
 	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++) {
 		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
@@ -173,8 +177,9 @@ static void describe(struct hc_analysis *analysis)
 
 	describe_process(analysis);
 	hc_fact(doc, "verdict", NULL, hc_cell_text(hc_verdict_name(verdict->kind)));
-	describe_damage(heap, doc);
+	describe_damage(analysis);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	hc_fact(doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(session)));
 	describe_accounting(&verdict->accounting, doc);
 	describe_touched(verdict, doc);
 	hc_owners_describe(&verdict->owners, doc);
@@ -198,6 +203,8 @@ static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
 	hc_sampler_deinit(&analysis->sampler);
+	hc_inflight_deinit(&analysis->inflight);
+	free(analysis->last_words);
 	free(analysis->quoted);
 }
 
@@ -218,8 +225,13 @@ static struct hc_error *run(struct hc_session *session)
 	err = hc_verdict_run(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
+	if (!err && session->target->heap)
+		err = hc_inflight_find(session->target->heap, &analysis.inflight);
 	if (err)
 		return err;
+	if (session->target->heap)
+		analysis.last_words =
+			hc_session_mask(session, session->target->heap->abort_message);
 
 	analysis.quoted = hc_shell_quote(session->options->core);
 	if (!analysis.quoted)

@@ -5,6 +5,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
+#include "analyzers/reachability/inflight.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
 
@@ -17,8 +18,10 @@ struct hc_analysis {
 	struct hc_document *doc;
 	struct hc_view view; /**< to see which texts look the same */
 	struct hc_verdict verdict;
-	struct hc_sampler sampler; /**< when there is a heap */
-	char *quoted;              /**< the core's path, for a shell */
+	struct hc_sampler sampler;   /**< when there is a heap */
+	char *quoted;                /**< the core's path, for a shell */
+	char *last_words;            /**< hc_heap::abort_message without secrets; NULL: none */
+	struct hc_inflight inflight; /**< threads that were inside the allocator */
 };
 
 /** Name of the program, or NULL. */
@@ -27,6 +30,15 @@ static inline const char *hc_analysis_process_name(const struct hc_analysis *ana
 	const struct hc_core *core = analysis->session->target->process->core;
 
 	return core->has_prpsinfo ? core->prpsinfo.name : NULL;
+}
+
+/** Whether the heap contradicts itself where no thread was just changing it. */
+static inline bool hc_analysis_damaged(const struct hc_analysis *analysis)
+{
+	const struct hc_heap *heap = analysis->session->target->heap;
+
+	return heap && heap->inconsistencies_total &&
+	       !hc_inflight_explains_all(&analysis->inflight, heap);
 }
 
 /** Inconsistencies to list: the first ones of the heap. */

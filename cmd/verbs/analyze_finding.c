@@ -23,6 +23,9 @@
 /** Fields of binary chunks that are shown. */
 #define MAX_FIELDS 6
 
+/** Findings of which everything is said; smaller ones have a line of each at most. */
+#define SHOWN_IN_FULL 4
+
 #define DETAIL_INDENT 12
 
 /** Where a detail stands below a finding: "   label:  text". */
@@ -184,7 +187,7 @@ static struct hc_cell more_phrase(const struct hc_analysis *analysis, size_t i)
 		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
 				 hc_cell_number(i + 1));
 	default:
-		return HC_PHRASE(doc, "heapcore maps {}", core);
+		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core, hc_cell_number(i + 1));
 	}
 }
 
@@ -194,13 +197,28 @@ static uint64_t all_of(const struct hc_finding *finding)
 	return finding->group ? finding->group->roots.chunks : finding->count.chunks;
 }
 
-/** "… in all of them" or "… in N of them". */
+/** How many of a finding are something. */
+struct how_many {
+	uint64_t with, all;
+	uint64_t looked_at; /**< fewer than all: @ref with is an estimate */
+};
+
+/** "… in all of them" or "… in N of them"; of a sample, what it tells, and how large it is. */
 static void say_how_many(struct hc_analysis *analysis, const char *label, struct hc_cell what,
-			 uint64_t with, uint64_t all)
+			 const struct how_many *how)
 {
+	uint64_t with = how->with, all = how->all;
 	struct hc_document *doc = analysis->doc;
 
-	if (with >= all)
+	if (how->looked_at < all && with >= all)
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{} in all of {} looked at", what,
+				     hc_cell_count(how->looked_at)));
+	else if (how->looked_at < all)
+		say_detail(analysis, label,
+			   HC_PHRASE(doc, "{} in about {} of them ({} looked at)", what,
+				     hc_cell_count(with), hc_cell_count(how->looked_at)));
+	else if (with >= all)
 		say_detail(analysis, label,
 			   HC_PHRASE(doc, "{}{}", what,
 				     hc_cell_text(all > 1 ? " in all of them" : "")));
@@ -217,8 +235,9 @@ static void say_type(struct hc_analysis *analysis, const struct hc_finding *find
 		finding->type_chunks >= finding->count.chunks && finding->max_size == finding->size;
 
 	if (type.kind != HC_CELL_UNKNOWN && !finding->group && !said)
-		say_how_many(analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
-			     finding->type_chunks, all_of(finding));
+		say_how_many(
+			analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			&(struct how_many){finding->type_chunks, all_of(finding), all_of(finding)});
 }
 
 static void say_content(struct hc_analysis *analysis, const struct hc_finding *finding)
@@ -228,8 +247,9 @@ static void say_content(struct hc_analysis *analysis, const struct hc_finding *f
 
 	if (class.kind != HC_CELL_UNKNOWN)
 		say_how_many(analysis, "content:", class,
-			     group ? group->roots_with_content : finding->class_count.chunks,
-			     all_of(finding));
+			     &(struct how_many){group ? group->roots_with_content
+						      : finding->class_count.chunks,
+						all_of(finding), finding->looked_at});
 }
 
 /** Texts that stand below a finding already, as they are shown. */
@@ -284,6 +304,29 @@ static void say_shared(struct hc_analysis *analysis, struct shared *shared,
 				     hc_cell_count(chunks), hc_cell_count(counted)));
 }
 
+/** The same of a line of which chunks hold many: "100,048 times in 38, 304 bytes apart". */
+static void say_matches(struct hc_analysis *analysis, struct shared *shared,
+			const struct hc_template_line *line, const struct hc_common *common)
+{
+	struct hc_excerpt excerpt = {.bytes = {(const uint8_t *)line->text, line->size},
+				     .place = line->place,
+				     .max = SHARED_WIDTH};
+	const char *label = shared->num ? "" : "repeats:";
+	struct hc_cell text = hc_cell_content(&excerpt), gap = hc_cell_unknown(), looked = gap;
+	uint64_t searched = common->text_template.searched;
+	struct hc_document *doc = analysis->doc;
+
+	if (is_repeated(analysis, shared, text))
+		return;
+	if (line->gap)
+		gap = HC_PHRASE(doc, ", {} bytes apart", hc_cell_count(line->gap));
+	if (searched < common->all.chunks)
+		looked = HC_PHRASE(doc, " of {} looked at", hc_cell_count(searched));
+	say_detail(analysis, label,
+		   HC_PHRASE(doc, "{} {} times in {}{}{}", text, hc_cell_count(line->matches),
+			     hc_cell_count(line->matched_chunks), looked, gap));
+}
+
 /** What lines of text are shown. */
 struct shared_lines {
 	const struct hc_template_line *lines[MAX_SHARED];
@@ -308,12 +351,25 @@ static void choose_lines(const struct hc_template *text_template, struct shared_
 	}
 }
 
+/** Whether a text stands there as a clue already. */
+static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
+{
+	for (size_t i = 0; i < finding->num_clues; i++) {
+		struct hc_bytes clue = finding->clues[i].text;
+
+		if (clue.size == text.size && memcmp(clue.data, text.data, text.size) == 0)
+			return true;
+	}
+	return false;
+}
+
 /**
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
  */
-static void say_repeats(struct hc_analysis *analysis, const struct hc_common *common)
+static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
 {
+	const struct hc_common *common = &finding->common;
 	const struct hc_template *text_template = &common->text_template;
 	const struct hc_repeats *repeats = &common->repeats;
 	hc_cleanup(shared_deinit) struct shared shared = {0};
@@ -321,18 +377,25 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_common *co
 	struct shared_lines lines;
 
 	choose_lines(text_template, &lines);
-	for (size_t i = 0; i < repeats->num && shared.num < MAX_SHARED; i++) {
+	for (size_t i = 0; i < repeats->num && shared.num < max; i++) {
 		const struct hc_repeat *repeat = &repeats->items[i];
 
-		if (hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
+		if (is_clue(finding, repeat->token.text) ||
+		    hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
 		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
 			continue;
 		say_shared(analysis, &shared, (struct hc_excerpt){.bytes = repeat->token.text},
 			   repeat->chunks, repeats->counted == all ? 0 : repeats->counted);
 	}
-	for (size_t i = 0; i < lines.num; i++) {
+	for (size_t i = 0; i < lines.num && shared.num < 2 * max; i++) {
 		const struct hc_template_line *line = lines.lines[i];
 
+		if (is_clue(finding, (struct hc_bytes){(const uint8_t *)line->text, line->size}))
+			continue;
+		if (line->matches > line->matched_chunks) {
+			say_matches(analysis, &shared, line, common);
+			continue;
+		}
 		say_shared(analysis, &shared,
 			   (struct hc_excerpt){.bytes = {(const uint8_t *)line->text, line->size},
 					       .place = line->place},
@@ -398,7 +461,7 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 }
 
 /** What tells something about the content: each part from its level of --content on. */
-static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
+static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding, bool full)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual =
@@ -409,11 +472,12 @@ static void say_common(struct hc_analysis *analysis, const struct hc_finding *fi
 	say_type(analysis, finding);
 	say_content(analysis, finding);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	for (size_t i = 0; i < finding->num_clues; i++)
+	for (size_t i = 0; i < finding->num_clues && (full || !i); i++)
 		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-	say_repeats(analysis, &finding->common);
+	if (full || !finding->num_clues)
+		say_repeats(analysis, finding, full ? MAX_SHARED : 1);
 	hc_end(doc);
-	if (!textual && has_structure(profile))
+	if (full && !textual && has_structure(profile))
 		say_fields(analysis, profile);
 	hc_end(doc);
 }
@@ -443,8 +507,17 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	struct hc_excerpt line = hc_block_line_excerpt(contents);
 	struct hc_document *doc = analysis->doc;
 
+	struct hc_cell gap = hc_cell_unknown();
+
+	if (contents->line_gap)
+		gap = HC_PHRASE(doc, ", {} bytes apart", hc_cell_count(contents->line_gap));
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	if (contents->line && contents->counted < set->num)
+	if (contents->line && contents->line_matches > contents->line_blocks)
+		say_detail(analysis, "repeats:",
+			   HC_PHRASE(doc, "{} {} times in {}{}", hc_cell_content(&line),
+				     hc_cell_count(contents->line_matches),
+				     hc_cell_count(contents->line_blocks), gap));
+	else if (contents->line && contents->counted < set->num)
 		say_detail(analysis, "repeats:",
 			   HC_PHRASE(doc, "{} in {} of {} looked at", hc_cell_content(&line),
 				     hc_cell_count(contents->line_blocks),
@@ -457,6 +530,26 @@ static void say_blocks(struct hc_analysis *analysis, const struct hc_finding *fi
 	if (analysis->verdict.findings.held_known)
 		say_detail(analysis, "holder:", hc_block_pointers_phrase(set, doc));
 	say_detail(analysis, "first:", hc_cell_address(set->addresses[0]));
+}
+
+/** Mappings that nothing points into can't be given back any more. */
+static void say_others(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_document *doc = analysis->doc;
+
+	if (!finding->lost_mappings)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc, "something points into {} mapping{}.",
+				     hc_cell_text(finding->mappings == 1 ? "its" : "all its"),
+				     hc_cell_plural(finding->mappings)));
+	else
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(doc,
+				     "nothing points into {} of its {} mapping{}: {} is lost.",
+				     hc_cell_count(finding->lost_mappings),
+				     hc_cell_count(finding->mappings),
+				     hc_cell_plural(finding->mappings),
+				     hc_cell_bytes(finding->lost_bytes)));
 }
 
 static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner)
@@ -479,13 +572,16 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
-		say_common(analysis, finding);
-		say_sample(analysis, finding);
+		say_common(analysis, finding, i < SHOWN_IN_FULL);
+		if (i < SHOWN_IN_FULL)
+			say_sample(analysis, finding);
 	}
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
 		say_owner(analysis, finding->owner);
+	if (finding->mappings)
+		say_others(analysis, finding);
 	HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
 }
 
@@ -551,6 +647,8 @@ static void describe_chunks(struct hc_analysis *analysis, const struct hc_findin
 	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class_id));
 	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, finding->class_count.chunks,
 		      finding->class_count.bytes);
+	hc_fact(doc, "looked_at", NULL,
+		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->looked_at)));
 	hc_begin_object(doc, "common", HC_CONTENT_NONE);
 	hc_common_describe(&finding->common, false, doc);
 	hc_end(doc);
@@ -564,7 +662,15 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 {
 	const struct hc_block_set *set = finding->blocks;
 
+	bool looked = finding->mappings;
+
 	hc_fact(doc, "owner", NULL, hc_cell_name(finding->owner ? finding->owner->name : NULL));
+	hc_fact(doc, "mappings", NULL,
+		looked ? hc_cell_count(finding->mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_mappings", NULL,
+		looked ? hc_cell_count(finding->lost_mappings) : hc_cell_unknown());
+	hc_fact(doc, "lost_bytes", NULL,
+		looked ? hc_cell_bytes(finding->lost_bytes) : hc_cell_unknown());
 	if (!set) {
 		hc_fact(doc, "blocks", NULL, hc_cell_unknown());
 		return;
@@ -580,6 +686,10 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
+	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));
+	hc_fact(doc, "line_gap", NULL,
+		finding->contents.line_gap ? hc_cell_count(finding->contents.line_gap)
+					   : hc_cell_unknown());
 	hc_fact(doc, "counted", NULL, hc_cell_count(finding->contents.counted));
 	hc_end(doc);
 }

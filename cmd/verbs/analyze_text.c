@@ -157,21 +157,54 @@ static void say_verdict(struct hc_analysis *analysis)
 /** @name Damage */
 /**@{*/
 
+/** Threads that were at work in the allocator, and what that explains. */
+static void say_inside(struct hc_analysis *analysis)
+{
+	const struct hc_inflight *inflight = &analysis->inflight;
+	uint64_t total = analysis->session->target->heap->inconsistencies_total;
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell half = hc_cell_unknown(), who;
+	const struct hc_inside *first = NULL;
+	size_t num = 0;
+
+	/* One that only waits has left nothing half done. */
+	for (size_t i = 0; i < inflight->num_inside; i++) {
+		if (!inflight->inside[i].writes)
+			continue;
+		first = first ? first : &inflight->inside[i];
+		num++;
+	}
+	if (!num)
+		return;
+	who = num == 1 ? HC_PHRASE(doc, "Thread {} is", hc_cell_number(first->thread->lwp))
+		       : HC_PHRASE(doc, "{} threads are", hc_cell_count(num));
+	if (total)
+		half = HC_PHRASE(doc, "; {} place{} half written there {} no damage",
+				 hc_cell_count(total), hc_cell_plural(total),
+				 hc_cell_text(total == 1 ? "is" : "are"));
+	hc_blank(doc);
+	HC_SAY(doc, "{} inside malloc{}.", who, half);
+}
+
 static void say_damage(struct hc_analysis *analysis)
 {
 	const struct hc_heap *heap = analysis->session->target->heap;
 	struct hc_document *doc = analysis->doc;
 
-	if (!heap || (!heap->abort_message && !heap->inconsistencies_total))
+	if (!heap)
 		return;
-	hc_blank(doc);
-	if (heap->abort_message)
+	if (analysis->last_words || hc_analysis_damaged(analysis))
+		hc_blank(doc);
+	if (analysis->last_words)
 		HC_SAY_AT(doc, hc_margin("libc's last words: ", 2, true), "{}",
-			  hc_cell_name(heap->abort_message));
-	if (heap->inconsistencies_total)
-		HC_SAY_STRONG(doc, "Damage. The heap contradicts itself in {} place{}.",
-			      hc_cell_count(heap->inconsistencies_total),
-			      hc_cell_plural(heap->inconsistencies_total));
+			  hc_cell_name(analysis->last_words));
+	if (!hc_analysis_damaged(analysis)) {
+		say_inside(analysis);
+		return;
+	}
+	HC_SAY_STRONG(doc, "Damage. The heap contradicts itself in {} place{}.",
+		      hc_cell_count(heap->inconsistencies_total),
+		      hc_cell_plural(heap->inconsistencies_total));
 	for (size_t i = 0; i < hc_analysis_damage_shown(heap); i++)
 		HC_SAY_AT(doc, hc_margin("  ", 4, false), "{}: {}",
 			  hc_cell_address(heap->inconsistencies[i].address),
@@ -360,11 +393,29 @@ static void next_leak(struct hc_analysis *analysis)
 	say_command(analysis, "leaks", "");
 }
 
+/** The largest kind that is held, or NULL. */
+static const struct hc_finding *first_held(const struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+
+	for (size_t i = 0; i < findings->num; i++)
+		if (findings->items[i].kind == HC_FINDING_HELD)
+			return &findings->items[i];
+	return NULL;
+}
+
 static void next_held(struct hc_analysis *analysis)
 {
-	HC_SAY_AT(analysis->doc, next(), "see what the largest chunks hold, and who keeps them:");
+	const struct hc_finding *finding = first_held(analysis);
+	struct hc_document *doc = analysis->doc;
+
+	HC_SAY_AT(doc, next(), "see what the largest chunks hold, and who keeps them:");
 	say_command(analysis, "classify", "");
-	say_command(analysis, "what", " ADDRESS");
+	if (finding && finding->sample)
+		HC_LINE(doc, "      heapcore what {} {}", hc_cell_name(analysis->quoted),
+			hc_cell_address(finding->sample));
+	else
+		say_command(analysis, "what", " ADDRESS");
 }
 
 static void next_retention(struct hc_analysis *analysis)

@@ -218,8 +218,9 @@ static void describe_spill(const struct view *view, const struct hc_damage *dama
 	if (shown) {
 		HC_SAY_AT(
 			doc, detail(first, "suspect:"),
-			"that chunk was written over its end: {} bytes ({}) from {} on run across",
-			hc_cell_count(damage->spill_end - damage->spill_start), what,
+			"that chunk was written over its end: {} byte{} ({}) from {} on run across",
+			hc_cell_count(damage->spill_end - damage->spill_start),
+			hc_cell_plural(damage->spill_end - damage->spill_start), what,
 			hc_cell_address(damage->spill_start));
 		say_sample(hc_cell_content(&excerpt), doc);
 	}
@@ -332,10 +333,11 @@ static void describe(struct view *view, struct hc_document *doc)
 	const struct hc_heap *heap = view->session->target->heap;
 	uint64_t total = heap->inconsistencies_total;
 	bool partial = hc_session_partial(view->session);
+	hc_cleanup_free char *last_words = hc_session_mask(view->session, heap->abort_message);
 
-	if (heap->abort_message) {
+	if (last_words) {
 		HC_SAY_AT(doc, hc_margin("libc's last words: ", 4, true), "{}",
-			  hc_cell_name(heap->abort_message));
+			  hc_cell_name(last_words));
 		hc_blank(doc);
 	}
 	if (!total && partial)
@@ -352,7 +354,7 @@ static void describe(struct view *view, struct hc_document *doc)
 		HC_SAY_STRONG(doc, "The heap is damaged: {} inconsistenc{}.", hc_cell_count(total),
 			      hc_cell_text(total == 1 ? "y" : "ies"));
 	hc_fact(doc, "sound", NULL, hc_cell_bool(!is_damaged(view) && !partial));
-	hc_fact(doc, "abort_message", NULL, hc_cell_name(heap->abort_message));
+	hc_fact(doc, "abort_message", NULL, hc_cell_name(last_words));
 	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
 	describe_faults(view, doc);
 	add_table(heap, doc);

@@ -34,9 +34,12 @@ static void fill_cells(struct hc_cell cells[], const struct hc_chunk *chunk, boo
 								       : NULL);
 }
 
-/** What has been written. */
+/** Chunks of a finding that people are shown, unless --limit says otherwise. */
+#define SHOWN 40
+
+/** What there is, and what has been written of it. */
 struct written {
-	uint64_t chunks, bytes;
+	uint64_t chunks, bytes, shown;
 	bool limited;
 };
 
@@ -51,6 +54,9 @@ static struct hc_error *end_rows(struct hc_rows *rows, const struct written *cou
 	hc_fact(&foot, "bytes", NULL, hc_cell_bytes(count->bytes));
 	hc_fact(&foot, "limited", NULL, hc_cell_bool(count->limited));
 	hc_end(&foot);
+	if (count->shown < count->chunks)
+		HC_LINE(&foot, "{} of {} shown; --limit N shows more", hc_cell_count(count->shown),
+			hc_cell_count(count->chunks));
 	HC_LINE(&foot, "{} chunk{}, {}{}", hc_cell_count(count->chunks),
 		hc_cell_plural(count->chunks), hc_cell_bytes(count->bytes),
 		hc_cell_text(count->limited ? "; stopped at --limit" : ""));
@@ -60,7 +66,10 @@ static struct hc_error *end_rows(struct hc_rows *rows, const struct written *cou
 /** Write the rows, until the selection, --limit or the reader ends. */
 static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *rows, bool reach)
 {
-	const struct hc_selection *selection = &session->options->selection;
+	const struct hc_options *options = session->options;
+	const struct hc_selection *selection = &options->selection;
+	bool few = options->finding && !selection->limit &&
+		   hc_format_is_for_people(options->format);
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
 	struct hc_cell cells[NUM_COLUMNS];
@@ -72,15 +81,19 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 		return err;
 	hc_chunk_iter_heap(&iter, session->target->heap);
 	while (hc_chunk_iter_next(&iter, &chunk)) {
+		hc_session_wrote(session, &chunk);
 		if (!hc_selection_has(selection, session->target->heap, &chunk, scratch))
 			continue;
 		if (selection->limit && count.chunks == selection->limit) {
 			count.limited = true;
 			break;
 		}
-		fill_cells(cells, &chunk, reach);
-		if (!hc_rows_add(rows, cells))
-			break;
+		if (!few || count.shown < SHOWN) {
+			fill_cells(cells, &chunk, reach);
+			if (!hc_rows_add(rows, cells))
+				break;
+			count.shown++;
+		}
 		count.chunks++;
 		count.bytes += chunk.size;
 	}
@@ -100,6 +113,7 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_begin(session, &head);
 	hc_session_view(session, &view);
+	hc_session_begin_rows(session);
 	err = hc_rows_begin(&rows, &view, &chunks_shape, reach ? 0 : 1 << REACH, &head);
 	return err ? err : write_rows(session, &rows, reach);
 }

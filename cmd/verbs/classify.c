@@ -23,11 +23,12 @@ static const struct hc_option own_options[] = {
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
 	{OWN_ATTRIBUTES, 0, "attributes", NULL,
 	 "count what the contents name: methods, paths, keys, tables and more"},
-	{OWN_TOP, 't', "top", "N", "with --attributes: the N most frequent values (default: 5)"},
+	{OWN_TOP, 't', "top", "N",
+	 "with --attributes: the N most frequent values; 0: all (default: 5)"},
 	{0},
 };
 
-static const struct own own_defaults = {.top = 5};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -86,7 +87,7 @@ static void add_row(const struct hc_session *session, struct hc_sampler *sampler
 		    struct hc_table *table, const struct hc_class_table *classes,
 		    hc_class_id class_id)
 {
-	const struct hc_class_count *count = &classes->classes[class_id];
+	const struct hc_kind_count *count = &classes->classes[class_id];
 
 	hc_table_add_row(table);
 	hc_table_text(table, CLASS, hc_class_of(session->target->classifier, class_id)->name);
@@ -249,6 +250,22 @@ static struct hc_error *describe(const struct hc_session *session,
 	return err;
 }
 
+static struct hc_error *check_options(const struct own *own)
+{
+	if (own->top != HC_TOP_DEFAULT && !own->attributes)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--top is about the values that --attributes counts");
+	return NULL;
+}
+
+/** Values of an attribute that are shown unless --top says otherwise. */
+#define DEFAULT_VALUES 5
+
+static uint64_t values_shown(const struct own *own)
+{
+	return own->top == HC_TOP_DEFAULT ? DEFAULT_VALUES : own->top ? own->top : UINT64_MAX;
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
@@ -257,14 +274,15 @@ static struct hc_error *run(struct hc_session *session)
 	hc_cleanup_document struct hc_document doc;
 
 	hc_document_init(&doc);
-	struct hc_error *err =
-		hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
+	struct hc_error *err = check_options(own);
+	if (!err)
+		err = hc_session_open(session, own->with_leaks ? HC_NEED_REACH : HC_NEED_HEAP);
 	if (err)
 		return err;
 	err = hc_classify_run(session->target, &session->options->selection, &classes);
 	if (!err && own->attributes)
 		err = hc_attributes_run(session->target, &session->options->selection,
-					own->top ? own->top : UINT64_MAX, &attributes);
+					values_shown(own), &attributes);
 	if (err)
 		return err;
 	hc_session_begin(session, &doc);
@@ -289,6 +307,7 @@ const struct hc_verb hc_verb_classify = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&classes_shape, &attributes_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -19,11 +19,12 @@ struct own {
 enum own_id { OWN_TOP };
 
 static const struct hc_option own_options[] = {
-	{OWN_TOP, 't', "top", "N", "show the first N texts that repeat (default 20; 0: all)"},
+	{OWN_TOP, 't', "top", "N",
+	 "the first N texts that repeat; 0: all (default: 20 in text, else all)"},
 	{0},
 };
 
-static const struct own own_defaults = {.top = 20};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -114,6 +115,7 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 	hc_begin_object(doc, "template", HC_CONTENT_SAMPLE);
 	hc_fact(doc, "learned", NULL, hc_cell_count(text_template->learned));
 	hc_fact(doc, "counted", NULL, hc_cell_count(text_template->counted));
+	hc_fact(doc, "searched", NULL, hc_cell_count(text_template->searched));
 	hc_begin_array(doc, "lines", HC_CONTENT_SAMPLE);
 	for (size_t i = 0; i < text_template->num_lines; i++) {
 		const struct hc_template_line *line = &text_template->lines[i];
@@ -124,6 +126,10 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 		hc_fact(doc, "chunks", NULL, hc_cell_count(line->chunks));
 		hc_fact(doc, "share", NULL,
 			hc_cell_share(hc_share(line->chunks, text_template->counted)));
+		hc_fact(doc, "matches", NULL, hc_cell_count(line->matches));
+		hc_fact(doc, "matched_chunks", NULL, hc_cell_count(line->matched_chunks));
+		hc_fact(doc, "gap", NULL,
+			line->gap ? hc_cell_count(line->gap) : hc_cell_unknown());
 		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot(&line->slots[k], doc);
@@ -272,11 +278,17 @@ static void fill_repeats(struct hc_table *table, const struct hc_repeats *repeat
 		add_repeat_rows(table, &repeats->items[i], repeats->counted, set);
 }
 
+static size_t shown_repeats(const struct hc_session *session, const struct hc_repeats *repeats)
+{
+	const struct own *own = session->options->own;
+
+	return hc_top_rows(own->top, session->options->format, repeats->num);
+}
+
 static void say_repeats(const struct hc_session *session, const struct hc_repeats *repeats,
 			size_t set, struct hc_document *doc)
 {
-	const struct own *own = session->options->own;
-	size_t num = own->top && own->top < repeats->num ? own->top : repeats->num;
+	size_t num = shown_repeats(session, repeats);
 	struct hc_cell sought = hc_cell_unknown();
 
 	if (!num) {
@@ -286,14 +298,16 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 	}
 	HC_HEADING(doc, "Texts that repeat");
 	if (repeats->searched < repeats->counted || repeats->missed)
-		sought =
-			HC_PHRASE(doc,
-				  " Sought in {} of them; what is in more than {} of these can't "
-				  "be missed.",
-				  hc_cell_count(repeats->searched), hc_cell_count(repeats->missed));
+		sought = HC_PHRASE(
+			doc, " Sought in {} of them; {}.", hc_cell_count(repeats->searched),
+			repeats->missed ? HC_PHRASE(doc,
+						    "what is in {} or fewer of these may be "
+						    "missing",
+						    hc_cell_count(repeats->missed))
+					: hc_cell_text("no text was left out"));
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunks, once in each. \"and\": in exactly the same chunks.{}",
-		  hc_cell_count(repeats->counted), sought);
+		  "Counted in {} chunk{}, once in each. \"and\": in exactly the same chunks.{}",
+		  hc_cell_count(repeats->counted), hc_cell_plural(repeats->counted), sought);
 	struct hc_table *table = hc_add_text_table(doc, &repeats_shape);
 	table->indent = 2;
 	fill_repeats(table, repeats, num, set);
@@ -343,8 +357,8 @@ static struct hc_cell slot_text(const struct hc_template_slot *slot, struct hc_d
 {
 	bool frequent = hc_share(slot->values[0].matches, slot->seen) >= FREQUENT_VALUE;
 	struct hc_cell distinct =
-		HC_PHRASE(doc, "{}{} values", hc_cell_text(slot->exact ? "" : "more than "),
-			  hc_cell_count(slot->distinct));
+		HC_PHRASE(doc, "{}{} value{}", hc_cell_text(slot->exact ? "" : "more than "),
+			  hc_cell_count(slot->distinct), hc_cell_plural(slot->distinct));
 	struct hc_cell list = hc_cell_unknown();
 
 	for (size_t i = 0; i < slot->num_values; i++)
@@ -370,10 +384,12 @@ static void say_template(const struct hc_template *text_template, struct hc_docu
 	if (!text_template->num_lines)
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
-	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunks. What varies is N (digits), H (hexadecimal), U (a UUID) or "
-		  "*; its values are from {} chunks.",
-		  hc_cell_count(text_template->counted), hc_cell_count(text_template->learned));
+	HC_SAY_AT(
+		doc, hc_margin("  ", 2, false),
+		"Counted in {} chunk{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
+		"*; its values are from {} chunk{}.",
+		hc_cell_count(text_template->counted), hc_cell_plural(text_template->counted),
+		hc_cell_count(text_template->learned), hc_cell_plural(text_template->learned));
 	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < text_template->num_lines; i++) {
@@ -441,14 +457,17 @@ static const struct hc_shape fields_shape = {.name = "fields", HC_COLUMNS(field_
 #define PATTERN_LINE 16
 
 /** The bytes as one pattern: hexadecimal where nearly all chunks agree, ".." elsewhere. */
-static void say_pattern(const struct hc_byte_profile *profile, struct hc_document *doc)
+static void say_pattern(const struct hc_byte_profile *profile, unsigned width,
+			struct hc_document *doc)
 {
+	unsigned full = width < 7 + 3 * PATTERN_LINE ? PATTERN_LINE / 2 : PATTERN_LINE;
+
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	for (unsigned i = 0; i < profile->num_columns; i += PATTERN_LINE) {
+	for (unsigned i = 0; i < profile->num_columns; i += full) {
 		char line[16 + 3 * PATTERN_LINE];
 		size_t used = snprintf(line, sizeof(line), "  %4u ", i);
 
-		for (unsigned k = i; k < i + PATTERN_LINE && k < profile->num_columns; k++) {
+		for (unsigned k = i; k < i + full && k < profile->num_columns; k++) {
 			const struct hc_byte_column *column = &profile->columns[k];
 			used += column->share >= HC_PROFILE_SHARE
 					? snprintf(line + used, sizeof(line) - used, " %02x",
@@ -475,17 +494,18 @@ static bool is_mostly_text(const struct hc_byte_profile *profile)
 	return text > used / 2;
 }
 
-static void say_profile(const struct hc_byte_profile *profile, struct hc_document *doc)
+static void say_profile(const struct hc_byte_profile *profile, unsigned width,
+			struct hc_document *doc)
 {
 	/* Where it is text, its lines tell more. */
 	if (!profile->usable || is_mostly_text(profile))
 		return;
 	HC_HEADING(doc, "Bytes by position");
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Of {} chunks with {} usable bytes, among {} looked at.",
-		  hc_cell_count(profile->chunks), hc_cell_count(profile->usable),
-		  hc_cell_count(profile->looked));
-	say_pattern(profile, doc);
+		  "Of {} chunk{} with {} usable bytes, among {} looked at.",
+		  hc_cell_count(profile->chunks), hc_cell_plural(profile->chunks),
+		  hc_cell_count(profile->usable), hc_cell_count(profile->looked));
+	say_pattern(profile, width, doc);
 	struct hc_table *table = hc_add_text_table(doc, &fields_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < profile->num_fields; i++) {
@@ -558,7 +578,7 @@ static void say_set(const struct hc_session *session, const struct set *one, siz
 	say_template(&common->text_template, doc);
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
-	say_profile(&common->profile, doc);
+	say_profile(&common->profile, session->out.width, doc);
 	hc_end(doc);
 }
 
@@ -571,7 +591,9 @@ static void describe_set(const struct hc_session *session, const struct set *one
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	say_set(session, one, number, title, doc);
-	hc_common_describe(one->common, true, doc);
+	struct hc_common data = *one->common;
+	data.repeats.num = shown_repeats(session, &data.repeats);
+	hc_common_describe(&data, true, doc);
 	hc_fact(doc, "title", NULL, title);
 	hc_fact(doc, "group", NULL, group ? hc_cell_count(finding->group_number) : unknown);
 	hc_fact(doc, "size", NULL, finding ? hc_cell_count(finding->size) : unknown);
@@ -581,14 +603,16 @@ static void describe_set(const struct hc_session *session, const struct set *one
 }
 
 /** In CSV, the repeats of all sets are one table. */
-static void add_all_repeats(const struct set *sets, size_t num, struct hc_document *doc)
+static void add_all_repeats(const struct hc_session *session, const struct set *sets, size_t num,
+			    struct hc_document *doc)
 {
 	struct hc_table *table;
 
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	table = hc_add_data_table(doc, &repeats_shape);
 	for (size_t i = 0; i < num; i++)
-		fill_repeats(table, &sets[i].common->repeats, sets[i].common->repeats.num, i + 1);
+		fill_repeats(table, &sets[i].common->repeats,
+			     shown_repeats(session, &sets[i].common->repeats), i + 1);
 	hc_end(doc);
 	hc_document_main(doc, table);
 }
@@ -605,7 +629,7 @@ static struct hc_error *write_sets(struct hc_session *session, const struct set 
 	for (size_t i = 0; i < num; i++)
 		describe_set(session, &sets[i], i + 1, &doc);
 	hc_end(&doc);
-	add_all_repeats(sets, num, &doc);
+	add_all_repeats(session, sets, num, &doc);
 	return hc_session_write(session, &doc);
 }
 /**@}*/
@@ -672,6 +696,7 @@ const struct hc_verb hc_verb_common = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&repeats_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -230,8 +230,10 @@ static struct hc_error *run(struct hc_session *session)
 	const struct own *own = session->options->own;
 	hc_cleanup(view_deinit) struct hc_diff_view view = {.session = session};
 	hc_cleanup_document struct hc_document doc;
-	struct hc_error *err = open_all(&view);
+	struct hc_error *err;
 
+	hc_document_init(&doc);
+	err = open_all(&view);
 	if (!err)
 		err = compare(&view);
 	if (err)
@@ -250,9 +252,10 @@ const struct hc_verb hc_verb_diff = {
 	.name = "diff",
 	.arguments = "OLD NEW [NEWER]",
 	.summary = "what became more between two cores, or two snapshots",
-	.description = "Compares two or three cores of one program by kinds of chunks, or two saved "
-		       "maps or smaps by mappings: what was added, what is lost of it, and what "
-		       "stayed.",
+	.description =
+		"Compares two or three cores of one program by kinds of chunks, or two saved "
+		"maps or smaps by mappings: what was added, what is lost of it, and what "
+		"stayed.",
 	.status_1 = "more than --fail-if-grown was added",
 	.examples = "  heapcore diff core.1 core.2\n"
 		    "  heapcore diff core.1 core.2 core.3 --top 5\n"

@@ -101,8 +101,8 @@ static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
 	[KIND_STAYED] = {"stayed_chunks", "STAYED", HC_CELL_COUNT, 0,
 			 "of three cores: chunks that came between the first two, and were "
 			 "unchanged in the third"},
-	[KIND_WHAT] = {"what", "WHAT", HC_CELL_PHRASE,
-		       HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK, "type, or size and content"},
+	[KIND_WHAT] = {"what", "WHAT", HC_CELL_PHRASE, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+		       "type, or size and content"},
 	[KIND_TYPE] = {"type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS, "C++ class; null: none"},
 	[KIND_CLASS] = {"class", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
 			"content class; null where there is a type"},
@@ -146,8 +146,8 @@ static struct hc_cell type_cell(const struct hc_diff_kind *kind)
 static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
 				struct hc_document *doc)
 {
-	struct hc_cell label = kind->type ? type_cell(kind)
-					  : hc_class_cell(view->session, kind->class_id);
+	struct hc_cell label =
+		kind->type ? type_cell(kind) : hc_class_cell(view->session, kind->class_id);
 
 	if (label.kind == HC_CELL_UNKNOWN)
 		label = hc_cell_text("chunks");
@@ -210,6 +210,7 @@ static void describe_kinds(const struct hc_diff_view *view, struct hc_sampler *s
 
 	HC_HEADING(doc, "Kinds of chunks in use");
 	table = hc_add_table(doc, &hc_diff_kinds_shape);
+	hc_document_main(doc, table);
 	if (view->num < 3 || !view->heap.same_process)
 		hc_table_hide(table, KIND_STAYED);
 	for (size_t i = 0; i < view->heap.num_kinds; i++) {
@@ -321,8 +322,9 @@ static void describe_mappings(const struct hc_diff_view *view, struct hc_documen
 	struct hc_table *table;
 	size_t shown = 0;
 
-	HC_HEADING(doc, "{}", hc_cell_text(diff->has_resident ? "Mappings, by resident bytes"
-							      : "Mappings, by address space"));
+	HC_HEADING(doc, "{}",
+		   hc_cell_text(diff->has_resident ? "Mappings, by resident bytes"
+						   : "Mappings, by address space"));
 	table = hc_add_table(doc, &hc_diff_mappings_shape);
 	for (size_t i = 0; i < diff->num_pairs; i++) {
 		if (people && diff->pairs[i].change == HC_MAPPING_SAME)
@@ -421,7 +423,8 @@ static void say_kind(const struct hc_diff_view *view, const struct hc_diff_kind 
 		       hc_cell_text(lost ? "lost" : "held"), hc_cell_bytes(bytes),
 		       hc_cell_count(lost ? after->lost.chunks : after->held.chunks));
 	if (view->num > 2 && view->heap.same_process && kind->stayed.chunks)
-		HC_SAY(doc, "{} of them came before the second core and were unchanged in the third.",
+		HC_SAY(doc,
+		       "{} of them came before the second core and were unchanged in the third.",
 		       hc_cell_count(kind->stayed.chunks));
 }
 
@@ -452,8 +455,10 @@ static void say_verdict(const struct hc_diff_view *view, struct hc_document *doc
 	else if (view->trend == HC_TREND_SHRINKING)
 		HC_SAY_STRONG(doc, "Shrinking: less memory is in use than before{}.", during);
 	else
-		HC_SAY_STRONG(doc, "Steady: no kind of memory changed by more than a hundredth of the "
-				   "whole{}.", during);
+		HC_SAY_STRONG(doc,
+			      "Steady: no kind of memory changed by more than a hundredth of the "
+			      "whole{}.",
+			      during);
 	if (!view->same_process)
 		HC_SAY(doc, "The two are of different processes: addresses are not compared, and "
 			    "mappings are put together by name.");
@@ -512,8 +517,7 @@ static void add_moment(const struct hc_diff_view *view, unsigned i, struct hc_do
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
 	hc_fact(doc, "file", NULL, hc_cell_name(moment->path));
-	hc_fact(doc, "time", NULL,
-		moment->time ? hc_cell_number(moment->time) : hc_cell_unknown());
+	hc_fact(doc, "time", NULL, moment->time ? hc_cell_number(moment->time) : hc_cell_unknown());
 	hc_fact(doc, "pid", NULL,
 		moment->target ? hc_cell_number(moment->target->process->core->prpsinfo.pid)
 			       : hc_cell_unknown());
@@ -576,7 +580,8 @@ static void say_next(const struct hc_diff_view *view, struct hc_document *doc)
 		return;
 	hc_blank(doc);
 	HC_SAY(doc, "Next: look at one of them, and at what is lost or held in the last core:");
-	HC_LINE(doc, "      heapcore what {} {}", hc_cell_name(path), hc_cell_address(kind->sample));
+	HC_LINE(doc, "      heapcore what {} {}", hc_cell_name(path),
+		hc_cell_address(kind->sample));
 	HC_LINE(doc, "      heapcore analyze {}", hc_cell_name(path));
 }
 

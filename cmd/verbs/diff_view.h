@@ -10,10 +10,22 @@
 #include "cmd/session.h"
 
 /** What the verdict on two moments is: words of the output contract. */
-enum hc_trend { HC_TREND_LEAK, HC_TREND_GROWTH, HC_TREND_STEADY, HC_TREND_SHRINKING, HC_NUM_TRENDS };
+enum hc_trend {
+	HC_TREND_LEAK,
+	HC_TREND_GROWTH,
+	HC_TREND_STEADY,
+	HC_TREND_SHRINKING,
+	HC_NUM_TRENDS
+};
 
 /** Where memory is, from one moment to the other. */
-enum hc_diff_place { HC_DIFF_LOST, HC_DIFF_HELD, HC_DIFF_FREE, HC_DIFF_OUTSIDE, HC_NUM_DIFF_PLACES };
+enum hc_diff_place {
+	HC_DIFF_LOST,
+	HC_DIFF_HELD,
+	HC_DIFF_FREE,
+	HC_DIFF_OUTSIDE,
+	HC_NUM_DIFF_PLACES
+};
 
 /** One of the files. */
 struct hc_moment {

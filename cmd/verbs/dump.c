@@ -164,6 +164,7 @@ static struct hc_error *write_chunks(struct dump *dump, FILE *file)
 
 	hc_chunk_iter_heap(&iter, heap);
 	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+		hc_session_wrote(dump->session, &chunk);
 		if (!hc_selection_has(selection, heap, &chunk, scratch))
 			continue;
 		if (selection->limit && dump->chunks == selection->limit)
@@ -298,7 +299,8 @@ static void say_summary(const struct dump *dump, struct hc_document *doc)
 	if (dump->chunks)
 		chunks = HC_PHRASE(doc, " of {} chunk{}", hc_cell_count(dump->chunks),
 				   hc_cell_plural(dump->chunks));
-	HC_LINE(doc, "{} bytes{} written to {}{}", hc_cell_count(dump->written), chunks,
+	HC_LINE(doc, "{} byte{}{} written to {}{}", hc_cell_count(dump->written),
+		hc_cell_plural(dump->written), chunks,
 		hc_cell_name(dump->own->split ? dump->own->split : options->output),
 		hc_cell_text(dump->index ? ", their addresses to the same name with .index" : ""));
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzers/search/search.h"
 #include "cmd/select_options.h"
@@ -30,7 +31,11 @@ enum own_id {
 	OWN_WORD,
 	OWN_PATTERN,
 	OWN_FILE,
+	OWN_INVERT,
+	OWN_LINE,
 	OWN_CONTEXT,
+	OWN_AFTER,
+	OWN_BEFORE,
 	OWN_HEX,
 	OWN_WIDE,
 	OWN_ATTRIBUTE,
@@ -45,12 +50,16 @@ static const struct hc_option own_options[] = {
 	{OWN_HEX, 0, "hex", NULL, "PATTERN is bytes in hexadecimal; ?? is any byte"},
 	{OWN_WIDE, 0, "wide", NULL, "search UTF-16LE text"},
 	{OWN_IGNORE_CASE, 'i', "ignore-case", NULL, "upper and lower case are the same"},
-	{OWN_WORD, 'w', "word-regexp", NULL, "no letter, digit or _ before or behind a match"},
+	{OWN_WORD, 'w', "word-regexp", NULL, "no letter, digit or _ on either side"},
 	{OWN_ONLY, 'o', "only-matching", NULL, "only the matched bytes, a line per match"},
-	{OWN_CONTEXT, 'C', "context", "BYTES",
-	 "show BYTES on either side of a match instead of its line"},
+	{OWN_INVERT, 'v', "invert-match", NULL, "chunks without a match"},
+	{OWN_LINE, 'n', "line-number", NULL, "which line of its chunk a match is in"},
+	{OWN_CONTEXT, 'C', "context", "NUM", "NUM lines on either side; 16B: bytes instead",
+	 .more = "Bytes stand instead of the line that the match is in."},
+	{OWN_AFTER, 'A', "after-context", "NUM", "NUM lines behind its line"},
+	{OWN_BEFORE, 'B', "before-context", "NUM", "NUM lines before its line"},
 	{OWN_ATTRIBUTE, 0, "attribute", "NAME",
-	 "search only what this attribute of a chunk's class holds; see classify"},
+	 "search only this attribute of a class; see signatures"},
 	HC_HITS_OPTIONS,
 	{0},
 };
@@ -63,6 +72,19 @@ static struct hc_error *add_pattern(struct own *own, const char *value)
 				       MAX_PATTERNS);
 	own->patterns[own->num_patterns++] = value;
 	return NULL;
+}
+
+/** Lines, as of grep(1), or bytes where their unit says so. */
+static struct hc_error *set_context(struct hc_hits *hits, const char *value)
+{
+	size_t len = strlen(value);
+
+	hits->has_context = len && strpbrk(value, "bBkK") != NULL && strncmp(value, "0x", 2) != 0;
+	if (hits->has_context)
+		return hc_parse_bytes("--context", value, &hits->context);
+	struct hc_error *err = hc_parse_count("--context", value, &hits->before);
+	hits->after = hits->before;
+	return err;
 }
 
 static struct hc_error *set(void *ctx, int id, const char *value)
@@ -87,9 +109,18 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	case OWN_FILE:
 		own->file = value;
 		return NULL;
+	case OWN_INVERT:
+		own->hits.inverted = true;
+		return NULL;
+	case OWN_LINE:
+		own->hits.line_numbers = true;
+		return NULL;
 	case OWN_CONTEXT:
-		own->hits.has_context = true;
-		return hc_parse_bytes("--context", value, &own->hits.context);
+		return set_context(&own->hits, value);
+	case OWN_AFTER:
+		return hc_parse_count("--after-context", value, &own->hits.after);
+	case OWN_BEFORE:
+		return hc_parse_count("--before-context", value, &own->hits.before);
 	case OWN_HEX:
 		own->pattern.hex = true;
 		return NULL;
@@ -203,12 +234,15 @@ static inline void destroy_pattern(struct hc_pattern **pattern)
 static struct hc_error *run(struct hc_session *session)
 {
 	struct own *own = session->options->own;
-	hc_cleanup(destroy_pattern) struct hc_pattern *pattern = NULL;
+	hc_cleanup(destroy_pattern) struct hc_pattern *pattern = NULL, *anything = NULL;
 
 	own->hits.session = session;
 	struct hc_error *err = check_options(session->options, own);
 	if (!err)
 		err = compile(session->options, own, &pattern);
+	if (!err && own->hits.inverted)
+		err = hc_pattern_compile("\\A", &(struct hc_pattern_options){0}, &anything);
+	own->hits.anything = anything;
 	return err ? err : hc_hits_run(&own->hits, pattern);
 }
 
@@ -216,15 +250,13 @@ const struct hc_verb hc_verb_grep = {
 	.name = "grep",
 	.arguments = "CORE [PATTERN]",
 	.summary = "text and bytes in chunks or mappings",
-	.description = "Searches the selected chunks for a Perl-compatible regular expression. "
-		       "Prints address, chunk size and the line around each match. Bytes that are "
-		       "not printable show as \\xNN. "
-		       "-o is grep's -o here; the output file is --output.",
+	.description = "Searches chunks for a Perl-compatible regular expression. "
+		       "Prints address, chunk size and the line of each match. -o and -v are "
+		       "grep's; beside them are --output and --verbose.",
 	.status_1 = "Nothing matches",
 	.examples = "  heapcore grep core.1234 'HTTP/1\\.[01]' --limit 5\n"
 		    "  heapcore grep core.1234 -c 'application/x-www-form-urlencoded'\n"
 		    "  heapcore grep core.1234 --top 'channelid=\\d*'\n"
-		    "  heapcore grep core.1234 -F -e token= -e secret= --by class\n"
 		    "  heapcore grep core.1234 --stacks --hex 'de ad ?? ef'\n",
 	.min_args = 1,
 	.max_args = 2,

@@ -205,6 +205,7 @@ const struct hc_verb hc_verb_histogram = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&sizes_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -20,24 +20,121 @@
 
 /* --- One match --- */
 
+static bool in_text(const struct hc_hits *hits)
+{
+	return hits->session->options->format == HC_FORMAT_TEXT;
+}
+
 static bool ends_line(uint8_t c)
 {
 	return c == '\n' || c == '\r' || c == '\0';
+}
+
+/** Columns on the screen that lines have left for a match and what is around it; 0: no bound. */
+static unsigned room_of(const struct hc_hits *hits, const struct hc_search_hit *hit)
+{
+	const struct hc_output *out = &hits->session->out;
+	unsigned used = strlen(hc_unit_address(hit->address).text) + 2;
+
+	if (!out->is_screen || !in_text(hits))
+		return 0;
+	used += hit->chunk ? snprintf(NULL, 0, "%" PRIu64 ": ", hit->chunk->size)
+			   : strlen(hc_mapping_kind_name(hit->mapping->kind)) + 2;
+	return out->width > used ? out->width - used : 1;
+}
+
+/** Columns that a byte takes when it is shown. */
+static unsigned columns_of(uint8_t c)
+{
+	return c >= ' ' && c < 0x7f && c != '\\' ? 1 : 4;
+}
+
+/** How much is shown around a match. */
+struct frame {
+	const struct hc_search_hit *hit;
+	bool full;     /**< whole lines */
+	unsigned room; /**< columns of the screen; 0: no bound */
+	unsigned used; /**< of them */
+};
+
+/** Where the part of a line begins that is shown before a match. */
+static const uint8_t *line_start(struct frame *frame)
+{
+	const uint8_t *start = frame->hit->text.data, *first = frame->hit->subject.data;
+	unsigned left = CONTEXT_BEFORE;
+
+	if (frame->room && frame->used + left > frame->room)
+		left = frame->used < frame->room ? (frame->room - frame->used) / 2 : 0;
+	for (; start > first && !ends_line(start[-1]); start--) {
+		unsigned columns = frame->room ? columns_of(start[-1]) : 1;
+
+		if (!frame->full && columns > left)
+			break;
+		left -= frame->full ? 0 : columns;
+		frame->used += columns;
+	}
+	return start;
+}
+
+static const uint8_t *line_end(struct frame *frame, const uint8_t *start)
+{
+	const struct hc_search_hit *hit = frame->hit;
+	const uint8_t *end = hit->text.data + hit->text.size;
+	const uint8_t *last = hit->subject.data + hit->subject.size;
+
+	while (end < last && !ends_line(*end) && (frame->full || end - start < CONTEXT_WHOLE)) {
+		frame->used += columns_of(*end);
+		if (frame->room && frame->used > frame->room)
+			break;
+		end++;
+	}
+	return end;
 }
 
 /** The part of the line around a match that is shown; --content full shows the line. */
 static struct hc_bytes line_around(const struct hc_hits *hits, const struct hc_search_hit *hit)
 {
 	bool full = hits->session->options->content == HC_CONTENT_FULL;
+	struct frame frame = {hit, full, full ? 0 : room_of(hits, hit), 0};
+
+	for (size_t i = 0; i < hit->text.size && frame.used <= frame.room; i++)
+		frame.used += columns_of(hit->text.data[i]);
+	const uint8_t *start = line_start(&frame);
+	return (struct hc_bytes){start, line_end(&frame, start) - start};
+}
+
+/** Whole lines around a match, and some before and behind it. */
+static struct hc_bytes lines_around(const struct hc_hits *hits, const struct hc_search_hit *hit)
+{
 	const uint8_t *start = hit->text.data, *end = hit->text.data + hit->text.size;
 	const uint8_t *first = hit->subject.data, *last = hit->subject.data + hit->subject.size;
+	struct frame frame = {hit, true, 0, 0};
 
-	while (start > first && !ends_line(start[-1]) &&
-	       (full || hit->text.data - start < CONTEXT_BEFORE))
-		start--;
-	while (end < last && !ends_line(*end) && (full || end - start < CONTEXT_WHOLE))
-		end++;
+	start = line_start(&frame);
+	end = line_end(&frame, start);
+	for (uint64_t i = 0; i < hits->before && start > first; i++) {
+		while (start > first && ends_line(start[-1]))
+			start--;
+		while (start > first && !ends_line(start[-1]))
+			start--;
+	}
+	for (uint64_t i = 0; i < hits->after && end < last; i++) {
+		while (end < last && ends_line(*end))
+			end++;
+		while (end < last && !ends_line(*end))
+			end++;
+	}
 	return (struct hc_bytes){start, end - start};
+}
+
+/** In which of its chunk's lines a match begins, from 1. */
+static uint64_t line_number(const struct hc_search_hit *hit)
+{
+	uint64_t number = 1;
+
+	for (const uint8_t *p = hit->subject.data; p < hit->text.data; p++)
+		number += *p == '\n';
+	return number;
 }
 
 /** What is shown around a match, the match included. */
@@ -46,6 +143,8 @@ static struct hc_bytes context(const struct hc_hits *hits, const struct hc_searc
 	size_t before = hit->text.data - hit->subject.data;
 	size_t after = hit->subject.size - before - hit->text.size;
 
+	if (hits->before || hits->after)
+		return lines_around(hits, hit);
 	if (!hits->has_context)
 		return line_around(hits, hit);
 	if (before > hits->context)
@@ -71,6 +170,7 @@ enum column {
 	CONTEXT,
 	TEXT,
 	TYPE,
+	LINE,
 	NUM_COLUMNS
 };
 
@@ -95,11 +195,13 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[GROUP] = {"group", "", HC_CELL_CONTENT, DATA,
 		   "what the first capture group matched, if there is one"},
 	[CONTEXT] = {"context", "", HC_CELL_CONTENT, DATA,
-		     "the line around the match, or with -C so many bytes around it"},
+		     "the line around the match, or as much as -C says"},
 	[TEXT] = {"text", "", HC_CELL_CONTENT, HC_COLUMN_TEXT_ONLY, "the same, for people"},
 	[TYPE] = {"type", "", HC_CELL_NAME, DATA | HC_COLUMN_CLASS,
 		  "C++ class of the object in the chunk, where its vtable tells, or with --type "
 		  "any type; not with --content none"},
+	[LINE] = {"line", "", HC_CELL_COUNT, DATA | HC_COLUMN_NO_CSV,
+		  "with -n the number of the line in its chunk, from 1"},
 };
 
 const struct hc_shape hc_hits_shape = {.name = "matches", HC_COLUMNS(columns), .separator = ": "};
@@ -162,6 +264,14 @@ struct excerpts {
 	struct hc_excerpt match, group, context;
 };
 
+/** Of a chunk without a match, what it holds. */
+static void set_sample(struct hc_hits *hits, struct hc_cell cells[],
+		       const struct hc_search_hit *hit)
+{
+	cells[TEXT] = cells[CONTEXT] =
+		hc_sampler_cell(&hits->sampler, hit->address, room_of(hits, hit));
+}
+
 static void set_bytes(const struct hc_hits *hits, struct hc_cell cells[],
 		      const struct hc_search_hit *hit, struct excerpts *excerpts)
 {
@@ -191,32 +301,36 @@ static bool write_hit(struct hc_hits *hits, const struct hc_search_hit *hit)
 		cells[MAPPING] = hc_cell_address(hit->mapping->start);
 		cells[KIND] = hc_cell_text(hc_mapping_kind_name(hit->mapping->kind));
 	}
-	if (!hits->addresses)
+	if (hits->line_numbers && hit->chunk)
+		cells[LINE] = hc_cell_count(line_number(hit));
+	if (hits->inverted && !hits->addresses)
+		set_sample(hits, cells, hit);
+	else if (!hits->addresses)
 		set_bytes(hits, cells, hit, &excerpts);
 	return hc_rows_add(&hits->rows, cells);
 }
 
 /* --- The whole --- */
 
-static bool in_text(const struct hc_hits *hits)
-{
-	return hits->session->options->format == HC_FORMAT_TEXT;
-}
-
 /** In text, what -o and -l show are columns of their own, and nothing but them. */
 static void prepare_view(struct hc_hits *hits)
 {
 	hc_session_view(hits->session, &hits->view);
 	if (in_text(hits) && !hits->view.choice.columns)
-		hits->view.choice.columns = hits->bare ? "match" : hits->addresses ? "where" : NULL;
+		hits->view.choice.columns = hits->bare           ? "match"
+					    : hits->addresses    ? "where"
+					    : hits->line_numbers ? "address,chunk_size,line,text"
+								 : NULL;
+	if (hits->session->options->format == HC_FORMAT_CSV && hits->line_numbers &&
+	    !hits->view.choice.columns)
+		hits->view.choice.columns = "+line";
 }
 
 static struct hc_error *begin_rows(struct hc_hits *hits)
 {
 	hc_cleanup_document struct hc_document head;
 
-	/* The terminal is the output's from now on. */
-	hc_session_phase(hits->session, NULL);
+	hc_session_begin_rows(hits->session);
 	hc_session_begin_data(hits->session, &head);
 	if (!hits->bare && !hits->addresses)
 		hc_session_say_partial(hits->session, &head);
@@ -258,7 +372,7 @@ static struct hc_error *look_elsewhere(struct hc_hits *hits, const struct hc_pat
 {
 	struct hc_session *session = hits->session;
 
-	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute)
+	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute || hits->inverted)
 		return NULL;
 	hc_session_phase(session, "searching elsewhere");
 	struct hc_error *err = hc_elsewhere_run(session->target, pattern, &hits->elsewhere);
@@ -312,6 +426,12 @@ static struct hc_error *prepare_class(struct hc_hits *hits)
 	return hc_classifier_scratch_create(session->target->classifier, &hits->classifier);
 }
 
+/** What chunks without a match hold instead. */
+static struct hc_error *prepare_sampler(struct hc_hits *hits)
+{
+	return hits->inverted ? hc_sampler_init(&hits->sampler, hits->session) : NULL;
+}
+
 /** Rows of data also name the type, as far as that is known without long reading. */
 static struct hc_error *prepare_types(struct hc_hits *hits)
 {
@@ -336,8 +456,11 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.attribute = hits->attribute,
 		.fn = hc_hits_stream(hits) ? show_hit : NULL,
 		.ctx = hits,
-		.first_only = hits->addresses && !hc_hits_in_mappings(hits),
+		.first_only = (hits->addresses || hits->inverted) && !hc_hits_in_mappings(hits),
 	};
+
+	if (hits->inverted)
+		selection.unmatch = pattern;
 
 	if (hits->scope == HC_SEARCH_ALL)
 		selection.states = (1u << HC_NUM_STATES) - 1;
@@ -345,7 +468,8 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 	struct hc_error *err = hc_hits_stream(hits) && !in_text(hits) ? begin_rows(hits) : NULL;
 	if (err)
 		return err;
-	err = hc_search_run(session->target, pattern, &options, result);
+	err = hc_search_run(session->target, hits->inverted ? hits->anything : pattern, &options,
+			    result);
 	if (!hits->err)
 		return err;
 	hc_error_destroy(err);
@@ -367,7 +491,10 @@ struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *patt
 	if (!err)
 		err = prepare_types(hits);
 	if (!err)
+		err = prepare_sampler(hits);
+	if (!err)
 		err = search(hits, pattern, &result);
+	hc_sampler_deinit(&hits->sampler);
 	hc_classifier_scratch_destroy(hits->classifier);
 	hits->classifier = NULL;
 	if (!err) {

@@ -14,6 +14,7 @@
 #include "cmd/options.h"
 #include "cmd/render/rows.h"
 #include "cmd/session.h"
+#include "cmd/show/sample.h"
 
 /** How to search and what to show. Filled by the verb. */
 struct hc_hits {
@@ -29,8 +30,12 @@ struct hc_hits {
 	enum hc_search_by by;
 	const char
 		*attribute; /**< search only this attribute of the chunk's class; NULL: the chunk */
+	bool inverted;     /**< chunks without a match, and how they begin */
+	const struct hc_pattern *anything; /**< with @ref inverted: matches once in any chunk */
+	bool line_numbers; /**< of the lines of a chunk */
 	bool has_context;
 	uint64_t context; /**< bytes on either side; without it the line around the match */
+	uint64_t before, after; /**< lines around that one */
 
 	/* Of hc_hits_run() alone. */
 	struct hc_view view;
@@ -41,6 +46,7 @@ struct hc_hits {
 	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class_id */
 	hc_class_id class_id;
+	struct hc_sampler sampler; /**< with @ref inverted */
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
 };
@@ -96,23 +102,23 @@ hc_word_fn hc_hits_by_word;
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
 	 "only numbers: matches, and the chunks that hold them"},                                  \
 		{HC_HITS_ADDRESSES, 'l', "addresses", NULL,                                        \
-		 "only the address of each chunk with a match; of each match in mappings"},        \
+		 "only addresses: of chunks, of matches in mappings"},        \
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
-		 "count distinct matches, or what the first (group) matched; the N most frequent " \
-		 "(default: 10; 0: all)"},                                                         \
+		 "the N most frequent matches, or what the first (group) matched; 0: all "         \
+		 "(default: 10)"},                                                         \
 		{HC_HITS_BY,                                                                       \
 		 0,                                                                                \
 		 "by",                                                                             \
 		 "WHAT",                                                                           \
-		 "count by size, class, type, reach or arena of the chunk",                        \
+		 "count by size, class, type, reach or arena",                        \
 		 HC_VALUE_WORD,                                                                    \
 		 hc_hits_by_word},                                                                 \
 		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
-		 "search every readable mapping instead of chunks"},                               \
+		 "search mappings instead of chunks"},                               \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \
 	{                                                                                          \
 		HC_HITS_ALL, 0, "all", NULL,                                                       \
-			"search every chunk, free or not, and every other byte of the core"        \
+			"search all chunks, free or not, and all mappings"        \
 	}
 
 /** Set one of them. */

@@ -88,12 +88,12 @@ static void fill_groups(const struct hc_hits *hits, struct hc_table *table,
 
 		hc_table_add_row(table);
 		if (hits->by == HC_SEARCH_BY_CLASS)
-			hc_table_text(
-				table, GROUP_CLASS,
-				hc_class_of(hits->session->target->classifier, group->key)->name);
+			hc_table_cell(table, GROUP_CLASS, hc_class_cell(hits->session, group->key));
 		else if (hits->by == HC_SEARCH_BY_TYPE)
-			hc_table_text(table, GROUP_TYPE,
-				      hc_type_name(hits->session->target->types, group->key));
+			hc_table_cell(table, GROUP_TYPE,
+				      group->key == HC_TYPE_NONE
+					      ? hc_cell_text("(none)")
+					      : hc_type_cell(hits->session, group->key));
 		else if (hits->by == HC_SEARCH_BY_REACH)
 			hc_table_text(table, GROUP_REACH, hc_reach_name(group->key));
 		else
@@ -203,8 +203,12 @@ static void say_counts(const struct hc_hits *hits, const struct hc_search_result
 		       struct hc_document *doc)
 {
 	hc_session_say_partial(hits->session, doc);
-	HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
-		      hc_cell_text(result->matches == 1 ? "" : "es"), places(hits, result, doc));
+	if (hits->inverted)
+		HC_SAY_STRONG(doc, "{} without a match.", places(hits, result, doc));
+	else
+		HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
+			      hc_cell_text(result->matches == 1 ? "" : "es"),
+			      places(hits, result, doc));
 	HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
 	       searched(hits, result, doc));
 	if (hits->top)

@@ -104,6 +104,11 @@ struct hc_error *hc_hits_check(const struct hc_hits *hits)
 	if (hits->addresses + hits->bare + hits->count + (hits->by != HC_SEARCH_BY_NOTHING) > 1)
 		return hc_error_create(HC_ERROR_ARGUMENT, "give only one of -c, -l, %s and --by",
 				       hits->masked ? "--only-strings" : "-o");
+	if (hits->inverted &&
+	    (hits->bare || hits->top || hits->attribute || hits->scope != HC_SEARCH_CHUNKS))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "-v finds chunks without a match; it does not go with -o, "
+				       "--top, --attribute, --maps, --stacks or --all");
 	if (hits->by && hits->top)
 		return hc_error_create(HC_ERROR_ARGUMENT, "give --by or --top, not both");
 	return NULL;

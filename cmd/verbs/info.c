@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/reachability/inflight.h"
 #include "cmd/render/escape.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
@@ -55,8 +56,10 @@ static const char *status_name(enum hc_file_status status)
 	return "not found";
 }
 
-static void add_module(struct hc_table *table, const struct hc_module *module)
+static void add_module(const struct hc_session *session, struct hc_table *table,
+		       const struct hc_module *module)
 {
+	hc_cleanup_free char *path = hc_session_mask(session, module->path);
 	char build_id[2 * sizeof(module->build_id) + 1] = "";
 
 	for (size_t i = 0; i < module->build_id_size; i++)
@@ -68,7 +71,7 @@ static void add_module(struct hc_table *table, const struct hc_module *module)
 	hc_table_text(table, BUILD_ID, module->build_id_size ? build_id : NULL);
 	if (module->build_id_size)
 		hc_table_text(table, BUILD_ID_SHORT, strndupa(build_id, 12));
-	hc_table_text(table, PATH, module->path);
+	hc_table_text(table, PATH, path);
 	hc_table_text(table, FILE_PATH, module->file);
 	hc_table_text(table, EXECUTABLE, module->executable ? "executable" : "library");
 }
@@ -160,12 +163,39 @@ static void describe_process(const struct hc_process *process, const char *comma
 /** Inconsistencies that are listed in text; JSON has them all, and so has check. */
 #define MAX_DAMAGE 10
 
-static void describe_damage(const struct hc_heap *heap, struct hc_document *doc)
+/** Threads that were at work in the allocator; those that only wait there have no part in it. */
+static void describe_inside(const struct hc_inflight *inflight, struct hc_document *doc)
+{
+	struct hc_cell list = hc_cell_unknown();
+
+	hc_begin_array(doc, "inside_malloc", HC_CONTENT_NONE);
+	for (size_t i = 0; i < inflight->num_inside; i++) {
+		struct hc_cell thread = hc_cell_number(inflight->inside[i].thread->lwp);
+
+		if (!inflight->inside[i].writes)
+			continue;
+		hc_begin_object(doc, NULL, HC_CONTENT_NONE);
+		hc_fact(doc, "thread", NULL, thread);
+		hc_end(doc);
+		list = hc_phrase_join(doc, list, ", ", HC_PHRASE(doc, "thread {}", thread));
+	}
+	hc_end(doc);
+	if (list.kind != HC_CELL_UNKNOWN)
+		hc_fact(doc, NULL, "in malloc", list);
+}
+
+static void describe_damage(const struct hc_heap *heap, const struct hc_inflight *inflight,
+			    struct hc_document *doc)
 {
 	uint64_t total = heap->inconsistencies_total;
 
+	describe_inside(inflight, doc);
 	hc_fact(doc, "inconsistencies_total", NULL, hc_cell_count(total));
-	if (total)
+	if (hc_inflight_explains_all(inflight, heap))
+		hc_fact(doc, NULL, "half written",
+			HC_PHRASE(doc, "{} place{} there, which is no damage", hc_cell_count(total),
+				  hc_cell_plural(total)));
+	else if (total)
 		hc_fact(doc, NULL, "damage",
 			HC_PHRASE(doc, "{} inconsistenc{} in the heap", hc_cell_count(total),
 				  hc_cell_text(total == 1 ? "y" : "ies")));
@@ -220,7 +250,8 @@ static void describe_others(const struct hc_heap *heap, struct hc_document *doc)
 	hc_end(doc);
 }
 
-static void describe_heap(const struct hc_session *session, struct hc_document *doc)
+static void describe_heap(const struct hc_session *session, const struct hc_inflight *inflight,
+			  struct hc_document *doc)
 {
 	const struct hc_heap *heap = session->target->heap;
 
@@ -233,7 +264,7 @@ static void describe_heap(const struct hc_session *session, struct hc_document *
 	describe_allocator(heap->backends[0], doc);
 	describe_others(heap, doc);
 	hc_fact(doc, "arenas", "arenas", hc_cell_number(heap->num_arenas));
-	describe_damage(heap, doc);
+	describe_damage(heap, inflight, doc);
 	hc_end(doc);
 }
 
@@ -267,8 +298,9 @@ static void describe_memory(const struct hc_core *core, const struct missing *mi
 	hc_fact(doc, "dumped_bytes", NULL, hc_cell_bytes(core->bytes_promised));
 	hc_fact(doc, "available_bytes", NULL, hc_cell_bytes(core->bytes_available));
 	hc_fact(doc, NULL, "memory",
-		HC_PHRASE(doc, "{} in {} segments, {} of it in the file",
-			  hc_cell_bytes(core->bytes_promised), hc_cell_number(core->num_segments),
+		HC_PHRASE(doc, "{} in {} segment{}, {} of it in the file",
+			  hc_cell_bytes(core->bytes_promised), hc_cell_count(core->num_segments),
+			  hc_cell_plural(core->num_segments),
 			  all ? hc_cell_text("all") : hc_cell_bytes(core->bytes_available)));
 	describe_missing(missing, doc);
 }
@@ -277,7 +309,8 @@ static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup_document struct hc_document doc;
 	hc_cleanup(hc_owners_deinit) struct hc_owners owners = {0};
-	hc_cleanup_free char *command_line = NULL;
+	hc_cleanup(hc_inflight_deinit) struct hc_inflight inflight = {0};
+	hc_cleanup_free char *command_line = NULL, *shown = NULL;
 	struct missing missing;
 
 	hc_document_init(&doc);
@@ -285,19 +318,24 @@ static struct hc_error *run(struct hc_session *session)
 	if (err || (err = hc_command_line(session->target->process, &command_line)) ||
 	    (err = hc_owners_run(session->target->process, session->target->heap, &owners)))
 		return err;
+	if (session->target->heap &&
+	    (err = hc_inflight_find(session->target->heap, &inflight)) != NULL)
+		return err;
 	const struct hc_process *process = session->target->process;
 	count_missing(&process->mappings, &missing);
 	hc_session_begin(session, &doc);
-	describe_process(process, command_line, &doc);
-	describe_heap(session, &doc);
+	shown = hc_session_mask(session, command_line);
+	describe_process(process, shown, &doc);
+	describe_heap(session, &inflight, &doc);
 	hc_fact(&doc, NULL, "outside", hc_owners_phrase(&owners, &doc));
 	hc_fact(&doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(session)));
+	hc_fact(&doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(session)));
 	describe_memory(process->core, &missing, &doc);
 	hc_owners_describe(&owners, &doc);
 	HC_HEADING(&doc, "Modules");
 	struct hc_table *modules = hc_add_table(&doc, &modules_shape);
 	for (size_t i = 0; i < process->modules.num; i++)
-		add_module(modules, &process->modules.items[i]);
+		add_module(session, modules, &process->modules.items[i]);
 	return hc_session_write(session, &doc);
 }
 

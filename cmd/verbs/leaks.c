@@ -25,13 +25,23 @@ enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
 
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
-	{OWN_TOP, 0, "top", "N", "the first N groups in text; 0: all (default: 20)"},
+	{OWN_TOP, 0, "top", "N", "the first N groups; 0: all (default: 20 in text, else all)"},
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
 	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{0},
 };
 
-static const struct own own_defaults = {.top = 20};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
+
+static struct hc_error *parse_group(const char *value, uint64_t *ret)
+{
+	struct hc_error *err = hc_parse_count("--group", value, ret);
+
+	if (!err && !*ret)
+		err = hc_error_create(HC_ERROR_ARGUMENT,
+				      "--group takes a number from 1 on, as leaks shows it");
+	return err;
+}
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -39,7 +49,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 
 	switch ((enum own_id)id) {
 	case OWN_GROUP:
-		return hc_parse_count("--group", value, &own->group);
+		return parse_group(value, &own->group);
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
 	case OWN_FAIL:
@@ -253,12 +263,19 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 	struct hc_cell missing = hc_lost_missing_phrase(doc, &reach->missing);
 	const struct hc_tagged *tagged = &reach->tagged;
 
-	HC_SAY_STRONG(doc,
-		      "{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
-		      "lead to ({}).",
-		      hc_cell_bytes(lost_bytes(leaks)), hc_cell_count(leaks->definite.chunks),
-		      hc_cell_plural(leaks->definite.chunks), hc_cell_bytes(leaks->definite.bytes),
-		      hc_cell_count(leaks->indirect.chunks), hc_cell_bytes(leaks->indirect.bytes));
+	if (!leaks->num_groups)
+		HC_SAY_STRONG(doc, view->session->options->selection_given
+					   ? "None of the chosen chunks is lost."
+					   : "Nothing is lost.");
+	else
+		HC_SAY_STRONG(
+			doc,
+			"{} lost: {} chunk{} that nothing points to ({}), and {} that only they "
+			"lead to ({}).",
+			hc_cell_bytes(lost_bytes(leaks)), hc_cell_count(leaks->definite.chunks),
+			hc_cell_plural(leaks->definite.chunks),
+			hc_cell_bytes(leaks->definite.bytes), hc_cell_count(leaks->indirect.chunks),
+			hc_cell_bytes(leaks->indirect.bytes));
 	if (leaks->possible.chunks)
 		HC_SAY(doc,
 		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
@@ -300,23 +317,35 @@ static void say_samples(struct view *view, size_t num, struct hc_document *doc)
 	hc_end(doc);
 }
 
+enum type_column { TYPE_GROUP, TYPE_NAME, NUM_TYPE_COLUMNS };
+
+static const struct hc_column type_columns[NUM_TYPE_COLUMNS] = {
+	[TYPE_GROUP] = {"group", "GROUP", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+			"number of the group"},
+	[TYPE_NAME] = {"root_type", "TYPE OF THE ROOT OBJECTS", HC_CELL_NAME,
+		       HC_COLUMN_SHRINK | HC_COLUMN_CLASS, "C++ class"},
+};
+
+static const struct hc_shape types_shape = {.name = "types", HC_COLUMNS(type_columns)};
+
 /** The types of root objects, where they are known. */
 static void say_types(const struct view *view, size_t num, struct hc_document *doc)
 {
-	bool headed = false;
+	struct hc_table *table = NULL;
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	for (size_t i = 0; i < num; i++) {
 		struct hc_cell type = hc_type_cell(view->session, view->leaks.groups[i].root_type);
-		char first[24];
 
 		if (type.kind == HC_CELL_UNKNOWN)
 			continue;
-		if (!headed)
-			HC_HEADING(doc, "Types of root objects");
-		headed = true;
-		snprintf(first, sizeof(first), "%5zu  ", i + 1);
-		HC_SAY_AT(doc, hc_margin(first, 7, false), "{}", type);
+		if (!table) {
+			hc_blank(doc);
+			table = hc_add_text_table(doc, &types_shape);
+		}
+		hc_table_add_row(table);
+		hc_table_number(table, TYPE_GROUP, i + 1);
+		hc_table_cell(table, TYPE_NAME, type);
 	}
 	hc_end(doc);
 }
@@ -324,11 +353,9 @@ static void say_types(const struct view *view, size_t num, struct hc_document *d
 /** All groups. */
 static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 {
-	size_t num = view->leaks.num_groups, shown = num;
+	size_t num = view->leaks.num_groups;
+	size_t shown = hc_top_rows(view->own->top, view->session->options->format, num);
 
-	if (hc_format_is_for_people(view->session->options->format) && view->own->top &&
-	    view->own->top < num)
-		shown = view->own->top;
 	say_totals(view, doc);
 	if (num)
 		hc_blank(doc);
@@ -339,7 +366,8 @@ static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 	if (!num)
 		return NULL;
 	if (shown < num)
-		HC_LINE(doc, "{} more groups; --top 0 shows all", hc_cell_number(num - shown));
+		HC_LINE(doc, "{} more group{}; --top 0 shows all", hc_cell_count(num - shown),
+			hc_cell_plural(num - shown));
 	say_types(view, shown, doc);
 	say_samples(view, shown, doc);
 	hc_blank(doc);
@@ -404,13 +432,29 @@ static void view_deinit(struct view *view)
 	hc_sampler_deinit(&view->sampler);
 }
 
+static struct hc_error *check_options(const struct hc_options *options)
+{
+	const struct own *own = options->own;
+
+	if (options->selection.limit && !own->group)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--limit is about chunks, which leaks lists with --group N; "
+				       "--top N shows fewer groups");
+	if (own->group && own->top != HC_TOP_DEFAULT)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--top is about groups; --limit N lists more chunks of one");
+	return NULL;
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	hc_cleanup(view_deinit) struct view view = {session, session->options->own};
 	hc_cleanup_document struct hc_document doc;
 
 	hc_document_init(&doc);
-	struct hc_error *err = hc_session_open(session, HC_NEED_REACH);
+	struct hc_error *err = check_options(session->options);
+	if (!err)
+		err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
 		return err;
 	err = hc_session_types(session, HC_TYPES_QUICK);

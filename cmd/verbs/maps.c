@@ -3,9 +3,9 @@
  * heapcore maps: every mapping and what it is for.
  *
  * Takes a core, or a saved /proc/PID/maps or smaps in its place; of a smaps_rollup, which has sums
- * and no mappings, those are shown. Text folds the many small mappings
- * of each file into one row and shows the largest first, which is what somebody with `pmap -x` open
- * is looking for; CSV and JSON have every mapping by address.
+ * and no mappings, those are shown. Text folds the many small mappings of each file into one row,
+ * and shows first what deserves a look, then what was touched most: the address space that
+ * something reserved costs nothing. CSV and JSON have every mapping by address.
  */
 #include <elf.h>
 #include <errno.h>
@@ -15,27 +15,41 @@
 #include <sys/stat.h>
 
 #include "analyzers/inspect/regions.h"
+#include "analyzers/inspect/touched.h"
 #include "analyzers/owners/owners.h"
+#include "analyzers/verdict/verdict.h"
 #include "cmd/render/units.h"
+#include "cmd/select_options.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 struct own {
 	bool all;
 	uint64_t top;
+	uint64_t finding; /**< 0: none */
+	uint64_t kinds;   /**< a bit for each kind; 0: all */
 };
 
-enum own_id { OWN_ALL, OWN_TOP };
+enum own_id { OWN_ALL, OWN_TOP, OWN_KIND, OWN_FINDING };
+
+static const char *kind_word(unsigned i)
+{
+	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
+}
 
 static const struct hc_option own_options[] = {
 	{OWN_ALL, 'a', "all", NULL, "every mapping by address, as /proc/PID/maps has them"},
-	{OWN_TOP, 0, "top", "N", "the N largest in text; 0: all (default: 40)"},
+	{OWN_TOP, 0, "top", "N", "the first N; 0: all (default: 40 in text, else all)"},
+	{OWN_KIND, 0, "kind", "LIST", "{words}", HC_VALUE_LIST, kind_word},
+	{OWN_FINDING, 0, "finding", "N",
+	 "what a finding of analyze has of mappings: stacks, or memory outside of malloc"},
 	{0},
 };
 
-static const struct own own_defaults = {.top = 40};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
@@ -47,6 +61,10 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return NULL;
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
+	case OWN_KIND:
+		return hc_parse_names("--kind", value, kind_word, &own->kinds);
+	case OWN_FINDING:
+		return hc_parse_finding(value, &own->finding);
 	}
 	return NULL;
 }
@@ -54,7 +72,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 /** A mapping, or all mappings of one file. */
 struct row {
 	const struct hc_mapping *first;
-	uint64_t size, present, resident, resident_anonymous; /**< bytes */
+	uint64_t size, present, resident, resident_anonymous, touched; /**< bytes */
 	unsigned num;
 	const struct hc_region_mark *mark;
 };
@@ -65,9 +83,12 @@ struct view {
 	struct hc_snapshot snapshot; /**< in place of a core */
 	struct hc_mappings own_mappings;
 	const struct hc_mappings *mappings;
+	struct hc_mappings chosen; /**< of these, with --kind or --finding; notes are borrowed */
+	uint64_t *chosen_touched;  /**< bytes of each */
 	struct hc_regions regions;
 	struct hc_owners owners;   /**< of a core */
 	struct hc_outside outside; /**< of a core: what nobody owns */
+	struct hc_touched touched; /**< of a core */
 	bool has_contents;         /**< a core: "present" means something */
 	bool has_resident;
 	struct row *rows;
@@ -81,6 +102,7 @@ enum column {
 	PRESENT,
 	RESIDENT,
 	RESIDENT_ANONYMOUS,
+	TOUCHED,
 	PERMS,
 	ANONYMOUS,
 	KIND,
@@ -106,6 +128,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
 	[RESIDENT_ANONYMOUS] = {"resident_anonymous", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 				"of these, pages of no file; with smaps that say so only"},
+	[TOUCHED] = {"touched", "TOUCHED", HC_CELL_BYTES, 0,
+		     "of anonymous memory, as far as the core tells: pages that are not all zero; "
+		     "with smaps what is resident"},
 	[PERMS] = {"permissions", "PERM", HC_CELL_TEXT, 0, "rwxp, as in /proc/PID/maps"},
 	[ANONYMOUS] = {"anonymous", "", HC_CELL_BOOL, HC_COLUMN_DATA_ONLY,
 		       "private and not backed by a file: counts in the accounting"},
@@ -163,8 +188,93 @@ static struct hc_error *open_core(struct view *view)
 		err = hc_outside_run(session, &view->owners, &view->outside);
 	if (!err)
 		err = hc_regions_run(session->target, &view->owners, &view->regions);
+	if (!err)
+		err = hc_touched_run(session->target->process, &view->touched);
 	hc_session_phase(session, NULL);
 	return err;
+}
+/**@}*/
+
+/** @name What was asked for */
+/**@{*/
+
+/** A part of a mapping as a mapping of its own. */
+static struct hc_error *choose(struct view *view, const struct hc_mapping *mapping, uint64_t start,
+			       uint64_t end)
+{
+	struct hc_mapping part = *mapping;
+	uint64_t size = mapping->end - mapping->start;
+	size_t num = view->chosen.num, index = mapping - view->mappings->items;
+	struct hc_error *err =
+		hc_array_reserve(&view->chosen.items, num, sizeof(*view->chosen.items));
+
+	if (!err)
+		err = hc_array_reserve(&view->chosen_touched, num, sizeof(*view->chosen_touched));
+	if (err)
+		return err;
+	view->chosen_touched[num] = index < view->touched.num ? view->touched.bytes[index] : 0;
+	part.start = start;
+	part.end = end;
+	part.offset += start - mapping->start;
+	if (end - start < size) {
+		part.present = hc_memory_present(view->mappings->memory, start, end);
+		if (part.resident != HC_UNKNOWN_BYTES)
+			part.resident = (double)part.resident / size * (end - start);
+		if (part.resident_anonymous != HC_UNKNOWN_BYTES)
+			part.resident_anonymous =
+				(double)part.resident_anonymous / size * (end - start);
+		view->chosen_touched[num] =
+			hc_touched_range(view->session->target->process, start, end);
+	}
+	view->chosen.items[view->chosen.num++] = part;
+	return NULL;
+}
+
+static struct hc_error *choose_finding(struct view *view, uint64_t number)
+{
+	struct hc_target *target = view->session->target;
+	hc_cleanup(hc_verdict_deinit) struct hc_verdict verdict = {0};
+	hc_cleanup_free struct hc_finding_range *ranges = NULL;
+	size_t num = 0;
+
+	if (!view->has_contents)
+		return hc_error_create(HC_ERROR_ARGUMENT, "--finding needs a core");
+	struct hc_error *err = hc_verdict_measure(target, &verdict);
+	if (!err)
+		err = hc_findings_ranges(target->process, &verdict, number, &ranges, &num);
+	hc_session_phase(view->session, NULL);
+	for (size_t i = 0; !err && i < num; i++)
+		err = choose(view, &view->mappings->items[ranges[i].mapping], ranges[i].start,
+			     ranges[i].end);
+	return err;
+}
+
+/** Narrow the mappings to what --kind and --finding name. */
+static struct hc_error *narrow(struct view *view)
+{
+	const struct own *own = view->session->options->own;
+	struct hc_error *err = NULL;
+	size_t num = 0;
+
+	if (!own->kinds && !own->finding)
+		return NULL;
+	if (own->finding)
+		err = choose_finding(view, own->finding);
+	for (size_t i = 0; !err && !own->finding && i < view->mappings->num; i++) {
+		const struct hc_mapping *mapping = &view->mappings->items[i];
+
+		err = choose(view, mapping, mapping->start, mapping->end);
+	}
+	if (err)
+		return err;
+	for (size_t i = 0; i < view->chosen.num; i++)
+		if (!own->kinds || own->kinds >> view->chosen.items[i].kind & 1) {
+			view->chosen_touched[num] = view->chosen_touched[i];
+			view->chosen.items[num++] = view->chosen.items[i];
+		}
+	view->chosen.num = num;
+	view->mappings = &view->chosen;
+	return NULL;
 }
 /**@}*/
 
@@ -175,7 +285,9 @@ static const struct hc_region_mark *find_mark(const struct view *view,
 					      const struct hc_mapping *mapping)
 {
 	for (size_t i = 0; i < view->regions.num_marks; i++) {
-		if (view->regions.marks[i].mapping == mapping)
+		const struct hc_mapping *marked = view->regions.marks[i].mapping;
+
+		if (marked->start <= mapping->start && mapping->end <= marked->end)
 			return &view->regions.marks[i];
 	}
 	return NULL;
@@ -209,8 +321,22 @@ static bool same_file(const struct row *row, const struct hc_mapping *mapping)
 			     : mapping->kind == HC_MAPPING_BSS;
 }
 
-static void add_mapping(struct row *row, const struct hc_mapping *mapping)
+/** Bytes of a mapping that cost memory of its own, as far as anything tells. */
+static uint64_t touched_bytes(const struct view *view, const struct hc_mapping *mapping)
 {
+	bool chosen = view->mappings == &view->chosen;
+	size_t i = mapping - view->mappings->items;
+
+	if (mapping->resident != HC_UNKNOWN_BYTES)
+		return mapping->resident;
+	if (!mapping->anonymous || i >= (chosen ? view->chosen.num : view->touched.num))
+		return 0;
+	return chosen ? view->chosen_touched[i] : view->touched.bytes[i];
+}
+
+static void add_mapping(const struct view *view, struct row *row, const struct hc_mapping *mapping)
+{
+	row->touched += touched_bytes(view, mapping);
 	row->num++;
 	row->size += mapping->end - mapping->start;
 	row->present += mapping->present;
@@ -220,10 +346,15 @@ static void add_mapping(struct row *row, const struct hc_mapping *mapping)
 		row->resident_anonymous += mapping->resident_anonymous;
 }
 
-static int by_size(const void *a, const void *b)
+/** What deserves a look, then what was touched most, then what is largest. */
+static int by_interest(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 
+	if (!x->mark != !y->mark)
+		return x->mark ? -1 : 1;
+	if (x->touched != y->touched)
+		return x->touched < y->touched ? 1 : -1;
 	if (x->size != y->size)
 		return x->size < y->size ? 1 : -1;
 	return x->first->start < y->first->start ? -1 : 1;
@@ -245,10 +376,10 @@ static struct hc_error *build_rows(struct view *view, bool fold)
 			last->first = mapping;
 			last->mark = mark;
 		}
-		add_mapping(last, mapping);
+		add_mapping(view, last, mapping);
 	}
 	if (fold)
-		qsort(view->rows, view->num_rows, sizeof(*view->rows), by_size);
+		qsort(view->rows, view->num_rows, sizeof(*view->rows), by_interest);
 	return NULL;
 }
 
@@ -264,6 +395,7 @@ static const char *short_title(const struct hc_mapping *mapping)
 static void add_row(const struct view *view, struct hc_table *table, const struct row *row)
 {
 	const struct hc_mapping *mapping = row->first;
+	hc_cleanup_free char *path = hc_session_mask(view->session, mapping->path);
 	bool folded = row->num > 1;
 	uint64_t owner_bytes = 0;
 	const struct hc_owner *owner =
@@ -281,12 +413,14 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, RESIDENT_ANONYMOUS, row->resident_anonymous);
 	char permissions[] = {mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
 			      mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
+	if (view->has_contents && mapping->anonymous)
+		hc_table_number(table, TOUCHED, row->touched);
 	hc_table_text(table, PERMS, folded ? NULL : permissions);
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));
 	hc_table_text(table, MARK, row->mark ? "*" : "");
-	hc_table_text(table, PATH, mapping->path);
+	hc_table_text(table, PATH, path);
 	hc_table_text(table, NOTE, mapping->note);
 	hc_table_text(table, OWNER, owner ? owner->name : NULL);
 	hc_table_number(table, OWNER_BYTES, owner_bytes);
@@ -297,12 +431,12 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
-	const char *base = mapping->path ? strrchr(mapping->path, '/') : NULL;
+	const char *base = path ? strrchr(path, '/') : NULL;
 	hc_table_text(table, NAME,
 		      owner           ? owner->title
 		      : mapping->note ? mapping->note
 		      : base          ? base + 1
-		      : mapping->path ? mapping->path
+		      : path          ? path
 				      : "");
 }
 
@@ -313,9 +447,13 @@ static void fill_table(const struct view *view, struct hc_table *table)
 	if (!view->has_resident) {
 		hc_table_hide(table, RESIDENT);
 		hc_table_hide(table, RESIDENT_ANONYMOUS);
+	} else {
+		hc_table_hide(table, TOUCHED);
 	}
-	if (!view->has_contents)
+	if (!view->has_contents) {
 		hc_table_hide(table, PRESENT);
+		hc_table_hide(table, TOUCHED);
+	}
 }
 /**@}*/
 
@@ -375,13 +513,15 @@ static const struct hc_shape kinds_shape = {.key = "kinds", HC_COLUMNS(kind_colu
 
 struct kind_total {
 	enum hc_mapping_kind kind;
-	uint64_t num, size, present, resident, anonymous;
+	uint64_t num, size, present, resident, anonymous, touched;
 };
 
-static int kind_by_size(const void *a, const void *b)
+static int kind_by_touched(const void *a, const void *b)
 {
 	const struct kind_total *x = a, *y = b;
 
+	if (x->touched != y->touched)
+		return x->touched < y->touched ? 1 : -1;
 	if (x->size != y->size)
 		return x->size < y->size ? 1 : -1;
 	return (int)x->kind - (int)y->kind;
@@ -399,6 +539,7 @@ static void count_kinds(const struct view *view, struct kind_total totals[], uin
 		total->num++;
 		total->size += size;
 		total->present += mapping->present;
+		total->touched += touched_bytes(view, mapping);
 		total->anonymous += mapping->anonymous ? size : 0;
 		if (mapping->resident != HC_UNKNOWN_BYTES)
 			total->resident += mapping->resident;
@@ -412,7 +553,7 @@ static void fill_kinds(const struct view *view, struct hc_table *table)
 	uint64_t all;
 
 	count_kinds(view, totals, &all);
-	qsort(totals, HC_NUM_MAPPING_KINDS, sizeof(*totals), kind_by_size);
+	qsort(totals, HC_NUM_MAPPING_KINDS, sizeof(*totals), kind_by_touched);
 	for (size_t i = 0; i < HC_NUM_MAPPING_KINDS; i++) {
 		const struct kind_total *total = &totals[i];
 		if (!total->num)
@@ -449,26 +590,53 @@ static void describe_marks(const struct view *view, struct hc_document *doc)
 	}
 }
 
-static void describe(const struct view *view, bool fold, struct hc_document *doc)
+/** More rows than other verbs show: a program has many mappings, and most are worth a glance. */
+#define DEFAULT_ROWS 40
+
+static size_t shown_rows(const struct view *view, bool fold)
 {
 	const struct own *own = view->session->options->own;
 	size_t num = view->num_rows;
+	uint64_t top = own->top != HC_TOP_DEFAULT ? own->top : fold ? DEFAULT_ROWS : 0;
+
+	return top && top < num ? top : num;
+}
+
+/** In which order rows are, unless the user says so. */
+static void say_order(const struct view *view, bool fold, struct hc_document *doc)
+{
+	const char *by = view->has_resident   ? "Most resident"
+			 : view->has_contents ? "Most touched"
+					      : "Largest";
+
+	if (!fold || view->session->options->choice.sort)
+		return;
+	HC_SAY(doc, "{} first{}; by address: --sort address", hc_cell_text(by),
+	       hc_cell_text(view->regions.num_marks ? ", after what deserves a look (*)" : ""));
+}
+
+static void describe(const struct view *view, bool fold, struct hc_document *doc)
+{
+	size_t num = view->num_rows, shown = shown_rows(view, fold);
 
 	if (hc_session_no_heap(view->session))
 		HC_SAY(doc, "Heap: {}.", hc_cell_name(hc_session_no_heap(view->session)));
 	fill_kinds(view, hc_add_table(doc, &kinds_shape));
 	hc_blank(doc);
+	say_order(view, fold, doc);
 	hc_fact(doc, "no_heap", NULL, hc_cell_name(hc_session_no_heap(view->session)));
+	hc_fact(doc, "no_heap_reason", NULL, hc_cell_text(hc_session_absence(view->session)));
 	struct hc_table *table = hc_add_table(doc, &mappings_shape);
 	hc_document_main(doc, table);
 	fill_table(view, table);
-	if (fold && own->top && own->top < num) {
-		table->limit = own->top;
-		HC_LINE(doc, "{} smaller ones; --top 0 shows them", hc_cell_number(num - own->top));
+	table->limit = shown;
+	if (shown < num)
+		HC_LINE(doc, "{} more; --top 0 shows all", hc_cell_count(num - shown));
+	if (view->mappings != &view->chosen) {
+		describe_marks(view, doc);
+		hc_outside_say(view->session, &view->outside, doc);
+		hc_owners_say(view->session, &view->owners, doc);
 	}
-	describe_marks(view, doc);
-	hc_outside_say(view->session, &view->outside, doc);
-	hc_owners_say(view->session, &view->owners, doc);
 	hc_owners_describe(&view->owners, doc);
 	hc_outside_describe(view->session, &view->outside, doc);
 }
@@ -481,7 +649,11 @@ static struct hc_error *render(struct view *view)
 	hc_cleanup_document struct hc_document doc;
 
 	hc_session_begin(view->session, &doc);
-	struct hc_error *err = build_rows(view, fold);
+	struct hc_error *err = hc_session_signatures(view->session);
+	if (!err)
+		err = narrow(view);
+	if (!err)
+		err = build_rows(view, fold);
 	if (err)
 		return err;
 	if (view->snapshot.rollup)
@@ -493,9 +665,12 @@ static struct hc_error *render(struct view *view)
 static void view_deinit(struct view *view)
 {
 	free(view->rows);
+	free(view->chosen.items);
+	free(view->chosen_touched);
 	hc_regions_deinit(&view->regions);
 	hc_outside_deinit(&view->outside);
 	hc_owners_deinit(&view->owners);
+	hc_touched_deinit(&view->touched);
 	hc_mappings_deinit(&view->own_mappings);
 	hc_snapshot_deinit(&view->snapshot);
 }
@@ -520,11 +695,13 @@ const struct hc_verb hc_verb_maps = {
 	.name = "maps",
 	.arguments = "CORE|MAPS|SMAPS",
 	.summary = "every mapping and what it is for",
-	.description = "Shows what each mapping is for: heap, arena, stack, library and so on, the "
-		       "largest "
-		       "first. Reads a core, or a saved /proc/PID/maps or /proc/PID/smaps.",
+	.description =
+		"Shows what each mapping is for: heap, arena, stack, library and so on. What "
+		"deserves a look comes first, then what was touched most. Reads a core, or "
+		"a saved /proc/PID/maps or /proc/PID/smaps.",
 	.examples = "  heapcore maps core.1234\n"
 		    "  heapcore maps core.1234 --smaps smaps.1234\n"
+		    "  heapcore maps core.1234 --kind stack,stack-cached\n"
 		    "  cp /proc/1234/smaps saved && heapcore maps saved\n",
 	.min_args = 1,
 	.max_args = 1,

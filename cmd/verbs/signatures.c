@@ -34,12 +34,12 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 enum column { NAME, TITLE, KIND, PRIORITY, ATTRIBUTES, EXAMPLES, PATH, DESCRIPTION, NUM_COLUMNS };
 
 static const struct hc_column columns[NUM_COLUMNS] = {
-	[NAME] = {"name", "NAME", HC_CELL_NAME, 0, "what --class takes"},
+	[NAME] = {"name", "NAME", HC_CELL_NAME, 0, "what --class takes, as it takes the title"},
 	[TITLE] = {"title", "", HC_CELL_NAME, HC_COLUMN_DATA_ONLY, "the class in words"},
 	[KIND] = {"kind", "KIND", HC_CELL_TEXT, 0, "secret: no class, masked in samples"},
 	[PRIORITY] = {"priority", "PRIORITY", HC_CELL_COUNT, 0,
 		      "the highest is tried first; null for a secret"},
-	[ATTRIBUTES] = {"attributes", "ATTRIBUTES", HC_CELL_LIST, 0,
+	[ATTRIBUTES] = {"attributes", "", HC_CELL_LIST, HC_COLUMN_DATA_ONLY,
 			"what of the contents classify --attributes counts"},
 	[EXAMPLES] = {"examples", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY,
 		      "examples and counterexamples in its file"},

@@ -7,6 +7,7 @@
 #include "analyzers/counts/type_count.h"
 #include "analyzers/types/types.h"
 #include "cmd/render/units.h"
+#include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -79,14 +80,14 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		enum hc_type_source source = hc_type_source(session->target->types, row->type);
 
 		hc_table_add_row(table);
-		hc_table_number(table, CHUNKS, row->all.chunks);
-		hc_table_number(table, BYTES, row->all.bytes);
-		hc_table_share(table, SHARE, hc_share(row->all.bytes, types->total.bytes));
-		hc_table_number(table, LEAKED_CHUNKS, row->leaked.chunks);
-		hc_table_number(table, LEAKED_BYTES, row->leaked.bytes);
+		hc_table_number(table, CHUNKS, row->count.all.chunks);
+		hc_table_number(table, BYTES, row->count.all.bytes);
+		hc_table_share(table, SHARE, hc_share(row->count.all.bytes, types->total.bytes));
+		hc_table_number(table, LEAKED_CHUNKS, row->count.leaked.chunks);
+		hc_table_number(table, LEAKED_BYTES, row->count.leaked.bytes);
 		hc_table_text(table, SOURCE, hc_type_source_name(source));
-		hc_table_number(table, ADDRESS, row->sample);
-		hc_table_text(table, TYPE, hc_type_name(session->target->types, row->type));
+		hc_table_number(table, ADDRESS, row->count.sample);
+		hc_table_cell(table, TYPE, hc_type_cell(session, row->type));
 	}
 }
 
@@ -207,6 +208,7 @@ const struct hc_verb hc_verb_types = {
 	.formats = HC_FORMATS_ALL,
 	HC_VERB_TABLES(&types_shape),
 	.selection = true,
+	.counts = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

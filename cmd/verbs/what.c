@@ -13,25 +13,36 @@
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
+/** What is read to tell a chunk's type, if it is read at all: hc_types_effort. */
+enum types_word { TYPES_NONE, TYPES_VTABLE, TYPES_FULL };
+
 struct own {
 	uint64_t referrers;
+	unsigned types; /* types_word */
 };
 
-enum own_id { OWN_REFERRERS };
+enum own_id { OWN_REFERRERS, OWN_TYPES };
+
+HC_WORDS(types_words, "none", "vtable", "full")
 
 static const struct hc_option own_options[] = {
 	{OWN_REFERRERS, 0, "referrers", "N",
 	 "show at most N places that point to it (default: 20)"},
+	{OWN_TYPES, 0, "types", "WORD",
+	 "what to read for the type of the chunk: {words}; full (the default) is symbols and debug "
+	 "information, and read only where the chunk does not begin with a vtable that is known",
+	 HC_VALUE_WORD, types_words},
 	{0},
 };
 
-static const struct own own_defaults = {.referrers = 20};
+static const struct own own_defaults = {.referrers = 20, .types = TYPES_FULL};
 
 static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	(void)id;
+	if (id == OWN_TYPES)
+		return hc_parse_word("--types", value, types_words, &own->types);
 	return hc_parse_count("--referrers", value, &own->referrers);
 }
 
@@ -144,8 +155,8 @@ static void add_root_referrer(struct hc_table *table, const struct hc_referrer *
 static void fill_referrers(const struct hc_session *session, struct hc_table *table,
 			   const struct hc_what *what)
 {
-	for (size_t i = 0; i < what->num_referrers; i++) {
-		const struct hc_referrer *referrer = &what->referrers[i];
+	for (size_t i = 0; i < what->referrers.num; i++) {
+		const struct hc_referrer *referrer = &what->referrers.items[i];
 		uint64_t base = what->in_chunk ? what->chunk.address : what->address;
 		hc_table_add_row(table);
 		if (referrer->address)
@@ -315,8 +326,9 @@ static void say_chunk(const struct hc_what *what, struct hc_document *doc)
 			  hc_cell_count(chunk->usable)));
 	hc_fact(doc, NULL, "offset",
 		what->address < chunk->address
-			? HC_PHRASE(doc, "in its header, {} bytes before it",
-				    hc_cell_number(chunk->address - what->address))
+			? HC_PHRASE(doc, "in its header, {} byte{} before it",
+				    hc_cell_number(chunk->address - what->address),
+				    hc_cell_plural(chunk->address - what->address))
 			: hc_cell_count(what->address - chunk->address));
 	if (chunk->state == HC_IN_USE)
 		hc_fact(doc, NULL, "request",
@@ -384,9 +396,9 @@ static void describe_bytes(const struct hc_what *what, struct hc_document *doc)
 /** The convention that a referrer follows, or NULL. */
 static const struct hc_convention *find_convention(const struct hc_what *what)
 {
-	for (size_t i = 0; i < what->num_referrers; i++)
-		if (what->referrers[i].convention)
-			return what->referrers[i].convention;
+	for (size_t i = 0; i < what->referrers.num; i++)
+		if (what->referrers.items[i].convention)
+			return what->referrers.items[i].convention;
 	return NULL;
 }
 
@@ -410,8 +422,8 @@ static void describe_conventions(const struct hc_what *what, struct hc_document 
 	} else {
 		hc_fact(doc, "convention", NULL, hc_cell_unknown());
 	}
-	for (size_t i = 0; i < what->num_referrers; i++)
-		tagged |= what->referrers[i].heuristic == HC_HEURISTIC_TAGGED;
+	for (size_t i = 0; i < what->referrers.num; i++)
+		tagged |= what->referrers.items[i].heuristic == HC_HEURISTIC_TAGGED;
 	if (tagged)
 		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
 			    "program's. Chunks that only they hold are possibly lost.");
@@ -421,17 +433,17 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 			      struct hc_document *doc)
 {
 	if (session->target->heap)
-		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->total_referrers));
+		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->referrers.total));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
 	fill_referrers(session, referrers, what);
 	describe_conventions(what, doc);
-	if (session->target->heap && what->num_referrers < what->total_referrers)
+	if (session->target->heap && what->referrers.num < what->referrers.total)
 		HC_LINE(doc, "{} more; --referrers N shows more",
-			hc_cell_count(what->total_referrers - what->num_referrers));
+			hc_cell_count(what->referrers.total - what->referrers.num));
 	if (what->num_targets)
 		HC_HEADING(doc, "Points to");
 	fill_targets(session, hc_add_table(doc, &targets_shape), what);
-	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->total_referrers));
+	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->referrers.total));
 }
 
 static void describe(const struct hc_session *session, const struct hc_what *what,
@@ -452,6 +464,21 @@ static struct hc_error *follow_pointers(struct hc_session *session)
 	return hc_target_reach(session->target, NULL);
 }
 
+/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object. */
+static struct hc_error *read_types(struct hc_session *session, const struct hc_what *what)
+{
+	const struct own *own = session->options->own;
+
+	if (own->types == TYPES_NONE || !what->in_chunk || what->chunk.state != HC_IN_USE)
+		return NULL;
+	struct hc_error *err = hc_session_types(session, HC_TYPES_QUICK);
+
+	if (err || own->types == TYPES_VTABLE ||
+	    hc_type_of(session->target->types, &what->chunk) != HC_TYPE_NONE)
+		return err;
+	return hc_session_types(session, HC_TYPES_FULL);
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
@@ -465,11 +492,10 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = follow_pointers(session);
-	if (!err && session->target->heap)
-		err = hc_session_types(session, HC_TYPES_FULL);
-	if (err)
-		return err;
-	err = hc_what_run(session->target, address, own->referrers, &what);
+	if (!err)
+		err = hc_what_run(session->target, address, own->referrers, &what);
+	if (!err)
+		err = read_types(session, &what);
 	if (err)
 		return err;
 

@@ -12,6 +12,7 @@
  * only moves forward: three words in bss, the end of the heap twice (brk, end) and the next free
  * byte (cur).
  */
+#include <elf.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -228,7 +229,9 @@ static const struct hc_mapping *find_brk(const struct hc_process *process,
 	}
 	for (size_t i = 0; *module_ret && i < process->mappings.num; i++) {
 		const struct hc_mapping *mapping = &process->mappings.items[i];
-		if (mapping->start >= (*module_ret)->end && hc_evidence_may_hold(mapping))
+		/* It need not have been written to, and then it is not in the core. */
+		if (mapping->start >= (*module_ret)->end && mapping->kind == HC_MAPPING_ANON &&
+		    mapping->flags & PF_W)
 			return mapping;
 	}
 	return NULL;

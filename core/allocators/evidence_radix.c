@@ -157,18 +157,18 @@ static uint64_t guess(struct search *search, uint64_t address, uint64_t word, ui
 static uint64_t find_in(struct search *search, uint64_t low, uint64_t high)
 {
 	const struct hc_memory *memory = &search->process->memory;
-	uint64_t pos = (low + 7) & ~UINT64_C(7), start, end;
+	uint64_t pos = (low + 7) & ~UINT64_C(7);
+	struct hc_piece piece;
 
 	if (high - low < UINT64_C(8) << search->radix->root_bits)
 		return 0;
-	while (hc_memory_next_piece(memory, &pos, high, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(memory, start, end - start);
-		for (size_t at = -start & 7; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_read64(bytes.data + at, memory->big_endian);
+	while (hc_memory_next_piece(memory, &pos, high, UINT64_MAX, &piece)) {
+		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8) {
+			uint64_t word = hc_read64(piece.bytes.data + at, memory->big_endian);
 			if (word < 4096 || word & 63 ||
 			    !view_leaf(search->process, search->radix, word).data)
 				continue;
-			uint64_t root = guess(search, start + at, word, low, high);
+			uint64_t root = guess(search, piece.start + at, word, low, high);
 			if (root)
 				return root;
 		}
@@ -201,15 +201,16 @@ struct walk {
 /** @param base first address that the leaf is of */
 static struct hc_error *each_of_leaf(const struct walk *walk, uint64_t leaf, uint64_t base)
 {
-	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << walk->radix->leaf_bits), start, end;
+	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << walk->radix->leaf_bits);
+	struct hc_piece piece;
 
-	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &start, &end)) {
-		struct hc_bytes bytes = hc_memory_view(walk->memory, start, end - start);
-		for (size_t at = 0; at + 8 <= bytes.size; at += 8) {
-			uint64_t word = hc_read64(bytes.data + at, walk->memory->big_endian);
+	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &piece)) {
+		for (size_t at = 0; at + 8 <= piece.bytes.size; at += 8) {
+			uint64_t word =
+				hc_read64(piece.bytes.data + at, walk->memory->big_endian);
 			if (!word)
 				continue;
-			uint64_t index = (start + at - leaf) / 8;
+			uint64_t index = (piece.start + at - leaf) / 8;
 			struct hc_error *err = walk->fn(
 				walk->ctx, base + (index << walk->radix->leaf_shift), word);
 			if (err)

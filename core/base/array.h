@@ -1,7 +1,7 @@
 /**
  * @file
- * Arrays: growing one by one, where no capacity is kept but is the next power of two; and finding a
- * place in a sorted one.
+ * Arrays: growing one by one, where no capacity is kept but is the next power of two, or where one
+ * is, for arrays that are emptied and filled again; and finding a place in a sorted one.
  */
 #ifndef HC_CORE_BASE_ARRAY_H
 #define HC_CORE_BASE_ARRAY_H
@@ -28,6 +28,22 @@ static inline struct hc_error *hc_array_reserve(void *array, size_t num, size_t 
 		return &hc_enomem;
 	*(void **)array = grown;
 	return NULL;
+}
+
+/**
+ * The same for an array that is emptied and filled again: it never shrinks.
+ *
+ * @param capacity items that there is room for; 0 with NULL items
+ */
+static inline struct hc_error *hc_array_regrow(void *array, size_t num, size_t *capacity,
+					       size_t item_size)
+{
+	if (num < *capacity)
+		return NULL;
+	struct hc_error *err = hc_array_reserve(array, *capacity, item_size);
+	if (!err)
+		*capacity = *capacity ? *capacity * 2 : 1;
+	return err;
 }
 
 /**

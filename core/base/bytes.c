@@ -9,7 +9,7 @@
 
 struct hc_amount hc_amount(uint64_t bytes)
 {
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	struct hc_amount ret;
 	double value = bytes / 1024.0;
 	size_t unit = 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /** Remarks kept; beyond that only the partial flag. */
@@ -85,6 +86,7 @@ struct hc_error *hc_error_copy(const struct hc_error *err)
 	struct hc_error *copy = hc_error_create(err->code, "%s", err->message);
 	if (copy != &hc_enomem) {
 		copy->about = err->about;
+		copy->detail = err->detail;
 		copy->has_address = err->has_address;
 		copy->address = err->address;
 	}
@@ -136,12 +138,9 @@ void hc_diagnostics_add(struct hc_diagnostics *diag, bool partial, const char *f
 	if (!message || diagnostics_has(diag, message))
 		return;
 
-	/* At most a hundred: growing one at a time is cheap enough. */
-	struct hc_diagnostic *items = reallocarray(diag->items, diag->num + 1, sizeof(*items));
-	if (!items)
+	if (hc_array_reserve(&diag->items, diag->num, sizeof(*diag->items)))
 		return;
-	diag->items = items;
-	items[diag->num++] = (struct hc_diagnostic){
+	diag->items[diag->num++] = (struct hc_diagnostic){
 		.partial = partial,
 		.message = hc_steal(message),
 	};

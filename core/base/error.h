@@ -44,12 +44,15 @@ enum hc_about {
 	HC_ABOUT_ATTRIBUTE,  /**< name of an attribute */
 	HC_ABOUT_HEX,        /**< a pattern in hexadecimal */
 	HC_ABOUT_WIDE,       /**< a pattern for UTF-16 */
+	HC_ABOUT_NO_CHUNKS,  /**< a finding that has mappings, where chunks are asked for */
+	HC_ABOUT_NO_RANGES,  /**< the other way round */
 	HC_NUM_ABOUTS
 };
 
 struct hc_error {
 	enum hc_error_code code;
 	enum hc_about about;
+	unsigned detail;  /**< of HC_ERROR_NO_ALLOCATOR: enum hc_absence (heap.h); else 0 */
 	bool has_address; /**< @ref address is meaningful */
 	uint64_t address; /**< where in the process, when the fault has a place */
 	char *message;    /**< one line, no newline, no "heapcore:" prefix */

@@ -89,6 +89,27 @@ static inline struct hc_error *hc_hash_double(struct hc_hash *table)
 		err_;                                                                              \
 	})
 
+/**
+ * Forget one item, and move up those that were pushed past it.
+ *
+ * @param slot where it is, from hc_hash_find()
+ * @param i    names the index of an item in @p hash
+ */
+#define hc_hash_remove(table, slot, i, hash)                                                       \
+	({                                                                                         \
+		const struct hc_hash *removed_ = (table);                                          \
+		size_t mask_ = removed_->num - 1, hole_ = (slot)-removed_->slots;                  \
+		for (size_t at_ = (hole_ + 1) & mask_; removed_->slots[at_];                       \
+		     at_ = (at_ + 1) & mask_) {                                                    \
+			size_t i = removed_->slots[at_] - 1;                                       \
+			if (((at_ - (hash)) & mask_) >= ((at_ - hole_) & mask_)) {                 \
+				removed_->slots[hole_] = removed_->slots[at_];                     \
+				hole_ = at_;                                                       \
+			}                                                                          \
+		}                                                                                  \
+		removed_->slots[hole_] = 0;                                                        \
+	})
+
 /** Forget all of @p num_items items, at a cost that depends on their number only. */
 #define hc_hash_clear(table, num_items, i, hash)                                                   \
 	({                                                                                         \

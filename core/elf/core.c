@@ -438,11 +438,12 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 		core->num_segments++;
 	}
 	if (implausible) {
-		hc_diagnostics_add(diag, true,
-				   "%zu segment%s lie%s outside of the address space, or partly; "
-				   "left out %s",
-				   implausible, implausible == 1 ? "" : "s",
-				   implausible == 1 ? "s" : "", hc_amount(outside).text);
+		hc_diagnostics_add(
+			diag, true,
+			"%zu segment%s reach%s beyond the address space; left out the %s "
+			"there",
+			implausible, implausible == 1 ? "" : "s", implausible == 1 ? "es" : "",
+			hc_amount(outside).text);
 	}
 	if (!sorted)
 		qsort(core->segments, core->num_segments, sizeof(*core->segments),
@@ -548,7 +549,7 @@ static struct hc_error *unpack_file(const struct hc_packed_file *file,
 
 static const struct hc_compression *compression_of(int fd)
 {
-	uint8_t head[HC_DECOMPRESS_MAGIC_SIZE];
+	uint8_t head[HC_DECOMPRESS_HEAD];
 	ssize_t size = pread(fd, head, sizeof(head), 0);
 
 	return size <= 0 ? NULL

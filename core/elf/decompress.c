@@ -9,6 +9,7 @@
  * far tells the rest.
  */
 #include "core/elf/decompress.h"
+#include "core/elf/frames.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -34,7 +35,7 @@
 struct hc_compression {
 	const char *name;
 	const char *tool; /**< what unpacks it by hand */
-	uint8_t magic[HC_DECOMPRESS_MAGIC_SIZE], magic_size;
+	uint8_t magic[6], magic_size;
 	int (*enable)(struct archive *archive);
 	/**
 	 * NULL when libarchive lacks it and would start a program instead, which a reader of cores
@@ -82,8 +83,12 @@ struct unpacking {
 	const struct hc_decompress_options *options;
 	const char *tmpdir;
 	struct archive *archive;
-	int fd;             /**< of the content */
-	uint64_t packed;    /**< bytes of the compressed file */
+	int fd;          /**< of the content */
+	int from;        /**< the compressed file */
+	uint64_t packed; /**< its bytes */
+	/** Of these, where the format begins, what is read next, and where the format ends. */
+	uint64_t start, pos, end;
+	uint8_t *block;     /**< READ_SIZE bytes of it */
 	uint64_t size;      /**< bytes of content so far, holes included */
 	uint64_t written;   /**< of these, bytes that take room */
 	uint64_t room_seen; /**< @ref written at the last look at the room */
@@ -96,6 +101,10 @@ struct unpacking {
 
 const struct hc_compression *hc_decompress_recognise(struct hc_bytes head)
 {
+	size_t skipped = hc_frames_skip(head);
+
+	head.data += skipped;
+	head.size -= skipped;
 	for (size_t i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++) {
 		const struct hc_compression *c = &compressions[i];
 		if (head.size >= c->magic_size && !memcmp(head.data, c->magic, c->magic_size))
@@ -308,6 +317,7 @@ static void remark_rest(const struct unpacking *u, struct hc_diagnostics *diag)
 {
 	uint64_t done = archive_filter_bytes(u->archive, -1);
 
+	done += u->start;
 	if (done >= u->packed)
 		return;
 	hc_diagnostics_add(diag, false,
@@ -353,14 +363,61 @@ static struct hc_error *unpack_blocks(struct unpacking *u, hc_decompress_examine
 	}
 }
 
+/** libarchive leaves zstd's limit on how far back frames may refer where it is. */
+#define MAX_WINDOW 27 /* log2 of bytes */
+
 static struct hc_error *refuse_content(const struct unpacking *u)
 {
+	unsigned window = hc_frames_window(u->from, u->start);
+
+	if (window > MAX_WINDOW)
+		return hc_error_create(
+			HC_ERROR_FORMAT,
+			"is compressed (zstd) with a window that libarchive refuses; "
+			"unpack it with 'zstd -d -M%uMB' and give the result",
+			window < 31 ? 1u << (window - 20) : 2048u);
 	return hc_error_create(HC_ERROR_FORMAT,
 			       "is compressed (%s), but nothing of it can be unpacked: %s",
 			       u->compression->name, complaint(u->archive));
 }
 
-static struct hc_error *open_archive(struct unpacking *u, int fd)
+/** libarchive's reader: up to the end of the format, whatever follows. */
+static la_ssize_t read_packed(struct archive *archive, void *ctx, const void **block_ret)
+{
+	struct unpacking *u = ctx;
+	size_t size = u->end - u->pos < READ_SIZE ? u->end - u->pos : READ_SIZE;
+	ssize_t got;
+
+	do {
+		got = pread(u->from, u->block, size, u->pos);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0) {
+		archive_set_error(archive, errno, "%s", "can't be read");
+		return -1;
+	}
+	u->pos += got;
+	*block_ret = u->block;
+	return got;
+}
+
+/**
+ * What of the file is the format's. libarchive knows zstd's frames that are to be skipped behind
+ * another frame only, and takes what follows the last one for damage.
+ */
+static void find_frames(struct unpacking *u)
+{
+	uint8_t head[HC_DECOMPRESS_HEAD];
+	ssize_t size = pread(u->from, head, sizeof(head), 0);
+
+	u->end = u->packed;
+	if (size <= 0)
+		return;
+	u->pos = u->start = hc_frames_skip((struct hc_bytes){head, size});
+	if (!strcmp(u->compression->name, "zstd"))
+		u->end = hc_frames_end(u->from, u->packed);
+}
+
+static struct hc_error *open_archive(struct unpacking *u)
 {
 	struct archive *archive = u->archive;
 	struct archive_entry *entry;
@@ -375,7 +432,7 @@ static struct hc_error *open_archive(struct unpacking *u, int fd)
 	if (u->compression->enable(archive) < ARCHIVE_WARN ||
 	    archive_read_support_format_raw(archive) < ARCHIVE_WARN ||
 	    archive_read_support_format_empty(archive) < ARCHIVE_WARN ||
-	    archive_read_open_fd(archive, fd, READ_SIZE) < ARCHIVE_WARN)
+	    archive_read_open(archive, u, NULL, read_packed, NULL) < ARCHIVE_WARN)
 		return refuse_content(u);
 	/* The format's filter and the plain file below it. */
 	if (archive_filter_count(archive) > 2) {
@@ -393,10 +450,11 @@ static struct hc_error *open_archive(struct unpacking *u, int fd)
 	return status < ARCHIVE_WARN ? refuse_content(u) : NULL;
 }
 
-static struct hc_error *unpack(struct unpacking *u, int fd, hc_decompress_examine_fn examine,
-			       void *ctx, struct hc_diagnostics *diag)
+static struct hc_error *unpack(struct unpacking *u, hc_decompress_examine_fn examine, void *ctx,
+			       struct hc_diagnostics *diag)
 {
-	struct hc_error *err = open_archive(u, fd);
+	find_frames(u);
+	struct hc_error *err = open_archive(u);
 
 	if (err || (err = unpack_blocks(u, examine, ctx, diag)))
 		return err;
@@ -422,10 +480,10 @@ struct hc_error *hc_decompress(const struct hc_packed_file *file,
 {
 	const char *tmpdir = options->tmpdir ? options->tmpdir : DEFAULT_TMPDIR;
 	hc_cleanup(archive_freep) struct archive *archive = archive_read_new();
-	hc_cleanup_free uint8_t *head = malloc(HEAD_SIZE);
+	hc_cleanup_free uint8_t *head = malloc(HEAD_SIZE), *block = malloc(READ_SIZE);
 	hc_cleanup_close int content = -1;
 
-	if (!archive || !head)
+	if (!archive || !head || !block)
 		return &hc_enomem;
 	struct hc_error *err = hc_decompress_file(options, &content);
 	if (err)
@@ -436,12 +494,14 @@ struct hc_error *hc_decompress(const struct hc_packed_file *file,
 		.tmpdir = tmpdir,
 		.archive = archive,
 		.fd = content,
+		.from = file->fd,
 		.packed = file->size,
+		.block = block,
 		.head = head,
 		.holes = has_holes(content),
 	};
 	hc_watch_enter(options->watch, HC_PHASE_UNPACK);
-	err = unpack(&u, file->fd, file->examine, file->examine_ctx, diag);
+	err = unpack(&u, file->examine, file->examine_ctx, diag);
 	hc_watch_leave(options->watch);
 	if (err)
 		return err;

@@ -14,7 +14,8 @@
  *
  * Damage: what was unpacked before it is kept. libarchive hands out whole blocks only, so that up
  * to one block (64 KiB of gzip and xz, 128 KiB of zstd, 4 MiB of lz4) before the damage is lost as
- * well. Bytes that follow the end of zstd or xz data count as damage. libarchive doesn't compare
+ * well. Bytes that follow the end of the data are left out; those behind xz count as damage.
+ * libarchive doesn't compare
  * the checksum of gzip: what is wrong there shows as a wrong core.
  */
 #ifndef HC_CORE_ELF_DECOMPRESS_H
@@ -35,8 +36,9 @@ struct hc_decompress_options {
  */
 #define HC_DECOMPRESS_MAX (UINT64_C(1) << 40)
 
-/** Bytes at the start of a file that hc_decompress_recognise() needs. */
-#define HC_DECOMPRESS_MAGIC_SIZE 6
+/** Bytes at the start of a file that hc_decompress_recognise() looks at, frames to skip among them.
+ */
+#define HC_DECOMPRESS_HEAD 4096
 
 struct hc_compression;
 

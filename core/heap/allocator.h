@@ -69,6 +69,11 @@
  *     core was made: the user address of the chunk that its link names, or 0. What is no link must
  *     not look like one. NULL: there are no such lists.
  *
+ *   absent(process, &why, &library)
+ *     When no allocator was recognised: whether the library of this one is there, and which release
+ *     ("glibc 2.36 (…)", to be freed by the caller), and whether it was never called, or can't be
+ *     told. Both are left alone where the library is not there. NULL: nothing is known.
+ *
  *   destroy(state)
  *     When the heap is closed; also when recognise() failed.
  *
@@ -110,6 +115,8 @@ struct hc_allocator {
 	struct hc_error *(*assign)(struct hc_backend *self);
 	struct hc_error *(*check)(struct hc_backend *self);
 	uint64_t (*next)(const struct hc_backend *self, uint64_t address);
+	struct hc_error *(*absent)(const struct hc_process *process, enum hc_absence *why_ret,
+				   char **library_ret);
 	void (*destroy)(void *state); /**< NULL state is fine */
 };
 

@@ -43,26 +43,39 @@ static void *map_aligned(uint64_t bytes)
 	return map + before;
 }
 
-struct hc_block *hc_blocks_create(uint64_t num)
+void *hc_zeroes_create(uint64_t num, size_t size)
 {
 	uint64_t bytes;
-	if (__builtin_mul_overflow(num ? num : 1, sizeof(struct hc_block), &bytes) ||
+
+	if (__builtin_mul_overflow(num ? num : 1, size, &bytes) ||
 	    bytes > PTRDIFF_MAX - 2 * HUGE_PAGE)
 		return NULL;
 	if (is_mapped(bytes))
 		return map_aligned(bytes);
 	bytes = (bytes + CACHE_LINE - 1) & ~(uint64_t)(CACHE_LINE - 1);
-	void *blocks = aligned_alloc(CACHE_LINE, bytes);
-	return blocks ? memset(blocks, 0, bytes) : NULL;
+	void *zeroes = aligned_alloc(CACHE_LINE, bytes);
+
+	return zeroes ? memset(zeroes, 0, bytes) : NULL;
+}
+
+void hc_zeroes_destroy(void *zeroes, uint64_t num, size_t size)
+{
+	uint64_t bytes = num * size;
+
+	if (zeroes && is_mapped(bytes))
+		munmap(zeroes, mapped_bytes(bytes));
+	else
+		free(zeroes);
+}
+
+struct hc_block *hc_blocks_create(uint64_t num)
+{
+	return hc_zeroes_create(num, sizeof(struct hc_block));
 }
 
 void hc_blocks_destroy(struct hc_block *blocks, uint64_t num)
 {
-	uint64_t bytes = num * sizeof(*blocks);
-	if (blocks && is_mapped(bytes))
-		munmap(blocks, mapped_bytes(bytes));
-	else
-		free(blocks);
+	hc_zeroes_destroy(blocks, num, sizeof(*blocks));
 }
 
 struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num)
@@ -695,28 +708,62 @@ const struct hc_allocator *const *hc_allocators(size_t *num_ret)
 	return allocators;
 }
 
-static struct hc_error *no_allocator(const struct hc_process *process)
+/** Give an error its details. */
+static struct hc_error *absence(enum hc_absence why, struct hc_error *err)
+{
+	if (err != &hc_enomem)
+		err->detail = why;
+	return hc_error_about(err, HC_ABOUT_ALLOCATOR);
+}
+
+/** The program uses an allocator that can only be named. NULL: not to all that is known. */
+static struct hc_error *other_allocator(const struct hc_process *process)
 {
 	const char *path, *name = hc_allocator_foreign(process, &path);
-	if (name)
-		return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR,
-						      "the program allocates with %s (%s), whose "
-						      "heap this version can't read",
-						      name, path),
-				      HC_ABOUT_ALLOCATOR);
-	hc_cleanup_free char *unnamed = NULL;
-	struct hc_error *err = hc_allocator_evident(process, &unnamed);
+	hc_cleanup_free char *evident = NULL;
+	struct hc_error *err = name ? NULL : hc_allocator_evident(process, &evident);
+
 	if (err)
 		return err;
-	if (unnamed)
-		return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR,
-						      "the program allocates with %s, whose heap "
-						      "this version can't read",
-						      unnamed),
-				      HC_ABOUT_ALLOCATOR);
-	return hc_error_about(hc_error_create(HC_ERROR_NO_ALLOCATOR, "no %s heap found in the core",
-					      allocators[0]->name),
-			      HC_ABOUT_ALLOCATOR);
+	if (name)
+		return absence(HC_ABSENT_OTHER,
+			       hc_error_create(HC_ERROR_NO_ALLOCATOR,
+					       "the program allocates with %s (%s), whose heap "
+					       "this version can't read",
+					       name, path));
+	return evident ? absence(HC_ABSENT_OTHER,
+				 hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						 "the program allocates with %s, whose heap this "
+						 "version can't read",
+						 evident))
+		       : NULL;
+}
+
+static struct hc_error *no_allocator(const struct hc_process *process)
+{
+	enum hc_absence why = HC_ABSENT_UNKNOWN;
+	hc_cleanup_free char *library = NULL;
+	struct hc_error *err = other_allocator(process);
+
+	for (size_t i = 0; !err && i < sizeof(allocators) / sizeof(allocators[0]) && !library; i++)
+		err = allocators[i]->absent ? allocators[i]->absent(process, &why, &library) : NULL;
+	if (err)
+		return err;
+	const char *name = library ? library : "the C library";
+	if (why == HC_ABSENT_NEVER_CALLED)
+		return absence(why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						    "malloc was never called: %s has its arena as "
+						    "it was at the start",
+						    name));
+	if (why == HC_ABSENT_NOT_DUMPED)
+		return absence(why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
+						    "the heap was not dumped: the core lacks the "
+						    "data of %s",
+						    name));
+	return absence(
+		why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
+				     "no allocator that is known left a heap in the core%s%s",
+				     library ? "; its C library is " : "", library ? library : ""));
 }
 
 /** Ask one allocator, and when it is at work have it walk its heap. */
@@ -831,6 +878,7 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->specials);
 	free(heap->pins);
 	free(heap->conventions);
+	free(heap->pool_sizes);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
 	free(heap->abort_message);

@@ -8,6 +8,14 @@
 #include "core/heap/heap.h"
 
 /**
+ * Zeroes, at least one item: on cache lines, and in huge pages where the system has them when they
+ * are large, since markers visit them at random. NULL without memory.
+ */
+void *hc_zeroes_create(uint64_t num, size_t size);
+/** NULL is fine. @param num @param size as they were given to the call that made them */
+void hc_zeroes_destroy(void *zeroes, uint64_t num, size_t size);
+
+/**
  * Clear planes, at least one block; NULL without memory. No block straddles a cache line, and large
  * planes lie in huge pages where the system has them, since markers visit blocks at random.
  */

@@ -14,6 +14,17 @@ const char *hc_fault_name(enum hc_fault fault)
 	return fault < HC_NUM_FAULTS ? names[fault] : "unknown";
 }
 
+const char *hc_absence_name(enum hc_absence absence)
+{
+	static const char *const names[HC_NUM_ABSENCES] = {
+		[HC_ABSENT_UNKNOWN] = "unknown",
+		[HC_ABSENT_NOT_DUMPED] = "not-dumped",
+		[HC_ABSENT_NEVER_CALLED] = "never-called",
+		[HC_ABSENT_OTHER] = "other-allocator",
+	};
+	return names[absence];
+}
+
 const char *hc_state_name(enum hc_state state)
 {
 	static const char *const names[HC_NUM_STATES] = {

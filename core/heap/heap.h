@@ -50,6 +50,18 @@ enum hc_state {
 /** "in-use", "cached", "free", "top", "overhead". See hc_chunk_state_name() for users' words. */
 const char *hc_state_name(enum hc_state state);
 
+/** Why there is no heap to read. */
+enum hc_absence {
+	HC_ABSENT_UNKNOWN,      /**< no allocator that is known left a trace */
+	HC_ABSENT_NOT_DUMPED,   /**< the core lacks the memory that would tell */
+	HC_ABSENT_NEVER_CALLED, /**< the allocator is there, and was never asked for anything */
+	HC_ABSENT_OTHER,        /**< the program uses one that can only be named */
+	HC_NUM_ABSENCES
+};
+
+/** "unknown", "not-dumped", "never-called", "other-allocator". */
+const char *hc_absence_name(enum hc_absence absence);
+
 /** A kind of lists on which an allocator keeps chunks that are not in use. Static. */
 struct hc_list {
 	const char
@@ -221,6 +233,12 @@ struct hc_convention {
 	uint64_t others; /**< of that size that only interior pointers to other places hold */
 };
 
+/** A chunk size of which some chunks are pools: a pointer anywhere into one holds it. */
+struct hc_pool_size {
+	uint64_t size;
+	bool aligned; /**< those that are aligned to it are pools */
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -324,6 +342,9 @@ struct hc_heap {
 	bool reach_known;      /**< hc_reachability_run() is done */
 	struct hc_convention *conventions; /**< found by it; by size, then offset */
 	size_t num_conventions;
+	struct hc_pool_size *pool_sizes; /**< found by it; by size */
+	size_t num_pool_sizes;
+	bool links; /**< pointers to links of doubly linked lists count, too */
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 
@@ -338,8 +359,8 @@ struct hc_heap {
 /**
  * Recognise the allocator of a process, walk its heap, assign heap kinds in process->mappings.
  *
- * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that names what the process uses instead,
- * as far as NT_FILE shows it ("jemalloc (libjemalloc.so.2)"), or says that there is no heap
+ * @return NULL; @ref HC_ERROR_NO_ALLOCATOR with one line that says why there is none, and the enum
+ * hc_absence in hc_error::detail
  */
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret);
 void hc_heap_close(struct hc_heap *heap);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/heap/build.h"
+
 /** Words of a stretch: 4 MiB of a heap with 16-byte units. */
 #define STRETCH_WORDS 4096
 
@@ -64,18 +66,18 @@ void hc_plane_layout_deinit(struct hc_plane_layout *layout)
 
 struct hc_error *hc_plane_init(const struct hc_plane_layout *layout, struct hc_plane *ret)
 {
-	uint64_t *words = calloc(layout->num_words ? layout->num_words : 1, sizeof(*words));
+	uint64_t *words = hc_zeroes_create(layout->num_words, sizeof(*words));
 
 	if (!words)
 		return &hc_enomem;
-	ret->words = words;
+	*ret = (struct hc_plane){words, layout->num_words};
 	return NULL;
 }
 
 void hc_plane_deinit(struct hc_plane *plane)
 {
-	free(plane->words);
-	plane->words = NULL;
+	hc_zeroes_destroy(plane->words, plane->num_words, sizeof(*plane->words));
+	*plane = (struct hc_plane){0};
 }
 
 void hc_plane_clear(const struct hc_plane_layout *layout, struct hc_plane *plane)

@@ -30,6 +30,7 @@ void hc_plane_layout_deinit(struct hc_plane_layout *layout);
 
 struct hc_plane {
 	uint64_t *words;
+	uint64_t num_words;
 };
 
 /** A clear plane. */

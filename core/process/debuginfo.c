@@ -14,6 +14,7 @@
 #include <elfutils/libdwfl.h>
 
 #include "core/base/array.h"
+#include "core/base/hash.h"
 #include "core/base/cleanup.h"
 
 /** Nesting of scopes that is looked into: namespaces, classes, functions, blocks. */
@@ -45,13 +46,10 @@ struct entry {
 	size_t num_slots;
 };
 
-/** A hash table from a number to an index; keys are not 0. */
-struct index {
-	struct index_slot {
-		uint64_t key;
-		uint32_t value;
-	} * slots;
-	size_t num, size; /* size: a power of two, or 0 */
+/** Where an entry was met. */
+struct place {
+	uint64_t die; /* its address */
+	hc_layout_id id;
 };
 
 struct hc_debuginfo {
@@ -60,8 +58,15 @@ struct hc_debuginfo {
 	bool of_program;
 	struct entry *entries;
 	size_t num_entries;
-	struct index by_name;  /* hash of the name → entry; collisions go to the next key */
-	struct index by_place; /* address of the DIE → entry */
+	struct named {
+		uint64_t hash;
+		hc_layout_id id;
+	} * names; /* entries that are found by their names */
+	size_t num_names;
+	struct hc_hash by_name;
+	struct place *places;
+	size_t num_places;
+	struct hc_hash by_place;
 	struct hc_variable *variables;
 	size_t num_variables;
 	uint64_t seen; /* entries of the units */
@@ -69,80 +74,51 @@ struct hc_debuginfo {
 
 /* --- Tables --- */
 
-static struct index_slot *index_find(const struct index *index, uint64_t key)
+static uint32_t *place_slot(const struct hc_debuginfo *info, uint64_t die)
 {
-	size_t i = key * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (index->size - 1);
-
-	while (index->slots[i].key && index->slots[i].key != key)
-		i = (i + 1) & (index->size - 1);
-	return &index->slots[i];
+	return hc_hash_find(&info->by_place, hc_hash_mix(die), i, info->places[i].die == die);
 }
 
-/** Make room for one more key; the table is at most half full. */
-static struct hc_error *index_reserve(struct index *index)
+static struct hc_error *put_place(struct hc_debuginfo *info, uint64_t die, hc_layout_id id)
 {
-	struct index grown = {.num = index->num, .size = index->size ? index->size * 2 : 1024};
+	struct hc_error *err = hc_hash_reserve(&info->by_place, info->num_places, i,
+					       hc_hash_mix(info->places[i].die));
 
-	if (index->num * 2 < index->size)
-		return NULL;
-	grown.slots = calloc(grown.size, sizeof(*grown.slots));
-	if (!grown.slots)
-		return &hc_enomem;
-	for (size_t i = 0; i < index->size; i++) {
-		if (index->slots[i].key)
-			*index_find(&grown, index->slots[i].key) = index->slots[i];
-	}
-	free(index->slots);
-	*index = grown;
-	return NULL;
-}
-
-static struct hc_error *index_put(struct index *index, uint64_t key, uint32_t value)
-{
-	struct hc_error *err = index_reserve(index);
-
+	if (!err)
+		err = hc_array_reserve(&info->places, info->num_places, sizeof(*info->places));
 	if (err)
 		return err;
-	struct index_slot *slot = index_find(index, key);
-	index->num += !slot->key;
-	*slot = (struct index_slot){key, value};
+	uint32_t *slot = place_slot(info, die);
+	if (!*slot)
+		*slot = ++info->num_places;
+	info->places[*slot - 1] = (struct place){die, id};
 	return NULL;
 }
 
-static bool index_get(const struct index *index, uint64_t key, uint32_t *ret)
+/** FNV-1a. */
+static uint64_t hash_name(const char *name)
 {
-	struct index_slot *slot = index->size ? index_find(index, key) : NULL;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	if (!slot || !slot->key)
-		return false;
-	*ret = slot->value;
-	return true;
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+	return hash;
 }
 
-/** The key of a name, or the free one behind those of other names with its hash. */
-static uint64_t name_key(const struct hc_debuginfo *info, const char *name, hc_layout_id *found)
+static uint32_t *name_slot(const struct hc_debuginfo *info, const char *name, uint64_t hash)
 {
-	uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (const char *pos = name; *pos; pos++)
-		key = (key ^ (uint8_t)*pos) * UINT64_C(0x100000001b3);
-	key |= 1;
-	*found = HC_NO_LAYOUT;
-	for (uint32_t id; index_get(&info->by_name, key, &id); key += 2) {
-		if (!strcmp(info->entries[id].name, name)) {
-			*found = id;
-			break;
-		}
-	}
-	return key;
+	return hc_hash_find(&info->by_name, hash, i,
+			    info->names[i].hash == hash &&
+				    !strcmp(info->entries[info->names[i].id].name, name));
 }
 
 hc_layout_id hc_debuginfo_find(const struct hc_debuginfo *info, const char *name)
 {
-	hc_layout_id id;
+	uint32_t found = info->num_names ? *name_slot(info, name, hash_name(name)) : 0;
 
-	name_key(info, name, &id);
-	return id != HC_NO_LAYOUT && info->entries[id].size ? id : HC_NO_LAYOUT;
+	if (!found || !info->entries[info->names[found - 1].id].size)
+		return HC_NO_LAYOUT;
+	return info->names[found - 1].id;
 }
 
 /** A new entry. @param name copied */
@@ -167,17 +143,22 @@ static struct hc_error *add_entry(struct hc_debuginfo *info, const char *name, h
 /** The entry of a name, which may be new. */
 static struct hc_error *intern(struct hc_debuginfo *info, const char *name, hc_layout_id *ret)
 {
-	hc_layout_id id;
-	uint64_t key = name_key(info, name, &id);
-
-	if (id == HC_NO_LAYOUT) {
-		struct hc_error *err = add_entry(info, name, &id);
-		if (!err)
-			err = index_put(&info->by_name, key, id);
-		if (err)
-			return err;
+	struct hc_error *err =
+		hc_hash_reserve(&info->by_name, info->num_names, i, info->names[i].hash);
+	if (!err)
+		err = hc_array_reserve(&info->names, info->num_names, sizeof(*info->names));
+	if (err)
+		return err;
+	uint64_t hash = hash_name(name);
+	uint32_t *slot = name_slot(info, name, hash);
+	if (*slot) {
+		*ret = info->names[*slot - 1].id;
+		return NULL;
 	}
-	*ret = id;
+	if ((err = add_entry(info, name, ret)))
+		return err;
+	info->names[info->num_names] = (struct named){hash, *ret};
+	*slot = ++info->num_names;
 	return NULL;
 }
 
@@ -275,8 +256,9 @@ static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
 	hc_layout_id id;
 
 	*ret = HC_NO_LAYOUT;
-	if (index_get(&info->by_place, place, &id)) {
-		*ret = id;
+	uint32_t met = info->num_places ? *place_slot(info, place) : 0;
+	if (met) {
+		*ret = info->places[met - 1].id;
 		return NULL;
 	}
 	/* Not met on the way down: in a partial unit of another file, or without a name. */
@@ -286,7 +268,7 @@ static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
 	struct hc_error *err =
 		name ? intern(info, name, &id) : add_entry(info, "struct (unnamed)", &id);
 	if (!err)
-		err = index_put(&info->by_place, place, id);
+		err = put_place(info, place, id);
 	if (err)
 		return err;
 	define(info, id, die);
@@ -504,6 +486,98 @@ struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
 	return NULL;
 }
 
+/* --- Members --- */
+
+/** Step into an array, if the type is one: its element, and "[3]" behind the name. */
+static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
+{
+	Dwarf_Die element;
+	Dwarf_Word size;
+
+	if (dwarf_tag(type) != DW_TAG_array_type)
+		return true;
+	if (!type_of(type, &element) || dwarf_aggregate_size(&element, &size) || !size)
+		return false;
+	fprintf(name, "[%llu]", (unsigned long long)(*offset / size));
+	*offset %= size;
+	*type = element;
+	return true;
+}
+
+/** Whether an offset is in a member; if so, the offset in it, and its type. */
+static bool has_offset(Dwarf_Die *member, uint64_t *offset, Dwarf_Die *type_ret)
+{
+	uint64_t start = 0;
+	Dwarf_Word size;
+
+	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
+	    !type_of(member, type_ret) ||
+	    (dwarf_hasattr(member, DW_AT_data_member_location) &&
+	     !constant(member, DW_AT_data_member_location, &start)) ||
+	    *offset < start)
+		return false;
+	/* An array without a size is as long as its chunk. */
+	if (dwarf_aggregate_size(type_ret, &size) || !size) {
+		if (dwarf_tag(type_ret) != DW_TAG_array_type)
+			return false;
+		size = UINT64_MAX;
+	}
+	if (*offset - start >= size)
+		return false;
+	*offset -= start;
+	return true;
+}
+
+/** The member of a struct, union or class. @param[in,out] die the type; that of the member */
+static bool enter_member(Dwarf_Die *die, uint64_t *offset, FILE *name)
+{
+	Dwarf_Die child, type;
+
+	if (dwarf_child(die, &child))
+		return false;
+	do {
+		int tag = dwarf_tag(&child);
+
+		if ((tag != DW_TAG_member && tag != DW_TAG_inheritance) ||
+		    !has_offset(&child, offset, &type))
+			continue;
+		/* What has no name is looked through. */
+		const char *text = tag == DW_TAG_member ? name_of(&child) : NULL;
+		if (text)
+			fprintf(name, "%s%s", ftell(name) ? "." : "", text);
+		*die = type;
+		return true;
+	} while (!dwarf_siblingof(&child, &child));
+	return false;
+}
+
+bool hc_debuginfo_member(struct hc_debuginfo *info, hc_layout_id id, uint64_t offset, char *buf,
+			 size_t size)
+{
+	const struct entry *entry = &info->entries[id];
+	Dwarf_Die die = entry->die;
+	const char *name;
+
+	if (!entry->size || entry->target != HC_NO_LAYOUT)
+		return false;
+	hc_cleanup_fclose FILE *out = fmemopen(buf, size, "w");
+	if (!out)
+		return false;
+	for (unsigned i = 0; i < MAX_NESTING; i++) {
+		int tag = dwarf_tag(&die);
+
+		if (!is_struct(tag) && tag != DW_TAG_union_type)
+			break;
+		if (!enter_member(&die, &offset, out))
+			break;
+		for (unsigned k = 0; k < MAX_PEEL; k++)
+			if (!peel(&die, &name) || dwarf_tag(&die) != DW_TAG_array_type ||
+			    !enter_array(&die, &offset, out))
+				break;
+	}
+	return fflush(out) == 0 && ftell(out) > 0;
+}
+
 /* --- The walk --- */
 
 /** Where the walk is: an entry, and the length of the qualified name that its scope has. */
@@ -549,7 +623,7 @@ static struct hc_error *note_struct(struct walk *walk, Dwarf_Die *die)
 	hc_cleanup_free char *qualified = qualified_name(walk, name);
 	struct hc_error *err = qualified ? intern(walk->info, qualified, &id) : &hc_enomem;
 	if (!err)
-		err = index_put(&walk->info->by_place, (uintptr_t)die->addr, id);
+		err = put_place(walk->info, (uintptr_t)die->addr, id);
 	if (!err)
 		define(walk->info, id, die);
 	return err;
@@ -772,8 +846,10 @@ void hc_debuginfo_close(struct hc_debuginfo *info)
 		free(info->entries[i].slots);
 	}
 	free(info->entries);
-	free(info->by_name.slots);
-	free(info->by_place.slots);
+	free(info->names);
+	hc_hash_deinit(&info->by_name);
+	free(info->places);
+	hc_hash_deinit(&info->by_place);
 	free(info->variables);
 	free(info);
 }

@@ -68,6 +68,15 @@ bool hc_debuginfo_of_program(const struct hc_debuginfo *info);
 struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
 				     struct hc_layout *ret);
 
+/**
+ * The member of a struct that an offset is in: "next", "map.head", "slots[3]".
+ *
+ * @param[out] buf text of at most @p size bytes, cut where it is longer
+ * @return false when there is none
+ */
+bool hc_debuginfo_member(struct hc_debuginfo *info, hc_layout_id id, uint64_t offset, char *buf,
+			 size_t size);
+
 /** The class or struct of a name, or HC_NO_LAYOUT. */
 hc_layout_id hc_debuginfo_find(const struct hc_debuginfo *info, const char *name);
 

@@ -127,17 +127,32 @@ static const struct {
 	size_t size;
 	enum hc_input_kind kind;
 	const char *name;
+	const char *command; /**< of an archive: what unpacks it */
 } formats[] = {
-	{257, "ustar", 5, HC_INPUT_ARCHIVE, "tar archive"},
-	{0, "PK\3\4", 4, HC_INPUT_ARCHIVE, "zip archive"},
-	{0, "7z\xbc\xaf\x27\x1c", 6, HC_INPUT_ARCHIVE, "7z archive"},
-	{0, "Rar!\x1a\x07", 6, HC_INPUT_ARCHIVE, "rar archive"},
-	{0, "070701", 6, HC_INPUT_ARCHIVE, "cpio archive"},
-	{0, "!<arch>\n", 8, HC_INPUT_ARCHIVE, "Debian package or static library"},
-	{0, "MDMP", 4, HC_INPUT_MINIDUMP, "minidump"},
-	{0, "\xcf\xfa\xed\xfe", 4, HC_INPUT_FOREIGN_CORE, "macOS"},
-	{0, "KDUMP   ", 8, HC_INPUT_FOREIGN_CORE, "the kernel itself (kdump)"},
+	{257, "ustar", 5, HC_INPUT_ARCHIVE, "tar archive", "tar -xf"},
+	{0, "PK\3\4", 4, HC_INPUT_ARCHIVE, "zip archive", "unzip"},
+	{0, "7z\xbc\xaf\x27\x1c", 6, HC_INPUT_ARCHIVE, "7z archive", "7z x"},
+	{0, "Rar!\x1a\x07", 6, HC_INPUT_ARCHIVE, "rar archive", "unrar x"},
+	{0, "070701", 6, HC_INPUT_ARCHIVE, "cpio archive", "cpio -id <"},
+	{0, "!<arch>\n", 8, HC_INPUT_ARCHIVE, "Debian package or static library", "ar x"},
+	{0, "LZIP", 4, HC_INPUT_ARCHIVE, "lzip file", "lzip -d"},
+	{0, "\x89LZO\0", 5, HC_INPUT_ARCHIVE, "lzop file", "lzop -d"},
+	{0, "\x1f\x9d", 2, HC_INPUT_ARCHIVE, "file of compress(1)", "uncompress"},
+	/* Its properties and a dictionary of whole 64 KiB: there is no mark. */
+	{0, "\x5d\0\0", 3, HC_INPUT_ARCHIVE, "lzma file", "lzma -d"},
+	{0, "MDMP", 4, HC_INPUT_MINIDUMP, "minidump", NULL},
+	{0, "\xcf\xfa\xed\xfe", 4, HC_INPUT_FOREIGN_CORE, "macOS", NULL},
+	{0, "KDUMP   ", 8, HC_INPUT_FOREIGN_CORE, "the kernel itself (kdump)", NULL},
 };
+
+/** What unpacks an archive by that name. */
+static const char *unpacker(const char *name)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (formats[i].name == name)
+			return formats[i].command;
+	return NULL;
+}
 
 /** Whether the line after the first is a count: "Size:    4 kB", "Rss: …". */
 static bool has_details(struct hc_bytes head)
@@ -210,7 +225,9 @@ struct hc_error *hc_input_refuse(struct hc_bytes head)
 				       "take a core of the running program with 'gcore PID'");
 	case HC_INPUT_ARCHIVE:
 		return hc_error_create(HC_ERROR_FORMAT,
-				       "is a %s; unpack it and give the core that is in it", name);
+				       "is a %s; unpack it with '%s' and give the core that is in "
+				       "it",
+				       name, unpacker(name));
 	case HC_INPUT_MINIDUMP:
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "is a minidump, which holds no heap; give a core, "

@@ -177,13 +177,13 @@ static struct hc_error *mappings_classify_programs(struct hc_mappings *mappings)
 		return &hc_enomem;
 	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *row = &mappings->items[i];
-		if (row->kind == HC_MAPPING_FILE && row->flags & PF_X)
+		if (row->kind == HC_MAPPING_FILE && row->path && row->flags & PF_X)
 			paths[num++] = row->path;
 	}
 	qsort(paths, num, sizeof(*paths), compare_paths);
 	for (size_t i = 0; i < mappings->num; i++) {
 		struct hc_mapping *row = &mappings->items[i];
-		if (row->kind == HC_MAPPING_FILE && !row->shared &&
+		if (row->kind == HC_MAPPING_FILE && row->path && !row->shared &&
 		    bsearch(&row->path, paths, num, sizeof(*paths), compare_paths))
 			row->kind = file_kind(row->flags);
 	}
@@ -293,6 +293,19 @@ static bool gcore_row_is_reserved(const struct core_rows *rows, const struct hc_
 	return size && !view.data[0] && !memcmp(view.data, view.data + 1, size - 1);
 }
 
+/**
+ * Where nothing names files, what can't be written to and was not dumped is one: the writer leaves
+ * out what is on the disk as well, and nobody else has a use for it.
+ */
+static void classify_undumped(const struct core_rows *rows, struct hc_mapping *row)
+{
+	if (rows->core->num_files || row->kind != HC_MAPPING_ANON || row->flags & PF_W ||
+	    hc_memory_present(rows->mappings->memory, row->start, row->end))
+		return;
+	row->kind = row->flags & PF_X ? HC_MAPPING_TEXT : HC_MAPPING_FILE;
+	row->anonymous = false;
+}
+
 /** A segment, or the part of one between two entries of NT_FILE. */
 static struct hc_error *append_plain_row(struct core_rows *rows, uint64_t start, uint64_t end,
 					 uint32_t flags)
@@ -308,6 +321,7 @@ static struct hc_error *append_plain_row(struct core_rows *rows, uint64_t start,
 	if (gcore_row_is_reserved(rows, &row))
 		row.flags = 0;
 	mapping_classify(&row);
+	classify_undumped(rows, &row);
 	return mappings_append(rows->mappings, row);
 }
 
@@ -667,4 +681,14 @@ struct hc_error *hc_mappings_assign(struct hc_mappings *mappings, uint64_t start
 			return err;
 	}
 	return NULL;
+}
+
+struct hc_error *hc_mappings_set_vdso(struct hc_mappings *mappings, uint64_t start, uint64_t end)
+{
+	struct hc_error *err = hc_mappings_assign(mappings, start, end, HC_MAPPING_VDSO, NULL);
+
+	for (size_t i = mappings_index(mappings, start);
+	     !err && i < mappings->num && mappings->items[i].start < end; i++)
+		mappings->items[i].anonymous = false;
+	return err;
 }

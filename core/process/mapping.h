@@ -120,4 +120,7 @@ struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t
 struct hc_error *hc_mappings_assign(struct hc_mappings *mappings, uint64_t start, uint64_t end,
 				    enum hc_mapping_kind kind, const char *note);
 
+/** Say that [start, end) is the kernel's code, which counts as nobody's memory. */
+struct hc_error *hc_mappings_set_vdso(struct hc_mappings *mappings, uint64_t start, uint64_t end);
+
 #endif

@@ -187,7 +187,7 @@ bool hc_memory_u32(const struct hc_memory *memory, uint64_t address, uint32_t *r
 }
 
 bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
-			  uint64_t most, uint64_t *start_ret, uint64_t *end_ret)
+			  uint64_t most, struct hc_piece *ret)
 {
 	const struct hc_extent *extent = *pos < end ? hc_memory_find_next(memory, *pos) : NULL;
 
@@ -195,8 +195,11 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 		return false;
 	uint64_t start = extent->start > *pos ? extent->start : *pos;
 	uint64_t left = (extent->end < end ? extent->end : end) - start;
-	*start_ret = start;
-	*end_ret = *pos = start + (left < most ? left : most);
+	if (left > most)
+		left = most;
+	*ret = (struct hc_piece){start, start + left,
+				 {extent->data + (start - extent->start), left}};
+	*pos = ret->end;
 	return true;
 }
 

@@ -60,6 +60,12 @@ struct hc_error *hc_memory_read(const struct hc_memory *memory, uint64_t address
 bool hc_memory_word(const struct hc_memory *memory, uint64_t address, uint64_t *ret);
 bool hc_memory_u32(const struct hc_memory *memory, uint64_t address, uint32_t *ret);
 
+/** Bytes that are present and lie back to back: those of the addresses [start, end). */
+struct hc_piece {
+	uint64_t start, end;
+	struct hc_bytes bytes;
+};
+
 /**
  * The next bytes of [*pos, end) that are present, in one piece and at most @p most of them. For
  * work on ranges that may be terabytes of nothing.
@@ -68,7 +74,7 @@ bool hc_memory_u32(const struct hc_memory *memory, uint64_t address, uint32_t *r
  * @return false when there are none
  */
 bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
-			  uint64_t most, uint64_t *start_ret, uint64_t *end_ret);
+			  uint64_t most, struct hc_piece *ret);
 
 /** How many of the bytes in [start, end) are present. */
 uint64_t hc_memory_present(const struct hc_memory *memory, uint64_t start, uint64_t end);

@@ -3,10 +3,13 @@
  * Finding modules in memory, and what their mappings are for.
  */
 #include <elf.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/process/link_map.h"
 #include "core/process/module_loader.h"
 
 /** Entries of a dynamic section that are looked at. */
@@ -181,15 +184,6 @@ static struct hc_error *find_in_files(const struct hc_module_loader *loader,
 	return NULL;
 }
 
-/** A string in memory, as far as it lies in one piece; NULL when it has no end there. */
-static const char *memory_string(const struct hc_memory *memory, uint64_t address)
-{
-	enum { MAX_STRING = 4096 };
-	struct hc_bytes view = hc_memory_view(memory, address, MAX_STRING);
-
-	return view.size && memchr(view.data, '\0', view.size) ? (const char *)view.data : NULL;
-}
-
 /** DT_SONAME, read from memory. ld.so has relocated DT_STRTAB in most ports, but not in all. */
 static const char *module_soname(const struct hc_module_loader *loader,
 				 const struct hc_module *module)
@@ -217,40 +211,175 @@ static const char *module_soname(const struct hc_module_loader *loader,
 		return NULL;
 	if (strtab < module->start)
 		strtab += module->bias;
-	return memory_string(memory, strtab + soname);
+	return hc_memory_string(memory, strtab + soname);
 }
 
-/** Without NT_FILE: whatever segment begins with a loaded ELF image. */
-static struct hc_error *find_in_segments(const struct hc_module_loader *loader,
-					 struct hc_modules *modules)
+/** @name Without NT_FILE */
+/**@{*/
+
+/** The program's own name. */
+static const char *program_name(const struct hc_module_loader *loader)
+{
+	uint64_t execfn;
+	const char *name = hc_core_auxv(loader->core, AT_EXECFN, &execfn)
+				   ? hc_memory_string(loader->memory, execfn)
+				   : NULL;
+
+	if (name)
+		return name;
+	return loader->core->has_prpsinfo ? loader->core->prpsinfo.name : "program";
+}
+
+/** Append a module under the best name that is known. @param name NULL: of the link map, or none */
+static struct hc_error *append_named(const struct hc_module_loader *loader,
+				     struct hc_modules *modules, struct hc_module module,
+				     const char *name)
+{
+	hc_cleanup_free char *made_up = NULL;
+	uint64_t entry = 0;
+
+	hc_core_auxv(loader->core, AT_ENTRY, &entry);
+	if (!name || !*name)
+		name = module_soname(loader, &module);
+	if (!name && entry >= module.start && entry < module.end)
+		name = program_name(loader);
+	if (!name) {
+		/* Each is one of its own. */
+		if (asprintf(&made_up, "unnamed module at 0x%" PRIx64, module.start) < 0) {
+			made_up = NULL;
+			return &hc_enomem;
+		}
+		name = made_up;
+	}
+	return modules_append(modules, module, name);
+}
+
+/** What the dynamic linker calls the module with this dynamic section; NULL: nothing. */
+static const char *link_name(const struct hc_link_map *links, const struct hc_module *module)
+{
+	for (size_t i = 0; i < links->num && module->dynamic; i++)
+		if (links->items[i].dynamic == module->dynamic)
+			return links->items[i].name;
+	return NULL;
+}
+
+/** The address of the program's dynamic section, by its program headers; 0: unknown. */
+static uint64_t program_dynamic(const struct hc_module_loader *loader)
+{
+	uint64_t phdr = 0, page = loader->page_mask + 1;
+	struct hc_module module;
+
+	/* They lie in the first page. */
+	hc_core_auxv(loader->core, AT_PHDR, &phdr);
+	return phdr && module_from_memory(loader, phdr & -page, &module) ? module.dynamic : 0;
+}
+
+/** Whether it is the kernel's own, which AT_SYSINFO_EHDR names where there are auxv. */
+static bool is_vdso(const struct hc_module_loader *loader, const struct hc_module *module)
+{
+	const char *soname = module_soname(loader, module);
+
+	return soname && (!strncmp(soname, "linux-vdso", 10) || !strncmp(soname, "linux-gate", 10));
+}
+
+/** Whatever segment begins with a loaded ELF image. */
+static struct hc_error *find_images(const struct hc_module_loader *loader,
+				    const struct hc_link_map *links, struct hc_modules *modules)
 {
 	const struct hc_core *core = loader->core;
-	uint64_t end = 0, vdso = 0, entry = 0, execfn;
-	const char *program = NULL;
+	uint64_t end = 0, vdso = 0;
 
 	hc_core_auxv(core, AT_SYSINFO_EHDR, &vdso);
-	hc_core_auxv(core, AT_ENTRY, &entry);
-	if (hc_core_auxv(core, AT_EXECFN, &execfn))
-		program = memory_string(loader->memory, execfn);
-	if (!program)
-		program = core->has_prpsinfo ? core->prpsinfo.name : "program";
 	for (size_t i = 0; i < core->num_segments; i++) {
 		uint64_t start = core->segments[i].start;
 		struct hc_module module;
 		if (start < end || start == vdso || !module_from_memory(loader, start, &module))
 			continue;
-		const char *soname = module_soname(loader, &module);
-		bool has_entry = entry >= module.start && entry < module.end;
-		struct hc_error *err = modules_append(modules, module,
-						      soname      ? soname
-						      : has_entry ? program
-								  : "unnamed module");
+		struct hc_error *err =
+			is_vdso(loader, &module)
+				? hc_mappings_set_vdso(loader->mappings, module.start, module.end)
+				: append_named(loader, modules, module, link_name(links, &module));
 		if (err)
 			return err;
 		end = module.end;
 	}
 	return NULL;
 }
+
+/**
+ * A library whose ELF header the core lacks: from where it was loaded, which is its first page as
+ * libraries are linked to 0, to the end of the row that holds its dynamic section, or of the data
+ * that follows it when that is RELRO.
+ */
+static bool module_from_link(const struct hc_module_loader *loader, const struct hc_link *link,
+			     struct hc_module *ret)
+{
+	const struct hc_mapping *first = hc_mappings_find(loader->mappings, link->bias);
+	const struct hc_mapping *last = hc_mappings_find(loader->mappings, link->dynamic);
+	const struct hc_mapping *end = loader->mappings->items + loader->mappings->num;
+
+	if (!link->name || !*link->name || !first || !last || first > last ||
+	    first->kind == HC_MAPPING_VDSO || first->start != link->bias)
+		return false;
+	if (!(last->flags & PF_W) && last + 1 < end && last[1].start == last->end &&
+	    last[1].flags & PF_W)
+		last++;
+	*ret = (struct hc_module){.start = first->start,
+				  .end = last->end,
+				  .bias = link->bias,
+				  .dynamic = link->dynamic};
+	for (const struct hc_mapping *row = first; row <= last; row++) {
+		if (row > first && row->start != row[-1].end)
+			return false;
+		if (!(row->flags & PF_W))
+			continue;
+		if (!ret->data_end)
+			ret->data_start = row->start;
+		ret->data_end = ret->bss_start = row->end;
+	}
+	return true;
+}
+
+static int compare_modules(const void *a, const void *b)
+{
+	const struct hc_module *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/** Modules that only the dynamic linker knows. */
+static struct hc_error *find_links(const struct hc_module_loader *loader,
+				   const struct hc_link_map *links, struct hc_modules *modules)
+{
+	for (size_t i = 0; i < links->num; i++) {
+		const struct hc_link *link = &links->items[i];
+		struct hc_module module;
+		bool taken = false;
+		if (!module_from_link(loader, link, &module))
+			continue;
+		for (size_t k = 0; k < modules->num; k++)
+			taken |= module.start < modules->items[k].end &&
+				 modules->items[k].start < module.end;
+		struct hc_error *err =
+			taken ? NULL : append_named(loader, modules, module, link->name);
+		if (err)
+			return err;
+	}
+	qsort(modules->items, modules->num, sizeof(*modules->items), compare_modules);
+	return NULL;
+}
+
+static struct hc_error *find_without_files(const struct hc_module_loader *loader,
+					   struct hc_modules *modules)
+{
+	hc_cleanup(hc_link_map_deinit) struct hc_link_map links = {0};
+	struct hc_error *err = hc_link_map_read(loader->memory, program_dynamic(loader), &links);
+
+	if (!err)
+		err = find_images(loader, &links, modules);
+	return err ? err : find_links(loader, &links, modules);
+}
+/**@}*/
 
 /** The last part of a path. */
 static const char *base_name(const char *path)
@@ -322,6 +451,20 @@ static struct hc_error *module_claim_rows(const struct hc_module_loader *loader,
 	return NULL;
 }
 
+/** The same for a module whose program headers are missing. */
+static void module_claim_range(const struct hc_module_loader *loader,
+			       const struct hc_module *module)
+{
+	struct hc_mapping *row = hc_mappings_find(loader->mappings, module->start);
+	struct hc_mapping *last = loader->mappings->items + loader->mappings->num;
+
+	for (; row && row < last && row->start < module->end; row++) {
+		row->path = module->path;
+		row->anonymous = false;
+		row->kind = load_kind(row->flags);
+	}
+}
+
 /** Whether a link address lies in an executable PT_LOAD. */
 static bool image_is_code(const struct hc_image *image, uint64_t vaddr)
 {
@@ -344,8 +487,9 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 	struct hc_image image;
 	struct hc_error *err;
 
-	if (!loader->core->num_files && hc_module_image(loader, module->start, &image) &&
-	    (err = module_claim_rows(loader, module, &image)))
+	if (!loader->core->num_files && !hc_module_image(loader, module->start, &image))
+		module_claim_range(loader, module);
+	else if (!loader->core->num_files && (err = module_claim_rows(loader, module, &image)))
 		return err;
 	uint64_t bss_start = (module->bss_start + loader->page_mask) & ~loader->page_mask;
 	uint64_t bss_end = (module->data_end + loader->page_mask) & ~loader->page_mask;
@@ -371,15 +515,15 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 }
 
 struct hc_error *hc_modules_load(const struct hc_core *core,
-				 const struct hc_module_options *options, struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_diagnostics *diag,
+				 const struct hc_module_options *options,
+				 const struct hc_address_space *space, struct hc_diagnostics *diag,
 				 struct hc_modules *ret)
 {
 	const struct hc_module_loader loader = {
 		.core = core,
 		.options = options,
-		.memory = memory,
-		.mappings = mappings,
+		.memory = space->memory,
+		.mappings = space->mappings,
 		.diag = diag,
 		.page_mask = (1ULL << core->machine->page_shift) - 1,
 	};
@@ -387,7 +531,7 @@ struct hc_error *hc_modules_load(const struct hc_core *core,
 	struct hc_error *err;
 
 	if ((err = core->num_files ? find_in_files(&loader, &modules)
-				   : find_in_segments(&loader, &modules)))
+				   : find_without_files(&loader, &modules)))
 		return err;
 	modules_find_executable(core, &modules);
 	for (size_t i = 0; i < modules.num; i++) {
@@ -396,7 +540,7 @@ struct hc_error *hc_modules_load(const struct hc_core *core,
 	}
 	if ((err = hc_module_files_open(&loader, &modules)))
 		return err;
-	hc_mappings_count_present(mappings);
+	hc_mappings_count_present(space->mappings);
 	*ret = modules;
 	modules = (struct hc_modules){};
 	return NULL;

@@ -3,8 +3,8 @@
  * Modules: the executable and its libraries.
  *
  * A module is what NT_FILE shows mapped from one file with an ELF header at its lowest page; where
- * there is no NT_FILE, the ELF headers at the start of segments serve, named by AT_EXECFN and
- * DT_SONAME. A file that is mapped executable, but whose header the core lacks, is a module too:
+ * there is no NT_FILE, the ELF headers at the start of segments serve, and the dynamic linker's own
+ * list (link_map.h), which has their names; DT_SONAME and AT_EXECFN name what it doesn't. A file that is mapped executable, but whose header the core lacks, is a module too:
  * name and addresses are all that is known. Its build-id is read from the core. The file itself is
  * optional: it is looked for at --exe (for the executable), below --sysroot, and at its own path,
  * and is taken only when its build-id is the core's (a module without a build-id is taken when its
@@ -61,15 +61,20 @@ struct hc_modules {
 	struct hc_module_files *files; /**< open files and the Dwfl session; private */
 };
 
+/** What modules add to. */
+struct hc_address_space {
+	struct hc_memory *memory;     /**< pages that a file lends */
+	struct hc_mappings *mappings; /**< kinds: text, data, bss, vdso */
+};
+
 /**
- * Find modules, look for their files, add their pages to @p memory and their kinds (text, data,
- * bss, vdso) to
- * @p mappings. An --exe that is no ELF file or another build is an error, since the user named it;
- * everything else that goes wrong is a remark.
+ * Find modules, look for their files, and add what they tell to @p space. An --exe that is no ELF
+ * file or another build is an error, since the user named it; everything else that goes wrong is a
+ * remark.
  */
 struct hc_error *hc_modules_load(const struct hc_core *core,
-				 const struct hc_module_options *options, struct hc_memory *memory,
-				 struct hc_mappings *mappings, struct hc_diagnostics *diag,
+				 const struct hc_module_options *options,
+				 const struct hc_address_space *space, struct hc_diagnostics *diag,
 				 struct hc_modules *ret);
 void hc_modules_deinit(struct hc_modules *modules);
 

@@ -141,13 +141,14 @@ static struct hc_error *process_load_smaps(struct hc_process *process, const cha
 static struct hc_error *process_load_core(struct hc_process *process,
 					  const struct hc_process_options *options)
 {
+	const struct hc_address_space space = {&process->memory, &process->mappings};
 	struct hc_error *err;
 
 	if ((err = hc_watch_check(process->watch)) || (err = process_load_memory(process)) ||
 	    (err = hc_mappings_from_core(process->core, &process->memory, &process->mappings)) ||
 	    (options->smaps && (err = process_load_smaps(process, options->smaps))) ||
-	    (err = hc_modules_load(process->core, &options->modules, &process->memory,
-				   &process->mappings, &process->diag, &process->modules)) ||
+	    (err = hc_modules_load(process->core, &options->modules, &space, &process->diag,
+				   &process->modules)) ||
 	    (err = hc_threads_load(process->core, &process->memory, &process->modules,
 				   &process->mappings, &process->threads)))
 		return err;

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,29 @@ class Result:
         return [dict(zip(names, line.split(","))) for line in lines[1:]]
 
 
+def check_findings(document):
+    """What holds for every core, damaged and cut ones, too: findings and the rest are the total, and in order."""
+    findings, rest = document["findings"], document["rest"]
+    for what, total in (("touched", document["touched"]["total"]), ("bytes", document["accounting"]["total"])):
+        assert sum(finding[what] for finding in findings) + rest[what] == total, what
+    assert all(0 <= finding["touched"] <= finding["bytes"] for finding in [*findings, rest]) and rest["chunks"] >= 0
+    assert [finding["touched"] for finding in findings] == sorted((f["touched"] for f in findings), reverse=True)
+
+
+def shown(heapcore, finding):
+    """Chunks and bytes that the command of a finding shows."""
+    name, verb, *rest = shlex.split(finding["more"])
+    assert name == "heapcore"
+    rows = heapcore(verb, *rest, "--format", "csv").rows()
+    if verb == "leaks":
+        return sum(int(row["chunks"]) for row in rows), sum(int(row["bytes"]) for row in rows)
+    if verb == "chunks":
+        return len(rows), sum(int(row["chunk_size"]) for row in rows)
+    assert verb == "maps"
+    # Findings of mappings count the chunks that they lie in as their own: there are none.
+    return finding["chunks"], sum(int(row["size"]) for row in rows)
+
+
 class Heapcore:
     def __init__(self, path, front=()):
         self.path, self.front = path, front
@@ -95,6 +119,8 @@ class Heapcore:
         assert b"Sanitizer" not in result.err and b"runtime error" not in result.err, result
         if status is not None:
             assert result.status == status, result
+        if args[:1] == ("analyze",) and result.out.startswith(b'{"schema":"heapcore.analyze'):
+            check_findings(result.json)
         return result
 
 
@@ -119,10 +145,20 @@ def cache():
 
 @contextlib.contextmanager
 def once(path):
-    """Make a file once, also when two sessions share the cache. Yields whether it is still to be made."""
+    """
+    Make a file once, also when two sessions share the cache. Yields whether it is still to be made.
+
+    What was begun and failed is not there for the next one.
+    """
     with open(f"{path}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not os.path.exists(path)
+        needed = not os.path.exists(path)
+        try:
+            yield needed
+        except BaseException:
+            if needed:
+                pathlib.Path(path).unlink(missing_ok=True)
+            raise
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +184,7 @@ allow_core = machine.prepare_child
 state_of = machine.state_of
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"timed out: {what}"
@@ -184,7 +220,7 @@ class Dump:
         return [line.split()[1:] for line in self.said if line.split() and line.split()[0] == first]
 
 
-def read_until(stream, last, seconds=60):
+def read_until(stream, last, seconds=300):
     """Lines of a pipe up to the line `last`."""
     data, end = b"", time.monotonic() + seconds
     while not data.endswith(b"\n" + last + b"\n") and data != last + b"\n":
@@ -253,7 +289,7 @@ def dump(cache, compiled):
         with running(argv, cwd=folder, env=env) as process:
             said = read_until(process.stdout, b"end")
             if itself:
-                process.wait(60)
+                process.wait(300)
                 take_kernel_core(folder, path)
             else:
                 if machine.has("proc"):

@@ -82,6 +82,36 @@ class Core:
                    not any(start <= load.start < end for start, end, _, _ in self.files))
 
 
+def without_note(core, kind, path):
+    """A copy of a core in which a kind of notes is another one that nobody knows."""
+    data = bytearray(core.data)
+    found = [pos for pos, of, _, _ in core.note_offsets if of == kind]
+    assert found
+    for pos in found:
+        struct.pack_into("<I", data, pos + 8, 0x7E57_7E57)
+    path.write_bytes(data)
+    return path
+
+
+def without_bytes(core, chosen, path):
+    """A copy of a core that lacks the bytes of some segments: chosen(segment)."""
+    data, filesz = bytearray(core.data), (32, "<Q") if core.word == 8 else (16, "<I")
+    for i in range(core.phnum):
+        at = core.phoff + i * core.phentsize
+        segment = Segment(struct.unpack_from("<IIQQQQQQ" if core.word == 8 else "<IIIIIIII", data, at), core.word)
+        if segment.type == PT_LOAD and chosen(segment):
+            struct.pack_into(filesz[1], data, at + filesz[0], 0)
+    path.write_bytes(data)
+    return path
+
+
+def renamed_file(core, old, new, path):
+    """A copy of a core whose NT_FILE has another name, of the same length, for a file."""
+    assert len(old) == len(new) and core.data.count(old + b"\0")
+    path.write_bytes(core.data.replace(old + b"\0", new + b"\0"))
+    return path
+
+
 def anonymous_bytes_of_maps(text):
     """The same, of /proc/PID/maps: private, no file, not PROT_NONE, and not the kernel's own pages."""
     total = 0

@@ -1,7 +1,9 @@
 """What is no core, not the whole core, or not a core of ours: one line, the right status, never a crash."""
 import gzip
 import itertools
+import lzma
 import os
+import pathlib
 import random
 import shutil
 import struct
@@ -13,12 +15,12 @@ import conftest
 import corefile
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "dump"]
+         "check", "strings", "refs", "dump"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings"]
 
 
 def arguments(verb, core, tmp_path):
-    return {"what": [verb, core, "0x1000"], "grep": [verb, core, "x"],
+    return {"what": [verb, core, "0x1000"], "refs": [verb, core, "0x1000"], "grep": [verb, core, "x"],
             "dump": [verb, core, "0x1000", "0x2000", "-o", tmp_path / "dumped"]}.get(verb, [verb, core])
 
 
@@ -88,12 +90,15 @@ class TestWhatItIs:
     """What can't be read is called by its name."""
 
     def test_archives(self, heapcore, small, tmp_path):
-        for form, name in (("gztar", "tar archive"), ("tar", "tar archive"), ("zip", "zip archive")):
+        for form, name, command in (("gztar", "tar archive", "tar -xf"), ("tar", "tar archive", "tar -xf"),
+                                    ("zip", "zip archive", "unzip")):
             (tmp_path / form).mkdir()
             shutil.copyfile(small, tmp_path / form / "core")
             path = shutil.make_archive(tmp_path / f"packed-{form}", form, tmp_path / form)
             line = refused(heapcore, "analyze", path)
-            assert name in line and "unpack it and give the core" in line
+            assert f"is a {name}; unpack it with '{command}' and give the core" in line
+        (tmp_path / "core.lzma").write_bytes(lzma.compress(pathlib.Path(small).read_bytes(), lzma.FORMAT_ALONE))
+        assert "is a lzma file; unpack it with 'lzma -d'" in refused(heapcore, "analyze", tmp_path / "core.lzma")
 
     def test_other_system(self, heapcore, small, tmp_path):
         other = patched(small, tmp_path / "netbsd", (7, b"\2"))
@@ -142,6 +147,54 @@ class TestNoHeap:
     def test_analyze_says_so(self, heapcore, dump):
         document = heapcore("analyze", dump("no_heap.c"), "--format", "json").json
         assert document["verdict"] == "nothing stands out" and document["no_heap"]
+
+
+class TestWhyNoHeap:
+    """Four answers, in text and for programs, each with the release where that is known."""
+
+    @staticmethod
+    def asked(heapcore, core, reason, words):
+        for verb in ("info", "analyze", "maps"):
+            document = heapcore(verb, core, "--format", "json").json
+            assert document["no_heap_reason"] == reason, document["no_heap"]
+            assert words in document["no_heap"]
+            assert words in " ".join(heapcore(verb, core).text.split())
+        assert words in refused(heapcore, "histogram", core)
+
+    def test_never_called(self, heapcore, dump, tmp_path):
+        core = corefile.Core(dump("no_heap.c"))
+        self.asked(heapcore, core.path, "never-called", "malloc was never called: glibc 2.")
+        libc = next(path for _, _, _, path in core.files if path.endswith("/libc.so.6")).encode()
+        other = libc[:libc.rindex(b"/")][:-3] + b"/libc-2.31.so"
+        named = corefile.renamed_file(core, libc, other.rjust(len(libc), b"/"), tmp_path / "named")
+        self.asked(heapcore, named, "never-called",
+                   "malloc was never called: glibc 2.31 (the name of the C library's file)")
+
+    def test_not_dumped(self, heapcore, dump, tmp_path):
+        core = corefile.Core(dump("mixed.c"))
+        path = corefile.without_bytes(core, lambda s: s.flags & corefile.PF_W, tmp_path / "core")
+        self.asked(heapcore, path, "not-dumped", "the heap was not dumped: the core lacks the data of glibc 2.")
+
+    def test_unknown(self, heapcore, dump, tmp_path):
+        """A C library of another name, whose arena is not as it was at the start, and no chunk."""
+        core = corefile.Core(dump("no_heap.c"))
+        path = corefile.without_note(core, corefile.NT_FILE, tmp_path / "core")
+        path = corefile.without_bytes(corefile.Core(path), lambda s: True, tmp_path / "empty")
+        self.asked(heapcore, path, "unknown", "no allocator that is known left a heap in the core")
+
+    @pytest.mark.parametrize("flags", [["-static"], ["-static-pie", "-fPIE"], []], ids=["static", "static-pie", "dynamic"])
+    def test_musl(self, heapcore, tmp_path, flags):
+        conftest.machine.need("core-pattern")
+        if not shutil.which("musl-gcc"):
+            pytest.skip("musl-gcc is not installed")
+        (tmp_path / "prog.c").write_text("#include <stdlib.h>\nvoid *volatile kept[64];\n"
+                                         "int main(void) { for (int i = 0; i < 64; i++) kept[i] = malloc(100 + i); "
+                                         "abort(); }\n")
+        subprocess.run(["musl-gcc", "-O1", *flags, "prog.c", "-o", "prog"], cwd=tmp_path, check=True)
+        with conftest.running([tmp_path / "prog"], cwd=tmp_path) as process:
+            process.wait(60)
+            conftest.take_kernel_core(tmp_path, tmp_path / "musl.core")
+        self.asked(heapcore, tmp_path / "musl.core", "other-allocator", "the program allocates with musl")
 
 
 class TestForeignAllocator:

@@ -19,9 +19,9 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
-         "common", "check", "strings", "dump"]
+         "common", "check", "strings", "refs", "dump"]
 NO_CORE = ["signatures"]
-LATER = ["threads", "refs", "diff", "report", "export"]
+LATER = ["threads", "diff", "report", "export"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
@@ -32,7 +32,7 @@ def core(dump):
 
 
 def arguments(verb, core):
-    return {"what": [verb, core, "0x1000"], "grep": [verb, core, "session"]}.get(verb, [verb, core])
+    return {"what": [verb, core, "0x1000"], "refs": [verb, core, "0x1000"], "grep": [verb, core, "session"]}.get(verb, [verb, core])
 
 
 def in_use(heapcore, core, *options):
@@ -160,9 +160,9 @@ class TestOptions:
             "address,chunk_size,usable_size\n")
 
     def test_help_has_columns(self, heapcore):
-        text = heapcore("arenas", "--help").text
+        text = heapcore("help", "columns", "arenas").text
         assert "Columns:\n  arena " in text and "LIST_bytes" in text
-        assert "Columns of one group, with --group:" in heapcore("leaks", "--help").text
+        assert "Columns of one group, with --group:" in heapcore("help", "columns", "leaks").text
 
     @pytest.mark.parametrize("args,rows", [(["--top", "session"], 10), (["--top", "3", "session:\\d+"], 3),
                                            (["--top=4", "session:\\d+"], 4), (["session:\\d+", "--top", "5"], 5),
@@ -191,7 +191,7 @@ class TestScreen:
         """Wide are only commands to copy, lines of grep, and names of files in them."""
         core = dump("leak_shapes.cc")
         address = in_use(heapcore, core, "--limit", 1)[0]["address"]
-        args = {"what": [address], "grep": ["a+"]}.get(verb, [])
+        args = {"what": [address], "refs": [address], "grep": ["a+"]}.get(verb, [])
         text = heapcore(verb, core, *args, env={"COLUMNS": str(columns)}).text
         for line in text.splitlines():
             if verb != "grep" and " heapcore " not in line and str(core) not in line:
@@ -200,7 +200,7 @@ class TestScreen:
     def test_ascii_locale(self, heapcore, dump):
         core = dump("golden.cc", "abort", how="kernel")
         for verb in VERBS[:-1]:
-            args = {"what": ["0x1000"], "grep": ["K.{1,3}ln"]}.get(verb, [])
+            args = {"what": ["0x1000"], "refs": ["0x1000"], "grep": ["K.{1,3}ln"]}.get(verb, [])
             out = heapcore(verb, core, *args, env={"LC_ALL": "C"}).out
             assert out.isascii(), verb
 
@@ -474,6 +474,7 @@ class TestDocuments:
 
     def test_what_without_a_chunk(self, heapcore, core):
         validate(heapcore("what", core, "0x10", "--format", "json").json, "what")
+        validate(heapcore("refs", core, "0x10", "--format", "json").json, "refs")
 
     def test_no_heap(self, heapcore, dump):
         core = dump("no_heap.c")

@@ -60,7 +60,11 @@ def test_jobs_do_not_change_the_answer(heapcore, core):
 
 
 def test_a_busy_process_loses_nothing(heapcore, compiled, tmp_path):
-    """Cores taken in the middle of malloc, free and realloc of four threads."""
+    """
+    Cores taken in the middle of malloc, free and realloc of four threads.
+
+    Where they are is chance. What is half written then is asked of test_inflight.py, at every instruction that writes.
+    """
     inside = 0
     with conftest.running([compiled("busy.c"), "pause", "120"]) as process:
         conftest.read_until(process.stdout, b"end")
@@ -71,9 +75,5 @@ def test_a_busy_process_loses_nothing(heapcore, compiled, tmp_path):
             lost = document["definite"]["chunks"] + document["indirect"]["chunks"]
             assert lost == 0, heapcore("chunks", path, "--leaked", "--format", "csv").text
             inside += document["in_flight"]["threads"]
-            # What is half written is no damage; a thread is named that will finish it.
-            checked = heapcore("check", path, "--format", "json", "-q").json
-            assert checked["sound"], checked["inconsistencies"]
-            assert all(row["thread_inside"] for row in checked["inconsistencies"])
             path.unlink()
     assert inside  # four threads, each nearly always in the allocator

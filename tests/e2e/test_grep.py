@@ -205,11 +205,11 @@ class TestOutput:
         assert "match" not in row and "context" not in row
 
     def test_context(self, heapcore, core):
-        row, = hits(heapcore, core, "-C", "1", "ATAL")
+        row, = hits(heapcore, core, "-C", "1B", "ATAL")
         assert row["context"] == "CATALO"
-        row, = hits(heapcore, core, "-C", "3", "CATALOG")
+        row, = hits(heapcore, core, "-C", "3B", "CATALOG")
         assert row["context"] == r"CATALOG\x00\x00\x00"
-        assert r": CATALOG\x00" in heapcore("grep", core, "-C", "1", "CATALOG").text
+        assert r": CATALOG\x00" in heapcore("grep", core, "-C", "1B", "CATALOG").text
 
     def test_csv(self, heapcore, core):
         rows = heapcore("grep", core, "CATALOG", "--format", "csv").rows()

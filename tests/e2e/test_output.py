@@ -6,6 +6,7 @@ import pty
 import re
 import resource
 import signal
+import struct
 import subprocess
 import time
 
@@ -30,6 +31,7 @@ RUNS = {
     "grep": (["."], ["text", "json", "csv"]),
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
+    "refs": ([ADDRESS], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
     "signatures": (None, ["text", "json", "csv"]),
@@ -250,7 +252,7 @@ class TestKinds:
         expected = heapcore("info", core).out
         subprocess.run(["bash", "-c", '"$0" info "$1" -o >(cat > "$2"); wait $!', heapcore.path, core, tmp_path / "out"],
                        check=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while (tmp_path / "out").read_bytes() != expected and time.monotonic() < deadline:
             time.sleep(0.05)
         assert (tmp_path / "out").read_bytes() == expected
@@ -312,6 +314,15 @@ OLD = {"file": b"old"}
 def moments(heapcore, compiled):
     library = str(compiled("tests/e2e/moments.c", "-shared", "-fPIC", "-ldl"))
     status, _, err = run([heapcore.path, "--version"], env={"LD_PRELOAD": library})
+    if status:  # with sanitizers, whose own library must come first
+        pytest.skip(f"no library can be preloaded: {err.decode().strip()}")
+    return library
+
+
+@pytest.fixture(scope="module")
+def threads(heapcore, compiled, tmp_path_factory):
+    library = str(compiled("tests/e2e/threads.c", "-shared", "-fPIC", "-ldl"))
+    status, _, err = run([heapcore.path, "--version"], env={"LD_PRELOAD": library, "RUNNING": "/dev/null"})
     if status:  # with sanitizers, whose own library must come first
         pytest.skip(f"no library can be preloaded: {err.decode().strip()}")
     return library
@@ -415,6 +426,35 @@ class TestInterrupted:
             pytest.skip(f"O_TMPFILE: {error}")
         writer = Writer(heapcore, core, name, tmp_path, False)
         self.sweep(writer, moments, tmp_path_factory, {-signal.SIGKILL}, SIGNAL=str(int(signal.SIGKILL)))
+
+    @pytest.mark.parametrize("verb", ["analyze", "leaks", "classify", "grep"])
+    def test_work_is_given_up_in_order(self, heapcore, core, threads, tmp_path, verb):
+        """The first signal asks: who works comes home before the run ends by it. The second one does not wait."""
+        running = tmp_path / "running"
+
+        def started(moment, signum=signal.SIGINT, **env):
+            running.write_bytes(bytes(8))
+            more = ["needle"] if verb == "grep" else []
+            status, _, err = run([heapcore.path, verb, core, *more, "--jobs", "4", "--output", "out"], cwd=tmp_path,
+                                 env={"LD_PRELOAD": threads, "RUNNING": str(running), "MOMENT": str(moment),
+                                      "SIGNAL": str(int(signum)), **env})
+            number, left = struct.unpack("=II", running.read_bytes())
+            found = set(os.listdir(tmp_path)) - {"running"}
+            if not moment:
+                assert status in (0, 1) and found == {"out"} and not left
+                (tmp_path / "out").unlink()
+                return number
+            assert status == -signum and not found and not err, (moment, status, found, err)
+            if not env:
+                assert not left, (moment, number, left)
+            return number
+
+        number = started(0)
+        assert number >= 2
+        for moment in {2, number // 2 + 1, number}:
+            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                started(moment, signum)
+            started(moment, AGAIN="1")
 
     def test_ignored_signals_stay_ignored(self, heapcore, core, moments, tmp_path):
         status, _, err = run(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", heapcore.path, "chunks", core, "-o", tmp_path / "out"],

@@ -99,6 +99,9 @@ def owners(heapcore, core):
         assert mapping["owner_bytes"] <= mapping["size"]
     analysis = heapcore("analyze", core, "--format", "json").json
     validate(analysis)
+    for finding in analysis["findings"]:
+        if finding["kind"] in ("stacks", "outside"):
+            assert conftest.shown(heapcore, finding) == (finding["chunks"], finding["bytes"]), finding["text"]
     parts = {part["part"]: part["bytes"] for part in analysis["accounting"]["parts"]}
     assert sum(owner["anonymous"] for owner in analysis["owners"]) <= parts["other"]
     info = heapcore("info", core, "--format", "json").json
@@ -349,6 +352,19 @@ class TestNobody:
         document = maps(heapcore, taken("no-frames", [compiled("outside/frames.c"), "none"]))
         assert document["blocks"] == [] and document["outside"]["lost"] == 0
         assert {owner["name"] for owner in document["owners"]} <= COMMON
+
+    def test_mappings_that_nothing_points_into(self, heapcore, taken, compiled):
+        """The first screen says how many are lost: 60 of them, and it shows all 80 mappings when asked."""
+        core = taken("lost-mappings", [compiled("outside/lost_mappings.c")])
+        document = heapcore("analyze", core, "--format", "json").json
+        validate(document)
+        finding = document["findings"][0]
+        assert (document["verdict"], finding["kind"], finding["blocks"]) == ("outside malloc", "outside", None)
+        # A number that looks like an address may hold one or two of them.
+        assert 57 <= finding["lost_mappings"] <= 60 <= 80 <= finding["mappings"]
+        assert conftest.shown(heapcore, finding) == (0, finding["bytes"])
+        text = heapcore("analyze", core).text
+        assert f"nothing points into {finding['lost_mappings']} of its {finding['mappings']} mappings: " in text
 
     @pytest.mark.parametrize("source", ["mixed.c", "leak_shapes.cc", "growth.c", "idle_threads.c", "noise.c",
                                         "threads_tcache.c"])

@@ -1,6 +1,7 @@
 """No verb shows a secret of the heap at the level that is the default; --content full shows them."""
 import re
 
+import conftest
 import pytest
 
 MARK = "Xq7"
@@ -12,6 +13,13 @@ WORD = MARK.encode()[::-1].hex()
 @pytest.fixture(scope="session")
 def core(dump):
     return dump("secrets.c")
+
+
+@pytest.fixture(scope="session")
+def told(dump):
+    """The same, which was told secrets on its command line and in its environment."""
+    return dump("secrets.c", f"--password={MARK}option{MARK}", "mysql", "-h", "db", f"-p{MARK}short{MARK}",
+                f"postgres://app:{MARK}url{MARK}@db/shop", env={**conftest.ENVIRONMENT, "DB_PASSWORD": f"{MARK}env{MARK}"})
 
 
 def addresses(heapcore, core, pattern):
@@ -42,6 +50,21 @@ COMMANDS = {
 def test_no_secret_at_sample(heapcore, core, verb, form):
     result = heapcore(verb, core, "--format", form)
     assert not shows(result.text)
+
+
+@pytest.mark.parametrize("level", ["none", "class", "sample"])
+@pytest.mark.parametrize("verb", [*COMMANDS, "info", "arenas", "types"])
+def test_no_level_shows_what_the_process_was_told(heapcore, told, verb, level):
+    for form in ("text", "json"):
+        result = heapcore(verb, told, "--content", level, "--format", form, status=None)
+        assert not shows(result.text), form
+    if verb == "info":
+        # What is no secret can be read.
+        assert "--password=*** mysql -h db -p*** postgres://app:***@db/shop" in result.text
+
+
+def test_the_command_line_in_full(heapcore, told):
+    assert f"--password={MARK}option{MARK} mysql" in heapcore("info", told, "--content", "full", "--format", "json").text
 
 
 @pytest.mark.parametrize("form", ["text", "json", "csv"])

@@ -83,7 +83,7 @@ class TestOwn:
         mine = [row for row in rows if row["class"] == "session"]
         chunks = heapcore("chunks", core, "--signatures", own, "--class", "session", "--format", "csv").rows()
         assert mine and int(mine[0]["chunks"]) == len(chunks) > 0
-        assert b"none of" in heapcore("chunks", core, "--class", "session", status=2).err
+        assert b"no content class" in heapcore("chunks", core, "--class", "session", status=2).err
 
 
 @pytest.mark.parametrize("text,where,what", [

@@ -80,11 +80,13 @@ def send_noise(process):
     process.stdin.flush()
 
     def ticks():
-        return os.times(), [open(f"/proc/{process.pid}/task/{t}/stat").read().split()[13:15]
-                            for t in sorted(os.listdir(f"/proc/{process.pid}/task"))]
+        stats = [open(f"/proc/{process.pid}/task/{t}/stat").read().split()
+                 for t in sorted(os.listdir(f"/proc/{process.pid}/task"))]
+        return [stat[2] for stat in stats], [stat[13:15] for stat in stats]
 
+    # One that is ready to run, but is not let on a processor, has no new ticks either.
     before = None
-    while before != (now := ticks()[1]):
+    while before != (now := ticks()) or set(now[0]) != {"S"}:
         before = now
         time.sleep(0.3)
     os.kill(process.pid, truth.SIGNAL)

@@ -167,6 +167,9 @@ class TestDebugInformation:
         core = dump("structs.c", flags=[OTHER])
         (row, *_) = heapcore("chunks", core, "--type", "struct tree", "--format", "csv").rows()
         assert "struct tree (by debug information" in heapcore("what", core, row["address"]).text
+        for level in ("none", "vtable"):
+            result = heapcore("what", core, row["address"], "--types", level, "--format", "json")
+            assert result.json["chunk"]["type"] is None
 
     def test_any_number_of_threads(self, heapcore, dump):
         core = dump("structs.c", flags=[OTHER])
@@ -246,6 +249,9 @@ class TestElsewhere:
         (first, *_) = heapcore("chunks", core, "--type", "shop::Terminal", "--format", "csv").rows()
         document = heapcore("what", core, first["address"], "--format", "json").json
         assert document["chunk"]["type"] == {"name": "shop::Terminal", "known_by": "vtable"}
+        for level, known in (("none", None), ("vtable", document["chunk"]["type"]), ("full", document["chunk"]["type"])):
+            result = heapcore("what", core, first["address"], "--types", level, "--format", "json")
+            assert result.json["chunk"]["type"] == known
         assert "shop::Terminal (C++ class" in heapcore("what", core, first["address"]).text
         (first, *_) = heapcore("chunks", core, "--type", "(none)", "--format", "csv").rows()
         assert heapcore("what", core, first["address"], "--format", "json").json["chunk"]["type"] is None

@@ -1,6 +1,5 @@
 """The first screen: one list that adds up, words of verdicts, clues, and commands that show exactly their finding."""
-import shlex
-
+import conftest
 import pytest
 
 # Programs of every kind that the other tests have, with what the verdict of each is.
@@ -46,23 +45,9 @@ def test_verdict(case, analysis):
         assert analysis["verdict"] == case[1]
 
 
-def members(heapcore, finding):
-    """Chunks and bytes that the command of a finding shows."""
-    command = shlex.split(finding["more"])
-    assert command[0] == "heapcore"
-    if command[1] == "chunks":
-        rows = heapcore(*command[1:], "--format", "csv").rows()
-        return len(rows), sum(int(row["chunk_size"]) for row in rows)
-    if command[1] == "leaks":
-        rows = heapcore(*command[1:], "--format", "csv").rows()
-        return sum(int(row["chunks"]) for row in rows), sum(int(row["bytes"]) for row in rows)
-    return None
-
-
 def test_more_shows_exactly_the_finding(heapcore, analysis):
     for finding in analysis["findings"]:
-        shown = members(heapcore, finding)
-        assert shown is None or shown == (finding["chunks"], finding["bytes"]), finding["text"]
+        assert conftest.shown(heapcore, finding) == (finding["chunks"], finding["bytes"]), finding["text"]
 
 
 def test_text_says_what_data_say(heapcore, case, analysis):
@@ -90,6 +75,10 @@ def test_the_clue_distinguishes(heapcore, dump):
     assert clue["held"]["chunks"] <= 1 and clue["held"]["of"] in (300, 301)
     assert clue["freed"]["chunks"] == 0
     assert "channelid=4099 in all" in heapcore("analyze", core).text
+    # What stands in the root objects themselves, whose content is below them.
+    zone = next(clue for clue in clues if clue["text"] == "zone=lunar")
+    assert zone["lost"]["chunks"] == zone["lost"]["of"] in (2999, 3000)
+    assert zone["held"]["chunks"] <= 1 and zone["held"]["of"] in (300, 301)
     assert "channelid" not in heapcore("analyze", core, "--content", "class").text
 
 

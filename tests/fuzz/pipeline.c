@@ -149,7 +149,7 @@ static void run_types(struct hc_target *target, struct hc_types *types)
 	for (size_t i = 0; i < table.num_rows; i++) {
 		const char *name = hc_type_name(types, table.rows[i].type);
 		check(name && *name, "a type without a name");
-		sum.chunks += table.rows[i].all.chunks;
+		sum.chunks += table.rows[i].count.all.chunks;
 	}
 	check(sum.chunks == table.typed.chunks && sum.chunks <= table.total.chunks,
 	      "the types don't add up");

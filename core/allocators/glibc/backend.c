@@ -126,5 +126,6 @@ const struct hc_allocator hc_allocator_glibc = {
 	.assign = assign,
 	.check = check,
 	.next = next,
+	.absent = glibc_absent,
 	.destroy = destroy,
 };

@@ -18,53 +18,59 @@ struct link {
 	uint64_t chunk; /**< where it leads */
 };
 
-static struct hc_error *broken_link(struct glibc *g, enum glibc_fault fault, const char *list,
-				    uint32_t arena, const struct link *link, const char *what)
+/** A list of an arena. */
+struct list {
+	const char *name;
+	uint32_t arena;
+};
+
+static struct hc_error *broken_link(struct glibc *g, const struct list *list,
+				    const struct link *link, enum glibc_fault fault,
+				    const char *what)
 {
 	return hc_heap_add_inconsistency(g->heap, glibc_fault(fault, link->field, link->holder),
-					 "the %s of arena %u leads from here to 0x%jx, %s", list,
-					 arena, (uintmax_t)(link->chunk + g->params.header), what);
+					 "the %s of arena %u leads from here to 0x%jx, %s",
+					 list->name, list->arena,
+					 (uintmax_t)(link->chunk + g->params.header), what);
 }
 
 /** Broken links that a list is followed through before it is given up. */
 #define MAX_BROKEN 64
 
 /** Take the chunk that a fastbin leads to; false when the list can't be followed through it. */
-static struct hc_error *mark_fastbin_chunk(struct glibc *g, uint32_t arena, const struct link *link,
-					   bool *goes_on)
+static struct hc_error *mark_fastbin_chunk(struct glibc *g, const struct list *list,
+					   const struct link *link, bool *goes_on)
 {
 	uint64_t mem = link->chunk + g->params.header;
 	struct hc_chunk found;
 	*goes_on = false;
 	if (!glibc_aligned(g, mem))
-		return broken_link(g, GLIBC_FASTBIN_UNALIGNED, "fastbin", arena, link,
-				   "where no chunk can be");
+		return broken_link(g, list, link, GLIBC_FASTBIN_UNALIGNED, "where no chunk can be");
 	if (!hc_heap_chunk_at(g->heap, mem, &found)) {
 		uint64_t word;
 		if (g->heap->partial && !glibc_word(g, mem, &word))
 			return NULL; /* the list goes on in memory that the core lacks */
-		return broken_link(g, GLIBC_FASTBIN_LINK, "fastbin", arena, link,
-				   "where no chunk can be");
+		return broken_link(g, list, link, GLIBC_FASTBIN_LINK, "where no chunk can be");
 	}
 	if (found.address == mem && found.state != HC_IN_USE)
-		return broken_link(g, GLIBC_FASTBIN_TWICE, "fastbin", arena, link,
+		return broken_link(g, list, link, GLIBC_FASTBIN_TWICE,
 				   "a chunk that is on a list already");
 	*goes_on = true;
 	if (found.address != mem)
-		return broken_link(g, GLIBC_FASTBIN_LINK, "fastbin", arena, link,
-				   "where no chunk starts");
+		return broken_link(g, list, link, GLIBC_FASTBIN_LINK, "where no chunk starts");
 	hc_heap_set_free(g->heap, mem, &glibc_lists[GLIBC_FASTBIN]);
 	return NULL;
 }
 
 static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, uint64_t head)
 {
+	const struct list list = {"fastbin", arena};
 	struct link link = {.field = head};
 	unsigned broken = 0;
 	bool goes_on = glibc_word(g, head, &link.chunk);
 	while (goes_on && link.chunk && broken < MAX_BROKEN) {
 		size_t before = g->heap->inconsistencies_total;
-		struct hc_error *err = mark_fastbin_chunk(g, arena, &link, &goes_on);
+		struct hc_error *err = mark_fastbin_chunk(g, &list, &link, &goes_on);
 		if (err)
 			return err;
 		broken += g->heap->inconsistencies_total > before;
@@ -100,6 +106,7 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 				      bool report, bool *whole_ret)
 {
 	uint64_t head = g->arenas[arena].address + g->state->bins - g->params.header;
+	const struct list list = {"unsorted list", arena};
 	struct link link = {.field = head + g->params.header + link_offset};
 	*whole_ret = true;
 	if (!glibc_word(g, link.field, &link.chunk) || !link.chunk)
@@ -114,8 +121,8 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 		if (!*whole_ret) {
 			if (!report || (g->heap->partial && !glibc_word(g, mem, &next)))
 				return NULL;
-			return broken_link(g, there ? GLIBC_BIN_TWICE : GLIBC_UNSORTED_LINK,
-					   "unsorted list", arena, &link,
+			return broken_link(g, &list, &link,
+					   there ? GLIBC_BIN_TWICE : GLIBC_UNSORTED_LINK,
 					   there ? "a chunk that it has passed already"
 						 : "where no chunk starts");
 		}

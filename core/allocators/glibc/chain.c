@@ -199,13 +199,14 @@ static struct hc_error *join_piece(const struct glibc_chain *chain, const struct
 	return NULL;
 }
 
-static struct hc_error *join_pieces(const struct glibc_chain *chain, const struct piece *pieces,
-				    size_t num, uint64_t *end_ret, uint64_t *last_ret,
-				    struct glibc_damages *damages)
+static struct hc_error *join_pieces(const struct piecewise *work, uint64_t *end_ret,
+				    uint64_t *last_ret, struct glibc_damages *damages)
 {
+	const struct glibc_chain *chain = work->chain;
+	const struct piece *pieces = work->pieces;
 	uint64_t offset = 0, previous = GLIBC_NO_UNIT;
 	struct hc_error *err = take_over(&pieces[0], &offset, &previous, damages);
-	for (size_t i = 1; i < num && !err; i++) {
+	for (size_t i = 1; i < work->num && !err; i++) {
 		if (offset >= pieces[i].from)
 			err = join_piece(chain, &pieces[i], &offset, &previous, damages);
 		else /* the chain has ended before this piece */
@@ -239,10 +240,10 @@ struct hc_error *glibc_chain_walk(const struct glibc_chain *chain, bool one_piec
 		pieces[i].to = i + 1 < num ? (i + 1) * length : chain->size;
 	}
 	struct piecewise work = {chain, pieces, num};
-	struct hc_error *err = hc_parallel_watched(chain->jobs, chain->watch, (num + LANES - 1) / LANES,
-						   walk_pieces, &work);
+	struct hc_error *err = hc_parallel_watched(chain->jobs, chain->watch,
+						   (num + LANES - 1) / LANES, walk_pieces, &work);
 	if (!err)
-		err = join_pieces(chain, pieces, num, end_ret, last_ret, damages);
+		err = join_pieces(&work, end_ret, last_ret, damages);
 	for (uint64_t i = 0; i < num; i++)
 		glibc_damages_deinit(&pieces[i].damages);
 	return err;

@@ -91,14 +91,21 @@ static const char *bin_name(const struct bin *bin, char *buf, size_t size)
 	return buf;
 }
 
+/** A link of a bin. */
+struct link {
+	uint64_t holder; /**< chunk that it is in */
+	uint64_t field;  /**< address */
+	uint64_t to;     /**< chunk that it leads to */
+};
+
 static struct hc_error *report_link(struct check *c, const struct bin *bin, enum glibc_fault fault,
-				    uint64_t holder, uint64_t field, uint64_t to, const char *what)
+				    const struct link *link, const char *what)
 {
 	char name[64];
 	return hc_heap_add_inconsistency(
-		c->g->heap, glibc_fault(fault, field, mem_of(c, bin, holder)),
+		c->g->heap, glibc_fault(fault, link->field, mem_of(c, bin, link->holder)),
 		"%s leads from here to 0x%jx, %s", bin_name(bin, name, sizeof(name)),
-		(uintmax_t)(to + c->g->params.header), what);
+		(uintmax_t)(link->to + c->g->params.header), what);
 }
 
 /** Whether the chunk's own bin is this one. */
@@ -178,36 +185,36 @@ static bool is_missing(const struct check *c, uint64_t chunk)
 static struct hc_error *check_back(struct check *c, const struct bin *bin, uint64_t from,
 				   uint64_t to)
 {
-	uint64_t back;
-	if (!glibc_word(c->g, bk_of(c, to), &back) || back == from)
+	struct link back = {to, bk_of(c, to), 0};
+	if (!glibc_word(c->g, back.field, &back.to) || back.to == from)
 		return NULL;
-	return report_link(c, bin, bin->link, to, bk_of(c, to), back,
+	return report_link(c, bin, bin->link, &back,
 			   "but the chunk whose fd leads here is another");
 }
 
 /** Follow fd from the head. */
 static struct hc_error *follow_forward(struct check *c, struct bin *bin)
 {
-	uint64_t from = bin->head, to;
-	while (glibc_word(c->g, fd_of(c, from), &to)) {
+	struct link fd = {bin->head, fd_of(c, bin->head), 0};
+	while (glibc_word(c->g, fd.field, &fd.to)) {
 		struct member member;
 		struct hc_error *err = NULL;
-		if (to == bin->head) {
+		if (fd.to == bin->head) {
 			bin->whole = true;
-			return check_back(c, bin, from, to);
+			return check_back(c, bin, fd.holder, fd.to);
 		}
-		if (!find_member(c, to, &member))
-			return is_missing(c, to)
-				       ? NULL
-				       : report_link(c, bin, bin->link, from, fd_of(c, from), to,
-						     "where no chunk starts");
+		if (!find_member(c, fd.to, &member))
+			return is_missing(c, fd.to) ? NULL
+						    : report_link(c, bin, bin->link, &fd,
+								  "where no chunk starts");
 		if (!list_chunk(c, &member.found))
-			return report_link(c, bin, GLIBC_BIN_TWICE, from, fd_of(c, from), to,
+			return report_link(c, bin, GLIBC_BIN_TWICE, &fd,
 					   "a chunk that is in a bin already");
 		bin->members++;
-		if ((err = check_back(c, bin, from, to)) || (err = check_member(c, bin, &member)))
+		if ((err = check_back(c, bin, fd.holder, fd.to)) ||
+		    (err = check_member(c, bin, &member)))
 			return err;
-		from = to;
+		fd = (struct link){fd.to, fd_of(c, fd.to), 0};
 	}
 	return NULL;
 }
@@ -248,15 +255,16 @@ static struct hc_error *check_nextsize(struct check *c, const struct bin *bin, u
 {
 	const struct glibc *g = c->g;
 	unsigned word = g->params.word_size;
-	uint64_t next_at = fd_of(c, from) + 2 * word, back_at = fd_of(c, to) + 3 * word, next, back;
-	if (!glibc_word(g, next_at, &next) || !glibc_word(g, back_at, &back))
+	struct link next = {from, fd_of(c, from) + 2 * word, 0};
+	struct link back = {to, fd_of(c, to) + 3 * word, 0};
+	if (!glibc_word(g, next.field, &next.to) || !glibc_word(g, back.field, &back.to))
 		return NULL;
-	if (next != to)
-		return report_link(c, bin, GLIBC_NEXTSIZE, from, next_at, next,
+	if (next.to != to)
+		return report_link(c, bin, GLIBC_NEXTSIZE, &next,
 				   "by fd_nextsize, which is not the first chunk of the next size");
-	if (back != from)
+	if (back.to != from)
 		return report_link(
-			c, bin, GLIBC_NEXTSIZE, to, back_at, back,
+			c, bin, GLIBC_NEXTSIZE, &back,
 			"by bk_nextsize, which is not the first chunk of the size before");
 	return NULL;
 }
@@ -274,9 +282,10 @@ static struct hc_error *check_large(struct check *c, const struct bin *bin)
 		    !header_sound(c, &member.found, &field))
 			return NULL;
 		if (member.found.size > size)
-			return report_link(c, bin, GLIBC_BIN_ORDER, chunk,
-					   chunk + g->params.word_size, chunk,
-					   "a chunk that is larger than the one before it");
+			return report_link(
+				c, bin, GLIBC_BIN_ORDER,
+				&(struct link){chunk, chunk + g->params.word_size, chunk},
+				"a chunk that is larger than the one before it");
 		if (member.found.size == size)
 			continue;
 		if (ring.last)

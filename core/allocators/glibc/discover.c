@@ -540,12 +540,10 @@ static bool have_arena(const struct glibc *g, uint64_t address)
 
 static struct hc_error *add_arena(struct glibc *g, const struct glibc_arena *arena)
 {
-	void *grown = reallocarray(g->arenas, g->num_arenas + 1, sizeof(*g->arenas));
-	if (!grown)
-		return &hc_enomem;
-	g->arenas = grown;
-	g->arenas[g->num_arenas++] = *arena;
-	return NULL;
+	struct hc_error *err = hc_array_reserve(&g->arenas, g->num_arenas, sizeof(*g->arenas));
+	if (!err)
+		g->arenas[g->num_arenas++] = *arena;
+	return err;
 }
 
 /** The arena whose first heap begins at @p base, when the headers there say that one does. */
@@ -636,6 +634,7 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 	/* An arena that nothing was got from is made by malloc's start, whoever allocates. */
 	if (g->accept_unused && !g->par.max_n_mmaps) {
 		*found = false;
+		g->unused = true;
 		return NULL;
 	}
 	return g->ring_closed ? NULL : add_arenas_of_heaps(g);

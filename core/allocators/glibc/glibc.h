@@ -88,6 +88,7 @@ struct glibc {
 	struct glibc_arena *arenas; /**< main first, then in ring order */
 	size_t num_arenas;
 	bool ring_closed;
+	bool unused;         /**< main_arena was found, and nothing was ever asked of it */
 	bool accept_unused;  /**< the search takes, or has taken, an arena that was never used */
 	unsigned ring_steps; /**< arenas read so far by the search for the ring */
 	bool threads_exact;  /**< threads' arenas by libc's relocations, not by a vote among all
@@ -258,6 +259,20 @@ struct hc_error *glibc_assign_threads(struct glibc *g);
 
 /* version.c */
 struct hc_error *glibc_describe(struct glibc *g);
+
+/** The module that has malloc: the C library, or a static program; or NULL. */
+const struct hc_module *glibc_home(const struct hc_process *process);
+
+/**
+ * The release: by the name of a file, libc's own words, or its symbols. Both results NULL when
+ * nothing tells; to be freed by the caller.
+ */
+struct hc_error *glibc_find_version(const struct hc_process *process, char **version_ret,
+				    char **source_ret);
+
+/** hc_allocator::absent */
+struct hc_error *glibc_absent(const struct hc_process *process, enum hc_absence *why_ret,
+			      char **library_ret);
 
 /** Word at @p address; false when missing. */
 static inline bool glibc_word(const struct glibc *g, uint64_t address, uint64_t *ret)

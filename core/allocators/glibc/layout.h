@@ -69,6 +69,9 @@ struct glibc_state_layout {
 extern const struct glibc_state_layout glibc_state_layouts[];
 extern const size_t glibc_num_state_layouts;
 
+/** No struct malloc_state is larger. Bytes. */
+#define GLIBC_MAX_STATE 4096
+
 static inline unsigned glibc_top_offset(const struct glibc_state_layout *layout)
 {
 	return layout->bins - 2 * layout->word_size;

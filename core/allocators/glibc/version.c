@@ -48,37 +48,77 @@ static void highest_symbol_version(struct hc_bytes view, unsigned *minor)
 }
 
 /** "libc-2.31.so", as file names were until 2.33. */
-static char *from_path(const char *path)
+static char *from_path(const char *path, const char *prefix)
 {
 	const char *name = strrchr(path, '/');
 	name = name ? name + 1 : path;
-	if (strncmp(name, "libc-", 5) != 0)
+	size_t length = strlen(prefix);
+	if (strncmp(name, prefix, length) != 0)
 		return NULL;
-	return copy_version((const uint8_t *)name + 5, strlen(name + 5));
+	return copy_version((const uint8_t *)name + length - 2, strlen(name + length - 2));
+}
+
+/** "ld-2.31.so", where the C library itself is not known. */
+static char *from_loader(const struct hc_modules *modules)
+{
+	char *version = NULL;
+	for (size_t i = 0; i < modules->num && !version; i++)
+		version = from_path(modules->items[i].path, "ld-2.");
+	return version;
+}
+
+const struct hc_module *glibc_home(const struct hc_process *process)
+{
+	const struct hc_modules *modules = &process->modules;
+	const struct hc_module *libc = hc_modules_libc(modules), *program = NULL;
+
+	for (size_t i = 0; i < modules->num && !libc; i++) {
+		const struct hc_module *module = &modules->items[i];
+		if (module->executable)
+			program = module;
+		else if (module->path[0] == '/')
+			return NULL; /* libraries, but no C library: who knows */
+	}
+	return libc ? libc : program;
 }
 
 /** Look at libc's pages, of the core or of the file that stands in for it. */
-static struct hc_error *find_version(const struct glibc *g, const struct hc_module *libc,
-				     char **version_ret, char **source_ret)
+static char *from_pages(const struct hc_memory *memory, const struct hc_module *home,
+			unsigned *minor)
 {
-	hc_cleanup_free char *version = from_path(libc->path);
-	const char *source = "the name of the C library's file";
-	unsigned minor = 0;
-	for (uint64_t at = libc->start; at < libc->end && !version;) {
-		struct hc_bytes view = hc_memory_view(g->memory, at, libc->end - at);
+	char *version = NULL;
+	for (uint64_t at = home->start; at < home->end && !version;) {
+		struct hc_bytes view = hc_memory_view(memory, at, home->end - at);
 		if (!view.size) {
-			const struct hc_extent *next = hc_memory_find_next(g->memory, at);
-			if (!next || next->start >= libc->end)
+			const struct hc_extent *next = hc_memory_find_next(memory, at);
+			if (!next || next->start >= home->end)
 				break;
 			at = next->start;
 			continue;
 		}
 		version = from_banner(view);
-		source = "the banner in the C library";
-		highest_symbol_version(view, &minor);
+		highest_symbol_version(view, minor);
 		at += view.size;
 	}
-	if (!version && minor) {
+	return version;
+}
+
+struct hc_error *glibc_find_version(const struct hc_process *process, char **version_ret,
+				    char **source_ret)
+{
+	const struct hc_module *libc = hc_modules_libc(&process->modules);
+	const struct hc_module *home = glibc_home(process);
+	hc_cleanup_free char *version =
+		libc ? from_path(libc->path, "libc-2.") : from_loader(&process->modules);
+	const char *source =
+		libc ? "the name of the C library's file" : "the name of the dynamic linker's file";
+	unsigned minor = 0;
+	if (!version && home) {
+		version = from_pages(&process->memory, home, &minor);
+		source = libc ? "the banner in the C library" : "the banner in the program";
+	}
+	/* A program names the releases that it needs, not the one that it has. */
+	if (!version && minor && libc) {
 		source = "the highest symbol version of the C library";
 		if (asprintf(&version, "2.%u", minor) < 0)
 			return &hc_enomem;
@@ -142,6 +182,5 @@ struct hc_error *glibc_describe(struct glibc *g)
 		return &hc_enomem;
 	}
 	evidence->confidence = confidence(g);
-	const struct hc_module *libc = hc_modules_libc(&g->process->modules);
-	return libc ? find_version(g, libc, &evidence->version, &evidence->version_source) : NULL;
+	return glibc_find_version(g->process, &evidence->version, &evidence->version_source);
 }

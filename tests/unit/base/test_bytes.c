@@ -64,7 +64,8 @@ static void test_amount(void **state)
 	assert_string_equal(hc_amount(1024).text, "1.0 KiB");
 	assert_string_equal(hc_amount(UINT64_C(3) << 19).text, "1.5 MiB");
 	assert_string_equal(hc_amount(UINT64_C(5) << 30).text, "5.0 GiB");
-	assert_string_equal(hc_amount(UINT64_MAX).text, "16777216.0 TiB");
+	assert_string_equal(hc_amount(UINT64_C(7) << 49).text, "3.5 PiB");
+	assert_string_equal(hc_amount(UINT64_MAX).text, "16.0 EiB");
 }
 
 int main(void)

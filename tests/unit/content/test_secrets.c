@@ -38,12 +38,12 @@ static int teardown(void **state)
 static char *mask(const struct tools *tools, const char *text, size_t *num_ret)
 {
 	const struct hc_bytes bytes = {(const uint8_t *)text, strlen(text)};
-	uint8_t *masked;
-	size_t size;
+	struct hc_masked masked;
 
-	assert_ok(hc_masker_mask(tools->masker, bytes, 0, bytes.size, HC_MASK_SHORT, &masked, &size,
-				 num_ret));
-	return (char *)masked;
+	assert_ok(hc_masker_mask(tools->masker, bytes, bytes, HC_MASK_SHORT, &masked));
+	if (num_ret)
+		*num_ret = masked.num;
+	return (char *)masked.bytes;
 }
 
 static void test_masked(void **state)

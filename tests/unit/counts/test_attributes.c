@@ -46,13 +46,13 @@ static void assert_masked(struct hc_masker *masker, const char *text, size_t fro
 			  enum hc_mask how, const char *expected)
 {
 	struct hc_bytes context = {(const uint8_t *)text, strlen(text)};
-	uint8_t *masked;
-	size_t masked_size;
+	struct hc_bytes part = {context.data + from, size};
+	struct hc_masked masked;
 
-	assert_ok(hc_masker_mask(masker, context, from, size, how, &masked, &masked_size, NULL));
-	assert_int_equal(masked_size, strlen(expected));
-	assert_string_equal((const char *)masked, expected);
-	free(masked);
+	assert_ok(hc_masker_mask(masker, context, part, how, &masked));
+	assert_int_equal(masked.size, strlen(expected));
+	assert_string_equal((const char *)masked.bytes, expected);
+	free(masked.bytes);
 }
 
 static void test_mask(void **state)
@@ -79,10 +79,12 @@ static void test_mask(void **state)
 /** A text on which PCRE2 gives up hides what it can't judge, however long it is. */
 static void test_long(void **state)
 {
-	size_t size = 1 << 20, masked_size, num;
+	size_t size = 1 << 20;
 	struct hc_signatures *signatures;
 	struct hc_masker *masker;
-	uint8_t *masked, *text = malloc(size);
+	uint8_t *text = malloc(size);
+	struct hc_bytes bytes = {text, size};
+	struct hc_masked masked;
 
 	(void)state;
 	assert_non_null(text);
@@ -90,12 +92,11 @@ static void test_long(void **state)
 	memcpy(text, "-----BEGIN PRIVATE KEY-----", 27);
 	assert_ok(hc_signatures_create(NULL, 0, &signatures));
 	assert_ok(hc_masker_create(signatures, &masker));
-	assert_ok(hc_masker_mask(masker, (struct hc_bytes){text, size}, 0, size, HC_MASK_SAME_SIZE,
-				 &masked, &masked_size, &num));
-	assert_int_equal(masked_size, size);
-	assert_true(num >= 1);
-	assert_null(memchr(masked + 27, 'a', size - 27));
-	free(masked);
+	assert_ok(hc_masker_mask(masker, bytes, bytes, HC_MASK_SAME_SIZE, &masked));
+	assert_int_equal(masked.size, size);
+	assert_true(masked.num >= 1);
+	assert_null(memchr(masked.bytes + 27, 'a', size - 27));
+	free(masked.bytes);
 	free(text);
 	hc_masker_destroy(masker);
 	hc_signatures_destroy(signatures);

@@ -60,7 +60,7 @@ static int compressed(const char *filter, const void *data, size_t size, uint64_
 
 static const struct hc_compression *recognise(int fd)
 {
-	uint8_t head[HC_DECOMPRESS_MAGIC_SIZE];
+	uint8_t head[HC_DECOMPRESS_HEAD];
 	ssize_t size = pread(fd, head, sizeof(head), 0);
 
 	assert_true(size > 0);

@@ -596,14 +596,14 @@ static void test_what(void **state)
 	assert_int_equal(what.chunk.address, a(5));
 	assert_int_equal(what.request_max, 48);
 	/* Not the pointer to its end, which is one to the next. */
-	assert_int_equal(what.num_referrers, 1);
-	assert_int_equal(what.referrers[0].value, a(5) + 20);
+	assert_int_equal(what.referrers.num, 1);
+	assert_int_equal(what.referrers.items[0].value, a(5) + 20);
 	hc_what_deinit(&what);
 
 	assert_ok(hc_what_run(world.fake.target, a(6), 10, &what));
-	assert_int_equal(what.num_referrers, 1);
-	assert_int_equal(what.referrers[0].address, pool24(7) + 16);
-	assert_int_equal(what.referrers[0].chunk.address, pool24(7));
+	assert_int_equal(what.referrers.num, 1);
+	assert_int_equal(what.referrers.items[0].address, pool24(7) + 16);
+	assert_int_equal(what.referrers.items[0].chunk.address, pool24(7));
 	hc_what_deinit(&what);
 
 	assert_ok(hc_what_run(world.fake.target, pool24(7), 10, &what));

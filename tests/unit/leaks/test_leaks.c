@@ -213,6 +213,36 @@ static void test_chunks_of_a_group(void **state)
 	fake_deinit(&fake);
 }
 
+/** One of many objects happens to look like text: it counts with the others, chunk for chunk. */
+static void test_strays(void **state)
+{
+	enum { OBJECTS = 40, STRAY = 7 };
+	struct fake fake;
+	uint64_t sizes[OBJECTS], c[OBJECTS];
+	struct hc_leaks leaks;
+	struct members members = {.stop_after = SIZE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < OBJECTS; i++)
+		sizes[i] = 64;
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, OBJECTS, c);
+	fake_seal(&fake);
+	for (size_t i = 0; i < OBJECTS; i++)
+		fake_store(&fake, c[i], 7);
+	put_text(&fake, c[STRAY], "a line of text, and nothing else");
+	run(&fake, NULL, &leaks);
+	assert_int_equal(leaks.num_groups, 1);
+	assert_int_equal(leaks.groups[0].roots.chunks, OBJECTS);
+	assert_int_equal(leaks.groups[0].roots.bytes, OBJECTS * 64);
+	assert_false(hc_class_of(classes.classifier, leaks.groups[0].content)->textual);
+	assert_int_equal(leaks.groups[0].num_rows, 2);
+	assert_null(hc_leaks_each(&leaks, 1, remember, &members));
+	assert_int_equal(members.roots, OBJECTS);
+	hc_leaks_deinit(&leaks);
+	fake_deinit(&fake);
+}
+
 /** What a walk over all groups has seen of one, by number. */
 struct walked {
 	size_t roots[4], below[4], texts[4];
@@ -291,19 +321,20 @@ static void test_what(void **state)
 	assert_true(what.in_chunk);
 	assert_int_equal(what.chunk.address, c[2][1]);
 	assert_int_equal(what.class_id, fake_class(&classes, "http-request"));
-	assert_int_equal(what.total_referrers, 4);
-	assert_int_equal(what.num_referrers, 3);
-	assert_int_equal(what.referrers[0].address, 0);
-	assert_int_equal(what.referrers[0].root, HC_ROOT_REGISTER);
-	assert_ptr_equal(what.referrers[0].thread, &fake.thread);
-	assert_int_equal(what.referrers[1].address, FAKE_ROOTS + 16);
-	assert_int_equal(what.referrers[1].root, HC_ROOT_OTHER);
-	assert_int_equal(what.referrers[1].value, c[2][1] + 5);
-	assert_int_equal(what.referrers[2].address, FAKE_ROOTS + 32);
+	assert_int_equal(what.referrers.total, 4);
+	assert_int_equal(what.referrers.num, 3);
+	assert_int_equal(what.referrers.items[0].address, FAKE_ROOTS + 32);
+	assert_false(what.referrers.items[0].interior);
+	assert_int_equal(what.referrers.items[1].address, c[2][0] + 8);
+	assert_int_equal(what.referrers.items[1].chunk.address, c[2][0]);
+	assert_int_equal(what.referrers.items[2].address, 0);
+	assert_int_equal(what.referrers.items[2].root, HC_ROOT_REGISTER);
+	assert_ptr_equal(what.referrers.items[2].thread, &fake.thread);
+	assert_true(what.referrers.items[2].interior);
 	hc_what_deinit(&what);
 
 	assert_null(hc_what_run(fake_target(&fake), c[2][0], 10, &what));
-	assert_int_equal(what.num_referrers, 0);
+	assert_int_equal(what.referrers.num, 0);
 	assert_int_equal(what.num_targets, 2);
 	assert_int_equal(what.targets[0].offset, 8);
 	assert_int_equal(what.targets[0].chunk.address, c[2][1]);
@@ -311,10 +342,10 @@ static void test_what(void **state)
 	hc_what_deinit(&what);
 
 	assert_null(hc_what_run(fake_target(&fake), c[2][2], 10, &what));
-	assert_int_equal(what.num_referrers, 1);
-	assert_true(what.referrers[0].in_chunk);
-	assert_int_equal(what.referrers[0].address, c[2][0] + 64);
-	assert_int_equal(what.referrers[0].chunk.address, c[2][0]);
+	assert_int_equal(what.referrers.num, 1);
+	assert_true(what.referrers.items[0].in_chunk);
+	assert_int_equal(what.referrers.items[0].address, c[2][0] + 64);
+	assert_int_equal(what.referrers.items[0].chunk.address, c[2][0]);
 	hc_what_deinit(&what);
 
 	/* Outside of chunks; without a heap. */
@@ -388,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_command_before_its_answer),
 		cmocka_unit_test(test_shared_tree_and_selection),
 		cmocka_unit_test(test_chunks_of_a_group),
+		cmocka_unit_test(test_strays),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_what),
 		cmocka_unit_test(test_regions),

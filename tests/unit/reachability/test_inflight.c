@@ -157,6 +157,11 @@ static void test_what_it_explains(void **state)
 
 	assert_ptr_equal(explain(&busy, behind), &busy.fake.thread);
 	assert_ptr_equal(explain(&busy, before), &busy.fake.thread);
+	/* What a list says of a chunk is not about the one before it. */
+	const struct hc_inconsistency listed = {
+		.fault = HC_FAULT_LIST, .address = busy.c[2], .chunk = busy.c[2]};
+
+	assert_null(explain(&busy, listed));
 	/* A link that leads to what the thread holds, in the clear or hidden, or into its arena. */
 	const struct hc_inconsistency link = {
 		.fault = HC_FAULT_LIST, .address = busy.c[3], .chunk = busy.c[3]};
@@ -170,6 +175,19 @@ static void test_what_it_explains(void **state)
 	assert_ptr_equal(explain(&busy, link), &busy.fake.thread);
 	fake_store(&busy.fake, busy.c[3], LIBC);
 	assert_null(explain(&busy, link));
+	/* Broken links are small numbers, and some register holds a small number always. */
+	fake_store(&busy.fake, busy.c[3], 16);
+	busy.fake.thread.regs[ORIG_RAX] = 0;
+	assert_null(explain(&busy, link));
+	/* Who works on its own cache has no lock of its arena. */
+	fake_store(&busy.fake, busy.c[3], ARENA + 0x70);
+	struct hc_inside inside = {&busy.fake.thread, .arena = 0, .writes = true};
+	const struct hc_inflight unlocked = {.inside = &inside, .num_inside = 1};
+
+	assert_null(hc_inflight_explains(&unlocked, busy.fake.heap, &link));
+	assert_null(hc_inflight_explains(&unlocked, busy.fake.heap, &top));
+	inside.names_arena = true;
+	assert_ptr_equal(hc_inflight_explains(&unlocked, busy.fake.heap, &link), inside.thread);
 	/* A thread that died of what it found has found damage. */
 	busy.fake.thread.signal = SIGSEGV;
 	assert_null(explain(&busy, held));

@@ -5,6 +5,7 @@
 #include "tests/unit/fake_heap.h"
 
 #include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/pools.h"
 #include "analyzers/reachability/reachability.h"
 
 #define HEAP UINT64_C(0x20000000)
@@ -834,6 +835,138 @@ static void test_heuristics(void **state)
 	fake_deinit(&fake);
 }
 
+/** A header with the block's size, an index with its entries, an address kept by hand. */
+static void test_headers(void **state)
+{
+	struct fake fake;
+	uint64_t c[7];
+
+	(void)state;
+	make(&fake, 1, NUM(c), 400, c); /* 392 bytes usable: requests of 361 to 392 */
+	fake_store(&fake, c[0] + 8, 376 | 2); /* what follows the header, and flags */
+	fake_root(&fake, 0, c[0] + 16);
+	fake_store(&fake, c[1] + 8, 392); /* the header's bytes are counted */
+	fake_root(&fake, 1, c[1] + 24);
+	fake_store(&fake, c[2] + 8, 330); /* neither */
+	fake_root(&fake, 2, c[2] + 24);
+	/* An index of 16 numbers, and 8 entries of 40 bytes. */
+	for (unsigned i = 0; i < 16; i += 2)
+		fake_store(&fake, c[3] + i * 4,
+			   i < 6 ? UINT64_C(0xffffffff00000000) + i : UINT64_MAX);
+	fake_root(&fake, 3, c[3] + 64);
+	/* One number that is no entry's. */
+	for (unsigned i = 0; i < 16; i += 2)
+		fake_store(&fake, c[4] + i * 4, i < 6 ? UINT64_C(0xffffffff00000008) : UINT64_MAX);
+	fake_root(&fake, 4, c[4] + 64);
+	/* Aligned by hand to +64: the header there says what to free. */
+	fake_store(&fake, c[5] + 72, c[5]);
+	fake_root(&fake, 5, c[5] + 64);
+	fake_store(&fake, c[6] + 72, c[6]); /* further on it says nothing */
+	fake_root(&fake, 6, c[6] + 32);
+	struct hc_reach_stats stats = run(&fake);
+	static const enum hc_reach expected[] = {HC_REACHABLE, HC_REACHABLE, HC_POSSIBLE,
+						 HC_REACHABLE, HC_POSSIBLE,  HC_REACHABLE,
+						 HC_POSSIBLE};
+
+	for (size_t i = 0; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]), expected[i]);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_LENGTH64], 2);
+	assert_int_equal(stats.heuristic[HC_HEURISTIC_HASHTABLE], 1);
+	fake_deinit(&fake);
+}
+
+/**
+ * Chunks that only interior pointers hold, twice as many as it takes for them to matter.
+ *
+ * @param linked words of each that point elsewhere into it, at different places
+ */
+static void check_pool(unsigned linked, bool selves, enum hc_reach expected)
+{
+	struct fake fake;
+	uint64_t c[2 * HC_CONVENTION_MIN];
+
+	make(&fake, 2, NUM(c), 16448, c); /* not a power of two */
+	for (size_t i = 0; i < NUM(c); i++) {
+		/* Each has places of its own: there is no convention. */
+		uint64_t words = c[i] + 32 + i * 512;
+
+		fake_root(&fake, i, words + 3);
+		for (unsigned l = 0; l < linked; l++)
+			fake_store(&fake, words + l * 8,
+				   selves ? words + l * 8 : c[i] + 8 + l * 1000 + i * 8);
+	}
+	run(&fake);
+	for (size_t i = 0; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]), expected);
+	fake_deinit(&fake);
+}
+
+static void test_pools(void **state)
+{
+	(void)state;
+	check_pool(HC_POOL_LINKS, false, HC_REACHABLE);
+	check_pool(HC_POOL_LINKS - 1, false, HC_POSSIBLE);
+	/* Heads of empty lists are no objects that point to each other. */
+	check_pool(3 * HC_POOL_LINKS, true, HC_POSSIBLE);
+}
+
+/** Slabs that are aligned to their size; between them lie others that are not. */
+static void check_aligned(uint64_t first, enum hc_reach expected)
+{
+	struct fake fake;
+	enum { SLABS = 20 };
+	uint64_t sizes[2 * SLABS], c[2 * SLABS];
+
+	for (size_t i = 0; i < 2 * SLABS; i++)
+		sizes[i] = 1024;
+	sizes[0] = first;
+	fake_init(&fake, 8, 2, 4096);
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM(c), c);
+	fake_seal(&fake);
+	for (size_t i = 1; i < NUM(c); i++)
+		fake_root(&fake, i, c[i] + 33 + i * 21);
+	run(&fake);
+	for (size_t i = 1; i < NUM(c); i++)
+		assert_int_equal(fake_reach(&fake, c[i]), expected);
+	fake_deinit(&fake);
+}
+
+static void test_aligned_pools(void **state)
+{
+	(void)state;
+	check_aligned(1024 - 16, HC_REACHABLE); /* a block begins 16 bytes into its chunk */
+	check_aligned(1024, HC_POSSIBLE);
+}
+
+/** Links of lists, where their neighbours point back or don't, each at another offset. */
+static void check_links(bool back, enum hc_reach expected)
+{
+	struct fake fake;
+	uint64_t c[2 * HC_CONVENTION_MIN];
+	size_t num = NUM(c);
+
+	make(&fake, 1, num, 1056, c);
+	for (size_t i = 0; i < num; i++) {
+		uint64_t link = c[i] + 40 + i * 24, next = c[(i + 1) % num] + 40 + (i + 1) % num * 24;
+
+		fake_root(&fake, i, link);
+		fake_store(&fake, link, next);
+		if (back)
+			fake_store(&fake, next + 8, link);
+	}
+	run(&fake);
+	for (size_t i = 0; i < num; i++)
+		assert_int_equal(fake_reach(&fake, c[i]), expected);
+	fake_deinit(&fake);
+}
+
+static void test_links(void **state)
+{
+	(void)state;
+	check_links(true, HC_REACHABLE);
+	check_links(false, HC_POSSIBLE);
+}
+
 static void test_base_class(void **state)
 {
 	struct fake fake;
@@ -879,6 +1012,10 @@ int main(void)
 		cmocka_unit_test(test_wide_tables),
 		cmocka_unit_test(test_stacks_that_overflow),
 		cmocka_unit_test(test_heuristics),
+		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_aligned_pools),
+		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_base_class),
 	};
 

@@ -183,7 +183,8 @@ static void check_lines(const char *verb, const struct hc_shape *shape, json_t *
 
 		/* A string has no groups and nothing around it; its CSV has grep's columns. */
 		if (!strcmp(verb, "strings") &&
-		    (!strcmp(column->name, "group") || !strcmp(column->name, "context")))
+		    (!strcmp(column->name, "group") || !strcmp(column->name, "context") ||
+		     !strcmp(column->name, "line")))
 			continue;
 		json_array_foreach(json_object_get(schema, "oneOf"), k, variant)
 		{

@@ -397,10 +397,12 @@ static void test_parts(void **state)
 		/* The first match from there is the part's exactly when it is tried before the end.
 		 */
 		hc_matcher_restart(matcher);
-		bool expected = hc_matcher_next_before(matcher, subject, from, SIZE_MAX, &match,
-						       &limited) &&
+		bool expected = hc_matcher_next_within(matcher, subject,
+						       (struct hc_match_window){from, SIZE_MAX},
+						       &match, &limited) &&
 				match.tried < to;
-		bool found = hc_matcher_next_before(matcher, subject, from, to, &match, &limited);
+		bool found = hc_matcher_next_within(
+			matcher, subject, (struct hc_match_window){from, to}, &match, &limited);
 		assert_int_equal(found, expected);
 		assert_false(limited);
 		hc_matcher_destroy(matcher);
@@ -461,9 +463,11 @@ static void test_runs(void **state)
 	assert_true(match.start == 14 && match.end == 18);
 	assert_false(hc_matcher_next(matcher, subject, 18, &match, &limited));
 	/* A part that begins within a run has only what begins in it. */
-	assert_true(hc_matcher_next_before(matcher, subject, 4, 9, &match, &limited));
+	assert_true(hc_matcher_next_within(matcher, subject, (struct hc_match_window){4, 9}, &match,
+					   &limited));
 	assert_int_equal(match.start, 8);
-	assert_false(hc_matcher_next_before(matcher, subject, 4, 8, &match, &limited));
+	assert_false(hc_matcher_next_within(matcher, subject, (struct hc_match_window){4, 8},
+					    &match, &limited));
 	hc_matcher_destroy(matcher);
 	hc_pattern_destroy(pattern);
 }

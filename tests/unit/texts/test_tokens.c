@@ -163,6 +163,34 @@ static void test_lines(void **state)
 	assert_false(hc_lines_next(&lines, &line));
 }
 
+/** A line is found wherever it begins and ends, whatever surrounds it. */
+static void test_lines_at_every_place(void **state)
+{
+	static const char *const texts[] = {"abcd", "key=value", "\xc3\xa9\xc3\xa9",
+					    "a\xe2\x82\xac\t"};
+	static const uint8_t around[] = {0, 1, 0x1f, 0x7f, 0x80, 0xff};
+	uint8_t data[200];
+
+	(void)state;
+	for (size_t t = 0; t < sizeof(texts) / sizeof(*texts); t++) {
+		size_t size = strlen(texts[t]);
+
+		for (size_t i = 0; i < sizeof(around) * (sizeof(data) - size); i++) {
+			size_t at = i / sizeof(around);
+			struct hc_lines lines;
+			struct hc_bytes line;
+
+			memset(data, around[i % sizeof(around)], sizeof(data));
+			memcpy(data + at, texts[t], size);
+			hc_lines_init(&lines, (struct hc_bytes){data, sizeof(data)}, NULL, 8);
+			assert_true(hc_lines_next(&lines, &line));
+			assert_ptr_equal(line.data, data + at);
+			assert_int_equal(line.size, size);
+			assert_false(hc_lines_next(&lines, &line));
+		}
+	}
+}
+
 /** The printable bytes of a pointer are no text; the same bytes where nothing is mapped are. */
 static void test_addresses(void **state)
 {
@@ -207,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_every_cut),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lines_at_every_place),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_atoms),
 	};

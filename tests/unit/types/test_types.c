@@ -189,7 +189,7 @@ static void check_classes(unsigned word)
 	assert_int_equal(table.total.chunks, 9);
 	assert_int_equal(table.typed.chunks, 3);
 	assert_string_equal(hc_type_name(types, table.rows[2].type), "ns::C<int>");
-	assert_int_equal(table.rows[2].sample, chunks[2]);
+	assert_int_equal(table.rows[2].count.sample, chunks[2]);
 	hc_type_table_deinit(&table);
 	fake_deinit(&program.fake);
 }

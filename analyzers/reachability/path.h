@@ -1,0 +1,49 @@
+/**
+ * @file
+ * Paths: a shortest chain of pointers from a root to a chunk.
+ *
+ * Breadth-first search from the roots (Moore 1959), level by level, on every processor. Of a chunk
+ * that was reached only its level modulo 3 is kept, in two bits a unit: what points to a chunk of
+ * level n and has level n − 1 is on a shortest path, and no other level that may point to it looks
+ * the same. A level is a list of chunks; one that is too long for that is swept out of the planes
+ * instead. Lists are remembered, so that the way back looks only at the few chunks that can be the
+ * step before, even along a list of millions; a level that had no list costs one pass. There are
+ * few of these, since each is longer than a fixed share of the heap.
+ *
+ * Memory: two bits a unit, a list of a 128th of the chunks, and what is remembered: 8 bytes for
+ * each chunk of a short level. In a tree that is under one byte a chunk, in a single long list 8.
+ *
+ * Better chains come first: exact pointers from registers, live stacks, thread-local storage and
+ * data of modules; then from any root; then through interior pointers, too.
+ */
+#ifndef HC_ANALYZERS_REACHABILITY_PATH_H
+#define HC_ANALYZERS_REACHABILITY_PATH_H
+
+#include "analyzers/reachability/referrers.h"
+
+/** A chain: the word of a root, then a word in each chunk on the way, of which the last points into
+ * the chunk that was asked for. */
+struct hc_path {
+	struct hc_referrer *steps;
+	size_t num;
+	bool exact; /**< all pointers are */
+	bool real;  /**< and the root is no memory of unknown use */
+};
+
+struct hc_paths {
+	struct hc_path *items; /**< the best first */
+	size_t num;
+};
+
+/**
+ * Find chains to a chunk in use.
+ *
+ * @param max 1: a shortest one; more: chains that differ in their last step, shortest first
+ * @param[out] ret none when nothing reaches the chunk
+ * @return also @ref HC_ERROR_CANCELLED
+ */
+struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk, size_t max,
+			       struct hc_paths *ret);
+void hc_paths_deinit(struct hc_paths *paths);
+
+#endif

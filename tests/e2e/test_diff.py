@@ -1,0 +1,181 @@
+"""
+heapcore diff: cores of one program at three moments, of another run of it, and saved maps and smaps; the program
+does what it is told in between, so that every count is known.
+"""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import conftest
+from conftest import machine
+
+LOST, HELD = (1000, 20000, 30000), (2000, 500, 100)
+
+
+class Stages:
+    """The program, at work."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"end\n"
+
+    def tell(self, *commands):
+        for command in commands:
+            self.process.stdin.write(command.encode() + b"\n")
+            self.process.stdin.flush()
+            assert self.process.stdout.readline() == b"done\n"
+
+    def core(self, path):
+        conftest.gcore(self.process.pid, path)
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def moments(compiled, tmp_path_factory):
+    """core.1 to core.3 of one process, other.core of another one, and its maps and smaps."""
+    machine.need("ptrace")
+    folder = tmp_path_factory.mktemp("moments")
+    program = compiled("stages.cc")
+    stages = Stages(program)
+    try:
+        for i, commands in enumerate([("lose 1000", "hold 2000"), ("lose 20000", "hold 500", "map 3"),
+                                      ("lose 30000", "drop 700", "touch")], 1):
+            stages.tell(*commands)
+            stages.core(folder / f"core.{i}")
+            os.utime(folder / f"core.{i}", (1_000_000 + 3600 * i,) * 2)
+            for name in ("maps", "smaps"):
+                shutil.copyfile(f"/proc/{stages.process.pid}/{name}", folder / f"{name}.{i}")
+    finally:
+        stages.end()
+    other = Stages(program)
+    try:
+        other.tell("lose 1000", "hold 2600")
+        other.core(folder / "other.core")
+    finally:
+        other.end()
+    return folder
+
+
+def diff(heapcore, moments, *names, options=()):
+    arguments = [moments / name for name in names]
+    return heapcore("diff", *arguments, *options, "--format", "json", "-q").json
+
+
+def kinds(document):
+    """By class or type."""
+    return {row["type"] or row["class"]: row for row in document["kinds"]}
+
+
+class TestCores:
+    def test_leak(self, heapcore, moments):
+        document = diff(heapcore, moments, "core.1", "core.2")
+        assert document["compared"] == "heaps" and document["same_process"] and document["seconds"] == 3600
+        assert (document["verdict"], document["cause"]) == ("leak", "lost")
+        requests = kinds(document)["http-request"]
+        assert requests["change_chunks"] == requests["change_lost_chunks"] == 20000
+        assert (requests["before_chunks"], requests["after_chunks"]) == (1000, 21000)
+        # Nothing writes to what is lost.
+        assert (requests["unchanged_chunks"], requests["fresh_chunks"]) == (1000, 20000)
+        sessions = kinds(document)["Session"]
+        assert (sessions["change_chunks"], sessions["change_lost_chunks"]) == (500, 0)
+        assert sessions["change_bytes"] == 500 * sessions["min_size"] > 0
+        assert document["change"]["lost"] == requests["change_bytes"]
+        assert "stayed_chunks" not in requests
+
+    def test_sums(self, heapcore, moments):
+        """Kinds add up to what each core says by itself."""
+        document = diff(heapcore, moments, "core.1", "core.2", "core.3")
+        for i, (name, side) in enumerate((("core.1", "before"), ("core.3", "after"))):
+            alone = heapcore("leaks", moments / name, "--format", "json", "-q").json
+            lost = alone["definite"]["chunks"] + alone["indirect"]["chunks"]
+            moment = document["moments"][2 * i]
+            assert moment["lost"]["chunks"] == lost == sum(row[f"{side}_lost_chunks"] for row in document["kinds"])
+            used = heapcore("histogram", moments / name, "--format", "json", "-q").json["in_use"]
+            assert moment["held"]["chunks"] + moment["lost"]["chunks"] == used["chunks"]
+            assert used == {"chunks": sum(row[f"{side}_chunks"] for row in document["kinds"]),
+                            "bytes": sum(row[f"{side}_bytes"] for row in document["kinds"])}
+
+    def test_what_stayed(self, heapcore, moments):
+        document = diff(heapcore, moments, "core.1", "core.2", "core.3")
+        requests, sessions = kinds(document)["http-request"], kinds(document)["Session"]
+        assert requests["change_chunks"] == 50000 and requests["stayed_chunks"] == 20000
+        assert sessions["change_chunks"] == -200
+        # Those that are left were all written to.
+        assert (sessions["unchanged_chunks"], sessions["stayed_chunks"]) == (0, 0)
+
+    def test_shrinking_and_steady(self, heapcore, moments):
+        assert diff(heapcore, moments, "core.3", "core.1")["verdict"] == "shrinking"
+        same = diff(heapcore, moments, "core.2", "core.2")
+        assert same["verdict"] == "steady" and same["growth_bytes"] == 0
+        assert all(row["change_bytes"] == 0 and row["fresh_chunks"] == 0 for row in same["kinds"])
+
+    def test_other_process(self, heapcore, moments):
+        """Kinds mean the same where addresses don't."""
+        document = diff(heapcore, moments, "core.1", "other.core")
+        assert not document["same_process"]
+        row = kinds(document)["Session"]
+        assert (row["change_chunks"], row["fresh_chunks"]) == (600, None)
+        assert kinds(document)["http-request"]["change_chunks"] == 0
+        assert "different processes" in heapcore("diff", moments / "core.1", moments / "other.core").text
+
+    def test_text(self, heapcore, moments):
+        text = heapcore("diff", moments / "core.1", moments / "core.2", "--top", "5").text
+        assert "Leak. What nothing points to any more grew by" in text and "in 60 minutes" in text
+        assert "20,000 more are lost" in text and "+20,000" in text
+        assert all(len(line) <= 80 for line in text.splitlines() if "heapcore " not in line and str(moments) not in line)
+
+    def test_fail_if_grown(self, heapcore, moments):
+        cores = moments / "core.1", moments / "core.2"
+        grown = diff(heapcore, moments, "core.1", "core.2")["growth_bytes"]
+        heapcore("diff", *cores, "--fail-if-grown", grown)
+        heapcore("diff", *cores, "--fail-if-grown", grown - 1, status=1)
+        heapcore("diff", *reversed(cores), "--fail-if-grown", "0")
+
+    @pytest.mark.parametrize("jobs", ["1", "3"])
+    def test_jobs(self, heapcore, moments, jobs):
+        assert diff(heapcore, moments, "core.1", "core.2", options=("--jobs", jobs)) == diff(heapcore, moments, "core.1", "core.2")
+
+    def test_bad_input(self, heapcore, moments, tmp_path):
+        bad = tmp_path / "bad"
+        bad.write_text("no core\n")
+        for arguments in ((moments / "core.1", bad), (bad, moments / "core.1")):
+            result = heapcore("diff", *arguments, status=2)
+            assert result.err.count(b"\n") == 1 and b"bad: " in result.err
+        assert b"diff needs OLD NEW" in heapcore("diff", moments / "core.1", status=2).err
+        before = (moments / "core.2").read_bytes()
+        result = heapcore("diff", moments / "core.1", moments / "core.2", "-o", moments / "core.2", "--force", status=2)
+        assert b"is being read" in result.err and (moments / "core.2").read_bytes() == before
+
+
+class TestSnapshots:
+    @pytest.mark.parametrize("name", ["maps", "smaps"])
+    def test_growth(self, heapcore, moments, name):
+        document = diff(heapcore, moments, f"{name}.1", f"{name}.2")
+        assert document["compared"] == "mappings" and document["same_process"]
+        assert (document["verdict"], document["cause"]) == ("growth", "outside")
+        new = [row for row in document["mappings"] if row["how"] == "new" and row["after_size"] == 1 << 20]
+        assert len(new) == 3 and all(row["change_bytes"] == 1 << 20 for row in new)
+        heap = [row for row in document["mappings"] if row["kind"] == "main-heap"]
+        assert [row["how"] for row in heap] == ["grown"] and heap[0]["change_bytes"] > 6 << 20
+        assert document["growth_bytes"] >= heap[0]["change_bytes"] + (3 << 20)
+
+    def test_the_other_way_round(self, heapcore, moments):
+        document = diff(heapcore, moments, "maps.2", "maps.1")
+        assert document["verdict"] == "shrinking"
+        assert [row["how"] for row in document["mappings"] if row["before_size"] == 1 << 20] == ["gone"] * 3
+
+    def test_core_and_snapshot(self, heapcore, moments):
+        """Mappings are what they have in common."""
+        document = diff(heapcore, moments, "maps.1", "core.2")
+        assert document["compared"] == "mappings" and document["verdict"] == "growth"
+
+    def test_csv(self, heapcore, moments):
+        rows = heapcore("diff", moments / "maps.1", moments / "maps.2", "--format", "csv").rows()
+        assert {"change_bytes", "how", "kind"} <= set(rows[0])
+        rows = heapcore("diff", moments / "core.1", moments / "core.2", "--format", "csv").rows()
+        assert [row["change_chunks"] for row in rows if row["class"] == "http-request"] == ["20000"]

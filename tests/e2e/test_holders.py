@@ -1,0 +1,175 @@
+"""Who holds it: referrers, on a program that says who does, built in every way."""
+import subprocess
+
+import pytest
+
+import conftest
+
+BUILDS = {
+    "default": [],
+    "unoptimized": ["-O0"],
+    "stripped": ["-s"],
+    "static": ["-static"],
+    "position-dependent": ["-no-pie"],
+}
+NAMES = ["g_cache", "local_cache", "t_cache", "frame"]
+
+
+class Truth:
+    """What the program said."""
+
+    def __init__(self, core):
+        self.holders = {line[0]: line[1:] for line in core.lines("HOLDS")}
+        self.shared, = core.lines("SHARED")[0]
+        self.list = core.lines("LIST")[0]
+        self.stale, self.text = core.lines("STALE")[0]
+        self.tree, self.below, self.cycle = core.lines("LOST")[0]
+
+    def cache(self, name):
+        return self.holders[name][2]
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def build(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def core(dump, build):
+    return dump("holders.c", flags=BUILDS[build])
+
+
+def ask(heapcore, core, *args):
+    """The document, and its referrers by the block that they point into."""
+    document = heapcore("refs", core, *args, "--format", "json").json
+    found = {row["address"]: [] for row in document["targets"]}
+    for row in document["referrers"]:
+        found.setdefault(row["target"], []).append(row)
+    return document, found
+
+
+class TestRefs:
+    def test_every_cache_has_its_holder(self, heapcore, core, build):
+        truth = Truth(core)
+        document, found = ask(heapcore, core, *(truth.cache(name) for name in NAMES))
+        assert [row["total_referrers"] for row in document["targets"]] == [1] * 4
+        rows = {name: found[truth.cache(name)][0] for name in NAMES}
+        assert [rows[name]["kind"] for name in NAMES] == ["data", "data", "tls", "stack"]
+        assert all(row["into"] == 0 and not row["stale"] for row in rows.values())
+        thread = rows["frame"]["thread"]
+        assert thread != rows["t_cache"]["thread"]
+        assert rows["frame"]["sp_offset"] >= 0
+        if build == "stripped":
+            assert rows["g_cache"]["symbol"] is None and rows["g_cache"]["symbol_offset"] > 0
+            assert rows["g_cache"]["module"].endswith(rows["local_cache"]["module"])
+            return
+        assert rows["g_cache"]["symbol"] == "g_cache" and rows["g_cache"]["symbol_offset"] == 0
+        assert rows["local_cache"]["symbol"].startswith("local_cache")
+        assert rows["t_cache"]["symbol"] == "t_cache"
+        assert (rows["frame"]["function"], rows["frame"]["variable"]) == ("park", "parked_cache")
+
+    def test_chunks_and_their_members(self, heapcore, core, build):
+        truth = Truth(core)
+        cache, table, entry, key = truth.holders["g_cache"][2:]
+        _, found = ask(heapcore, core, table, entry, key, truth.shared)
+        assert [(row["chunk"], row["chunk_offset"]) for row in found[table]] == [(cache, 8)]
+        assert [(row["chunk"], row["chunk_offset"]) for row in found[entry]] == [(table, 999 * 8)]
+        assert [(row["chunk"], row["chunk_offset"]) for row in found[key]] == [(entry, 8)]
+        assert len(found[truth.shared]) == 2
+        assert {row["chunk_offset"] for row in found[truth.shared]} == {16}
+        if build != "stripped":
+            assert (found[table][0]["type"], found[table][0]["member"]) == ("struct cache", "slots")
+            assert (found[key][0]["type"], found[key][0]["member"]) == ("struct entry", "key")
+
+    def test_stale_words_come_last_and_lost_ones_count(self, heapcore, core):
+        truth = Truth(core)
+        _, found = ask(heapcore, core, truth.stale, truth.below, truth.cycle)
+        assert all(row["stale"] for row in found[truth.stale]) and found[truth.stale]
+        assert {row["chunk"] for row in found[truth.stale]} == {truth.text}
+        assert [row["reach"] for row in found[truth.below]] == ["indirect"]
+        assert len(found[truth.cycle]) == 1
+
+    def test_names(self, heapcore, core, build):
+        truth = Truth(core)
+        if build == "stripped":
+            assert "no variable" in heapcore("refs", core, "g_cache", status=2).err.decode()
+            return
+        document, _ = ask(heapcore, core, "*g_cache", "*local_cache", "g_cache", "*g_cache+8")
+        rows = document["targets"]
+        # What *g_cache+8 means is in the table, another block.
+        assert [row["asked"] for row in rows] == ["*g_cache", "*local_cache", "g_cache", "*g_cache+8"] or \
+            [row["asked"] for row in rows] == ["*g_cache", "*local_cache", "g_cache"]
+        assert [row["chunk"] for row in rows[:2]] == [truth.cache("g_cache"), truth.cache("local_cache")]
+        assert rows[2]["symbol"] == "g_cache"
+
+    def test_limit(self, heapcore, core):
+        truth = Truth(core)
+        rows = heapcore("refs", core, truth.list[2], "--limit", 1, "--format", "csv").rows()
+        assert len(rows) == 1 and rows[0]["target"] == truth.list[2]
+        document, found = ask(heapcore, core, truth.list[2], "--limit", 3)
+        # Each node knows the first one; the global and the first's own word, which doesn't count.
+        assert document["targets"][0]["total_referrers"] == int(truth.list[0])
+        assert len(found[truth.list[2]]) == 3
+        assert "more; --limit" in heapcore("refs", core, truth.list[2]).text
+
+
+class TestChains:
+    def test_from_the_holder_to_the_key(self, heapcore, core):
+        """root, cache, table, entry: each word stands in the chunk that the one before leads to."""
+        truth = Truth(core)
+        kinds = {"g_cache": "data", "local_cache": "data", "t_cache": "tls", "frame": "stack"}
+        for name in NAMES:
+            cache, table, entry, key = truth.holders[name][2:]
+            rows = heapcore("refs", core, key, "--to-root", "--format", "json").json["chains"]
+            assert [row["chunk"] for row in rows] == [None, cache, table, entry], name
+            assert [row["value"] for row in rows] == [cache, table, entry, key]
+            assert rows[0]["kind"] == kinds[name] and {row["length"] for row in rows} == {4}
+
+    def test_all(self, heapcore, core):
+        truth = Truth(core)
+        rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--format", "json").json["chains"]
+        assert {row["chunk"] for row in rows if row["step"] == 2} == {truth.cache("g_cache"), truth.cache("local_cache")}
+        assert {row["chain"] for row in rows} == {1, 2}
+        rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--limit", 1, "--format", "json").json["chains"]
+        assert {row["chain"] for row in rows} == {1}
+
+    def test_a_long_list_and_what_is_lost(self, heapcore, core):
+        truth = Truth(core)
+        rows = heapcore("refs", core, truth.list[3], "--to-root", "--format", "json").json["chains"]
+        assert {row["length"] for row in rows} == {int(truth.list[0])}
+        assert [row["step"] for row in rows] == [*range(1, 51), *range(int(truth.list[0]) - 49, int(truth.list[0]) + 1)]
+        result = heapcore("refs", core, truth.tree, truth.below, truth.cycle, "--to-root", "--format", "json")
+        assert result.json["chains"] == []
+        assert "No chain" in heapcore("refs", core, truth.tree, "--to-root").text
+
+
+def test_many_from_stdin(heapcore, dump, tmp_path):
+    core = dump("holders.c")
+    truth = Truth(core)
+    words = tmp_path / "words"
+    words.write_text("\n".join(truth.cache(name) for name in NAMES) + "\n" + truth.cache("frame"))
+    with open(words, encoding="ascii") as stdin:
+        out = subprocess.run([*heapcore.front, heapcore.path, "refs", str(core), "-", "--format", "csv"], stdin=stdin,
+                             stdout=subprocess.PIPE, check=True, timeout=conftest.TIMEOUT).stdout.decode()
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == [truth.cache(name) for name in NAMES]
+
+
+def test_bad_words(heapcore, dump):
+    core = dump("holders.c")
+    for word in ("nosuch", "*0x10", "0x", "g_cache+x"):
+        result = heapcore("refs", core, word, status=2)
+        assert result.out == b"" and len(result.err.splitlines()) == 1 and word.encode() in result.err
+    assert heapcore("refs", core, "0x1234567812345", "--format", "json").json["referrers"] == []
+
+
+class Test32Bit:
+    def test_holders(self, heapcore, dump):
+        core = dump("holders.c", flags=conftest.FLAGS_32_BIT)
+        truth = Truth(core)
+        _, found = ask(heapcore, core, *(truth.cache(name) for name in NAMES))
+        rows = {name: found[truth.cache(name)][0] for name in NAMES}
+        assert [rows[name]["kind"] for name in NAMES if name != "t_cache"] == ["data", "data", "stack"]
+        assert rows["g_cache"]["symbol"] == "g_cache"
+        assert (rows["frame"]["function"], rows["frame"]["variable"]) == ("park", "parked_cache")
+        # gcore leaves out where the segments of an i386 program begin, the main thread's TLS among them.
+        assert (rows["t_cache"]["kind"], rows["t_cache"]["symbol"]) in (("tls", "t_cache"), ("other", None))

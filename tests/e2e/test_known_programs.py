@@ -1,0 +1,185 @@
+"""
+Situations that people report, as programs whose truth is known: the verdict, exact counts, the clue, and commands that show it.
+
+The table in docs/verdicts.md has the first lines of each answer, and is compared with them.
+"""
+import re
+import shlex
+import socket
+import subprocess
+
+import pytest
+
+import conftest
+import programs
+
+# Verdict, and of findings: kind, root objects of lost ones or chunks, size, a line that repeats in so many.
+LOST, HELD, FREE = "lost", "held", "free"
+CASES = {
+    "two_kinds.c": ((), "held", [(HELD, 24000, 912, '{"route":N', 24000), (LOST, 8000, 720, "ticket=N&queue=billing", 8000)]),
+    "catalogue.cc": ((), "held", [(HELD, 40000, None, '{"part":N', 40000)]),
+    "backlog.cc": (("-latomic",), "held", [(HELD, None, 112, "RENDER scene/N", 30000)]),
+    "circles.cc": ((), "leak", [(LOST, 2500, 112, "/srv/inbox/watched-folder-number-N", 2500)]),
+    "documents.c": (("libxml-2.0",), "leak", [(LOST, 600, 192, "annN@example.org", 600)]),
+    "objects.c": (("gio-2.0",), "held", [(HELD, None, 80, "ERROR bus: no answer to call=N", 8000)]),
+    "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
+    "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
+    "survivors.cc": ((), "retention", [(None, None, None, None, None), (HELD, 12500, 224, "receipt=N till=N state=PAID", 12500)]),
+}
+HEADERS = {"backlog.cc": ("boost/lockfree/queue.hpp", "libboost-dev")}
+
+
+def flags(source):
+    """What a compiler needs beside the source; a library that isn't there is a skip."""
+    found = []
+    for name in CASES[source][0]:
+        if name.startswith("-"):
+            found.append(name)
+            continue
+        done = subprocess.run(["pkg-config", "--cflags", "--libs", name], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"{name}: its development files are not installed")
+        found += done.stdout.split()
+    if source in HEADERS:
+        header, package = HEADERS[source]
+        if subprocess.run(["g++", "-E", "-x", "c++", "-"], input=f"#include <{header}>", capture_output=True, text=True).returncode:
+            pytest.skip(f"{header} is not there ({package})")
+    return found
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request, dump, heapcore):
+    core = dump(f"known/{request.param}", flags=flags(request.param))
+    return request.param, core, heapcore("analyze", core, "--format", "json").json, heapcore("analyze", core).text
+
+
+def test_findings(case):
+    name, _, analysis, text = case
+    _, verdict, expected = CASES[name]
+    assert analysis["verdict"] == verdict
+    for finding, (kind, count, size, line, in_chunks) in zip(analysis["findings"], expected):
+        if kind:
+            assert finding["kind"] == kind, text
+        if count:
+            # A register may still hold the last one, and a library lets go of a few.
+            found = finding["roots"]["chunks"] if kind == LOST else finding["chunks"]
+            assert found == count, text
+        if size:
+            assert finding["size"] == size, text
+        if line:
+            shown = [row for row in text.splitlines() if line in row and re.search(rf" in {in_chunks:,}\b", row)]
+            assert shown, text
+
+
+def test_nothing_else_is_lost(case):
+    name, _, analysis, text = case
+    lost = sum(1 for kind, *_ in CASES[name][2] if kind == LOST)
+    assert len([f for f in analysis["findings"] if f["kind"] == LOST and f["touched"] > analysis["touched"]["total"] / 20]) == lost, text
+
+
+def test_more_shows_the_finding(heapcore, case):
+    name, core, analysis, _ = case
+    for finding in analysis["findings"][:len(CASES[name][2])]:
+        verb, path, *options = shlex.split(finding["more"])[1:]
+        assert path == str(core)
+        rows = heapcore(verb, path, *options, "--format", "csv").rows()
+        if verb == "chunks":
+            assert len(rows) == finding["chunks"]
+            assert sum(int(row["chunk_size"]) for row in rows) == finding["bytes"]
+        elif verb == "leaks":
+            assert sum(int(row["chunks"]) for row in rows) == finding["chunks"]
+            assert sum(int(row["bytes"]) for row in rows) == finding["bytes"]
+
+
+def test_little_is_possibly_lost(heapcore, case):
+    """What tags hide is possible, and said to be held; of anything else there is little."""
+    name, core, *_ = case
+    leaks = heapcore("leaks", core, "--format", "json").json
+    tagged = leaks["tagged"]["bytes"] if leaks["tagged"] else 0
+    chunks = heapcore("chunks", core, "--format", "csv").rows()
+    assert leaks["possible"]["bytes"] - tagged <= sum(int(row["chunk_size"]) for row in chunks) / 20
+
+
+def test_statements_are_found(heapcore, dump):
+    core = dump("known/statements.c", flags=flags("statements.c"))
+    *_, last = heapcore("grep", core, "-c", r"SELECT title, shelf FROM books WHERE isbn = \d+ AND title LIKE 'The %'",
+                        "--format", "json").jsonl
+    assert last["summary"]["chunks"] >= 4000
+
+
+def test_the_screen_fits(case):
+    """Eighty columns, and what a screen or two have; only a command may be longer."""
+    *_, text = case
+    lines = text.splitlines()
+    assert all(len(line) <= 80 or "heapcore " in line or "/" in line for line in lines)
+
+
+def test_the_document_has_the_answer(case):
+    """Words of the table in their order, as they are on the screen but for its width."""
+    name, _, _, text = case
+    (row,) = [line for line in (conftest.ROOT / "docs/verdicts.md").read_text().splitlines() if line.startswith(f"| {name} |")]
+    verdict, *quoted = row.split(" | ")[2].rstrip(" |").split(" … ")
+    shown, at = " ".join(text.split()), 0
+    for words in (verdict, *(piece[1:-1] for piece in quoted)):
+        at = shown.find(words, at)
+        assert at >= 0, (words, text)
+
+
+@pytest.fixture(scope="module")
+def service(cache):
+    """A core of what a context manager yields, once."""
+
+    def service_(name, start):
+        conftest.machine.need("ptrace")
+        path = cache / f"known-{name}.core"
+        with conftest.once(path) as needed:
+            if needed:
+                with start() as pid:
+                    conftest.gcore(pid, path)
+        return path
+
+    return service_
+
+
+def test_memcached(heapcore, service):
+    """Items lie many to a slab: they are counted, not the slabs."""
+    items = 20000
+
+    @programs.used("memcached")
+    def start(folder):
+        with programs.running(folder, "memcached", "-s", f"{folder}/s", "-t", "2", "-m", "64") as process:
+            programs.wait(process, lambda: programs.accepts(f"{folder}/s"), folder)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(f"{folder}/s")
+                s.sendall(b"".join(b"set basket:%d 0 0 200 noreply\r\n%-200s\r\n" % (i, b'{"sku":%d}' % i) for i in range(items)))
+                s.sendall(b"get basket:%d\r\n" % (items - 1))
+                data = b""
+                while not data.endswith(b"END\r\n"):
+                    data += s.recv(65536)
+            yield process.pid
+
+    core = service("memcached", start)
+    analysis = heapcore("analyze", core, "--format", "json").json
+    assert analysis["verdict"] == "held"
+    text = heapcore("analyze", core).text
+    (times,) = re.findall(r"basket:N ([\d,]+) times in", text)
+    # The last key may still be in a buffer, too; keys lie in no other place.
+    assert items <= int(times.replace(",", "")) <= items + 5
+
+
+def test_postgres(heapcore, service):
+    """A backend with statements that were prepared and never deallocated."""
+    statements = 1500
+    sql = "create temp table t (id int, name text);\n" + "".join(
+        f"prepare p{i}(int) as select name from t where id = $1 and name like 'guest-{i}-%';\n" for i in range(statements))
+
+    @programs.used("postgres", "initdb", "psql", package="postgresql")
+    def start(folder):
+        with programs.postgres_session(folder, sql) as pid:
+            yield pid
+
+    core = service("postgres", start)
+    analysis = heapcore("analyze", core, "--format", "json").json
+    assert analysis["verdict"] == "held"
+    *_, last = heapcore("grep", core, "-c", r"prepare p\d+\(int\) as select name from t where", "--format", "json").jsonl
+    assert last["summary"]["chunks"] >= statements
