@@ -15,18 +15,15 @@
 struct own {
 	uint64_t limit;
 	bool to_root, all;
-	bool full_names;
 };
 
-enum own_id { OWN_TO_ROOT, OWN_ALL, OWN_LIMIT, OWN_FULL_NAMES };
+enum own_id { OWN_TO_ROOT, OWN_ALL, OWN_LIMIT };
 
 static const struct hc_option own_options[] = {
 	{OWN_TO_ROOT, 0, "to-root", NULL, "a shortest chain of pointers from a root to each block"},
 	{OWN_ALL, 0, "all", NULL, "with --to-root: more chains, each with another last step"},
 	{OWN_LIMIT, 0, "limit", "N",
 	 "show at most N places, or chains, of each block (default: 20)"},
-	{OWN_FULL_NAMES, 0, "full-names", NULL,
-	 "std::string as the compiler spells it: std::__cxx11::basic_string<...>"},
 	{0},
 };
 
@@ -42,9 +39,6 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return NULL;
 	case OWN_ALL:
 		own->all = true;
-		return NULL;
-	case OWN_FULL_NAMES:
-		own->full_names = true;
 		return NULL;
 	case OWN_LIMIT:
 		break;
@@ -215,7 +209,7 @@ static struct hc_error *find_all(struct view *view)
 	struct hc_target *target = view->session->target;
 	struct hc_error *err = hc_spots_create(target->process, &view->spots);
 
-	view->namer = (struct hc_namer){view->session, view->spots, view->own->full_names};
+	view->namer = (struct hc_namer){view->session, view->spots, view->session->options->full_names};
 	for (int i = 0; !err && i < options->num_args; i++)
 		err = hc_addresses_find(view->session, view->spots, options->args[i],
 					&view->addresses);
@@ -271,7 +265,7 @@ static struct hc_error *fill_target(const struct view *view, struct hc_table *ta
 	if (err)
 		return err;
 	hc_cleanup_free char *symbol =
-		spot.symbol ? hc_demangle_symbol(spot.symbol->name, view->own->full_names) : NULL;
+		spot.symbol ? hc_demangle_symbol(spot.symbol->name, view->session->options->full_names) : NULL;
 	hc_table_text(table, T_SYMBOL, symbol);
 	hc_table_text(table, T_MODULE, spot.module ? spot.module->path : NULL);
 	return NULL;
