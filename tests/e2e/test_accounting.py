@@ -83,3 +83,18 @@ class TestAddressesWithoutMemory:
         assert heapcore("analyze", core, "--format", "json").json["verdict"] == "nothing stands out"
         text = heapcore("analyze", core).text
         assert re.search(r"MiB of addresses are set aside for stacks; [0-9.]+ KiB of them", text.replace("\n", " ")), text
+
+
+def test_memory_between_two_parts_of_the_main_heap(heapcore, dump, how):
+    """It is somebody else's, whichever parts of the heap lie below and above it."""
+    core = dump("between.c", how=how)
+    [between] = core.lines("between")
+    address, size = int(between[0], 16), int(between[1])
+    low, high = (int(line[0], 16) for line in core.lines("chunk"))
+    assert low < address < high, "the kernel put them in another order"
+    rows = heapcore("maps", core, "--format", "json").json["mappings"]
+    kinds = {row["kind"] for row in rows if int(row["start"], 16) < address + size and int(row["end"], 16) > address}
+    assert kinds == {"anonymous"}
+    heap = [row for row in rows if row["kind"] == "main-heap"]
+    assert all(any(int(row["start"], 16) <= chunk < int(row["end"], 16) for row in heap) for chunk in (low, high))
+    assert sum(int(row["end"], 16) - int(row["start"], 16) for row in heap) < 6 << 20

@@ -16,7 +16,7 @@ import time
 import pytest
 
 import corefile
-from conftest import machine, wait_for
+from conftest import machine, once, wait_for
 
 # How the tools that people and systemd-coredump use write them.
 PACK = {"zstd": ["zstd", "-q", "-c"], "lz4": ["lz4", "-q", "-c"], "xz": ["xz", "-1", "-c"], "gzip": ["gzip", "-c"],
@@ -39,7 +39,12 @@ def core(dump):
 @pytest.fixture(scope="module", params=FORMATS)
 def packed(request, core, cache):
     """The core in each format."""
-    return pack(request.param, core, cache / f"packed.{request.param}")
+    machine.need_program(request.param)
+    path = cache / f"packed.{request.param}"
+    with once(path) as needed:
+        if needed:
+            pack(request.param, core, path)
+    return path
 
 
 def without_name(result, path):

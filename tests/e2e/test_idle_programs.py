@@ -8,7 +8,7 @@ import os
 import pytest
 
 import conftest
-import programs
+import debian_programs as programs
 
 # One build answers: these are about rules, not about the program's own errors.
 pytestmark = pytest.mark.skipif(os.environ.get("HEAPCORE_BUILD", "release") != "release", reason="the release build is asked")

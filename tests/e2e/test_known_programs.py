@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import conftest
-import programs
+import debian_programs as programs
 
 # Verdict, and of findings: kind, root objects of lost ones or chunks, size, a line that repeats in so many.
 LOST, HELD, FREE = "lost", "held", "free"

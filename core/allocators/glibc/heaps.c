@@ -18,6 +18,7 @@
  */
 #include <elf.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
 
@@ -464,34 +465,86 @@ static struct hc_error *assign_thread_arena(struct glibc *g, uint32_t index)
 	return NULL;
 }
 
+static bool in_main_arena(const struct glibc *g, const struct hc_span *span)
+{
+	return span->zone == g->arena_zone && span->tag == GLIBC_IN_MAIN;
+}
+
+/** A part of the main heap: stretches with what interrupts them, which is damage. */
+struct main_part {
+	uint64_t start, end;
+};
+
+/**
+ * The parts of the main heap. A contiguous one has one part. Another one has as many as runs of
+ * mappings, since what lies between these is somebody else's.
+ *
+ * @param[out] ret owned by the caller, also on failure
+ */
+static struct hc_error *main_parts(const struct glibc *g, struct main_part **ret, size_t *num_ret)
+{
+	const struct hc_heap *heap = g->heap;
+	uint64_t run_start = 0, run_end = heap->arenas[0].noncontiguous ? 0 : UINT64_MAX;
+	uint64_t limit = 0; /* of the last part */
+	size_t run = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++) {
+		const struct hc_span *span = &heap->spans[i];
+		struct hc_error *err;
+
+		if (!in_main_arena(g, span))
+			continue;
+		if (span->start >= limit) {
+			err = hc_array_reserve(ret, *num_ret, sizeof(**ret));
+			if (err)
+				return err;
+			(*ret)[(*num_ret)++].start = span->start;
+			while (run_end <= span->start &&
+			       glibc_next_run(g, &run, &run_start, &run_end))
+				;
+			limit = run_start <= span->start ? run_end : span->end;
+		}
+		(*ret)[*num_ret - 1].end = span->end;
+	}
+	return NULL;
+}
+
+/** The top chunk up to its end; a smashed size must not claim what follows the heap. */
+static void add_top(const struct glibc *g, struct main_part *parts, size_t num)
+{
+	uint64_t top = g->arenas[0].top, top_end = top + g->arenas[0].top_size, run, run_end;
+
+	if (!find_run(g, top, &run, &run_end) || top_end > run_end)
+		return;
+	for (size_t i = 0; i < num; i++)
+		if (parts[i].start <= top && top_end > parts[i].end &&
+		    (i + 1 == num || top < parts[i + 1].start))
+			parts[i].end = top_end;
+}
+
+static struct hc_error *assign_main_arena(struct glibc *g)
+{
+	hc_cleanup_free struct main_part *parts = NULL;
+	size_t num = 0;
+	struct hc_error *err = main_parts(g, &parts, &num);
+
+	if (!err && num)
+		add_top(g, parts, num);
+	if (num && !g->heap->arenas[0].noncontiguous && g->par.sbrk_base &&
+	    g->par.sbrk_base < parts[0].start)
+		parts[0].start = g->par.sbrk_base;
+	for (size_t i = 0; !err && i < num; i++)
+		err = hc_mappings_assign(&g->process->mappings, parts[i].start, parts[i].end,
+					 HC_MAPPING_MAIN_HEAP, "main arena");
+	return err;
+}
+
 struct hc_error *glibc_assign_arenas(struct glibc *g)
 {
-	struct hc_mappings *mappings = &g->process->mappings;
-	struct hc_error *err;
-	/*
-	 * One row for the whole main heap, with what interrupts it: from the first stretch to the
-	 * last.
-	 */
-	uint64_t start = UINT64_MAX, end = 0;
-	for (size_t i = 0; i < g->heap->num_spans; i++) {
-		const struct hc_span *span = &g->heap->spans[i];
-		if (span->zone != g->arena_zone || span->tag != GLIBC_IN_MAIN)
-			continue;
-		start = span->start < start ? span->start : start;
-		end = span->end > end ? span->end : end;
-	}
-	if (end) {
-		uint64_t top = g->arenas[0].top, top_end = top + g->arenas[0].top_size, run,
-			 run_end;
-		if (g->par.sbrk_base && g->par.sbrk_base < start)
-			start = g->par.sbrk_base;
-		/* A smashed size of top must not claim what follows the heap. */
-		if (top_end > end && find_run(g, top, &run, &run_end) && top_end <= run_end)
-			end = top_end;
-		if ((err = hc_mappings_assign(mappings, start, end, HC_MAPPING_MAIN_HEAP,
-					      "main arena")))
-			return err;
-	}
+	struct hc_error *err = assign_main_arena(g);
+
+	if (err)
+		return err;
 	for (size_t i = 1; i < g->num_arenas; i++) {
 		if ((err = assign_thread_arena(g, i)))
 			return err;
