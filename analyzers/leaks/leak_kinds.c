@@ -422,7 +422,8 @@ static struct hc_error *find_heads(struct graph *graph)
 		return &hc_enomem;
 	tarjan->graph = graph;
 	find_strong(graph);
-	qsort(graph->edges, graph->num_edges, sizeof(*graph->edges), compare_edges);
+	if (graph->num_edges)
+		qsort(graph->edges, graph->num_edges, sizeof(*graph->edges), compare_edges);
 	find_components(tarjan);
 	choose_heads(graph, components, tarjan->components);
 	return NULL;

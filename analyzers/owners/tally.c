@@ -52,7 +52,8 @@ static int by_bytes(const void *a, const void *b)
 struct hc_error *hc_type_tally_finish(const struct hc_survey *survey, struct hc_type_tally *tally,
 				      hc_type_name_fn name, struct hc_owner *owner)
 {
-	qsort(tally->items, tally->num, sizeof(*tally->items), by_bytes);
+	if (tally->num)
+		qsort(tally->items, tally->num, sizeof(*tally->items), by_bytes);
 	for (uint32_t i = 0; i < tally->num && tally->items[i].objects; i++) {
 		const struct hc_type_tally_slot *slot = &tally->items[i];
 		owner->all_types++;

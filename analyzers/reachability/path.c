@@ -652,7 +652,8 @@ static struct hc_error *want_referrers(struct search *search, const struct hc_re
 	}
 	/* Of several words of a chunk the best one is shown. */
 	size_t kept = 0;
-	qsort(search->wanted, search->num_wanted, sizeof(*search->wanted), compare_wanted);
+	if (search->num_wanted)
+		qsort(search->wanted, search->num_wanted, sizeof(*search->wanted), compare_wanted);
 	for (size_t i = 0; i < search->num_wanted; i++)
 		if (!kept || search->wanted[kept - 1].address != search->wanted[i].address)
 			search->wanted[kept++] = search->wanted[i];

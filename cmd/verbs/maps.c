@@ -378,7 +378,7 @@ static struct hc_error *build_rows(struct view *view, bool fold)
 		}
 		add_mapping(view, last, mapping);
 	}
-	if (fold)
+	if (fold && view->num_rows)
 		qsort(view->rows, view->num_rows, sizeof(*view->rows), by_interest);
 	return NULL;
 }

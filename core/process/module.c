@@ -365,7 +365,8 @@ static struct hc_error *find_links(const struct hc_module_loader *loader,
 		if (err)
 			return err;
 	}
-	qsort(modules->items, modules->num, sizeof(*modules->items), compare_modules);
+	if (modules->num)
+		qsort(modules->items, modules->num, sizeof(*modules->items), compare_modules);
 	return NULL;
 }
 
