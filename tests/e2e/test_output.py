@@ -14,7 +14,7 @@ import pytest
 
 import conftest
 
-ADDRESS = "ADDRESS"
+ADDRESS, CORE = "ADDRESS", "CORE"
 OTHER = str(conftest.TESTDATA / "structs_other.c")
 # Verb: what it needs besides a core, and its formats.
 RUNS = {
@@ -32,6 +32,7 @@ RUNS = {
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
+    "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
     "signatures": (None, ["text", "json", "csv"]),
@@ -54,7 +55,8 @@ def command(heapcore, core):
         if args is None:
             args = []
         else:
-            args = [core] + [core.lines("stack")[0][0] if arg == ADDRESS else arg for arg in args]
+            values = {ADDRESS: core.lines("stack")[0][0], CORE: core}
+            args = [core] + [values.get(arg, arg) for arg in args]
         return [heapcore.path, verb, *map(str, args), "--format", form, *map(str, more)]
 
     return command_
