@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 const char *hc_field_kind_name(enum hc_field_kind kind)
@@ -70,7 +71,7 @@ static bool collect(struct run *run, struct hc_byte_profile *profile)
 		if (hc_heap_chunk_at(run->heap, hc_chunk_subsample_at(&chunks, i), &chunk))
 			run->sorted[num++] = chunk.usable;
 	profile->looked = num;
-	qsort(run->sorted, num, sizeof(*run->sorted), compare_numbers);
+	hc_sort(run->sorted, num, compare_numbers);
 	uint64_t usable = mode(run->sorted, num, &same);
 	if (same < HC_PROFILE_MIN_CHUNKS || same < HC_PROFILE_MIN_SHARE * num)
 		return false;
@@ -137,7 +138,7 @@ static void load_values(struct run *run, unsigned offset, unsigned size)
 	for (size_t i = 0; i < run->num; i++)
 		run->values[i] = load(run->chunks[i].data + offset, size, run->heap->big_endian);
 	memcpy(run->sorted, run->values, run->num * sizeof(*run->values));
-	qsort(run->sorted, run->num, sizeof(*run->sorted), compare_numbers);
+	hc_sort(run->sorted, run->num, compare_numbers);
 }
 
 static bool is_same(const struct run *run, struct hc_byte_field *field)

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "analyzers/texts/top_texts.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/hash.h"
 #include "core/base/parallel.h"
@@ -424,7 +425,7 @@ static struct hc_error *list_found(const struct hc_top_texts *found, const struc
 		repeat->chunks = entry->count;
 		estimate(keys, repeat);
 	}
-	qsort(items, num, sizeof(*items), compare_repeats);
+	hc_sort(items, num, compare_repeats);
 	*ret = items;
 	*num_ret = num;
 	return NULL;
@@ -629,7 +630,7 @@ static struct hc_error *finish(const struct candidates *candidates, const struct
 	if (!results || !repeats->items)
 		return &hc_enomem;
 	fill_results(candidates, count, results);
-	qsort(results, candidates->num, sizeof(*results), compare_repeats);
+	hc_sort(results, candidates->num, compare_repeats);
 	take_results(results, candidates->num, least_chunks(repeats->counted), repeats);
 	return NULL;
 }

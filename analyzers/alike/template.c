@@ -13,6 +13,7 @@
 
 #include "analyzers/texts/tokens.h"
 #include "analyzers/texts/top_texts.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
@@ -554,7 +555,7 @@ static struct hc_error *write_lines(struct run *run, struct hc_template *text_te
 	text_template->lines = calloc(run->num_shapes + 1, sizeof(*text_template->lines));
 	if (!text_template->lines)
 		return &hc_enomem;
-	qsort(run->shapes, run->num_shapes, sizeof(*run->shapes), compare_shapes);
+	hc_sort(run->shapes, run->num_shapes, compare_shapes);
 	for (size_t i = 0; !err && i < run->num_shapes; i++)
 		err = write_line(&run->shapes[i],
 				 &text_template->lines[text_template->num_lines++]);

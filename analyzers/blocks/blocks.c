@@ -319,8 +319,7 @@ static struct hc_error *group_singles(struct single *singles, size_t num, struct
 {
 	struct hc_error *err = NULL;
 
-	if (num)
-		qsort(singles, num, sizeof(*singles), compare_singles);
+	hc_sort(singles, num, compare_singles);
 	for (size_t i = 0, end; !err && i < num; i = end) {
 		struct hc_block_set *set;
 		for (end = i; end < num && singles[end].size == singles[i].size;)
@@ -394,8 +393,7 @@ struct hc_error *hc_blocks_find(const struct hc_process *process, const struct h
 			blocks.sets[kept++] = blocks.sets[i];
 	}
 	blocks.num = kept;
-	if (kept)
-		qsort(blocks.sets, kept, sizeof(*blocks.sets), by_bytes);
+	hc_sort(blocks.sets, kept, by_bytes);
 	*ret = blocks;
 	return NULL;
 }

@@ -150,7 +150,7 @@ static struct hc_error *collect_blocks(struct run *run, const struct hc_blocks *
 			run->blocks[run->num_blocks++] = (struct block){
 				set->addresses[k], set->addresses[k] + set->size, (uint32_t)i};
 	}
-	qsort(run->blocks, num, sizeof(*run->blocks), compare_blocks);
+	hc_sort(run->blocks, num, compare_blocks);
 	return NULL;
 }
 

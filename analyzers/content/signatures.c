@@ -949,7 +949,7 @@ static struct hc_error *finish(struct build *build, struct hc_signatures **ret)
 
 	if (err)
 		return err;
-	qsort(build->items, build->num, sizeof(*build->items), compare_signatures);
+	hc_sort(build->items, build->num, compare_signatures);
 	while (num < build->num && build->items[num].about.kind != HC_SIGNATURE_SECRET)
 		num++;
 	if (num > HC_MAX_CLASSES)

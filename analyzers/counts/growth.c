@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "analyzers/select/chunk_sample.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
@@ -67,8 +68,7 @@ static struct hc_error *find_rows(const struct hc_selection *selection, struct r
 	size_t num =
 		histogram.num_rows < HC_GROWTH_MAX_SIZES ? histogram.num_rows : HC_GROWTH_MAX_SIZES;
 
-	if (num)
-		qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), most_bytes);
+	hc_sort(histogram.rows, histogram.num_rows, most_bytes);
 	run->rows = calloc(num ? num : 1, sizeof(*run->rows));
 	if (!run->rows)
 		err = &hc_enomem;
@@ -79,8 +79,7 @@ static struct hc_error *find_rows(const struct hc_selection *selection, struct r
 		row->count = histogram.rows[i].in_use;
 		hc_chunk_sample_init(&row->sample, HC_GROWTH_SAMPLES);
 	}
-	if (run->num_rows)
-		qsort(run->rows, run->num_rows, sizeof(*run->rows), by_size);
+	hc_sort(run->rows, run->num_rows, by_size);
 	hc_histogram_deinit(&histogram);
 	return err;
 }
@@ -268,8 +267,7 @@ static void sort_kinds(struct order *order, struct hc_growth *growth)
 {
 	size_t places[HC_GROWTH_MAX_SIZES];
 
-	if (growth->num_kinds)
-		qsort(order, growth->num_kinds, sizeof(*order), compare_kinds);
+	hc_sort(order, growth->num_kinds, compare_kinds);
 	for (size_t i = 0; i < growth->num_kinds; i++) {
 		growth->kinds[i] = order[i].kind;
 		places[order[i].number] = i;

@@ -156,7 +156,7 @@ static struct hc_error *merge(const struct worker *workers, unsigned num, uint64
 			memcpy(&all[n], workers[i].large, workers[i].num_large * sizeof(*all));
 		n += workers[i].num_large;
 	}
-	qsort(all, n, sizeof(*all), compare_tallies);
+	hc_sort(all, n, compare_tallies);
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (kept && all[kept - 1].size == all[i].size) {

@@ -291,8 +291,8 @@ static struct hc_error *compare(struct run *run, const struct hc_mappings *befor
 	err = make_pairs(run);
 	if (!err && run->same_process)
 		find_moves(run);
-	if (!err && diff->num_pairs)
-		qsort(diff->pairs, diff->num_pairs, sizeof(*diff->pairs), by_growth);
+	if (!err)
+		hc_sort(diff->pairs, diff->num_pairs, by_growth);
 	return err;
 }
 

@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "analyzers/select/tally.h"
+#include "core/base/array.h"
 #include "core/base/bytes.h"
 #include "core/base/cleanup.h"
 #include "core/base/hash.h"
@@ -422,8 +423,7 @@ static struct hc_error *find_heads(struct graph *graph)
 		return &hc_enomem;
 	tarjan->graph = graph;
 	find_strong(graph);
-	if (graph->num_edges)
-		qsort(graph->edges, graph->num_edges, sizeof(*graph->edges), compare_edges);
+	hc_sort(graph->edges, graph->num_edges, compare_edges);
 	find_components(tarjan);
 	choose_heads(graph, components, tarjan->components);
 	return NULL;

@@ -363,9 +363,7 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 	leaks->groups = calloc(drafts->num + 1, sizeof(*leaks->groups));
 	if (!leaks->groups)
 		return &hc_enomem;
-	if (drafts->rows.num)
-		qsort(drafts->rows.items, drafts->rows.num, sizeof(*drafts->rows.items),
-		      compare_rows);
+	hc_sort(drafts->rows.items, drafts->rows.num, compare_rows);
 	for (size_t i = 0; !err && i < drafts->num; i++) {
 		struct hc_leak_group *group = &leaks->groups[leaks->num_groups];
 
@@ -375,7 +373,7 @@ static struct hc_error *finish_groups(struct drafts *drafts, struct hc_leaks *le
 		*group = drafts->items[i].group;
 		err = take_rows(&drafts->rows, i, &next, group);
 	}
-	qsort(leaks->groups, leaks->num_groups, sizeof(*leaks->groups), compare_groups);
+	hc_sort(leaks->groups, leaks->num_groups, compare_groups);
 	return err;
 }
 

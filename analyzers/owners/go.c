@@ -178,8 +178,7 @@ static struct totals add_up(struct span *spans, size_t num)
 	struct totals totals = {0};
 	uint64_t end = 0;
 
-	if (num)
-		qsort(spans, num, sizeof(*spans), compare_spans);
+	hc_sort(spans, num, compare_spans);
 	for (size_t i = 0; i < num; i++) {
 		if (spans[i].start < end)
 			continue;
@@ -233,7 +232,7 @@ static struct hc_error *claim_index(struct go *go)
 
 	if (!num)
 		return NULL;
-	qsort(spans, num, sizeof(*spans), compare_addresses);
+	hc_sort(spans, num, compare_addresses);
 	for (size_t i = 0; !err && i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
 		if (hc_survey_open_mapping(mapping) && leads_to_spans(go, mapping, spans, num))

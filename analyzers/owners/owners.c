@@ -161,7 +161,7 @@ static struct hc_error *make_disjoint(struct hc_owners *owners)
 		edges[2 * i] = (struct edge){range->start, range->owner, true};
 		edges[2 * i + 1] = (struct edge){range->end, range->owner, false};
 	}
-	qsort(edges, num, sizeof(*edges), compare_edges);
+	hc_sort(edges, num, compare_edges);
 	free(owners->ranges);
 	owners->ranges = NULL;
 	owners->num_ranges = 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /** An interpreter starts with hundreds. */
@@ -65,7 +66,7 @@ static struct hc_error *add_types(const struct pages *pages, struct hc_owner *ow
 		if (pages->objects[i] && type_names[i][0])
 			types[num++] = (struct hc_owner_type){(char *)type_names[i],
 							      pages->objects[i], pages->bytes[i]};
-	qsort(types, num, sizeof(*types), by_bytes);
+	hc_sort(types, num, by_bytes);
 	owner->all_types = num;
 	for (size_t i = 0; i < num && i < HC_OWNER_MAX_TYPES; i++) {
 		types[i].name = strdup(types[i].name);

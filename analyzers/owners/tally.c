@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 struct hc_error *hc_type_tally_init(struct hc_type_tally *tally)
@@ -52,8 +53,7 @@ static int by_bytes(const void *a, const void *b)
 struct hc_error *hc_type_tally_finish(const struct hc_survey *survey, struct hc_type_tally *tally,
 				      hc_type_name_fn name, struct hc_owner *owner)
 {
-	if (tally->num)
-		qsort(tally->items, tally->num, sizeof(*tally->items), by_bytes);
+	hc_sort(tally->items, tally->num, by_bytes);
 	for (uint32_t i = 0; i < tally->num && tally->items[i].objects; i++) {
 		const struct hc_type_tally_slot *slot = &tally->items[i];
 		owner->all_types++;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /** Even an empty isolate has more. */
@@ -89,7 +90,7 @@ struct hc_error *hc_probe_v8(struct hc_survey *survey)
 		return &hc_enomem;
 	for (size_t i = 0; i < list->num; i++)
 		num += read_page(survey->memory, list->items[i], &pages[num]);
-	qsort(pages, num, sizeof(*pages), by_heap);
+	hc_sort(pages, num, by_heap);
 	for (size_t i = 0, end; !err && i < num; i = end) {
 		for (end = i; end < num && pages[end].heap == pages[i].heap;)
 			end++;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "analyzers/pattern/literal_scanner.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /**
@@ -126,7 +127,7 @@ static struct hc_error *number_literals(struct hc_literal_set *set, size_t num)
 	if (!members || !set->literals || !set->ids)
 		return &hc_enomem;
 	collect_members(set, members);
-	qsort(members, num, sizeof(*members), compare_members);
+	hc_sort(members, num, compare_members);
 	for (size_t i = 0; i < num; i++) {
 		if (!i || compare_literals(&members[i - 1].literal, &members[i].literal))
 			set->literals[set->num++] = members[i].literal;

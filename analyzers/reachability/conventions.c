@@ -295,8 +295,7 @@ static struct hc_error *merge(struct hc_interiors *interiors, struct sizes *ret)
 		sizes_deinit(&sum);
 		return err;
 	}
-	if (sum.num)
-		qsort(sum.items, sum.num, sizeof(*sum.items), compare_sizes);
+	hc_sort(sum.items, sum.num, compare_sizes);
 	*ret = sum;
 	return NULL;
 }
@@ -503,9 +502,8 @@ static struct hc_error *add_pools(struct hc_heap *heap, const struct sizes *size
 		if (has_pools(&sizes->items[i]))
 			err = hc_pools_add(heap, sizes->items[i].size,
 					   has_aligned(&sizes->items[i]));
-	if (!err && heap->num_pool_sizes)
-		qsort(heap->pool_sizes, heap->num_pool_sizes, sizeof(*heap->pool_sizes),
-		      compare_pools);
+	if (!err)
+		hc_sort(heap->pool_sizes, heap->num_pool_sizes, compare_pools);
 	return err;
 }
 
@@ -520,9 +518,8 @@ static struct hc_error *propose_all(struct hc_interiors *interiors, const struct
 			err = propose_size(interiors, &sizes->items[i]);
 	if (!err && possible >= HC_CONVENTION_MIN_ANY)
 		err = propose(interiors, 0, NEAR, possible / HC_CONVENTION_ODD, 1);
-	if (!err && heap->num_conventions)
-		qsort(heap->conventions, heap->num_conventions, sizeof(*heap->conventions),
-		      compare_conventions);
+	if (!err)
+		hc_sort(heap->conventions, heap->num_conventions, compare_conventions);
 	return err;
 }
 

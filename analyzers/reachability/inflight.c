@@ -230,7 +230,7 @@ static void sort_chunks(struct hc_inflight *inflight)
 
 	if (!inflight->num_chunks)
 		return;
-	qsort(inflight->chunks, inflight->num_chunks, sizeof(*inflight->chunks), compare_chunks);
+	hc_sort(inflight->chunks, inflight->num_chunks, compare_chunks);
 	for (size_t i = 0; i < inflight->num_chunks; i++)
 		if (!kept || inflight->chunks[kept - 1].address != inflight->chunks[i].address)
 			inflight->chunks[kept++] = inflight->chunks[i];

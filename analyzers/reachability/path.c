@@ -520,8 +520,7 @@ static struct hc_error *take_reached(struct search *search, size_t max, struct h
 			err = append(&all, reached->items[k]);
 		reached->num = 0;
 	}
-	if (all.num)
-		qsort(all.items, all.num, sizeof(*all.items), compare_addresses);
+	hc_sort(all.items, all.num, compare_addresses);
 	for (size_t i = 0; !err && i < all.num && paths->num < max; i++) {
 		struct wanted *wanted = find_wanted(search, all.items[i]);
 		struct hc_path path;
@@ -652,8 +651,7 @@ static struct hc_error *want_referrers(struct search *search, const struct hc_re
 	}
 	/* Of several words of a chunk the best one is shown. */
 	size_t kept = 0;
-	if (search->num_wanted)
-		qsort(search->wanted, search->num_wanted, sizeof(*search->wanted), compare_wanted);
+	hc_sort(search->wanted, search->num_wanted, compare_wanted);
 	for (size_t i = 0; i < search->num_wanted; i++)
 		if (!kept || search->wanted[kept - 1].address != search->wanted[i].address)
 			search->wanted[kept++] = search->wanted[i];
@@ -695,8 +693,8 @@ static struct hc_error *find_many(struct search *search, const struct hc_chunk *
 	if (!err && search->num_wanted)
 		err = run_all(search, max, paths);
 	hc_referrers_deinit(&referrers);
-	if (!err && paths->num)
-		qsort(paths->items, paths->num, sizeof(*paths->items), compare_paths);
+	if (!err)
+		hc_sort(paths->items, paths->num, compare_paths);
 	return err;
 }
 

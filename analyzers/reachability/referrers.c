@@ -141,8 +141,7 @@ static struct hc_error *lay_out(struct hunt *hunt)
 			hunt->ranges[i].size = room;
 		add_to_plane(hunt, &hunt->ranges[i]);
 	}
-	if (hunt->num_ranges)
-		qsort(hunt->ranges, hunt->num_ranges, sizeof(*hunt->ranges), compare_ranges);
+	hc_sort(hunt->ranges, hunt->num_ranges, compare_ranges);
 	if (hunt->num_ranges) {
 		const struct range *last = &hunt->ranges[hunt->num_ranges - 1];
 
@@ -545,8 +544,7 @@ static struct hc_error *gather(const struct hunt *hunt, struct hit **ret, size_t
 			memcpy(hits + num, found->items, found->num * sizeof(*hits));
 		num += found->num;
 	}
-	if (num)
-		qsort(hits, num, sizeof(*hits), compare_hits);
+	hc_sort(hits, num, compare_hits);
 	*ret = hits;
 	*num_ret = num;
 	return NULL;

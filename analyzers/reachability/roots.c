@@ -77,7 +77,7 @@ static struct hc_error *collect_holes(const struct hc_heap *heap, struct hole **
 		holes[num++] = (struct hole){heap->spans[i].start, heap->spans[i].end};
 	for (size_t i = 0; i < heap->num_holes; i++)
 		holes[num++] = (struct hole){heap->holes[i].start, heap->holes[i].end};
-	qsort(holes, num, sizeof(*holes), compare_holes);
+	hc_sort(holes, num, compare_holes);
 	*ret = holes;
 	*num_ret = num;
 	return NULL;

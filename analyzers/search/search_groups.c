@@ -65,6 +65,5 @@ static int compare_groups(const void *a, const void *b)
 
 void hc_search_groups_rank(struct hc_search_groups *groups)
 {
-	if (groups->num)
-		qsort(groups->items, groups->num, sizeof(*groups->items), compare_groups);
+	hc_sort(groups->items, groups->num, compare_groups);
 }

@@ -130,7 +130,7 @@ static struct hc_error *cut_stacks(struct task_list *list, const struct hc_proce
 		return &hc_enomem;
 	for (size_t i = 0; i < num; i++)
 		threads[i] = &process->threads.items[i];
-	qsort(threads, num, sizeof(*threads), compare_threads);
+	hc_sort(threads, num, compare_threads);
 	for (size_t i = 0; i < num && !err; i++) {
 		uint64_t start = threads[i]->live_start > done ? threads[i]->live_start : done;
 		uint64_t end = threads[i]->stack_end;
@@ -279,8 +279,7 @@ struct hc_error *hc_search_cut(const struct hc_search_cutting *cutting, struct h
 
 	if (err)
 		return err;
-	if (list.num)
-		qsort(list.items, list.num, sizeof(*list.items), compare_tasks);
+	hc_sort(list.items, list.num, compare_tasks);
 	*num_ret = list.num;
 	*ret = hc_steal(list.items);
 	return NULL;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 #define MIN_PLACES 16
@@ -282,7 +283,7 @@ struct hc_error *hc_top_texts_list(const struct hc_top_texts *table, uint64_t to
 			.error = table->entries[i].error,
 		};
 	}
-	qsort(texts, num, sizeof(*texts), compare_texts);
+	hc_sort(texts, num, compare_texts);
 	if (num > top) {
 		num = top;
 		struct hc_text_count *less = realloc(texts, (num ? num : 1) * sizeof(*less));

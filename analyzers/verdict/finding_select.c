@@ -47,9 +47,7 @@ static struct hc_error *select_group(const struct hc_leaks *leaks, size_t number
 	if (err || gather.err)
 		return err ? err : gather.err;
 	selection->by_member = true;
-	if (selection->num_members)
-		qsort(selection->members, selection->num_members, sizeof(*selection->members),
-		      compare_numbers);
+	hc_sort(selection->members, selection->num_members, compare_numbers);
 	return NULL;
 }
 
@@ -193,8 +191,8 @@ static struct hc_error *add_others(struct pieces *pieces, const struct hc_verdic
 
 	for (size_t i = 0; !err && i < blocks->num && i < HC_FINDINGS_MAX_SETS; i++)
 		err = add_blocks(&others, &blocks->sets[i]);
-	if (!err && others.num)
-		qsort(others.items, others.num, sizeof(*others.items), compare_ranges);
+	if (!err)
+		hc_sort(others.items, others.num, compare_ranges);
 	for (size_t i = 0; !err && i < others.num; i++) {
 		if (others.items[i].start > at)
 			err = add_pieces(pieces, at, others.items[i].start);

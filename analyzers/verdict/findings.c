@@ -251,8 +251,8 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 		err = offer_parts(&all, HC_FINDING_STACKS, HC_PART_STACK, HC_PART_STACK);
 	if (!err)
 		err = hc_findings_offer_outside(&all, target);
-	if (!err && all.num)
-		qsort(all.items, all.num, sizeof(*all.items), compare);
+	if (!err)
+		hc_sort(all.items, all.num, compare);
 	if (!err)
 		cut(&all, &verdict->findings);
 	free(all.items);

@@ -7,6 +7,7 @@
 #include "analyzers/counts/histogram.h"
 #include "cmd/render/units.h"
 #include "cmd/verb.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 struct own {
@@ -183,7 +184,7 @@ static struct hc_error *run(struct hc_session *session)
 
 	/* Rows come by size, and so do those that another order has as equal. */
 	if (!options->choice.sort)
-		qsort(histogram.rows, histogram.num_rows, sizeof(*histogram.rows), by_bytes);
+		hc_sort(histogram.rows, histogram.num_rows, by_bytes);
 	hc_session_begin(session, &doc);
 	describe(session, &histogram, &doc);
 	return hc_session_write(session, &doc);

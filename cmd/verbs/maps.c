@@ -378,8 +378,8 @@ static struct hc_error *build_rows(struct view *view, bool fold)
 		}
 		add_mapping(view, last, mapping);
 	}
-	if (fold && view->num_rows)
-		qsort(view->rows, view->num_rows, sizeof(*view->rows), by_interest);
+	if (fold)
+		hc_sort(view->rows, view->num_rows, by_interest);
 	return NULL;
 }
 
@@ -553,7 +553,7 @@ static void fill_kinds(const struct view *view, struct hc_table *table)
 	uint64_t all;
 
 	count_kinds(view, totals, &all);
-	qsort(totals, HC_NUM_MAPPING_KINDS, sizeof(*totals), kind_by_touched);
+	hc_sort(totals, HC_NUM_MAPPING_KINDS, kind_by_touched);
 	for (size_t i = 0; i < HC_NUM_MAPPING_KINDS; i++) {
 		const struct kind_total *total = &totals[i];
 		if (!total->num)

@@ -187,7 +187,7 @@ static uint64_t count_nested(const struct totals *totals)
 {
 	uint64_t nested = 0, end = 0;
 
-	qsort(totals->groups, totals->num_groups, sizeof(*totals->groups), compare_groups);
+	hc_sort(totals->groups, totals->num_groups, compare_groups);
 	for (size_t i = 0; i < totals->num_groups; i++) {
 		const struct group *group = &totals->groups[i];
 		nested += group->start < end;

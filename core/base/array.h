@@ -1,7 +1,7 @@
 /**
  * @file
  * Arrays: growing one by one, where no capacity is kept but is the next power of two, or where one
- * is, for arrays that are emptied and filled again; and finding a place in a sorted one.
+ * is, for arrays that are emptied and filled again; sorting, and finding a place in a sorted one.
  */
 #ifndef HC_CORE_BASE_ARRAY_H
 #define HC_CORE_BASE_ARRAY_H
@@ -45,6 +45,14 @@ static inline struct hc_error *hc_array_regrow(void *array, size_t num, size_t *
 		*capacity = *capacity ? *capacity * 2 : 1;
 	return err;
 }
+
+/** qsort() of @p num items, which may be none and NULL: that qsort() does not take. */
+#define hc_sort(items, num, compare)                                                               \
+	({                                                                                         \
+		size_t num_ = (num);                                                               \
+		if (num_)                                                                          \
+			qsort((items), num_, sizeof(*(items)), (compare));                         \
+	})
 
 /**
  * Index of the first of @p num sorted items that is not @p before what is sought; @p num when all

@@ -228,7 +228,7 @@ static struct hc_error *core_set_files(struct hc_core *core, const struct hc_not
 		hc_note_files(note, core->machine, &core->files, &core->num_files, &truncated);
 	if (err)
 		return err;
-	qsort(core->files, core->num_files, sizeof(*core->files), compare_files);
+	hc_sort(core->files, core->num_files, compare_files);
 	if (truncated) {
 		hc_diagnostics_add(
 			diag, true,
@@ -446,8 +446,7 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 			hc_amount(outside).text);
 	}
 	if (!sorted)
-		qsort(core->segments, core->num_segments, sizeof(*core->segments),
-		      compare_segments);
+		hc_sort(core->segments, core->num_segments, compare_segments);
 	core_separate_segments(core, diag);
 
 	for (size_t i = 0; i < core->num_segments; i++) {

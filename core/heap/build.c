@@ -323,8 +323,7 @@ static int compare_spans(const void *a, const void *b)
 
 void hc_heap_sort_spans(struct hc_heap *heap)
 {
-	if (heap->num_spans)
-		qsort(heap->spans, heap->num_spans, sizeof(*heap->spans), compare_spans);
+	hc_sort(heap->spans, heap->num_spans, compare_spans);
 }
 
 static void count_chunks(struct hc_span *span)
@@ -497,9 +496,7 @@ static struct hc_error *cut_span(struct hc_heap *heap, size_t index, size_t firs
 static void sort_carvings(struct hc_heap *heap)
 {
 	size_t kept = 0;
-	if (heap->num_carvings)
-		qsort(heap->carvings, heap->num_carvings, sizeof(*heap->carvings),
-		      compare_carvings);
+	hc_sort(heap->carvings, heap->num_carvings, compare_carvings);
 	for (size_t i = 0; i < heap->num_carvings; i++)
 		if (!kept || heap->carvings[kept - 1].start != heap->carvings[i].start)
 			heap->carvings[kept++] = heap->carvings[i];
@@ -614,10 +611,8 @@ static void finish_specials(struct hc_heap *heap)
 			heap->specials[kept++] = heap->specials[i];
 	}
 	heap->num_specials = kept;
-	if (kept)
-		qsort(heap->specials, kept, sizeof(*heap->specials), compare_specials);
-	if (heap->num_pins)
-		qsort(heap->pins, heap->num_pins, sizeof(*heap->pins), compare_pins);
+	hc_sort(heap->specials, kept, compare_specials);
+	hc_sort(heap->pins, heap->num_pins, compare_pins);
 }
 
 static int compare_faults(const void *a, const void *b)
@@ -681,8 +676,7 @@ static void finish_inconsistencies(struct hc_heap *heap)
 {
 	struct hc_inconsistency *items = heap->inconsistencies;
 	size_t kept = 0;
-	if (heap->num_inconsistencies)
-		qsort(items, heap->num_inconsistencies, sizeof(*items), compare_faults);
+	hc_sort(items, heap->num_inconsistencies, compare_faults);
 	for (size_t i = 0; i < heap->num_inconsistencies; i++) {
 		if (kept && !compare_faults(&items[kept - 1], &items[i])) {
 			free(items[i].what);

@@ -180,7 +180,7 @@ static struct hc_error *mappings_classify_programs(struct hc_mappings *mappings)
 		if (row->kind == HC_MAPPING_FILE && row->path && row->flags & PF_X)
 			paths[num++] = row->path;
 	}
-	qsort(paths, num, sizeof(*paths), compare_paths);
+	hc_sort(paths, num, compare_paths);
 	for (size_t i = 0; i < mappings->num; i++) {
 		struct hc_mapping *row = &mappings->items[i];
 		if (row->kind == HC_MAPPING_FILE && row->path && !row->shared &&

@@ -365,8 +365,7 @@ static struct hc_error *find_links(const struct hc_module_loader *loader,
 		if (err)
 			return err;
 	}
-	if (modules->num)
-		qsort(modules->items, modules->num, sizeof(*modules->items), compare_modules);
+	hc_sort(modules->items, modules->num, compare_modules);
 	return NULL;
 }
 

@@ -244,8 +244,7 @@ static void snapshot_separate(struct hc_snapshot *snapshot)
 	uint64_t end = 0;
 	size_t kept = 0;
 
-	if (snapshot->num_vmas)
-		qsort(snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas), compare_vmas);
+	hc_sort(snapshot->vmas, snapshot->num_vmas, compare_vmas);
 	for (size_t i = 0; i < snapshot->num_vmas; i++) {
 		struct hc_vma vma = snapshot->vmas[i];
 		snapshot->num_overlaps += vma.start < end;

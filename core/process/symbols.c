@@ -97,10 +97,8 @@ struct hc_error *hc_symbols_read(struct hc_process *process, struct hc_symbols *
 		hc_symbols_deinit(symbols);
 		return walk.err;
 	}
-	if (symbols->num)
-		qsort(symbols->items, symbols->num, sizeof(*symbols->items), compare);
-	if (symbols->num_locals)
-		qsort(symbols->locals, symbols->num_locals, sizeof(*symbols->locals), compare);
+	hc_sort(symbols->items, symbols->num, compare);
+	hc_sort(symbols->locals, symbols->num_locals, compare);
 	*ret = *symbols;
 	return NULL;
 }

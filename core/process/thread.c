@@ -293,8 +293,7 @@ struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_mem
 	}
 	if ((err = threads_find_cached(&in, &threads)))
 		return err;
-	if (threads.num_cached)
-		qsort(threads.cached, threads.num_cached, sizeof(*threads.cached), compare_ranges);
+	hc_sort(threads.cached, threads.num_cached, compare_ranges);
 	*ret = threads;
 	threads = (struct hc_threads){};
 	return NULL;

@@ -431,7 +431,7 @@ static struct hc_error *search_arenas(struct glibc *g, bool *found)
 		if (mappings->items[i].flags & PF_W && !is_module_data(&mappings->items[i]))
 			rows[num++] = &mappings->items[i];
 	}
-	qsort(rows + num_data, num - num_data, sizeof(*rows), compare_sizes);
+	hc_sort(rows + num_data, num - num_data, compare_sizes);
 	*found = search_mappings(g, rows, num_data, CLOSED_RING) ||
 		 search_mappings(g, rows + num_data, num - num_data, CLOSED_RING) ||
 		 search_mappings(g, rows, num, UNKNOWN_LAYOUT) ||

@@ -593,7 +593,7 @@ static void collect_keys(struct keys *keys)
 		if (is_variable(g, at) && glibc_word(g, at, &word) && looks_random(g, word))
 			keys->words[keys->num++] = word;
 	}
-	qsort(keys->words, keys->num, sizeof(keys->words[0]), compare_words);
+	hc_sort(keys->words, keys->num, compare_words);
 }
 
 /** Count the chunks that carry each. */

@@ -8,6 +8,7 @@
  * elsewhere every word around the thread pointer may be it. A word that equals the address of an
  * arena votes for its offset, and the offset with the most votes wins.
  */
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
 
@@ -152,7 +153,7 @@ struct hc_error *glibc_assign_threads(struct glibc *g)
 		return &hc_enomem;
 	for (size_t i = 0; i < g->num_arenas; i++)
 		sorted[i] = &g->arenas[i];
-	qsort(sorted, g->num_arenas, sizeof(*sorted), compare_arenas);
+	hc_sort(sorted, g->num_arenas, compare_arenas);
 	struct arena_index index = {g, sorted};
 	int64_t offset = 0;
 	bool found;
