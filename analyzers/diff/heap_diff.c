@@ -36,6 +36,7 @@ struct items {
 struct worker {
 	struct hc_classifier_scratch *scratch;
 	struct items kinds;
+	struct hc_count free;
 };
 
 /** One target's pass. */
@@ -123,26 +124,24 @@ static void offer_sample(struct item *item, uint64_t sample, unsigned rank)
 /** @name One pass */
 /**@{*/
 
-static struct hc_bytes compared_bytes(const struct hc_heap *heap, const struct hc_chunk *chunk)
+static struct hc_bytes compared(struct hc_bytes bytes)
 {
-	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
-
 	if (bytes.size > HC_DIFF_COMPARED)
 		bytes.size = HC_DIFF_COMPARED;
 	return bytes;
 }
 
-/** Whether a chunk was in an earlier core what it is now. What is missing there is no match. */
+/** Whether a chunk was in an earlier core what it is now. What is missing is no match. */
 static bool is_unchanged(const struct hc_heap *before, const struct hc_chunk *chunk,
 			 struct hc_bytes bytes)
 {
 	struct hc_chunk twin;
 	struct hc_bytes old;
 
-	if (!before || !hc_heap_chunk_at(before, chunk->address, &twin) ||
+	if (!before || !bytes.size || !hc_heap_chunk_at(before, chunk->address, &twin) ||
 	    twin.address != chunk->address || twin.size != chunk->size || twin.state != HC_IN_USE)
 		return false;
-	old = compared_bytes(before, &twin);
+	old = compared(hc_chunk_bytes(before, &twin));
 	return old.size == bytes.size && !memcmp(old.data, bytes.data, bytes.size);
 }
 
@@ -162,15 +161,13 @@ static void deinit(void *ctx __attribute__((unused)), void *own)
 	items_deinit(&worker->kinds);
 }
 
-static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
+static struct hc_error *count_in_use(const struct run *run, struct worker *worker,
+				     const struct hc_chunk *chunk)
 {
-	struct run *run = ctx;
-	struct worker *worker = own;
 	struct hc_bytes bytes = hc_chunk_bytes(run->heap, chunk);
 	struct key key = key_of(run, worker, chunk, bytes);
-	struct hc_bytes compared = compared_bytes(run->heap, chunk);
 	bool lost = hc_chunk_is_lost(run->heap, chunk);
-	bool unchanged = is_unchanged(run->before, chunk, compared);
+	bool unchanged = is_unchanged(run->before, chunk, compared(bytes));
 	struct item *item;
 	struct hc_error *err = items_find(&worker->kinds, &key, &item);
 
@@ -179,10 +176,20 @@ static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk
 	hc_count_chunk(lost ? &item->side.lost : &item->side.held, chunk);
 	if (unchanged)
 		hc_count_chunk(&item->side.unchanged, chunk);
-	if (unchanged && run->first && !is_unchanged(run->first, chunk, compared))
+	if (unchanged && run->first && !is_unchanged(run->first, chunk, compared(bytes)))
 		hc_count_chunk(&item->stayed, chunk);
 	widen(item, chunk->size, chunk->size);
 	offer_sample(item, chunk->address, 2 * lost + (run->before && !unchanged));
+	return NULL;
+}
+
+static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
+{
+	struct worker *worker = own;
+
+	if (chunk->state == HC_IN_USE)
+		return count_in_use(ctx, worker, chunk);
+	hc_count_chunk(&worker->free, chunk);
 	return NULL;
 }
 
@@ -198,6 +205,7 @@ static struct hc_error *merge(void *ctx, void *own)
 	struct run *run = ctx;
 	const struct worker *worker = own;
 
+	hc_count_add(&run->free, &worker->free);
 	for (size_t i = 0; i < worker->kinds.num; i++) {
 		const struct item *more = &worker->kinds.items[i];
 		struct item *item;
@@ -213,21 +221,6 @@ static struct hc_error *merge(void *ctx, void *own)
 	return NULL;
 }
 
-static struct hc_error *count_free(void *ctx, void *own, const struct hc_chunk *chunk)
-{
-	(void)ctx;
-	hc_count_chunk(own, chunk);
-	return NULL;
-}
-
-static struct hc_error *merge_free(void *ctx, void *own)
-{
-	struct run *run = ctx;
-
-	hc_count_add(&run->free, own);
-	return NULL;
-}
-
 static void run_deinit(struct run *run)
 {
 	items_deinit(&run->kinds);
@@ -235,7 +228,7 @@ static void run_deinit(struct run *run)
 
 static struct hc_error *run_target(struct hc_target *target, struct run *run)
 {
-	static const struct hc_tally in_use = {
+	static const struct hc_tally tally = {
 		.phase = HC_PHASE_COMPARE,
 		.worker_size = sizeof(struct worker),
 		.slice_bytes = UINT64_C(4) << 20,
@@ -244,29 +237,18 @@ static struct hc_error *run_target(struct hc_target *target, struct run *run)
 		.merge = merge,
 		.deinit = deinit,
 	};
-	static const struct hc_tally rest = {
-		.phase = HC_PHASE_COUNT,
-		.worker_size = sizeof(struct hc_count),
-		.slice_bytes = UINT64_C(64) << 20,
-		.chunk = count_free,
-		.merge = merge_free,
-	};
 	struct hc_selection selection;
 	struct hc_types *types;
 	struct hc_error *err;
 
 	hc_selection_init(&selection);
+	selection.states |= 1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP;
 	if ((err = hc_target_heap(target, &run->heap)) || (err = hc_target_reach(target, NULL)) ||
 	    (err = hc_target_classifier(target, &run->classifier)) ||
 	    (err = hc_target_types(target, HC_TYPES_QUICK, &types)))
 		return err;
 	run->types = types;
-	err = hc_tally_run(target, &selection, &in_use, run);
-	selection.states = 1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP;
-	if (!err)
-		err = hc_tally_run(target, &selection, &rest, run);
-	hc_selection_deinit(&selection);
-	return err;
+	return hc_tally_run(target, &selection, &tally, run);
 }
 /**@}*/
 
@@ -404,21 +386,26 @@ static int compare_kinds(const void *a, const void *b, void *ctx)
 }
 /**@}*/
 
+/** Whether two modules may be one; of a core that is cut short, the build-id may be unknown. */
+static bool same_module(const struct hc_module *a, const struct hc_module *b)
+{
+	if (a->start != b->start)
+		return false;
+	return !a->build_id_size || !b->build_id_size ||
+	       (a->build_id_size == b->build_id_size &&
+		!memcmp(a->build_id, b->build_id, a->build_id_size));
+}
+
 bool hc_diff_same_process(const struct hc_target *a, const struct hc_target *b)
 {
 	const struct hc_process *x = a->process, *y = b->process;
 
-	if (x->core->prpsinfo.pid != y->core->prpsinfo.pid || !x->modules.num || !y->modules.num)
+	if (x->core->prpsinfo.pid != y->core->prpsinfo.pid)
 		return false;
-	for (size_t i = 0; i < x->modules.num && i < y->modules.num; i++) {
-		const struct hc_module *m = &x->modules.items[i], *n = &y->modules.items[i];
-
-		/* Libraries that were loaded in between may stand anywhere; the program does not
-		 * move. */
-		if (m->start == n->start && m->build_id_size == n->build_id_size &&
-		    !memcmp(m->build_id, n->build_id, m->build_id_size))
+	/* Libraries that were loaded in between may stand anywhere; the program does not move. */
+	for (size_t i = 0; i < x->modules.num && i < y->modules.num; i++)
+		if (same_module(&x->modules.items[i], &y->modules.items[i]))
 			return true;
-	}
 	return false;
 }
 

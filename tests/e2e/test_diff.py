@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import conftest
+import corefile
 from conftest import machine
 
 LOST, HELD = (1000, 20000, 30000), (2000, 500, 100)
@@ -135,6 +136,18 @@ class TestCores:
         heapcore("diff", *cores, "--fail-if-grown", grown)
         heapcore("diff", *cores, "--fail-if-grown", grown - 1, status=1)
         heapcore("diff", *reversed(cores), "--fail-if-grown", "0")
+
+    def test_missing_bytes(self, heapcore, moments, tmp_path):
+        """What is missing is no match, and is said."""
+        lacking = tmp_path / "lacking.core"
+        table = next(int(row["start"], 16) for row in heapcore("maps", moments / "core.2", "--format", "json").json["mappings"]
+                     if row["kind"] == "mmapped-chunk")
+        core = corefile.Core(moments / "core.2")
+        corefile.without_bytes(core, lambda load: load.start <= table < load.start + load.memsz, lacking)
+        for names in (("core.2", lacking), (lacking, lacking)):
+            document = diff(heapcore, moments, *names)
+            assert document["partial"] and document["same_process"]
+            assert all(row["fresh_chunks"] + row["unchanged_chunks"] == row["after_chunks"] for row in document["kinds"])
 
     @pytest.mark.parametrize("jobs", ["1", "3"])
     def test_jobs(self, heapcore, moments, jobs):
