@@ -283,18 +283,25 @@ static struct hc_error *select_finding(struct hc_session *session)
 	return err;
 }
 
+/** The heap, as far as the verb needs one. @param[out] ret NULL: there is none, or it needs none */
+static struct hc_error *open_heap(struct hc_target *target, enum hc_need need,
+				  const struct hc_heap **ret)
+{
+	*ret = NULL;
+	if (need == HC_NEED_PROCESS)
+		return NULL;
+	return need == HC_NEED_HEAP_IF_ANY ? hc_target_heap_if_any(target, ret)
+					   : hc_target_heap(target, ret);
+}
+
 /** What the verb and the filters of the selection need. */
 static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 {
 	struct hc_target *target = session->target;
 	const struct hc_classifier *classifier;
-	const struct hc_heap *heap = NULL;
-	struct hc_error *err = NULL;
+	const struct hc_heap *heap;
+	struct hc_error *err = open_heap(target, need, &heap);
 
-	if (need == HC_NEED_HEAP_IF_ANY)
-		err = hc_target_heap_if_any(target, &heap);
-	else if (need >= HC_NEED_HEAP)
-		err = hc_target_heap(target, &heap);
 	if (err || !heap)
 		return err;
 	if ((err = hc_target_classifier(target, &classifier)) || (err = select_finding(session)) ||
@@ -332,10 +339,8 @@ struct hc_error *hc_session_open_another(struct hc_session *session, const char 
 	const struct hc_heap *heap;
 	struct hc_error *err = add_target(session, path);
 
-	if (!err && need == HC_NEED_HEAP_IF_ANY)
-		err = hc_target_heap_if_any(session->target, &heap);
-	else if (!err && need >= HC_NEED_HEAP)
-		err = hc_target_heap(session->target, &heap);
+	if (!err)
+		err = open_heap(session->target, need, &heap);
 	if (!err && need == HC_NEED_REACH)
 		err = hc_target_reach(session->target, NULL);
 	hc_session_phase(session, NULL);

@@ -211,8 +211,7 @@ struct hc_error *hc_probe_hotspot(struct hc_survey *survey)
 	struct hc_error *err;
 
 	for (size_t i = 0; i < modules->num; i++) {
-		const char *base = strrchr(modules->items[i].path, '/');
-		if (base && !strcmp(base, "/libjvm.so"))
+		if (!strcmp(hc_base_name(modules->items[i].path), "libjvm.so"))
 			java.module = &modules->items[i];
 	}
 	/* Reading symbols is slow, so the name is asked first; the table then has to be right. */

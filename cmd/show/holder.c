@@ -11,14 +11,6 @@
 #include "cmd/show/sample.h"
 #include "core/base/cleanup.h"
 
-/** The last part of a path. */
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
-}
-
 static char *demangle(const struct hc_namer *namer, const char *symbol)
 {
 	return symbol ? hc_demangle_symbol(symbol, namer->full_names) : NULL;
@@ -104,7 +96,7 @@ static void say_variable(struct hc_table *table, unsigned column, const struct h
 			 const char *symbol)
 {
 	const struct hc_thread *thread = spot->thread;
-	const char *module = base_name(spot->module->path);
+	const char *module = hc_base_name(spot->module->path);
 
 	if (thread)
 		hc_table_phrase(
@@ -162,7 +154,7 @@ static void say_spot(struct hc_table *table, unsigned column, const struct hc_sp
 		say_variable(table, column, spot, names[0]);
 	else if (spot->module && !spot->thread)
 		hc_table_phrase(table, column, "{}+{}",
-				HC_CELLS(hc_cell_name(base_name(spot->module->path)),
+				HC_CELLS(hc_cell_name(hc_base_name(spot->module->path)),
 					 hc_cell_address(spot->offset)));
 	else if (spot->thread && referrer->root == HC_ROOT_STACK)
 		say_frame(table, column, spot, names[1], referrer);
@@ -264,7 +256,7 @@ struct hc_error *hc_referent_phrase(const struct hc_namer *namer, struct hc_docu
 		*ret = HC_PHRASE(doc, "{}, {}{}{} ({})", hc_cell_address(referent->start),
 				 hc_cell_name(symbol), hc_cell_text(spot.offset ? "+" : ""),
 				 spot.offset ? hc_cell_number(spot.offset) : hc_cell_text(""),
-				 hc_cell_name(base_name(spot.module->path)));
+				 hc_cell_name(hc_base_name(spot.module->path)));
 	else
 		*ret = HC_PHRASE(doc, "{}, in no chunk", hc_cell_address(referent->start));
 	return NULL;

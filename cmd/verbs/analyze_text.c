@@ -30,7 +30,7 @@ static void say_identity(struct hc_analysis *analysis)
 	const struct hc_process *process = analysis->session->target->process;
 	const struct hc_core *core = process->core;
 	const struct hc_heap *heap = analysis->session->target->heap;
-	const char *base = strrchr(core->path, '/'), *name = hc_analysis_process_name(analysis);
+	const char *name = hc_analysis_process_name(analysis);
 	const char *version = heap ? heap->backends[0]->evidence.version : NULL;
 	struct hc_cell pid = hc_cell_unknown();
 
@@ -40,7 +40,7 @@ static void say_identity(struct hc_analysis *analysis)
 	if (version)
 		release = HC_PHRASE(analysis->doc, " {}", hc_cell_name(version));
 	HC_SAY_AT(analysis->doc, hc_margin("", 2, false), "{}: {}{}, {}{}{}{}, {} thread{}, {}",
-		  hc_cell_name(base ? base + 1 : core->path),
+		  hc_cell_name(hc_base_name(core->path)),
 		  hc_cell_name(name ? name : "name unknown"), pid,
 		  hc_cell_text(core->machine->name), hc_cell_text(heap ? ", " : ""),
 		  hc_cell_text(heap ? heap->backends[0]->allocator->library : ""), release,

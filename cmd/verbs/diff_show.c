@@ -284,11 +284,7 @@ static struct hc_cell resident_cell(const struct hc_mapping_side *side)
 
 static struct hc_cell name_cell(const struct hc_mapping *mapping)
 {
-	const char *slash = mapping->path ? strrchr(mapping->path, '/') : NULL;
-
-	if (mapping->note)
-		return hc_cell_name(mapping->note);
-	return hc_cell_name(slash ? slash + 1 : mapping->path);
+	return hc_cell_name(mapping->note ? mapping->note : hc_base_name(mapping->path));
 }
 
 static void fill_mapping(struct hc_table *table, const struct hc_mapping_pair *pair)

@@ -431,12 +431,11 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 	hc_table_number(table, OFFSET, mapping->offset);
 	hc_table_cell(table, REASON, mark_reason(row->mark));
 	/* The end of a path says more than its beginning, and has to fit. */
-	const char *base = path ? strrchr(path, '/') : NULL;
+	const char *base = hc_base_name(path);
 	hc_table_text(table, NAME,
 		      owner           ? owner->title
 		      : mapping->note ? mapping->note
-		      : base          ? base + 1
-		      : path          ? path
+		      : base          ? base
 				      : "");
 }
 

@@ -381,17 +381,9 @@ static struct hc_error *find_without_files(const struct hc_module_loader *loader
 }
 /**@}*/
 
-/** The last part of a path. */
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool is_dynamic_linker(const char *path)
 {
-	const char *base = base_name(path);
+	const char *base = hc_base_name(path);
 
 	return !strncmp(base, "ld-", 3) || !strncmp(base, "ld.so", 5);
 }
@@ -569,7 +561,7 @@ const struct hc_module *hc_modules_find(const struct hc_modules *modules, uint64
 const struct hc_module *hc_modules_libc(const struct hc_modules *modules)
 {
 	for (size_t i = 0; i < modules->num; i++) {
-		const char *base = base_name(modules->items[i].path);
+		const char *base = hc_base_name(modules->items[i].path);
 		if (!strcmp(base, "libc.so.6") ||
 		    (!strncmp(base, "libc-2.", 7) && strstr(base, ".so")))
 			return &modules->items[i];

@@ -16,6 +16,8 @@
 #ifndef HC_CORE_PROCESS_MODULE_H
 #define HC_CORE_PROCESS_MODULE_H
 
+#include <string.h>
+
 #include "core/elf/core.h"
 #include "core/process/mapping.h"
 #include "core/process/memory.h"
@@ -26,6 +28,14 @@ enum hc_file_status {
 	HC_FILE_MISMATCH,   /**< found, but it is another build */
 	HC_FILE_UNVERIFIED, /**< found, but the core has nothing to compare it with; not used */
 };
+
+/** The last part of a path; NULL stays NULL. */
+static inline const char *hc_base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
 
 struct hc_module {
 	char *path;          /**< as mapped, without " (deleted)" */

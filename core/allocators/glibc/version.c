@@ -50,8 +50,7 @@ static void highest_symbol_version(struct hc_bytes view, unsigned *minor)
 /** "libc-2.31.so", as file names were until 2.33. */
 static char *from_path(const char *path, const char *prefix)
 {
-	const char *name = strrchr(path, '/');
-	name = name ? name + 1 : path;
+	const char *name = hc_base_name(path);
 	size_t length = strlen(prefix);
 	if (strncmp(name, prefix, length) != 0)
 		return NULL;
