@@ -397,6 +397,12 @@ const char *hc_option_word(const struct hc_verb *verb, const struct hc_option *o
 	return NULL;
 }
 
+void hc_print_words(FILE *file, hc_word_fn *words)
+{
+	for (unsigned i = 0; words(i); i++)
+		fprintf(file, "%s%s", i ? ", " : "", words(i));
+}
+
 char *hc_option_help(const struct hc_option *option)
 {
 	static const char mark[] = "{words}";
@@ -410,8 +416,7 @@ char *hc_option_help(const struct hc_option *option)
 	if (!out)
 		return NULL;
 	fprintf(out, "%.*s", (int)(found - option->help), option->help);
-	for (unsigned i = 0; option->words(i); i++)
-		fprintf(out, "%s%s", i ? ", " : "", option->words(i));
+	hc_print_words(out, option->words);
 	fputs(found + strlen(mark), out);
 	if (fclose(out)) {
 		free(ret);

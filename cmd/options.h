@@ -30,6 +30,9 @@ enum hc_value_kind {
 /** A word that an option takes. @return NULL behind the last one */
 typedef const char *hc_word_fn(unsigned i);
 
+/** Print them all: "a, b, c". */
+void hc_print_words(FILE *file, hc_word_fn *words);
+
 /** Define the hc_word_fn @p name, which has these words. */
 #define HC_WORDS(name, ...)                                                                        \
 	static const char *name(unsigned i)                                                        \

@@ -19,63 +19,6 @@ static bool same_name(const char *name, const char *text, size_t size)
 	return strlen(name) == size && memcmp(name, text, size) == 0;
 }
 
-/** "a, b, c": all words. */
-static char *join_words(hc_word_fn *words)
-{
-	char *ret = NULL;
-	size_t size;
-	FILE *out = open_memstream(&ret, &size);
-
-	for (unsigned i = 0; out && words(i); i++)
-		fprintf(out, "%s%s", i ? ", " : "", words(i));
-	if (out && !fclose(out))
-		return ret;
-	free(ret);
-	return NULL;
-}
-
-static struct hc_error *unknown_name(const char *option, const char *item, size_t size,
-				     hc_word_fn *words)
-{
-	hc_cleanup_free char *name = strndup(item, size < 100 ? size : 100);
-	hc_cleanup_free char *all = join_words(words);
-
-	if (!name || !all)
-		return &hc_enomem;
-	const char *meant = hc_meant_word(words, name);
-	if (words == hc_select_state_word && hc_same_word(name, "free"))
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "%s: 'free' is several: tcache,fastbin,unsorted,smallbin,"
-				       "largebin,top",
-				       option);
-	return hc_error_create(HC_ERROR_ARGUMENT, "%s: '%s' is none of %s%s%s%s", option, name, all,
-			       meant ? "; did you mean '" : " (several: with commas)",
-			       meant ? meant : "", meant ? "'?" : "");
-}
-
-struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
-				uint64_t *ret)
-{
-	uint64_t set = 0;
-	const char *item = text;
-
-	for (;;) {
-		size_t size = strcspn(item, ",");
-		unsigned i = 0;
-
-		while (words(i) && !same_name(words(i), item, size))
-			i++;
-		if (!words(i))
-			return unknown_name(option, item, size, words);
-		set |= UINT64_C(1) << i;
-		if (!item[size])
-			break;
-		item += size + 1;
-	}
-	*ret = set;
-	return NULL;
-}
-
 /** The list with this number among those of all allocators, NULL: there are less. */
 static const struct hc_list *list_number(unsigned number)
 {
@@ -117,6 +60,81 @@ static unsigned num_states(void)
 const char *hc_select_state_word(unsigned i)
 {
 	return i < num_states() ? state_name(i) : NULL;
+}
+
+/** "tcache,fastbin,…,top": the states of chunks that the program does not use. */
+static char *unused_states(void)
+{
+	char *ret = NULL;
+	size_t size;
+	FILE *out = open_memstream(&ret, &size);
+
+	/* The first is in use, and the last the allocator's own. */
+	for (unsigned i = 1; out && i + 1 < num_states(); i++)
+		fprintf(out, "%s%s", i > 1 ? "," : "", state_name(i));
+	if (out && !fclose(out))
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+/** "a, b, c": all words. */
+static char *join_words(hc_word_fn *words)
+{
+	char *ret = NULL;
+	size_t size;
+	FILE *out = open_memstream(&ret, &size);
+
+	if (out)
+		hc_print_words(out, words);
+	if (out && !fclose(out))
+		return ret;
+	free(ret);
+	return NULL;
+}
+
+static struct hc_error *unknown_name(const char *option, const char *item, size_t size,
+				     hc_word_fn *words)
+{
+	hc_cleanup_free char *name = strndup(item, size < 100 ? size : 100);
+	hc_cleanup_free char *all = join_words(words);
+
+	if (!name || !all)
+		return &hc_enomem;
+	const char *meant = hc_meant_word(words, name);
+	if (words == hc_select_state_word && hc_same_word(name, "free")) {
+		hc_cleanup_free char *unused = unused_states();
+
+		return unused ? hc_error_create(HC_ERROR_ARGUMENT, "%s: 'free' is several: %s",
+						option, unused)
+			      : &hc_enomem;
+	}
+	return hc_error_create(HC_ERROR_ARGUMENT, "%s: '%s' is none of %s%s%s%s", option, name, all,
+			       meant ? "; did you mean '" : " (several: with commas)",
+			       meant ? meant : "", meant ? "'?" : "");
+}
+
+struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
+				uint64_t *ret)
+{
+	uint64_t set = 0;
+	const char *item = text;
+
+	for (;;) {
+		size_t size = strcspn(item, ",");
+		unsigned i = 0;
+
+		while (words(i) && !same_name(words(i), item, size))
+			i++;
+		if (!words(i))
+			return unknown_name(option, item, size, words);
+		set |= UINT64_C(1) << i;
+		if (!item[size])
+			break;
+		item += size + 1;
+	}
+	*ret = set;
+	return NULL;
 }
 
 const char *hc_select_reach_word(unsigned i)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/types/short_name.h"
 #include "core/base/cleanup.h"
 
 /** From <cxxabi.h>, which only C++ can include. */
@@ -47,29 +48,12 @@ char *hc_demangle_type(const char *mangled)
 	return hc_steal(text);
 }
 
-/** Replace every @p from in a text by @p to, which is not longer. */
-static void replace_all(char *text, const char *from, const char *to)
-{
-	size_t from_size = strlen(from), to_size = strlen(to);
-
-	for (char *pos = strstr(text, from); pos; pos = strstr(pos, from)) {
-		memcpy(pos, to, to_size);
-		memmove(pos + to_size, pos + from_size, strlen(pos + from_size) + 1);
-		pos += to_size;
-	}
-}
-
 char *hc_demangle_symbol(const char *symbol, bool full)
 {
 	char *text = strncmp(symbol, "_Z", 2) ? strdup(symbol) : hc_demangle_type(symbol);
 
 	if (!text || full)
 		return text;
-	replace_all(text,
-		    "std::__cxx11::basic_string<char, std::char_traits<char>, "
-		    "std::allocator<char> >",
-		    "std::string");
-	replace_all(text, "std::basic_string<char, std::char_traits<char>, std::allocator<char> >",
-		    "std::string");
-	return text;
+	hc_cleanup_free char *name = text;
+	return hc_short_type_name(name);
 }

@@ -41,7 +41,7 @@ char *hc_demangle_type(const char *mangled);
 /**
  * The same for a symbol ("_ZN3app5cacheE"); names of C stay as they are.
  *
- * @param full leave the standard string as the compiler spells it; else it is std::string
+ * @param full leave it as the compiler spells it; else it is short_name.h's
  */
 char *hc_demangle_symbol(const char *symbol, bool full);
 
