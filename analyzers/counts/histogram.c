@@ -105,12 +105,11 @@ static struct hc_error *tally_selected(struct worker *worker, const struct hc_he
 				       const struct hc_selection *selection,
 				       const struct hc_slice *slice)
 {
-	struct hc_chunk_iter iter;
+	struct hc_selected_iter iter;
 	struct hc_chunk chunk;
-	hc_chunk_iter_slice(&iter, heap, *slice);
-	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (chunk.state == HC_OVERHEAD ||
-		    !hc_selection_has(selection, heap, &chunk, worker->scratch))
+	hc_selected_iter_slice(&iter, heap, *slice, selection, worker->scratch);
+	while (hc_selected_iter_next(&iter, &chunk)) {
+		if (chunk.state == HC_OVERHEAD)
 			continue;
 		bool lost = chunk.reach == HC_DEFINITE || chunk.reach == HC_INDIRECT;
 		struct hc_error *err =
