@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /** What a byte may be part of. */
 enum {
 	TEXT = 1,   /**< a line */
@@ -137,6 +141,38 @@ static uint64_t may_be_text(uint64_t bytes)
 	return ((printable | tab) & ~high & top) | leads | continues;
 }
 
+#ifdef __SSE2__
+/**
+ * The same of sixteen, a bit for each; what is beyond ASCII may be text as far as neither neighbour
+ * among the sixteen rules it out.
+ */
+static uint64_t may_be_text16(const uint8_t *data)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)data);
+	/* Signed: bytes beyond ASCII are less than all others. */
+	__m128i printable = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
+					     _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1f)));
+	__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+	uint64_t ret = (unsigned)_mm_movemask_epi8(_mm_or_si128(printable, tab));
+	uint64_t high = (unsigned)_mm_movemask_epi8(bytes);
+
+	if (!high)
+		return ret;
+	/* Of the bytes beyond ASCII, 0xc0 and more have bit 6, too. */
+	uint64_t leads = high & (unsigned)_mm_movemask_epi8(_mm_add_epi8(bytes, bytes));
+	uint64_t continues = high & ~leads;
+
+	return ret | (leads & (continues >> 1 | 1u << 15)) | (continues & (high << 1 | 1));
+}
+
+/** May be text: a bit for each of 64 bytes. */
+static uint64_t text_mask64(const uint8_t *data)
+{
+	return may_be_text16(data) | may_be_text16(data + 16) << 16 |
+	       may_be_text16(data + 32) << 32 | may_be_text16(data + 48) << 48;
+}
+#endif
+
 /** May be text: a bit for each of up to 64 bytes at @p pos. */
 static uint64_t text_mask(struct hc_bytes bytes, size_t pos)
 {
@@ -144,6 +180,10 @@ static uint64_t text_mask(struct hc_bytes bytes, size_t pos)
 	uint64_t ret = 0;
 	size_t at = 0;
 
+#ifdef __SSE2__
+	if (size == 64)
+		return text_mask64(bytes.data + pos);
+#endif
 	for (; at + 8 <= size; at += 8) {
 		uint64_t word = hc_load64(bytes.data + pos + at);
 
