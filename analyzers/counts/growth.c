@@ -62,8 +62,7 @@ static struct hc_error *find_rows(const struct hc_census *census, struct run *ru
 {
 	size_t num =
 		census->num_sizes < HC_GROWTH_MAX_SIZES ? census->num_sizes : HC_GROWTH_MAX_SIZES;
-	hc_cleanup_free struct hc_size_count *sizes =
-		calloc(census->num_sizes + 1, sizeof(*sizes));
+	hc_cleanup_free struct hc_size_count *sizes = calloc(census->num_sizes + 1, sizeof(*sizes));
 
 	run->rows = calloc(num ? num : 1, sizeof(*run->rows));
 	if (!sizes || !run->rows)
@@ -303,8 +302,8 @@ static struct hc_error *run_all(struct run *run, struct hc_growth *growth)
 
 	hc_target_phase(run->target, HC_PHASE_GROWTH);
 	hc_watch_part(watch, 0, 0.5);
-	struct hc_error *err = hc_census_run(
-		run->target, 1u << HC_REACHABLE | 1u << HC_POSSIBLE, &growth->census);
+	struct hc_error *err =
+		hc_census_run(run->target, 1u << HC_REACHABLE | 1u << HC_POSSIBLE, &growth->census);
 	if (!err)
 		err = find_rows(&growth->census, run);
 	hc_watch_part(watch, 0.5, 0.7);

@@ -49,7 +49,8 @@ struct run {
 
 static struct hc_error *count_large(struct worker *worker, uint64_t size)
 {
-	struct hc_size_count *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
+	struct hc_size_count *last =
+		worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
 
 	if (!last || last->size != size) {
 		struct hc_error *err =
@@ -190,8 +191,8 @@ static struct hc_error *count(struct hc_target *target, struct hc_census *census
 
 	if (!workers)
 		return &hc_enomem;
-	struct hc_error *err = hc_process_parallel(target->process, census->num_stretches,
-						   count_stretch, &run);
+	struct hc_error *err =
+		hc_process_parallel(target->process, census->num_stretches, count_stretch, &run);
 	if (!err)
 		err = add_up(census, &workers[0]);
 	for (unsigned i = 0; i < jobs; i++)

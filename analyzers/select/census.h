@@ -23,8 +23,8 @@ struct hc_size_count {
 };
 
 struct hc_census {
-	const struct hc_heap *heap; /**< not owned */
-	unsigned kinds;             /**< of chunks that were counted: bits of enum hc_kinds */
+	const struct hc_heap *heap;  /**< not owned */
+	unsigned kinds;              /**< of chunks that were counted: bits of enum hc_kinds */
 	struct hc_size_count *sizes; /**< of the whole heap, by size */
 	size_t num_sizes;
 	struct hc_census_stretch {

@@ -86,8 +86,7 @@ struct hc_error *hc_chunk_sample_add_numbers(struct hc_chunk_sample *sample,
 	while (!err && sample->offered < count->chunks) {
 		make_room(sample);
 		uint64_t group = sample->offered / sample->stride;
-		uint64_t number =
-			sample->offered + hc_chunk_sample_pick(group, sample->stride);
+		uint64_t number = sample->offered + hc_chunk_sample_pick(group, sample->stride);
 		uint64_t left = count->chunks - sample->offered;
 
 		if (number < count->chunks)

@@ -212,9 +212,9 @@ static void look_from(struct hc_lines *lines, size_t pos)
 }
 
 /**
- * Where the next line may start: at or before the next run of bytes that may be text and are as many
- * as a line needs. Most bytes of a heap are not, so that they go by 64. What is returned is among
- * the bytes that were looked at last, or the end.
+ * Where the next line may start: at or before the next run of bytes that may be text and are as
+ * many as a line needs. Most bytes of a heap are not, so that they go by 64. What is returned is
+ * among the bytes that were looked at last, or the end.
  */
 static size_t skip_binary(struct hc_lines *lines, size_t pos)
 {
