@@ -15,6 +15,7 @@
 #include "analyzers/content/signature_set.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/base/nearest.h"
 
 /** Made from builtin.ini when building. */
@@ -1015,14 +1016,10 @@ static struct hc_error *add_directory(struct build *build, const char *path)
 	if (!num)
 		err = hc_error_create(HC_ERROR_ARGUMENT, "%.200s: no *.ini in it", path);
 	for (int i = 0; i < num; i++) {
-		hc_cleanup_free char *name = NULL;
+		hc_cleanup_free char *name = hc_format("%s/%s", path, entries[i]->d_name);
 
-		if (!err && asprintf(&name, "%s/%s", path, entries[i]->d_name) < 0) {
-			name = NULL;
-			err = &hc_enomem;
-		}
 		if (!err)
-			err = add_path(build, name);
+			err = name ? add_path(build, name) : &hc_enomem;
 		free(entries[i]);
 	}
 	free(entries);
