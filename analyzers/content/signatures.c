@@ -270,18 +270,15 @@ static struct hc_error *add_example(struct draft *draft, const struct hc_signatu
 	struct hc_signature *signature = &draft->signature;
 	size_t num = signature->about.num_examples;
 	hc_cleanup_free uint8_t *bytes = malloc(strlen(value->text) + 1);
-	struct hc_example *examples = reallocarray(signature->examples, num + 1, sizeof(*examples));
+	struct hc_error *err =
+		bytes ? hc_array_reserve(&signature->examples, num, sizeof(*signature->examples))
+		      : &hc_enomem;
 	size_t size;
 
-	if (examples)
-		signature->about.examples = signature->examples = examples;
-	if (!bytes || !examples)
-		return &hc_enomem;
-	struct hc_error *err = unescape(draft, value, bytes, &size);
-
-	if (err)
+	signature->about.examples = signature->examples;
+	if (err || (err = unescape(draft, value, bytes, &size)))
 		return err;
-	examples[num] = (struct hc_example){
+	signature->examples[num] = (struct hc_example){
 		.bytes = {bytes, size},
 		.positive = !strcmp(value->name, "example"),
 		.line = value->line,

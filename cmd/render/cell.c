@@ -9,6 +9,7 @@
 
 #include "cmd/render/cell.h"
 #include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
 #include "cmd/render/json.h"
 #include "cmd/render/units.h"
 #include "core/base/format.h"
@@ -137,21 +138,6 @@ static char *escape_around(const struct hc_look *look, const struct hc_excerpt *
 			 emphasis ? "\033[0m" : "", after);
 }
 
-static char *hex_digits(struct hc_bytes bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *ret = malloc(2 * bytes.size + 1);
-
-	if (!ret)
-		return NULL;
-	for (size_t i = 0; i < bytes.size; i++) {
-		ret[2 * i] = digits[bytes.data[i] >> 4];
-		ret[2 * i + 1] = digits[bytes.data[i] & 15];
-	}
-	ret[2 * bytes.size] = '\0';
-	return ret;
-}
-
 /** Bytes whose places matter. */
 static char *show_binary(const struct hc_look *look, const struct hc_excerpt *excerpt,
 			 enum hc_excerpt_form form, size_t max, unsigned flags)
@@ -163,7 +149,7 @@ static char *show_binary(const struct hc_look *look, const struct hc_excerpt *ex
 		bytes.size = max * excerpt->word_size;
 	hc_cleanup_shown struct hc_shown shown =
 		hc_policy_show(&look->policy, bytes, HC_MASK_SAME_SIZE);
-	return form == HC_EXCERPT_HEX ? hex_digits(shown.bytes)
+	return form == HC_EXCERPT_HEX ? hc_hex_digits(shown.bytes)
 				      : hc_escape_words(shown.bytes, excerpt->word_size,
 							excerpt->big_endian, max, flags);
 }
