@@ -293,6 +293,12 @@ struct hc_backend {
 	struct hc_heap_evidence evidence;
 };
 
+/** What a thread keeps of freed chunks, in a list that no other thread takes from. */
+struct hc_thread_cache {
+	bool known;
+	uint64_t chunks, bytes; /**< bytes: sizes of the chunks */
+};
+
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	unsigned word_size;               /**< bytes of a pointer */
@@ -335,6 +341,8 @@ struct hc_heap {
 	 * arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown.
 	 */
 	uint32_t *thread_arena;
+	/** Free chunks that each thread of process->threads keeps for itself; NULL: unknown. */
+	struct hc_thread_cache *thread_cache;
 
 	uint64_t mmapped_count,
 		mmapped_bytes; /**< as the allocator counts them (live mmapped chunks) */
