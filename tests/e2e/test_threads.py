@@ -80,12 +80,13 @@ def test_entries_are_where_gdb_has_them(heapcore, dump):
     said = subprocess.run(["gdb", "-q", "-batch", "-ex", "thread apply all backtrace", program, str(core)],
                           capture_output=True, text=True, check=True).stdout
     stacks = {int(lwp): re.findall(r"^#\d+ +(?:0x[0-9a-f]+ in )?(\S+)", stack, re.M) for lwp, stack in
-              re.findall(r"^Thread \d+ \(.*LWP (\d+)\)\):\n(.*?)(?=^Thread |\Z)", said, re.M | re.S)}
+              re.findall(r"^Thread \d+ \([^\n]*LWP (\d+)\)\):\n(.*?)(?=^Thread |\Z)", said, re.M | re.S)}
     document = heapcore("threads", core, "--format", "json").json
     assert {row["thread"] for row in document["threads"]} == set(stacks)
     for row in document["threads"]:
         mine = [frame["function"] for frame in document["frames"] if frame["thread"] == row["thread"]]
-        assert mine.index(row["entry"]) == stacks[row["thread"]].index(row["entry"]), (mine, stacks)
+        # gdb shows calls that the compiler has inlined, too.
+        assert 0 < mine.index(row["entry"]) <= stacks[row["thread"]].index(row["entry"]), (mine, stacks)
 
 
 def test_without_a_heap(heapcore, dump):
