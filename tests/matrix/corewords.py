@@ -6,21 +6,23 @@ PT_LOAD = 1
 
 
 class CoreWords:
-    """Memory of an ELF core, 32 or 64 bits, little-endian."""
+    """Memory of an ELF core, 32 or 64 bits, in either byte order."""
 
     def __init__(self, path):
         self.data = pathlib.Path(path).read_bytes()
         self.word = {1: 4, 2: 8}[self.data[4]]
-        phoff, entry, count = (struct.unpack_from("<Q", self.data, 32) + struct.unpack_from("<HH", self.data, 54)
-                               if self.word == 8 else
-                               struct.unpack_from("<I", self.data, 28) + struct.unpack_from("<HH", self.data, 42))
+        self.order, form = {1: ("little", "<"), 2: ("big", ">")}[self.data[5]]
+        phoff, entry, count = (
+            struct.unpack_from(form + "Q", self.data, 32) + struct.unpack_from(form + "HH", self.data, 54)
+            if self.word == 8 else
+            struct.unpack_from(form + "I", self.data, 28) + struct.unpack_from(form + "HH", self.data, 42))
         self.segments = []
         for i in range(count):
             at = phoff + i * entry
             if self.word == 8:
-                kind, _, offset, start, _, filesz = struct.unpack_from("<IIQQQQ", self.data, at)
+                kind, _, offset, start, _, filesz = struct.unpack_from(form + "IIQQQQ", self.data, at)
             else:
-                kind, offset, start, _, filesz = struct.unpack_from("<IIIII", self.data, at)
+                kind, offset, start, _, filesz = struct.unpack_from(form + "IIIII", self.data, at)
             if kind == PT_LOAD and filesz:
                 self.segments.append((start, offset, filesz))
 
@@ -28,12 +30,13 @@ class CoreWords:
         """The word at an address; None where the core has none."""
         for start, offset, size in self.segments:
             if start <= address <= start + size - self.word:
-                return int.from_bytes(self.data[offset + address - start:offset + address - start + self.word], "little")
+                return int.from_bytes(self.data[offset + address - start:offset + address - start + self.word],
+                                      self.order)
         return None
 
     def holds(self, value):
         """Whether some aligned word of the memory has this value."""
-        wanted, at = value.to_bytes(self.word, "little"), -1
+        wanted, at = value.to_bytes(self.word, self.order), -1
         while (at := self.data.find(wanted, at + 1)) >= 0:
             if at % self.word == 0:
                 return True

@@ -60,6 +60,9 @@ VARIANTS = {
 CASES = [pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}")
          for suite, release in SUITES.items() for arch in debian.ARCHITECTURES
          for name, variant in VARIANTS.items() if release >= variant.since]
+CASES += [pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}")
+          for suite, ports in debian.PORTS.items() for arch in ports for name in ("default", "static")
+          if (suite, arch, name) not in (("bookworm", "riscv64", "default"), ("trixie", "riscv64", "static"))]
 
 
 def read_heap(said):

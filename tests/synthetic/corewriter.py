@@ -78,8 +78,10 @@ class Memory:
 
 
 class Thread:
-    def __init__(self, tid, pc, sp, tp=None):
-        self.tid, self.pc, self.sp, self.tp = tid, pc, sp, tp
+    """A thread; of its registers either all are given or the three that matter."""
+
+    def __init__(self, tid, pc, sp, tp=None, registers=None):
+        self.tid, self.pc, self.sp, self.tp, self.registers = tid, pc, sp, tp, registers
 
 
 class Writer:
@@ -105,7 +107,9 @@ class Writer:
         m, wide = self.machine, self.bits == 64
         registers, more = [0] * m.registers, b""
         registers[m.pc], registers[m.sp] = thread.pc, thread.sp
-        if m.tp is not None:
+        if thread.registers:
+            registers = thread.registers
+        elif m.tp is not None:
             registers[m.tp] = (thread.tp or -m.bias) + m.bias
         if m.name == "i386":
             entry = 12
