@@ -232,7 +232,7 @@ require_foreign_programs() {
         return 0
     fi
     release=$(gcc -dumpversion)
-    for package in "gcc-${release%%.*}-"{aarch64,powerpc64le,riscv64,s390x}-linux-gnu \
+    for package in "gcc-${release%%.*}-"{aarch64,powerpc64le,riscv64}-linux-gnu "g++-${release%%.*}-s390x-linux-gnu" \
         "gcc-${release%%.*}-arm-linux-gnueabihf" qemu-user-static "gcc-${release%%.*}-multilib"; do
         missing=("$package")
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
