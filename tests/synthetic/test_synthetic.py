@@ -10,8 +10,9 @@ import sys
 import pytest
 
 import corewriter
+import heapimage
 from heapimage import HeapImage
-from releases import FUTURE, RELEASES
+from releases import FUTURE, NARROW, RELEASES
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import chunktruth  # noqa: E402 (shared with the other test folders)
@@ -91,12 +92,15 @@ def test_without_hints(release, tmp_path):
     assert info_of(core)["layout"] == layout_of(release)
 
 
-# One release of each form, on every machine that aligns as the form does.
+# One release of each form, on every machine that aligns as the form does; every form where malloc aligns to 8.
+NARROW_MACHINES = ("arm", "armeb", "mips", "mipsel")
 PORTS = [pytest.param(release, machine, id=f"{release!r}-{name}")
          for name, machine in corewriter.MACHINES.items() for release in RELEASES
          if release.bits == machine.bits and release.number in ((2, 15), (2, 17), (2, 30), (2, 35), (2, 44))
          and (machine.bits == 64 or name in ("i386", "x32", "riscv32", "ppc") or release.number >= (2, 43))
-         and not (machine.bits == 32 and name.startswith(("arm", "mips")))]
+         and name not in NARROW_MACHINES]
+PORTS += [pytest.param(release, corewriter.MACHINES[name], id=f"{release!r}-{name}") for name in NARROW_MACHINES
+          for release in NARROW if name == "arm" or release.number in ((2, 17), (2, 26), (2, 30), (2, 44))]
 
 
 @pytest.mark.parametrize("release, machine", PORTS)
@@ -109,6 +113,27 @@ def test_every_machine(release, machine, tmp_path):
     info = json.loads(chunktruth.run("info", core, "--format", "json"))
     assert info["process"]["machine"] == machine.name and not info["partial"], info
     assert (info["process"]["pid"], info["process"]["threads"]) == (1000, 2)
+    if release.narrow:
+        state = name_of([((2, 43), "2.43 and later"), ((2, 27), "2.27-2.42"), *STATES[2:]], release)
+        assert "without" in release.name or f"glibc {state} (malloc_state)" in info["heap"]["layout"]
+
+
+@pytest.mark.parametrize("machine", ["ppc64le", "aarch64"])
+def test_large_pages(machine, tmp_path, monkeypatch):
+    """Pages of 64 KiB, as these machines may have: AT_PAGESZ says so, and mmapped chunks fill whole ones."""
+    for module in corewriter, heapimage:
+        monkeypatch.setattr(module, "PAGE", 0x10000)
+    release = next(r for r in RELEASES if r.bits == 64 and r.number == (2, 37))
+    image = HeapImage(release, machine=corewriter.MACHINES[machine])
+    core = write(image, tmp_path)
+    compare(image, core)
+    check_arenas(image, core)
+    info_of(core)
+    # What malloc may have been asked for: the mapping of 33 pages has less than one of them to spare.
+    chunk = image.mmapped[1]
+    what = json.loads(chunktruth.run("what", core, f"0x{chunk.header + 16:x}", "--format", "json"))["chunk"]
+    assert 0 < what["request_max"] - what["request_min"] < 0x10000 + 16
+    assert what["request_max"] - what["request_min"] > 0x1000 + 16
 
 
 @pytest.mark.parametrize("machine", ["aarch64", "riscv64", "ppc64", "arm"])

@@ -296,7 +296,7 @@ static inline bool glibc_has_state(const struct glibc *g, const struct glibc_sta
 
 static inline uint64_t glibc_page_size(const struct glibc *g)
 {
-	return UINT64_C(1) << g->process->core->machine->page_shift;
+	return hc_core_page_size(g->process->core);
 }
 
 #endif
