@@ -2,7 +2,8 @@
 import pathlib
 import struct
 
-PT_LOAD = 1
+PT_LOAD, PT_NOTE = 1, 4
+NT_PRSTATUS, NT_ARM_TLS = 1, 0x401
 
 
 class CoreWords:
@@ -41,3 +42,25 @@ class CoreWords:
             if at % self.word == 0:
                 return True
         return False
+
+
+def add_tls_notes(path, pointers):
+    """Give each thread of a core of arm64 the note with its thread pointer, as the kernel does: lwp → pointer."""
+    data = bytearray(pathlib.Path(path).read_bytes())
+    phoff, = struct.unpack_from("<Q", data, 32)
+    entry, count = struct.unpack_from("<HH", data, 54)
+    header = next(phoff + i * entry for i in range(count) if struct.unpack_from("<I", data, phoff + i * entry)[0] == PT_NOTE)
+    at, = struct.unpack_from("<Q", data, header + 8)
+    end, notes = at + struct.unpack_from("<Q", data, header + 32)[0], b""
+    while at + 12 <= end:
+        name, size, kind = struct.unpack_from("<III", data, at)
+        desc = at + 12 + (name + 3 & ~3)
+        after = desc + (size + 3 & ~3)
+        notes += data[at:after]
+        if kind == NT_PRSTATUS:
+            lwp, = struct.unpack_from("<I", data, desc + 32)
+            notes += struct.pack("<III8sQ", 6, 8, NT_ARM_TLS, b"LINUX", pointers[lwp])
+        at = after
+    struct.pack_into("<Q", data, header + 8, len(data))
+    struct.pack_into("<Q", data, header + 32, len(notes))
+    pathlib.Path(path).write_bytes(data + notes)

@@ -13,7 +13,7 @@ import pytest
 
 import debian
 import programs
-from corewords import CoreWords
+from corewords import CoreWords, add_tls_notes
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import chunktruth  # noqa: E402 (shared with the other test folders)
@@ -176,6 +176,25 @@ def test_every_chunk(suite, arch, name):
             compare(variant, name, libc, left)
     except debian.Unavailable as reason:
         pytest.skip(f"{suite} {arch} {name}: {reason}")
+
+
+@pytest.mark.parametrize("name", ["default", "static"])
+def test_thread_pointers_of_arm64(name):
+    """
+    The kernel's cores say where the TLS of each thread is: above the thread pointer, in a static program at the
+    beginning of the heap's mapping.
+    """
+    try:
+        libc = library("bookworm", "arm64")
+        with VARIANTS[name].run(libc) as left:
+            pointers = re.findall(r"^tls (\d+) (\S+)$", left.said, re.M)
+            add_tls_notes(left.core, {int(lwp): int(tls, 16) for lwp, tls in pointers})
+            compare(VARIANTS[name], name, libc, left)
+            rows = json.loads(chunktruth.run("maps", left.core, "--format", "json"))["mappings"]
+    except debian.Unavailable as reason:
+        pytest.skip(f"bookworm arm64 {name}: {reason}")
+    blocks = [row for row in rows if row["kind"] == "tls"]
+    assert len(blocks) == 5 and sum(row["size"] for row in blocks) < 5 * 0x2000, blocks
 
 
 def compare(variant, name, libc, left):

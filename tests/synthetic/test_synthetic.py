@@ -5,6 +5,7 @@ documented structures. Those that can be run too are made as well, so that the m
 """
 import json
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -134,6 +135,61 @@ def test_large_pages(machine, tmp_path, monkeypatch):
     what = json.loads(chunktruth.run("what", core, f"0x{chunk.header + 16:x}", "--format", "json"))["chunk"]
     assert 0 < what["request_max"] - what["request_min"] < 0x10000 + 16
     assert what["request_max"] - what["request_min"] > 0x1000 + 16
+
+
+def cards_of(machine, first):
+    """A process that holds two texts in one anonymous mapping, and one in another."""
+    memory = corewriter.Memory(machine.bits, machine)
+    memory.map(first, 2 * corewriter.PAGE)
+    memory.map(first + 0x10_0000, corewriter.PAGE)
+    memory.map(0x7000_0000, corewriter.PAGE)
+    for place, text in ((0x120, b"card=4711;"), (0x1300, b"card=4712;"), (0x10_0040, b"card=4711;")):
+        memory.put(first + place, text)
+    return memory
+
+
+def memory_of(memory, start, size):
+    segment = next(s for s in memory.segments if s.start <= start < s.end)
+    return bytes(segment.data[start - segment.start:start - segment.start + size])
+
+
+@pytest.mark.parametrize("name", corewriter.MACHINES)
+def test_memory_without_a_heap(name, tmp_path):
+    """The verbs that need no heap answer on every machine that Linux cores come from."""
+    machine = corewriter.MACHINES[name]
+    first = 0x2000_0000 if machine.bits == 32 else 0x20_0000_0000
+    memory, core = cards_of(machine, first), tmp_path / "core"
+    corewriter.write(core, memory, [corewriter.Thread(7, 0x1000, 0x7000_0800)], with_files=False)
+    info = json.loads(chunktruth.run("info", core, "--format", "json"))
+    assert info["process"]["machine"] == name and not info["partial"], info
+    rows = json.loads(chunktruth.run("maps", core, "--format", "json"))["mappings"]
+    sizes = {int(r["start"], 16): (r["size"], r["kind"]) for r in rows}
+    assert sizes[first] == (2 * corewriter.PAGE, "anonymous") and sizes[first + 0x10_0000][0] == corewriter.PAGE
+
+    def matches(*arguments):
+        lines = chunktruth.run(*arguments, "--format", "json").splitlines()
+        return sorted((int(row["address"], 16), row["match"]) for row in map(json.loads, lines) if "match" in row)
+    cards = [(first + 0x120, "card=4711;"), (first + 0x1300, "card=4712;"), (first + 0x10_0040, "card=4711;")]
+    assert matches("grep", core, "card=[0-9]+;", "--maps", "-o") == cards
+    assert matches("strings", core, "--maps", "--min", "8") == cards
+    out = tmp_path / "bytes"
+    chunktruth.run("dump", core, f"0x{first + 0x100:x}", f"0x{first + 0x1400:x}", "-o", out)
+    assert out.read_bytes() == memory_of(memory, first + 0x100, 0x1300)
+
+
+@pytest.mark.parametrize("owner, system", [("FreeBSD", "FreeBSD"), ("NetBSD-CORE", "NetBSD"),
+                                           ("NetBSD-CORE@17", "NetBSD"), ("OpenBSD", "OpenBSD"), ("QNX", "QNX")])
+def test_other_systems(owner, system, tmp_path):
+    """A core of another system is refused by its name, whatever its machine."""
+    for name in ("x86-64", "sparc64", "arm"):
+        machine = corewriter.MACHINES[name]
+        core = tmp_path / name
+        corewriter.write(core, cards_of(machine, 0x2000_0000), [corewriter.Thread(7, 0x1000, 0x7000_0800)],
+                         with_files=False, owner=owner.encode() + b"\0")
+        done = subprocess.run([chunktruth.program(), "info", core], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1, done
+        assert f"is a core of {system}" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("machine", ["aarch64", "riscv64", "ppc64", "arm"])
