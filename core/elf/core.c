@@ -243,6 +243,8 @@ static struct hc_error *core_decode_note(struct hc_core *core, const struct hc_n
 {
 	struct hc_error *err = NULL;
 
+	core->more_notes |=
+		note->type != NT_PRSTATUS && note->type != NT_PRPSINFO && note->type != NT_AUXV;
 	if (core->num_threads) {
 		struct hc_prstatus *last = &core->threads[core->num_threads - 1];
 		if (hc_note_thread_pointer(note, core->machine, last, &last->tp))

@@ -50,6 +50,7 @@ struct hc_core {
 	size_t num_files;
 	uint64_t page_size; /**< bytes, by AT_PAGESZ; 0: unknown */
 	bool notes_cut;     /**< the file ends in its notes: threads may be missing */
+	bool more_notes;    /**< than an emulator, too, writes: the kernel or gdb did */
 	bool from_gcore;    /**< written by gdb: notes and segments are laid out its way */
 };
 

@@ -217,3 +217,6 @@ def compare(variant, name, libc, left):
     del info["modules"]
     check_layout(info["heap"]["layout"], libc.release)
     assert not info["partial"] and not info["remarks"] and info["heap"]["inconsistencies_total"] == 0, info
+    # Notes that qemu does not write were added to some.
+    if left.emulated and not re.search(r"^tls ", left.said, re.M) and libc.arch not in programs.WITHOUT_CORE:
+        assert info["process"]["written_by"] is None, info["process"]
