@@ -174,6 +174,16 @@ def test_texts(sides):
         assert same(golden, grep)[-1]["matches"]
 
 
+def test_common(sides):
+    """What chunks share: lines with what varies in them, pairs and words. A pointer in front of a text is no part of it."""
+    def shared(side, *selection):
+        answer = side.document("common", *selection)["sets"][0]
+        return without_places([answer["template"], answer["repeats"]])
+    golden = sides("golden")
+    assert same(golden, lambda side: shared(side, "--class", "json"))
+    assert same(golden, lambda side: shared(side, "--leaked", "--size", "200-400"))
+
+
 def test_one_chunk(sides):
     """What one chunk is, and who holds it: the key of a lost order, which the order alone points to."""
     def key(side):
