@@ -708,6 +708,7 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
 	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "parts", NULL, hc_cell_count(set->parts));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
 	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));
