@@ -874,6 +874,7 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->pins);
 	free(heap->conventions);
 	free(heap->pool_sizes);
+	free(heap->hidden);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
 	free(heap->thread_cache);
