@@ -312,6 +312,42 @@ static void sum_groups(struct hc_holders *holders)
 		holders->of.chunks = groups[holders->of.group].all.chunks;
 }
 
+struct order {
+	uint32_t group;
+	uint64_t bytes;
+};
+
+static int by_all(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? -1 : 1;
+	return (x->group < y->group) - (x->group > y->group);
+}
+
+/** Put the largest of each group first: the least is put there first, and then pushed back. */
+static struct hc_error *link_groups(struct hc_holders *holders)
+{
+	hc_cleanup_free struct order *order = calloc(holders->num_groups + 1, sizeof(*order));
+
+	if (!order)
+		return &hc_enomem;
+	for (size_t i = 0; i < holders->num_groups; i++)
+		order[i] = (struct order){i, holders->groups[i].all.bytes};
+	hc_sort(order, holders->num_groups, by_all);
+	for (size_t i = 0; i < holders->num_groups; i++) {
+		struct hc_holder_group *group = &holders->groups[order[i].group];
+		struct hc_holder_group *parent = &holders->groups[group->parent];
+
+		if (group == parent)
+			continue;
+		group->next = parent->first;
+		parent->first = order[i].group;
+	}
+	return NULL;
+}
+
 static struct hc_error *find_groups(struct hc_retained *retained, struct hc_holders *holders)
 {
 	/* The sums are not needed any more. */
@@ -324,7 +360,7 @@ static struct hc_error *find_groups(struct hc_retained *retained, struct hc_hold
 		err = group_holders(&grouping, holders->items, holders->num);
 	hc_hash_deinit(&grouping.hash);
 	sum_groups(holders);
-	return err;
+	return err ? err : link_groups(holders);
 }
 /**@}*/
 

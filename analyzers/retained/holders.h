@@ -22,6 +22,7 @@
 
 struct hc_holder_group {
 	uint32_t parent; /**< that holds it, an earlier one; of the group of a holder, itself */
+	uint32_t first, next; /**< the largest below it, and the next one beside it; 0: none */
 	uint32_t kind;
 	unsigned depth;         /**< 0: of the holder itself */
 	struct hc_count own;    /**< its chunks */

@@ -81,7 +81,7 @@ static struct hc_error *sort_chunk(void *ctx, void *worker, const struct hc_chun
 {
 	struct sort *sort = ctx;
 	struct kinds_seen *seen = worker;
-	uint32_t vertex = sort->retained->vertex[hc_chunk_number(&sort->retained->numbers, chunk)];
+	uint32_t vertex = hc_retained_vertex(sort->retained, chunk);
 
 	if (!vertex)
 		return NULL;
@@ -224,12 +224,13 @@ const struct hc_anchor *hc_retained_anchor(const struct hc_retained *retained, u
 	return i < anchors->num && anchors->items[i].vertex == vertex ? &anchors->items[i] : NULL;
 }
 
-const struct hc_anchor *hc_retained_anchor_at(const struct hc_retained *retained, uint64_t address)
+const struct hc_anchor *hc_retained_anchor_at(const struct hc_retained *retained, uint64_t start,
+					      uint64_t end)
 {
 	for (size_t i = 0; i < retained->anchors.num; i++) {
 		const struct hc_anchor *anchor = &retained->anchors.items[i];
 
-		if (address - anchor->start < anchor->end - anchor->start)
+		if (anchor->start < end && start < anchor->end)
 			return anchor;
 	}
 	return NULL;

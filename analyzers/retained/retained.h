@@ -65,8 +65,16 @@ static inline uint64_t hc_retained_bytes(const struct hc_retained *retained, uin
 /** The anchor that a vertex is, or NULL. */
 const struct hc_anchor *hc_retained_anchor(const struct hc_retained *retained, uint32_t vertex);
 
-/** The anchor that has an address, or NULL. */
-const struct hc_anchor *hc_retained_anchor_at(const struct hc_retained *retained, uint64_t address);
+/** The first anchor of which [start, end) has a part, or NULL. */
+const struct hc_anchor *hc_retained_anchor_at(const struct hc_retained *retained, uint64_t start,
+					      uint64_t end);
+
+/** The vertex of a chunk; 0: nothing leads to it. */
+static inline uint32_t hc_retained_vertex(const struct hc_retained *retained,
+					  const struct hc_chunk *chunk)
+{
+	return retained->vertex[hc_chunk_number(&retained->numbers, chunk)];
+}
 
 /** The chunks that some vertices are. @param[out] chunks of size 0 where it is an anchor */
 struct hc_error *hc_retained_chunks(const struct hc_retained *retained, const uint32_t *vertices,
