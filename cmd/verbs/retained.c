@@ -280,6 +280,23 @@ static struct hc_error *find_all(struct view *view)
 /** @name Document */
 /**@{*/
 
+/** A chunk as a whole, not a word in it. */
+static void fill_chunk(const struct view *view, struct hc_table *table, unsigned first,
+		       const struct hc_chunk *chunk)
+{
+	struct hc_types *types = view->session->target->types;
+	hc_type_id type = types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+	bool has_type = type != HC_TYPE_NONE && hc_session_shows_class(view->session);
+
+	hc_table_cell(table, first + HC_HOLDER_CHUNK_OFFSET, hc_cell_unknown());
+	hc_table_cell(table, first + HC_HOLDER_MEMBER, hc_cell_unknown());
+	hc_table_phrase(table, first + HC_HOLDER_WHICH, "{}{}{}, {} bytes",
+			HC_CELLS(hc_cell_address(chunk->address),
+				 hc_cell_text(has_type ? ", " : ""),
+				 hc_cell_name(has_type ? hc_type_name(types, type) : ""),
+				 hc_cell_count(chunk->size)));
+}
+
 /** Where a vertex is, as columns. */
 static struct hc_error *fill_place(const struct view *view, struct hc_table *table, unsigned first,
 				   uint32_t vertex, const struct hc_chunk *chunk)
@@ -294,7 +311,11 @@ static struct hc_error *fill_place(const struct view *view, struct hc_table *tab
 		hc_table_number(table, first + HC_HOLDER_VALUE, place->value);
 	if (place->address)
 		hc_table_number(table, first + HC_HOLDER_ADDRESS, place->address);
-	return hc_holder_fill_place(&view->namer, table, first, place);
+	struct hc_error *err = hc_holder_fill_place(&view->namer, table, first, place);
+
+	if (!anchor && !err)
+		fill_chunk(view, table, first, chunk);
+	return err;
 }
 
 static const struct hc_retained_kind *kind_of(const struct view *view,
