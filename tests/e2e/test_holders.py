@@ -255,7 +255,7 @@ def test_a_hash_table(heapcore, dump, level):
     row, = document["holders"]
     # The table is a mapping of its own, with a header of twice the size.
     assert held(row) == (chunks, usable + HEADER)
-    assert (row["kind"], row["symbol"]) == ("data", "sessions")
+    assert row["kind"] == "data" and row["symbol"].startswith("sessions")
     nodes, texts = [group for group in document["groups"] if group["chunks"] == 200000]
     assert (nodes["depth"], nodes["retained_chunks"]) == (1, 400000)
     assert (texts["parent"], texts["retained_chunks"]) == (nodes["group"], 200000)
