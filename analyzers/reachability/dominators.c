@@ -22,6 +22,7 @@
  */
 #include "analyzers/reachability/dominators.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@
 enum {
 	BLOCK_EDGES = 510,     /* that a block keeps: with its head 4 KiB */
 	MAX_BUCKETS = 1024,    /* a power of two */
+	AHEAD = 32,            /* edges that are fetched for before they are looked at */
 	CHECK_EVERY = 1 << 16, /* steps between two looks at whether to go on */
 };
 
@@ -46,76 +48,166 @@ struct block {
 	struct pair pairs[BLOCK_EDGES];
 };
 
-struct bucket {
-	struct block *blocks; /* the first has room, or is full */
-	uint64_t total;       /* edges, with those that were given up */
+/** A thread's own. */
+struct keeper {
+	struct block *blocks[MAX_BUCKETS]; /* of each bucket; the first has room, or is full */
+	uint64_t totals[MAX_BUCKETS];      /* edges, with those that were given up */
+	unsigned emptied;                  /* buckets below were given up and freed */
+	bool failed;                       /* memory ran out */
 };
 
 struct hc_dominator_buckets {
-	struct bucket items[MAX_BUCKETS];
-	unsigned shift;       /* vertex >> shift: its bucket */
-	unsigned low, high;   /* those of [low, high) are kept */
-	uint64_t size, limit; /* blocks */
-	bool failed;          /* memory ran out */
+	struct keeper *keepers;
+	unsigned jobs;
+	unsigned shift; /* vertex >> shift: its bucket */
+	unsigned high;  /* those of [low, high) are kept */
+	uint64_t limit; /* blocks */
+	pthread_mutex_t lock; /* for: */
+	unsigned low;         /* also read without it */
+	uint64_t size;        /* blocks of the buckets from low on … */
+	uint64_t sizes[MAX_BUCKETS]; /* … and of each */
 };
 
-static void empty_bucket(struct hc_dominator_buckets *buckets, struct bucket *bucket)
+static void free_blocks(struct block **blocks)
 {
-	while (bucket->blocks) {
-		struct block *next = bucket->blocks->next;
+	while (*blocks) {
+		struct block *next = (*blocks)->next;
 
-		free(bucket->blocks);
-		bucket->blocks = next;
-		buckets->size--;
+		free(*blocks);
+		*blocks = next;
 	}
 }
 
-/** Give up the buckets that are needed last, but never all. */
-static void make_room(struct hc_dominator_buckets *buckets, unsigned last)
+static unsigned lowest(const struct hc_dominator_buckets *buckets)
 {
-	while (buckets->size >= buckets->limit && buckets->low < last)
-		empty_bucket(buckets, &buckets->items[buckets->low++]);
+	return __atomic_load_n(&buckets->low, __ATOMIC_RELAXED);
 }
 
-void hc_dominators_keep(struct hc_dominators *dominators, uint32_t from, uint32_t to)
+/**
+ * Count a block more. When there are too many, the buckets that are needed last are given up, but
+ * never all: each thread frees what it has of them when it comes here.
+ */
+static void make_room(struct hc_dominator_buckets *buckets, unsigned index, unsigned last)
 {
-	struct hc_dominator_buckets *buckets = dominators->buckets;
-	unsigned index = to >> buckets->shift;
-	struct bucket *bucket = &buckets->items[index];
-
-	if (!dominators->again) {
-		bucket->total++;
-		if (dominators->parent[from] == to) {
-			dominators->to_parent[from / 64] |= UINT64_C(1) << from % 64;
-			return;
-		}
+	pthread_mutex_lock(&buckets->lock);
+	while (buckets->size >= buckets->limit && buckets->low < last) {
+		buckets->size -= buckets->sizes[buckets->low];
+		buckets->sizes[buckets->low] = 0;
+		__atomic_store_n(&buckets->low, buckets->low + 1, __ATOMIC_RELAXED);
 	}
-	if (index < buckets->low || index >= buckets->high)
-		return;
-	if (!bucket->blocks || bucket->blocks->num == BLOCK_EDGES) {
-		if (!dominators->again)
-			make_room(buckets, (dominators->num - 1) >> buckets->shift);
-		if (index < buckets->low)
-			return;
-		struct block *block = malloc(sizeof(*block));
-
-		if (!block) {
-			buckets->failed = true;
-			return;
-		}
-		block->next = bucket->blocks;
-		block->num = 0;
-		bucket->blocks = block;
+	if (index >= buckets->low) {
+		buckets->sizes[index]++;
 		buckets->size++;
 	}
-	bucket->blocks->pairs[bucket->blocks->num++] = (struct pair){from, to};
+	pthread_mutex_unlock(&buckets->lock);
+}
+
+static struct block *add_block(struct hc_dominators *dominators, struct keeper *keeper,
+			       unsigned index)
+{
+	struct hc_dominator_buckets *buckets = dominators->buckets;
+	/* The last time, what is kept was chosen to fit. */
+	unsigned last = dominators->again ? 0 : (dominators->num - 1) >> buckets->shift;
+
+	make_room(buckets, index, last);
+	for (unsigned low = lowest(buckets); keeper->emptied < low; keeper->emptied++)
+		free_blocks(&keeper->blocks[keeper->emptied]);
+	if (index < keeper->emptied)
+		return NULL;
+	struct block *block = malloc(sizeof(*block));
+
+	if (!block) {
+		keeper->failed = true;
+		return NULL;
+	}
+	block->next = keeper->blocks[index];
+	block->num = 0;
+	keeper->blocks[index] = block;
+	return block;
+}
+
+void hc_dominators_keep(struct hc_dominators *dominators, unsigned worker, uint32_t from,
+			uint32_t to)
+{
+	struct hc_dominator_buckets *buckets = dominators->buckets;
+	struct keeper *keeper = &buckets->keepers[worker];
+	unsigned index = to >> buckets->shift;
+
+	if (!dominators->again) {
+		keeper->totals[index]++;
+		if (dominators->parent[from] == to) {
+			__atomic_fetch_or(&dominators->to_parent[from / 64],
+					  UINT64_C(1) << from % 64, __ATOMIC_RELAXED);
+			return;
+		}
+	}
+	if (index < lowest(buckets) || index >= buckets->high)
+		return;
+	struct block *block = keeper->blocks[index];
+
+	if (!block || block->num == BLOCK_EDGES)
+		block = add_block(dominators, keeper, index);
+	if (block)
+		block->pairs[block->num++] = (struct pair){from, to};
+}
+
+/** Before edges are told for [low, high). */
+static void begin_keeping(struct hc_dominator_buckets *buckets)
+{
+	buckets->size = 0;
+	memset(buckets->sizes, 0, sizeof(buckets->sizes));
+	for (unsigned i = 0; i < buckets->jobs; i++)
+		buckets->keepers[i].emptied = buckets->low;
+}
+
+/** When they were: what was given up is freed. @return whether there was memory for all */
+static bool end_keeping(struct hc_dominator_buckets *buckets)
+{
+	bool failed = false;
+
+	for (unsigned i = 0; i < buckets->jobs; i++) {
+		for (unsigned k = 0; k < buckets->low; k++)
+			free_blocks(&buckets->keepers[i].blocks[k]);
+		failed |= buckets->keepers[i].failed;
+	}
+	return !failed;
 }
 /**@}*/
 
 /** @name Set-up and search */
 /**@{*/
 
-struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, struct hc_dominators *ret)
+static struct hc_dominator_buckets *create_buckets(unsigned jobs)
+{
+	struct hc_dominator_buckets *buckets = calloc(1, sizeof(*buckets));
+	struct keeper *keepers = calloc(jobs, sizeof(*keepers));
+
+	if (!buckets || !keepers) {
+		free(buckets);
+		free(keepers);
+		return NULL;
+	}
+	buckets->keepers = keepers;
+	buckets->jobs = jobs;
+	buckets->high = MAX_BUCKETS;
+	pthread_mutex_init(&buckets->lock, NULL);
+	return buckets;
+}
+
+static void destroy_buckets(struct hc_dominator_buckets *buckets)
+{
+	if (!buckets)
+		return;
+	for (unsigned i = 0; i < buckets->jobs; i++)
+		for (unsigned k = 0; k < MAX_BUCKETS; k++)
+			free_blocks(&buckets->keepers[i].blocks[k]);
+	pthread_mutex_destroy(&buckets->lock);
+	free(buckets->keepers);
+	free(buckets);
+}
+
+struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs,
+				    struct hc_dominators *ret)
 {
 	struct hc_dominators dominators = {.num = 1, .max = max};
 
@@ -127,7 +219,7 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, struct hc_dom
 	/* Each vertex is entered once and left at most once. */
 	dominators.shape = calloc(max / 32 + 1, sizeof(*dominators.shape));
 	dominators.to_parent = calloc(max / 64 + 1, sizeof(*dominators.to_parent));
-	dominators.buckets = calloc(1, sizeof(*dominators.buckets));
+	dominators.buckets = create_buckets(jobs);
 	if (!dominators.parent || !dominators.semi || !dominators.shape || !dominators.to_parent ||
 	    !dominators.buckets) {
 		hc_dominators_deinit(&dominators);
@@ -135,7 +227,6 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, struct hc_dom
 	}
 	while (max >> dominators.buckets->shift >= MAX_BUCKETS)
 		dominators.buckets->shift++;
-	dominators.buckets->high = MAX_BUCKETS;
 	dominators.buckets->limit = budget / sizeof(struct block) + 1;
 	*ret = dominators;
 	return NULL;
@@ -143,9 +234,7 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, struct hc_dom
 
 static void free_search(struct hc_dominators *dominators)
 {
-	for (size_t i = 0; dominators->buckets && i < MAX_BUCKETS; i++)
-		empty_bucket(dominators->buckets, &dominators->buckets->items[i]);
-	free(dominators->buckets);
+	destroy_buckets(dominators->buckets);
 	free(dominators->semi);
 	free(dominators->shape);
 	free(dominators->to_parent);
@@ -231,15 +320,16 @@ static struct hc_error *sort_bucket(struct run *run, unsigned index)
 {
 	const struct hc_dominator_buckets *buckets = run->dominators->buckets;
 	const uint32_t mask = (UINT32_C(1) << buckets->shift) - 1;
-	const struct block *blocks = buckets->items[index].blocks;
 	uint64_t num = 0;
 
 	memset(run->first, 0, ((uint64_t)mask + 2) * sizeof(*run->first));
-	for (const struct block *block = blocks; block; block = block->next) {
-		for (uint64_t i = 0; i < block->num; i++)
-			run->first[block->pairs[i].to & mask]++;
-		num += block->num;
-	}
+	for (unsigned k = 0; k < buckets->jobs; k++)
+		for (const struct block *block = buckets->keepers[k].blocks[index]; block;
+		     block = block->next) {
+			for (uint64_t i = 0; i < block->num; i++)
+				run->first[block->pairs[i].to & mask]++;
+			num += block->num;
+		}
 	if (num > UINT32_MAX)
 		return hc_error_create(HC_ERROR_LIMIT, "more than four billion pointers in a part "
 						       "of the heap");
@@ -253,9 +343,12 @@ static struct hc_error *sort_bucket(struct run *run, unsigned index)
 	/* Ends first, then each edge moves one forward. */
 	for (uint64_t i = 1; i <= (uint64_t)mask + 1; i++)
 		run->first[i] += run->first[i - 1];
-	for (const struct block *block = blocks; block; block = block->next)
-		for (uint64_t i = 0; i < block->num; i++)
-			run->from[--run->first[block->pairs[i].to & mask]] = block->pairs[i].from;
+	for (unsigned k = 0; k < buckets->jobs; k++)
+		for (const struct block *block = buckets->keepers[k].blocks[index]; block;
+		     block = block->next)
+			for (uint64_t i = 0; i < block->num; i++)
+				run->from[--run->first[block->pairs[i].to & mask]] =
+					block->pairs[i].from;
 	return NULL;
 }
 
@@ -279,6 +372,15 @@ static void finish_vertex(struct run *run, uint32_t v, const uint32_t *from, uin
 		dominators->semi[parent] = semi;
 }
 
+/** What the edges need that come AHEAD before those of [from, to): they are done backwards. */
+static inline void fetch_ahead(const struct run *run, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from < AHEAD ? AHEAD : from; i < to; i++) {
+		__builtin_prefetch(&run->dominators->parent[run->from[i - AHEAD]]);
+		__builtin_prefetch(&run->label[run->from[i - AHEAD]]);
+	}
+}
+
 static struct hc_error *finish_bucket(struct run *run, unsigned index)
 {
 	struct hc_dominator_buckets *buckets = run->dominators->buckets;
@@ -288,12 +390,14 @@ static struct hc_error *finish_bucket(struct run *run, unsigned index)
 
 	if (err)
 		return err;
-	empty_bucket(buckets, &buckets->items[index]);
+	for (unsigned k = 0; k < buckets->jobs; k++)
+		free_blocks(&buckets->keepers[k].blocks[index]);
 	if (end > run->dominators->num)
 		end = run->dominators->num;
 	for (uint64_t v = end; v-- > start && v;) {
 		uint32_t at = run->first[v - start];
 
+		fetch_ahead(run, at, run->first[v - start + 1]);
 		finish_vertex(run, v, run->from + at, run->first[v - start + 1] - at);
 		if (is_cancelled(run))
 			break;
@@ -315,35 +419,45 @@ static struct hc_error *finish_buckets(struct run *run)
 	return err;
 }
 
+/** Blocks that a bucket needs, in as many threads. */
+static uint64_t blocks_of(const struct hc_dominator_buckets *buckets, unsigned index)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < buckets->jobs; i++)
+		total += buckets->keepers[i].totals[index];
+	return total / BLOCK_EDGES + (total ? buckets->jobs : 0);
+}
+
 /** As many of the buckets that were given up as fit, at least one. */
 static void choose_buckets(struct hc_dominator_buckets *buckets)
 {
-	uint64_t room = buckets->limit;
+	uint64_t size = 0;
 
 	buckets->high = buckets->low;
-	do {
-		uint64_t size = buckets->items[--buckets->low].total / BLOCK_EDGES + 1;
-
-		room -= size < room ? size : room;
-	} while (buckets->low && buckets->items[buckets->low - 1].total / BLOCK_EDGES + 1 <= room);
+	do
+		size += blocks_of(buckets, --buckets->low);
+	while (buckets->low && size + blocks_of(buckets, buckets->low - 1) <= buckets->limit);
 }
 
-static struct hc_error *find_semidominators(struct run *run, hc_edges_again_fn again, void *ctx)
+static struct hc_error *find_semidominators(struct run *run, hc_tell_edges_fn tell, void *ctx)
 {
-	struct hc_dominator_buckets *buckets = run->dominators->buckets;
+	struct hc_dominators *dominators = run->dominators;
+	struct hc_dominator_buckets *buckets = dominators->buckets;
 	struct hc_error *err = NULL;
 
-	buckets->high = ((run->dominators->num - 1) >> buckets->shift) + 1;
+	buckets->high = ((dominators->num - 1) >> buckets->shift) + 1;
 	for (;;) {
-		if (buckets->failed)
+		begin_keeping(buckets);
+		if ((err = tell(ctx)))
+			return err;
+		if (!end_keeping(buckets))
 			return &hc_enomem;
 		err = finish_buckets(run);
 		if (err || !buckets->low)
 			return err;
 		choose_buckets(buckets);
-		run->dominators->again = true;
-		if ((err = again(ctx)))
-			return err;
+		dominators->again = true;
 	}
 }
 /**@}*/
@@ -385,7 +499,7 @@ static struct hc_error *find_dominators(struct run *run)
 	return hc_watch_check(run->watch);
 }
 
-struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_edges_again_fn again,
+struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_tell_edges_fn tell,
 				      void *ctx, struct hc_watch *watch)
 {
 	struct run run = {.dominators = dominators, .watch = watch};
@@ -397,7 +511,7 @@ struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_edges
 	if (!run.label || !run.first)
 		err = &hc_enomem;
 	if (!err)
-		err = find_semidominators(&run, again, ctx);
+		err = find_semidominators(&run, tell, ctx);
 	if (!err)
 		err = find_dominators(&run);
 	free(run.label);

@@ -9,9 +9,9 @@
  * in a Flowgraph*, 1979), for graphs of a billion vertices whose edges are too many to keep.
  *
  * The caller searches the graph depth first, in whatever way it finds its edges, and tells of each
- * vertex that it enters and of each edge that it looks at. Vertices are called by the order in
- * which they were entered; 0 is the root, which is there from the beginning. What an edge is good
- * for is known at once:
+ * vertex that it enters. Vertices are called by the order in which they were entered; 0 is the root,
+ * which is there from the beginning. Then it tells of all edges, in any order and from several
+ * threads. What an edge is good for is known at once:
  *
  *   - forward, to a vertex that was entered later: a bound of that one's semidominator, noted there;
  *   - back to the parent, as in doubly linked lists and trees with links up: one bit;
@@ -60,13 +60,12 @@ struct hc_dominators {
 /**
  * @param max    vertices, with the root
  * @param budget bytes for edges that wait; a part of the graph that needs more gets it all the same
- * @return @ref HC_ERROR_LIMIT for more than four billion
+ * @param jobs   threads that tell of edges
+ * @return @ref HC_ERROR_LIMIT for more than four billion vertices
  */
-struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, struct hc_dominators *ret);
+struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs,
+				    struct hc_dominators *ret);
 void hc_dominators_deinit(struct hc_dominators *dominators);
-
-/** @name The search */
-/**@{*/
 
 /**
  * Enter a vertex that was not entered yet, through an edge of @p parent, which is the one that was
@@ -76,32 +75,47 @@ void hc_dominators_deinit(struct hc_dominators *dominators);
  */
 uint32_t hc_dominators_enter(struct hc_dominators *dominators, uint32_t parent);
 
+/** @name Edges, while hc_dominators_finish() asks for them */
+/**@{*/
+
 /** Private: an edge that waits. */
-void hc_dominators_keep(struct hc_dominators *dominators, uint32_t from, uint32_t to);
+void hc_dominators_keep(struct hc_dominators *dominators, unsigned worker, uint32_t from,
+			uint32_t to);
 
-/** An edge between two vertices that were entered. The one by which a vertex was may be told, too. */
-static inline void hc_dominators_edge(struct hc_dominators *dominators, uint32_t from, uint32_t to)
+/**
+ * An edge between two vertices that were entered. The one by which a vertex was entered may be left
+ * out.
+ *
+ * @param worker 0 … jobs - 1: the thread
+ */
+static inline void hc_dominators_edge(struct hc_dominators *dominators, unsigned worker,
+				      uint32_t from, uint32_t to)
 {
-	if (to > from) {
-		if (!dominators->again && dominators->semi[to] > from)
-			dominators->semi[to] = from;
-	} else if (to < from && to) {
-		hc_dominators_keep(dominators, from, to);
+	if (to < from) {
+		if (to)
+			hc_dominators_keep(dominators, worker, from, to);
+		return;
 	}
-}
-/**@}*/
+	uint32_t *semi = &dominators->semi[to], least = __atomic_load_n(semi, __ATOMIC_RELAXED);
 
-/** Tell every edge of the graph again, by hc_dominators_edge(), in any order. */
-typedef struct hc_error *(*hc_edges_again_fn)(void *ctx);
+	if (!dominators->again && to != from)
+		while (least > from && !__atomic_compare_exchange_n(semi, &least, from, true,
+								    __ATOMIC_RELAXED,
+								    __ATOMIC_RELAXED))
+			;
+}
+
+/** Tell every edge of the graph by hc_dominators_edge(), in any order. */
+typedef struct hc_error *(*hc_tell_edges_fn)(void *ctx);
+/**@}*/
 
 /**
  * Find the immediate dominators.
  *
- * @param again called when edges did not fit the budget
- * @param watch hears how much is done; may end the work
- * @return also @ref HC_ERROR_NO_MEMORY for what happened in the search
+ * @param tell  called once, and again when edges did not fit the budget
+ * @param watch hears how much is done, but not while edges are told; may end the work
  */
-struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_edges_again_fn again,
+struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_tell_edges_fn tell,
 				      void *ctx, struct hc_watch *watch);
 
 #endif

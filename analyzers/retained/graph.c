@@ -7,9 +7,13 @@
  * address is put on a stack, and where there is none, nothing has to be remembered. So a list that
  * is linked by its only pointer needs no stack, and a tree needs its height.
  *
- * Most of the time is spent waiting for memory: of a chunk, its bytes, its block of the planes, and
- * its vertex. So the words of a chunk are first looked at all, a few at a time, and what they need
- * is fetched at once.
+ * Pointers to what was entered before are most of all in some heaps. The search only wants to know
+ * that they are such, which a bit for each unit tells; and it notes, by another one, which chunks
+ * have some. The words of these are looked at once more, in the order of memory and by all
+ * processors, when all have names.
+ *
+ * Most of the time is spent waiting for memory. So words are looked at a few at a time, and what they
+ * need is fetched at once.
  */
 #include "analyzers/retained/graph.h"
 
@@ -17,6 +21,9 @@
 
 #include "analyzers/reachability/edges.h"
 #include "core/base/array.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+#include "core/heap/plane.h"
 
 enum {
 	CHECK_EVERY = 1 << 14, /* chunks between two looks at whether to go on */
@@ -28,6 +35,9 @@ struct graph {
 	struct hc_retained *retained;
 	const struct hc_heap *heap;
 	struct hc_dominators dominators;
+	struct hc_plane_layout layout;
+	struct hc_plane entered; /* chunks that have a vertex */
+	struct hc_plane more;    /* chunks with pointers to what was entered before */
 	uint32_t first_unknown; /* vertex: from here on, memory of unknown use; 0: not yet */
 	uint64_t *stack;        /* addresses of words at which chunks are gone on with */
 	size_t depth, max_depth;
@@ -40,14 +50,14 @@ struct place {
 	uint64_t pos, end; /* words that are left, addresses */
 	uint32_t vertex;
 	bool possible; /* it is reached by interior pointers only */
+	const struct hc_span *span; /* NULL: it is an anchor */
+	uint64_t unit;
 };
 
 /** A chunk that was not entered. */
 struct child {
 	const struct hc_span *span; /* NULL: none */
 	uint64_t unit;
-	uint32_t *vertex;
-	uint64_t at; /* where the pointer stands */
 };
 
 /** @name Edges */
@@ -79,11 +89,22 @@ static inline bool counts(const struct hc_edge *edge, bool from_possible)
 	return is_possible(edge->span, edge->unit) || (edge->exact && !from_possible);
 }
 
-/** An edge to a chunk that was entered. */
-static inline void connect(struct graph *graph, uint32_t from, uint32_t to)
+static inline uint64_t *word_of(const struct graph *graph, const struct hc_plane *plane,
+				const struct hc_span *span, uint64_t unit)
 {
-	if (from < graph->first_unknown || to >= graph->first_unknown)
-		hc_dominators_edge(&graph->dominators, from, to);
+	return hc_plane_word(&graph->layout, plane, span - graph->heap->spans, unit);
+}
+
+static inline bool has(const struct graph *graph, const struct hc_plane *plane,
+		       const struct hc_span *span, uint64_t unit)
+{
+	return *word_of(graph, plane, span, unit) >> unit % HC_UNITS_PER_BLOCK & 1;
+}
+
+static inline void put(const struct graph *graph, const struct hc_plane *plane,
+		       const struct hc_span *span, uint64_t unit)
+{
+	*word_of(graph, plane, span, unit) |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
 }
 /**@}*/
 
@@ -129,86 +150,107 @@ static bool next_words(const struct graph *graph, struct place *place, struct hc
 	return false;
 }
 
-/** Edges among a few words, all that they need having been asked for. */
-static inline size_t find_edges(const struct graph *graph, struct hc_bytes bytes, uint64_t address,
-				struct hc_edge *edges)
+/** A word that may be a pointer. */
+struct word {
+	uint64_t value, at;
+	const struct hc_span *span; /* that it points into; NULL: none, it may have a tag */
+	uint64_t unit;
+};
+
+/** Those among the first AHEAD words, the bits of which have been asked for. */
+static inline size_t find_words(const struct graph *graph, struct hc_bytes bytes, uint64_t address,
+				const struct hc_plane *plane, struct word *words)
 {
 	const struct hc_heap *heap = graph->heap;
-	const unsigned word = heap->word_size;
-	uint64_t values[AHEAD], at[AHEAD];
-	size_t num = 0, num_edges = 0;
+	const unsigned size = heap->word_size;
+	size_t num = 0;
 
-	for (size_t i = 0; i < AHEAD && (i + 1) * word <= bytes.size; i++) {
-		uint64_t value = hc_read_word(bytes.data + i * word, word, heap->big_endian);
+	for (size_t i = 0; i < AHEAD && (i + 1) * size <= bytes.size; i++) {
+		uint64_t value = hc_read_word(bytes.data + i * size, size, heap->big_endian);
+		struct word *word = &words[num];
 
 		if (value - heap->lowest >= heap->highest - heap->lowest && !heap->tagged)
 			continue;
-		const struct hc_span *span = hc_heap_span(heap, value);
-
-		values[num] = value;
-		at[num++] = address + i * word;
-		if (span && value >= span->base) {
-			uint64_t block = hc_span_unit(span, value - span->base) / HC_UNITS_PER_BLOCK;
-
-			if (block < span->num_blocks) {
-				__builtin_prefetch(&span->blocks[block]);
-				__builtin_prefetch(&graph->retained->numbers.before[span - heap->spans][block]);
-			}
-			if (span->data)
-				__builtin_prefetch(span->data + (value - span->start));
-		}
-	}
-	for (size_t i = 0; i < num; i++) {
-		struct hc_edge *edge = &edges[num_edges];
-
-		edge->value = values[i];
-		edge->at = at[i];
-		if (!hc_edge_of(heap, values[i], edge))
+		word->span = hc_heap_span(heap, value);
+		if (word->span) {
+			if (value < word->span->base)
+				continue;
+			word->unit = hc_span_unit(word->span, value - word->span->base);
+			if (word->unit >= word->span->num_units)
+				word->unit = word->span->num_units - 1;
+			if (plane)
+				__builtin_prefetch(word_of(graph, plane, word->span, word->unit));
+			else
+				__builtin_prefetch(&word->span->blocks[word->unit / HC_UNITS_PER_BLOCK]);
+		} else if (!heap->tagged) {
 			continue;
-		__builtin_prefetch(vertex_of(graph, edge->span, edge->unit));
-		num_edges++;
+		}
+		word->value = value;
+		word->at = address + i * size;
+		num++;
 	}
-	return num_edges;
+	return num;
+}
+
+/** What is seen of the words of a chunk. */
+enum sight { SEEN_NOTHING, SEEN_ENTERED, SEEN_CHILD };
+
+/** What a word leads to: nothing that counts, a chunk that was entered, or another one. */
+static inline enum sight look_at(const struct graph *graph, const struct place *place,
+				 const struct word *word, struct hc_edge *edge)
+{
+	if (word->span && has(graph, &graph->entered, word->span, word->unit) &&
+	    hc_span_offset(word->span, word->unit) == word->value - word->span->base)
+		return SEEN_ENTERED;
+	if (!hc_edge_of(graph->heap, word->value, edge) || !counts(edge, place->possible))
+		return SEEN_NOTHING;
+	return has(graph, &graph->entered, edge->span, edge->unit) ? SEEN_ENTERED : SEEN_CHILD;
 }
 
 /**
- * Look at an edge.
+ * Look at a few words.
  *
- * @return whether it leads to a second chunk that was not entered
+ * @return whether one leads to a second chunk that was not entered: there the place is, then
  */
-static inline bool see_edge(struct graph *graph, const struct place *place,
-			    const struct hc_edge *edge, struct child *child)
+static inline bool look_at_words(struct graph *graph, struct place *place, struct hc_bytes bytes,
+				 struct child *child)
 {
-	uint32_t *vertex;
+	struct word words[AHEAD];
+	size_t num = find_words(graph, bytes, place->pos, &graph->entered, words);
+	bool more = false, second = false;
 
-	if (!counts(edge, place->possible))
-		return false;
-	vertex = vertex_of(graph, edge->span, edge->unit);
-	if (*vertex) {
-		connect(graph, place->vertex, *vertex);
-		return false;
+	for (size_t i = 0; i < num && !second; i++) {
+		struct hc_edge edge;
+		enum sight sight = look_at(graph, place, &words[i], &edge);
+
+		more |= sight == SEEN_ENTERED;
+		if (sight != SEEN_CHILD)
+			continue;
+		if (edge.span->data)
+			__builtin_prefetch(edge.span->data +
+					   (hc_span_address(edge.span, edge.unit) - edge.span->start));
+		if (!child->span) {
+			*child = (struct child){edge.span, edge.unit};
+		} else if (child->span != edge.span || child->unit != edge.unit) {
+			place->pos = words[i].at;
+			second = true;
+		}
 	}
-	if (!child->span)
-		*child = (struct child){edge->span, edge->unit, vertex, edge->at};
-	return child->vertex != vertex;
+	if (more)
+		put(graph, &graph->more, place->span, place->unit);
+	return second;
 }
 
 /** Look at words until two of them lead to chunks that were not entered: the first is returned. */
 static bool next_child(struct graph *graph, struct place *place, struct child *child)
 {
 	const unsigned word = graph->heap->word_size;
-	struct hc_edge edges[AHEAD];
 	struct hc_bytes bytes;
 
 	child->span = NULL;
 	while (next_words(graph, place, &bytes)) {
-		size_t num = find_edges(graph, bytes, place->pos, edges);
-
-		for (size_t i = 0; i < num; i++)
-			if (see_edge(graph, place, &edges[i], child)) {
-				place->pos = edges[i].at;
-				return true;
-			}
+		if (look_at_words(graph, place, bytes, child))
+			return true;
 		size_t whole = bytes.size / word;
 
 		place->pos += (whole < AHEAD ? whole : AHEAD) * word;
@@ -228,6 +270,8 @@ static struct place place_of_chunk(const struct hc_span *span, uint64_t unit, ui
 		.end = span->base + hc_edge_usable_end(span, unit),
 		.vertex = vertex,
 		.possible = is_possible(span, unit),
+		.span = span,
+		.unit = unit,
 	};
 }
 
@@ -260,8 +304,11 @@ static uint32_t enter(struct graph *graph, const struct child *child, uint32_t p
 						     "more chunks can be reached than were counted");
 		return 0;
 	}
-	*child->vertex = hc_dominators_enter(&graph->dominators, parent);
-	return *child->vertex;
+	uint32_t vertex = hc_dominators_enter(&graph->dominators, parent);
+
+	*vertex_of(graph, child->span, child->unit) = vertex;
+	put(graph, &graph->entered, child->span, child->unit);
+	return vertex;
 }
 
 static bool is_cancelled(struct graph *graph)
@@ -302,11 +349,9 @@ static void descend(struct graph *graph, struct place place)
 static void see_pointer(struct graph *graph, const struct hc_anchor *anchor,
 			const struct hc_edge *edge)
 {
-	const struct place place = {.vertex = anchor->vertex};
-	struct child child = {0};
+	const struct child child = {edge->span, edge->unit};
 
-	see_edge(graph, &place, edge, &child);
-	if (!child.span)
+	if (!counts(edge, false) || has(graph, &graph->entered, edge->span, edge->unit))
 		return;
 	uint32_t vertex = enter(graph, &child, anchor->vertex);
 
@@ -359,61 +404,102 @@ static struct hc_error *search_anchors(struct graph *graph)
 }
 /**@}*/
 
-/** @name Edges again */
+/** @name Edges */
 /**@{*/
 
 struct source {
 	struct graph *graph;
+	unsigned worker;
 	uint32_t vertex;
-	bool possible;
 };
 
-static bool tell_again(void *ctx, const struct hc_edge *edge)
+/** An edge to a chunk, unless memory of unknown use points to what has a better holder. */
+static inline void tell_edge(const struct source *source, uint32_t to)
+{
+	uint32_t from = source->vertex, unknown = source->graph->first_unknown;
+
+	if (to && (from < unknown || to >= unknown))
+		hc_dominators_edge(&source->graph->dominators, source->worker, from, to);
+}
+
+static bool tell_pointer(void *ctx, const struct hc_edge *edge)
 {
 	const struct source *source = ctx;
-	uint32_t to;
 
-	if (!counts(edge, source->possible))
-		return true;
-	to = *vertex_of(source->graph, edge->span, edge->unit);
-	if (to)
-		connect(source->graph, source->vertex, to);
+	if (counts(edge, false))
+		tell_edge(source, *vertex_of(source->graph, edge->span, edge->unit));
 	return true;
 }
 
-static void tell_chunks_again(struct graph *graph, const struct hc_span *span)
+/** The edges of a chunk, a few at a time: blocks, then vertices, then what is known of these. */
+static void tell_words(const struct source *source, struct place *place, struct hc_bytes bytes)
 {
-	for (uint64_t unit = hc_span_next_start(span, 0); unit < span->num_units;
-	     unit = hc_span_next_start(span, unit + 1)) {
-		struct source source = {graph, *vertex_of(graph, span, unit),
-					is_possible(span, unit)};
+	struct graph *graph = source->graph;
+	const uint32_t *vertices[AHEAD];
+	uint32_t to[AHEAD];
+	struct word words[AHEAD];
+	size_t num = find_words(graph, bytes, place->pos, NULL, words), n = 0;
 
-		if (source.vertex)
-			hc_edges_of_chunk(graph->heap, span, unit, tell_again, &source);
-		if (unit % CHECK_EVERY == 0 && hc_watch_cancelled(graph->heap->process->watch))
-			break;
+	for (size_t i = 0; i < num; i++) {
+		struct hc_edge edge;
+
+		if (!hc_edge_of(graph->heap, words[i].value, &edge) ||
+		    !counts(&edge, place->possible))
+			continue;
+		vertices[n] = vertex_of(graph, edge.span, edge.unit);
+		__builtin_prefetch(vertices[n++]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		to[i] = *vertices[i];
+		__builtin_prefetch(&graph->dominators.semi[to[i]]);
+	}
+	for (size_t i = 0; i < n; i++)
+		tell_edge(source, to[i]);
+}
+
+static void tell_chunk(const struct source *source, struct place place)
+{
+	const unsigned word = source->graph->heap->word_size;
+	struct hc_bytes bytes;
+
+	while (next_words(source->graph, &place, &bytes)) {
+		size_t whole = bytes.size / word;
+
+		tell_words(source, &place, bytes);
+		place.pos += (whole < AHEAD ? whole : AHEAD) * word;
 	}
 }
 
-static struct hc_error *tell_edges_again(void *ctx)
+static struct hc_error *tell_stretch(void *ctx, unsigned worker, size_t task)
 {
 	struct graph *graph = ctx;
-	const struct hc_heap *heap = graph->heap;
+	const struct hc_stretch *stretch = &graph->layout.stretches[task];
+	const struct hc_span *span = &graph->heap->spans[stretch->span];
+
+	for (uint64_t i = stretch->from; i < stretch->to; i++)
+		hc_for_each_bit (bit, graph->more.words[graph->layout.first_word[stretch->span] + i]) {
+			uint64_t unit = i * HC_UNITS_PER_BLOCK + bit;
+			struct source source = {graph, worker, *vertex_of(graph, span, unit)};
+
+			tell_chunk(&source, place_of_chunk(span, unit, source.vertex));
+		}
+	return NULL;
+}
+
+static struct hc_error *tell_edges(void *ctx)
+{
+	struct graph *graph = ctx;
 	const struct hc_anchors *anchors = &graph->retained->anchors;
-	struct hc_error *err = NULL;
 
 	for (size_t i = 0; i < anchors->num; i++) {
 		const struct hc_anchor *anchor = &anchors->items[i];
-		struct source source = {graph, anchor->vertex, false};
+		struct source source = {graph, 0, anchor->vertex};
 
-		see_values(heap, anchor, tell_again, &source);
-		hc_edges_of_range(heap, anchor->start, anchor->end, tell_again, &source);
+		see_values(graph->heap, anchor, tell_pointer, &source);
+		hc_edges_of_range(graph->heap, anchor->start, anchor->end, tell_pointer, &source);
 	}
-	for (size_t i = 0; !err && i < heap->num_spans; i++) {
-		tell_chunks_again(graph, &heap->spans[i]);
-		err = hc_watch_check(heap->process->watch);
-	}
-	return err;
+	return hc_parallel_watched(graph->heap->process->jobs, graph->heap->process->watch,
+				   graph->layout.num_stretches, tell_stretch, graph);
 }
 /**@}*/
 
@@ -426,28 +512,51 @@ static uint64_t heap_bytes(const struct hc_heap *heap)
 	return bytes;
 }
 
+static struct hc_error *graph_init(struct graph *graph)
+{
+	const struct hc_heap *heap = graph->heap;
+	struct hc_error *err = hc_plane_layout_init(heap, &graph->layout);
+
+	if (!err)
+		err = hc_plane_init(&graph->layout, &graph->entered);
+	if (!err)
+		err = hc_plane_init(&graph->layout, &graph->more);
+	if (!err)
+		err = hc_dominators_init(graph->max_chunks + graph->retained->anchors.num + 1,
+					 heap_bytes(heap) / EDGE_SHARE, heap->process->jobs,
+					 &graph->dominators);
+	return err;
+}
+
+static void graph_deinit(struct graph *graph)
+{
+	free(graph->stack);
+	hc_plane_deinit(&graph->entered);
+	hc_plane_deinit(&graph->more);
+	hc_plane_layout_deinit(&graph->layout);
+	hc_dominators_deinit(&graph->dominators);
+}
+
 struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_chunks)
 {
 	struct hc_watch *watch = retained->heap->process->watch;
-	struct graph graph = {
+	hc_cleanup(graph_deinit) struct graph graph = {
 		.retained = retained, .heap = retained->heap, .max_chunks = max_chunks};
-	struct hc_error *err = hc_dominators_init(max_chunks + retained->anchors.num + 1,
-						  heap_bytes(retained->heap) / EDGE_SHARE,
-						  &graph.dominators);
+	struct hc_error *err = graph_init(&graph);
 
 	if (err)
 		return err;
-	hc_watch_part(watch, 0, 0.7);
-	err = search_anchors(&graph);
-	free(graph.stack);
-	hc_watch_part(watch, 0.7, 0.9);
-	if (!err)
-		err = hc_dominators_finish(&graph.dominators, tell_edges_again, &graph, watch);
-	if (err) {
-		hc_dominators_deinit(&graph.dominators);
+	hc_watch_part(watch, 0, 0.6);
+	if ((err = search_anchors(&graph)))
 		return err;
-	}
+	free(graph.stack);
+	graph.stack = NULL;
+	hc_watch_part(watch, 0.6, 0.9);
+	err = hc_dominators_finish(&graph.dominators, tell_edges, &graph, watch);
+	if (err)
+		return err;
 	retained->num = graph.dominators.num;
 	retained->idom = graph.dominators.idom;
+	graph.dominators.parent = graph.dominators.idom = NULL;
 	return NULL;
 }

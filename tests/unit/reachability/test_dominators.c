@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 
-enum { SMALL = 48, LARGE = 30000 };
+enum { SMALL = 48, LARGE = 30000, PARTS = 4 };
 
 static uint64_t random_state;
 
@@ -30,7 +31,7 @@ struct graph {
 	uint32_t *first, *to; /**< edges of a vertex: to[first[v]] … */
 	uint32_t *name;       /**< that the search gave; 0 of others than the root: not entered */
 	struct hc_dominators dominators;
-	unsigned times_again;
+	unsigned times_told, jobs;
 };
 
 static void graph_init(struct graph *graph, uint32_t num, const uint32_t *edges, uint32_t num_edges)
@@ -78,8 +79,6 @@ static void search(struct graph *graph)
 		if (to && !graph->name[to]) {
 			graph->name[to] = hc_dominators_enter(&graph->dominators, graph->name[v]);
 			stack[++depth] = to;
-		} else {
-			hc_dominators_edge(&graph->dominators, graph->name[v], graph->name[to]);
 		}
 	}
 	free(stack);
@@ -91,23 +90,32 @@ static bool is_entered(const struct graph *graph, uint32_t v)
 	return !v || graph->name[v];
 }
 
-static struct hc_error *again(void *ctx)
+/** Every fourth vertex's edges. */
+static struct hc_error *tell_part(void *ctx, unsigned worker, size_t part)
 {
 	struct graph *graph = ctx;
 
-	graph->times_again++;
-	for (uint32_t v = 0; v < graph->num; v++)
+	for (uint32_t v = part; v < graph->num; v += PARTS)
 		for (uint32_t i = graph->first[v]; is_entered(graph, v) && i < graph->first[v + 1]; i++)
-			hc_dominators_edge(&graph->dominators, graph->name[v],
+			hc_dominators_edge(&graph->dominators, worker, graph->name[v],
 					   graph->name[graph->to[i]]);
 	return NULL;
 }
 
-static void run(struct graph *graph, uint64_t budget)
+static struct hc_error *tell(void *ctx)
 {
-	assert_null(hc_dominators_init(graph->num, budget, &graph->dominators));
+	struct graph *graph = ctx;
+
+	graph->times_told++;
+	return hc_parallel_for(graph->jobs, PARTS, tell_part, graph);
+}
+
+static void run(struct graph *graph, unsigned jobs, uint64_t budget)
+{
+	graph->jobs = jobs;
+	assert_null(hc_dominators_init(graph->num, budget, jobs, &graph->dominators));
 	search(graph);
-	assert_null(hc_dominators_finish(&graph->dominators, again, graph, NULL));
+	assert_null(hc_dominators_finish(&graph->dominators, tell, graph, NULL));
 }
 
 /** What the root reaches when one vertex is gone, by names. */
@@ -174,20 +182,20 @@ static void make_random(struct graph *graph, uint32_t num, unsigned degree)
 static void test_definition(void **state)
 {
 	(void)state;
-	unsigned times_again = 0;
+	unsigned times_told = 0;
 
 	random_state = 1;
 	for (unsigned i = 0; i < 20000; i++) {
 		struct graph graph;
 
 		make_random(&graph, 2 + next_random(SMALL - 2), 1 + next_random(10));
-		run(&graph, i % 2 ? 0 : 1 << 20);
+		run(&graph, 1, i % 2 ? 0 : 1 << 20);
 		check_definition(&graph);
-		assert_true(i % 2 || !graph.times_again);
-		times_again += graph.times_again;
+		assert_true(i % 2 || graph.times_told == 1);
+		times_told += graph.times_told;
 		graph_deinit(&graph);
 	}
-	assert_true(times_again > 1000);
+	assert_true(times_told > 21000);
 }
 
 /**
@@ -240,7 +248,7 @@ static void test_large(void **state)
 			struct graph graph;
 
 			make_random(&graph, LARGE, degree);
-			run(&graph, tight ? 64 << 10 : 64 << 20);
+			run(&graph, 1 + degree % 3, tight ? 64 << 10 : 64 << 20);
 			iterate(&graph, idom);
 			assert_memory_equal(graph.dominators.idom, idom,
 					    graph.dominators.num * sizeof(*idom));
@@ -266,8 +274,8 @@ static void test_list(void **state)
 		edges[2 * num_edges++ + 1] = 1;
 	}
 	graph_init(&graph, NUM, edges, num_edges);
-	run(&graph, 1 << 20);
-	assert_true(graph.times_again > 0);
+	run(&graph, 2, 1 << 20);
+	assert_true(graph.times_told > 1);
 	for (uint32_t v = 1; v < NUM; v++)
 		assert_int_equal(graph.dominators.idom[v], v - 1);
 	graph_deinit(&graph);
@@ -275,7 +283,7 @@ static void test_list(void **state)
 	edges[2 * num_edges] = 0;
 	edges[2 * num_edges++ + 1] = NUM - 1;
 	graph_init(&graph, NUM, edges, num_edges);
-	run(&graph, 64 << 20);
+	run(&graph, 2, 64 << 20);
 	/* Backwards from the end: everything can be reached from both sides. */
 	for (uint32_t v = 1; v < NUM; v++)
 		assert_int_equal(graph.dominators.idom[v], 0);
@@ -299,9 +307,10 @@ static void test_cancelled(void **state)
 	hc_watch_init(&watch, &observer);
 	random_state = 3;
 	make_random(&graph, 1000, 6);
-	assert_null(hc_dominators_init(graph.num, 0, &graph.dominators));
+	graph.jobs = 1;
+	assert_null(hc_dominators_init(graph.num, 0, 1, &graph.dominators));
 	search(&graph);
-	struct hc_error *err = hc_dominators_finish(&graph.dominators, again, &graph, &watch);
+	struct hc_error *err = hc_dominators_finish(&graph.dominators, tell, &graph, &watch);
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_CANCELLED);
@@ -313,7 +322,7 @@ static void test_limit(void **state)
 {
 	(void)state;
 	struct hc_dominators dominators;
-	struct hc_error *err = hc_dominators_init(UINT64_C(1) << 32, 0, &dominators);
+	struct hc_error *err = hc_dominators_init(UINT64_C(1) << 32, 0, 1, &dominators);
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_LIMIT);
