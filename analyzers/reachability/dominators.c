@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/heap/build.h"
 
 enum {
 	BLOCK_EDGES = 510,     /* that a block keeps: with its head 4 KiB */
@@ -214,8 +215,8 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs
 	if (max >= UINT32_MAX)
 		return hc_error_create(HC_ERROR_LIMIT,
 				       "dominators of more than four billion chunks");
-	dominators.parent = calloc(max + 1, sizeof(*dominators.parent));
-	dominators.semi = calloc(max + 1, sizeof(*dominators.semi));
+	dominators.parent = hc_zeroes_create(max + 1, sizeof(*dominators.parent));
+	dominators.semi = hc_zeroes_create(max + 1, sizeof(*dominators.semi));
 	/* Each vertex is entered once and left at most once. */
 	dominators.shape = calloc(max / 32 + 1, sizeof(*dominators.shape));
 	dominators.to_parent = calloc(max / 64 + 1, sizeof(*dominators.to_parent));
@@ -235,7 +236,8 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs
 static void free_search(struct hc_dominators *dominators)
 {
 	destroy_buckets(dominators->buckets);
-	free(dominators->semi);
+	hc_zeroes_destroy(dominators->semi, (uint64_t)dominators->max + 1,
+			  sizeof(*dominators->semi));
 	free(dominators->shape);
 	free(dominators->to_parent);
 	dominators->buckets = NULL;
@@ -247,7 +249,8 @@ static void free_search(struct hc_dominators *dominators)
 void hc_dominators_deinit(struct hc_dominators *dominators)
 {
 	free_search(dominators);
-	free(dominators->parent);
+	hc_zeroes_destroy(dominators->parent, (uint64_t)dominators->max + 1,
+			  sizeof(*dominators->parent));
 	*dominators = (struct hc_dominators){0};
 }
 
@@ -506,7 +509,7 @@ struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_tell_
 	uint64_t width = (UINT64_C(1) << dominators->buckets->shift) + 1;
 	struct hc_error *err = NULL;
 
-	run.label = malloc(((uint64_t)dominators->num + 1) * sizeof(*run.label));
+	run.label = hc_zeroes_create((uint64_t)dominators->num + 1, sizeof(*run.label));
 	run.first = malloc(width * sizeof(*run.first));
 	if (!run.label || !run.first)
 		err = &hc_enomem;
@@ -514,7 +517,7 @@ struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_tell_
 		err = find_semidominators(&run, tell, ctx);
 	if (!err)
 		err = find_dominators(&run);
-	free(run.label);
+	hc_zeroes_destroy(run.label, (uint64_t)dominators->num + 1, sizeof(*run.label));
 	free(run.first);
 	free(run.from);
 	free_search(dominators);

@@ -40,7 +40,7 @@ struct hc_dominators {
 	uint32_t num; /**< vertices that were entered, with the root */
 	uint32_t max; /**< of them */
 	/** The immediate dominator of each, always one that was entered before; of the root itself.
-	 * Known after hc_dominators_finish(). */
+	 * Known after hc_dominators_finish(). From hc_zeroes_create(), of max + 1 items. */
 	uint32_t *idom;
 
 	/** @name Private */

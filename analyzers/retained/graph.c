@@ -27,7 +27,7 @@
 
 enum {
 	CHECK_EVERY = 1 << 14, /* chunks between two looks at whether to go on */
-	AHEAD = 16,            /* words of a chunk that are fetched for at a time */
+	AHEAD = 64,            /* words of a chunk that are fetched for at a time */
 	EDGE_SHARE = 4,        /* edges that wait may take a quarter of what the heap does */
 };
 
@@ -150,6 +150,13 @@ static bool next_words(const struct graph *graph, struct place *place, struct hc
 	return false;
 }
 
+static inline __attribute__((always_inline)) void
+fetch_block(const struct graph *graph, const struct hc_span *span, uint64_t block)
+{
+	__builtin_prefetch(&span->blocks[block]);
+	__builtin_prefetch(&graph->retained->numbers.before[span - graph->heap->spans][block]);
+}
+
 /** A word that may be a pointer. */
 struct word {
 	uint64_t value, at;
@@ -181,7 +188,7 @@ static inline size_t find_words(const struct graph *graph, struct hc_bytes bytes
 			if (plane)
 				__builtin_prefetch(word_of(graph, plane, word->span, word->unit));
 			else
-				__builtin_prefetch(&word->span->blocks[word->unit / HC_UNITS_PER_BLOCK]);
+				fetch_block(graph, word->span, word->unit / HC_UNITS_PER_BLOCK);
 		} else if (!heap->tagged) {
 			continue;
 		}
@@ -557,6 +564,7 @@ struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_c
 		return err;
 	retained->num = graph.dominators.num;
 	retained->idom = graph.dominators.idom;
+	retained->max = graph.dominators.max;
 	graph.dominators.parent = graph.dominators.idom = NULL;
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/hash.h"
+#include "core/heap/build.h"
 
 enum {
 	SLICE_BYTES = 16 << 20,
@@ -124,7 +125,7 @@ static struct hc_error *sort_chunks(struct hc_retained *retained, const struct h
 	uint32_t id;
 	struct hc_error *err;
 
-	retained->kind = calloc(retained->num, sizeof(*retained->kind));
+	retained->kind = hc_zeroes_create(retained->num, sizeof(*retained->kind));
 	if (!retained->kind)
 		return &hc_enomem;
 	err = find_kind(&sort, &anchor, &id);
@@ -141,8 +142,8 @@ static struct hc_error *sum_up(struct hc_retained *retained)
 {
 	struct hc_watch *watch = retained->heap->process->watch;
 
-	retained->low = calloc(retained->num, sizeof(*retained->low));
-	retained->high = calloc(retained->num, sizeof(*retained->high));
+	retained->low = hc_zeroes_create(retained->num, sizeof(*retained->low));
+	retained->high = hc_zeroes_create(retained->num, sizeof(*retained->high));
 	if (!retained->low || !retained->high)
 		return &hc_enomem;
 	for (uint32_t v = retained->num; v-- > 0;) {
@@ -171,7 +172,8 @@ static struct hc_error *find(struct hc_retained *retained, struct hc_spots *spot
 		err = hc_numbers_init(retained->heap, &retained->numbers);
 	if (err)
 		return err;
-	retained->vertex = calloc(retained->numbers.num + 1, sizeof(*retained->vertex));
+	retained->vertex =
+		hc_zeroes_create(retained->numbers.num + 1, sizeof(*retained->vertex));
 	if (!retained->vertex)
 		return &hc_enomem;
 	err = hc_retained_search(retained, stats->kinds[HC_REACHABLE].chunks +
@@ -203,13 +205,13 @@ struct hc_error *hc_retained_find(struct hc_target *target, struct hc_spots *spo
 void hc_retained_deinit(struct hc_retained *retained)
 {
 	hc_anchors_deinit(&retained->anchors);
+	hc_zeroes_destroy(retained->vertex, retained->numbers.num + 1, sizeof(*retained->vertex));
+	hc_zeroes_destroy(retained->idom, (uint64_t)retained->max + 1, sizeof(*retained->idom));
 	hc_numbers_deinit(&retained->numbers);
-	free(retained->vertex);
-	free(retained->idom);
-	free(retained->kind);
+	hc_zeroes_destroy(retained->kind, retained->num, sizeof(*retained->kind));
 	free(retained->kinds);
-	free(retained->low);
-	free(retained->high);
+	hc_zeroes_destroy(retained->low, retained->num, sizeof(*retained->low));
+	hc_zeroes_destroy(retained->high, retained->num, sizeof(*retained->high));
 	*retained = (struct hc_retained){0};
 }
 

@@ -43,6 +43,7 @@ struct hc_retained {
 	struct hc_retained_kind *kinds;
 	size_t num_kinds;
 	uint32_t num;         /**< vertices */
+	uint32_t max;         /**< private: that there is room for in idom */
 	struct hc_count held; /**< all chunks of the graph */
 	/** @name Private: retained bytes, low and high part */
 	/**@{*/

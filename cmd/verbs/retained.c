@@ -336,7 +336,7 @@ static struct hc_cell kind_cell(const struct view *view, struct hc_document *doc
 	return hc_cell_name(hc_type_short_name(view->session->target->types, kind->type));
 }
 
-/** "1 × 8,016 bytes → 1,000 × struct entry → 1 × 80 bytes each". */
+/** "1 × 8,016 bytes > 1,000 × struct entry > 1 × 80 bytes each". */
 static struct hc_cell say_holds(const struct view *view, struct hc_document *doc,
 				const struct hc_holder *holder)
 {
@@ -351,8 +351,9 @@ static struct hc_cell say_holds(const struct view *view, struct hc_document *doc
 		bool each = above->own.chunks > 1 && !(group->own.chunks % above->own.chunks);
 		uint64_t num = each ? group->own.chunks / above->own.chunks : group->own.chunks;
 
-		list = hc_phrase_join(doc, list, " → ",
-				      HC_PHRASE(doc, "{} × {}{}", hc_cell_count(num),
+		list = hc_phrase_join(doc, list, " > ",
+				      HC_PHRASE(doc, "{} {} {}{}", hc_cell_count(num),
+						hc_cell_times(),
 						kind_cell(view, doc, group),
 						hc_cell_text(each ? " each" : "")));
 		above = group;

@@ -240,7 +240,7 @@ class TestRetained:
     def test_text_and_csv(self, heapcore, core):
         truth = Truth(core)
         text = heapcore("retained", core).text
-        assert "20,000 × " in text and "→ 1,000 × " in text and "1 × 80 bytes each" in text
+        assert "20,000 × " in text and "> 1,000 × " in text and "1 × 80 bytes each" in text
         rows = heapcore("retained", core, "--top", 2, "--format", "csv").rows()
         assert [held(row) for row in rows] == [truth_of(*truth.list[:2]), truth_of(*truth.holders["g_cache"][:2])]
         assert "more; --top N" in heapcore("retained", core, "--top", 2).text
