@@ -52,8 +52,8 @@ struct hc_selection {
 	struct hc_pattern *match;     /**< search.h; NULL: no filter; owned */
 	const struct hc_pattern *unmatch; /**< chunks with a match of it are out, and those in which
 					     it gives up; NULL: no filter; not owned */
-	uint64_t *sizes;              /**< chunk sizes, ascending; owned */
-	size_t num_sizes;             /**< 0: no filter */
+	uint64_t *sizes;                  /**< chunk sizes, ascending; owned */
+	size_t num_sizes;                 /**< 0: no filter */
 	bool by_member;
 	uint64_t *members; /**< with by_member: user addresses of these chunks alone, ascending;
 			      owned */
@@ -70,8 +70,9 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
 					    const struct hc_signatures *signatures);
 
 /**
- * Give the filters by class, type, reach and arena what they need from the target, once, after all options
- * and before any scratch. Without such a filter there is nothing to do, and no need to call it.
+ * Give the filters by class, type, reach and arena what they need from the target, once, after all
+ * options and before any scratch. Without such a filter there is nothing to do, and no need to call
+ * it.
  *
  * @param target must outlive the selection
  * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process, or
@@ -87,6 +88,9 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 {
 	return selection->reaches != 0;
 }
+
+/** Whether nothing but state and reach is asked about, which need no look at the chunk itself. */
+bool hc_selection_is_by_state(const struct hc_selection *selection);
 
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)

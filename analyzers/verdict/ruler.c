@@ -128,16 +128,8 @@ static struct hc_error *measure_chunks(struct run *run, struct hc_ruler *ruler)
 
 uint64_t hc_ruler_untouched(const struct hc_ruler *ruler, const struct hc_chunk *chunk)
 {
-	size_t low = 0, high = ruler->num;
+	size_t low = hc_lower_bound(ruler->num, i, ruler->items[i].address < chunk->address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ruler->items[middle].address < chunk->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < ruler->num && ruler->items[low].address == chunk->address
 		       ? ruler->items[low].bytes
 		       : 0;

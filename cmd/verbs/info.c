@@ -9,6 +9,7 @@
 
 #include "analyzers/reachability/inflight.h"
 #include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/heap/allocator.h"
@@ -60,16 +61,15 @@ static void add_module(const struct hc_session *session, struct hc_table *table,
 		       const struct hc_module *module)
 {
 	hc_cleanup_free char *path = hc_session_mask(session, module->path);
-	char build_id[2 * sizeof(module->build_id) + 1] = "";
+	hc_cleanup_free char *build_id =
+		hc_hex_digits((struct hc_bytes){module->build_id, module->build_id_size});
 
-	for (size_t i = 0; i < module->build_id_size; i++)
-		sprintf(build_id + 2 * i, "%02x", module->build_id[i]);
 	hc_table_add_row(table);
 	hc_table_number(table, START, module->start);
 	hc_table_number(table, SIZE, module->end - module->start);
 	hc_table_text(table, STATUS, status_name(module->status));
 	hc_table_text(table, BUILD_ID, module->build_id_size ? build_id : NULL);
-	if (module->build_id_size)
+	if (build_id && module->build_id_size)
 		hc_table_text(table, BUILD_ID_SHORT, strndupa(build_id, 12));
 	hc_table_text(table, PATH, path);
 	hc_table_text(table, FILE_PATH, module->file);

@@ -9,6 +9,7 @@
  * far tells the rest.
  */
 #include "core/elf/decompress.h"
+#include "core/base/format.h"
 #include "core/elf/frames.h"
 
 #include <archive.h>
@@ -176,10 +177,9 @@ struct hc_error *hc_decompress_file(const struct hc_decompress_options *options,
 
 	if (fd < 0) {
 		/* Not every file system has O_TMPFILE. */
-		if (asprintf(&path, "%s/heapcore-XXXXXX", dir) < 0) {
-			path = NULL;
+		path = hc_format("%s/heapcore-XXXXXX", dir);
+		if (!path)
 			return &hc_enomem;
-		}
 		fd = mkostemp(path, O_CLOEXEC);
 		if (fd < 0) {
 			return hc_error_about(

@@ -213,7 +213,8 @@ struct hc_span_slot {
 
 /**
  * Address → span, in one hash probe. Addresses are cut into granules of 64 MiB; a slot names the
- * spans that touch its granule, usually one.
+ * spans that touch its granule, usually one. Every word that is marked asks it, so that the key
+ * lies in the slot.
  */
 struct hc_span_index {
 	struct hc_span_slot *slots;
@@ -344,7 +345,7 @@ struct hc_heap {
 	size_t num_conventions;
 	struct hc_pool_size *pool_sizes; /**< found by it; by size */
 	size_t num_pool_sizes;
-	bool links; /**< pointers to links of doubly linked lists count, too */
+	bool links;  /**< pointers to links of doubly linked lists count, too */
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
 };
 

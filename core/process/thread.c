@@ -305,3 +305,45 @@ void hc_threads_deinit(struct hc_threads *threads)
 	free(threads->cached);
 	*threads = (struct hc_threads){};
 }
+
+static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
+{
+	return start < other_end && other_start < end;
+}
+
+const struct hc_thread *hc_threads_stack_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if (overlap(thread->stack_start, thread->stack_end, start, end))
+			return thread;
+	}
+	return NULL;
+}
+
+const struct hc_thread *hc_threads_block_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if (overlap(thread->block_start, thread->block_end, start, end) ||
+		    (thread->tp >= start && thread->tp < end))
+			return thread;
+	}
+	return NULL;
+}
+
+const struct hc_thread *hc_threads_at(const struct hc_threads *threads, uint64_t address)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if ((address >= thread->guard_start && address < thread->stack_end) ||
+		    (address >= thread->block_start && address < thread->block_end))
+			return thread;
+	}
+	return NULL;
+}
