@@ -133,6 +133,26 @@ class TestChains:
         rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--limit", 1, "--format", "json").json["chains"]
         assert {row["chain"] for row in rows} == {1}
 
+    def test_what_says_it_in_a_line(self, heapcore, core, build):
+        truth = Truth(core)
+        names = {"g_cache": "g_cache (", "local_cache": "local_cache", "t_cache": "t_cache (", "frame": "park: parked_cache"}
+        for name in NAMES:
+            holder = heapcore("what", core, truth.holders[name][5], "--format", "json").json["holder"]
+            assert len(holder.split(" > ")) == 4, holder
+            assert holder.startswith(names[name]) or build == "stripped"
+        assert "held by" in heapcore("what", core, truth.cache("g_cache")).text
+        number = int(truth.list[0]) - 1
+        assert f" > {number:,} × " in heapcore("what", core, truth.list[3], "--format", "json").json["holder"]
+        assert heapcore("what", core, truth.tree, "--format", "json").json["holder"] is None
+
+    def test_analyze_says_it_of_what_is_held(self, heapcore, core):
+        finding = heapcore("analyze", core, "--format", "json").json["findings"][0]
+        assert finding["kind"] == "held"
+        holder = heapcore("what", core, finding["sample_address"], "--format", "json").json["holder"]
+        # what knows more types than analyze has read.
+        assert finding["holder"].split(" > ")[0] == holder.split(" > ")[0]
+        assert f"holder:  {holder.split(' > ')[0]}" in heapcore("analyze", core, env={"COLUMNS": "200"}).text
+
     def test_a_long_list_and_what_is_lost(self, heapcore, core):
         truth = Truth(core)
         rows = heapcore("refs", core, truth.list[3], "--to-root", "--format", "json").json["chains"]
