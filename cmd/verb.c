@@ -23,6 +23,7 @@ const struct hc_verb *const hc_verbs[] = {
 	&hc_verb_strings,
 	&hc_verb_what,
 	&hc_verb_refs,
+	&hc_verb_retained,
 	&hc_verb_dump,
 	&hc_verb_check,
 	&hc_verb_signatures,

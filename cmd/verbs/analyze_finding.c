@@ -6,6 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/show/blocks.h"
+#include "cmd/show/chain.h"
 #include "cmd/show/owner.h"
 #include "cmd/verbs/common.h"
 #include "cmd/render/units.h"
@@ -25,6 +26,11 @@
 
 /** Findings of which everything is said; smaller ones have a line of each at most. */
 #define SHOWN_IN_FULL 4
+
+/** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
+#define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
+/** … and of findings of at least this share. */
+#define HOLDER_MIN_SHARE 0.1
 
 #define DETAIL_INDENT 12
 
@@ -596,6 +602,9 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 		if (i < SHOWN_IN_FULL)
 			say_sample(analysis, finding);
 	}
+	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(analysis->doc, "{}, of the sample", analysis->holders[i]));
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
@@ -719,6 +728,37 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_end(doc);
 }
 
+struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	struct hc_target *target = analysis->session->target;
+	const uint64_t held = target->reach.kinds[HC_REACHABLE].chunks +
+			      target->reach.kinds[HC_POSSIBLE].chunks;
+	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		analysis->holders[i] = hc_cell_unknown();
+	if (held > HOLDER_MAX_CHUNKS)
+		return NULL;
+	for (size_t i = 0; !err && i < findings->num && i < SHOWN_IN_FULL; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+		struct hc_chunk chunk;
+
+		if (!finding->growth || finding->share < HOLDER_MIN_SHARE ||
+		    !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
+			continue;
+		if (!spots)
+			err = hc_spots_create(target->process, &spots);
+		const struct hc_namer namer = {analysis->session, spots,
+					       analysis->session->options->full_names};
+
+		if (!err)
+			err = hc_chain_phrase(&namer, &chunk, analysis->doc, &analysis->holders[i]);
+	}
+	return err;
+}
+
 void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
@@ -737,6 +777,8 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
 	if (finding->group || finding->growth)
 		describe_chunks(analysis, finding);
+	if (finding->growth)
+		hc_fact(doc, "holder", NULL, analysis->holders[i]);
 	if (finding->kind == HC_FINDING_OUTSIDE)
 		describe_outside(finding, doc);
 	hc_fact(doc, "more", NULL, more);

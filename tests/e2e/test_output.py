@@ -33,6 +33,7 @@ RUNS = {
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
+    "retained": ([], ["text", "json", "csv"]),
     "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
