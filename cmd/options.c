@@ -231,32 +231,66 @@ struct hc_error *hc_options_add_signatures(struct hc_options *options, const cha
 	return NULL;
 }
 
+/** Where an option that takes any text stores it; NULL: it is none of these. */
+static const char **text_of(struct hc_options *options, enum common_id id)
+{
+	switch (id) {
+	case COMMON_EXE:
+		return &options->process.modules.exe;
+	case COMMON_SYSROOT:
+		return &options->process.modules.sysroot;
+	case COMMON_DEBUG_DIR:
+		return &options->process.modules.debug_dir;
+	case COMMON_SMAPS:
+		return &options->process.smaps;
+	case COMMON_TMPDIR:
+		return &options->process.decompress.tmpdir;
+	case COMMON_OUTPUT:
+		return &options->output;
+	case COMMON_COLUMNS:
+		return &options->choice.columns;
+	case COMMON_SORT:
+		return &options->choice.sort;
+	default:
+		return NULL;
+	}
+}
+
+/** What an option without a value switches on; NULL: it is none of these. */
+static bool *switch_of(struct hc_options *options, enum common_id id)
+{
+	switch (id) {
+	case COMMON_FORCE:
+		return &options->force;
+	case COMMON_NO_HEADINGS:
+		return &options->choice.no_headings;
+	case COMMON_BYTES:
+		return &options->plain_bytes;
+	case COMMON_FULL_NAMES:
+		return &options->full_names;
+	case COMMON_QUIET:
+		return &options->quiet;
+	case COMMON_VERBOSE:
+		return &options->verbose;
+	case COMMON_HELP:
+		return &options->help;
+	default:
+		return NULL;
+	}
+}
+
 static struct hc_error *set_common(struct hc_options *options, int id, const char *value)
 {
+	const char **text = text_of(options, id);
+	bool *on = switch_of(options, id);
+
+	if (text)
+		*text = value;
+	if (on)
+		*on = true;
 	switch ((enum common_id)id) {
-	case COMMON_EXE:
-		options->process.modules.exe = value;
-		return NULL;
-	case COMMON_SYSROOT:
-		options->process.modules.sysroot = value;
-		return NULL;
-	case COMMON_DEBUG_DIR:
-		options->process.modules.debug_dir = value;
-		return NULL;
-	case COMMON_SMAPS:
-		options->process.smaps = value;
-		return NULL;
-	case COMMON_TMPDIR:
-		options->process.decompress.tmpdir = value;
-		return NULL;
 	case COMMON_FORMAT:
 		return hc_parse_word("--format", value, format_word, &options->format);
-	case COMMON_OUTPUT:
-		options->output = value;
-		return NULL;
-	case COMMON_FORCE:
-		options->force = true;
-		return NULL;
 	case COMMON_CONTENT:
 		return hc_parse_word("--content", value, content_word, &options->content);
 	case COMMON_SIGNATURES:
@@ -267,32 +301,9 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 		return parse_jobs(value, &options->process.jobs);
 	case COMMON_COLOR:
 		return hc_parse_word("--color", value, color_word, &options->color);
-	case COMMON_COLUMNS:
-		options->choice.columns = value;
-		return NULL;
-	case COMMON_SORT:
-		options->choice.sort = value;
-		return NULL;
-	case COMMON_NO_HEADINGS:
-		options->choice.no_headings = true;
-		return NULL;
-	case COMMON_BYTES:
-		options->plain_bytes = true;
-		break;
-	case COMMON_FULL_NAMES:
-		options->full_names = true;
-		return NULL;
-	case COMMON_QUIET:
-		options->quiet = true;
-		return NULL;
-	case COMMON_VERBOSE:
-		options->verbose = true;
-		return NULL;
-	case COMMON_HELP:
-		options->help = true;
+	default:
 		return NULL;
 	}
-	return NULL;
 }
 
 struct hc_error *hc_parse_finding(const char *text, uint64_t *ret)

@@ -32,7 +32,10 @@
 /** Of the distances, so many may differ in what is called even: one in so many. */
 #define EVEN_OF 1000
 
-/** A word at one place in a page; or anywhere, in the dense search. */
+/**
+ * A word at one place in a page; or anywhere, in the dense search. A table of these is of one size,
+ * forgets all with the mapping and gives up when half of it is used, so that it is not a hc_hash.
+ */
 struct word {
 	uint64_t value, first, last; /**< addresses */
 	uint64_t gap;                /**< the distance with most votes */

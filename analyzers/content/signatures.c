@@ -15,6 +15,7 @@
 #include "analyzers/content/signature_set.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/base/nearest.h"
 
 /** Made from builtin.ini when building. */
@@ -269,18 +270,15 @@ static struct hc_error *add_example(struct draft *draft, const struct hc_signatu
 	struct hc_signature *signature = &draft->signature;
 	size_t num = signature->about.num_examples;
 	hc_cleanup_free uint8_t *bytes = malloc(strlen(value->text) + 1);
-	struct hc_example *examples = reallocarray(signature->examples, num + 1, sizeof(*examples));
+	struct hc_error *err =
+		bytes ? hc_array_reserve(&signature->examples, num, sizeof(*signature->examples))
+		      : &hc_enomem;
 	size_t size;
 
-	if (examples)
-		signature->about.examples = signature->examples = examples;
-	if (!bytes || !examples)
-		return &hc_enomem;
-	struct hc_error *err = unescape(draft, value, bytes, &size);
-
-	if (err)
+	signature->about.examples = signature->examples;
+	if (err || (err = unescape(draft, value, bytes, &size)))
 		return err;
-	examples[num] = (struct hc_example){
+	signature->examples[num] = (struct hc_example){
 		.bytes = {bytes, size},
 		.positive = !strcmp(value->name, "example"),
 		.line = value->line,
@@ -1015,14 +1013,10 @@ static struct hc_error *add_directory(struct build *build, const char *path)
 	if (!num)
 		err = hc_error_create(HC_ERROR_ARGUMENT, "%.200s: no *.ini in it", path);
 	for (int i = 0; i < num; i++) {
-		hc_cleanup_free char *name = NULL;
+		hc_cleanup_free char *name = hc_format("%s/%s", path, entries[i]->d_name);
 
-		if (!err && asprintf(&name, "%s/%s", path, entries[i]->d_name) < 0) {
-			name = NULL;
-			err = &hc_enomem;
-		}
 		if (!err)
-			err = add_path(build, name);
+			err = name ? add_path(build, name) : &hc_enomem;
 		free(entries[i]);
 	}
 	free(entries);

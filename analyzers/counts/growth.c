@@ -351,16 +351,8 @@ void hc_growth_deinit(struct hc_growth *growth)
 
 size_t hc_growth_kind_of(const struct hc_growth *growth, uint64_t size)
 {
-	size_t low = 0, high = growth->num_sizes;
+	size_t low = hc_lower_bound(growth->num_sizes, i, growth->sizes[i].size < size);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (growth->sizes[middle].size < size)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < growth->num_sizes && growth->sizes[low].size == size ? growth->sizes[low].kind
 									  : growth->num_kinds;
 }

@@ -13,6 +13,7 @@
 
 #define SMALL_SIZES 4096
 #define SLICE_BYTES (UINT64_C(16) << 20)
+#define FREE_STATES (1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP)
 
 enum column { IN_USE, FREE, LEAKED, NUM_COLUMNS };
 
@@ -36,12 +37,20 @@ struct job {
 	struct worker *workers;
 };
 
-static struct hc_error *tally(struct worker *worker, uint64_t granule, uint64_t size,
-			      enum column column)
+/** A chunk's bits decide its columns; the chunk's own bytes are not touched. */
+static void count(struct tally *tally, const struct hc_heap *heap, bool is_free, bool marked)
 {
-	uint64_t granules = size / granule;
-	if (granules < SMALL_SIZES && granules * granule == size) {
-		worker->small[granules].chunks[column]++;
+	tally->chunks[is_free ? FREE : IN_USE]++;
+	tally->chunks[LEAKED] += heap->reach_known && !is_free && !marked;
+}
+
+static struct hc_error *tally(struct worker *worker, const struct hc_heap *heap, uint64_t size,
+			      bool is_free, bool marked)
+{
+	uint64_t granules = size / heap->granule;
+
+	if (granules < SMALL_SIZES && granules * heap->granule == size) {
+		count(&worker->small[granules], heap, is_free, marked);
 		return NULL;
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
@@ -53,47 +62,79 @@ static struct hc_error *tally(struct worker *worker, uint64_t granule, uint64_t 
 		last = &worker->large[worker->num_large++];
 		*last = (struct tally){.size = size};
 	}
-	last->chunks[column]++;
+	count(last, heap, is_free, marked);
 	return NULL;
 }
 
-/** A chunk's bits decide its columns; the chunk's own bytes are not touched. */
-static struct hc_error *tally_chunk(struct worker *worker, const struct hc_heap *heap,
-				    uint64_t size, bool is_free, bool marked)
+/** Whether planes alone tell which chunks are selected: by state and reach, with every free state
+ * or none. */
+static bool planes_tell(const struct hc_selection *selection)
 {
-	struct hc_error *err = tally(worker, heap->granule, size, is_free ? FREE : IN_USE);
-	if (!err && heap->reach_known && !is_free && !marked)
-		err = tally(worker, heap->granule, size, LEAKED);
-	return err;
+	return !selection || (hc_selection_is_by_state(selection) &&
+			      ((selection->states & FREE_STATES) == FREE_STATES ||
+			       !(selection->states & FREE_STATES)));
+}
+
+/** Whether free chunks are among those that the planes tell. */
+static bool takes_free(const struct hc_selection *selection)
+{
+	return !selection || (selection->states & FREE_STATES && !selection->reaches);
+}
+
+/** Start bits of the selected chunks of a block. */
+static uint64_t selected_bits(const struct job *job, const struct hc_block *block)
+{
+	const struct hc_selection *selection = job->selection;
+	uint64_t in_use = hc_block_in_use(block), of_reach = 0;
+
+	if (!selection)
+		return block->start;
+	if (!(selection->states & 1u << HC_IN_USE))
+		in_use = 0;
+	if (!selection->reaches)
+		return takes_free(selection) ? in_use | (block->start & block->free) : in_use;
+	/* A chunk's reach is the number in its bits of the planes a and b. */
+	for (unsigned reach = 0; reach < HC_NUM_REACH; reach++)
+		if (job->heap->reach_known && selection->reaches >> reach & 1)
+			of_reach |= (reach & 1 ? block->a : ~block->a) &
+				    (reach & 2 ? block->b : ~block->b);
+	return in_use & of_reach;
 }
 
 /**
- * Every chunk of a slice. The allocator's own are counted as free here, and taken out in the end.
+ * Chunks of a slice that the planes tell. The allocator's own are counted as free here, and taken
+ * out in the end.
  */
-static struct hc_error *tally_all(struct worker *worker, const struct hc_heap *heap,
-				  const struct hc_slice *slice)
+static struct hc_error *tally_planes(const struct job *job, struct worker *worker,
+				     const struct hc_slice *slice)
 {
 	const struct hc_span *span = slice->span;
-	struct hc_chunk chunk;
-	uint64_t unit = hc_span_next_start(span, slice->from);
-	if (unit >= slice->to)
-		return NULL;
-	for (uint64_t i = unit / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < slice->to; i++) {
+	const uint64_t granules = span->unit / job->heap->granule;
+	const bool small = granules * job->heap->granule == span->unit &&
+			   granules * HC_UNITS_PER_BLOCK <= SMALL_SIZES;
+
+	/* Slices are of whole blocks. */
+	for (uint64_t i = slice->from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < slice->to;
+	     i++) {
 		const struct hc_block *block = &span->blocks[i];
-		uint64_t bits = block->start;
-		while (bits) {
+
+		for (uint64_t bits = selected_bits(job, block); bits; bits &= bits - 1) {
 			unsigned bit = __builtin_ctzll(bits);
-			bits &= bits - 1;
-			uint64_t size;
-			if (bits) {
-				size = (__builtin_ctzll(bits) - bit) * (uint64_t)span->unit;
-			} else { /* its end is in a later block */
-				hc_span_chunk(heap, span, i * HC_UNITS_PER_BLOCK + bit, &chunk);
-				size = chunk.size;
-			}
+			uint64_t later = block->start >> bit >> 1;
+			bool is_free = block->free >> bit & 1;
 			/* Plane b of a chunk in use is set when it is reachable or possibly so. */
-			struct hc_error *err = tally_chunk(
-				worker, heap, size, block->free >> bit & 1, block->b >> bit & 1);
+			bool marked = block->b >> bit & 1;
+			struct hc_chunk chunk;
+
+			if (later && small) {
+				count(&worker->small[(__builtin_ctzll(later) + 1) * granules],
+				      job->heap, is_free, marked);
+				continue;
+			}
+			/* Its end is in a later block. */
+			hc_span_chunk(job->heap, span, i * HC_UNITS_PER_BLOCK + bit, &chunk);
+			struct hc_error *err =
+				tally(worker, job->heap, chunk.size, is_free, marked);
 			if (err)
 				return err;
 		}
@@ -101,19 +142,20 @@ static struct hc_error *tally_all(struct worker *worker, const struct hc_heap *h
 	return NULL;
 }
 
-static struct hc_error *tally_selected(struct worker *worker, const struct hc_heap *heap,
-				       const struct hc_selection *selection,
+static struct hc_error *tally_selected(const struct job *job, struct worker *worker,
 				       const struct hc_slice *slice)
 {
+	const struct hc_heap *heap = job->heap;
 	struct hc_selected_iter iter;
 	struct hc_chunk chunk;
-	hc_selected_iter_slice(&iter, heap, *slice, selection, worker->scratch);
+
+	hc_selected_iter_slice(&iter, heap, *slice, job->selection, worker->scratch);
 	while (hc_selected_iter_next(&iter, &chunk)) {
 		if (chunk.state == HC_OVERHEAD)
 			continue;
 		bool lost = chunk.reach == HC_DEFINITE || chunk.reach == HC_INDIRECT;
 		struct hc_error *err =
-			tally_chunk(worker, heap, chunk.size, chunk.state != HC_IN_USE, !lost);
+			tally(worker, heap, chunk.size, chunk.state != HC_IN_USE, !lost);
 		if (err)
 			return err;
 	}
@@ -123,9 +165,9 @@ static struct hc_error *tally_selected(struct worker *worker, const struct hc_he
 static struct hc_error *tally_slice(void *ctx, unsigned worker, size_t task)
 {
 	struct job *job = ctx;
-	if (!job->selection)
-		return tally_all(&job->workers[worker], job->heap, &job->slices[task]);
-	return tally_selected(&job->workers[worker], job->heap, job->selection, &job->slices[task]);
+	return planes_tell(job->selection)
+		       ? tally_planes(job, &job->workers[worker], &job->slices[task])
+		       : tally_selected(job, &job->workers[worker], &job->slices[task]);
 }
 
 static int compare_tallies(const void *a, const void *b)
@@ -170,7 +212,7 @@ static struct hc_error *merge(const struct worker *workers, unsigned num, uint64
 	return NULL;
 }
 
-/** tally_all() took the allocator's own chunks for free ones. */
+/** tally_planes() took the allocator's own chunks for free ones. */
 static void take_out_overhead(const struct hc_heap *heap, struct tally *tallies, size_t num)
 {
 	for (size_t i = 0; i < heap->num_specials; i++) {
@@ -262,7 +304,7 @@ struct hc_error *hc_histogram_run(struct hc_target *target, const struct hc_sele
 	}
 	if (err)
 		return err;
-	if (!selection)
+	if (planes_tell(selection) && takes_free(selection))
 		take_out_overhead(heap, tallies, num_tallies);
 	struct hc_histogram histogram = {.has_leaked = heap->reach_known};
 	err = make_rows(tallies, num_tallies, log2, &histogram);

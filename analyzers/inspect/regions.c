@@ -11,6 +11,7 @@
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 #define LARGE_BYTES (UINT64_C(64) << 20)
 #define LARGE_PERCENT 5
@@ -63,19 +64,6 @@ static struct hc_error *add_mark(struct survey *survey, const struct hc_region_m
 	return err;
 }
 
-static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *print(const char *format, ...)
-{
-	char *text;
-	va_list ap;
-
-	va_start(ap, format);
-	int length = vasprintf(&text, format, ap);
-	va_end(ap);
-	return length < 0 ? NULL : text;
-}
-
 /** Anonymous memory that is not malloc's: of the owner of most of it, or of nobody. */
 static struct hc_error *mark_outside(struct survey *survey, const struct hc_mapping *mapping)
 {
@@ -88,10 +76,11 @@ static struct hc_error *mark_outside(struct survey *survey, const struct hc_mapp
 	struct hc_region_mark mark = {
 		.mapping = mapping,
 		.class_id = HC_CLASS_NONE,
-		.reason = is_owned ? print("%.1f MiB of it: %s", bytes / 1048576.0, owner->title)
-				   : print("%.1f MiB of anonymous memory that no known owner "
-					   "explains",
-					   size / 1048576.0),
+		.reason = is_owned
+				  ? hc_format("%.1f MiB of it: %s", bytes / 1048576.0, owner->title)
+				  : hc_format("%.1f MiB of anonymous memory that no known owner "
+					      "explains",
+					      size / 1048576.0),
 	};
 
 	return add_mark(survey, &mark);
@@ -168,15 +157,16 @@ static char *describe(const struct survey *survey, const struct holding *holding
 	const char *title = hc_class_of(survey->classifier, class_id)->title;
 
 	if (one_chunk)
-		return print("one chunk of %" PRIu64 " bytes: %s", holding->size, title);
+		return hc_format("one chunk of %" PRIu64 " bytes: %s", holding->size, title);
 	if (by_size && by_class)
-		return print("about %u %% of it is chunks of %" PRIu64 " bytes, about %u %% is %s",
-			     percent(holding->size_hits), holding->size,
-			     percent(holding->class_hits), title);
+		return hc_format("about %u %% of it is chunks of %" PRIu64
+				 " bytes, about %u %% is %s",
+				 percent(holding->size_hits), holding->size,
+				 percent(holding->class_hits), title);
 	if (by_size)
-		return print("about %u %% of it is chunks of %" PRIu64 " bytes",
-			     percent(holding->size_hits), holding->size);
-	return print("about %u %% of it is %s", percent(holding->class_hits), title);
+		return hc_format("about %u %% of it is chunks of %" PRIu64 " bytes",
+				 percent(holding->size_hits), holding->size);
+	return hc_format("about %u %% of it is %s", percent(holding->class_hits), title);
 }
 
 static struct hc_error *mark_heap(struct survey *survey, const struct hc_mapping *mapping)

@@ -14,22 +14,10 @@
 /** @name The address itself */
 /**@{*/
 
-static const struct hc_thread *owner(const struct hc_process *process, uint64_t address)
-{
-	for (size_t i = 0; i < process->threads.num; i++) {
-		const struct hc_thread *thread = &process->threads.items[i];
-
-		if ((address >= thread->guard_start && address < thread->stack_end) ||
-		    (address >= thread->block_start && address < thread->block_end))
-			return thread;
-	}
-	return NULL;
-}
-
 static void describe_place(struct hc_process *process, struct hc_what *what)
 {
 	what->mapping = hc_mappings_find(&process->mappings, what->address);
-	what->thread = owner(process, what->address);
+	what->thread = hc_threads_at(&process->threads, what->address);
 	what->module = hc_modules_find(&process->modules, what->address);
 	if (what->module && !hc_modules_symbol(&process->modules, what->address, &what->symbol,
 					       &what->symbol_offset))

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/format.h"
 
 #define NODE_HEADER 40
 #define MIN_NODES 2
@@ -36,8 +37,7 @@ static struct hc_error *report(struct hc_survey *survey, struct hc_type_tally *t
 	struct hc_owner *owner;
 	struct hc_error *err = hc_survey_add(
 		survey, "apr", "pools of the Apache Portable Runtime",
-		hc_survey_print("%zu nodes, each pointed to by what it points to", list->num),
-		&owner);
+		hc_format("%zu nodes, each pointed to by what it points to", list->num), &owner);
 
 	for (size_t i = 0; !err && i < list->num; i++) {
 		uint64_t node = list->items[i];

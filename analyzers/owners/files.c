@@ -4,6 +4,7 @@
  * names these itself, so that here the path is the evidence.
  */
 #include "analyzers/owners/survey.h"
+#include "core/base/format.h"
 
 static const struct {
 	const char *prefix;
@@ -50,9 +51,9 @@ static struct hc_error *claim_row(struct hc_survey *survey, size_t row, size_t f
 	const struct hc_mappings *mappings = &survey->process->mappings;
 	struct hc_owner *owner;
 	uint64_t num = 0;
-	struct hc_error *err = hc_survey_add(
-		survey, files[row].name, files[row].title,
-		hc_survey_print("the kernel's name for it: %s", files[row].prefix), &owner);
+	struct hc_error *err =
+		hc_survey_add(survey, files[row].name, files[row].title,
+			      hc_format("the kernel's name for it: %s", files[row].prefix), &owner);
 
 	for (size_t i = first; !err && i < mappings->num; i++) {
 		if (row_of(&mappings->items[i]) != row)

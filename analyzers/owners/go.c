@@ -14,6 +14,7 @@
 #include "analyzers/owners/survey.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 #define HEAP_START UINT64_C(0xc000000000)
 #define HEAP_END (HEAP_START + (UINT64_C(1) << 40))
@@ -248,10 +249,10 @@ static struct hc_error *report(struct go *go, uint64_t mapped)
 	struct hc_owner *owner = &go->survey->owners.items[go->survey->owners.num - 1];
 
 	free(owner->evidence);
-	owner->evidence = hc_survey_print("the program is a Go program%s%s; its heap at 0x%" PRIx64
-					  ", %" PRIu64 " spans in use",
-					  go->version ? ": " : "", go->version ? go->version : "",
-					  HEAP_START, totals.spans);
+	owner->evidence = hc_format("the program is a Go program%s%s; its heap at 0x%" PRIx64
+				    ", %" PRIu64 " spans in use",
+				    go->version ? ": " : "", go->version ? go->version : "",
+				    HEAP_START, totals.spans);
 	if (!owner->evidence)
 		return &hc_enomem;
 	owner->version = hc_steal(go->version);
@@ -299,7 +300,7 @@ struct hc_error *hc_probe_go(struct hc_survey *survey)
 	if (!heap || heap->path || !find_mark(&go))
 		return NULL;
 	struct hc_error *err = hc_survey_add(survey, "go", "the Go runtime's heap",
-					     hc_survey_print("a Go program"), &owner);
+					     hc_format("a Go program"), &owner);
 	if (!err)
 		err = claim(&go, &mapped);
 	if (!err)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/format.h"
 
 #define MAX_ENTRIES 8192
 /** Words that lead to a vtable, of metaspace at least. */
@@ -44,14 +45,13 @@ struct java {
 	uint64_t values[NUM_SYMBOLS]; /**< addresses of the symbols, then their values */
 };
 
-static struct hc_error *on_symbol(void *ctx, const char *name, uint64_t address, uint64_t size)
+static struct hc_error *on_symbol(void *ctx, const struct hc_symbol *symbol)
 {
 	struct java *java = ctx;
 
-	(void)size;
 	for (unsigned i = 0; i < NUM_SYMBOLS; i++)
-		if (!strcmp(name, symbols[i]))
-			java->values[i] = address;
+		if (!strcmp(symbol->name, symbols[i]))
+			java->values[i] = symbol->address;
 	return NULL;
 }
 
@@ -129,8 +129,7 @@ static struct hc_error *add_heap(struct java *java)
 	    !hc_memory_word(java->memory, heap + offset + 8, &words) || !start || !words ||
 	    words > UINT64_C(1) << 44)
 		return NULL;
-	return add_range(java,
-			 hc_survey_print("libjvm.so's own description: Universe::_collectedHeap"),
+	return add_range(java, hc_format("libjvm.so's own description: Universe::_collectedHeap"),
 			 (struct range){"java-heap", "the Java heap", start, start + words * 8});
 }
 
@@ -142,8 +141,7 @@ static struct hc_error *add_code_cache(struct java *java)
 	    !field(java, "CodeCache", "_high_bound", &high) || low >= high ||
 	    high - low > UINT64_C(1) << 40)
 		return NULL;
-	return add_range(java,
-			 hc_survey_print("libjvm.so's own description: CodeCache::_low_bound"),
+	return add_range(java, hc_format("libjvm.so's own description: CodeCache::_low_bound"),
 			 (struct range){"java-code", "compiled Java code (code cache)", low, high});
 }
 
@@ -170,8 +168,8 @@ static uint64_t count_vtables(const struct java *java, const struct hc_mapping *
 
 	while (hc_memory_next_piece(java->memory, &pos, stop, MAX_METASPACE, &piece))
 		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8)
-			num += is_vtable(java, hc_read64(piece.bytes.data + at,
-							 java->memory->big_endian));
+			num += is_vtable(
+				java, hc_read64(piece.bytes.data + at, java->memory->big_endian));
 	return num;
 }
 
@@ -191,8 +189,8 @@ static struct hc_error *add_metaspace(struct java *java)
 		if (!owner)
 			err = hc_survey_add(java->survey, "java-metaspace",
 					    "Java classes (metaspace)",
-					    hc_survey_print("methods and constant pools, which "
-							    "begin with vtables of libjvm.so"),
+					    hc_format("methods and constant pools, which "
+						      "begin with vtables of libjvm.so"),
 					    &owner);
 		if (!err)
 			err = hc_survey_claim(java->survey, mapping->start, mapping->end);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/format.h"
 
 #define MAX_HEADERS 256
 #define MAX_DYNAMIC 512
@@ -96,9 +97,9 @@ struct hc_error *hc_probe_linker(struct hc_survey *survey)
 
 	if (!debug || !hc_memory_word(survey->memory, debug + reader.word, &link) || !link)
 		return NULL;
-	struct hc_error *err = hc_survey_add(
-		survey, "ld.so", "the dynamic linker",
-		hc_survey_print("its chain of loaded modules runs through it"), &owner);
+	struct hc_error *err =
+		hc_survey_add(survey, "ld.so", "the dynamic linker",
+			      hc_format("its chain of loaded modules runs through it"), &owner);
 	if (!err)
 		err = claim_links(survey, &reader, link, &num);
 	if (!err)

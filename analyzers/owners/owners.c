@@ -33,17 +33,6 @@ static const struct {
 	{"other allocators", false, hc_probe_allocators},
 };
 
-char *hc_survey_print(const char *format, ...)
-{
-	char *text;
-	va_list ap;
-
-	va_start(ap, format);
-	int length = vasprintf(&text, format, ap);
-	va_end(ap);
-	return length < 0 ? NULL : text;
-}
-
 struct hc_error *hc_survey_add(struct hc_survey *survey, const char *name, const char *title,
 			       char *evidence, struct hc_owner **ret)
 {

@@ -21,6 +21,7 @@
 
 #include "analyzers/owners/survey.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 #define POOL_HEADER 48
 #define ARENA_RECORD 48
@@ -254,12 +255,12 @@ static struct hc_error *claim_arenas(struct pools *pools, struct hc_owner *owner
 static struct hc_error *report(struct pools *pools)
 {
 	struct hc_owner *owner;
-	struct hc_error *err = hc_survey_add(
-		pools->survey, "python", "Python's own arenas",
-		hc_survey_print("%" PRIu64 " pools of %" PRIu64
-				" KiB (pymalloc) in which used, free and new blocks add up",
-				pools->num, pools->pool_size >> 10),
-		&owner);
+	struct hc_error *err =
+		hc_survey_add(pools->survey, "python", "Python's own arenas",
+			      hc_format("%" PRIu64 " pools of %" PRIu64
+					" KiB (pymalloc) in which used, free and new blocks add up",
+					pools->num, pools->pool_size >> 10),
+			      &owner);
 
 	if (err)
 		return err;

@@ -13,6 +13,7 @@
 #include "analyzers/owners/survey.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** An interpreter starts with hundreds. */
 #define MIN_PAGES 8
@@ -89,9 +90,9 @@ static struct hc_error *probe(struct hc_survey *survey, enum hc_page_kind kind, 
 	for (size_t i = 0; i < list->num; i++)
 		count_page(&pages, list->items[i]);
 	err = hc_survey_add(survey, "ruby", "Ruby's own heap",
-			    hc_survey_print("%zu pages of %" PRIu64
-					    " KiB that lead to their descriptions",
-					    list->num, size >> 10),
+			    hc_format("%zu pages of %" PRIu64
+				      " KiB that lead to their descriptions",
+				      list->num, size >> 10),
 			    &owner);
 	for (size_t i = 0; !err && i < list->num; i++)
 		err = hc_survey_claim(survey, list->items[i], list->items[i] + size);

@@ -58,9 +58,6 @@ struct hc_error *hc_survey_claim(struct hc_survey *survey, uint64_t start, uint6
 void hc_owner_count(struct hc_owner *owner, const char *name, uint64_t value);
 void hc_owner_count_bytes(struct hc_owner *owner, const char *name, uint64_t value);
 
-/** asprintf() as a value; NULL without memory. */
-char *hc_survey_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /** @name Types */
 /**@{*/
 

@@ -9,6 +9,7 @@
 #include "analyzers/owners/survey.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 struct hc_error *hc_type_tally_init(struct hc_type_tally *tally)
 {
@@ -61,7 +62,7 @@ struct hc_error *hc_type_tally_finish(const struct hc_survey *survey, struct hc_
 			continue;
 		char *text = name(survey->memory, slot->type);
 		if (!text)
-			text = hc_survey_print("type at 0x%llx", (unsigned long long)slot->type);
+			text = hc_format("type at 0x%llx", (unsigned long long)slot->type);
 		if (!text)
 			return &hc_enomem;
 		owner->types[owner->num_types++] =

@@ -12,6 +12,7 @@
 #include "analyzers/owners/survey.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** Even an empty isolate has more. */
 #define MIN_PAGES 8
@@ -56,9 +57,8 @@ static struct hc_error *report(struct hc_survey *survey, const struct page *page
 		bytes += pages[i].size;
 	}
 	err = hc_survey_add(survey, "v8", "V8's heap (JavaScript)",
-			    hc_survey_print("%zu pages of one isolate, which lead to %" PRIu64
-					    " spaces",
-					    num, spaces),
+			    hc_format("%zu pages of one isolate, which lead to %" PRIu64 " spaces",
+				      num, spaces),
 			    &owner);
 	for (size_t i = 0; !err && i < num; i++)
 		err = hc_survey_claim(survey, pages[i].address, pages[i].address + pages[i].size);

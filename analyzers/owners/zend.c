@@ -12,6 +12,8 @@
 #include <inttypes.h>
 
 #include "analyzers/owners/survey.h"
+#include "core/base/array.h"
+#include "core/base/format.h"
 
 #define CHUNK (UINT64_C(2) << 20)
 #define MAX_HUGE 1000000
@@ -26,15 +28,8 @@ struct zend {
 
 static bool in_list(const struct hc_page_list *list, uint64_t address)
 {
-	size_t low = 0, high = list->num;
+	size_t low = hc_lower_bound(list->num, i, list->items[i] < address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (list->items[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < list->num && list->items[low] == address;
 }
 
@@ -118,11 +113,11 @@ static struct hc_error *report(struct zend *zend)
 {
 	struct hc_owner *owner;
 	uint64_t size = 0, real = 0;
-	struct hc_error *err = hc_survey_add(
-		zend->survey, "php", "PHP's own heap (Zend MM)",
-		hc_survey_print("a ring of %" PRIu64 " chunks of 2 MiB, each naming its heap",
-				zend->chunks),
-		&owner);
+	struct hc_error *err = hc_survey_add(zend->survey, "php", "PHP's own heap (Zend MM)",
+					     hc_format("a ring of %" PRIu64
+						       " chunks of 2 MiB, each naming its heap",
+						       zend->chunks),
+					     &owner);
 
 	if (err)
 		return err;

@@ -109,31 +109,6 @@ static struct hc_error *append_around(struct root_list *list, struct hc_root roo
 /** @name What is */
 /**@{*/
 
-static const struct hc_thread *stack_owner(const struct hc_process *process,
-					   const struct hc_mapping *mapping)
-{
-	for (size_t i = 0; i < process->threads.num; i++) {
-		const struct hc_thread *thread = &process->threads.items[i];
-
-		if (thread->stack_start < mapping->end && mapping->start < thread->stack_end)
-			return thread;
-	}
-	return NULL;
-}
-
-static const struct hc_thread *block_owner(const struct hc_process *process,
-					   const struct hc_mapping *mapping)
-{
-	for (size_t i = 0; i < process->threads.num; i++) {
-		const struct hc_thread *thread = &process->threads.items[i];
-
-		if ((thread->block_start < mapping->end && mapping->start < thread->block_end) ||
-		    (thread->tp >= mapping->start && thread->tp < mapping->end))
-			return thread;
-	}
-	return NULL;
-}
-
 /**
  * The live part. A thread that runs on another stack (sigaltstack, coroutine) may use all of its
  * own later.
@@ -188,12 +163,12 @@ static bool root_of(const struct hc_process *process, const struct hc_mapping *m
 	case HC_MAPPING_STACK:
 	case HC_MAPPING_MAIN_STACK:
 		root.kind = HC_ROOT_STACK;
-		root.thread = stack_owner(process, mapping);
+		root.thread = hc_threads_stack_in(&process->threads, mapping->start, mapping->end);
 		trim_stack(&root);
 		break;
 	case HC_MAPPING_TLS:
 		root.kind = HC_ROOT_TLS;
-		root.thread = block_owner(process, mapping);
+		root.thread = hc_threads_block_in(&process->threads, mapping->start, mapping->end);
 		break;
 	case HC_MAPPING_MAIN_HEAP: /* outside of spans: somebody else's sbrk() */
 		break;

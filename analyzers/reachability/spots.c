@@ -39,19 +39,6 @@ void hc_spots_destroy(struct hc_spots *spots)
 	free(spots);
 }
 
-/** Whose stack or thread-local storage it is. */
-static const struct hc_thread *find_thread(const struct hc_process *process, uint64_t address)
-{
-	for (size_t i = 0; i < process->threads.num; i++) {
-		const struct hc_thread *thread = &process->threads.items[i];
-
-		if ((address >= thread->stack_start && address < thread->stack_end) ||
-		    (address >= thread->block_start && address < thread->block_end))
-			return thread;
-	}
-	return NULL;
-}
-
 static struct hc_error *find_frame(struct hc_spots *spots, uint64_t address, struct hc_spot *spot)
 {
 	struct hc_process *process = spots->process;
@@ -88,7 +75,7 @@ struct hc_error *hc_spots_find(struct hc_spots *spots, uint64_t address,
 	spot.symbol = hc_symbols_at(&spots->symbols, address);
 	spot.module = hc_modules_find(&process->modules, address);
 	if (!spot.symbol && !spot.module && !spot.thread)
-		spot.thread = find_thread(process, address);
+		spot.thread = hc_threads_at(&process->threads, address);
 	if (spot.symbol) {
 		spot.offset = address - spot.symbol->address;
 	} else if (spot.module) {

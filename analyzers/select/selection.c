@@ -9,6 +9,7 @@
 
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/target.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/nearest.h"
 
@@ -246,16 +247,8 @@ static bool has_numbers(const struct hc_selection *selection, const struct hc_he
 
 static bool has_number(const uint64_t *numbers, size_t num, uint64_t number)
 {
-	size_t low = 0, high = num;
+	size_t low = hc_lower_bound(num, i, numbers[i] < number);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (numbers[middle] < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < num && numbers[low] == number;
 }
 
@@ -304,6 +297,14 @@ static bool has_list(const struct hc_selection *selection, const struct hc_list 
 		if (selection->lists[i] == list)
 			return true;
 	return false;
+}
+
+bool hc_selection_is_by_state(const struct hc_selection *selection)
+{
+	return !selection->num_lists && !selection->has_size && !selection->has_request &&
+	       !selection->has_arena && !selection->has_range && !selection->has_holder &&
+	       !selection->num_sizes && !selection->by_member && !selection->num_types &&
+	       !hc_selection_needs_content(selection);
 }
 
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,

@@ -89,6 +89,9 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 	return selection->reaches != 0;
 }
 
+/** Whether nothing but state and reach is asked about, which need no look at the chunk itself. */
+bool hc_selection_is_by_state(const struct hc_selection *selection);
+
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)
 {

@@ -43,7 +43,7 @@ struct finder {
 	struct hc_rtti rtti;
 	size_t num_slots;
 	struct hc_hash names; /**< of classes */
-	uint64_t name_bytes; /**< of all of them; names in a core may overlap */
+	uint64_t name_bytes;  /**< of all of them; names in a core may overlap */
 	struct {
 		uint64_t vtable;
 		enum kind kind;
@@ -368,20 +368,19 @@ static bool is_code(const struct finder *finder, uint64_t address)
 
 /** Called for each symbol "_ZTV…": "offset to top, no typeinfo, functions" is what is looked for.
  */
-static struct hc_error *consider_symbol(void *ctx, const char *symbol, uint64_t address,
-					uint64_t size)
+static struct hc_error *consider_symbol(void *ctx, const struct hc_symbol *symbol)
 {
 	struct finder *finder = ctx;
-	const char *name = symbol + strlen("_ZTV");
+	const char *name = symbol->name + strlen("_ZTV");
 	unsigned word = finder->word;
-	uint64_t num = size / word < MAX_OFFSETS ? size / word : MAX_OFFSETS;
+	uint64_t num = symbol->size / word < MAX_OFFSETS ? symbol->size / word : MAX_OFFSETS;
 	uint64_t top, info, slot;
 	size_t length = strcspn(name, "@");
 
 	if (name[length] || length > HC_MAX_MANGLED || !is_plausible(name, length))
 		return NULL;
 	for (uint64_t i = 0; i == 0 || i + 2 < num; i++) {
-		uint64_t at = address + i * word;
+		uint64_t at = symbol->address + i * word;
 
 		if (!load(finder, at, &top) || !load(finder, at + word, &info) ||
 		    !load(finder, at + 2 * word, &slot))

@@ -9,6 +9,7 @@
 #include "analyzers/types/short_name.h"
 #include "analyzers/types/typegraph.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/base/nearest.h"
 
 /**
@@ -17,7 +18,7 @@
 enum form { FORM_ONE, FORM_ARRAY, FORM_PREFIX, NUM_FORMS };
 
 struct type {
-	char *names[NUM_FORMS]; /**< as far as they were asked for */
+	char *names[NUM_FORMS];       /**< as far as they were asked for */
 	char *short_names[NUM_FORMS]; /**< the same */
 };
 
@@ -201,13 +202,10 @@ static char *make_name(const struct hc_types *types, hc_type_id type)
 	hc_cleanup_free char *name = index < num
 					     ? hc_demangle_type(types->rtti.classes[index].mangled)
 					     : strdup(hc_typegraph_name(types->graph, index - num));
-	char *longer;
 
 	if (!name || type % NUM_FORMS == FORM_ONE)
 		return hc_steal(name);
-	return asprintf(&longer, "%s%s", name, type % NUM_FORMS == FORM_ARRAY ? "[]" : "+") < 0
-		       ? NULL
-		       : longer;
+	return hc_format("%s%s", name, type % NUM_FORMS == FORM_ARRAY ? "[]" : "+");
 }
 
 const char *hc_type_name(struct hc_types *types, hc_type_id type)

@@ -119,18 +119,10 @@ struct pieces {
 static struct hc_error *add_pieces(struct pieces *pieces, uint64_t start, uint64_t end)
 {
 	const struct hc_mappings *mappings = &pieces->process->mappings;
-	size_t low = 0, high = mappings->num;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (mappings->items[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < mappings->num && mappings->items[low].start < end; low++) {
-		const struct hc_mapping *mapping = &mappings->items[low];
+	for (size_t i = hc_lower_bound(mappings->num, k, mappings->items[k].end <= start);
+	     i < mappings->num && mappings->items[i].start < end; i++) {
+		const struct hc_mapping *mapping = &mappings->items[i];
 		struct hc_finding_range *last =
 			pieces->num ? &pieces->items[pieces->num - 1] : NULL;
 		uint64_t from = start > mapping->start ? start : mapping->start;
@@ -138,7 +130,7 @@ static struct hc_error *add_pieces(struct pieces *pieces, uint64_t start, uint64
 
 		if (!mapping->anonymous || hc_part_of_mapping(mapping->kind) != pieces->part)
 			continue;
-		if (last && last->mapping == low && last->end == from) {
+		if (last && last->mapping == i && last->end == from) {
 			last->end = to;
 			continue;
 		}
@@ -146,7 +138,7 @@ static struct hc_error *add_pieces(struct pieces *pieces, uint64_t start, uint64
 			hc_array_reserve(&pieces->items, pieces->num, sizeof(*pieces->items));
 		if (err)
 			return err;
-		pieces->items[pieces->num++] = (struct hc_finding_range){from, to, low};
+		pieces->items[pieces->num++] = (struct hc_finding_range){from, to, i};
 	}
 	return NULL;
 }

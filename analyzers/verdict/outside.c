@@ -14,6 +14,7 @@
 #include "analyzers/inspect/touched.h"
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 
 /** What nobody owns is looked at for blocks when it has this share of the touched bytes. */
@@ -154,16 +155,8 @@ static bool has_blocks(const struct hc_blocks *blocks, const struct hc_mapping *
 {
 	for (size_t i = 0; i < blocks->num && i < HC_FINDINGS_MAX_SETS; i++) {
 		const struct hc_block_set *set = &blocks->sets[i];
-		size_t low = 0, high = set->num;
+		size_t low = hc_lower_bound(set->num, k, set->addresses[k] < mapping->start);
 
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (set->addresses[middle] < mapping->start)
-				low = middle + 1;
-			else
-				high = middle;
-		}
 		if (low < set->num && set->addresses[low] < mapping->end)
 			return true;
 	}

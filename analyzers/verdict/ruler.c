@@ -128,16 +128,8 @@ static struct hc_error *measure_chunks(struct run *run, struct hc_ruler *ruler)
 
 uint64_t hc_ruler_untouched(const struct hc_ruler *ruler, const struct hc_chunk *chunk)
 {
-	size_t low = 0, high = ruler->num;
+	size_t low = hc_lower_bound(ruler->num, i, ruler->items[i].address < chunk->address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ruler->items[middle].address < chunk->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < ruler->num && ruler->items[low].address == chunk->address
 		       ? ruler->items[low].bytes
 		       : 0;
@@ -233,7 +225,7 @@ struct hc_error *hc_ruler_run(struct hc_target *target, const struct hc_accounti
 	struct hc_error *err = NULL;
 
 	hc_target_phase(target, HC_PHASE_COUNT);
-	run.page = UINT64_C(1) << target->process->core->machine->page_shift;
+	run.page = hc_core_page_size(target->process->core);
 	for (enum hc_reach i = 0; reach && i < HC_NUM_REACH; i++)
 		ruler.reach[i] = reach->kinds[i].bytes;
 	if (run.heap)

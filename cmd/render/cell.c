@@ -9,8 +9,10 @@
 
 #include "cmd/render/cell.h"
 #include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
 #include "cmd/render/json.h"
 #include "cmd/render/units.h"
+#include "core/base/format.h"
 #include "core/heap/heap.h"
 
 /** @name Copies */
@@ -129,28 +131,11 @@ static char *escape_around(const struct hc_look *look, const struct hc_excerpt *
 	hc_cleanup_free char *before = hc_policy_escape(&look->policy, left, 0, flags);
 	hc_cleanup_free char *match = escape_asked(look, excerpt, asked, 0, flags);
 	hc_cleanup_free char *after = hc_policy_escape(&look->policy, right, 0, flags);
-	char *ret;
 
-	if (!before || !match || !after ||
-	    asprintf(&ret, "%s%s%s%s%s", before, emphasis ? "\033[1;31m" : "", match,
-		     emphasis ? "\033[0m" : "", after) < 0)
+	if (!before || !match || !after)
 		return NULL;
-	return ret;
-}
-
-static char *hex_digits(struct hc_bytes bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *ret = malloc(2 * bytes.size + 1);
-
-	if (!ret)
-		return NULL;
-	for (size_t i = 0; i < bytes.size; i++) {
-		ret[2 * i] = digits[bytes.data[i] >> 4];
-		ret[2 * i + 1] = digits[bytes.data[i] & 15];
-	}
-	ret[2 * bytes.size] = '\0';
-	return ret;
+	return hc_format("%s%s%s%s%s", before, emphasis ? "\033[1;31m" : "", match,
+			 emphasis ? "\033[0m" : "", after);
 }
 
 /** Bytes whose places matter. */
@@ -164,7 +149,7 @@ static char *show_binary(const struct hc_look *look, const struct hc_excerpt *ex
 		bytes.size = max * excerpt->word_size;
 	hc_cleanup_shown struct hc_shown shown =
 		hc_policy_show(&look->policy, bytes, HC_MASK_SAME_SIZE);
-	return form == HC_EXCERPT_HEX ? hex_digits(shown.bytes)
+	return form == HC_EXCERPT_HEX ? hc_hex_digits(shown.bytes)
 				      : hc_escape_words(shown.bytes, excerpt->word_size,
 							excerpt->big_endian, max, flags);
 }
@@ -242,18 +227,8 @@ static char *escape_name(const struct hc_look *look, const struct hc_cell *cell)
 
 static char *format_bytes(const struct hc_look *look, uint64_t bytes, const char *unit)
 {
-	char *ret;
-
-	if (!look->plain_bytes)
-		return strdup(hc_unit_bytes(bytes).text);
-	return asprintf(&ret, "%" PRIu64 "%s", bytes, unit) < 0 ? NULL : ret;
-}
-
-static char *format_number(uint64_t number)
-{
-	char *ret;
-
-	return asprintf(&ret, "%" PRIu64, number) < 0 ? NULL : ret;
+	return look->plain_bytes ? hc_format("%" PRIu64 "%s", bytes, unit)
+				 : strdup(hc_unit_bytes(bytes).text);
 }
 
 /** With its sign; nothing stands before 0. */
@@ -265,23 +240,8 @@ static char *format_change(const struct hc_look *look, const struct hc_cell *cel
 					     ? format_bytes(look, size, unit)
 					     : strdup(hc_unit_count(size).text);
 	const char *sign = change < 0 ? "-" : change ? "+" : "";
-	char *ret;
 
-	return !text || asprintf(&ret, "%s%s", sign, text) < 0 ? NULL : ret;
-}
-
-static char *format_signed(uint64_t number)
-{
-	char *ret;
-
-	return asprintf(&ret, "%" PRId64, (int64_t)number) < 0 ? NULL : ret;
-}
-
-static char *format_real(double real)
-{
-	char *ret;
-
-	return asprintf(&ret, "%.6g", real) < 0 ? NULL : ret;
+	return text ? hc_format("%s%s", sign, text) : NULL;
 }
 
 /** A known cell that may show. */
@@ -296,7 +256,7 @@ static char *known_text(const struct hc_look *look, const struct hc_cell *cell, 
 	case HC_CELL_COUNT:
 		return strdup(hc_unit_count(cell->number).text);
 	case HC_CELL_NUMBER:
-		return format_number(cell->number);
+		return hc_format("%" PRIu64, cell->number);
 	case HC_CELL_BYTES:
 		return format_bytes(look, cell->number, unit);
 	case HC_CELL_CHANGE:
@@ -312,7 +272,7 @@ static char *known_text(const struct hc_look *look, const struct hc_cell *cell, 
 	case HC_CELL_SHARE:
 		return strdup(hc_unit_share(cell->real).text);
 	case HC_CELL_REAL:
-		return format_real(cell->real);
+		return hc_format("%.6g", cell->real);
 	case HC_CELL_CONTENT:
 		return excerpt_text(look, cell->excerpt, max);
 	case HC_CELL_PHRASE:
@@ -375,7 +335,6 @@ char *hc_phrase_to_text(const struct hc_look *look, const struct hc_phrase *phra
 
 char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 {
-	char *ret;
 
 	if (!hc_cell_shows(look, cell))
 		return strdup("");
@@ -388,16 +347,17 @@ char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 		return strdup(cell->text);
 	case HC_CELL_COUNT:
 	case HC_CELL_BYTES:
-		return format_number(cell->number);
+		return hc_format("%" PRIu64, cell->number);
 	case HC_CELL_CHANGE:
 	case HC_CELL_CHANGE_BYTES:
-		return format_signed(cell->number);
+		return hc_format("%" PRId64, (int64_t)cell->number);
 	case HC_CELL_ARENA:
-		return cell->number == HC_ARENA_MMAP ? strdup("mmap") : format_number(cell->number);
+		return cell->number == HC_ARENA_MMAP ? strdup("mmap")
+						     : hc_format("%" PRIu64, cell->number);
 	case HC_CELL_BOOL:
 		return strdup(cell->number ? "true" : "false");
 	case HC_CELL_SHARE:
-		return asprintf(&ret, "%.6f", cell->real) < 0 ? NULL : ret;
+		return hc_format("%.6f", cell->real);
 	case HC_CELL_CONTENT:
 		return excerpt_data(look, cell->excerpt);
 	default:

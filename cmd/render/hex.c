@@ -5,25 +5,53 @@
 #include "cmd/render/hex.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
-/** "7f3a10: 504f 5354 …  POST…": two bytes a group, all groups as wide as a full line. */
-static void print_line(FILE *file, uint64_t address, const uint8_t *bytes, size_t size)
+static void put_byte(char *to, uint8_t byte)
 {
 	static const char digits[] = "0123456789abcdef";
+
+	to[0] = digits[byte >> 4];
+	to[1] = digits[byte & 15];
+}
+
+char *hc_hex_digits(struct hc_bytes bytes)
+{
+	char *ret = malloc(2 * bytes.size + 1);
+
+	if (!ret)
+		return NULL;
+	for (size_t i = 0; i < bytes.size; i++)
+		put_byte(ret + 2 * i, bytes.data[i]);
+	ret[2 * bytes.size] = '\0';
+	return ret;
+}
+
+/** A byte in the column of text. */
+static char as_text(uint8_t byte)
+{
+	return byte >= ' ' && byte < 0x7f ? byte : '.';
+}
+
+/** "504f 5354 …  POST…": two bytes a group, as wide as a line of @p full bytes. */
+static void print_line(FILE *file, struct hc_bytes bytes, unsigned full)
+{
 	char line[HC_HEX_LINE / 2 * 5 + 1 + HC_HEX_LINE + 1];
 	size_t pos = 0;
 
-	for (size_t i = 0; i < HC_HEX_LINE; i++) {
-		line[pos++] = i < size ? digits[bytes[i] >> 4] : ' ';
-		line[pos++] = i < size ? digits[bytes[i] & 15] : ' ';
+	for (size_t i = 0; i < full; i++, pos += 2) {
+		if (i < bytes.size)
+			put_byte(line + pos, bytes.data[i]);
+		else
+			memset(line + pos, ' ', 2);
 		if (i % 2)
-			line[pos++] = ' ';
+			line[2 + pos++] = ' ';
 	}
 	line[pos++] = ' ';
-	for (size_t i = 0; i < size; i++)
-		line[pos++] = bytes[i] >= ' ' && bytes[i] < 0x7f ? bytes[i] : '.';
+	for (size_t i = 0; i < bytes.size; i++)
+		line[pos++] = as_text(bytes.data[i]);
 	line[pos++] = '\n';
-	fprintf(file, "%08" PRIx64 ": ", address);
 	fwrite(line, 1, pos, file);
 }
 
@@ -34,7 +62,8 @@ void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes)
 
 		if (size > bytes.size)
 			size = bytes.size;
-		print_line(file, address, bytes.data, size);
+		fprintf(file, "%08" PRIx64 ": ", address);
+		print_line(file, (struct hc_bytes){bytes.data, size}, HC_HEX_LINE);
 		address += size;
 		bytes.data += size;
 		bytes.size -= size;
@@ -59,36 +88,26 @@ static unsigned line_size(const struct hc_hex_look *look)
 	return 4;
 }
 
-/** One line in pairs of bytes, as wide as a full one. */
-static void print_pairs(FILE *file, uint64_t address, struct hc_bytes line, unsigned full)
-{
-	fprintf(file, "%*" PRIx64 "  ", ADDRESS_WIDTH, address);
-	for (size_t i = 0; i < full; i++) {
-		if (i < line.size)
-			fprintf(file, "%02x%s", line.data[i], i % 2 ? " " : "");
-		else
-			fprintf(file, "  %s", i % 2 ? " " : "");
-	}
-	fputc(' ', file);
-}
-
-/** One line of bytes, those of the field at fault in brackets. */
+/** The same byte by byte, those of the field at fault in brackets. */
 static void print_marked(FILE *file, uint64_t address, struct hc_bytes line, unsigned full,
 			 const struct hc_hex_look *look)
 {
 	bool inside = false;
 
-	fprintf(file, "%*" PRIx64 " ", MARKED_WIDTH, address);
 	for (size_t i = 0; i < full; i++) {
 		bool marked = i < line.size && address + i - look->mark < look->mark_size;
-		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
-		inside = marked;
+		char digits[] = "  ";
+
 		if (i < line.size)
-			fprintf(file, "%02x", line.data[i]);
-		else
-			fputs("  ", file);
+			put_byte(digits, line.data[i]);
+		fputc(marked && !inside ? '[' : inside && !marked ? ']' : ' ', file);
+		fputs(digits, file);
+		inside = marked;
 	}
 	fputs(inside ? "] " : "  ", file);
+	for (size_t i = 0; i < line.size; i++)
+		fputc(as_text(line.data[i]), file);
+	fputc('\n', file);
 }
 
 void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, struct hc_hex_look look)
@@ -99,13 +118,12 @@ void hc_hex_view_print(FILE *file, uint64_t address, struct hc_bytes bytes, stru
 		struct hc_bytes line = {bytes.data + at,
 					bytes.size - at < full ? bytes.size - at : full};
 
-		if (look.mark_size)
+		if (look.mark_size) {
+			fprintf(file, "%*" PRIx64 " ", MARKED_WIDTH, address + at);
 			print_marked(file, address + at, line, full, &look);
-		else
-			print_pairs(file, address + at, line, full);
-		for (size_t i = 0; i < line.size; i++)
-			fputc(line.data[i] >= ' ' && line.data[i] < 0x7f ? line.data[i] : '.',
-			      file);
-		fputc('\n', file);
+		} else {
+			fprintf(file, "%*" PRIx64 "  ", ADDRESS_WIDTH, address + at);
+			print_line(file, line, full);
+		}
 	}
 }

@@ -14,6 +14,9 @@
 
 #define HC_HEX_LINE 16
 
+/** Two digits a byte, and nothing else. @return freed by the caller; NULL without memory */
+char *hc_hex_digits(struct hc_bytes bytes);
+
 /** Print bytes that lie at @p address. */
 void hc_hex_print(FILE *file, uint64_t address, struct hc_bytes bytes);
 

@@ -14,6 +14,7 @@
 #include "cmd/render/output.h"
 #include "cmd/render/place.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 #define DEFAULT_WIDTH 80
 #define MIN_WIDTH 40
@@ -428,13 +429,8 @@ struct hc_error *hc_output_directory_open(struct hc_output_directory *directory,
 					  struct hc_output *ret)
 {
 	hc_cleanup(destroy_targetp) struct hc_output_target *target = NULL;
-	hc_cleanup_free char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", directory->place.path, name) < 0) {
-		path = NULL;
-		return &hc_enomem;
-	}
-	struct hc_error *err = create_target(path, &target);
+	hc_cleanup_free char *path = hc_format("%s/%s", directory->place.path, name);
+	struct hc_error *err = path ? create_target(path, &target) : &hc_enomem;
 	if (err)
 		return err;
 	target->fd = openat(directory->fd, name,

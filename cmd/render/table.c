@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/render/table.h"
+#include "core/base/array.h"
 #include "core/base/nearest.h"
 
 void hc_table_init(struct hc_table *table, const struct hc_shape *shape, struct hc_pool *pool)
@@ -31,16 +32,10 @@ void hc_table_add_row(struct hc_table *table)
 
 	if (table->pool->no_memory)
 		return;
-	if (table->num_rows == table->capacity) {
-		size_t capacity = table->capacity ? table->capacity * 2 : 16;
-		struct hc_cell *cells =
-			reallocarray(table->cells, capacity * num_columns, sizeof(*cells));
-		if (!cells) {
-			table->pool->no_memory = true;
-			return;
-		}
-		table->cells = cells;
-		table->capacity = capacity;
+	if (hc_array_regrow(&table->cells, table->num_rows, &table->capacity,
+			    num_columns * sizeof(*table->cells))) {
+		table->pool->no_memory = true;
+		return;
 	}
 	memset(table->cells + table->num_rows * num_columns, 0,
 	       num_columns * sizeof(*table->cells));
@@ -274,8 +269,9 @@ static int compare_cells(const struct hc_cell *a, const struct hc_cell *b)
 		return a->real < b->real ? -1 : a->real > b->real;
 	case HC_CELL_CHANGE:
 	case HC_CELL_CHANGE_BYTES:
-		return (int64_t)a->number < (int64_t)b->number	? -1
-		       : (int64_t)a->number > (int64_t)b->number;
+		return (int64_t)a->number < (int64_t)b->number
+			       ? -1
+			       : (int64_t)a->number > (int64_t)b->number;
 	case HC_CELL_CONTENT:
 		return compare_bytes(a->excerpt->bytes, b->excerpt->bytes);
 	case HC_CELL_PHRASE:
@@ -365,7 +361,7 @@ struct hc_error *hc_table_sort(struct hc_table *table, const char *sort, enum hc
 	if (err || !num)
 		return err;
 	hc_cleanup_free size_t *rows = reallocarray(NULL, num, sizeof(*rows));
-	struct hc_cell *cells = reallocarray(NULL, num, row_size);
+	struct hc_cell *cells = reallocarray(NULL, table->capacity, row_size);
 	if (!rows || !cells) {
 		free(cells);
 		return &hc_enomem;
@@ -377,7 +373,6 @@ struct hc_error *hc_table_sort(struct hc_table *table, const char *sort, enum hc
 		memcpy((char *)cells + i * row_size, hc_table_at(table, rows[i], 0), row_size);
 	free(table->cells);
 	table->cells = cells;
-	table->capacity = num;
 	return NULL;
 }
 /**@}*/

@@ -9,6 +9,7 @@
 #include "cmd/render/document.h"
 #include "cmd/render/text.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** Columns of a UTF-8 text, every character counted as one. */
 static unsigned columns_of(const char *text, size_t len)
@@ -90,8 +91,7 @@ void hc_text_field(struct hc_output *out, const char *label, const char *format,
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	text = hc_vformat(format, args);
 	va_end(args);
 	snprintf(first, sizeof(first), "%-*s", HC_FIELD_INDENT, label);
 	hc_text_paragraph(out, &(struct hc_margin){first, HC_FIELD_INDENT, false},

@@ -9,6 +9,7 @@
 
 #include "analyzers/reachability/inflight.h"
 #include "cmd/render/escape.h"
+#include "cmd/render/hex.h"
 #include "cmd/show/owner.h"
 #include "cmd/verb.h"
 #include "core/heap/allocator.h"
@@ -60,16 +61,15 @@ static void add_module(const struct hc_session *session, struct hc_table *table,
 		       const struct hc_module *module)
 {
 	hc_cleanup_free char *path = hc_session_mask(session, module->path);
-	char build_id[2 * sizeof(module->build_id) + 1] = "";
+	hc_cleanup_free char *build_id =
+		hc_hex_digits((struct hc_bytes){module->build_id, module->build_id_size});
 
-	for (size_t i = 0; i < module->build_id_size; i++)
-		sprintf(build_id + 2 * i, "%02x", module->build_id[i]);
 	hc_table_add_row(table);
 	hc_table_number(table, START, module->start);
 	hc_table_number(table, SIZE, module->end - module->start);
 	hc_table_text(table, STATUS, status_name(module->status));
 	hc_table_text(table, BUILD_ID, module->build_id_size ? build_id : NULL);
-	if (module->build_id_size)
+	if (build_id && module->build_id_size)
 		hc_table_text(table, BUILD_ID_SHORT, strndupa(build_id, 12));
 	hc_table_text(table, PATH, path);
 	hc_table_text(table, FILE_PATH, module->file);
@@ -126,6 +126,19 @@ static char *describe_signal(const struct hc_core *core)
 	return ret;
 }
 
+static void describe_writer(const struct hc_core *core, struct hc_document *doc)
+{
+	if (core->from_gcore || core->more_notes) {
+		hc_fact(doc, "written_by", "written by",
+			core->from_gcore ? hc_cell_term("gcore", "gcore (gdb), from a live process")
+					 : hc_cell_term("kernel", "the kernel"));
+		return;
+	}
+	hc_fact(doc, "written_by", NULL, hc_cell_unknown());
+	hc_fact(doc, NULL, "written by",
+		hc_cell_text("unknown: the core has no note that only the kernel or gdb writes"));
+}
+
 /** Columns of a command line in text; JSON has all of it. */
 #define MAX_COMMAND_COLUMNS 512
 
@@ -151,12 +164,13 @@ static void describe_process(const struct hc_process *process, const char *comma
 		hc_fact(doc, NULL, "command line", hc_cell_name(command));
 	}
 	hc_fact(doc, "signal", NULL, hc_cell_name(signal));
-	hc_fact(doc, NULL, "signal", hc_cell_name(signal ? signal : "none"));
+	hc_fact(doc, NULL, "signal",
+		hc_cell_name(signal                                   ? signal
+			     : core->num_threads || core->has_siginfo ? "none"
+								      : "unknown"));
 	hc_fact(doc, "machine", "machine", hc_cell_text(core->machine->name));
 	hc_fact(doc, "threads", "threads", hc_cell_number(process->threads.num));
-	hc_fact(doc, "written_by", "written by",
-		core->from_gcore ? hc_cell_term("gcore", "gcore (gdb), from a live process")
-				 : hc_cell_term("kernel", "the kernel"));
+	describe_writer(core, doc);
 	hc_end(doc);
 }
 

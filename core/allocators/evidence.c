@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/base/array.h"
+#include "core/base/format.h"
 #include "core/heap/allocator.h"
 
 typedef struct hc_error *(*find_fn)(const struct hc_process *process,
@@ -79,12 +80,9 @@ struct hc_error *hc_evidence_how(struct hc_allocator_evidence *evidence, const c
 	va_list ap;
 
 	va_start(ap, format);
-	int length = vasprintf(&evidence->how, format, ap);
+	evidence->how = hc_vformat(format, ap);
 	va_end(ap);
-	if (length >= 0)
-		return NULL;
-	evidence->how = NULL;
-	return &hc_enomem;
+	return evidence->how ? NULL : &hc_enomem;
 }
 
 void hc_evidence_count(struct hc_allocator_evidence *evidence, const char *name, uint64_t value,

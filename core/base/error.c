@@ -13,6 +13,7 @@
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** Remarks kept; beyond that only the partial flag. */
 #define HC_MAX_DIAGNOSTICS 100
@@ -37,17 +38,11 @@ static struct hc_error *error_with_message(enum hc_error_code code, char *messag
 	return err;
 }
 
-static char *format_message(const char *format, va_list ap)
-{
-	char *text;
-	return vasprintf(&text, format, ap) < 0 ? NULL : text;
-}
-
 struct hc_error *hc_error_create(enum hc_error_code code, const char *format, ...)
 {
 	va_list ap;
 	va_start(ap, format);
-	char *message = format_message(format, ap);
+	char *message = hc_vformat(format, ap);
 	va_end(ap);
 	return error_with_message(code, message);
 }
@@ -56,7 +51,7 @@ struct hc_error *hc_error_at(enum hc_error_code code, uint64_t address, const ch
 {
 	va_list ap;
 	va_start(ap, format);
-	char *message = format_message(format, ap);
+	char *message = hc_vformat(format, ap);
 	va_end(ap);
 	struct hc_error *err = error_with_message(code, message);
 	if (err != &hc_enomem) {
@@ -70,7 +65,7 @@ struct hc_error *hc_error_os(int errnum, const char *format, ...)
 {
 	va_list ap;
 	va_start(ap, format);
-	hc_cleanup_free char *what = format_message(format, ap);
+	hc_cleanup_free char *what = hc_vformat(format, ap);
 	va_end(ap);
 	if (!what)
 		return &hc_enomem;
@@ -133,7 +128,7 @@ void hc_diagnostics_add(struct hc_diagnostics *diag, bool partial, const char *f
 
 	va_list ap;
 	va_start(ap, format);
-	hc_cleanup_free char *message = format_message(format, ap);
+	hc_cleanup_free char *message = hc_vformat(format, ap);
 	va_end(ap);
 	if (!message || diagnostics_has(diag, message))
 		return;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 
+#include "core/base/format.h"
 #include "core/heap/build.h"
 
 #include "core/heap/allocator.h"
@@ -305,9 +306,9 @@ struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_incon
 		return err;
 	va_list ap;
 	va_start(ap, format);
-	int length = vasprintf(&fault.what, format, ap);
+	fault.what = hc_vformat(format, ap);
 	va_end(ap);
-	if (length < 0)
+	if (!fault.what)
 		return &hc_enomem;
 	fault.backend = heap->calling;
 	heap->inconsistencies_total++;
@@ -873,8 +874,10 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->pins);
 	free(heap->conventions);
 	free(heap->pool_sizes);
+	free(heap->hidden);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
+	free(heap->thread_cache);
 	free(heap->abort_message);
 	free(heap->backends);
 	free(heap->zones);

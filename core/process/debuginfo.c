@@ -13,6 +13,7 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
+#include "core/base/format.h"
 #include "core/base/array.h"
 #include "core/base/hash.h"
 #include "core/base/cleanup.h"
@@ -281,14 +282,10 @@ static struct hc_error *pointer_entry(struct hc_debuginfo *info, hc_layout_id ta
 				      hc_layout_id *ret)
 {
 	if (info->entries[target].pointer == HC_NO_LAYOUT) {
-		hc_cleanup_free char *name = NULL;
+		hc_cleanup_free char *name = hc_format("%s*", info->entries[target].name);
 		hc_layout_id id;
+		struct hc_error *err = name ? add_entry(info, name, &id) : &hc_enomem;
 
-		if (asprintf(&name, "%s*", info->entries[target].name) < 0) {
-			name = NULL;
-			return &hc_enomem;
-		}
-		struct hc_error *err = add_entry(info, name, &id);
 		if (err)
 			return err;
 		info->entries[id].size = info->word;
@@ -605,12 +602,8 @@ struct walk {
 /** The name of a struct as its language writes it. */
 static char *qualified_name(const struct walk *walk, const char *name)
 {
-	char *ret;
-
-	if (walk->is_c)
-		return asprintf(&ret, "struct %s", name) < 0 ? NULL : ret;
-	return asprintf(&ret, "%.*s%s", (int)walk->prefix_size, walk->prefix, name) < 0 ? NULL
-											: ret;
+	return walk->is_c ? hc_format("struct %s", name)
+			  : hc_format("%.*s%s", (int)walk->prefix_size, walk->prefix, name);
 }
 
 static struct hc_error *note_struct(struct walk *walk, Dwarf_Die *die)

@@ -9,6 +9,7 @@
 
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/process/link_map.h"
 #include "core/process/module_loader.h"
 
@@ -245,10 +246,9 @@ static struct hc_error *append_named(const struct hc_module_loader *loader,
 		name = program_name(loader);
 	if (!name) {
 		/* Each is one of its own. */
-		if (asprintf(&made_up, "unnamed module at 0x%" PRIx64, module.start) < 0) {
-			made_up = NULL;
+		made_up = hc_format("unnamed module at 0x%" PRIx64, module.start);
+		if (!made_up)
 			return &hc_enomem;
-		}
 		name = made_up;
 	}
 	return modules_append(modules, module, name);
@@ -517,7 +517,7 @@ struct hc_error *hc_modules_load(const struct hc_core *core,
 		.memory = space->memory,
 		.mappings = space->mappings,
 		.diag = diag,
-		.page_mask = (1ULL << core->machine->page_shift) - 1,
+		.page_mask = hc_core_page_size(core) - 1,
 	};
 	hc_cleanup(hc_modules_deinit) struct hc_modules modules = {};
 	struct hc_error *err;
@@ -648,6 +648,7 @@ bool hc_modules_symbol(struct hc_modules *modules, uint64_t address, const char 
 
 /** A walk over the symbols of all modules. */
 struct symbol_walk {
+	const struct hc_modules *modules;
 	const char *prefix;
 	hc_symbol_fn fn;
 	void *ctx;
@@ -655,8 +656,8 @@ struct symbol_walk {
 };
 
 static int walk_symbols(Dwfl_Module *module, void **user_data __attribute__((unused)),
-			const char *module_name __attribute__((unused)),
-			Dwarf_Addr start __attribute__((unused)), void *ctx)
+			const char *module_name __attribute__((unused)), Dwarf_Addr start,
+			void *ctx)
 {
 	struct symbol_walk *walk = ctx;
 	size_t length = strlen(walk->prefix);
@@ -667,9 +668,20 @@ static int walk_symbols(Dwfl_Module *module, void **user_data __attribute__((unu
 		GElf_Addr address;
 		const char *name =
 			dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
-		if (name && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT &&
-		    symbol.st_shndx != SHN_UNDEF && !strncmp(name, walk->prefix, length))
-			walk->err = walk->fn(walk->ctx, name, address, symbol.st_size);
+		unsigned type = name ? GELF_ST_TYPE(symbol.st_info) : STT_NOTYPE;
+		bool local = type == STT_TLS;
+
+		if ((type != STT_OBJECT && !local) || symbol.st_shndx == SHN_UNDEF ||
+		    strncmp(name, walk->prefix, length))
+			continue;
+		const struct hc_symbol found = {
+			.name = name,
+			.address = local ? symbol.st_value : address,
+			.size = symbol.st_size,
+			.module = hc_modules_find(walk->modules, local ? start : address),
+			.is_local = local,
+		};
+		walk->err = walk->fn(walk->ctx, &found);
 	}
 	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
@@ -677,7 +689,7 @@ static int walk_symbols(Dwfl_Module *module, void **user_data __attribute__((unu
 struct hc_error *hc_modules_each_symbol(struct hc_modules *modules, const char *prefix,
 					hc_symbol_fn fn, void *ctx)
 {
-	struct symbol_walk walk = {.prefix = prefix, .fn = fn, .ctx = ctx};
+	struct symbol_walk walk = {.modules = modules, .prefix = prefix, .fn = fn, .ctx = ctx};
 	Dwfl *dwfl = hc_modules_dwfl(modules);
 
 	if (dwfl)

@@ -4,12 +4,12 @@
  *
  * A module is what NT_FILE shows mapped from one file with an ELF header at its lowest page; where
  * there is no NT_FILE, the ELF headers at the start of segments serve, and the dynamic linker's own
- * list (link_map.h), which has their names; DT_SONAME and AT_EXECFN name what it doesn't. A file that is mapped executable, but whose header the core lacks, is a module too:
- * name and addresses are all that is known. Its build-id is read from the core. The file itself is
- * optional: it is looked for at --exe (for the executable), below --sysroot, and at its own path,
- * and is taken only when its build-id is the core's (a module without a build-id is taken when its
- * program headers are byte-identical). A file that was taken lends the core the pages that were not
- * dumped.
+ * list (link_map.h), which has their names; DT_SONAME and AT_EXECFN name what it doesn't. A file
+ * that is mapped executable, but whose header the core lacks, is a module too: name and addresses
+ * are all that is known. Its build-id is read from the core. The file itself is optional: it is
+ * looked for at --exe (for the executable), below --sysroot, and at its own path, and is taken only
+ * when its build-id is the core's (a module without a build-id is taken when its program headers
+ * are byte-identical). A file that was taken lends the core the pages that were not dumped.
  *
  * Symbols come through libdwfl, with --debug-dir in its search path, and only when somebody asks.
  */
@@ -110,13 +110,22 @@ struct Dwfl;
  */
 struct Dwfl *hc_modules_dwfl(struct hc_modules *modules);
 
-/** @param address in the process; @param size bytes, 0 when the symbol does not tell */
-typedef struct hc_error *(*hc_symbol_fn)(void *ctx, const char *name, uint64_t address,
-					 uint64_t size);
+/** A symbol of data. */
+struct hc_symbol {
+	const char *name; /**< as the linker knows it; lives as long as the modules. Untrusted */
+	/** In the process; of a thread-local one, the offset in its module's block. */
+	uint64_t address;
+	uint64_t size; /**< bytes; 0 when the table does not tell */
+	const struct hc_module *module;
+	bool is_local; /**< thread-local */
+};
+
+typedef struct hc_error *(*hc_symbol_fn)(void *ctx, const struct hc_symbol *symbol);
 
 /**
- * Call @p fn for every defined symbol of data whose name begins with @p prefix, module by module,
- * until it fails. As slow and as little safe from threads as hc_modules_symbol().
+ * Call @p fn for every defined symbol of data whose name begins with @p prefix, thread-local ones
+ * included, module by module, until it fails. As slow and as little safe from threads as
+ * hc_modules_symbol().
  */
 struct hc_error *hc_modules_each_symbol(struct hc_modules *modules, const char *prefix,
 					hc_symbol_fn fn, void *ctx);

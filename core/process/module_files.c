@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/process/module_loader.h"
 
 static bool map_regular_file(const struct hc_module_options *options, const char *path,
@@ -146,9 +147,7 @@ static struct hc_error *try_file(const struct hc_module_loader *loader, struct h
 
 static char *join_path(const char *directory, const char *path)
 {
-	char *joined;
-
-	return asprintf(&joined, "%s/%s", directory, path) < 0 ? NULL : joined;
+	return hc_format("%s/%s", directory, path);
 }
 
 static struct hc_error *find_file(const struct hc_module_loader *loader, struct hc_module *module,
@@ -227,12 +226,11 @@ struct hc_error *hc_module_files_open(const struct hc_module_loader *loader,
 	modules->files->num = modules->num;
 	modules->files->opened = loader->options->opened;
 	modules->files->opened_ctx = loader->options->opened_ctx;
-	if (asprintf(&modules->files->debug_path, ":.debug%s%s:/usr/lib/debug",
-		     loader->options->debug_dir ? ":" : "",
-		     loader->options->debug_dir ? loader->options->debug_dir : "") < 0) {
-		modules->files->debug_path = NULL;
+	modules->files->debug_path =
+		hc_format(":.debug%s%s:/usr/lib/debug", loader->options->debug_dir ? ":" : "",
+			  loader->options->debug_dir ? loader->options->debug_dir : "");
+	if (!modules->files->debug_path)
 		return &hc_enomem;
-	}
 	for (size_t i = 0; i < modules->num; i++) {
 		if ((err = find_file(loader, &modules->items[i], &modules->files->maps[i])))
 			return err;

@@ -4,8 +4,8 @@
  */
 #include "core/process/symbols.h"
 
-#include <elf.h>
-#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/base/array.h"
 
@@ -14,12 +14,6 @@
 
 /** @name Reading */
 /**@{*/
-
-struct walk {
-	const struct hc_process *process;
-	struct hc_symbols symbols;
-	struct hc_error *err;
-};
 
 static struct hc_error *append(struct hc_symbol **items, size_t *num,
 			       const struct hc_symbol *symbol)
@@ -34,43 +28,15 @@ static struct hc_error *append(struct hc_symbol **items, size_t *num,
 	return NULL;
 }
 
-static struct hc_error *take(struct walk *walk, const struct hc_symbol *symbol, bool local)
+static struct hc_error *take(void *ctx, const struct hc_symbol *symbol)
 {
-	struct hc_symbols *symbols = &walk->symbols;
+	struct hc_symbols *symbols = ctx;
 
-	if (!symbol->module || (local && !symbol->module->executable))
+	if (!symbol->name[0] || !symbol->size || !symbol->module ||
+	    (symbol->is_local && !symbol->module->executable))
 		return NULL;
-	return local ? append(&symbols->locals, &symbols->num_locals, symbol)
-		     : append(&symbols->items, &symbols->num, symbol);
-}
-
-static int walk_module(Dwfl_Module *module, void **user_data __attribute__((unused)),
-		       const char *module_name __attribute__((unused)), Dwarf_Addr start, void *ctx)
-{
-	struct walk *walk = ctx;
-	const struct hc_modules *modules = &walk->process->modules;
-	int num = dwfl_module_getsymtab(module);
-
-	for (int i = 0; i < num && !walk->err; i++) {
-		GElf_Sym symbol;
-		GElf_Addr address;
-		const char *name =
-			dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
-		unsigned type = name ? GELF_ST_TYPE(symbol.st_info) : STT_NOTYPE;
-		bool local = type == STT_TLS;
-
-		if ((type != STT_OBJECT && !local) || !name[0] || !symbol.st_size ||
-		    symbol.st_shndx == SHN_UNDEF)
-			continue;
-		const struct hc_symbol found = {
-			.name = name,
-			.address = local ? symbol.st_value : address,
-			.size = symbol.st_size,
-			.module = hc_modules_find(modules, local ? start : address),
-		};
-		walk->err = take(walk, &found, local);
-	}
-	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
+	return symbol->is_local ? append(&symbols->locals, &symbols->num_locals, symbol)
+				: append(&symbols->items, &symbols->num, symbol);
 }
 
 /** By address; of those at one address the largest last, which is what a lookup finds first. */
@@ -87,19 +53,16 @@ static int compare(const void *a, const void *b)
 
 struct hc_error *hc_symbols_read(struct hc_process *process, struct hc_symbols *ret)
 {
-	struct walk walk = {.process = process};
-	struct hc_symbols *symbols = &walk.symbols;
-	Dwfl *dwfl = hc_modules_dwfl(&process->modules);
+	struct hc_symbols symbols = {0};
+	struct hc_error *err = hc_modules_each_symbol(&process->modules, "", take, &symbols);
 
-	if (dwfl)
-		dwfl_getmodules(dwfl, walk_module, &walk, 0);
-	if (walk.err) {
-		hc_symbols_deinit(symbols);
-		return walk.err;
+	if (err) {
+		hc_symbols_deinit(&symbols);
+		return err;
 	}
-	hc_sort(symbols->items, symbols->num, compare);
-	hc_sort(symbols->locals, symbols->num_locals, compare);
-	*ret = *symbols;
+	hc_sort(symbols.items, symbols.num, compare);
+	hc_sort(symbols.locals, symbols.num_locals, compare);
+	*ret = symbols;
 	return NULL;
 }
 

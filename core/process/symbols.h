@@ -12,14 +12,7 @@
 
 #include "core/process/process.h"
 
-struct hc_symbol {
-	const char *name; /**< as the linker knows it; lives as long as the process. Untrusted */
-	/** In the process; of a thread-local one, the offset in its module's block. */
-	uint64_t address;
-	uint64_t size; /**< bytes, not 0 */
-	const struct hc_module *module;
-};
-
+/** Symbols whose size is known. */
 struct hc_symbols {
 	struct hc_symbol *items; /**< by address */
 	size_t num;

@@ -272,7 +272,7 @@ struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_mem
 		.memory = memory,
 		.modules = modules,
 		.mappings = mappings,
-		.page_mask = (1ULL << core->machine->page_shift) - 1,
+		.page_mask = hc_core_page_size(core) - 1,
 	};
 	hc_cleanup(hc_threads_deinit) struct hc_threads threads = {};
 	uint64_t start, end;
@@ -304,4 +304,46 @@ void hc_threads_deinit(struct hc_threads *threads)
 	free(threads->items);
 	free(threads->cached);
 	*threads = (struct hc_threads){};
+}
+
+static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
+{
+	return start < other_end && other_start < end;
+}
+
+const struct hc_thread *hc_threads_stack_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if (overlap(thread->stack_start, thread->stack_end, start, end))
+			return thread;
+	}
+	return NULL;
+}
+
+const struct hc_thread *hc_threads_block_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if (overlap(thread->block_start, thread->block_end, start, end) ||
+		    (thread->tp >= start && thread->tp < end))
+			return thread;
+	}
+	return NULL;
+}
+
+const struct hc_thread *hc_threads_at(const struct hc_threads *threads, uint64_t address)
+{
+	for (size_t i = 0; i < threads->num; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+
+		if ((address >= thread->guard_start && address < thread->stack_end) ||
+		    (address >= thread->block_start && address < thread->block_end))
+			return thread;
+	}
+	return NULL;
 }

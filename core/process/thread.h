@@ -65,4 +65,17 @@ struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_mem
 				 struct hc_threads *ret);
 void hc_threads_deinit(struct hc_threads *threads);
 
+/** @name Whose it is: the first thread that has something in [start, end), or NULL */
+/**@{*/
+
+/** In its stack, without the guard. */
+const struct hc_thread *hc_threads_stack_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end);
+/** In its thread block; the thread pointer counts, also where the block's bounds are unknown. */
+const struct hc_thread *hc_threads_block_in(const struct hc_threads *threads, uint64_t start,
+					    uint64_t end);
+/** The thread whose stack, guard or block an address is in. */
+const struct hc_thread *hc_threads_at(const struct hc_threads *threads, uint64_t address);
+/**@}*/
+
 #endif

@@ -21,6 +21,7 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
+#include "core/base/format.h"
 
 bool glibc_read_heap_info(const struct glibc *g, uint64_t base, struct glibc_heap_info *ret)
 {
@@ -435,14 +436,10 @@ static struct hc_error *arena_note(const struct glibc *g, uint32_t index, char *
 		if (g->heap->thread_arena && g->heap->thread_arena[i] == index && !users++)
 			lwp = threads->items[i].lwp;
 	}
-	int length = users == 0   ? asprintf(ret, "arena %u", index)
-		     : users == 1 ? asprintf(ret, "arena %u (thread %d)", index, lwp)
-				  : asprintf(ret, "arena %u (%zu threads)", index, users);
-	if (length < 0) {
-		*ret = NULL;
-		return &hc_enomem;
-	}
-	return NULL;
+	*ret = users == 0   ? hc_format("arena %u", index)
+	       : users == 1 ? hc_format("arena %u (thread %d)", index, lwp)
+			    : hc_format("arena %u (%zu threads)", index, users);
+	return *ret ? NULL : &hc_enomem;
 }
 
 /** Heaps of a thread arena: from the newest along prev, as the walk did. */

@@ -5,6 +5,7 @@
  */
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
+#include "core/base/format.h"
 
 static char *copy_version(const uint8_t *text, size_t size)
 {
@@ -119,7 +120,7 @@ struct hc_error *glibc_find_version(const struct hc_process *process, char **ver
 	/* A program names the releases that it needs, not the one that it has. */
 	if (!version && minor && libc) {
 		source = "the highest symbol version of the C library";
-		if (asprintf(&version, "2.%u", minor) < 0)
+		if (!(version = hc_format("2.%u", minor)))
 			return &hc_enomem;
 	}
 	if (!version)
@@ -143,16 +144,12 @@ static unsigned confidence(const struct glibc *g)
 /** Where an inferred layout has what; empty for one of the table. */
 static struct hc_error *describe_inferred(const struct glibc *g, char **ret)
 {
-	int length = g->state == &g->inferred
-			     ? asprintf(ret,
-					"; malloc_state fits no known release: bins at %u, "
-					"system_mem at %u",
-					g->state->bins, glibc_system_offset(g->state))
-			     : asprintf(ret, "%s", "");
-	if (length >= 0)
-		return NULL;
-	*ret = NULL;
-	return &hc_enomem;
+	*ret = g->state == &g->inferred
+		       ? hc_format("; malloc_state fits no known release: bins at %u, "
+				   "system_mem at %u",
+				   g->state->bins, glibc_system_offset(g->state))
+		       : strdup("");
+	return *ret ? NULL : &hc_enomem;
 }
 
 struct hc_error *glibc_describe(struct glibc *g)

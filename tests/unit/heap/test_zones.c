@@ -13,6 +13,7 @@
 #include "analyzers/leaks/leaks.h"
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/search/search.h"
+#include "analyzers/select/tally.h"
 #include "core/heap/number.h"
 #include "core/heap/plane.h"
 #include "tests/unit/fake_classes.h"
@@ -339,6 +340,58 @@ static void test_histogram(void **state)
 	}
 }
 
+/** Add a chunk to what a histogram should say. */
+static void expect_chunk(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			 struct hc_count expected[3])
+{
+	struct hc_count *count = &expected[chunk->state != HC_IN_USE];
+
+	count->chunks++;
+	count->bytes += chunk->size;
+	if (hc_chunk_is_lost(heap, chunk)) {
+		expected[2].chunks++;
+		expected[2].bytes += chunk->size;
+	}
+}
+
+/* The planes alone tell state and reach: the same as chunk by chunk. */
+static void test_histogram_selected(void **state)
+{
+	(void)state;
+	static struct slab_world world;
+	struct places places;
+	struct hc_histogram histogram;
+
+	make(&world, 2, &places);
+	slab_open(&world);
+	for (uint32_t states = 0; states < 1u << HC_NUM_STATES; states++) {
+		for (uint32_t reaches = 0; reaches < 1u << HC_NUM_REACH; reaches++) {
+			const struct hc_heap *heap = world.fake.heap;
+			struct hc_count expected[3] = {0};
+			struct hc_selection selection;
+			struct hc_chunk_iter iter;
+			struct hc_chunk chunk;
+
+			hc_selection_init(&selection);
+			selection.states = states;
+			selection.reaches = reaches;
+			assert_ok(hc_selection_prepare(&selection, fake_target(&world.fake)));
+			hc_chunk_iter_heap(&iter, heap);
+			while (hc_chunk_iter_next(&iter, &chunk))
+				if (chunk.state != HC_OVERHEAD &&
+				    hc_selection_has(&selection, heap, &chunk, NULL))
+					expect_chunk(heap, &chunk, expected);
+			assert_ok(hc_histogram_run(fake_target(&world.fake), &selection, false,
+						   &histogram));
+			assert_count(&histogram.in_use, expected[0]);
+			assert_count(&histogram.free, expected[1]);
+			assert_count(&histogram.leaked, expected[2]);
+			hc_histogram_deinit(&histogram);
+		}
+	}
+	slab_world_deinit(&world);
+}
+
 static const struct hc_count *list_of(const struct hc_heap *heap, const struct hc_arena_row *row,
 				      unsigned list)
 {
@@ -647,12 +700,19 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_walk),       cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_lookup),     cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_carving),    cmocka_unit_test(test_histogram),
-		cmocka_unit_test(test_accounting), cmocka_unit_test(test_reach),
-		cmocka_unit_test(test_search),     cmocka_unit_test(test_classes),
-		cmocka_unit_test(test_what),       cmocka_unit_test(test_check),
+		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_carving),
+		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_histogram_selected),
+		cmocka_unit_test(test_accounting),
+		cmocka_unit_test(test_reach),
+		cmocka_unit_test(test_search),
+		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_what),
+		cmocka_unit_test(test_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
