@@ -163,6 +163,13 @@ def test_partial_is_not_sound(tmp_path):
     assert len(reasons) > 1 and len(set(reasons)) == len(reasons), text
 
 
+class EarlyCache(HeapImage):
+    """With the tcache in front of all other chunks, where malloc puts it up to 2.41."""
+
+    def plan(self, arena_index):
+        return super().plan(arena_index)[1:]
+
+
 def survivors(image, core):
     """What is found otherwise than it was made: address → (expected, found)."""
     found = {c.address: (c.size, c.usable, c.state, c.arena) for c in chunktruth.chunks_of(core)
@@ -187,7 +194,7 @@ def test_broken_fastbins(release, tmp_path):
             broken += 1
     core = write(image, tmp_path)
     assert broken and not survivors(image, core)
-    rows = json.loads(chunktruth.run("check", core, "--format", "json"))["inconsistencies"]
+    rows = json.loads(chunktruth.run("check", core, "--format", "json", status=1))["inconsistencies"]
     assert sum("chunks behind, told by the links" in row["what"] for row in rows) == broken == len(rows)
 
 
@@ -195,13 +202,13 @@ def test_broken_fastbins(release, tmp_path):
 @pytest.mark.parametrize("what", ["all", "counters", "heads"])
 def test_zeroed_tcache(release, what, tmp_path):
     """One thread's cache is written over with zeroes: what it held carries its key."""
-    image = HeapImage(release)
+    image = EarlyCache(release)
     entries, end = release.tcache["entries"], release.tcache["entries"] + 64 * release.word
     start, end = {"all": (0, end), "counters": (0, entries), "heads": (entries, end)}[what]
     image.memory.put(image.tcaches[0] + start, bytes(end - start))
     core = write(image, tmp_path)
     assert not survivors(image, core)
-    rows = json.loads(chunktruth.run("check", core, "--format", "json"))["inconsistencies"]
+    rows = json.loads(chunktruth.run("check", core, "--format", "json", status=1))["inconsistencies"]
     assert rows and all(row["chunk"] == hex(image.tcaches[0]) for row in rows)
     assert what != "all" or ["nothing but zeroes" in row["what"] for row in rows] == [True]
 

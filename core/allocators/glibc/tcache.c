@@ -169,9 +169,20 @@ static bool tls_is_known(const struct glibc *g)
 }
 
 /**
+ * Whether the chunk is what malloc allocates first for the main thread, up to 2.41, and never
+ * frees.
+ */
+static bool first_of_all(const struct glibc *g, const struct hc_chunk *chunk)
+{
+	return g->par.tcache_count && first_of_span(chunk) && chunk->span->zone == g->arena_zone &&
+	       chunk->span->tag == GLIBC_IN_MAIN && g->par.sbrk_base &&
+	       chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+}
+
+/**
  * Whether the chunk can only be a tcache: the first one of a heap, for which a thread's TLS speaks.
- * Where the TLS is unknown, only that of the main thread is certain: it is what malloc allocates
- * first, up to 2.41, and is never freed; other threads end, and their first chunk is used again.
+ * Where the TLS is unknown, only that of the main thread is certain: other threads end, and their
+ * first chunk is used again.
  */
 static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 {
@@ -179,8 +190,7 @@ static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 		return false;
 	if (tls_is_known(g))
 		return in_tls(g, chunk->address);
-	return chunk->span->zone == g->arena_zone && chunk->span->tag == GLIBC_IN_MAIN &&
-	       g->par.sbrk_base && chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+	return first_of_all(g, chunk);
 }
 
 struct tcache_list {
@@ -209,7 +219,8 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 	}
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
 	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address)
-			  : first_of_span(chunk) && in_tls(g, chunk->address);
+			  : (!tcache->layout->counts_down && first_of_all(g, chunk)) ||
+				    (first_of_span(chunk) && in_tls(g, chunk->address));
 }
 
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
@@ -641,21 +652,27 @@ static uint64_t guess_key(const struct glibc *g, uint64_t entries)
 /** Broken caches whose entries are looked for; each costs a pass over the heap. */
 #define MAX_RECOVERED 8
 
-/** Give wrecked caches the key that others have, or else one that is guessed. */
+/** Whether entries are lost of a cache that has none left to tell the key. */
+static bool lacks_key(const struct tcache *tcache)
+{
+	return tcache->wrecked || (tcache->lost && !tcache->key);
+}
+
+/** Give caches that lack one the key that others have, or else one that is guessed. */
 static void find_keys(struct glibc *g, struct tcache_list *list)
 {
 	uint64_t shared = 0, entries = 0;
 	bool guessed = false;
 	unsigned tried = 0;
 	for (size_t i = 0; i < list->num; i++) {
-		entries += list->items[i].wrecked ? list->items[i].lost : 0;
+		entries += lacks_key(&list->items[i]) ? list->items[i].lost : 0;
 		/* From 2.29 to 2.33 the key is the address of the cache, and no other has it. */
 		if (list->items[i].key != list->items[i].mem)
 			shared = list->items[i].key ? list->items[i].key : shared;
 	}
 	for (size_t i = 0; i < list->num; i++) {
 		struct tcache *tcache = &list->items[i];
-		if (!tcache->wrecked)
+		if (!lacks_key(tcache))
 			continue;
 		if (tried++ < MAX_RECOVERED && find_keyed(g, tcache->mem, false)) {
 			tcache->key = tcache->mem;
