@@ -255,7 +255,7 @@ static void test_kinds(void **state)
 	const struct kind_case kinds[] = {
 		{hc_cell_unknown(), "-", "", "null"},
 		{hc_cell_text("in-use"), "in-use", "in-use", "\"in-use\""},
-		{hc_cell_name("a\033[31m"), "a\\x1b[31m", "a\033[31m", "\"a\\u001B[31m\""},
+		{hc_cell_name("a\033[31m"), "a\\x1b[31m", "a\\x1b[31m", "\"a\\u001B[31m\""},
 		{hc_cell_name(NULL), "-", "", "null"},
 		{hc_cell_term("sql", "SQL text"), "SQL text", "sql", "\"sql\""},
 		{{.kind = HC_CELL_LIST, .text = "a,b"}, "a,b", "a,b", "[\"a\",\"b\"]"},
