@@ -6,6 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/show/blocks.h"
+#include "cmd/show/chain.h"
 #include "cmd/show/owner.h"
 #include "cmd/verbs/common.h"
 #include "cmd/render/units.h"
@@ -21,10 +22,15 @@
 #define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 54
 /** Fields of binary chunks that are shown. */
-#define MAX_FIELDS 6
+#define MAX_FIELDS 4
 
 /** Findings of which everything is said; smaller ones have a line of each at most. */
-#define SHOWN_IN_FULL 4
+#define SHOWN_IN_FULL 3
+
+/** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
+#define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
+/** … and of findings of at least this share. */
+#define HOLDER_MIN_SHARE 0.1
 
 #define DETAIL_INDENT 12
 
@@ -366,8 +372,10 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
 /**
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
+ *
+ * @return whether there was anything to say
  */
-static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
+static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
 {
 	const struct hc_common *common = &finding->common;
 	const struct hc_template *text_template = &common->text_template;
@@ -402,6 +410,7 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 			   line->chunks,
 			   text_template->counted == all ? 0 : text_template->counted);
 	}
+	return shared.num > 0;
 }
 
 /** What the first fields of binary chunks of one size hold. */
@@ -460,8 +469,28 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
+/** Of a smaller finding the one thing that tells most: a clue, a text that repeats, a class. */
+static void say_briefly(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_document *doc = analysis->doc;
+	bool said = finding->num_clues > 0;
+
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	say_type(analysis, finding);
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	if (said)
+		say_clue(analysis, &finding->clues[0], "clue:");
+	else
+		said = say_repeats(analysis, finding, 1);
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, said ? HC_CONTENT_CLASS : HC_CONTENT_FULL);
+	say_content(analysis, finding);
+	hc_end(doc);
+	hc_end(doc);
+}
+
 /** What tells something about the content: each part from its level of --content on. */
-static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding, bool full)
+static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual =
@@ -472,12 +501,11 @@ static void say_common(struct hc_analysis *analysis, const struct hc_finding *fi
 	say_type(analysis, finding);
 	say_content(analysis, finding);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	for (size_t i = 0; i < finding->num_clues && (full || !i); i++)
+	for (size_t i = 0; i < finding->num_clues; i++)
 		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-	if (full || !finding->num_clues)
-		say_repeats(analysis, finding, full ? MAX_SHARED : 1);
+	say_repeats(analysis, finding, MAX_SHARED);
 	hc_end(doc);
-	if (full && !textual && has_structure(profile))
+	if (!textual && has_structure(profile))
 		say_fields(analysis, profile);
 	hc_end(doc);
 }
@@ -562,6 +590,25 @@ static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner
 		say_detail(analysis, "why:", hc_cell_name(owner->evidence));
 }
 
+/** Why chunks are held that a search for plain pointers would call lost. */
+static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	static const char *const links[] = {
+		[HC_HIDING_TAGGED] = "pointers with a tag in their top 16 bits",
+		[HC_HIDING_OFFSET] = "32-bit offsets from a base",
+	};
+	struct hc_document *doc = analysis->doc;
+
+	for (int how = 0; how < HC_NUM_HIDINGS; how++)
+		if (finding->hidden[how])
+			say_detail(analysis, "held by:",
+				   HC_PHRASE(doc, "{} alone, or by what these hold, {} of them",
+					     hc_cell_text(links[how]),
+					     finding->hidden[how] >= finding->count.chunks
+						     ? hc_cell_text("all")
+						     : hc_cell_count(finding->hidden[how])));
+}
+
 static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 			struct hc_cell more)
 {
@@ -572,10 +619,17 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
-		say_common(analysis, finding, i < SHOWN_IN_FULL);
-		if (i < SHOWN_IN_FULL)
+		say_hidden(analysis, finding);
+		if (i < SHOWN_IN_FULL) {
+			say_common(analysis, finding);
 			say_sample(analysis, finding);
+		} else {
+			say_briefly(analysis, finding);
+		}
 	}
+	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(analysis->doc, "{}, of the sample", analysis->holders[i]));
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
@@ -640,6 +694,10 @@ static void describe_chunks(struct hc_analysis *analysis, const struct hc_findin
 	hc_fact(doc, "size", NULL, hc_cell_count(finding->size));
 	hc_fact(doc, "max_size", NULL, hc_cell_count(finding->max_size));
 	describe_group(finding, doc);
+	hc_begin_object(doc, "hidden_links", HC_CONTENT_NONE);
+	hc_fact(doc, "tagged", NULL, hc_cell_count(finding->hidden[HC_HIDING_TAGGED]));
+	hc_fact(doc, "offsets", NULL, hc_cell_count(finding->hidden[HC_HIDING_OFFSET]));
+	hc_end(doc);
 	hc_fact(doc, "type", NULL, type);
 	hc_fact(doc, "type_chunks", NULL,
 		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
@@ -684,6 +742,7 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
 	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "parts", NULL, hc_cell_count(set->parts));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
 	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));
@@ -692,6 +751,37 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 					   : hc_cell_unknown());
 	hc_fact(doc, "counted", NULL, hc_cell_count(finding->contents.counted));
 	hc_end(doc);
+}
+
+struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	struct hc_target *target = analysis->session->target;
+	const uint64_t held = target->reach.kinds[HC_REACHABLE].chunks +
+			      target->reach.kinds[HC_POSSIBLE].chunks;
+	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		analysis->holders[i] = hc_cell_unknown();
+	if (held > HOLDER_MAX_CHUNKS)
+		return NULL;
+	for (size_t i = 0; !err && i < findings->num && i < SHOWN_IN_FULL; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+		struct hc_chunk chunk;
+
+		if (!finding->growth || finding->share < HOLDER_MIN_SHARE ||
+		    !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
+			continue;
+		if (!spots)
+			err = hc_spots_create(target->process, &spots);
+		const struct hc_namer namer = {analysis->session, spots,
+					       analysis->session->options->full_names};
+
+		if (!err)
+			err = hc_chain_phrase(&namer, &chunk, analysis->doc, &analysis->holders[i]);
+	}
+	return err;
 }
 
 void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
@@ -712,6 +802,8 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
 	if (finding->group || finding->growth)
 		describe_chunks(analysis, finding);
+	if (finding->growth)
+		hc_fact(doc, "holder", NULL, analysis->holders[i]);
 	if (finding->kind == HC_FINDING_OUTSIDE)
 		describe_outside(finding, doc);
 	hc_fact(doc, "more", NULL, more);

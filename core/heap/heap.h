@@ -240,6 +240,35 @@ struct hc_pool_size {
 	bool aligned; /**< those that are aligned to it are pools */
 };
 
+#define HC_MAX_OFFSET_SIZES 32
+
+/** Links of 32 bits: base + (word << shift) is the start of a chunk. */
+struct hc_offset_form {
+	bool found;
+	uint64_t base;
+	unsigned shift;
+	/** Chunk sizes that they lead to, ascending; none: to any, since they are too many. */
+	uint64_t sizes[HC_MAX_OFFSET_SIZES];
+	size_t num_sizes;
+};
+
+/** How a link is hidden from a search for pointers. */
+enum hc_hiding {
+	HC_HIDING_TAGGED, /**< by a tag in its top 16 bits */
+	HC_HIDING_OFFSET, /**< as 32 bits, from a base */
+	HC_NUM_HIDINGS
+};
+
+struct hc_hidden_count {
+	uint64_t chunks, bytes;
+};
+
+/** Chunks of one size that nothing but hidden links holds, or what hangs below these. */
+struct hc_hidden_size {
+	uint64_t size;
+	struct hc_hidden_count by[HC_NUM_HIDINGS];
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -293,6 +322,12 @@ struct hc_backend {
 	struct hc_heap_evidence evidence;
 };
 
+/** What a thread keeps of freed chunks, in a list that no other thread takes from. */
+struct hc_thread_cache {
+	bool known;
+	uint64_t chunks, bytes; /**< bytes: sizes of the chunks */
+};
+
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	unsigned word_size;               /**< bytes of a pointer */
@@ -335,6 +370,8 @@ struct hc_heap {
 	 * arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown.
 	 */
 	uint32_t *thread_arena;
+	/** Free chunks that each thread of process->threads keeps for itself; NULL: unknown. */
+	struct hc_thread_cache *thread_cache;
 
 	uint64_t mmapped_count,
 		mmapped_bytes; /**< as the allocator counts them (live mmapped chunks) */
@@ -347,6 +384,9 @@ struct hc_heap {
 	size_t num_pool_sizes;
 	bool links;  /**< pointers to links of doubly linked lists count, too */
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
+	struct hc_offset_form offset_form; /**< the same of links of 32 bits */
+	struct hc_hidden_size *hidden;     /**< what only such links hold; by size */
+	size_t num_hidden;
 };
 
 #define HC_MAX_INCONSISTENCIES 1000
@@ -558,18 +598,34 @@ struct hc_slice {
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret);
 
+/**
+ * Kinds of chunks, for walks: a bit for each enum hc_reach of those in use (whether reachability is
+ * known or not), and one for those that are not in use. 64 chunks that are of none of the kinds that
+ * are wanted cost one look at their planes.
+ */
+enum hc_kinds {
+	HC_KINDS_IN_USE = (1 << HC_NUM_REACH) - 1,
+	HC_KINDS_NOT_IN_USE = 1 << HC_NUM_REACH,
+	HC_KINDS_ALL = HC_KINDS_IN_USE | HC_KINDS_NOT_IN_USE,
+};
+
 /** Walk chunks in address order, of a slice or of the whole heap. */
 struct hc_chunk_iter {
 	const struct hc_heap *heap;
 	struct hc_slice slice;
 	size_t span; /**< index of the current span; whole heap only */
 	bool whole;
-	uint64_t next; /**< unit of the next chunk, or slice.to */
+	unsigned kinds; /**< that are wanted */
+	uint64_t block; /**< index of the current one */
+	uint64_t bits;  /**< start bits that are left of it */
 };
 
 void hc_chunk_iter_heap(struct hc_chunk_iter *iter, const struct hc_heap *heap);
 void hc_chunk_iter_slice(struct hc_chunk_iter *iter, const struct hc_heap *heap,
 			 struct hc_slice slice);
+/** The same without chunks that are of none of @p kinds: bits of enum hc_kinds. */
+void hc_chunk_iter_kinds(struct hc_chunk_iter *iter, const struct hc_heap *heap,
+			 struct hc_slice slice, unsigned kinds);
 bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret);
 
 /**

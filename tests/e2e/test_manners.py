@@ -62,7 +62,7 @@ class TestMeant:
         line = refused(run, *args)
         assert f"did you mean {meant}?" in line, line
 
-    @pytest.mark.parametrize("args", [["tree", "t"], ["stat", "t"], ["xyzzy", "t"], ["threads", "t"], ["x1", "t"],
+    @pytest.mark.parametrize("args", [["tree", "t"], ["stat", "t"], ["xyzzy", "t"], ["thorough", "t"], ["x1", "t"],
                                       ["chunks", "t", "--xyzzy"], ["chunks", "t", "--class", "spaceship"],
                                       ["chunks", "t", "--type", "spaceship"], ["chunks", "t", "--format", "yaml"]])
     def test_nothing_silly(self, run, args):
@@ -211,7 +211,7 @@ def outputs(run, columns, **env):
     address = in_use(run, "--limit", "9")[8]["address"]
     lines = [[verb, core] for core in ("t", "g") for verb in VERBS if verb not in ("what", "refs", "grep", "dump", "strings")]
     lines += [["signatures"], ["what", "g", address], ["refs", "g", address], ["refs", "g", address, "--to-root"],
-              ["diff", "t", "g"], ["leaks", "t", "--group", "1"], ["grep", "g", "user"],
+              ["diff", "t", "g"], ["retained", "g", "--of", address], ["leaks", "t", "--group", "1"], ["grep", "g", "user"],
               ["grep", "g", "-v", "user", "--limit", "5"], ["grep", "g", "--top", "user.{3}"],
               ["grep", "g", "--by", "size", "user"], ["grep", "t", "-c", "/tickets/3 "], ["strings", "g", "--top"],
               ["chunks", "t", "--limit", "1"], ["leaks", "t", "--match", "/tickets/3 "], ["common", "t", "--request", "64"],
