@@ -816,16 +816,18 @@ static void say_rest(struct hc_analysis *analysis)
 	const struct hc_findings *findings = &analysis->verdict.findings;
 	const struct hc_finding *rest = &findings->rest;
 	struct hc_document *doc = analysis->doc;
-	struct hc_cell largest = hc_cell_unknown();
+	struct hc_cell chunks = hc_cell_unknown(), largest = hc_cell_unknown();
 
 	if (!findings->num || !rest->touched)
 		return;
+	if (rest->count.chunks)
+		chunks = HC_PHRASE(doc, "{} chunk{}, ", hc_cell_count(rest->count.chunks),
+				   hc_cell_plural(rest->count.chunks));
 	if (findings->next.touched)
 		largest = HC_PHRASE(doc, "; the largest kind has {}",
 				    hc_cell_bytes(findings->next.touched));
 	hc_blank(doc);
-	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {} chunk{}, {}, {}{}",
-		  hc_cell_count(rest->count.chunks), hc_cell_plural(rest->count.chunks),
+	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
 }
 

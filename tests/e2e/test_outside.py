@@ -316,6 +316,22 @@ class TestAllocators:
         # Three allocations a key at least: entry, name, value.
         assert counts(owner)["allocated or cached"] >= 60000
         assert heapcore("grep", path, "--maps", "-c", "sess:1234\\b", status=0).out
+        self.redis_screen(heapcore, path)
+
+    @staticmethod
+    def redis_screen(heapcore, path):
+        """One screen, which says whose the memory is, and of which every command shows something."""
+        analysis, text = heapcore("analyze", path, "--format", "json").json, heapcore("analyze", path).text
+        assert analysis["verdict"] == "outside malloc"
+        assert re.search(r"^1  jemalloc's heap: [0-9.]+ MiB touched", text, re.M), text
+        assert len(text.splitlines()) <= 30, text
+        # There are no chunks to count.
+        assert re.search(r"^   the rest: [0-9.,]+ [KM]iB, ", text, re.M), text
+        commands = [line.split("heapcore ", 1)[1].split() for line in text.splitlines() if "heapcore " in line]
+        assert len(commands) >= 3, text
+        for verb, core, *options in commands:
+            assert core == str(path)
+            assert heapcore(verb, core, *("sess:" if option == "PATTERN" else option for option in options)).out
 
 
 class TestNobody:
