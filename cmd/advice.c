@@ -31,7 +31,7 @@ static const struct {
 	[HC_ABOUT_SMAPS] = {"--smaps ", ""},
 	[HC_ABOUT_SNAPSHOT] = {"", "; only 'heapcore maps' reads those"},
 	[HC_ABOUT_ROOM] = {"", "; name another folder with --tmpdir"},
-	[HC_ABOUT_ALLOCATOR] = {"", "; analyze, maps, info, dump and grep --maps work"},
+	[HC_ABOUT_ALLOCATOR] = {"", "; analyze, maps, info, dump, grep --maps and strings --maps work"},
 	[HC_ABOUT_CLASS] = {"--class: ", "; see heapcore signatures"},
 	[HC_ABOUT_TYPE] = {"--type: ", "; see heapcore types"},
 	[HC_ABOUT_ATTRIBUTE] = {"--attribute: ", ""},

@@ -21,7 +21,7 @@
 #define TICK_NANOSECONDS 250000000
 
 /** For hc_progress_abandon(), which can't look into a struct that is locked. */
-static volatile sig_atomic_t on_screen;
+static volatile sig_atomic_t on_screen, abandoned;
 
 struct hc_progress {
 	pthread_t thread;
@@ -76,17 +76,28 @@ void hc_progress_write(FILE *file, const struct hc_progress_state *state)
 	fputs(" left", file);
 }
 
+/** The line in one piece, and known to be there before it is: a signal may come at any time. */
 static void draw(struct hc_progress *progress, double seconds)
 {
-	fputs("\r\033[K", stderr);
-	hc_progress_write(stderr, &(struct hc_progress_state){
-					  .phase = progress->phase,
-					  .share = progress->share,
-					  .seconds = seconds,
-					  .phase_seconds = seconds - progress->phase_start,
-				  });
-	progress->shown = true;
-	on_screen = true;
+	char *line = NULL;
+	size_t size;
+	FILE *file = open_memstream(&line, &size);
+
+	if (!file)
+		return;
+	fputs("\r\033[K", file);
+	hc_progress_write(file, &(struct hc_progress_state){
+					.phase = progress->phase,
+					.share = progress->share,
+					.seconds = seconds,
+					.phase_seconds = seconds - progress->phase_start,
+				});
+	if (!fclose(file) && !abandoned) {
+		progress->shown = true;
+		on_screen = true;
+		fputs(line, stderr);
+	}
+	free(line);
 }
 
 /** Since the program began. */
@@ -183,6 +194,7 @@ void hc_progress_destroy(struct hc_progress *progress)
 void hc_progress_abandon(void)
 {
 	/* Where there is no room for a line there is nobody to see it. */
+	abandoned = true;
 	ssize_t written = on_screen ? write(STDERR_FILENO, "\n", 1) : 0;
 
 	(void)written;

@@ -11,6 +11,7 @@ const struct hc_verb *const hc_verbs[] = {
 	&hc_verb_info,
 	&hc_verb_maps,
 	&hc_verb_arenas,
+	&hc_verb_threads,
 	&hc_verb_leaks,
 	&hc_verb_diff,
 	&hc_verb_chunks,

@@ -227,15 +227,20 @@ require_with_apt() {
 # their sake, and who calls this goes on without them. gcc-multilib, without a release in its name, is not among them:
 # it conflicts with cross compilers.
 require_foreign_programs() {
-    local release package missing
+    local release package missing=()
     if [ "$(uname -m)" != x86_64 ] || ! command -v apt-get >/dev/null; then
         return 0
     fi
     release=$(gcc -dumpversion)
-    for package in "gcc-${release%%.*}-aarch64-linux-gnu" qemu-user-static "gcc-${release%%.*}-multilib"; do
+    for package in "gcc-${release%%.*}-"{aarch64,powerpc64le,riscv64}-linux-gnu "g++-${release%%.*}-s390x-linux-gnu" \
+        "gcc-${release%%.*}-arm-linux-gnueabihf" qemu-user-static "gcc-${release%%.*}-multilib"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    apt_install --no-remove "${missing[@]}" >&2 && return
+    for package in "${missing[@]}"; do
         missing=("$package")
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-            apt_install --no-remove "$package" >&2 || true
+        apt_install --no-remove "$package" >&2 || true
     done
 }
 

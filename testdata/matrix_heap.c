@@ -11,7 +11,8 @@
  * only-mapped    another heap: nothing but blocks that get a mapping of their own
  *
  * Prints, in the order of events, "live 0xADDRESS REQUESTED LABEL" and "dead 0xADDRESS LABEL"; a
- * later event is true where it contradicts an earlier one. Labels that begin with "exact" are of
+ * later event is true where it contradicts an earlier one. On arm64, where qemu's cores lack it, the
+ * thread pointer of each thread comes first as "tls LWP 0xADDRESS". Labels that begin with "exact" are of
  * blocks that malloc itself cut, so their chunks have the least size that holds the request. The
  * last events are malloc_stats(3) on stderr and "mmapped COUNT BYTES". All that makes libc allocate
  * for itself comes before the first block dies.
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "manifest.h"
 
@@ -178,10 +180,18 @@ static void kill_blocks(struct blocks *blocks)
 	release(blocks, DIES_MMAPPED);
 }
 
+static void say_tls(void)
+{
+#ifdef __aarch64__
+	say("tls %ld %p", syscall(SYS_gettid), __builtin_thread_pointer());
+#endif
+}
+
 static void *work(void *arg)
 {
 	struct worker *self = arg;
 
+	say_tls();
 	pthread_barrier_wait(&self->turn);
 	fill(&self->blocks);
 	pthread_barrier_wait(&self->turn);
@@ -272,6 +282,7 @@ int main(int argc, char **argv)
 {
 	const char *stop = argc > 1 ? argv[1] : "pause", *how = argc > 2 ? argv[2] : "plain";
 
+	say_tls();
 	if (strcmp(how, "aligned") == 0 || strcmp(how, "only-mapped") == 0) {
 		align(&main_blocks, strcmp(how, "only-mapped") == 0);
 		finish(stop);

@@ -35,6 +35,7 @@ struct hc_block_set {
 	uint64_t mappings; /**< that they lie in */
 	uint64_t pointed;  /**< of the blocks, those that something live points into: held.h */
 	uint64_t linked;   /**< of the others, those that other such memory points into */
+	uint64_t parts;    /**< of the others, those of a slab that is held: held.h */
 };
 
 struct hc_blocks {

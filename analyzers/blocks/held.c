@@ -22,19 +22,22 @@
 #define FILTER_BITS 16
 #define GRANULE_SHIFT 21
 
+/** Where mappings begin and end. */
+#define PAGE 4096
+
 enum source { FROM_ROOT, FROM_CHUNK, FROM_OTHER, NUM_SOURCES };
 
 /** Where a word stands. */
 struct origin {
 	enum source source;
 	uint32_t mapping; /**< of FROM_OTHER: index of the mapping */
+	bool passing;     /**< in a stack or register: may be stale */
 };
 
 /** A part of memory whose words are looked at. */
 struct part {
 	uint64_t start, end;
-	enum source source;
-	uint32_t mapping; /**< of FROM_OTHER: index of the mapping */
+	struct origin origin;
 };
 
 /** A block of a set, in the order of addresses. */
@@ -47,6 +50,8 @@ struct worker {
 	uint64_t (*counts)[NUM_SOURCES]; /**< of each mapping */
 	uint8_t *links;                  /**< bit from * MAX_LINKED + to */
 	uint8_t *pointed, *linked;       /**< bit of each block */
+	uint8_t *started;                /**< the same: its address is kept somewhere */
+	uint8_t *begun;                  /**< bit of each mapping: the same of its address */
 };
 
 struct run {
@@ -182,11 +187,14 @@ static struct hc_error *collect_parts(struct run *run)
 	struct hc_error *err = hc_roots_collect(run->heap ? run->heap : &no_heap, &roots, &num);
 
 	for (size_t i = 0; !err && i < num; i++) {
-		struct part part = {roots[i].start, roots[i].end, FROM_ROOT, 0};
+		struct part part = {.start = roots[i].start,
+				    .end = roots[i].end,
+				    .origin = {.source = FROM_ROOT,
+					       .passing = roots[i].kind == HC_ROOT_STACK}};
 		const struct hc_held_mapping *row = hc_held_find(&run->held, roots[i].start);
 		if (row) {
-			part.source = FROM_OTHER;
-			part.mapping = row - run->held.items;
+			part.origin.source = FROM_OTHER;
+			part.origin.mapping = row - run->held.items;
 		} else {
 			run->held.missing +=
 				part.end - part.start -
@@ -214,8 +222,14 @@ static void see_word(struct run *run, struct worker *worker, uint64_t word, stru
 	size_t i = hc_lower_bound(run->num_blocks, k, run->blocks[k].end <= word);
 	/* A block's pointers to itself hold nothing. */
 	if (i < run->num_blocks && run->blocks[i].start <= word &&
-	    !(at >= run->blocks[i].start && at < run->blocks[i].end))
+	    !(at >= run->blocks[i].start && at < run->blocks[i].end)) {
 		set_bit(source == FROM_OTHER ? worker->linked : worker->pointed, i);
+		if (word == run->blocks[i].start && !origin.passing)
+			set_bit(worker->started, i);
+	}
+	if (word == row->mapping->start && !origin.passing &&
+	    !(source == FROM_OTHER && from == to))
+		set_bit(worker->begun, to);
 	if (source == FROM_OTHER && from == to)
 		return;
 	if (source == FROM_OTHER && from < MAX_LINKED && to < MAX_LINKED) {
@@ -246,8 +260,7 @@ static struct hc_error *run_part(struct run *run, struct worker *worker, const s
 	struct hc_piece piece;
 
 	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &piece))
-		see_bytes(run, worker, piece.bytes, piece.start,
-			  (struct origin){part->source, part->mapping});
+		see_bytes(run, worker, piece.bytes, piece.start, part->origin);
 	return NULL;
 }
 
@@ -267,7 +280,7 @@ static void run_slice(struct run *run, struct worker *worker, struct hc_slice sl
 	while (hc_chunk_iter_next(&iter, &chunk))
 		if (is_live(run->heap, &chunk))
 			see_bytes(run, worker, hc_chunk_bytes(run->heap, &chunk), chunk.address,
-				  (struct origin){FROM_CHUNK, 0});
+				  (struct origin){.source = FROM_CHUNK});
 }
 
 static struct hc_error *run_task(void *ctx, unsigned index, size_t task)
@@ -288,7 +301,7 @@ static void see_registers(struct run *run)
 	for (size_t i = 0; i < threads->num; i++)
 		for (unsigned r = 0; r < threads->items[i].num_regs; r++)
 			see_word(run, &run->workers[0], threads->items[i].regs[r],
-				 (struct origin){FROM_ROOT, 0}, 0);
+				 (struct origin){.source = FROM_ROOT, .passing = true}, 0);
 }
 
 /* The end. */
@@ -302,7 +315,10 @@ static struct hc_error *create_workers(struct run *run)
 		worker->links = calloc(MAX_LINKED / 8, MAX_LINKED);
 		worker->pointed = calloc(run->num_blocks / 8 + 1, 1);
 		worker->linked = calloc(run->num_blocks / 8 + 1, 1);
-		if (!worker->counts || !worker->links || !worker->pointed || !worker->linked)
+		worker->started = calloc(run->num_blocks / 8 + 1, 1);
+		worker->begun = calloc(run->held.num / 8 + 1, 1);
+		if (!worker->counts || !worker->links || !worker->pointed || !worker->linked ||
+		    !worker->started || !worker->begun)
 			return &hc_enomem;
 	}
 	return run->workers ? NULL : &hc_enomem;
@@ -315,6 +331,8 @@ static void destroy_workers(struct run *run)
 		free(run->workers[i].links);
 		free(run->workers[i].pointed);
 		free(run->workers[i].linked);
+		free(run->workers[i].started);
+		free(run->workers[i].begun);
 	}
 	free(run->workers);
 }
@@ -334,7 +352,10 @@ static void add_up(struct run *run)
 		for (size_t k = 0; k < run->num_blocks / 8 + 1; k++) {
 			all->pointed[k] |= worker->pointed[k];
 			all->linked[k] |= worker->linked[k];
+			all->started[k] |= worker->started[k];
 		}
+		for (size_t k = 0; k < run->held.num / 8 + 1; k++)
+			all->begun[k] |= worker->begun[k];
 	}
 	for (size_t k = 0; k < run->held.num; k++) {
 		run->held.items[k].from_roots = all->counts[k][FROM_ROOT];
@@ -377,16 +398,40 @@ static struct hc_error *follow(struct run *run)
 	return NULL;
 }
 
+/** Whether blocks of one set and one mapping, from @p first on, are parts of what is held. */
+static bool are_parts(const struct run *run, const struct hc_held_mapping *row, size_t first)
+{
+	const struct block *block = &run->blocks[first];
+	uint64_t size = block->end - block->start;
+
+	if ((block->start | size) % PAGE)
+		return row->held;
+	return has_bit(run->workers[0].started, first) ||
+	       (block->start - row->mapping->start < size &&
+		has_bit(run->workers[0].begun, row - run->held.items));
+}
+
 static void count_blocks(const struct run *run, struct hc_blocks *blocks)
 {
+	const struct hc_held_mapping *row = NULL;
+	bool parts = false;
+
 	for (size_t i = 0; blocks && i < blocks->num; i++)
-		blocks->sets[i].pointed = blocks->sets[i].linked = 0;
+		blocks->sets[i].pointed = blocks->sets[i].linked = blocks->sets[i].parts = 0;
 	for (size_t i = 0; i < run->num_blocks; i++) {
-		struct hc_block_set *set = &blocks->sets[run->blocks[i].set];
+		const struct block *block = &run->blocks[i];
+		struct hc_block_set *set = &blocks->sets[block->set];
+
+		if (!row || block->start >= row->mapping->end || block[-1].set != block->set) {
+			row = hc_held_find(&run->held, block->start);
+			parts = row && are_parts(run, row, i);
+		}
 		if (has_bit(run->workers[0].pointed, i))
 			set->pointed++;
 		else if (has_bit(run->workers[0].linked, i))
 			set->linked++;
+		else
+			set->parts += parts;
 	}
 }
 
@@ -403,8 +448,10 @@ static struct hc_error *run_all(struct run *run, struct hc_blocks *blocks)
 				   run)))
 		return err;
 	add_up(run);
+	if ((err = follow(run)))
+		return err;
 	count_blocks(run, blocks);
-	return follow(run);
+	return NULL;
 }
 
 struct hc_error *hc_held_run(const struct hc_process *process, const struct hc_heap *heap,

@@ -8,6 +8,15 @@
  * mapping of interest. Counts are exact for the words of the core; a number that happens to look
  * like an address counts as one, so "nothing points to it" is certain and "something does" is not.
  *
+ * A program that cuts a mapping into blocks holds the mapping, and comes to a block by counting. So
+ * a block that nothing points to is a *part* of a slab, and not lost,
+ *
+ *   - where no mapping could begin or end as it does, which only pages do, and its mapping is held;
+ *   - where a variable, a chunk, or other memory that may be held has the address of the first of
+ *     the neighbours of its kind in one mapping, or of the mapping right before it. What a stack or
+ *     a register has may be a stale word. The kernel merges mappings, so that some of such blocks
+ *     may be lost mappings of their own after all: nothing in memory tells the two apart.
+ *
  * A mapping is *held* when a pointer into it stands in a register, stack, TLS, data, a chunk,
  * memory with an owner, or in a mapping that is held. When reachability is known, words of lost
  * chunks hold nothing.
@@ -35,7 +44,7 @@ struct hc_held {
 };
 
 /**
- * Run; also counts hc_block_set::pointed and linked.
+ * Run; also counts hc_block_set::pointed, linked, and parts.
  *
  * @param heap NULL: there are no chunks
  */

@@ -511,6 +511,9 @@ static struct recognised recognise_text(const struct hc_classifier *classifier,
 
 	for (size_t i = 0; i < num; i++) {
 		struct hc_text_run *run = &runs[i];
+		if (!hc_run_leave_pointer(window, run, &classifier->mapped, classifier->word_size,
+					  classifier->big_endian))
+			continue;
 		enum hc_evidence evidence = evidence_of_run(classifier, window, run);
 
 		/* What lies behind a text is slack, not a field. */

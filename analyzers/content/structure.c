@@ -313,13 +313,39 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 	return run->size >= 16 && run->size >= window.size / 2;
 }
 
+bool hc_run_leave_pointer(struct hc_bytes window, struct hc_text_run *run,
+			  const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
+{
+	size_t into = run->start % word_size, word = run->start - into, step = word_size - into;
+
+	/* There the last bytes of an address are zero. */
+	if (!into || (word_size == 8 && !big_endian) || run->size <= step ||
+	    !is_in_ranges(ranges, hc_read_word(window.data + word, word_size, big_endian)))
+		return true;
+	run->start += step;
+	run->size -= step;
+	return run->size >= HC_TEXT_MIN_SIZE;
+}
+
+/** Whether what lies before the run can be a number: its most significant byte is zero. */
+static bool follows_number(struct hc_bytes window, const struct hc_text_run *run,
+			   const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
+{
+	const uint8_t *start = window.data + run->start;
+
+	if (start[-1] == 0 || (big_endian && start[-4] == 0))
+		return true;
+	return (word_size == 4 || big_endian) && run->start % word_size == 0 &&
+	       is_in_ranges(ranges, hc_read_word(start - word_size, word_size, big_endian));
+}
+
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
 		     const struct hc_ranges *ranges, unsigned word_size, bool big_endian)
 {
 	bool has_nul = run->ended && run->start + run->size < window.size;
 
 	return has_nul && run->size >= 8 && run->start % 4 == 0 && run->start > 0 &&
-	       window.data[run->start - 1] == 0 &&
+	       follows_number(window, run, ranges, word_size, big_endian) &&
 	       !run_is_pointer(window, run, ranges, word_size, big_endian);
 }
 

@@ -66,9 +66,18 @@ bool hc_run_is_text(struct hc_bytes window, const struct hc_text_run *run,
 		    const struct hc_ranges *ranges, unsigned word_size, bool big_endian);
 
 /**
- * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, with a zero
- * before it and a NUL behind it. Without the NUL it is what the chunk held before, cut off by its
- * end. That alone is no proof; what it says must be.
+ * Step over the end of a pointer whose last bytes look like text and run into what lies behind it,
+ * as they do where the last byte of an address is not zero: big-endian, or in 32 bits.
+ *
+ * @return whether enough is left
+ */
+bool hc_run_leave_pointer(struct hc_bytes window, struct hc_text_run *run,
+			  const struct hc_ranges *ranges, unsigned word_size, bool big_endian);
+
+/**
+ * Whether a run may be a string in a field of a struct: at least eight bytes, aligned, with a
+ * number or a pointer before it and a NUL behind it. Without the NUL it is what the chunk held
+ * before, cut off by its end. That alone is no proof; what it says must be.
  */
 bool hc_run_is_field(struct hc_bytes window, const struct hc_text_run *run,
 		     const struct hc_ranges *ranges, unsigned word_size, bool big_endian);

@@ -134,7 +134,7 @@ struct hc_error *hc_arenas_run(struct hc_target *target, struct hc_arena_table *
 		.heap = heap,
 		.rows = rows,
 		.num_rows = num_rows,
-		.page = UINT64_C(1) << process->core->machine->page_shift,
+		.page = hc_core_page_size(process->core),
 	};
 	if ((err = hc_tally_run(target, NULL, &tally, &run)))
 		return err;

@@ -34,7 +34,7 @@ static bool is_zero(const uint8_t *data, size_t size)
 
 uint64_t hc_touched_range(const struct hc_process *process, uint64_t start, uint64_t end)
 {
-	uint64_t page = UINT64_C(1) << process->core->machine->page_shift;
+	uint64_t page = hc_core_page_size(process->core);
 	uint64_t pos = start, touched = 0;
 	struct hc_piece piece;
 

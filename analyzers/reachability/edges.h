@@ -70,6 +70,36 @@ static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct
 	return hc_edge_look_inside(heap, span, value, ret);
 }
 
+/** The chunk that half a word leads to, in a process that has links of 32 bits. */
+static inline bool hc_edge_of_half(const struct hc_heap *heap, uint32_t half, struct hc_edge *ret)
+{
+	uint64_t target = hc_offset_target(heap, half);
+	const struct hc_span *span = target ? hc_heap_span(heap, target) : NULL;
+
+	ret->span = span;
+	ret->value = half;
+	ret->exact = false;
+	return span && hc_span_starts_at(span, target - span->base, &ret->unit);
+}
+
+/** Visit the links of 32 bits that a word at an address may be. @return whether to go on */
+static inline bool hc_edges_of_halves(const struct hc_heap *heap, uint64_t address,
+				      struct hc_bytes word, hc_edge_fn fn, void *ctx)
+{
+	if (hc_offset_excluded(heap, hc_read64(word.data, heap->big_endian)))
+		return true;
+	for (unsigned at = 0; at < word.size; at += 4) {
+		struct hc_edge edge;
+
+		if (!hc_edge_of_half(heap, hc_read32(word.data + at, heap->big_endian), &edge))
+			continue;
+		edge.at = address + at;
+		if (!fn(ctx, &edge))
+			return false;
+	}
+	return true;
+}
+
 /** Visit the edges among some words. */
 static inline __attribute__((always_inline)) bool hc_edges_of_bytes(const struct hc_heap *heap,
 								    uint64_t address,
@@ -82,6 +112,10 @@ static inline __attribute__((always_inline)) bool hc_edges_of_bytes(const struct
 		struct hc_edge edge;
 
 		edge.value = hc_read_word(bytes.data + i, word, heap->big_endian);
+		if (__builtin_expect(heap->offset_form.found, 0) &&
+		    !hc_edges_of_halves(heap, address + i, (struct hc_bytes){bytes.data + i, word},
+					fn, ctx))
+			return false;
 		if (edge.value - heap->lowest >= heap->highest - heap->lowest && !heap->tagged)
 			continue;
 		if (!hc_edge_of(heap, edge.value, &edge))

@@ -50,6 +50,7 @@ const char *hc_heuristic_name(enum hc_heuristic heuristic)
 		[HC_HEURISTIC_LIST] = "list",
 		[HC_HEURISTIC_CONVENTION] = "convention",
 		[HC_HEURISTIC_TAGGED] = "tagged",
+		[HC_HEURISTIC_OFFSET] = "offset",
 	};
 
 	return names[heuristic];

@@ -141,7 +141,7 @@ static void count_root(const struct hc_process *process, const struct hc_root *r
 static void count_threads(const struct hc_process *process, struct hc_missing *missing)
 {
 	const struct hc_threads *threads = &process->threads;
-	uint64_t page = UINT64_C(1) << process->core->machine->page_shift;
+	uint64_t page = hc_core_page_size(process->core);
 	struct hc_share_missing *registers = &missing->roots[HC_ROOT_REGISTER];
 
 	registers->expected = threads->num;

@@ -24,19 +24,19 @@
  * held by an interior pointer at best; from them, any pointer to a chunk without b sets both bits.
  *    Where many chunks are possible, conventions (conventions.h) are looked for, and 1 and 2 done
  *    again with them.
- * 3. Where many chunks are lost, tagged pointers (tagged.h) are looked for, and what they hold
- *    becomes possible.
+ * 3. Where many chunks are lost, tagged pointers (tagged.h) are looked for, and links of 32 bits
+ *    from a base (offsets.h); what they hold becomes possible.
  * 4. What has neither bit is lost. One sweep over the words of the lost chunks finds those that are
  *    pointed to, and lost.c chooses one of each cycle.
  *
  * In the end every word of every root and of every chunk in use has been looked at, and counted
- * exactly once (step 4 apart from lost.c's visits, and from what only tagged pointers hold, which
+ * exactly once (step 4 apart from lost.c's visits, and from what only hidden links hold, which
  * is not counted), whatever the number of workers: the statistics are exact and reproducible. So
  * are the answers: each step computes a closure, which does not depend on the order of the work.
  * Planes of free chunks hold list codes and are never touched. No edge is stored: see trace_mark.c
  * for how the heap is walked and what bounds the memory.
  *
- * Limits. A pointer that is hidden (XOR lists, compressed to 32 bits, unaligned) is not seen, so
+ * Limits. A pointer that is hidden in other ways (XOR lists, unaligned) is not seen, so
  * that its chunk counts as lost; tagged in the low bits makes it interior, hence "possible" unless
  * that is a convention. A stale word makes a lost chunk look reachable. What the core lacks can
  * make live chunks lost: missing.h.
@@ -46,6 +46,7 @@
 #include <stdlib.h>
 
 #include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/hidden.h"
 #include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/trace.h"
 #include "core/base/cleanup.h"
@@ -210,6 +211,7 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 	struct hc_error *err;
 
 	hc_conventions_forget(tracer->heap);
+	hc_hidden_forget(tracer->heap);
 	if ((err = hc_interiors_create(tracer, &interiors)))
 		return err;
 	hc_tracer_watch(tracer, interiors);
@@ -228,7 +230,7 @@ static struct hc_error *mark_with_conventions(struct sweep *sweep)
 }
 
 /** Step 3. Words that are looked at once more don't count again. */
-static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *roots,
+static struct hc_error *mark_hidden(struct sweep *sweep, const struct hc_root *roots,
 				    size_t num_roots, struct hc_reach_stats *stats)
 {
 	hc_cleanup_free struct hc_trace_stats *saved = NULL;
@@ -236,6 +238,8 @@ static struct hc_error *mark_tagged(struct sweep *sweep, const struct hc_root *r
 
 	if (!err)
 		err = hc_tagged_run(sweep->tracer, roots, num_roots, &stats->tagged);
+	if (!err)
+		err = hc_offsets_run(sweep->tracer, roots, num_roots, &stats->offsets);
 	if (!err)
 		hc_tracer_restore_stats(sweep->tracer, saved);
 	return err;
@@ -302,7 +306,7 @@ struct hc_error *hc_reachability_run(struct hc_heap *heap, struct hc_reach_stats
 	    (err = mark_with_conventions(&sweep)))
 		return err;
 	hc_watch_part(heap->process->watch, 0.95, 1);
-	if ((err = mark_tagged(&sweep, roots, num_roots, &stats)) ||
+	if ((err = mark_hidden(&sweep, roots, num_roots, &stats)) ||
 	    (err = hc_tracer_run(tracer, HC_PASS_POINTED, HC_SEED_LOST, NULL)))
 		return err;
 	fill_pointer_stats(tracer, &stats);

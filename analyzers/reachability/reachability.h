@@ -18,6 +18,7 @@
 #include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/missing.h"
 #include "analyzers/reachability/roots.h"
+#include "analyzers/reachability/offsets.h"
 #include "analyzers/reachability/tagged.h"
 #include "core/heap/heap.h"
 
@@ -42,6 +43,7 @@ enum hc_heuristic {
 	HC_HEURISTIC_LIST, /**< to a link of a doubly linked list, whose neighbour points back */
 	HC_HEURISTIC_CONVENTION, /**< as nearly all of its kind, see conventions.h */
 	HC_HEURISTIC_TAGGED,     /**< to the start, but with a tag: the chunk is possible */
+	HC_HEURISTIC_OFFSET,     /**< to the start, as 32 bits from a base: possible, too */
 	HC_NUM_HEURISTICS
 };
 
@@ -74,6 +76,7 @@ struct hc_reach_stats {
 	uint64_t inflight_threads;             /**< caught inside the allocator, see inflight.h */
 	uint64_t inflight_chunks;              /**< that such threads hold by their headers */
 	struct hc_tagged tagged;               /**< what tagged pointers hold */
+	struct hc_offsets offsets;             /**< what offset links hold */
 	struct hc_missing missing;             /**< whether "lost" is known, or an upper bound */
 };
 

@@ -175,6 +175,17 @@ static const struct range *find_tagged(const struct hunt *hunt, uint64_t value)
 		       : NULL;
 }
 
+/** The chunk that a word of 32 bits leads to, in a process that has such links. */
+static const struct range *find_offset(const struct hunt *hunt, uint32_t half)
+{
+	uint64_t start = hc_offset_target(hunt->heap, half);
+	const struct range *range = start ? find_range(hunt, start) : NULL;
+
+	return range && range->start == start && hunt->query->referents[range->referent].in_chunk
+		       ? range
+		       : NULL;
+}
+
 static inline const struct range *find_pointee(const struct hunt *hunt, uint64_t value)
 {
 	const struct range *range = find_range(hunt, value);
@@ -195,7 +206,8 @@ static void explain(const struct hunt *hunt, const struct hc_referent *referent,
 	if (referrer->value == referent->start)
 		return;
 	if (referrer->value - referent->start >= referent->size) {
-		referrer->heuristic = HC_HEURISTIC_TAGGED;
+		referrer->heuristic = referrer->value >> 32 ? HC_HEURISTIC_TAGGED
+							    : HC_HEURISTIC_OFFSET;
 		return;
 	}
 	if (referent->in_chunk)
@@ -269,26 +281,56 @@ static bool is_held(const struct hunt *hunt, const struct place *place, struct h
 	return true;
 }
 
-static struct hc_error *search_bytes(const struct hunt *hunt, size_t task, struct counts *counts,
-				     uint64_t pos, struct hc_bytes bytes)
+static struct hc_error *see(const struct hunt *hunt, size_t task, struct counts *counts,
+			    struct hit *hit)
 {
-	const struct hc_memory *memory = &hunt->process->memory;
-	const unsigned word = memory->word_size;
+	return is_held(hunt, &hunt->places[task], hit) ? keep(hunt, task, counts, hit) : NULL;
+}
 
-	for (size_t i = 0; i + word <= bytes.size; i += word) {
-		uint64_t value = hc_read_word(bytes.data + i, word, memory->big_endian);
-		const struct range *range = find_pointee(hunt, value);
+/** The two links that a word may be. */
+static struct hc_error *search_halves(const struct hunt *hunt, size_t task, struct counts *counts,
+				      uint64_t pos, const uint8_t *word)
+{
+	const bool big_endian = hunt->process->memory.big_endian;
+
+	if (hc_offset_excluded(hunt->heap, hc_read64(word, big_endian)))
+		return NULL;
+	for (unsigned at = 0; at < 8; at += 4) {
+		uint32_t half = hc_read32(word + at, big_endian);
+		const struct range *range = find_offset(hunt, half);
 
 		if (!range)
 			continue;
-		struct hit hit = {range->referent, 0, {.address = pos + i, .value = value}};
-		struct hc_error *err = is_held(hunt, &hunt->places[task], &hit)
-					       ? keep(hunt, task, counts, &hit)
-					       : NULL;
+		struct hit hit = {range->referent, 0, {.address = pos + at, .value = half}};
+		struct hc_error *err = see(hunt, task, counts, &hit);
+
 		if (err)
 			return err;
 	}
 	return NULL;
+}
+
+static struct hc_error *search_bytes(const struct hunt *hunt, size_t task, struct counts *counts,
+				     uint64_t pos, struct hc_bytes bytes)
+{
+	const struct hc_memory *memory = &hunt->process->memory;
+	const bool halves = hunt->heap && hunt->heap->offset_form.found;
+	const unsigned word = memory->word_size;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i + word <= bytes.size; i += word) {
+		uint64_t value = hc_read_word(bytes.data + i, word, memory->big_endian);
+		const struct range *range = find_pointee(hunt, value);
+
+		if (range) {
+			struct hit hit = {range->referent, 0, {.address = pos + i, .value = value}};
+
+			err = see(hunt, task, counts, &hit);
+		} else if (halves) {
+			err = search_halves(hunt, task, counts, pos + i, bytes.data + i);
+		}
+	}
+	return err;
 }
 
 /** Those of the next place don't count those of this one. */

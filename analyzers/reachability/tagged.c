@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "analyzers/reachability/trace.h"
+#include "analyzers/reachability/hidden.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
@@ -224,57 +224,23 @@ static struct hc_error *find(struct hc_tracer *tracer, const struct hc_root *roo
 }
 /**@}*/
 
-/** Chunks that the pass of tagged pointers has added to the possible ones. */
-static void count_added(const struct hc_tracer *tracer, const struct hc_plane *before,
-			struct hc_tagged *ret)
-{
-	const struct hc_heap *heap = tracer->heap;
-	struct hc_chunk chunk;
-
-	for (size_t s = 0; s < heap->num_spans; s++) {
-		const struct hc_span *span = &heap->spans[s];
-
-		for (uint64_t i = 0; i < span->num_blocks; i++) {
-			const struct hc_block *block = &span->blocks[i];
-			uint64_t bits = before->words[tracer->layout.first_word[s] + i] &
-					~hc_block_lost(block);
-
-			for (; bits; bits &= bits - 1) {
-				hc_span_chunk(heap, span,
-					      i * HC_UNITS_PER_BLOCK + __builtin_ctzll(bits),
-					      &chunk);
-				ret->chunks++;
-				ret->bytes += chunk.size;
-			}
-		}
-	}
-}
-
-/** Remember in a plane what looks lost. */
-static void note_lost(const struct hc_tracer *tracer, struct hc_plane *plane)
-{
-	for (size_t s = 0; s < tracer->heap->num_spans; s++)
-		for (uint64_t i = 0; i < tracer->heap->spans[s].num_blocks; i++)
-			plane->words[tracer->layout.first_word[s] + i] =
-				hc_block_lost(&tracer->heap->spans[s].blocks[i]);
-}
-
 struct hc_error *hc_tagged_run(struct hc_tracer *tracer, const struct hc_root *roots,
 			       size_t num_roots, struct hc_tagged *ret)
 {
 	hc_cleanup(hc_plane_deinit) struct hc_plane lost = {0};
+	struct hc_hidden_count added = {0};
 	struct hc_tagged tagged = {0};
 	struct hc_error *err = find(tracer, roots, num_roots, &tagged);
 
 	tracer->heap->tagged = !err && tagged.found;
 	if (!err && !tagged.found)
 		tagged = (struct hc_tagged){0};
-	if (!err && tagged.found && !(err = hc_plane_init(&tracer->layout, &lost))) {
-		note_lost(tracer, &lost);
-		if (!(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL)) &&
-		    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL)))
-			count_added(tracer, &lost, &tagged);
-	}
+	if (!err && tagged.found && !(err = hc_hidden_note(tracer, &lost)) &&
+	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL)) &&
+	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL)))
+		err = hc_hidden_count(tracer, &lost, HC_HIDING_TAGGED, &added);
+	tagged.chunks = added.chunks;
+	tagged.bytes = added.bytes;
 	if (!err)
 		*ret = tagged;
 	return err;

@@ -20,7 +20,7 @@
 enum hc_pass {
 	HC_PASS_EXACT,   /**< exact: set b of the chunk and go on below it; interior: set a */
 	HC_PASS_ANY,     /**< chunks without b: set a and b and go on below them */
-	HC_PASS_TAGGED,  /**< the same for plain and for tagged pointers (tagged.h) */
+	HC_PASS_TAGGED,  /**< the same for plain pointers, and hidden ones: tagged.h, offsets.h */
 	HC_PASS_POINTED, /**< chunks without b: set a, unless the pointer is their own. Goes no
 			    further */
 	HC_PASS_VISIT,   /**< chunks without b: set the bit in a plane and go on below them */

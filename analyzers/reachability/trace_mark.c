@@ -34,6 +34,7 @@
 #include <string.h>
 
 #include "analyzers/reachability/conventions.h"
+#include "analyzers/reachability/offsets.h"
 #include "analyzers/reachability/tagged.h"
 #include "analyzers/reachability/trace_worker.h"
 
@@ -270,24 +271,35 @@ static ALWAYS_INLINE void push_any_words(struct hc_trace_worker *w, const uint8_
 		push_words(w, data, num_words, 4, false);
 }
 
-/** The same for HC_PASS_TAGGED: plain and tagged pointers. */
-static __attribute__((noinline)) void push_tagged(struct hc_trace_worker *w, const uint8_t *data,
-						  size_t num_words)
+/** The same for HC_PASS_TAGGED: plain pointers, and those that are hidden in some way. */
+static void push_hidden(struct hc_trace_worker *w, uint64_t value)
 {
-	for (size_t i = 0; i < num_words; i++) {
-		uint64_t value = hc_read64(data + i * 8, w->heap->big_endian), entry;
-		uint64_t target = hc_tagged_target(w->heap, value);
+	uint64_t target = w->heap->tagged ? hc_tagged_target(w->heap, value) : 0, entry;
 
-		if (is_candidate(w, target ? target : value, &entry))
-			w->stack[w->depth++] = entry;
+	if (is_candidate(w, target ? target : value, &entry)) {
+		w->stack[w->depth++] = entry;
+		return;
 	}
+	if (!w->heap->offset_form.found || hc_offset_excluded(w->heap, value))
+		return;
+	for (unsigned half = 0; half < 2; half++)
+		if ((target = hc_offset_target(w->heap, value >> 32 * half)) &&
+		    is_candidate(w, target, &entry))
+			w->stack[w->depth++] = entry;
+}
+
+static __attribute__((noinline)) void push_hidden_words(struct hc_trace_worker *w,
+							const uint8_t *data, size_t num_words)
+{
+	for (size_t i = 0; i < num_words; i++)
+		push_hidden(w, hc_read64(data + i * 8, w->heap->big_endian));
 	w->stats.words += num_words;
 }
 
 void hc_trace_push_words(struct hc_trace_worker *w, const uint8_t *data, size_t num_words)
 {
 	if (w->shared->pass == HC_PASS_TAGGED)
-		push_tagged(w, data, num_words);
+		push_hidden_words(w, data, num_words);
 	else
 		push_any_words(w, data, num_words);
 }
@@ -297,12 +309,9 @@ void hc_trace_push_value(struct hc_trace_worker *w, uint64_t value)
 	uint64_t entry;
 
 	w->stats.words++;
-	if (w->shared->pass == HC_PASS_TAGGED) {
-		uint64_t target = hc_tagged_target(w->heap, value);
-
-		value = target ? target : value;
-	}
-	if (is_candidate(w, value, &entry))
+	if (w->shared->pass == HC_PASS_TAGGED)
+		push_hidden(w, value);
+	else if (is_candidate(w, value, &entry))
 		w->stack[w->depth++] = entry;
 }
 
@@ -412,7 +421,8 @@ static __attribute__((noinline)) void make_room(struct hc_trace_worker *w, const
 
 static inline bool has_room(const struct hc_trace_worker *w)
 {
-	return w->depth + HC_TRACE_PIECE_WORDS + 1 <= HC_TRACE_STACK_ENTRIES;
+	/* A word may be two links. */
+	return w->depth + 2 * HC_TRACE_PIECE_WORDS + 1 <= HC_TRACE_STACK_ENTRIES;
 }
 /**@}*/
 
@@ -481,7 +491,7 @@ static ALWAYS_INLINE void push_chunk_words(struct hc_trace_worker *w, const enum
 			push_others(w, bytes.data, num_words, &self);
 		}
 	} else if (pass == HC_PASS_TAGGED) {
-		push_tagged(w, bytes.data, num_words);
+		push_hidden_words(w, bytes.data, num_words);
 	} else {
 		push_any_words(w, bytes.data, num_words);
 	}

@@ -115,6 +115,22 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
 	return false;
 }
 
+/**
+ * Where the text begins that starts within a pointer, of which the last bytes look like text, too:
+ * behind it. They do where they are not zero: big-endian, or in 32 bits.
+ */
+static size_t leave_pointer(const struct hc_lines *lines, size_t start, size_t end)
+{
+	size_t into = start % lines->word_size, next = start - into + lines->word_size;
+
+	if (!into || end <= next || !lines->mappings ||
+	    (lines->word_size == 8 && !lines->big_endian))
+		return start;
+	uint64_t word =
+		hc_read_word(lines->bytes.data + start - into, lines->word_size, lines->big_endian);
+	return hc_mappings_find(lines->mappings, word) ? next : start;
+}
+
 /** A bit for each of eight bytes. */
 #define EACH UINT64_C(0x0101010101010101)
 
@@ -158,8 +174,8 @@ static uint64_t text_mask(struct hc_bytes bytes, size_t pos)
 }
 
 /**
- * Where the next line may start: at or before the next run of bytes that may be text and are as many
- * as a line needs. Most bytes of a heap are not, so that they go by 64.
+ * Where the next line may start: at or before the next run of bytes that may be text and are as
+ * many as a line needs. Most bytes of a heap are not, so that they go by 64.
  */
 static size_t skip_binary(struct hc_bytes bytes, size_t pos)
 {
@@ -185,6 +201,7 @@ bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)
 		size_t end = text_end(lines->bytes, start);
 
 		lines->pos = end > start ? end : start + 1;
+		start = leave_pointer(lines, start, end);
 		if (end - start < HC_LINE_MIN_SIZE || is_address(lines, start, end))
 			continue;
 		*ret = (struct hc_bytes){lines->bytes.data + start, end - start};

@@ -4,7 +4,7 @@
  *
  * A chunk's text is its *lines*: runs of printable ASCII, tabs and well-formed UTF-8, ended by a
  * line break or by any other byte. Where a run is short and is the look of an address, it is left
- * out.
+ * out, and so is the end of an address in front of a text.
  *
  * A line is cut into tokens:
  *   - key=value, as in query strings, form data, cookies, attributes (value may be quoted) and

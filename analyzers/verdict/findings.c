@@ -121,6 +121,19 @@ static void measure_held(const struct hc_verdict *verdict, const struct hc_heap 
 	}
 }
 
+/** Chunks of a kind that only hidden links hold. */
+static void count_hidden(const struct hc_verdict *verdict, struct hc_finding *finding)
+{
+	for (size_t i = 0; i < verdict->heap->num_hidden; i++) {
+		const struct hc_hidden_size *row = &verdict->heap->hidden[i];
+
+		if (hc_growth_kind_of(&verdict->growth, row->size) != finding->growth_number)
+			continue;
+		for (int how = 0; how < HC_NUM_HIDINGS; how++)
+			finding->hidden[how] += row->by[how].chunks;
+	}
+}
+
 static struct hc_error *offer_held(struct hc_candidates *all)
 {
 	const struct hc_verdict *verdict = all->verdict;
@@ -133,7 +146,7 @@ static struct hc_error *offer_held(struct hc_candidates *all)
 	measure_held(verdict, verdict->heap, untouched);
 	for (size_t i = 0; !err && i < growth->num_kinds; i++) {
 		const struct hc_growth_kind *kind = &growth->kinds[i];
-		const struct hc_finding finding = {
+		struct hc_finding finding = {
 			.kind = HC_FINDING_HELD,
 			.growth = kind,
 			.growth_number = i,
@@ -149,6 +162,7 @@ static struct hc_error *offer_held(struct hc_candidates *all)
 			.type_chunks = kind->type_chunks,
 			.looked_at = kind->looked_at,
 		};
+		count_hidden(verdict, &finding);
 		err = hc_candidates_offer(all, &finding);
 	}
 	return err;

@@ -71,6 +71,8 @@ struct hc_finding {
 	/** Texts that the lost have and others don't, counted exactly; most telling first. */
 	struct hc_clue clues[HC_FINDING_MAX_CLUES];
 	size_t num_clues;
+	/** Of held chunks, those that hidden links alone hold (hidden.h), by how they are hidden. */
+	uint64_t hidden[HC_NUM_HIDINGS];
 	/**@}*/
 
 	/** @name Of memory outside of malloc; both NULL: what nobody owns, and has no pattern */

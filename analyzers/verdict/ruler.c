@@ -225,7 +225,7 @@ struct hc_error *hc_ruler_run(struct hc_target *target, const struct hc_accounti
 	struct hc_error *err = NULL;
 
 	hc_target_phase(target, HC_PHASE_COUNT);
-	run.page = UINT64_C(1) << target->process->core->machine->page_shift;
+	run.page = hc_core_page_size(target->process->core);
 	for (enum hc_reach i = 0; reach && i < HC_NUM_REACH; i++)
 		ruler.reach[i] = reach->kinds[i].bytes;
 	if (run.heap)

@@ -101,13 +101,19 @@ static struct hc_cell line_phrase(const struct hc_block_set *set,
 
 struct hc_cell hc_block_pointers_phrase(const struct hc_block_set *set, struct hc_document *doc)
 {
-	uint64_t none = set->num - set->pointed - set->linked;
+	uint64_t none = set->num - set->pointed - set->linked - set->parts;
 
+	if (!none && set->parts && set->parts < set->num)
+		return HC_PHRASE(doc,
+				 "{} are pointed to; the others are parts of slabs that are held.",
+				 hc_cell_count(set->pointed + set->linked));
+	if (!none && set->parts)
+		return hc_cell_text("They are parts of slabs that are held.");
 	if (!none)
 		return hc_cell_text("All are pointed to.");
 	if (none == set->num)
 		return hc_cell_text("Nothing points to them.");
-	if (!set->pointed)
+	if (!set->pointed && !set->parts)
 		return HC_PHRASE(doc, "Nothing points to them but {} of their own kind.",
 				 hc_cell_count(set->linked));
 	return HC_PHRASE(doc, "Nothing points to {} of them.", hc_cell_count(none));
@@ -169,6 +175,7 @@ static void describe_set(const struct hc_session *session, const struct hc_block
 	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
 	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "parts", NULL, hc_cell_count(set->parts));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(contents->line_blocks));
 	hc_fact(doc, "counted", NULL, hc_cell_count(contents->counted));

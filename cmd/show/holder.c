@@ -225,7 +225,8 @@ struct hc_error *hc_holder_fill(const struct hc_namer *namer, struct hc_table *t
 	if (referrer->address)
 		hc_table_number(table, first + HC_HOLDER_ADDRESS, referrer->address);
 	hc_table_number(table, first + HC_HOLDER_VALUE, referrer->value);
-	if (referrer->heuristic == HC_HEURISTIC_TAGGED)
+	if (referrer->heuristic == HC_HEURISTIC_TAGGED ||
+	    referrer->heuristic == HC_HEURISTIC_OFFSET)
 		hc_table_number(table, first + HC_HOLDER_INTO, 0);
 	else if (referrer->value >= referent->start)
 		hc_table_number(table, first + HC_HOLDER_INTO, referrer->value - referent->start);

@@ -51,6 +51,23 @@ static void describe_tagged(struct hc_document *doc, const struct hc_tagged *tag
 	hc_end(doc);
 }
 
+static void describe_offsets(struct hc_document *doc, const struct hc_offsets *offsets)
+{
+	if (!offsets->found) {
+		hc_fact(doc, "offset_links", NULL, hc_cell_unknown());
+		return;
+	}
+	hc_begin_object(doc, "offset_links", HC_CONTENT_NONE);
+	hc_fact(doc, "base", NULL, hc_cell_address(offsets->base));
+	hc_fact(doc, "scale", NULL, hc_cell_count(UINT64_C(1) << offsets->shift));
+	hc_fact(doc, "size", NULL,
+		offsets->size ? hc_cell_count(offsets->size) : hc_cell_unknown());
+	hc_fact(doc, "offset", NULL, hc_cell_count(offsets->offset));
+	hc_fact(doc, "chunks", NULL, hc_cell_count(offsets->chunks));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(offsets->bytes));
+	hc_end(doc);
+}
+
 static void describe_roots(struct hc_document *doc, const struct hc_missing *missing)
 {
 	hc_begin_object(doc, "roots", HC_CONTENT_NONE);
@@ -77,6 +94,7 @@ void hc_lost_describe(struct hc_document *doc, const struct hc_heap *heap,
 		hc_lost_describe_convention(doc, NULL, &heap->conventions[i]);
 	hc_end(doc);
 	describe_tagged(doc, &reach->tagged);
+	describe_offsets(doc, &reach->offsets);
 	hc_begin_object(doc, "in_flight", HC_CONTENT_NONE);
 	hc_fact(doc, "threads", NULL, hc_cell_count(reach->inflight_threads));
 	hc_fact(doc, "chunks", NULL, hc_cell_count(reach->inflight_chunks));

@@ -568,6 +568,25 @@ static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner
 		say_detail(analysis, "why:", hc_cell_name(owner->evidence));
 }
 
+/** Why chunks are held that a search for plain pointers would call lost. */
+static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	static const char *const links[] = {
+		[HC_HIDING_TAGGED] = "pointers with a tag in their top 16 bits",
+		[HC_HIDING_OFFSET] = "32-bit offsets from a base",
+	};
+	struct hc_document *doc = analysis->doc;
+
+	for (int how = 0; how < HC_NUM_HIDINGS; how++)
+		if (finding->hidden[how])
+			say_detail(analysis, "held by:",
+				   HC_PHRASE(doc, "{} alone, or by what these hold, {} of them",
+					     hc_cell_text(links[how]),
+					     finding->hidden[how] >= finding->count.chunks
+						     ? hc_cell_text("all")
+						     : hc_cell_count(finding->hidden[how])));
+}
+
 static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 			struct hc_cell more)
 {
@@ -578,6 +597,7 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
+		say_hidden(analysis, finding);
 		say_common(analysis, finding, i < SHOWN_IN_FULL);
 		if (i < SHOWN_IN_FULL)
 			say_sample(analysis, finding);
@@ -649,6 +669,10 @@ static void describe_chunks(struct hc_analysis *analysis, const struct hc_findin
 	hc_fact(doc, "size", NULL, hc_cell_count(finding->size));
 	hc_fact(doc, "max_size", NULL, hc_cell_count(finding->max_size));
 	describe_group(finding, doc);
+	hc_begin_object(doc, "hidden_links", HC_CONTENT_NONE);
+	hc_fact(doc, "tagged", NULL, hc_cell_count(finding->hidden[HC_HIDING_TAGGED]));
+	hc_fact(doc, "offsets", NULL, hc_cell_count(finding->hidden[HC_HIDING_OFFSET]));
+	hc_end(doc);
 	hc_fact(doc, "type", NULL, type);
 	hc_fact(doc, "type_chunks", NULL,
 		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
@@ -693,6 +717,7 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
 	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
 	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
+	hc_fact(doc, "parts", NULL, hc_cell_count(set->parts));
 	hc_fact(doc, "line", NULL, hc_cell_content(&line));
 	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
 	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));

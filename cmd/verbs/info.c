@@ -126,6 +126,19 @@ static char *describe_signal(const struct hc_core *core)
 	return ret;
 }
 
+static void describe_writer(const struct hc_core *core, struct hc_document *doc)
+{
+	if (core->from_gcore || core->more_notes) {
+		hc_fact(doc, "written_by", "written by",
+			core->from_gcore ? hc_cell_term("gcore", "gcore (gdb), from a live process")
+					 : hc_cell_term("kernel", "the kernel"));
+		return;
+	}
+	hc_fact(doc, "written_by", NULL, hc_cell_unknown());
+	hc_fact(doc, NULL, "written by",
+		hc_cell_text("unknown: the core has no note that only the kernel or gdb writes"));
+}
+
 /** Columns of a command line in text; JSON has all of it. */
 #define MAX_COMMAND_COLUMNS 512
 
@@ -151,12 +164,13 @@ static void describe_process(const struct hc_process *process, const char *comma
 		hc_fact(doc, NULL, "command line", hc_cell_name(command));
 	}
 	hc_fact(doc, "signal", NULL, hc_cell_name(signal));
-	hc_fact(doc, NULL, "signal", hc_cell_name(signal ? signal : "none"));
+	hc_fact(doc, NULL, "signal",
+		hc_cell_name(signal                                   ? signal
+			     : core->num_threads || core->has_siginfo ? "none"
+								      : "unknown"));
 	hc_fact(doc, "machine", "machine", hc_cell_text(core->machine->name));
 	hc_fact(doc, "threads", "threads", hc_cell_number(process->threads.num));
-	hc_fact(doc, "written_by", "written by",
-		core->from_gcore ? hc_cell_term("gcore", "gcore (gdb), from a live process")
-				 : hc_cell_term("kernel", "the kernel"));
+	describe_writer(core, doc);
 	hc_end(doc);
 }
 

@@ -262,6 +262,7 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 	const struct hc_reach_stats *reach = &view->session->target->reach;
 	struct hc_cell missing = hc_lost_missing_phrase(doc, &reach->missing);
 	const struct hc_tagged *tagged = &reach->tagged;
+	const struct hc_offsets *offsets = &reach->offsets;
 
 	if (!leaks->num_groups)
 		HC_SAY_STRONG(doc, view->session->options->selection_given
@@ -282,13 +283,20 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 		       "the interior{} lead to.",
 		       hc_cell_count(leaks->possible.chunks),
 		       hc_cell_plural(leaks->possible.chunks), hc_cell_bytes(leaks->possible.bytes),
-		       hc_cell_text(tagged->chunks ? " or tagged ones" : ""));
+		       hc_cell_text(tagged->chunks || offsets->chunks ? " or hidden ones" : ""));
 	if (tagged->chunks)
 		HC_SAY(doc,
 		       "{} chunk{} ({}) are held, but only by pointers with a tag in their top 16 "
 		       "bits or below such pointers.",
 		       hc_cell_count(tagged->chunks), hc_cell_plural(tagged->chunks),
 		       hc_cell_bytes(tagged->bytes));
+	if (offsets->chunks)
+		HC_SAY(doc,
+		       "{} chunk{} ({}) are held, but only by 32-bit offsets from {}{} or below such "
+		       "links.",
+		       hc_cell_count(offsets->chunks), hc_cell_plural(offsets->chunks),
+		       hc_cell_bytes(offsets->bytes), hc_cell_address(offsets->base),
+		       hc_cell_text(offsets->shift ? ", in units of 8 bytes," : ""));
 	if (missing.kind != HC_CELL_UNKNOWN)
 		HC_SAY(doc,
 		       "Can't tell what of this is lost; at most all of it is: the core lacks {}, "

@@ -107,8 +107,8 @@ static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
 	[REF_DETAIL] = {"detail", "", HC_CELL_NAME, DATA, "register or symbol"},
 	[REF_HEURISTIC] = {"heuristic", "", HC_CELL_TEXT, DATA,
 			   "why a pointer that is not to the start counts as one; tagged: its low "
-			   "48 bits are "
-			   "the pointer, and the chunk is possible"},
+			   "48 bits are the pointer; offset: it is 32 bits from a base; both: the "
+			   "chunk is possible"},
 };
 
 static const struct hc_shape referrers_shape = {
@@ -163,7 +163,8 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->address)
 			hc_table_number(table, REF_ADDRESS, referrer->address);
 		hc_table_number(table, REF_VALUE, referrer->value);
-		if (referrer->heuristic == HC_HEURISTIC_TAGGED)
+		if (referrer->heuristic == HC_HEURISTIC_TAGGED ||
+		    referrer->heuristic == HC_HEURISTIC_OFFSET)
 			hc_table_number(table, REF_OFFSET, 0);
 		else if (referrer->value >= base)
 			hc_table_number(table, REF_OFFSET, referrer->value - base);
@@ -407,7 +408,7 @@ static const struct hc_convention *find_convention(const struct hc_what *what)
 static void describe_conventions(const struct hc_what *what, struct hc_document *doc)
 {
 	const struct hc_convention *convention = find_convention(what);
-	bool tagged = false;
+	bool tagged = false, offset = false;
 
 	if (convention) {
 		uint64_t size = convention->size;
@@ -423,11 +424,16 @@ static void describe_conventions(const struct hc_what *what, struct hc_document 
 	} else {
 		hc_fact(doc, "convention", NULL, hc_cell_unknown());
 	}
-	for (size_t i = 0; i < what->referrers.num; i++)
+	for (size_t i = 0; i < what->referrers.num; i++) {
 		tagged |= what->referrers.items[i].heuristic == HC_HEURISTIC_TAGGED;
+		offset |= what->referrers.items[i].heuristic == HC_HEURISTIC_OFFSET;
+	}
 	if (tagged)
 		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
 			    "program's. Chunks that only they hold are possibly lost.");
+	if (offset)
+		HC_SAY(doc, "Offsets: 32 bits that count from a base are the pointer. Chunks that "
+			    "only they hold are possibly lost.");
 }
 
 static void describe_pointers(const struct hc_session *session, const struct hc_what *what,

@@ -243,6 +243,8 @@ static struct hc_error *core_decode_note(struct hc_core *core, const struct hc_n
 {
 	struct hc_error *err = NULL;
 
+	core->more_notes |=
+		note->type != NT_PRSTATUS && note->type != NT_PRPSINFO && note->type != NT_AUXV;
 	if (core->num_threads) {
 		struct hc_prstatus *last = &core->threads[core->num_threads - 1];
 		if (hc_note_thread_pointer(note, core->machine, last, &last->tp))
@@ -456,6 +458,24 @@ static struct hc_error *core_read_segments(struct hc_core *core, const struct ph
 	return NULL;
 }
 
+/** Linux has no larger pages, huge ones aside. */
+#define MAX_PAGE_SIZE (UINT64_C(64) << 10)
+
+/** AT_PAGESZ, unless a segment that begins within such a page gives it the lie. */
+static void core_set_page_size(struct hc_core *core)
+{
+	uint64_t size, least = UINT64_C(1) << core->machine->page_shift;
+
+	if (!hc_core_auxv(core, AT_PAGESZ, &size) || size & (size - 1) || size < least ||
+	    size > MAX_PAGE_SIZE)
+		return;
+	for (size_t i = 0; i < core->num_segments; i++) {
+		if (core->segments[i].start & (size - 1))
+			return;
+	}
+	core->page_size = size;
+}
+
 static void remark_truncation(const struct hc_core *core, struct hc_diagnostics *diag)
 {
 	if (core->bytes_available == core->bytes_promised)
@@ -481,6 +501,7 @@ static struct hc_error *core_read(struct hc_core *core, const struct hc_core_opt
 	}
 	if ((err = core_read_segments(core, &table, diag)))
 		return err;
+	core_set_page_size(core);
 	if (!core->bytes_available && !core->num_threads) {
 		return hc_error_create(HC_ERROR_FORMAT,
 				       core->bytes_promised || diag->partial

@@ -48,8 +48,10 @@ struct hc_core {
 	struct hc_note auxv;
 	struct hc_note_file *files; /**< NT_FILE, by address; NULL when the core has none */
 	size_t num_files;
-	bool notes_cut;  /**< the file ends in its notes: threads may be missing */
-	bool from_gcore; /**< written by gdb: notes and segments are laid out its way */
+	uint64_t page_size; /**< bytes, by AT_PAGESZ; 0: unknown */
+	bool notes_cut;     /**< the file ends in its notes: threads may be missing */
+	bool more_notes;    /**< than an emulator, too, writes: the kernel or gdb did */
+	bool from_gcore;    /**< written by gdb: notes and segments are laid out its way */
 };
 
 struct hc_core_options {
@@ -75,5 +77,11 @@ void hc_core_close(struct hc_core *core);
 
 /** Value of an AT_* entry; false when unknown. */
 bool hc_core_auxv(const struct hc_core *core, uint64_t type, uint64_t *ret);
+
+/** Bytes of a page: what the process was told, or else the machine's smallest. */
+static inline uint64_t hc_core_page_size(const struct hc_core *core)
+{
+	return core->page_size ? core->page_size : UINT64_C(1) << core->machine->page_shift;
+}
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/elf/decompress.h"
 #include "core/base/format.h"
 #include "core/elf/frames.h"
+#include "core/elf/xz.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -402,7 +403,8 @@ static la_ssize_t read_packed(struct archive *archive, void *ctx, const void **b
 
 /**
  * What of the file is the format's. libarchive knows zstd's frames that are to be skipped behind
- * another frame only, and takes what follows the last one for damage.
+ * another frame only, and takes what follows the last one for damage, as it does behind xz's
+ * streams.
  */
 static void find_frames(struct unpacking *u)
 {
@@ -413,8 +415,10 @@ static void find_frames(struct unpacking *u)
 	if (size <= 0)
 		return;
 	u->pos = u->start = hc_frames_skip((struct hc_bytes){head, size});
-	if (!strcmp(u->compression->name, "zstd"))
+	if (!strcmp(u->compression->name, "zstd") || !strcmp(u->compression->name, "lz4"))
 		u->end = hc_frames_end(u->from, u->packed);
+	if (!strcmp(u->compression->name, "xz"))
+		u->end = hc_xz_end(u->from, u->packed);
 }
 
 static struct hc_error *open_archive(struct unpacking *u)

@@ -1,12 +1,13 @@
 /**
  * @file
- * Walking the frames of a zstd file (RFC 8878); see frames.h.
+ * Walking the frames of a zstd file (RFC 8878), or of lz4's; see frames.h.
  */
 #include "core/elf/frames.h"
 
 #include <unistd.h>
 
 #define FRAME_MAGIC 0xfd2fb528u
+#define LZ4_MAGIC 0x184d2204u
 #define SKIPPABLE_MAGIC 0x184d2a50u
 #define SKIPPABLE_MASK 0xfffffff0u
 #define SKIPPABLE_HEADER 8u
@@ -67,6 +68,30 @@ static uint64_t frame_end(int fd, uint64_t at, uint64_t size)
 	return at <= size ? at : 0;
 }
 
+/** The same for a frame of lz4 (its Frame Format, 1.6). */
+static uint64_t lz4_frame_end(int fd, uint64_t at, uint64_t size)
+{
+	enum { DICTIONARY = 1, CHECKSUM = 4, CONTENT_SIZE = 8, BLOCK_CHECKSUM = 16 };
+	uint8_t bytes[5];
+
+	if (!read_at(fd, at, bytes, sizeof(bytes)))
+		return 0;
+	uint8_t flags = bytes[4];
+	at += 4 + 2 + (flags & CONTENT_SIZE ? 8 : 0) + (flags & DICTIONARY ? 4 : 0) + 1;
+	for (;;) {
+		if (!read_at(fd, at, bytes, 4))
+			return 0;
+		uint32_t block = hc_read32(bytes, false);
+		at += 4;
+		if (!block)
+			break;
+		/* The highest bit: it is not compressed. */
+		at += (block & 0x7fffffff) + (flags & BLOCK_CHECKSUM ? CHECKSUM_BYTES : 0);
+	}
+	at += flags & CHECKSUM ? CHECKSUM_BYTES : 0;
+	return at <= size ? at : 0;
+}
+
 uint64_t hc_frames_end(int fd, uint64_t size)
 {
 	uint64_t at = 0, end;
@@ -83,6 +108,8 @@ uint64_t hc_frames_end(int fd, uint64_t size)
 			end = end <= size ? end : 0;
 		} else if (magic == FRAME_MAGIC) {
 			end = frame_end(fd, at, size);
+		} else if (magic == LZ4_MAGIC) {
+			end = lz4_frame_end(fd, at, size);
 		} else {
 			return at ? at : size;
 		}

@@ -1,9 +1,10 @@
 /**
  * @file
- * Where the frames of a zstd file begin and end.
+ * Where the frames of a zstd or lz4 file begin and end.
  *
  * A file is a row of frames, some of which are to be skipped (RFC 8878, 3.1): pzstd writes one
- * before each, and others put their own marks there. What begins no frame is not zstd's any more.
+ * before each, and others put their own marks there. What begins no frame is not the format's any
+ * more. lz4's are skipped by the same numbers.
  * Only headers are read, a few bytes for each block of up to 128 KiB.
  */
 #ifndef HC_CORE_ELF_FRAMES_H

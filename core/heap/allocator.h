@@ -49,7 +49,8 @@
  *     Called after the last seal; addresses can be looked up, and spans don't move any more. Put
  *     chunks that are not in use on their lists with hc_heap_set_free(), name the specials (top,
  *     the allocator's own chunks), the pins, and the holes; say in heap->thread_arena which arena
- *     a thread uses (an array that the first who knows one makes; HC_ARENA_MMAP: unknown). Fill
+ *     a thread uses (an array that the first who knows one makes; HC_ARENA_MMAP: unknown), and in
+ *     heap->thread_cache what it keeps for itself (the same). Fill
  *     self->evidence.
  *
  *   assign(self)

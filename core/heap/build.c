@@ -874,8 +874,10 @@ void hc_heap_close(struct hc_heap *heap)
 	free(heap->pins);
 	free(heap->conventions);
 	free(heap->pool_sizes);
+	free(heap->hidden);
 	free(heap->inconsistencies);
 	free(heap->thread_arena);
+	free(heap->thread_cache);
 	free(heap->abort_message);
 	free(heap->backends);
 	free(heap->zones);

@@ -240,6 +240,35 @@ struct hc_pool_size {
 	bool aligned; /**< those that are aligned to it are pools */
 };
 
+#define HC_MAX_OFFSET_SIZES 32
+
+/** Links of 32 bits: base + (word << shift) is the start of a chunk. */
+struct hc_offset_form {
+	bool found;
+	uint64_t base;
+	unsigned shift;
+	/** Chunk sizes that they lead to, ascending; none: to any, since they are too many. */
+	uint64_t sizes[HC_MAX_OFFSET_SIZES];
+	size_t num_sizes;
+};
+
+/** How a link is hidden from a search for pointers. */
+enum hc_hiding {
+	HC_HIDING_TAGGED, /**< by a tag in its top 16 bits */
+	HC_HIDING_OFFSET, /**< as 32 bits, from a base */
+	HC_NUM_HIDINGS
+};
+
+struct hc_hidden_count {
+	uint64_t chunks, bytes;
+};
+
+/** Chunks of one size that nothing but hidden links holds, or what hangs below these. */
+struct hc_hidden_size {
+	uint64_t size;
+	struct hc_hidden_count by[HC_NUM_HIDINGS];
+};
+
 /** Which part of the heap contradicts itself. The order is that of reports at one address. */
 enum hc_fault {
 	HC_FAULT_HEADER,   /**< a header that can't be one */
@@ -293,6 +322,12 @@ struct hc_backend {
 	struct hc_heap_evidence evidence;
 };
 
+/** What a thread keeps of freed chunks, in a list that no other thread takes from. */
+struct hc_thread_cache {
+	bool known;
+	uint64_t chunks, bytes; /**< bytes: sizes of the chunks */
+};
+
 struct hc_heap {
 	const struct hc_process *process; /**< not owned */
 	unsigned word_size;               /**< bytes of a pointer */
@@ -335,6 +370,8 @@ struct hc_heap {
 	 * arena of each thread of process->threads, index into arenas; HC_ARENA_MMAP when unknown.
 	 */
 	uint32_t *thread_arena;
+	/** Free chunks that each thread of process->threads keeps for itself; NULL: unknown. */
+	struct hc_thread_cache *thread_cache;
 
 	uint64_t mmapped_count,
 		mmapped_bytes; /**< as the allocator counts them (live mmapped chunks) */
@@ -347,6 +384,9 @@ struct hc_heap {
 	size_t num_pool_sizes;
 	bool links;  /**< pointers to links of doubly linked lists count, too */
 	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
+	struct hc_offset_form offset_form; /**< the same of links of 32 bits */
+	struct hc_hidden_size *hidden;     /**< what only such links hold; by size */
+	size_t num_hidden;
 };
 
 #define HC_MAX_INCONSISTENCIES 1000

@@ -212,7 +212,7 @@ static void mappings_find_vdso(struct hc_mappings *mappings, const struct hc_cor
 		return;
 	mapping_set_vdso(row);
 	while (row-- > mappings->items) {
-		uint64_t pages = (row->end - row->start) >> core->machine->page_shift;
+		uint64_t pages = (row->end - row->start) / hc_core_page_size(core);
 		if (row->end != row[1].start || row->path || row->flags != PF_R ||
 		    pages > HC_MAX_VVAR_PAGES)
 			break;

@@ -517,7 +517,7 @@ struct hc_error *hc_modules_load(const struct hc_core *core,
 		.memory = space->memory,
 		.mappings = space->mappings,
 		.diag = diag,
-		.page_mask = (1ULL << core->machine->page_shift) - 1,
+		.page_mask = hc_core_page_size(core) - 1,
 	};
 	hc_cleanup(hc_modules_deinit) struct hc_modules modules = {};
 	struct hc_error *err;

@@ -272,7 +272,7 @@ struct hc_error *hc_threads_load(const struct hc_core *core, const struct hc_mem
 		.memory = memory,
 		.modules = modules,
 		.mappings = mappings,
-		.page_mask = (1ULL << core->machine->page_shift) - 1,
+		.page_mask = hc_core_page_size(core) - 1,
 	};
 	hc_cleanup(hc_threads_deinit) struct hc_threads threads = {};
 	uint64_t start, end;

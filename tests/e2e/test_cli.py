@@ -18,11 +18,11 @@ try:
 except ImportError:
     jsonschema = None
 
-VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
+VERBS = ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
          "common", "check", "strings", "refs", "retained", "dump"]
 NO_CORE = ["signatures"]
 MANY_CORES = ["diff"]
-LATER = ["threads", "report", "export"]
+LATER = ["report", "export"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
@@ -110,7 +110,7 @@ class TestOptions:
     def test_abbreviations_as_getopt_has_them(self, heapcore, core):
         assert heapcore("histogram", core, "--form", "csv").text.startswith("min_size,")
 
-    @pytest.mark.parametrize("verb", ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "classify",
+    @pytest.mark.parametrize("verb", ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "classify",
                                       "types", "common", "check", "signatures"])
     def test_every_verb_has_csv(self, heapcore, core, verb):
         args = [] if verb == "signatures" else [core]

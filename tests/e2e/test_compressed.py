@@ -1,6 +1,7 @@
 """Compressed cores: as good as plain ones; cut short, damaged or hostile they end like such plain ones do."""
 import bz2
 import gzip
+import lzma
 import io
 import json
 import os
@@ -152,12 +153,26 @@ class TestDamaged:
             assert result.json["schema"] == "heapcore.analyze/2"
 
     def test_trailing_garbage(self, heapcore, core, packed, tmp_path):
-        """What follows the end is no reason to fail; where it can't be told from damage, the result is partial."""
-        (tmp_path / "more").write_bytes(packed.read_bytes() + b"not compressed at all")
-        result = heapcore("chunks", tmp_path / "more", "--format", "csv")
-        assert b"compressed data" in result.err
-        whole = heapcore("chunks", core, "--format", "csv").rows()
-        assert len(result.rows()) >= 0.9 * len(whole)
+        """What follows the end is left out, and is no damage."""
+        whole = heapcore("chunks", core, "--format", "csv").out
+        for rest in (b"not compressed at all", b"YZ", b"\0" * 5 + b"a note"):
+            (tmp_path / "more").write_bytes(packed.read_bytes() + rest)
+            result = heapcore("chunks", tmp_path / "more", "--format", "csv")
+            assert result.out == whole
+            assert b"%d bytes follow the end of the compressed data" % len(rest) in result.err, result
+
+    def test_second_stream_cut_short(self, heapcore, core, tmp_path):
+        """What begins like another part and ends in the middle of it is damage."""
+        data = open(core, "rb").read()
+        half = len(data) // 2
+        parts = [lzma.compress(part, preset=0) for part in (data[:half], data[half:])]
+        (tmp_path / "whole").write_bytes(parts[0] + bytes(8) + parts[1])
+        result = heapcore("analyze", tmp_path / "whole", "--format", "json")
+        assert result.json["partial"] is False and result.err == b"", result
+        for left in (len(parts[1]) // 2, 100, 3):
+            (tmp_path / "cut").write_bytes(parts[0] + bytes(8) + parts[1][:left])
+            result = heapcore("analyze", tmp_path / "cut", "--format", "json", status=None)
+            assert b"damaged or cut short" in result.err, result
 
     def test_several_members(self, heapcore, core, tmp_path):
         """Files that were written in pieces, as pigz -i and zstd with several frames do, are one file."""

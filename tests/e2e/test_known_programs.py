@@ -21,6 +21,7 @@ CASES = {
     "backlog.cc": (("-latomic",), "held", [(HELD, None, 112, "RENDER scene/N", 30000)]),
     "circles.cc": ((), "leak", [(LOST, 2500, 112, "/srv/inbox/watched-folder-number-N", 2500)]),
     "documents.c": (("libxml-2.0",), "leak", [(LOST, 600, 192, "annN@example.org", 600)]),
+    "handles.c": ((), "held", [(HELD, 24000, 160, "parcel=N&depot=N", 24000), (LOST, 6000, 240, "invoice=N&state=printed", 6000)]),
     "objects.c": (("gio-2.0",), "held", [(HELD, None, 80, "ERROR bus: no answer to call=N", 8000)]),
     "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
     "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
@@ -92,12 +93,47 @@ def test_more_shows_the_finding(heapcore, case):
 
 
 def test_little_is_possibly_lost(heapcore, case):
-    """What tags hide is possible, and said to be held; of anything else there is little."""
+    """What hidden links hold is possible, and said to be held; of anything else there is little."""
     name, core, *_ = case
     leaks = heapcore("leaks", core, "--format", "json").json
-    tagged = leaks["tagged"]["bytes"] if leaks["tagged"] else 0
+    hidden = sum(leaks[how]["bytes"] for how in ("tagged", "offset_links") if leaks[how])
     chunks = heapcore("chunks", core, "--format", "csv").rows()
-    assert leaks["possible"]["bytes"] - tagged <= sum(int(row["chunk_size"]) for row in chunks) / 20
+    assert leaks["possible"]["bytes"] - hidden <= sum(int(row["chunk_size"]) for row in chunks) / 20
+
+
+@pytest.mark.parametrize("source, how, words, count", [
+    ("backlog.cc", "tagged", "pointers with a tag in their top 16 bits", 30000),
+    ("handles.c", "offsets", "32-bit offsets from a base", 24000),
+])
+def test_hidden_links_are_the_reason(heapcore, dump, source, how, words, count):
+    """Chunks that only links hold which are no plain pointers are held, and the finding says how."""
+    core = dump(f"known/{source}", flags=flags(source))
+    held = [f for f in heapcore("analyze", core, "--format", "json").json["findings"] if f["kind"] == HELD]
+    assert any(count <= f["hidden_links"][how] for f in held)
+    assert all(f["hidden_links"][how] <= f["chunks"] for f in held)
+    text = " ".join(heapcore("analyze", core).text.split())
+    assert re.search(rf"held by: {words} alone, or by what these hold, (all|[\d,]+) of them", text), text
+
+
+def test_offset_links_are_told(heapcore, dump):
+    core = dump("known/handles.c")
+    leaks = heapcore("leaks", core, "--format", "json").json
+    links = leaks["offset_links"]
+    assert (links["scale"], links["size"], links["offset"]) == (1, 160, 0)
+    assert (links["chunks"], links["bytes"]) == (24000, 24000 * 160)
+    assert (leaks["definite"]["chunks"], leaks["definite"]["bytes"]) == (6000, 6000 * 240)
+    assert "24,000 chunks (3.66 MiB) are held, but only by 32-bit offsets from " + links["base"] in \
+        " ".join(heapcore("leaks", core).text.split())
+    # Each parcel is pointed to from the one before in its bucket, or from the bucket, and the way to it is known.
+    rows = heapcore("chunks", core, "--format", "csv", "--reach", "possible", "--size", 152).rows()
+    assert len(rows) == 24000
+    parcel = rows[len(rows) // 2]["address"]
+    what = heapcore("what", core, parcel, "--format", "json").json
+    assert ["offset"] == sorted({row["heuristic"] for row in what["referrers"]})
+    assert {row["into"] for row in what["referrers"]} == {0}
+    assert "Offsets: 32 bits that count from a base are the pointer." in " ".join(heapcore("what", core, parcel).text.split())
+    refs = heapcore("refs", core, parcel, "--to-root", "--format", "json").json
+    assert "buckets" in str(refs)
 
 
 def test_statements_are_found(heapcore, dump):

@@ -62,7 +62,7 @@ class TestMeant:
         line = refused(run, *args)
         assert f"did you mean {meant}?" in line, line
 
-    @pytest.mark.parametrize("args", [["tree", "t"], ["stat", "t"], ["xyzzy", "t"], ["threads", "t"], ["x1", "t"],
+    @pytest.mark.parametrize("args", [["tree", "t"], ["stat", "t"], ["xyzzy", "t"], ["thorough", "t"], ["x1", "t"],
                                       ["chunks", "t", "--xyzzy"], ["chunks", "t", "--class", "spaceship"],
                                       ["chunks", "t", "--type", "spaceship"], ["chunks", "t", "--format", "yaml"]])
     def test_nothing_silly(self, run, args):

@@ -22,6 +22,7 @@ RUNS = {
     "info": ([], ["text", "json", "csv"]),
     "maps": ([], ["text", "json", "csv"]),
     "arenas": ([], ["text", "json", "csv"]),
+    "threads": ([], ["text", "json", "csv"]),
     "leaks": ([], ["text", "json", "csv"]),
     "chunks": ([], ["text", "json", "csv"]),
     "histogram": ([], ["text", "json", "csv"]),

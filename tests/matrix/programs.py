@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import debian
+import stub
 from debian import Unavailable
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -26,6 +27,9 @@ FLAGS = ["-O1", "-g0", "-D_GNU_SOURCE", "-D_FORTIFY_SOURCE=0", "-fno-stack-prote
 # What the compiler of the machine makes.
 OWN = {"x86_64": ["amd64", "i386"], "aarch64": ["arm64"]}.get(platform.machine(), [])
 FOREIGN = {"i386": "ia32", "arm64": "aarch64"}
+# What qemu calls the other ports, and those of which it writes no core.
+EMULATED = {"armhf": "arm", "ppc64el": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
+WITHOUT_CORE = {"riscv64"}
 TIMEOUT = 60
 
 
@@ -35,6 +39,8 @@ def compiler(arch):
         names, flags = ["gcc"], ["-m32"] if arch == "i386" else []
     elif arch == "arm64":
         names, flags = ["aarch64-linux-gnu-gcc"], ["-mno-outline-atomics"]
+    elif arch in EMULATED:
+        names, flags = [f"{debian.TRIPLETS[arch]}-gcc"], []
     else:
         raise Unavailable(f"there is no compiler for {arch} on {platform.machine()}")
     names += [f"{name}-{release}" for name in names for release in range(20, 9, -1)]
@@ -48,6 +54,16 @@ def emulator(arch):
     """What stands before a command of another architecture."""
     if arch == "amd64" and arch in OWN:
         return []
+    if arch in EMULATED:
+        names = [f"qemu-{EMULATED[arch]}-static", f"qemu-{EMULATED[arch]}"]
+        found = next(filter(None, map(machine.which, names)), None)
+        if not found:
+            raise Unavailable(f"{names[0]} (qemu-user-static) is not installed")
+        try:
+            machine.answer("core-limit")
+        except machine.Missing as reason:
+            raise Unavailable(str(reason)) from reason
+        return [found]
     if arch not in FOREIGN:
         raise Unavailable(f"nothing runs programs of {arch} on {platform.machine()}")
     try:
@@ -76,27 +92,40 @@ def made_once(path):
         os.rename(scratch, path)
 
 
-def compile_object(arch):
-    """The program, compiled against the oldest headers, so that it needs nothing that they lack."""
-    sdk = debian.libc(debian.OLDEST, arch)
+def kit(libc):
+    """The library that programs are made for: the oldest, of which they need nothing that others lack, or a port's."""
+    return debian.libc(debian.OLDEST, libc.arch) if libc.arch in debian.ARCHITECTURES else libc
+
+
+def support(libc):
+    """Libraries of the compiler."""
+    if libc.arch in debian.ARCHITECTURES:
+        return sorted(kit(libc).root.glob("usr/lib/gcc/*/*/libgcc*.a"))
+    return [call([*compiler(libc.arch), f"-print-file-name={name}"]) for name in ("libgcc.a", "libgcc_eh.a")]
+
+
+def compile_object(libc):
+    """The program, compiled against the headers of its kit."""
+    arch, sdk = libc.arch, kit(libc)
     sources = [TESTDATA / "matrix_heap.c", TESTDATA / "manifest.h"]
     command = compiler(arch)
-    triplet = {"amd64": "x86_64", "i386": "i386", "arm64": "aarch64"}[arch] + "-linux-gnu"
-    key = hashlib.sha256(b"".join(s.read_bytes() for s in sources) + repr((command, FLAGS)).encode()).hexdigest()
+    made_for = () if arch in debian.ARCHITECTURES else (libc.suite, libc.package)
+    key = hashlib.sha256(b"".join(s.read_bytes() for s in sources) +
+                         repr((command, FLAGS, *made_for)).encode()).hexdigest()
     path = debian.CACHE / f"matrix_heap-{arch}-{key[:10]}.o"
     with made_once(path) as scratch:
         if scratch:
             call([*command, *FLAGS, "-fPIE", "-nostdinc", "-isystem", call([*command, "-print-file-name=include"]),
-                  "-isystem", sdk.root / "usr/include" / triplet, "-isystem", sdk.root / "usr/include",
-                  "-c", sources[0], "-o", scratch])
+                  *(word for folder in sdk.includes for word in ("-isystem", folder)), "-c", sources[0], "-o", scratch])
     return path
 
 
-def link_dynamic(arch):
-    sdk = debian.libc(debian.OLDEST, arch)
-    source = compile_object(arch)
+def link_dynamic(libc):
+    arch, sdk = libc.arch, kit(libc)
+    source = compile_object(libc)
     path = source.with_suffix("")
     files = [sdk.file(name) for name in ("libpthread.so.0", "libc.so.6", "libc_nonshared.a")]
+    files += [] if arch in debian.ARCHITECTURES else support(libc)
     with made_once(path) as scratch:
         if scratch:
             call([*compiler(arch), "-nostdlib", "-pie", sdk.file("Scrt1.o"), sdk.file("crti.o"), source, *files,
@@ -110,18 +139,16 @@ def linker_flags(arch):
 
 
 def link_static(libc):
-    sdk = debian.libc(debian.OLDEST, libc.arch)
-    source = compile_object(libc.arch)
+    source = compile_object(libc)
     if not libc.file("libc.a"):
         raise Unavailable(f"{libc.suite} has no libc6-dev for {libc.arch}")
-    support = sorted(sdk.root.glob("usr/lib/gcc/*/*/libgcc*.a"))
     path = source.with_name(f"{source.stem}-static-{libc.suite}-{libc.package}")
     with made_once(path) as scratch:
         if scratch:
             # Up to 2.33 the parts of libpthread that libc refers to weakly must not be left out.
             call([*compiler(libc.arch), *linker_flags(libc.arch), "-nostdlib", "-static", "-no-pie",
                   libc.file("crt1.o"), libc.file("crti.o"), source, "-Wl,--whole-archive", libc.file("libpthread.a"), "-Wl,--no-whole-archive",
-                  "-Wl,--start-group", libc.file("libc.a"), *support, "-Wl,--end-group", libc.file("crtn.o"),
+                  "-Wl,--start-group", libc.file("libc.a"), *support(libc), "-Wl,--end-group", libc.file("crtn.o"),
                   "-o", scratch])
     return path
 
@@ -173,16 +200,18 @@ def run(libc, *, how="plain", env=None, preload=None, static=False):
                 machine.answer("ptrace")
             except machine.Missing as reason:
                 raise Unavailable(f"neither the kernel nor gcore writes cores: {reason}") from reason
-    own = bool(front) or machine.has("core-pattern")
+    own = libc.arch not in WITHOUT_CORE and (bool(front) or machine.has("core-pattern"))
     if static:
         command = [link_static(libc)]
     else:
         command = [libc.loader, "--library-path", libc.libraries]
         command += ["--preload", libc.file(preload)] if preload else []
-        command.append(link_dynamic(libc.arch))
-    command = [str(word) for word in (*front, *command, "abort" if own else "pause", how)]
+        command.append(link_dynamic(libc))
+    stop = "abort" if own or libc.arch in WITHOUT_CORE else "pause"
+    command = [str(word) for word in (*front, *command, stop, how)]
+    take = take_own_core if own else stub.take_core if libc.arch in WITHOUT_CORE else take_gcore
     with tempfile.TemporaryDirectory(prefix="heapcore-matrix-") as name:
         folder = pathlib.Path(name)
         with open(folder / "said", "wb") as out, open(folder / "stats", "wb") as err:
-            core = (take_own_core if own else take_gcore)(command, environment, folder, out, err)
+            core = take(command, environment, folder, out, err)
         yield Run(core, (folder / "said").read_text(), (folder / "stats").read_text(), bool(front))

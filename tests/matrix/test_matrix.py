@@ -13,7 +13,7 @@ import pytest
 
 import debian
 import programs
-from corewords import CoreWords
+from corewords import CoreWords, add_tls_notes
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import chunktruth  # noqa: E402 (shared with the other test folders)
@@ -60,6 +60,9 @@ VARIANTS = {
 CASES = [pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}")
          for suite, release in SUITES.items() for arch in debian.ARCHITECTURES
          for name, variant in VARIANTS.items() if release >= variant.since]
+CASES += [pytest.param(suite, arch, name, id=f"{suite}-{arch}-{name}")
+          for suite, ports in debian.PORTS.items() for arch in ports for name in ("default", "static")
+          if (suite, arch, name) not in (("bookworm", "riscv64", "default"), ("trixie", "riscv64", "static"))]
 
 
 def read_heap(said):
@@ -175,6 +178,25 @@ def test_every_chunk(suite, arch, name):
         pytest.skip(f"{suite} {arch} {name}: {reason}")
 
 
+@pytest.mark.parametrize("name", ["default", "static"])
+def test_thread_pointers_of_arm64(name):
+    """
+    The kernel's cores say where the TLS of each thread is: above the thread pointer, in a static program at the
+    beginning of the heap's mapping.
+    """
+    try:
+        libc = library("bookworm", "arm64")
+        with VARIANTS[name].run(libc) as left:
+            pointers = re.findall(r"^tls (\d+) (\S+)$", left.said, re.M)
+            add_tls_notes(left.core, {int(lwp): int(tls, 16) for lwp, tls in pointers})
+            compare(VARIANTS[name], name, libc, left)
+            rows = json.loads(chunktruth.run("maps", left.core, "--format", "json"))["mappings"]
+    except debian.Unavailable as reason:
+        pytest.skip(f"bookworm arm64 {name}: {reason}")
+    blocks = [row for row in rows if row["kind"] == "tls"]
+    assert len(blocks) == 5 and sum(row["size"] for row in blocks) < 5 * 0x2000, blocks
+
+
 def compare(variant, name, libc, left):
     assert libc.release >= SUITES[libc.suite], f"{libc.suite} has {libc.package}"
     assert left.said.endswith("\nend\n") and "brk-not-blocked" not in left.said, left.said[-200:]
@@ -195,3 +217,6 @@ def compare(variant, name, libc, left):
     del info["modules"]
     check_layout(info["heap"]["layout"], libc.release)
     assert not info["partial"] and not info["remarks"] and info["heap"]["inconsistencies_total"] == 0, info
+    # Notes that qemu does not write were added to some.
+    if left.emulated and not re.search(r"^tls ", left.said, re.M) and libc.arch not in programs.WITHOUT_CORE:
+        assert info["process"]["written_by"] is None, info["process"]

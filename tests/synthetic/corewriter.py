@@ -78,15 +78,17 @@ class Memory:
 
 
 class Thread:
-    def __init__(self, tid, pc, sp, tp=None):
-        self.tid, self.pc, self.sp, self.tp = tid, pc, sp, tp
+    """A thread; of its registers either all are given or the three that matter."""
+
+    def __init__(self, tid, pc, sp, tp=None, registers=None):
+        self.tid, self.pc, self.sp, self.tp, self.registers = tid, pc, sp, tp, registers
 
 
 class Writer:
     """The parts of a core of one machine."""
 
-    def __init__(self, machine):
-        self.machine, self.bits = machine, machine.bits
+    def __init__(self, machine, owner=b"CORE\0"):
+        self.machine, self.bits, self.owner = machine, machine.bits, owner
         self.form = {"little": "<", "big": ">"}[machine.order]
 
     def pack(self, form, *values):
@@ -95,9 +97,10 @@ class Writer:
     def words(self, *values):
         return self.pack(f"{len(values)}{'Q' if self.bits == 64 else 'I'}", *values)
 
-    def note(self, kind, desc, owner=b"CORE\0"):
+    def note(self, kind, desc, owner=None):
         def pad(data):
             return data + bytes(-len(data) % 4)
+        owner = owner or self.owner
         return self.pack("III", len(owner), len(desc), kind) + pad(owner) + pad(desc)
 
     def thread_notes(self, thread):
@@ -105,7 +108,9 @@ class Writer:
         m, wide = self.machine, self.bits == 64
         registers, more = [0] * m.registers, b""
         registers[m.pc], registers[m.sp] = thread.pc, thread.sp
-        if m.tp is not None:
+        if thread.registers:
+            registers = thread.registers
+        elif m.tp is not None:
             registers[m.tp] = (thread.tp or -m.bias) + m.bias
         if m.name == "i386":
             entry = 12
@@ -147,8 +152,8 @@ class Writer:
         return self.pack("IIIIIIII", kind, offset, start, 0, filesz, memsz, flags, PAGE)
 
 
-def write(path, memory, threads, with_files=True, auxv=()):
-    w = Writer(memory.machine)
+def write(path, memory, threads, with_files=True, auxv=(), owner=b"CORE\0"):
+    w = Writer(memory.machine, owner)
     notes = b""
     for i, thread in enumerate(threads):
         notes += w.thread_notes(thread)

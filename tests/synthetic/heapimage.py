@@ -157,7 +157,7 @@ class HeapImage:
         self.memory.put_word(filler + r.header + r.word, 0 | PREV_INUSE)
         at = self.first_header(newer + r.heap_info)
         at = self.lay(arena, self.plan(2), at)
-        size = -(-(at - newer) // PAGE) * PAGE + 0x3000
+        size = -(-(at - newer) // PAGE) * PAGE + 3 * PAGE
         self.heap_header(arena, newer, base, size)
         arena.top = Chunk(at, newer + size - at, "top", arena)
 

@@ -33,6 +33,9 @@ STATE = {
                      next_free=1096, attached=1100, system=1104, max_system=1108, size=1112),
     ("C", 32): dict(have_fast=8, fastbins=12, nfast=11, top=56, last_remainder=60, bins=64, binmap=1080, next=1096,
                     next_free=1100, attached=1104, system=1108, max_system=1112, size=1116),
+    # The same where malloc aligns to 8 in every release: 32-bit arm and mips.
+    ("C8", 32): dict(have_fast=8, fastbins=12, nfast=10, top=52, last_remainder=56, bins=60, binmap=1076, next=1092,
+                     next_free=1096, attached=1100, system=1104, max_system=1108, size=1112),
     ("D", 32): dict(nfast=0, top=8, last_remainder=12, bins=16, binmap=1032, next=1048,
                     next_free=1052, attached=1056, system=1060, max_system=1064, size=1068),
     # Imagined: one word more in front of top, one more between attached_threads and system_mem.
@@ -80,6 +83,9 @@ TCACHE = {
     ("2.42", 32): dict(counter=2, lists=76, entries=152, chunk=0x1d0, down=True),
 }
 
+# Where malloc aligns to 8.
+NARROW_TCACHE_CHUNK = {"2.26": 0x148, "2.30": 0x188, "2.42": 0x1d0}
+
 # First bin of a run, its first chunk size, step from bin to bin. Bin 127 is never used.
 LARGE_TAIL = [(112, 0x2a00, 0), (113, 0x3000, 0x1000), (120, 0xa000, 0), (121, 0x10000, 0x8000), (124, 0x28000, 0),
               (125, 0x40000, 0), (126, 0x80000, 0), (127, None, 0)]
@@ -97,26 +103,31 @@ HEAP_INFO = {
     ("C", 64, "old"): (32, 0x8c0), ("C", 64, "pagesize"): (48, 0x8d0), ("D", 64, "pagesize"): (48, 0x870),
     ("A0", 32, "old"): (16, 0x460), ("A", 32, "old"): (16, 0x460), ("B", 32, "old"): (16, 0x468),
     ("B'", 32, "old"): (24, 0x478), ("C", 32, "old"): (24, 0x478), ("C", 32, "pagesize"): (24, 0x478),
-    ("D", 32, "pagesize"): (24, 0x448),
+    ("C8", 32, "old"): (16, 0x468), ("C8", 32, "pagesize"): (24, 0x470), ("D", 32, "pagesize"): (24, 0x448),
     ("future", 64, "pagesize"): (48, 0x880), ("future", 32, "pagesize"): (24, 0x458),
 }
 
 
 class Release:
-    """One release on one word size."""
+    """One release on one word size, and where that is 32 bits on machines of one kind; "narrow" ones align to 8."""
 
-    def __init__(self, name, bits, state, par, tcache=None, heap="old", libc=None):
+    def __init__(self, name, bits, state, par, tcache=None, heap="old", libc=None, narrow=False):
         self.name, self.bits, self.word = name, bits, bits // 8
         number = tuple(int(n) for n in (libc or name).split("-")[0].split(".")[:2])
         self.number = number
         self.header = 2 * self.word
-        self.alignment = 8 if bits == 32 and number < (2, 26) else 16
+        self.narrow = narrow
+        self.alignment = 8 if bits == 32 and (narrow or number < (2, 26)) else 16
         self.min_chunk = 32 if bits == 64 else 16
-        if bits == 32 and number == (2, 26) and state == "B":
+        if bits == 32 and number == (2, 26) and state == "B" and not narrow:
             state = "B'"
+        if narrow and state == "C":
+            state = "C8"
         self.state = STATE[state, bits]
         self.par = PAR[par, bits]
         self.tcache = TCACHE[tcache, bits] if tcache else None
+        if tcache and narrow:
+            self.tcache = {**self.tcache, "chunk": NARROW_TCACHE_CHUNK[tcache]}
         self.heap_info, self.first_chunk = HEAP_INFO[state, bits, heap]
         self.has_pagesize = heap == "pagesize"
         self.heap_max = 64 << 20 if bits == 64 else 1 << 20
@@ -129,7 +140,7 @@ class Release:
         self.late_tcache = number >= (2, 43)
 
     def __repr__(self):
-        return f"{self.name}-{self.bits}"
+        return f"{self.name}-{self.bits}{'-narrow' if self.narrow else ''}"
 
     def small_index(self, size):
         return SMALL_INDEX[self.bits, self.alignment](size)
@@ -173,4 +184,5 @@ TABLE = [
     ("2.44", "D", "2.44", "2.42", "pagesize"),
 ]
 RELEASES = [Release(name, bits, *rest) for name, *rest in TABLE for bits in (64, 32)]
+NARROW = [Release(name, 32, *rest, narrow=True) for name, *rest in TABLE]
 FUTURE = [Release("2.99", bits, "future", "2.44", "2.42", "pagesize") for bits in (64, 32)]

@@ -5,13 +5,15 @@ documented structures. Those that can be run too are made as well, so that the m
 """
 import json
 import pathlib
+import subprocess
 import sys
 
 import pytest
 
 import corewriter
+import heapimage
 from heapimage import HeapImage
-from releases import FUTURE, RELEASES
+from releases import FUTURE, NARROW, RELEASES
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import chunktruth  # noqa: E402 (shared with the other test folders)
@@ -91,12 +93,15 @@ def test_without_hints(release, tmp_path):
     assert info_of(core)["layout"] == layout_of(release)
 
 
-# One release of each form, on every machine that aligns as the form does.
+# One release of each form, on every machine that aligns as the form does; every form where malloc aligns to 8.
+NARROW_MACHINES = ("arm", "armeb", "mips", "mipsel")
 PORTS = [pytest.param(release, machine, id=f"{release!r}-{name}")
          for name, machine in corewriter.MACHINES.items() for release in RELEASES
          if release.bits == machine.bits and release.number in ((2, 15), (2, 17), (2, 30), (2, 35), (2, 44))
          and (machine.bits == 64 or name in ("i386", "x32", "riscv32", "ppc") or release.number >= (2, 43))
-         and not (machine.bits == 32 and name.startswith(("arm", "mips")))]
+         and name not in NARROW_MACHINES]
+PORTS += [pytest.param(release, corewriter.MACHINES[name], id=f"{release!r}-{name}") for name in NARROW_MACHINES
+          for release in NARROW if name == "arm" or release.number in ((2, 17), (2, 26), (2, 30), (2, 44))]
 
 
 @pytest.mark.parametrize("release, machine", PORTS)
@@ -109,6 +114,82 @@ def test_every_machine(release, machine, tmp_path):
     info = json.loads(chunktruth.run("info", core, "--format", "json"))
     assert info["process"]["machine"] == machine.name and not info["partial"], info
     assert (info["process"]["pid"], info["process"]["threads"]) == (1000, 2)
+    if release.narrow:
+        state = name_of([((2, 43), "2.43 and later"), ((2, 27), "2.27-2.42"), *STATES[2:]], release)
+        assert "without" in release.name or f"glibc {state} (malloc_state)" in info["heap"]["layout"]
+
+
+@pytest.mark.parametrize("machine", ["ppc64le", "aarch64"])
+def test_large_pages(machine, tmp_path, monkeypatch):
+    """Pages of 64 KiB, as these machines may have: AT_PAGESZ says so, and mmapped chunks fill whole ones."""
+    for module in corewriter, heapimage:
+        monkeypatch.setattr(module, "PAGE", 0x10000)
+    release = next(r for r in RELEASES if r.bits == 64 and r.number == (2, 37))
+    image = HeapImage(release, machine=corewriter.MACHINES[machine])
+    core = write(image, tmp_path)
+    compare(image, core)
+    check_arenas(image, core)
+    info_of(core)
+    # What malloc may have been asked for: the mapping of 33 pages has less than one of them to spare.
+    chunk = image.mmapped[1]
+    what = json.loads(chunktruth.run("what", core, f"0x{chunk.header + 16:x}", "--format", "json"))["chunk"]
+    assert 0 < what["request_max"] - what["request_min"] < 0x10000 + 16
+    assert what["request_max"] - what["request_min"] > 0x1000 + 16
+
+
+def cards_of(machine, first):
+    """A process that holds two texts in one anonymous mapping, and one in another."""
+    memory = corewriter.Memory(machine.bits, machine)
+    memory.map(first, 2 * corewriter.PAGE)
+    memory.map(first + 0x10_0000, corewriter.PAGE)
+    memory.map(0x7000_0000, corewriter.PAGE)
+    for place, text in ((0x120, b"card=4711;"), (0x1300, b"card=4712;"), (0x10_0040, b"card=4711;")):
+        memory.put(first + place, text)
+    return memory
+
+
+def memory_of(memory, start, size):
+    segment = next(s for s in memory.segments if s.start <= start < s.end)
+    return bytes(segment.data[start - segment.start:start - segment.start + size])
+
+
+@pytest.mark.parametrize("name", corewriter.MACHINES)
+def test_memory_without_a_heap(name, tmp_path):
+    """The verbs that need no heap answer on every machine that Linux cores come from."""
+    machine = corewriter.MACHINES[name]
+    first = 0x2000_0000 if machine.bits == 32 else 0x20_0000_0000
+    memory, core = cards_of(machine, first), tmp_path / "core"
+    corewriter.write(core, memory, [corewriter.Thread(7, 0x1000, 0x7000_0800)], with_files=False)
+    info = json.loads(chunktruth.run("info", core, "--format", "json"))
+    assert info["process"]["machine"] == name and not info["partial"], info
+    rows = json.loads(chunktruth.run("maps", core, "--format", "json"))["mappings"]
+    sizes = {int(r["start"], 16): (r["size"], r["kind"]) for r in rows}
+    assert sizes[first] == (2 * corewriter.PAGE, "anonymous") and sizes[first + 0x10_0000][0] == corewriter.PAGE
+
+    def matches(*arguments):
+        lines = chunktruth.run(*arguments, "--format", "json").splitlines()
+        return sorted((int(row["address"], 16), row["match"]) for row in map(json.loads, lines) if "match" in row)
+    cards = [(first + 0x120, "card=4711;"), (first + 0x1300, "card=4712;"), (first + 0x10_0040, "card=4711;")]
+    assert matches("grep", core, "card=[0-9]+;", "--maps", "-o") == cards
+    assert matches("strings", core, "--maps", "--min", "8") == cards
+    out = tmp_path / "bytes"
+    chunktruth.run("dump", core, f"0x{first + 0x100:x}", f"0x{first + 0x1400:x}", "-o", out)
+    assert out.read_bytes() == memory_of(memory, first + 0x100, 0x1300)
+
+
+@pytest.mark.parametrize("owner, system", [("FreeBSD", "FreeBSD"), ("NetBSD-CORE", "NetBSD"),
+                                           ("NetBSD-CORE@17", "NetBSD"), ("OpenBSD", "OpenBSD"), ("QNX", "QNX")])
+def test_other_systems(owner, system, tmp_path):
+    """A core of another system is refused by its name, whatever its machine."""
+    for name in ("x86-64", "sparc64", "arm"):
+        machine = corewriter.MACHINES[name]
+        core = tmp_path / name
+        corewriter.write(core, cards_of(machine, 0x2000_0000), [corewriter.Thread(7, 0x1000, 0x7000_0800)],
+                         with_files=False, owner=owner.encode() + b"\0")
+        done = subprocess.run([chunktruth.program(), "info", core], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1, done
+        assert f"is a core of {system}" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("machine", ["aarch64", "riscv64", "ppc64", "arm"])

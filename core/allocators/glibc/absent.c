@@ -52,7 +52,7 @@ static bool holds_untouched(const struct glibc *g, uint64_t start, uint64_t end)
 			continue;
 		for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 			const struct glibc_state_layout *layout = &glibc_state_layouts[i];
-			if (layout->word_size == word && at - value == glibc_next_offset(layout) &&
+			if (glibc_has_state(g, layout) && at - value == glibc_next_offset(layout) &&
 			    is_untouched(g, layout, at))
 				return true;
 		}

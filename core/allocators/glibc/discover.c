@@ -217,8 +217,7 @@ static bool in_thread_arena(const struct glibc *g, uint64_t bins)
 	unsigned size;
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
-		if (layout->word_size == g->params.word_size &&
-		    first_heap(g, bins - layout->bins, &size))
+		if (glibc_has_state(g, layout) && first_heap(g, bins - layout->bins, &size))
 			return true;
 	}
 	return false;
@@ -331,8 +330,7 @@ static bool try_unknown(struct glibc *g, uint64_t bins)
 /** Try a self-linked pair as bin 127 of some arena. */
 static bool try_pair(struct glibc *g, uint64_t pair, enum attempt attempt)
 {
-	unsigned word = g->params.word_size;
-	uint64_t bins = pair - last_bin_offset(word);
+	uint64_t bins = pair - last_bin_offset(g->params.word_size);
 	if (attempt == UNKNOWN_LAYOUT)
 		return try_unknown(g, bins);
 	/*
@@ -344,7 +342,7 @@ static bool try_pair(struct glibc *g, uint64_t pair, enum attempt attempt)
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		struct ring ring;
-		if (layout->word_size != word ||
+		if (!glibc_has_state(g, layout) ||
 		    !follow_ring(g, layout, bins - layout->bins, &ring))
 			continue;
 		if ((ring.closed || attempt == OPEN_RING) && sort_ring(g, &ring)) {
@@ -521,7 +519,7 @@ static const struct glibc_state_layout *layout_of(const struct glibc *g, uint64_
 	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
 		const struct glibc_state_layout *layout = &glibc_state_layouts[i];
 		uint64_t pair = address + layout->bins + last_bin_offset(word), fd, bk;
-		if (layout->word_size == word && glibc_word(g, pair, &fd) &&
+		if (glibc_has_state(g, layout) && glibc_word(g, pair, &fd) &&
 		    glibc_word(g, pair + word, &bk) && fd == pair - g->params.header && bk == fd &&
 		    read_arena(g, layout, address, ret))
 			return layout;
@@ -585,6 +583,13 @@ static const struct glibc_state_layout unknown_layouts[] = {
 	{.releases = "unknown", .word_size = 8, .num_fastbins = 0},
 };
 
+/** The constants that go with the layout that was found. */
+static void set_params(struct glibc *g)
+{
+	unsigned machine_align = g->process->core->machine->max_align;
+	g->params = glibc_params(g->memory->word_size, glibc_alignment(g->state, machine_align));
+}
+
 /** libc's data is missing: whatever the heaps themselves tell. */
 static struct hc_error *discover_without_main(struct glibc *g, bool *found)
 {
@@ -598,7 +603,7 @@ static struct hc_error *discover_without_main(struct glibc *g, bool *found)
 	*found = g->num_arenas > 1;
 	if (!g->state)
 		g->state = &unknown_layouts[g->params.word_size == 8];
-	g->params = glibc_params(g->memory->word_size, 16);
+	set_params(g);
 	for (size_t i = 0; !*found && glibc_next_run(g, &i, &start, &end);)
 		*found = glibc_main_heap_at(g, start, end);
 	if (*found) {
@@ -612,15 +617,6 @@ static struct hc_error *discover_without_main(struct glibc *g, bool *found)
 	return NULL;
 }
 
-/**
- * i386 changed MALLOC_ALIGNMENT from 8 to 16 in 2.26, with the number of fastbins (or with their
- * removal).
- */
-static unsigned alignment_of(const struct glibc_state_layout *layout)
-{
-	return layout->word_size == 8 || layout->num_fastbins != 10 ? 16 : 8;
-}
-
 struct hc_error *glibc_discover(struct glibc *g, bool *found)
 {
 	g->params = glibc_params(g->memory->word_size, 8);
@@ -629,7 +625,7 @@ struct hc_error *glibc_discover(struct glibc *g, bool *found)
 		return err;
 	if (!*found)
 		return discover_without_main(g, found);
-	g->params = glibc_params(g->memory->word_size, alignment_of(g->state));
+	set_params(g);
 	find_par(g);
 	/* An arena that nothing was got from is made by malloc's start, whoever allocates. */
 	if (g->accept_unused && !g->par.max_n_mmaps) {

@@ -286,9 +286,17 @@ static inline bool glibc_aligned(const struct glibc *g, uint64_t mem)
 	return !(mem & (g->params.alignment - 1));
 }
 
+/** Whether a row of the table of arenas is one of this machine. */
+static inline bool glibc_has_state(const struct glibc *g, const struct glibc_state_layout *layout)
+{
+	return layout->word_size == g->params.word_size &&
+	       (!layout->machine_align ||
+		layout->machine_align == g->process->core->machine->max_align);
+}
+
 static inline uint64_t glibc_page_size(const struct glibc *g)
 {
-	return UINT64_C(1) << g->process->core->machine->page_shift;
+	return hc_core_page_size(g->process->core);
 }
 
 #endif

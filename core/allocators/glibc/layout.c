@@ -36,23 +36,33 @@ unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size)
 	return size >> 18 <= 2 ? 124 + (size >> 18) : 126;
 }
 
+unsigned glibc_alignment(const struct glibc_state_layout *layout, unsigned machine_align)
+{
+	if (layout->word_size == 8)
+		return 16;
+	return machine_align == 8 || layout->num_fastbins == 10 ? 8 : 16;
+}
+
 /*
  * Rows with equal bins[] are told apart by what follows next_free: a small attached_threads, or the
  * size that the system gave.
  */
 const struct glibc_state_layout glibc_state_layouts[] = {
-	/* releases, word, bins, fastbins, number, next_free, attached_threads, size */
-	{"2.43 and later", 8, 24, 0, 0, true, true, 2112},
-	{"2.27-2.42", 8, 112, 16, 10, true, true, 2200},
-	{"2.23-2.26", 8, 104, 8, 10, true, true, 2192},
-	{"2.10-2.22", 8, 104, 8, 10, true, false, 2184},
-	{"2.10-2.14 without per-thread arenas", 8, 104, 8, 10, false, false, 2176},
-	{"2.43 and later", 4, 16, 0, 0, true, true, 1068},
-	{"2.27-2.42", 4, 64, 12, 11, true, true, 1116},
-	{"2.26", 4, 60, 8, 11, true, true, 1112},
-	{"2.23-2.25", 4, 56, 8, 10, true, true, 1108},
-	{"2.10-2.22", 4, 56, 8, 10, true, false, 1104},
-	{"2.10-2.14 without per-thread arenas", 4, 56, 8, 10, false, false, 1100},
+	/* releases, word, machine_align, bins, fastbins, number, next_free, attached_threads, size
+	 */
+	{"2.43 and later", 8, 0, 24, 0, 0, true, true, 2112},
+	{"2.27-2.42", 8, 0, 112, 16, 10, true, true, 2200},
+	{"2.23-2.26", 8, 0, 104, 8, 10, true, true, 2192},
+	{"2.10-2.22", 8, 0, 104, 8, 10, true, false, 2184},
+	{"2.10-2.14 without per-thread arenas", 8, 0, 104, 8, 10, false, false, 2176},
+	{"2.43 and later", 4, 0, 16, 0, 0, true, true, 1068},
+	{"2.27-2.42", 4, 16, 64, 12, 11, true, true, 1116},
+	{"2.26", 4, 16, 60, 8, 11, true, true, 1112},
+	{"2.23-2.25", 4, 16, 56, 8, 10, true, true, 1108},
+	{"2.27-2.42", 4, 8, 60, 12, 10, true, true, 1112},
+	{"2.23-2.26", 4, 8, 56, 8, 10, true, true, 1108},
+	{"2.10-2.22", 4, 0, 56, 8, 10, true, false, 1104},
+	{"2.10-2.14 without per-thread arenas", 4, 0, 56, 8, 10, false, false, 1100},
 };
 const size_t glibc_num_state_layouts = NUM(glibc_state_layouts);
 

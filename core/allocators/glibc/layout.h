@@ -29,7 +29,9 @@ enum {
 /** arena flags: the arena's memory is not one contiguous stretch (always set in thread arenas). */
 #define GLIBC_NONCONTIGUOUS 2
 
-/** Constants of the allocator that depend on the word size and, on i386, on the release. */
+/**
+ * Constants of the allocator that depend on the word size and, where that is 4, on the alignment.
+ */
 struct glibc_params {
 	unsigned word_size;
 	unsigned header;      /**< bytes from a chunk to its user address: 2W */
@@ -39,7 +41,7 @@ struct glibc_params {
 	uint64_t heap_max;    /**< HEAP_MAX_SIZE without huge pages */
 };
 
-/** @param alignment 16 or (i386 up to 2.25) 8 */
+/** @param alignment 16, or what glibc_alignment() says */
 struct glibc_params glibc_params(unsigned word_size, unsigned alignment);
 
 /**
@@ -56,18 +58,27 @@ unsigned glibc_bin_index(const struct glibc_params *params, uint64_t size);
 struct glibc_state_layout {
 	const char *releases;
 	unsigned word_size;
-	unsigned bins;         /**< offset of bins[0] */
-	unsigned fastbins;     /**< offset of fastbinsY[0] */
-	unsigned num_fastbins; /**< 0: this release has none */
-	bool next_free;        /**< has that field */
-	bool attached_threads; /**< has that field */
-	unsigned size;         /**< sizeof(struct malloc_state) */
+	unsigned machine_align; /**< hc_machine::max_align of the machines that have it; 0: all */
+	unsigned bins;          /**< offset of bins[0] */
+	unsigned fastbins;      /**< offset of fastbinsY[0] */
+	unsigned num_fastbins;  /**< 0: this release has none */
+	bool next_free;         /**< has that field */
+	bool attached_threads;  /**< has that field */
+	unsigned size;          /**< sizeof(struct malloc_state) */
 	unsigned unknown; /**< words in front of system_mem that no row of the table has; 0 in the
 			     table */
 };
 
 extern const struct glibc_state_layout glibc_state_layouts[];
 extern const size_t glibc_num_state_layouts;
+
+/**
+ * MALLOC_ALIGNMENT: two words, or what long double needs. i386 changed from 8 to 16 in 2.26, with
+ * the number of fastbins (or with their removal); 32-bit arm and mips have 8 in every release.
+ *
+ * @param machine_align hc_machine::max_align
+ */
+unsigned glibc_alignment(const struct glibc_state_layout *layout, unsigned machine_align);
 
 /** No struct malloc_state is larger. Bytes. */
 #define GLIBC_MAX_STATE 4096

@@ -28,6 +28,7 @@ struct tcache {
 	uint64_t key;  /**< second word of most of its entries; 0: none, or none seen */
 	uint64_t lost; /**< entries that its counters promise and no list leads to */
 	bool wrecked;  /**< written over: neither counters nor heads say anything */
+	struct hc_thread_cache held; /**< chunks that its lists lead to */
 };
 
 static uint64_t counter(const struct tcache *tcache, unsigned bin)
@@ -140,8 +141,8 @@ static bool first_of_span(const struct hc_chunk *chunk)
 	return chunk->unit == 0;
 }
 
-/** Whether some thread's TLS holds @p value. */
-static bool in_tls(const struct glibc *g, uint64_t value)
+/** The thread whose TLS holds @p value: its index; threads->num: none. */
+static size_t tls_holder(const struct glibc *g, uint64_t value)
 {
 	const struct hc_threads *threads = &g->process->threads;
 	unsigned word = g->params.word_size;
@@ -151,10 +152,15 @@ static bool in_tls(const struct glibc *g, uint64_t value)
 						      thread->block_end - thread->block_start);
 		for (size_t at = 0; at + word <= view.size; at += word) {
 			if (hc_read_word(view.data + at, word, g->memory->big_endian) == value)
-				return true;
+				return i;
 		}
 	}
-	return false;
+	return threads->num;
+}
+
+static bool in_tls(const struct glibc *g, uint64_t value)
+{
+	return tls_holder(g, value) < g->process->threads.num;
 }
 
 /** Cores of i386 don't tell where the TLS is. */
@@ -444,6 +450,8 @@ static struct hc_error *mark_entry(struct glibc *g, const struct follow *at, boo
 	if (glibc_is_on(&chunk, GLIBC_TCACHE))
 		return broken_link(g, at, GLIBC_TCACHE_TWICE, "a chunk that is cached already");
 	*goes_on = true;
+	at->tcache->held.chunks++;
+	at->tcache->held.bytes += chunk.size;
 	hc_heap_set_free(g->heap, at->mem, &glibc_lists[GLIBC_TCACHE]);
 	/* Where the header is damaged, the walk has said so. */
 	if (fits_bin(g, at->tcache->layout, at->bin, at->mem) ||
@@ -508,20 +516,37 @@ static struct hc_error *report_wreck(struct glibc *g, struct tcache *tcache)
 		(uintmax_t)tcache->mem, bad, layout->num_bins);
 }
 
+/** Say what the thread keeps whose tcache this is. That of a thread that has ended is nobody's. */
+static struct hc_error *note_holder(struct glibc *g, const struct tcache *tcache)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	size_t i = tls_holder(g, tcache->mem);
+
+	if (i == threads->num)
+		return NULL;
+	if (!g->heap->thread_cache)
+		g->heap->thread_cache = calloc(threads->num, sizeof(*g->heap->thread_cache));
+	if (!g->heap->thread_cache)
+		return &hc_enomem;
+	g->heap->thread_cache[i] = tcache->held;
+	g->heap->thread_cache[i].known = true;
+	return NULL;
+}
+
 static struct hc_error *mark_tcache(struct glibc *g, struct tcache *tcache)
 {
+	struct hc_error *err = NULL;
 	uint64_t lead = 0;
+
 	g->tcache = tcache->layout;
-	if (tcache->wrecked) {
-		struct hc_error *err = report_wreck(g, tcache);
-		if (err)
-			return err;
-	}
+	if (tcache->wrecked && (err = report_wreck(g, tcache)))
+		return err;
 	for (unsigned bin = 0; !tcache->wrecked && bin < tcache->layout->num_bins; bin++) {
-		struct hc_error *err = mark_list(g, tcache, bin, &lead);
-		if (err)
+		if ((err = mark_list(g, tcache, bin, &lead)))
 			return err;
 	}
+	if (!tcache->wrecked && (err = note_holder(g, tcache)))
+		return err;
 	return hc_heap_add_special(g->heap, tcache->mem, HC_OVERHEAD, "tcache");
 }
 

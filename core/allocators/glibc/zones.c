@@ -41,7 +41,7 @@ static void mmapped_request(const struct hc_zone *zone, const struct hc_chunk *c
 			    uint64_t *min_ret, uint64_t *max_ret)
 {
 	const struct hc_core *core = zone->backend->process->core;
-	uint64_t slack = (UINT64_C(1) << core->machine->page_shift) + zone->unit - 1;
+	uint64_t slack = hc_core_page_size(core) + zone->unit - 1;
 	*max_ret = chunk->usable;
 	*min_ret = chunk->usable > slack ? chunk->usable - slack : 0;
 }

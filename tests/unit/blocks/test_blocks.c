@@ -133,6 +133,59 @@ static void pointers(void **state)
 	fake_deinit(&fake);
 }
 
+/** Blocks that a program counts to, from a pointer to the first. */
+static void check_parts(uint64_t stride, uint64_t pointer, bool parts)
+{
+	struct hc_blocks blocks;
+	struct hc_held held;
+	struct fake fake;
+
+	make(&fake, 101 * stride / 4096 * 4096, 0, stride, 100);
+	fake_store(&fake, ROOTS + 8, pointer);
+	fake_store(&fake, ROOTS + 16, REGION + 7 * stride + 8);
+	assert_null(hc_blocks_find(&fake.process, NULL, &blocks));
+	assert_null(hc_held_run(&fake.process, fake.heap, NULL, &blocks, &held));
+	assert_int_equal(blocks.sets[0].size, stride);
+	assert_int_equal(blocks.sets[0].linked, 0);
+	assert_int_equal(blocks.sets[0].parts,
+			 parts ? blocks.sets[0].num - blocks.sets[0].pointed : 0);
+	hc_held_deinit(&held);
+	hc_blocks_deinit(&blocks);
+	fake_deinit(&fake);
+}
+
+static void parts(void **state)
+{
+	(void)state;
+	check_parts(65536, REGION, true);
+	check_parts(65536, REGION + 8, false);
+	check_parts(65536, REGION + 65536, false);
+	/* These can't be mappings of their own. */
+	check_parts(6144, REGION, true);
+	check_parts(6144, REGION + 3 * 6144, true);
+}
+
+/** What a register has may be the address of a mapping that is lost. */
+static void stale_starts(void **state)
+{
+	uint64_t regs[] = {REGION};
+	struct hc_blocks blocks;
+	struct hc_held held;
+	struct fake fake;
+
+	(void)state;
+	make(&fake, 100 * 65536, 0, 65536, 100);
+	fake.thread.num_regs = 1;
+	memcpy(fake.thread.regs, regs, sizeof(regs));
+	assert_null(hc_blocks_find(&fake.process, NULL, &blocks));
+	assert_null(hc_held_run(&fake.process, fake.heap, NULL, &blocks, &held));
+	assert_int_equal(blocks.sets[0].pointed, 1);
+	assert_int_equal(blocks.sets[0].parts, 0);
+	hc_held_deinit(&held);
+	hc_blocks_deinit(&blocks);
+	fake_deinit(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +193,8 @@ int main(void)
 		cmocka_unit_test(too_few),
 		cmocka_unit_test(as_a_heap),
 		cmocka_unit_test(pointers),
+		cmocka_unit_test(parts),
+		cmocka_unit_test(stale_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

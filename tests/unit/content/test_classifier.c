@@ -169,7 +169,8 @@ static void test_texts(void **state)
 		const char *class_id = class_of_string(*state, examples[i].text);
 
 		if (strcmp(class_id, examples[i].class_id))
-			fail_msg("'%s' is %s, not %s", examples[i].text, class_id, examples[i].class_id);
+			fail_msg("'%s' is %s, not %s", examples[i].text, class_id,
+				 examples[i].class_id);
 	}
 }
 
@@ -409,9 +410,53 @@ static void test_run(void **state)
 	}
 }
 
+/** A pointer to 0x40_a3_20 in front of a text; on big-endian its last byte is a blank. */
+static void test_text_behind_pointer(void **state)
+{
+	struct hc_range range = {UINT64_C(0x400000), UINT64_C(0x500000)};
+	const struct hc_ranges ranges = {&range, 1};
+	static const char big[] = "\0\0\0\0\0\x40\xa3 {\"id\":1}";
+	static const char little[] = "\x20\xa3\x40\0\0\0\0\0{\"id\":1}";
+	static const char narrow[] = "\x18\xa3\x03@{\"id\":1}";
+	struct hc_text_run runs[HC_MAX_TEXT_RUNS];
+	(void)state;
+
+	struct hc_bytes window = {(const uint8_t *)big, sizeof(big)};
+	assert_int_equal(hc_text_runs(window, runs), 1);
+	assert_int_equal(runs[0].start, 7);
+	assert_true(hc_run_leave_pointer(window, &runs[0], &ranges, 8, true));
+	assert_int_equal(runs[0].start, 8);
+	assert_int_equal(runs[0].size, 8);
+	assert_true(hc_run_is_field(window, &runs[0], &ranges, 8, true));
+
+	/* A number that is no address stays what it looks like, and so does too short a rest. */
+	range.end = range.start;
+	assert_int_equal(hc_text_runs(window, runs), 1);
+	assert_true(hc_run_leave_pointer(window, &runs[0], &ranges, 8, true));
+	assert_int_equal(runs[0].start, 7);
+	range.end = UINT64_C(0x500000);
+	runs[0].size = HC_TEXT_MIN_SIZE;
+	assert_false(hc_run_leave_pointer(window, &runs[0], &ranges, 8, true));
+
+	window = (struct hc_bytes){(const uint8_t *)little, sizeof(little)};
+	assert_int_equal(hc_text_runs(window, runs), 1);
+	assert_int_equal(runs[0].start, 8);
+	assert_true(hc_run_leave_pointer(window, &runs[0], &ranges, 8, false));
+	assert_int_equal(runs[0].start, 8);
+	assert_true(hc_run_is_field(window, &runs[0], &ranges, 8, false));
+
+	range = (struct hc_range){0x40000000, 0x50000000};
+	window = (struct hc_bytes){(const uint8_t *)narrow, sizeof(narrow)};
+	assert_int_equal(hc_text_runs(window, runs), 1);
+	assert_true(hc_run_leave_pointer(window, &runs[0], &ranges, 4, false));
+	assert_int_equal(runs[0].start, 4);
+	assert_true(hc_run_is_field(window, &runs[0], &ranges, 4, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_behind_pointer),
 		cmocka_unit_test_setup_teardown(test_texts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_headers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pointers_and_ints, set_up, tear_down),

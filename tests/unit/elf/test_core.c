@@ -120,6 +120,37 @@ static void test_gcore(void **state)
 	fake_core_deinit(&fake);
 }
 
+static void expect_page_size(uint64_t told, uint64_t start, uint64_t expected)
+{
+	struct fake_core fake = {};
+	struct hc_diagnostics diag = {};
+	struct hc_core *core;
+
+	fake_core_thread(&fake, 1, 0x401000, 0x20800, 0x30000);
+	if (told)
+		fake_core_auxv(&fake, AT_PAGESZ, told);
+	fake_core_segment(&fake, start, 0x10000, PF_R | PF_W, page, 4096);
+	char *path = fake_core_write(&fake);
+	assert_ok(open_path(path, &diag, &core));
+	assert_int_equal(hc_core_page_size(core), expected);
+	hc_core_close(core);
+	fake_core_remove(path);
+	fake_core_deinit(&fake);
+}
+
+/** AT_PAGESZ, where it can be one and every segment begins with a page. */
+static void test_page_size(void **state)
+{
+	(void)state;
+	expect_page_size(0x10000, 0x20000, 0x10000);
+	expect_page_size(0x10000, 0x21000, 0x1000);
+	expect_page_size(0x1000, 0x20000, 0x1000);
+	expect_page_size(0, 0x20000, 0x1000);
+	expect_page_size(0x800, 0x20000, 0x1000);
+	expect_page_size(0x3000, 0x30000, 0x1000);
+	expect_page_size(1ULL << 40, 1ULL << 40, 0x1000);
+}
+
 /** More program headers than e_phnum can count. */
 static void test_many_segments(void **state)
 {
@@ -293,10 +324,11 @@ static void test_refuse_elf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open),          cmocka_unit_test(test_gcore),
-		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_overlap),       cmocka_unit_test(test_flipped),
-		cmocka_unit_test(test_refuse_files),  cmocka_unit_test(test_refuse_elf),
+		cmocka_unit_test(test_open),       cmocka_unit_test(test_gcore),
+		cmocka_unit_test(test_page_size),  cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_flipped),    cmocka_unit_test(test_refuse_files),
+		cmocka_unit_test(test_refuse_elf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

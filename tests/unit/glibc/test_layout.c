@@ -1,8 +1,8 @@
 /**
  * @file
- * The tables of core/allocators/glibc/layout.c, checked against the structures themselves: every release's
- * members are written down here in their order, and the compiler says where they lie. A wrong
- * number in a table is named with the member that it misplaces.
+ * The tables of core/allocators/glibc/layout.c, checked against the structures themselves: every
+ * release's members are written down here in their order, and the compiler says where they lie. A
+ * wrong number in a table is named with the member that it misplaces.
  *
  * Words are integers of the target's width, so that one build checks both widths; no structure here
  * has a member that is aligned to more than its word.
@@ -54,6 +54,7 @@ STATE(state32_243, u32, NOTHING, NEXT_FREE_ATTACHED(u32));
 STATE(state32_227, u32, COUNTED_FASTBINS(u32, 11), NEXT_FREE_ATTACHED(u32));
 STATE(state32_226, u32, FASTBINS_11(u32), NEXT_FREE_ATTACHED(u32));
 STATE(state32_223, u32, FASTBINS_10(u32), NEXT_FREE_ATTACHED(u32));
+STATE(state32_227_narrow, u32, COUNTED_FASTBINS(u32, 10), NEXT_FREE_ATTACHED(u32));
 STATE(state32_210, u32, FASTBINS_10(u32), NEXT_FREE(u32));
 STATE(state32_plain, u32, FASTBINS_10(u32), NOTHING);
 
@@ -87,6 +88,8 @@ static const struct state_truth states[] = {
 	WITH_FASTBINS("2.27-2.42", state32_227, 4),
 	WITH_FASTBINS("2.26", state32_226, 4),
 	WITH_FASTBINS("2.23-2.25", state32_223, 4),
+	WITH_FASTBINS("2.27-2.42", state32_227_narrow, 4),
+	WITH_FASTBINS("2.23-2.26", state32_223, 4),
 	WITH_FASTBINS("2.10-2.22", state32_210, 4),
 	WITH_FASTBINS("2.10-2.14 without per-thread arenas", state32_plain, 4),
 };
@@ -159,8 +162,8 @@ static void test_states(void **state)
 static void test_state_sizes(void **state)
 {
 	(void)state;
-	static const unsigned sizes[] = {2112, 2200, 2192, 2184, 2176, 1068,
-					 1116, 1112, 1108, 1104, 1100};
+	static const unsigned sizes[] = {2112, 2200, 2192, 2184, 2176, 1068, 1116,
+					 1112, 1108, 1112, 1108, 1104, 1100};
 
 	for (size_t i = 0; i < NUM(sizes) && i < NUM(states); i++)
 		expect("malloc_state", states[i].releases, states[i].word, "the documented size",
@@ -478,6 +481,16 @@ static void test_params(void **state)
 	check_params(8, 16);
 	check_params(4, 16);
 	check_params(4, 8);
+	for (size_t i = 0; i < glibc_num_state_layouts; i++) {
+		const struct glibc_state_layout *row = &glibc_state_layouts[i];
+		/* i386 has one fastbin more where it aligns to 16, or none any more. */
+		unsigned i386 = row->word_size == 8 || row->num_fastbins != 10 ? 16 : 8;
+		if (row->machine_align != 8)
+			expect_constant(row->word_size, i386, "the alignment on i386",
+					glibc_alignment(row, 16), i386);
+		if (row->word_size == 4 && row->machine_align != 16)
+			expect_constant(4, 8, "the alignment on arm", glibc_alignment(row, 8), 8);
+	}
 	assert_int_equal(GLIBC_NUM_BINS, 128);
 	assert_int_equal(GLIBC_PREV_INUSE | GLIBC_IS_MMAPPED | GLIBC_NON_MAIN_ARENA,
 			 GLIBC_SIZE_BITS);

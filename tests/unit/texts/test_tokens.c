@@ -210,6 +210,27 @@ static void test_addresses(void **state)
 	assert_bytes(line, "pfuUUU");
 }
 
+/** The end of a pointer in front of a text is no part of it. */
+static void test_behind_pointer(void **state)
+{
+	struct hc_mapping mapping = {.start = 0x400000, .end = 0x500000};
+	struct hc_mappings mappings = {.items = &mapping, .num = 1};
+	const uint8_t text[] = "\0\0\0\0\0\x40\xa3 id=1";
+	struct hc_bytes line;
+	struct hc_lines lines;
+
+	(void)state;
+	hc_lines_init(&lines, (struct hc_bytes){text, sizeof(text)}, &mappings, 8);
+	lines.big_endian = true;
+	assert_true(hc_lines_next(&lines, &line));
+	assert_bytes(line, "id=1");
+	mapping.start = mapping.end - 1;
+	hc_lines_init(&lines, (struct hc_bytes){text, sizeof(text)}, &mappings, 8);
+	lines.big_endian = true;
+	assert_true(hc_lines_next(&lines, &line));
+	assert_bytes(line, " id=1");
+}
+
 static void test_atoms(void **state)
 {
 	struct hc_bytes atoms[8];
@@ -237,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_lines_at_every_place),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_behind_pointer),
 		cmocka_unit_test(test_atoms),
 	};
 
