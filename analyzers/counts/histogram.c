@@ -146,12 +146,12 @@ static struct hc_error *tally_selected(const struct job *job, struct worker *wor
 				       const struct hc_slice *slice)
 {
 	const struct hc_heap *heap = job->heap;
-	struct hc_chunk_iter iter;
+	struct hc_selected_iter iter;
 	struct hc_chunk chunk;
-	hc_chunk_iter_slice(&iter, heap, *slice);
-	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (chunk.state == HC_OVERHEAD ||
-		    !hc_selection_has(job->selection, heap, &chunk, worker->scratch))
+
+	hc_selected_iter_slice(&iter, heap, *slice, job->selection, worker->scratch);
+	while (hc_selected_iter_next(&iter, &chunk)) {
+		if (chunk.state == HC_OVERHEAD)
 			continue;
 		bool lost = chunk.reach == HC_DEFINITE || chunk.reach == HC_INDIRECT;
 		struct hc_error *err =

@@ -139,15 +139,13 @@ static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
 	struct filter *filter = ctx;
 	struct catch *catch = &filter->catches[task];
 	struct hc_error *err = NULL;
-	struct hc_chunk_iter iter;
+	struct hc_selected_iter iter;
 	struct hc_chunk chunk;
 
 	catch->num = 0;
-	hc_chunk_iter_slice(&iter, filter->heap, filter->slices[filter->first + task]);
-	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
-		if (!hc_selection_has(filter->selection, filter->heap, &chunk,
-				      filter->scratch[worker]))
-			continue;
+	hc_selected_iter_slice(&iter, filter->heap, filter->slices[filter->first + task],
+			       filter->selection, filter->scratch[worker]);
+	while (!err && hc_selected_iter_next(&iter, &chunk)) {
 		size_t sample = filter->sorting->fn(filter->sorting->ctx, &chunk);
 		if (sample < filter->sorting->num)
 			err = catch_chunk(catch, &chunk, sample);

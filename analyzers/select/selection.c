@@ -322,3 +322,46 @@ bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap
 		return true;
 	return scratch && has_content(selection, hc_chunk_bytes(heap, chunk), scratch);
 }
+
+/** Kinds of chunks of which some may be selected. */
+static unsigned kinds_of(const struct hc_selection *selection, const struct hc_heap *heap)
+{
+	unsigned kinds = 0;
+
+	if (selection->states >> HC_IN_USE & 1)
+		kinds |= HC_KINDS_IN_USE;
+	if (selection->states & ~(UINT32_C(1) << HC_IN_USE) || selection->num_lists)
+		kinds |= HC_KINDS_NOT_IN_USE;
+	if (selection->reaches)
+		kinds &= heap->reach_known ? selection->reaches : 0;
+	return kinds;
+}
+
+/** Whether all chunks in use of these kinds are selected, and no others. */
+static bool kinds_decide(const struct hc_selection *selection, unsigned kinds)
+{
+	return !(kinds & HC_KINDS_NOT_IN_USE) && !selection->has_size && !selection->has_request &&
+	       !selection->has_arena && !selection->has_range && !selection->has_holder &&
+	       !selection->num_types && !selection->num_sizes && !selection->by_member &&
+	       !hc_selection_needs_content(selection);
+}
+
+void hc_selected_iter_slice(struct hc_selected_iter *iter, const struct hc_heap *heap,
+			    struct hc_slice slice, const struct hc_selection *selection,
+			    struct hc_selection_scratch *scratch)
+{
+	unsigned kinds = selection ? kinds_of(selection, heap) : HC_KINDS_ALL;
+
+	hc_chunk_iter_kinds(&iter->chunks, heap, slice, kinds);
+	iter->selection = selection && !kinds_decide(selection, kinds) ? selection : NULL;
+	iter->scratch = scratch;
+}
+
+bool hc_selected_iter_next(struct hc_selected_iter *iter, struct hc_chunk *ret)
+{
+	while (hc_chunk_iter_next(&iter->chunks, ret))
+		if (!iter->selection ||
+		    hc_selection_has(iter->selection, iter->chunks.heap, ret, iter->scratch))
+			return true;
+	return false;
+}

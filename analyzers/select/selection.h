@@ -115,4 +115,20 @@ void hc_selection_scratch_destroy(struct hc_selection_scratch *scratch);
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
 		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch);
 
+/** Walk the chunks of a slice that are selected. Those that the planes rule out are not visited. */
+struct hc_selected_iter {
+	struct hc_chunk_iter chunks;
+	const struct hc_selection *selection; /**< NULL: kinds decide alone */
+	struct hc_selection_scratch *scratch;
+};
+
+/**
+ * @param selection prepared; NULL: every chunk, whatever its state
+ * @param scratch as for hc_selection_has()
+ */
+void hc_selected_iter_slice(struct hc_selected_iter *iter, const struct hc_heap *heap,
+			    struct hc_slice slice, const struct hc_selection *selection,
+			    struct hc_selection_scratch *scratch);
+bool hc_selected_iter_next(struct hc_selected_iter *iter, struct hc_chunk *ret);
+
 #endif

@@ -59,15 +59,13 @@ static struct hc_error *count_slice(void *ctx, unsigned worker, size_t task)
 	const struct run *run = ctx;
 	void *table = table_of(run, worker);
 	struct hc_error *err = NULL;
-	struct hc_chunk_iter iter;
+	struct hc_selected_iter iter;
 	struct hc_chunk chunk;
 
-	hc_chunk_iter_slice(&iter, run->heap, run->slices[task]);
-	while (!err && hc_chunk_iter_next(&iter, &chunk)) {
-		if (!run->selection ||
-		    hc_selection_has(run->selection, run->heap, &chunk, run->scratch[worker]))
-			err = run->tally->chunk(run->ctx, table, &chunk);
-	}
+	hc_selected_iter_slice(&iter, run->heap, run->slices[task], run->selection,
+			       run->scratch[worker]);
+	while (!err && hc_selected_iter_next(&iter, &chunk))
+		err = run->tally->chunk(run->ctx, table, &chunk);
 	if (run->tally->slice) {
 		/* Whoever waits for its turn must not wait for one that failed. */
 		struct hc_error *late = run->tally->slice(run->ctx, table, task);

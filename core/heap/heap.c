@@ -170,14 +170,61 @@ bool hc_heap_pointee(const struct hc_heap *heap, uint64_t address, struct hc_chu
 	return true;
 }
 
+/** Start bits of a block whose chunks are of some kinds. */
+static inline uint64_t bits_of_kinds(const struct hc_block *block, unsigned kinds)
+{
+	uint64_t in_use, ret = 0;
+
+	if (kinds == HC_KINDS_ALL)
+		return block->start;
+	in_use = hc_block_in_use(block);
+	if (kinds & HC_KINDS_NOT_IN_USE)
+		ret = block->start & block->free;
+	if ((kinds & HC_KINDS_IN_USE) == HC_KINDS_IN_USE)
+		return ret | in_use;
+	if (kinds & 1 << HC_DEFINITE)
+		ret |= in_use & ~block->a & ~block->b;
+	if (kinds & 1 << HC_INDIRECT)
+		ret |= in_use & block->a & ~block->b;
+	if (kinds & 1 << HC_REACHABLE)
+		ret |= in_use & ~block->a & block->b;
+	if (kinds & 1 << HC_POSSIBLE)
+		ret |= in_use & block->a & block->b;
+	return ret;
+}
+
+/** Start bits of the iterator's block, as far as it is in the slice. */
+static inline uint64_t bits_of_block(const struct hc_chunk_iter *iter)
+{
+	const struct hc_slice *slice = &iter->slice;
+	uint64_t first = iter->block * HC_UNITS_PER_BLOCK;
+	uint64_t bits = bits_of_kinds(&slice->span->blocks[iter->block], iter->kinds);
+
+	if (slice->from > first)
+		bits &= UINT64_MAX << (slice->from - first);
+	if (slice->to - first < HC_UNITS_PER_BLOCK)
+		bits &= ~(UINT64_MAX << (slice->to - first));
+	return bits;
+}
+
+static void enter_slice(struct hc_chunk_iter *iter, struct hc_slice slice)
+{
+	iter->slice = slice;
+	iter->block = slice.from / HC_UNITS_PER_BLOCK;
+	iter->bits = slice.from < slice.to ? bits_of_block(iter) : 0;
+}
+
+void hc_chunk_iter_kinds(struct hc_chunk_iter *iter, const struct hc_heap *heap,
+			 struct hc_slice slice, unsigned kinds)
+{
+	*iter = (struct hc_chunk_iter){.heap = heap, .kinds = kinds};
+	enter_slice(iter, slice);
+}
+
 void hc_chunk_iter_slice(struct hc_chunk_iter *iter, const struct hc_heap *heap,
 			 struct hc_slice slice)
 {
-	*iter = (struct hc_chunk_iter){
-		.heap = heap,
-		.slice = slice,
-		.next = hc_span_next_start(slice.span, slice.from),
-	};
+	hc_chunk_iter_kinds(iter, heap, slice, HC_KINDS_ALL);
 }
 
 static struct hc_slice whole_span(const struct hc_span *span)
@@ -187,24 +234,41 @@ static struct hc_slice whole_span(const struct hc_span *span)
 
 void hc_chunk_iter_heap(struct hc_chunk_iter *iter, const struct hc_heap *heap)
 {
-	*iter = (struct hc_chunk_iter){.heap = heap};
+	*iter = (struct hc_chunk_iter){.heap = heap, .kinds = HC_KINDS_ALL};
 	if (heap->num_spans)
-		hc_chunk_iter_slice(iter, heap, whole_span(&heap->spans[0]));
+		enter_slice(iter, whole_span(&heap->spans[0]));
 	iter->whole = true;
+}
+
+/** Go on to the next block that has a chunk. @return false when there is none */
+static bool next_block(struct hc_chunk_iter *iter)
+{
+	while (!iter->bits) {
+		if ((iter->block + 1) * HC_UNITS_PER_BLOCK < iter->slice.to) {
+			iter->block++;
+			iter->bits = bits_of_block(iter);
+			continue;
+		}
+		if (!iter->whole || iter->span + 1 >= iter->heap->num_spans)
+			return false;
+		enter_slice(iter, whole_span(&iter->heap->spans[++iter->span]));
+	}
+	return true;
 }
 
 bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret)
 {
-	while (iter->next >= iter->slice.to) {
-		if (!iter->whole || iter->span + 1 >= iter->heap->num_spans)
-			return false;
-		iter->slice = whole_span(&iter->heap->spans[++iter->span]);
-		iter->next = hc_span_next_start(iter->slice.span, 0);
-	}
-	uint64_t unit = iter->next;
-	iter->next = hc_span_next_start(iter->slice.span, unit + 1);
-	make_chunk(iter->heap, iter->slice.span, unit, next_offset(iter->slice.span, iter->next),
-		   ret);
+	if (!iter->bits && !next_block(iter))
+		return false;
+	const struct hc_span *span = iter->slice.span;
+	unsigned bit = __builtin_ctzll(iter->bits);
+	uint64_t first = iter->block * HC_UNITS_PER_BLOCK;
+	uint64_t behind = span->blocks[iter->block].start & UINT64_MAX << bit << 1;
+	uint64_t next = behind ? first + __builtin_ctzll(behind)
+			       : hc_span_next_start(span, first + HC_UNITS_PER_BLOCK);
+
+	iter->bits &= iter->bits - 1;
+	make_chunk(iter->heap, span, first + bit, next_offset(span, next), ret);
 	return true;
 }
 

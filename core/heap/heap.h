@@ -598,18 +598,34 @@ struct hc_slice {
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret);
 
+/**
+ * Kinds of chunks, for walks: a bit for each enum hc_reach of those in use (whether reachability is
+ * known or not), and one for those that are not in use. 64 chunks that are of none of the kinds that
+ * are wanted cost one look at their planes.
+ */
+enum hc_kinds {
+	HC_KINDS_IN_USE = (1 << HC_NUM_REACH) - 1,
+	HC_KINDS_NOT_IN_USE = 1 << HC_NUM_REACH,
+	HC_KINDS_ALL = HC_KINDS_IN_USE | HC_KINDS_NOT_IN_USE,
+};
+
 /** Walk chunks in address order, of a slice or of the whole heap. */
 struct hc_chunk_iter {
 	const struct hc_heap *heap;
 	struct hc_slice slice;
 	size_t span; /**< index of the current span; whole heap only */
 	bool whole;
-	uint64_t next; /**< unit of the next chunk, or slice.to */
+	unsigned kinds; /**< that are wanted */
+	uint64_t block; /**< index of the current one */
+	uint64_t bits;  /**< start bits that are left of it */
 };
 
 void hc_chunk_iter_heap(struct hc_chunk_iter *iter, const struct hc_heap *heap);
 void hc_chunk_iter_slice(struct hc_chunk_iter *iter, const struct hc_heap *heap,
 			 struct hc_slice slice);
+/** The same without chunks that are of none of @p kinds: bits of enum hc_kinds. */
+void hc_chunk_iter_kinds(struct hc_chunk_iter *iter, const struct hc_heap *heap,
+			 struct hc_slice slice, unsigned kinds);
 bool hc_chunk_iter_next(struct hc_chunk_iter *iter, struct hc_chunk *ret);
 
 /**
