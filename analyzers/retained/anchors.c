@@ -41,7 +41,7 @@ static struct hc_error *find_end(const struct search *search, uint64_t address, 
 	struct hc_spot spot = {0};
 	uint64_t end = address + search->heap->word_size;
 
-	if (root->kind == HC_ROOT_OTHER) {
+	if (root->kind == HC_ROOT_OTHER || search->anchors->num >= HC_MAX_ANCHORS) {
 		*ret = root->end;
 		return NULL;
 	}

@@ -6,7 +6,7 @@
  * A variable is known by its symbol. Where there is none, in stripped programs, each word is an
  * anchor of its own; the same goes for thread-local storage. A stack is divided into its frames, as
  * far as they can be unwound; the rest of it is one anchor. So is each range of memory whose use
- * is not known, however large.
+ * is not known, however large, and what is left of a range when there are @ref HC_MAX_ANCHORS.
  */
 #ifndef HC_ANALYZERS_RETAINED_ANCHORS_H
 #define HC_ANALYZERS_RETAINED_ANCHORS_H
@@ -14,6 +14,9 @@
 #include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/referrers.h"
 #include "analyzers/reachability/spots.h"
+
+/** Most anchors that are told apart. */
+#define HC_MAX_ANCHORS (UINT32_C(1) << 20)
 
 struct hc_anchor {
 	uint64_t start, end;    /**< its words; or none, and then: */

@@ -116,6 +116,7 @@ class TestValues:
         ["chunks", "t", "--arena", "7"], ["arenas", "t", "--arena", "7"], ["histogram", "t", "--arena", "7"],
         ["classify", "t", "--arena", "7"], ["grep", "t", "--arena", "7", "a"], ["strings", "t", "--arena", "7"],
         ["leaks", "t", "--arena", "7"], ["common", "t", "--arena", "7"], ["types", "t", "--arena", "7"],
+        ["chunks", "t", "--arena", "mmap"], ["leaks", "t", "--arena", "mmap"], ["arenas", "t", "--arena", "mmap"],
         ["dump", "t", "--arena", "7", "-o", "x"], ["leaks", "t", "--group", "99"], ["leaks", "t", "--group", "0"],
         ["chunks", "t", "--finding", "99"], ["chunks", "t", "--finding", "0"]])
     def test_what_does_not_exist_is_an_error(self, run, args):
