@@ -46,10 +46,10 @@ struct hc_session {
 		double seconds;
 	} phases[HC_MAX_PHASES];
 	unsigned num_phases;
-	struct hc_phase_time *phase; /**< the current one; NULL: none */
-	double phase_start;          /**< seconds */
-	uint64_t chunks_wrote;       /**< calls of hc_session_wrote() */
-	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
+	struct hc_phase_time *phase;              /**< the current one; NULL: none */
+	double phase_start;                       /**< seconds */
+	uint64_t chunks_wrote;                    /**< calls of hc_session_wrote() */
+	uint64_t peak_anonymous;                  /**< bytes, the most at the end of a phase */
 	size_t remarks_shown[HC_MAX_TARGETS + 1]; /**< of each target; the last: of @ref remarks */
 };
 

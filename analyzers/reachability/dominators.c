@@ -60,12 +60,12 @@ struct keeper {
 struct hc_dominator_buckets {
 	struct keeper *keepers;
 	unsigned jobs;
-	unsigned shift; /* vertex >> shift: its bucket */
-	unsigned high;  /* those of [low, high) are kept */
-	uint64_t limit; /* blocks */
-	pthread_mutex_t lock; /* for: */
-	unsigned low;         /* also read without it */
-	uint64_t size;        /* blocks of the buckets from low on … */
+	unsigned shift;              /* vertex >> shift: its bucket */
+	unsigned high;               /* those of [low, high) are kept */
+	uint64_t limit;              /* blocks */
+	pthread_mutex_t lock;        /* for: */
+	unsigned low;                /* also read without it */
+	uint64_t size;               /* blocks of the buckets from low on … */
 	uint64_t sizes[MAX_BUCKETS]; /* … and of each */
 };
 
@@ -271,7 +271,8 @@ uint32_t hc_dominators_enter(struct hc_dominators *dominators, uint32_t parent)
 /** @name Semidominators */
 /**@{*/
 
-/** A run: the graph, and the least semidominator from each vertex that is done up to its ancestor. */
+/** A run: the graph, and the least semidominator from each vertex that is done up to its ancestor.
+ */
 struct run {
 	struct hc_dominators *dominators;
 	uint32_t *label;
@@ -416,7 +417,8 @@ static struct hc_error *finish_buckets(struct run *run)
 
 	while (!err && buckets->high > buckets->low) {
 		err = finish_bucket(run, --buckets->high);
-		hc_watch_done(run->watch, run->dominators->num - ((uint64_t)buckets->high << buckets->shift),
+		hc_watch_done(run->watch,
+			      run->dominators->num - ((uint64_t)buckets->high << buckets->shift),
 			      run->dominators->num);
 	}
 	return err;

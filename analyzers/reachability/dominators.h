@@ -9,11 +9,12 @@
  * in a Flowgraph*, 1979), for graphs of a billion vertices whose edges are too many to keep.
  *
  * The caller searches the graph depth first, in whatever way it finds its edges, and tells of each
- * vertex that it enters. Vertices are called by the order in which they were entered; 0 is the root,
- * which is there from the beginning. Then it tells of all edges, in any order and from several
- * threads. What an edge is good for is known at once:
+ * vertex that it enters. Vertices are called by the order in which they were entered; 0 is the
+ * root, which is there from the beginning. Then it tells of all edges, in any order and from
+ * several threads. What an edge is good for is known at once:
  *
- *   - forward, to a vertex that was entered later: a bound of that one's semidominator, noted there;
+ *   - forward, to a vertex that was entered later: a bound of that one's semidominator, noted
+ * there;
  *   - back to the parent, as in doubly linked lists and trees with links up: one bit;
  *   - every other, which leads to a vertex that was entered before: must wait until all vertices
  *     behind that one are done, 8 bytes.
@@ -54,7 +55,7 @@ struct hc_dominators {
 	uint64_t *to_parent; /**< bit: it has an edge to its parent */
 	struct hc_dominator_buckets *buckets;
 	bool again; /**< edges are told for another time */
-	/**@}*/
+		    /**@}*/
 };
 
 /**
@@ -99,9 +100,9 @@ static inline void hc_dominators_edge(struct hc_dominators *dominators, unsigned
 	uint32_t *semi = &dominators->semi[to], least = __atomic_load_n(semi, __ATOMIC_RELAXED);
 
 	if (!dominators->again && to != from)
-		while (least > from && !__atomic_compare_exchange_n(semi, &least, from, true,
-								    __ATOMIC_RELAXED,
-								    __ATOMIC_RELAXED))
+		while (least > from &&
+		       !__atomic_compare_exchange_n(semi, &least, from, true, __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED))
 			;
 }
 

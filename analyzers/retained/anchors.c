@@ -135,9 +135,9 @@ static struct hc_error *search_values(const struct search *search)
 						      .thread = inflight->chunks[i].thread,
 						      .detail = "call of the allocator"});
 	for (size_t i = 0; !err && i < heap->num_pins; i++)
-		err = add_values(search, &heap->pins[i].address, 1,
-				 (struct hc_referrer){.root = HC_ROOT_PIN,
-						      .detail = heap->pins[i].what});
+		err = add_values(
+			search, &heap->pins[i].address, 1,
+			(struct hc_referrer){.root = HC_ROOT_PIN, .detail = heap->pins[i].what});
 	return err;
 }
 /**@}*/

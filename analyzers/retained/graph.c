@@ -12,8 +12,8 @@
  * have some. The words of these are looked at once more, in the order of memory and by all
  * processors, when all have names.
  *
- * Most of the time is spent waiting for memory. So words are looked at a few at a time, and what they
- * need is fetched at once.
+ * Most of the time is spent waiting for memory. So words are looked at a few at a time, and what
+ * they need is fetched at once.
  */
 #include "analyzers/retained/graph.h"
 
@@ -38,8 +38,8 @@ struct graph {
 	struct hc_plane_layout layout;
 	struct hc_plane entered; /* chunks that have a vertex */
 	struct hc_plane more;    /* chunks with pointers to what was entered before */
-	uint32_t first_unknown; /* vertex: from here on, memory of unknown use; 0: not yet */
-	uint64_t *stack;        /* addresses of words at which chunks are gone on with */
+	uint32_t first_unknown;  /* vertex: from here on, memory of unknown use; 0: not yet */
+	uint64_t *stack;         /* addresses of words at which chunks are gone on with */
 	size_t depth, max_depth;
 	uint64_t max_chunks;
 	struct hc_error *err;
@@ -49,7 +49,7 @@ struct graph {
 struct place {
 	uint64_t pos, end; /* words that are left, addresses */
 	uint32_t vertex;
-	bool possible; /* it is reached by interior pointers only */
+	bool possible;              /* it is reached by interior pointers only */
 	const struct hc_span *span; /* NULL: it is an anchor */
 	uint64_t unit;
 };
@@ -141,9 +141,8 @@ static bool next_words(const struct graph *graph, struct place *place, struct hc
 		if (ret->size >= word)
 			return true;
 		pos = place->pos + (ret->size ? word : 0);
-		if (pos >= place->end ||
-		    !hc_memory_next_piece(&graph->heap->process->memory, &pos, place->end,
-					  UINT64_MAX, &piece))
+		if (pos >= place->end || !hc_memory_next_piece(&graph->heap->process->memory, &pos,
+							       place->end, UINT64_MAX, &piece))
 			break;
 		place->pos = (piece.start + word - 1) & ~(uint64_t)(word - 1);
 	}
@@ -234,8 +233,9 @@ static inline bool look_at_words(struct graph *graph, struct place *place, struc
 		if (sight != SEEN_CHILD)
 			continue;
 		if (edge.span->data)
-			__builtin_prefetch(edge.span->data +
-					   (hc_span_address(edge.span, edge.unit) - edge.span->start));
+			__builtin_prefetch(
+				edge.span->data +
+				(hc_span_address(edge.span, edge.unit) - edge.span->start));
 		if (!child->span) {
 			*child = (struct child){edge.span, edge.unit};
 		} else if (child->span != edge.span || child->unit != edge.unit) {
@@ -307,8 +307,8 @@ static uint32_t enter(struct graph *graph, const struct child *child, uint32_t p
 {
 	if (graph->dominators.num >= graph->dominators.max) {
 		if (!graph->err)
-			graph->err = hc_error_create(HC_ERROR_FORMAT,
-						     "more chunks can be reached than were counted");
+			graph->err = hc_error_create(
+				HC_ERROR_FORMAT, "more chunks can be reached than were counted");
 		return 0;
 	}
 	uint32_t vertex = hc_dominators_enter(&graph->dominators, parent);
@@ -484,7 +484,8 @@ static struct hc_error *tell_stretch(void *ctx, unsigned worker, size_t task)
 	const struct hc_span *span = &graph->heap->spans[stretch->span];
 
 	for (uint64_t i = stretch->from; i < stretch->to; i++)
-		hc_for_each_bit (bit, graph->more.words[graph->layout.first_word[stretch->span] + i]) {
+		hc_for_each_bit (bit,
+				 graph->more.words[graph->layout.first_word[stretch->span] + i]) {
 			uint64_t unit = i * HC_UNITS_PER_BLOCK + bit;
 			struct source source = {graph, worker, *vertex_of(graph, span, unit)};
 

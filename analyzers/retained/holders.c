@@ -13,9 +13,9 @@
 #include "core/base/hash.h"
 
 enum {
-	MAX_STEPS = 32,          /* from a holder to its accumulation point */
-	KEEPS = 70,              /* per cent that one has to retain to be gone down to */
-	CHECK_EVERY = 1 << 20,   /* vertices between two looks at whether to go on */
+	MAX_STEPS = 32,        /* from a holder to its accumulation point */
+	KEEPS = 70,            /* per cent that one has to retain to be gone down to */
+	CHECK_EVERY = 1 << 20, /* vertices between two looks at whether to go on */
 };
 
 /** @name The largest */
@@ -149,8 +149,8 @@ static struct hc_error *find_points(const struct hc_retained *retained, struct h
 	if (!here || !items)
 		return &hc_enomem;
 	for (size_t i = 0; i < holders->num; i++)
-		items[i] = (struct way){.at = holders->items[i].vertex,
-					.holder = &holders->items[i]};
+		items[i] =
+			(struct way){.at = holders->items[i].vertex, .holder = &holders->items[i]};
 	for (unsigned i = 0; !err && ways.num && i < MAX_STEPS; i++) {
 		hc_sort(ways.items, ways.num, by_place);
 		for (size_t k = 0; k < ways.num; k++)
@@ -211,8 +211,8 @@ static struct hc_error *find_group(struct grouping *grouping, uint32_t parent, u
 					      holders->groups[i].kind == look.kind &&
 					      holders->groups[i].depth == look.depth);
 
-	if (!*slot && (holders->num_groups >= HC_MAX_HOLDER_GROUPS ||
-		       look.depth > HC_MAX_HOLDER_DEPTH)) {
+	if (!*slot &&
+	    (holders->num_groups >= HC_MAX_HOLDER_GROUPS || look.depth > HC_MAX_HOLDER_DEPTH)) {
 		*ret = parent;
 		return NULL;
 	}

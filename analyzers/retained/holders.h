@@ -24,10 +24,10 @@ struct hc_holder_group {
 	uint32_t parent; /**< that holds it, an earlier one; of the group of a holder, itself */
 	uint32_t first, next; /**< the largest below it, and the next one beside it; 0: none */
 	uint32_t kind;
-	unsigned depth;         /**< 0: of the holder itself */
-	struct hc_count own;    /**< its chunks */
-	struct hc_count all;    /**< with all that is below them */
-	uint32_t sample;        /**< vertex of its first chunk */
+	unsigned depth;               /**< 0: of the holder itself */
+	struct hc_count own;          /**< its chunks */
+	struct hc_count all;          /**< with all that is below them */
+	uint32_t sample;              /**< vertex of its first chunk */
 	struct hc_chunk sample_chunk; /**< size 0: it is an anchor */
 };
 

@@ -63,8 +63,8 @@ static struct hc_error *find_kind(struct sort *sort, const struct hc_retained_ki
 
 	if (err)
 		return err;
-	uint32_t *slot = hc_hash_find(&sort->hash, hash_kind(kind), i,
-				      same_kind(&retained->kinds[i], kind));
+	uint32_t *slot =
+		hc_hash_find(&sort->hash, hash_kind(kind), i, same_kind(&retained->kinds[i], kind));
 
 	if (!*slot) {
 		err = hc_array_reserve(&retained->kinds, retained->num_kinds,
@@ -148,8 +148,8 @@ static struct hc_error *sum_up(struct hc_retained *retained)
 		return &hc_enomem;
 	for (uint32_t v = retained->num; v-- > 0;) {
 		uint32_t holder = retained->idom[v];
-		uint64_t bytes = hc_retained_bytes(retained, v) +
-				 retained->kinds[retained->kind[v]].size;
+		uint64_t bytes =
+			hc_retained_bytes(retained, v) + retained->kinds[retained->kind[v]].size;
 		uint64_t sum = bytes + (v ? hc_retained_bytes(retained, holder) : 0);
 
 		retained->low[v] = bytes;
@@ -172,8 +172,7 @@ static struct hc_error *find(struct hc_retained *retained, struct hc_spots *spot
 		err = hc_numbers_init(retained->heap, &retained->numbers);
 	if (err)
 		return err;
-	retained->vertex =
-		hc_zeroes_create(retained->numbers.num + 1, sizeof(*retained->vertex));
+	retained->vertex = hc_zeroes_create(retained->numbers.num + 1, sizeof(*retained->vertex));
 	if (!retained->vertex)
 		return &hc_enomem;
 	err = hc_retained_search(retained, stats->kinds[HC_REACHABLE].chunks +
@@ -243,9 +242,9 @@ static void chunk_of(const struct hc_retained *retained, uint64_t number, struct
 {
 	const struct hc_heap *heap = retained->heap;
 	uint64_t *const *before = retained->numbers.before;
-	size_t index =
-		hc_lower_bound(heap->num_spans, k,
-			       (heap->spans[k].num_blocks ? before[k][0] : 0) <= number) - 1;
+	size_t index = hc_lower_bound(heap->num_spans, k,
+				      (heap->spans[k].num_blocks ? before[k][0] : 0) <= number) -
+		       1;
 
 	/* Spans without a chunk have the number of the next one. */
 	while (!heap->spans[index].num_chunks)

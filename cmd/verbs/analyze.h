@@ -22,7 +22,8 @@ struct hc_analysis {
 	char *quoted;                /**< the core's path, for a shell */
 	char *last_words;            /**< hc_heap::abort_message without secrets; NULL: none */
 	struct hc_inflight inflight; /**< threads that were inside the allocator */
-	/** Of each finding: by which pointers a root leads to its sample; unknown: not looked for. */
+	/** Of each finding: by which pointers a root leads to its sample; unknown: not looked for.
+	 */
 	struct hc_cell holders[HC_MAX_FINDINGS];
 };
 

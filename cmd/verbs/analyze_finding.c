@@ -572,8 +572,7 @@ static void say_others(struct hc_analysis *analysis, const struct hc_finding *fi
 				     hc_cell_plural(finding->mappings)));
 	else
 		say_detail(analysis, "holder:",
-			   HC_PHRASE(doc,
-				     "nothing points into {} of its {} mapping{}: {} is lost.",
+			   HC_PHRASE(doc, "nothing points into {} of its {} mapping{}: {} is lost.",
 				     hc_cell_count(finding->lost_mappings),
 				     hc_cell_count(finding->mappings),
 				     hc_cell_plural(finding->mappings),
@@ -757,8 +756,8 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 {
 	const struct hc_findings *findings = &analysis->verdict.findings;
 	struct hc_target *target = analysis->session->target;
-	const uint64_t held = target->reach.kinds[HC_REACHABLE].chunks +
-			      target->reach.kinds[HC_POSSIBLE].chunks;
+	const uint64_t held =
+		target->reach.kinds[HC_REACHABLE].chunks + target->reach.kinds[HC_POSSIBLE].chunks;
 	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
 	struct hc_error *err = NULL;
 

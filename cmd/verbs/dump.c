@@ -355,8 +355,7 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
 	if (to_stdout && options->format != HC_FORMAT_TEXT && options->format != HC_FORMAT_HEX)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--format %s needs -o FILE for the bytes",
+		return hc_error_create(HC_ERROR_ARGUMENT, "--format %s needs -o FILE for the bytes",
 				       hc_formats[options->format].name);
 	return NULL;
 }

@@ -16,11 +16,11 @@
 enum {
 	DATA_HOLDERS = 1000, /* in data, unless --top says otherwise */
 	MAX_HOLDERS = 1 << 20,
-	MAX_CHAIN = 50,      /* steps up from a chunk that are told */
-	PHRASE_STEPS = 5,    /* steps down that are told in a line */
-	PHRASE_SHARE = 20,   /* a step has at least one in so many of the holder's bytes */
-	GROUP_SHARE = 1000,  /* so has a group in data, and … */
-	TEXT_SHARE = 100,    /* … in text */
+	MAX_CHAIN = 50,     /* steps up from a chunk that are told */
+	PHRASE_STEPS = 5,   /* steps down that are told in a line */
+	PHRASE_SHARE = 20,  /* a step has at least one in so many of the holder's bytes */
+	GROUP_SHARE = 1000, /* so has a group in data, and … */
+	TEXT_SHARE = 100,   /* … in text */
 };
 
 struct own {
@@ -32,8 +32,7 @@ enum own_id { OWN_OF, OWN_TOP };
 
 static const struct hc_option own_options[] = {
 	{OWN_OF, 0, "of", "ADDRESS", "what one chunk or variable holds: an address, or a name"},
-	{OWN_TOP, 0, "top", "N",
-	 "the first N holders; 0: all (default: 20 in text, else 1,000)"},
+	{OWN_TOP, 0, "top", "N", "the first N holders; 0: all (default: 20 in text, else 1,000)"},
 	{0},
 };
 
@@ -75,13 +74,15 @@ static const struct hc_column holder_columns[NUM_HOLDER_COLUMNS] = {
 		      "1: it retains the most"},
 	[H_RETAINED] = {"retained_bytes", "RETAINED", HC_CELL_BYTES, 0,
 			"of chunks that would be free without it, itself among them"},
-	[H_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the bytes of all chunks that are held"},
+	[H_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0,
+		     "of the bytes of all chunks that are held"},
 	[H_CHUNKS] = {"retained_chunks", "CHUNKS", HC_CELL_COUNT, 0, "that these bytes are of"},
 	[H_OWN] = {"own_bytes", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 		   "of its own chunk; 0: it is no chunk"},
 	HC_HOLDER_COLUMNS(H_PLACE),
-	[H_POINT] = {"accumulation_point", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY,
-		     "chunk below it where what it holds parts; null: the holder, which is no chunk"},
+	[H_POINT] =
+		{"accumulation_point", "", HC_CELL_ADDRESS, HC_COLUMN_DATA_ONLY,
+		 "chunk below it where what it holds parts; null: the holder, which is no chunk"},
 	[H_POINT_BYTES] = {"accumulated_bytes", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 			   "that this one retains"},
 	[H_POINT_TYPE] = {"accumulation_type", "", HC_CELL_NAME,
@@ -203,8 +204,8 @@ static uint32_t vertex_at(const struct view *view, const struct hc_named_address
 	hc_referent_of(retained->heap, address->address, &referent);
 	if (referent.in_chunk)
 		return hc_retained_vertex(retained, &referent.chunk);
-	const struct hc_anchor *anchor = hc_retained_anchor_at(
-		retained, address->address, address->address + address->size);
+	const struct hc_anchor *anchor =
+		hc_retained_anchor_at(retained, address->address, address->address + address->size);
 
 	return anchor ? anchor->vertex : 0;
 }
@@ -264,8 +265,7 @@ static struct hc_error *find_all(struct view *view)
 	struct hc_error *err = hc_spots_create(target->process, &view->spots);
 	uint32_t of = 0;
 
-	view->namer =
-		(struct hc_namer){session, view->spots, session->options->full_names};
+	view->namer = (struct hc_namer){session, view->spots, session->options->full_names};
 	view->top = wanted_holders(view->own, session->options->format);
 	if (!err)
 		err = hc_retained_find(target, view->spots, target->types, &view->retained);
@@ -340,7 +340,8 @@ static struct hc_cell kind_cell(const struct view *view, struct hc_document *doc
 static struct hc_cell say_holds(const struct view *view, struct hc_document *doc,
 				const struct hc_holder *holder)
 {
-	const struct hc_holder_group *groups = view->holders.groups, *above = &groups[holder->group];
+	const struct hc_holder_group *groups = view->holders.groups,
+				     *above = &groups[holder->group];
 	struct hc_cell list = hc_cell_unknown();
 
 	for (unsigned i = 0; i < PHRASE_STEPS; i++) {
@@ -353,8 +354,7 @@ static struct hc_cell say_holds(const struct view *view, struct hc_document *doc
 
 		list = hc_phrase_join(doc, list, " > ",
 				      HC_PHRASE(doc, "{} {} {}{}", hc_cell_count(num),
-						hc_cell_times(),
-						kind_cell(view, doc, group),
+						hc_cell_times(), kind_cell(view, doc, group),
 						hc_cell_text(each ? " each" : "")));
 		above = group;
 	}
@@ -501,8 +501,9 @@ static void say_all(const struct view *view, struct hc_document *doc)
 
 	HC_SAY_STRONG(doc, "{} chunk{} ({}) can be reached.", hc_cell_count(held->chunks),
 		      hc_cell_plural(held->chunks), hc_cell_bytes(held->bytes));
-	HC_LINE(doc, "RETAINED: what would be free without it. Chunks that stand for themselves are "
-		     "held by several.");
+	HC_LINE(doc,
+		"RETAINED: what would be free without it. Chunks that stand for themselves are "
+		"held by several.");
 	hc_blank(doc);
 }
 
@@ -559,10 +560,11 @@ const struct hc_verb hc_verb_retained = {
 	.name = "retained",
 	.arguments = "CORE",
 	.summary = "what keeps how much alive",
-	.description = "Shows what would be free if one thing were gone: of each variable, frame of "
-		       "a stack, thread, or chunk that several of these hold, the chunks that only "
-		       "it keeps alive, and of which kinds they are. --of tells the same of one "
-		       "chunk or variable, and who holds that.",
+	.description =
+		"Shows what would be free if one thing were gone: of each variable, frame of "
+		"a stack, thread, or chunk that several of these hold, the chunks that only "
+		"it keeps alive, and of which kinds they are. --of tells the same of one "
+		"chunk or variable, and who holds that.",
 	.examples = "  heapcore retained core.1234\n"
 		    "  heapcore retained core.1234 --of g_sessions\n"
 		    "  heapcore retained core.1234 --of 0x55d0c2a0 --top 5\n"

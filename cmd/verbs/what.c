@@ -491,7 +491,8 @@ static struct hc_error *follow_pointers(struct hc_session *session)
 	return hc_target_reach(session->target, NULL);
 }
 
-/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object. */
+/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object.
+ */
 static struct hc_error *read_types(struct hc_session *session, const struct hc_what *what)
 {
 	const struct own *own = session->options->own;

@@ -49,10 +49,11 @@ static struct hc_error *cut_off(struct glibc *g, const struct list *list, const 
 	struct hc_error *err = glibc_recover_fastbin(g, list->arena, list->size, &found);
 	if (err || !found)
 		return err ? err : broken_link(g, list, link, fault, what);
-	snprintf(words, sizeof(words),
-		 "%s; %ju chunk%s behind, told by the links from one to the next up to the last, %s "
-		 "taken for free",
-		 what, (uintmax_t)found, found == 1 ? "" : "s", found == 1 ? "is" : "are");
+	snprintf(
+		words, sizeof(words),
+		"%s; %ju chunk%s behind, told by the links from one to the next up to the last, %s "
+		"taken for free",
+		what, (uintmax_t)found, found == 1 ? "" : "s", found == 1 ? "is" : "are");
 	return broken_link(g, list, link, fault, words);
 }
 
@@ -83,8 +84,8 @@ static struct hc_error *mark_fastbin_chunk(struct glibc *g, const struct list *l
 
 static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, unsigned bin)
 {
-	uint64_t head = g->arenas[arena].address + g->state->fastbins +
-			(uint64_t)bin * g->params.word_size;
+	uint64_t head =
+		g->arenas[arena].address + g->state->fastbins + (uint64_t)bin * g->params.word_size;
 	/* fastbin_index() counts in steps of two words, whatever the alignment. */
 	const struct list list = {"fastbin", arena, (bin + UINT64_C(2)) * 2 * g->params.word_size};
 	struct link link = {.field = head};

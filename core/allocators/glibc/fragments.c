@@ -101,7 +101,8 @@ static void settle(const struct fragments *all, struct fragment *first)
 static uint32_t least_length(const struct glibc *g, const struct fragment *only)
 {
 	uint64_t word;
-	/* NULL tells only where it is mangled. A tcache does the same, but clears the word behind. */
+	/* NULL tells only where it is mangled. A tcache does the same, but clears the word behind.
+	 */
 	return g->mangled && glibc_word(g, only->mem + g->params.word_size, &word) && word ? 1 : 2;
 }
 
@@ -117,8 +118,7 @@ static void mark_longest(struct glibc *g, const struct fragments *all, uint64_t 
 		longest = length;
 	}
 	for (size_t i = 0; longest && alike <= MAX_ALIKE && i < all->num; i++) {
-		if (all->items[i].length != longest ||
-		    longest < least_length(g, &all->items[i]))
+		if (all->items[i].length != longest || longest < least_length(g, &all->items[i]))
 			continue;
 		for (struct fragment *at = &all->items[i]; at; at = next_of(all, at)) {
 			if (++at->passed < alike)

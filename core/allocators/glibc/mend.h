@@ -74,9 +74,10 @@ static inline bool glibc_chain_contradicts(const struct glibc_chain *chain, uint
 }
 
 /**
- * Mend the break at @p *offset, or the contradiction: the chunk there reaches up to the next chain. Unless the chunk
- * before it led the walk astray with a size that is sane but false; then that one is mended. Of the
- * chains inside it that meet the one behind the break, that counts which explains most headers.
+ * Mend the break at @p *offset, or the contradiction: the chunk there reaches up to the next chain.
+ * Unless the chunk before it led the walk astray with a size that is sane but false; then that one
+ * is mended. Of the chains inside it that meet the one behind the break, that counts which explains
+ * most headers.
  *
  * @param[in,out] previous unit of the chunk before, or GLIBC_NO_UNIT
  * @param damages the break is added, unless it is a natural end

@@ -759,7 +759,8 @@ struct entry {
 	uint64_t next; /**< 0: the last one of its list */
 };
 
-/** Whether a chunk may be an entry; then its link leads to one of the same size and key, or is NULL. */
+/** Whether a chunk may be an entry; then its link leads to one of the same size and key, or is
+ * NULL. */
 static bool read_entry(const struct glibc *g, const struct hc_chunk *chunk, struct entry *ret)
 {
 	struct hc_chunk next;

@@ -356,7 +356,7 @@ static void test_plausible_size(void **state)
 		bool frees;
 	} sizes[] = {
 		{11, -16, false}, {11, 32, false}, {3, -16, false}, {6, 752, false},
-		{20, -32, true},  {4, 0, true},	   {8, 0, true},    {16, 0, true},
+		{20, -32, true},  {4, 0, true},    {8, 0, true},    {16, 0, true},
 	};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct stretch s;
@@ -533,11 +533,11 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),         cmocka_unit_test(test_long_chunks),
-		cmocka_unit_test(test_smashed_sizes), cmocka_unit_test(test_false_size),
-		cmocka_unit_test(test_smashed_top),   cmocka_unit_test(test_foreign_memory),
-		cmocka_unit_test(test_terminator),    cmocka_unit_test(test_missing_bytes),
-		cmocka_unit_test(test_noise),	      cmocka_unit_test(test_plausible_size),
+		cmocka_unit_test(test_sound),          cmocka_unit_test(test_long_chunks),
+		cmocka_unit_test(test_smashed_sizes),  cmocka_unit_test(test_false_size),
+		cmocka_unit_test(test_smashed_top),    cmocka_unit_test(test_foreign_memory),
+		cmocka_unit_test(test_terminator),     cmocka_unit_test(test_missing_bytes),
+		cmocka_unit_test(test_noise),          cmocka_unit_test(test_plausible_size),
 		cmocka_unit_test(test_image_in_block),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,8 @@ static struct hc_error *tell_part(void *ctx, unsigned worker, size_t part)
 	struct graph *graph = ctx;
 
 	for (uint32_t v = part; v < graph->num; v += PARTS)
-		for (uint32_t i = graph->first[v]; is_entered(graph, v) && i < graph->first[v + 1]; i++)
+		for (uint32_t i = graph->first[v]; is_entered(graph, v) && i < graph->first[v + 1];
+		     i++)
 			hc_dominators_edge(&graph->dominators, worker, graph->name[v],
 					   graph->name[graph->to[i]]);
 	return NULL;
@@ -257,7 +258,8 @@ static void test_large(void **state)
 	free(idom);
 }
 
-/** A list whose nodes know the one before and the first; its last one is pointed to from outside. */
+/** A list whose nodes know the one before and the first; its last one is pointed to from outside.
+ */
 static void test_list(void **state)
 {
 	(void)state;

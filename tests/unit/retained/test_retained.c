@@ -1,7 +1,7 @@
 /**
  * @file
- * Retained sizes against their definition: what is no longer reached when a chunk is gone, on random
- * heaps; groups and accumulation points of a table; and the same for any number of jobs.
+ * Retained sizes against their definition: what is no longer reached when a chunk is gone, on
+ * random heaps; groups and accumulation points of a table; and the same for any number of jobs.
  */
 #include "analyzers/retained/holders.h"
 
