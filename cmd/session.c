@@ -391,7 +391,6 @@ static void add_remarks(const struct hc_diagnostics *diag, struct hc_document *d
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
-	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
 		HC_PHRASE(doc, "heapcore.{}/{}", hc_cell_text(session->options->verb->name),
 			  hc_cell_number(hc_verb_json_version(session->options->verb))));

@@ -122,6 +122,8 @@ bool hc_session_partial(const struct hc_session *session);
 /**
  * Begin a document with what every one has: schema, core, partial, remarks; for people "PARTIAL:
  * why" at the top, when it is.
+ *
+ * @param doc initialised, and empty; cells may have been made in it already
  */
 void hc_session_begin(const struct hc_session *session, struct hc_document *doc);
 

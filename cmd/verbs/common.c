@@ -620,6 +620,7 @@ static struct hc_error *write_sets(struct hc_session *session, const struct set 
 {
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin(session, &doc);
 	if (!num)
 		HC_LINE(&doc, "Nothing is suspicious. To look at other chunks, choose them: "

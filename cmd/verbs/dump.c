@@ -311,6 +311,7 @@ static struct hc_error *write_summary(const struct dump *dump)
 	const char *output = session->options->output;
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin_data(session, &doc);
 	hc_fact(&doc, "file", NULL, hc_cell_name(output));
 	hc_fact(&doc, "index", NULL,

@@ -448,6 +448,11 @@ class TestInterrupted:
                 assert status in (0, 1) and found == {"out"} and not left
                 (tmp_path / "out").unlink()
                 return number
+            if number < moment and status in (0, 1):
+                # How many threads are started is not the same in each run: here the moment did not come.
+                assert found == {"out"} and not err and not left and moment > 2, (moment, status, found, err)
+                (tmp_path / "out").unlink()
+                return number
             assert status == -signum and not found and not err, (moment, status, found, err)
             if not env:
                 assert not left, (moment, number, left)
