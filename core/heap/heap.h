@@ -609,6 +609,29 @@ enum hc_kinds {
 	HC_KINDS_ALL = HC_KINDS_IN_USE | HC_KINDS_NOT_IN_USE,
 };
 
+/** Start bits of a block whose chunks are of some kinds. */
+static inline uint64_t hc_block_of_kinds(const struct hc_block *block, unsigned kinds)
+{
+	uint64_t in_use, ret = 0;
+
+	if (kinds == HC_KINDS_ALL)
+		return block->start;
+	in_use = hc_block_in_use(block);
+	if (kinds & HC_KINDS_NOT_IN_USE)
+		ret = block->start & block->free;
+	if ((kinds & HC_KINDS_IN_USE) == HC_KINDS_IN_USE)
+		return ret | in_use;
+	if (kinds & 1 << HC_DEFINITE)
+		ret |= in_use & ~block->a & ~block->b;
+	if (kinds & 1 << HC_INDIRECT)
+		ret |= in_use & block->a & ~block->b;
+	if (kinds & 1 << HC_REACHABLE)
+		ret |= in_use & ~block->a & block->b;
+	if (kinds & 1 << HC_POSSIBLE)
+		ret |= in_use & block->a & block->b;
+	return ret;
+}
+
 /** Walk chunks in address order, of a slice or of the whole heap. */
 struct hc_chunk_iter {
 	const struct hc_heap *heap;
