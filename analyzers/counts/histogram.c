@@ -2,16 +2,16 @@
  * @file
  * Histogram of chunk sizes: one pass over the start bits, on all processors.
  *
- * Each worker tallies sizes below SMALL_SIZES granules (hc_heap::granule) in a table, and appends
- * the few larger chunks to a list (a heap has at most one of them per SMALL_SIZES granules). Both
- * are merged and sorted at the end, so the result does not depend on the number of workers.
+ * Each worker tallies small sizes (size_index.h) in a table, and appends the few larger chunks to a
+ * list. Both are merged and sorted at the end, so the result does not depend on the number of
+ * workers.
  */
 #include "analyzers/counts/histogram.h"
+#include "analyzers/select/size_index.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
-#define SMALL_SIZES 4096
 #define SLICE_BYTES (UINT64_C(16) << 20)
 
 enum column { IN_USE, FREE, LEAKED, NUM_COLUMNS };
@@ -23,7 +23,7 @@ struct tally {
 };
 
 struct worker {
-	struct tally small[SMALL_SIZES];
+	struct tally small[HC_SMALL_SIZES];
 	struct tally *large;
 	size_t num_large;
 	struct hc_selection_scratch *scratch;
@@ -48,10 +48,10 @@ static void count(struct tally *tally, const struct hc_heap *heap, bool is_free,
 static struct hc_error *tally(struct worker *worker, const struct hc_heap *heap, uint64_t size,
 			      bool is_free, bool marked)
 {
-	uint64_t granules = size / heap->granule;
+	size_t small = hc_size_index(heap, size);
 
-	if (granules < SMALL_SIZES && granules * heap->granule == size) {
-		count(&worker->small[granules], heap, is_free, marked);
+	if (small < HC_SMALL_SIZES) {
+		count(&worker->small[small], heap, is_free, marked);
 		return NULL;
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
@@ -77,7 +77,7 @@ static struct hc_error *tally_planes(const struct job *job, struct worker *worke
 	const struct hc_span *span = slice->span;
 	const uint64_t granules = span->unit / job->heap->granule;
 	const bool small = granules * job->heap->granule == span->unit &&
-			   granules * HC_UNITS_PER_BLOCK <= SMALL_SIZES;
+			   granules * HC_UNITS_PER_BLOCK <= HC_SMALL_SIZES;
 
 	/* Slices are of whole blocks. */
 	for (uint64_t i = slice->from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < slice->to;
@@ -145,15 +145,15 @@ static int compare_tallies(const void *a, const void *b)
 static struct hc_error *merge(const struct worker *workers, unsigned num, uint64_t granule,
 			      struct tally **ret, size_t *num_ret)
 {
-	size_t total = SMALL_SIZES;
+	size_t total = HC_SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++)
 		total += workers[i].num_large;
 	struct tally *all = calloc(total, sizeof(*all));
 	if (!all)
 		return &hc_enomem;
-	size_t n = SMALL_SIZES;
+	size_t n = HC_SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++) {
-		for (size_t k = 0; k < SMALL_SIZES; k++) {
+		for (size_t k = 0; k < HC_SMALL_SIZES; k++) {
 			all[k].size = k * granule;
 			for (int c = 0; c < NUM_COLUMNS; c++)
 				all[k].chunks[c] += workers[i].small[k].chunks[c];

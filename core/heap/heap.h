@@ -594,6 +594,16 @@ struct hc_slice {
 	uint64_t from, to;
 };
 
+/** Bytes of all spans. */
+static inline uint64_t hc_heap_bytes(const struct hc_heap *heap)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++)
+		bytes += heap->spans[i].end - heap->spans[i].start;
+	return bytes;
+}
+
 /** Cut the heap into slices of about @p bytes. @param[out] ret array, freed by the caller */
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret);
