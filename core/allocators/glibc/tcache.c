@@ -800,22 +800,24 @@ static uint64_t elect_key(const struct glibc *g, const struct tcache *tcache,
 	return key;
 }
 
-/** Count the entries with a key, and how many of them have a link. */
-static uint64_t count_entries(const struct glibc *g, uint64_t key, uint64_t *linked)
+/** What an empty cache held, by the chunks that say so. */
+struct emptied {
+	uint64_t key;             /**< 0: nothing contradicts it */
+	uint64_t entries, linked; /**< with that key; linked: of these, with a link */
+};
+
+static void count_entries(const struct glibc *g, struct emptied *emptied)
 {
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
 	struct entry entry;
-	uint64_t found = 0;
-	*linked = 0;
 	hc_chunk_iter_heap(&iter, g->heap);
 	while (hc_chunk_iter_next(&iter, &chunk)) {
-		if (!read_entry(g, &chunk, &entry) || entry.key != key)
+		if (!read_entry(g, &chunk, &entry) || entry.key != emptied->key)
 			continue;
-		found++;
-		*linked += entry.next != 0;
+		emptied->entries++;
+		emptied->linked += entry.next != 0;
 	}
-	return found;
 }
 
 static void mark_entries(struct glibc *g, uint64_t key)
@@ -839,34 +841,37 @@ static struct hc_error *report_emptied(struct glibc *g, const struct tcache *tca
 		(uintmax_t)tcache->mem, (uintmax_t)num);
 }
 
-/** The key of an empty cache that was not always empty; 0: nothing contradicts it. */
-static uint64_t key_of_emptied(struct glibc *g, const struct tcache *tcache)
+/** Whether an empty cache was not always empty. */
+static bool was_emptied(struct glibc *g, const struct tcache *tcache, struct emptied *ret)
 {
 	struct hc_chunk chunk;
-	uint64_t key, linked;
+	*ret = (struct emptied){0};
 	if (!hc_heap_chunk_at(g->heap, tcache->mem, &chunk) || chunk.span->zone != g->arena_zone)
-		return 0;
-	key = elect_key(g, tcache, chunk.span);
-	if (!key || count_entries(g, key, &linked) < LEAST_ENTRIES || !linked)
-		return 0;
+		return false;
+	ret->key = elect_key(g, tcache, chunk.span);
+	if (!ret->key)
+		return false;
+	count_entries(g, ret);
 	/* A key that a thread left behind when it ended is in chunks whose links are long gone. */
-	return find_keyed(g, key, false) / 2 <= count_entries(g, key, &linked) ? key : 0;
+	return ret->entries >= LEAST_ENTRIES && ret->linked &&
+	       find_keyed(g, ret->key, false) / 2 <= ret->entries;
 }
 
 /**
  * Where neither tcache nor fastbin has a link left, nothing has told whether links are mangled: the
  * entries do.
  */
-static uint64_t try_both(struct glibc *g, const struct tcache *tcache)
+static bool try_both(struct glibc *g, const struct tcache *tcache, struct emptied *ret)
 {
-	uint64_t key = key_of_emptied(g, tcache);
-	if (key || g->links_seen)
-		return key;
+	if (was_emptied(g, tcache, ret))
+		return true;
+	if (g->links_seen)
+		return false;
 	g->mangled = !g->mangled;
-	key = key_of_emptied(g, tcache);
-	if (!key)
-		g->mangled = !g->mangled;
-	return key;
+	if (was_emptied(g, tcache, ret))
+		return true;
+	g->mangled = !g->mangled;
+	return false;
 }
 
 /**
@@ -879,13 +884,13 @@ static struct hc_error *recover_emptied(struct glibc *g, const struct tcache_lis
 	struct hc_error *err = NULL;
 	for (size_t i = 0; i < list->num && !err && !g->heap->partial; i++) {
 		const struct tcache *tcache = &list->items[i];
-		uint64_t linked, key;
+		struct emptied emptied;
 		if (tcache->wrecked || tcache->layout->counts_down || !all_zero(&tcache->bytes) ||
-		    tried++ >= MAX_RECOVERED || !(key = try_both(g, tcache)))
+		    tried++ >= MAX_RECOVERED || !try_both(g, tcache, &emptied))
 			continue;
-		err = report_emptied(g, tcache, count_entries(g, key, &linked));
+		err = report_emptied(g, tcache, emptied.entries);
 		if (!err)
-			mark_entries(g, key);
+			mark_entries(g, emptied.key);
 	}
 	return err;
 }
