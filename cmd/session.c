@@ -311,7 +311,7 @@ static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 	return need == HC_NEED_REACH ? hc_target_reach(target, NULL) : NULL;
 }
 
-static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
+static struct hc_error *open_core(struct hc_session *session)
 {
 	struct hc_error *err = hc_session_signatures(session);
 
@@ -319,12 +319,27 @@ static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 		err = hc_selection_check_classes(&session->options->selection, session->signatures);
 	if (!err)
 		err = add_target(session, session->options->core);
-	return err ? err : prepare(session, need);
+	return err;
+}
+
+struct hc_error *hc_session_open_core(struct hc_session *session)
+{
+	struct hc_error *err = open_core(session);
+
+	hc_session_phase(session, NULL);
+	return err;
 }
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 {
-	struct hc_error *err = open_all(session, need);
+	struct hc_error *err = hc_session_open_core(session);
+
+	return err ? err : hc_session_need(session, need);
+}
+
+struct hc_error *hc_session_need(struct hc_session *session, enum hc_need need)
+{
+	struct hc_error *err = prepare(session, need);
 	hc_session_phase(session, NULL);
 	if (!err)
 		err = hc_output_check(&session->out);

@@ -63,6 +63,13 @@ void hc_session_deinit(struct hc_session *session);
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
 
 /**
+ * The same in two steps, for a verb that finds out only then what it needs: the core, without
+ * remarks; then the rest, once.
+ */
+struct hc_error *hc_session_open_core(struct hc_session *session);
+struct hc_error *hc_session_need(struct hc_session *session, enum hc_need need);
+
+/**
  * The same for verbs that compare: opens another core, which becomes session->target. The selection
  * stays that of the first one.
  */

@@ -145,7 +145,9 @@ static void add_summary(const struct hc_hits *hits, const struct hc_search_resul
 		hc_cell_bytes(in_mappings ? result->mapping_bytes : result->bytes));
 	hc_fact(doc, "searched_bytes", NULL, hc_cell_bytes(result->searched_bytes));
 	hc_fact(doc, "searched", NULL,
-		hc_cell_count(in_mappings ? result->searched_mappings : result->searched_chunks));
+		hits->nowhere ? hc_cell_unknown()
+			      : hc_cell_count(in_mappings ? result->searched_mappings
+							  : result->searched_chunks));
 	hc_fact(doc, "given_up", NULL, hc_cell_count(result->limited));
 	hc_fact(doc, "limited", NULL, hc_cell_bool(hits->limited));
 	if (hits->scope == HC_SEARCH_ALL) {
@@ -196,7 +198,7 @@ static struct hc_cell searched(const struct hc_hits *hits, const struct hc_searc
 
 	if (hits->scope == HC_SEARCH_ALL)
 		return HC_PHRASE(doc, "{} and {}", chunks, mappings);
-	return hc_hits_in_mappings(hits) ? mappings : chunks;
+	return hits->nowhere || hc_hits_in_mappings(hits) ? mappings : chunks;
 }
 
 static void say_counts(const struct hc_hits *hits, const struct hc_search_result *result,
@@ -209,8 +211,10 @@ static void say_counts(const struct hc_hits *hits, const struct hc_search_result
 		HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
 			      hc_cell_text(result->matches == 1 ? "" : "es"),
 			      places(hits, result, doc));
-	HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
-	       searched(hits, result, doc));
+	HC_SAY(doc, "Searched {} in {}{}.", hc_cell_bytes(result->searched_bytes),
+	       searched(hits, result, doc),
+	       hc_cell_text(hits->nowhere ? ": nothing there matches, so the heap was not walked"
+					  : ""));
 	if (hits->top)
 		HC_LINE(doc, "{}{} distinct text{}{}.",
 			hc_cell_text(result->texts_exact ? "" : "At least "),
