@@ -167,7 +167,7 @@ static struct hc_error *add_parts(struct run *run, struct part part)
 	uint64_t pos = part.start, end = part.end;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, end, TASK_BYTES, &piece)) {
+	while (hc_memory_next_data(&run->process->memory, &pos, end, TASK_BYTES, &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->parts, run->num_parts, sizeof(*run->parts));
 		if (err)
@@ -259,7 +259,7 @@ static struct hc_error *run_part(struct run *run, struct worker *worker, const s
 	uint64_t pos = part->start;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &piece))
+	while (hc_memory_next_data(&run->process->memory, &pos, part->end, UINT64_MAX, &piece))
 		see_bytes(run, worker, piece.bytes, piece.start, part->origin);
 	return NULL;
 }
