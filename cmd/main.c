@@ -163,9 +163,9 @@ static int help(int num, char **words)
 		hc_nearest_offer(&nearest, hc_help_topic(i));
 	if (!nearest.word)
 		return unknown_verb(unknown, NULL);
-	return report(NULL, hc_error_create(HC_ERROR_ARGUMENT,
-					    "no help on '%.100s'; did you mean '%s'?", unknown,
-					    nearest.word));
+	return report(NULL,
+		      hc_error_create(HC_ERROR_ARGUMENT, "no help on '%.100s'; did you mean '%s'?",
+				      unknown, nearest.word));
 }
 
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */

@@ -55,7 +55,6 @@ struct hc_option {
 	bool repeats;            /**< may be given several times */
 };
 
-
 struct hc_verb;
 
 /** Most signature files and directories that can be named. */

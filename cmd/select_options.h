@@ -22,7 +22,8 @@ const char *hc_select_reach_word(unsigned i);
 struct hc_error *hc_select_states(struct hc_selection *selection, const char *text);
 /** Comma-separated names of hc_reach. */
 struct hc_error *hc_select_reach(struct hc_selection *selection, const char *text);
-/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers as hc_parse_bytes() takes them. "MIN" alone is exact. */
+/** "MIN", "MIN-", "MIN-MAX", "-MAX"; numbers as hc_parse_bytes() takes them. "MIN" alone is exact.
+ */
 struct hc_error *hc_select_size(struct hc_selection *selection, const char *text);
 struct hc_error *hc_select_request(struct hc_selection *selection, const char *text);
 /** "0", "1", … or "mmap". */

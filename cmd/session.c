@@ -168,6 +168,7 @@ static const char *phase_name(enum hc_phase phase)
 		[HC_PHASE_COMPARE] = "comparing chunks",
 		[HC_PHASE_SEARCH] = "searching",
 		[HC_PHASE_REFER] = "looking for pointers to it",
+		[HC_PHASE_RETAIN] = "finding what holds how much",
 		[HC_PHASE_REGIONS] = "looking at mappings",
 	};
 	return names[phase];
@@ -390,7 +391,6 @@ static void add_remarks(const struct hc_diagnostics *diag, struct hc_document *d
 
 void hc_session_begin_data(const struct hc_session *session, struct hc_document *doc)
 {
-	hc_document_init(doc);
 	hc_fact(doc, "schema", NULL,
 		HC_PHRASE(doc, "heapcore.{}/{}", hc_cell_text(session->options->verb->name),
 			  hc_cell_number(hc_verb_json_version(session->options->verb))));

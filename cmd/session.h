@@ -46,10 +46,10 @@ struct hc_session {
 		double seconds;
 	} phases[HC_MAX_PHASES];
 	unsigned num_phases;
-	struct hc_phase_time *phase; /**< the current one; NULL: none */
-	double phase_start;          /**< seconds */
-	uint64_t chunks_wrote;       /**< calls of hc_session_wrote() */
-	uint64_t peak_anonymous;     /**< bytes, the most at the end of a phase */
+	struct hc_phase_time *phase;              /**< the current one; NULL: none */
+	double phase_start;                       /**< seconds */
+	uint64_t chunks_wrote;                    /**< calls of hc_session_wrote() */
+	uint64_t peak_anonymous;                  /**< bytes, the most at the end of a phase */
 	size_t remarks_shown[HC_MAX_TARGETS + 1]; /**< of each target; the last: of @ref remarks */
 };
 
@@ -122,6 +122,8 @@ bool hc_session_partial(const struct hc_session *session);
 /**
  * Begin a document with what every one has: schema, core, partial, remarks; for people "PARTIAL:
  * why" at the top, when it is.
+ *
+ * @param doc initialised, and empty; cells may have been made in it already
  */
 void hc_session_begin(const struct hc_session *session, struct hc_document *doc);
 

@@ -1,6 +1,7 @@
 /*
  * A list of nodes, and debug information about them that no compiler would write. Built with -g0, so that there is no
- * other; a macro says what is wrong with it: SIBLINGS, SLOTS, OVERLAP, LONG_NAME, CONTROL.
+ * other; a macro says what is wrong with it: SIBLINGS, SLOTS, OVERLAP, DIMENSIONS, NESTED,
+ * LONG_NAME, CONTROL.
  */
 #include "manifest.h"
 
@@ -35,6 +36,22 @@ struct node *head;
 	".rept 100000; .byte 6; .long .Larray - .Lunit; .byte 9, 3; .quad big; .endr\n"
 #define NAME ".asciz \"node\"\n"
 void *big[1 << 16];
+#endif
+#ifdef DIMENSIONS
+/* Many members whose array has many bounds. */
+#define MEMBERS \
+	".rept 50000; .byte 4; .long .Larray - .Lunit, 0; .endr\n" \
+	".byte 4; .long .Lpointer - .Lunit, 0\n"
+#define ENTRIES \
+	".Larray: .byte 7; .long .Lpointer - .Lunit; .rept 50000; .byte 8; .quad 0; .endr; .byte 0\n"
+#define NAME ".asciz \"node\"\n"
+#endif
+#ifdef NESTED
+/* Structs within each other, which are all one. */
+#define ENTRIES \
+	".rept 100000; .byte 3; .long .Lname, 8; .endr\n" \
+	".rept 100000; .byte 0; .endr\n"
+#define NAME ".asciz \"node\"\n"
 #endif
 #ifndef ENTRIES
 #define ENTRIES ""

@@ -18,10 +18,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-static const uint8_t *heap;   /* bytes */
-static uint64_t start, size;  /* address, bytes */
-static uint64_t *is_start;    /* one bit for 16 bytes */
-static uint64_t *is_marked;   /* the same */
+static const uint8_t *heap;    /* bytes */
+static uint64_t start, size;   /* address, bytes */
+static uint64_t *is_start;     /* one bit for 16 bytes */
+static uint64_t *is_marked;    /* the same */
 static uint64_t *stack, depth; /* offsets of user addresses */
 static uint64_t reached;
 
@@ -118,6 +118,5 @@ int main(int argc, char **argv)
 			   segments[i].p_filesz / 8);
 		mark_below();
 	}
-	printf("%llu chunks, %llu reached\n", (unsigned long long)num,
-	       (unsigned long long)reached);
+	printf("%llu chunks, %llu reached\n", (unsigned long long)num, (unsigned long long)reached);
 }

@@ -208,8 +208,8 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 	own.copies = true;
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
 		hc_top_texts_clear(&own);
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
-			   HC_TEMPLATE_WINDOW, &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
+			   &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
 				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
@@ -254,8 +254,8 @@ static struct hc_error *learn_values(struct run *run)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
-			   HC_TEMPLATE_WINDOW, &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
+			   &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -288,8 +288,8 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
 		uint64_t seen = 0; /* bit per shape */
 
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i),
-			   HC_TEMPLATE_WINDOW, &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
+			   &lines);
 		while (next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -409,8 +409,7 @@ static struct hc_error *search_wholes(struct run *run)
 	if (!wholes)
 		return &hc_enomem;
 	run->wholes = wholes;
-	struct hc_error *err =
-		hc_process_parallel(run->process, run->chunks.num, search_task, run);
+	struct hc_error *err = hc_process_parallel(run->process, run->chunks.num, search_task, run);
 	run->wholes = NULL;
 	for (size_t k = 0; !err && k < run->num_shapes; k++) {
 		struct whole_lines sum = {0};

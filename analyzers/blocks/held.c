@@ -187,10 +187,10 @@ static struct hc_error *collect_parts(struct run *run)
 	struct hc_error *err = hc_roots_collect(run->heap ? run->heap : &no_heap, &roots, &num);
 
 	for (size_t i = 0; !err && i < num; i++) {
-		struct part part = {.start = roots[i].start,
-				    .end = roots[i].end,
-				    .origin = {.source = FROM_ROOT,
-					       .passing = roots[i].kind == HC_ROOT_STACK}};
+		struct part part = {
+			.start = roots[i].start,
+			.end = roots[i].end,
+			.origin = {.source = FROM_ROOT, .passing = roots[i].kind == HC_ROOT_STACK}};
 		const struct hc_held_mapping *row = hc_held_find(&run->held, roots[i].start);
 		if (row) {
 			part.origin.source = FROM_OTHER;
@@ -227,8 +227,7 @@ static void see_word(struct run *run, struct worker *worker, uint64_t word, stru
 		if (word == run->blocks[i].start && !origin.passing)
 			set_bit(worker->started, i);
 	}
-	if (word == row->mapping->start && !origin.passing &&
-	    !(source == FROM_OTHER && from == to))
+	if (word == row->mapping->start && !origin.passing && !(source == FROM_OTHER && from == to))
 		set_bit(worker->begun, to);
 	if (source == FROM_OTHER && from == to)
 		return;

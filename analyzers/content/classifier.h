@@ -57,8 +57,8 @@ hc_class_id hc_classify(const struct hc_classifier *classifier,
 			struct hc_classifier_scratch *scratch, struct hc_bytes bytes);
 
 /**
- * The text that stands for a chunk of @p class_id in reports: where the recognised content starts and
- * how long it is. For a binary class, the whole chunk.
+ * The text that stands for a chunk of @p class_id in reports: where the recognised content starts
+ * and how long it is. For a binary class, the whole chunk.
  */
 struct hc_bytes hc_class_sample(const struct hc_classifier *classifier,
 				struct hc_classifier_scratch *scratch, hc_class_id class_id,

@@ -1,9 +1,8 @@
 /**
  * @file
- * Kinds of growth: the histogram gives the sizes, one pass over the heap samples their chunks, and
- * the classes of the samples put sizes together.
+ * Kinds of growth: a census gives the sizes, their chunks are sampled from it, and the classes of
+ * the samples put sizes together.
  */
-#include "analyzers/counts/histogram.h"
 #include "analyzers/counts/growth.h"
 
 #include <stdlib.h>
@@ -43,11 +42,12 @@ struct run {
 
 static int most_bytes(const void *a, const void *b)
 {
-	const struct hc_histogram_row *x = a, *y = b;
+	const struct hc_size_count *x = a, *y = b;
+	uint64_t bytes = x->chunks * x->size, other = y->chunks * y->size;
 
-	if (x->in_use.bytes != y->in_use.bytes)
-		return x->in_use.bytes < y->in_use.bytes ? 1 : -1;
-	return (x->min_size > y->min_size) - (x->min_size < y->min_size);
+	if (bytes != other)
+		return bytes < other ? 1 : -1;
+	return (x->size > y->size) - (x->size < y->size);
 }
 
 static int by_size(const void *a, const void *b)
@@ -58,43 +58,40 @@ static int by_size(const void *a, const void *b)
 }
 
 /** The sizes that hold the most. */
-static struct hc_error *find_rows(const struct hc_selection *selection, struct run *run)
+static struct hc_error *find_rows(const struct hc_census *census, struct run *run)
 {
-	struct hc_histogram histogram;
-	struct hc_error *err = hc_histogram_run(run->target, selection, false, &histogram);
-
-	if (err)
-		return err;
 	size_t num =
-		histogram.num_rows < HC_GROWTH_MAX_SIZES ? histogram.num_rows : HC_GROWTH_MAX_SIZES;
+		census->num_sizes < HC_GROWTH_MAX_SIZES ? census->num_sizes : HC_GROWTH_MAX_SIZES;
+	hc_cleanup_free struct hc_size_count *sizes = calloc(census->num_sizes + 1, sizeof(*sizes));
 
-	hc_sort(histogram.rows, histogram.num_rows, most_bytes);
 	run->rows = calloc(num ? num : 1, sizeof(*run->rows));
-	if (!run->rows)
-		err = &hc_enomem;
-	for (size_t i = 0; !err && i < num; i++) {
+	if (!sizes || !run->rows)
+		return &hc_enomem;
+	for (size_t i = 0; i < census->num_sizes; i++)
+		sizes[i] = census->sizes[i];
+	hc_sort(sizes, census->num_sizes, most_bytes);
+	for (size_t i = 0; i < num; i++) {
 		struct row *row = &run->rows[run->num_rows++];
 
-		row->size = histogram.rows[i].min_size;
-		row->count = histogram.rows[i].in_use;
+		row->size = sizes[i].size;
+		row->count = (struct hc_count){sizes[i].chunks, sizes[i].chunks * sizes[i].size};
 		hc_chunk_sample_init(&row->sample, HC_GROWTH_SAMPLES);
 	}
 	hc_sort(run->rows, run->num_rows, by_size);
-	hc_histogram_deinit(&histogram);
-	return err;
+	return NULL;
 }
 /**@}*/
 
 /** @name Classes */
 /**@{*/
 
-/** The row of a chunk; num_rows: none. */
-static size_t row_of(void *ctx, const struct hc_chunk *chunk)
+/** The row of a size; num_rows: none. */
+static size_t row_of(void *ctx, uint64_t size)
 {
 	const struct run *run = ctx;
-	size_t low = hc_lower_bound(run->num_rows, i, run->rows[i].size < chunk->size);
+	size_t low = hc_lower_bound(run->num_rows, i, run->rows[i].size < size);
 
-	return low < run->num_rows && run->rows[low].size == chunk->size ? low : run->num_rows;
+	return low < run->num_rows && run->rows[low].size == size ? low : run->num_rows;
 }
 
 static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
@@ -144,8 +141,8 @@ static struct hc_error *classify_rows(struct run *run)
 	return err;
 }
 
-/** The samples of all rows are taken in one pass. */
-static struct hc_error *sample_rows(const struct hc_selection *selection, struct run *run)
+/** The samples of all rows are taken together. */
+static struct hc_error *sample_rows(const struct hc_census *census, struct run *run)
 {
 	hc_cleanup_free struct hc_chunk_sample *samples =
 		calloc(run->num_rows ? run->num_rows : 1, sizeof(*samples));
@@ -154,8 +151,8 @@ static struct hc_error *sample_rows(const struct hc_selection *selection, struct
 		return &hc_enomem;
 	for (size_t i = 0; i < run->num_rows; i++)
 		samples[i] = run->rows[i].sample;
-	const struct hc_chunk_sorting sorting = {samples, run->num_rows, row_of, run};
-	struct hc_error *err = hc_chunk_sample_sort(&sorting, run->target, selection);
+	const struct hc_census_sorting sorting = {samples, run->num_rows, row_of, run};
+	struct hc_error *err = hc_census_sample(census, run->target, &sorting);
 	for (size_t i = 0; i < run->num_rows; i++)
 		run->rows[i].sample = samples[i];
 	return err;
@@ -299,15 +296,31 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 }
 /**@}*/
 
+static struct hc_error *run_all(struct run *run, struct hc_growth *growth)
+{
+	struct hc_watch *watch = &run->target->watch;
+
+	hc_target_phase(run->target, HC_PHASE_GROWTH);
+	hc_watch_part(watch, 0, 0.5);
+	struct hc_error *err =
+		hc_census_run(run->target, 1u << HC_REACHABLE | 1u << HC_POSSIBLE, &growth->census);
+	if (!err)
+		err = find_rows(&growth->census, run);
+	hc_watch_part(watch, 0.5, 0.7);
+	if (!err)
+		err = sample_rows(&growth->census, run);
+	hc_watch_part(watch, 0.7, 1);
+	if (!err)
+		err = classify_rows(run);
+	return err ? err : make_kinds(run, growth);
+}
+
 struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret)
 {
 	struct run run = {.target = target};
 	struct hc_growth growth = {0};
-	struct hc_selection selection;
+	struct hc_error *err = hc_target_reach(target, NULL);
 
-	hc_selection_init(&selection);
-	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	struct hc_error *err = hc_selection_prepare(&selection, target);
 	if (!err)
 		err = hc_target_heap(target, &run.heap);
 	if (!err)
@@ -316,21 +329,10 @@ struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret)
 		err = hc_target_types(target, HC_TYPES_QUICK, &run.types);
 	if (err)
 		return err;
-	hc_target_phase(target, HC_PHASE_GROWTH);
-	hc_watch_part(&target->watch, 0, 0.3);
-	err = find_rows(&selection, &run);
-	hc_watch_part(&target->watch, 0.3, 0.7);
-	if (!err)
-		err = sample_rows(&selection, &run);
-	hc_watch_part(&target->watch, 0.7, 1);
-	if (!err)
-		err = classify_rows(&run);
-	if (!err)
-		err = make_kinds(&run, &growth);
+	err = run_all(&run, &growth);
 	for (size_t i = 0; i < run.num_rows; i++)
 		hc_chunk_sample_deinit(&run.rows[i].sample);
 	free(run.rows);
-	hc_selection_deinit(&selection);
 	if (err) {
 		hc_growth_deinit(&growth);
 		return err;
@@ -343,6 +345,7 @@ void hc_growth_deinit(struct hc_growth *growth)
 {
 	free(growth->kinds);
 	free(growth->sizes);
+	hc_census_deinit(&growth->census);
 	*growth = (struct hc_growth){0};
 }
 

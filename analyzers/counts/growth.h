@@ -16,6 +16,7 @@
 #define HC_ANALYZERS_COUNTS_GROWTH_H
 
 #include "analyzers/count.h"
+#include "analyzers/select/census.h"
 #include "analyzers/target.h"
 
 /** Sizes that are looked at, and chunks of each. */
@@ -49,13 +50,10 @@ struct hc_growth {
 		size_t kind;
 	} * sizes;
 	size_t num_sizes;
+	struct hc_census census; /**< of all chunks that may be of a kind */
 };
 
-/**
- * Reachable and possibly reachable chunks, with process->jobs threads.
- *
- * @param types NULL: don't tell types
- */
+/** Reachable and possibly reachable chunks, with process->jobs threads. */
 struct hc_error *hc_growth_run(struct hc_target *target, struct hc_growth *ret);
 void hc_growth_deinit(struct hc_growth *growth);
 

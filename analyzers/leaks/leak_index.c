@@ -79,7 +79,7 @@ static void classify_chunk(struct classify_job *job, struct classify_worker *wor
 		return;
 	}
 	hc_class_id class_id = hc_classify(index->classifier, worker->scratch,
-					hc_chunk_bytes(index->heap, &chunk));
+					   hc_chunk_bytes(index->heap, &chunk));
 
 	for (unsigned i = 0; i < index->class_bits; i++)
 		if (class_id >> i & 1)
@@ -130,8 +130,8 @@ static struct hc_error *classify_lost(struct hc_leak_index *index, struct hc_cou
 
 	err = create_scratch(&job, process->jobs);
 	if (!err)
-		err = hc_process_parallel(process, index->tracer->layout.num_stretches, classify_stretch,
-					  &job);
+		err = hc_process_parallel(process, index->tracer->layout.num_stretches,
+					  classify_stretch, &job);
 	for (unsigned i = 0; i < process->jobs; i++) {
 		possible.chunks += workers[i].possible.chunks;
 		possible.bytes += workers[i].possible.bytes;
@@ -217,7 +217,8 @@ struct hc_error *hc_leak_index_each_root(const struct hc_leak_index *index, hc_l
 
 		for (uint64_t i = 0; i < span->num_blocks; i++) {
 			uint64_t first = i * HC_UNITS_PER_BLOCK;
-			uint64_t bits = *hc_plane_word(&index->tracer->layout, &index->roots, s, first);
+			uint64_t bits =
+				*hc_plane_word(&index->tracer->layout, &index->roots, s, first);
 
 			if (bits && hc_watch_cancelled(watch))
 				err = hc_watch_check(watch);

@@ -50,7 +50,9 @@ static inline hc_class_id hc_leak_index_class(const struct hc_leak_index *index,
 	unsigned class_id = 0;
 
 	for (unsigned i = 0; i < index->class_bits; i++)
-		class_id |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span, unit) << i;
+		class_id |= (unsigned)hc_plane_has(&index->tracer->layout, &index->classes[i], span,
+						   unit)
+			    << i;
 	return class_id;
 }
 

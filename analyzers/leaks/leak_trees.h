@@ -59,7 +59,7 @@ struct hc_leak_tree {
 	struct hc_leak_rows rows;
 	struct hc_leak_classes classes;
 	struct hc_count definite, indirect; /**< its chunks by what points to them */
-	bool wanted; /**< one of its chunks holds what the selection asks for */
+	bool wanted;          /**< one of its chunks holds what the selection asks for */
 	struct hc_error *err; /**< private: of the visit */
 };
 

@@ -141,10 +141,10 @@ static inline __attribute__((always_inline)) bool hc_edges_of_range(const struct
 		uint64_t skip = -piece.start & mask;
 
 		if (skip < piece.bytes.size &&
-		    !hc_edges_of_bytes(heap, piece.start + skip,
-				       (struct hc_bytes){piece.bytes.data + skip,
-							 piece.bytes.size - skip},
-				       fn, ctx))
+		    !hc_edges_of_bytes(
+			    heap, piece.start + skip,
+			    (struct hc_bytes){piece.bytes.data + skip, piece.bytes.size - skip}, fn,
+			    ctx))
 			return false;
 	}
 	return true;

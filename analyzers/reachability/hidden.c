@@ -26,8 +26,8 @@ static struct hc_error *row_of(struct hc_heap *heap, uint64_t size, struct hc_hi
 	size_t i = hc_lower_bound(heap->num_hidden, h, heap->hidden[h].size < size);
 
 	if (i == heap->num_hidden || heap->hidden[i].size != size) {
-		struct hc_error *err = hc_array_reserve(&heap->hidden, heap->num_hidden,
-							sizeof(*heap->hidden));
+		struct hc_error *err =
+			hc_array_reserve(&heap->hidden, heap->num_hidden, sizeof(*heap->hidden));
 
 		if (err)
 			return err;

@@ -7,7 +7,6 @@
 
 #include "analyzers/reachability/trace.h"
 
-
 /** Remember in a plane what looks lost. */
 struct hc_error *hc_hidden_note(const struct hc_tracer *tracer, struct hc_plane *ret);
 

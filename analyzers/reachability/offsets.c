@@ -3,8 +3,8 @@
  * Looking for offset links; what counts as evidence is in offsets.h.
  *
  * 1. Of slices of the heap at even distances, SAMPLE_BYTES in all, the words of 32 bits are counted
- *    by size of chunk, place, and whether the chunk looks lost. A few words of each such *kind* tell
- *    whether it may hold links: they are far from equal, agree in the low bits in which addresses
+ *    by size of chunk, place, and whether the chunk looks lost. A few words of each such *kind*
+ * tell whether it may hold links: they are far from equal, agree in the low bits in which addresses
  *    of chunks do, and differ by no more than the heap is long. Of the few kinds that may, up to
  *    MAX_WORDS words are kept, in the order of addresses.
  * 2. Bases are collected: only such as put most words of a kind among the lost.
@@ -181,7 +181,8 @@ static bool agree(const uint32_t *words, size_t num, unsigned shift)
 	return false;
 }
 
-/** Whether a few words may be links: far from equal, and not farther apart than the heap is long. */
+/** Whether a few words may be links: far from equal, and not farther apart than the heap is long.
+ */
 static bool may_be_links(const struct search *search, const uint32_t *words, size_t num)
 {
 	uint64_t extent = search->last_lost - search->first_lost;
@@ -240,9 +241,9 @@ static void see_page(struct search *search, struct hc_bytes bytes)
 static void see_table(struct search *search, struct hc_bytes bytes)
 {
 	for (size_t at = 0; at < bytes.size && search->num_tables < MAX_TABLES; at += PAGE)
-		see_page(search, (struct hc_bytes){bytes.data + at, bytes.size - at < PAGE
-									    ? bytes.size - at
-									    : PAGE});
+		see_page(search,
+			 (struct hc_bytes){bytes.data + at,
+					   bytes.size - at < PAGE ? bytes.size - at : PAGE});
 }
 
 static void see_chunk(struct search *search, void *ctx, const struct hc_chunk *chunk)
@@ -286,8 +287,8 @@ static void each_root(struct search *search, void (*fn)(struct search *, struct 
 	for (size_t i = 0; i < search->num_roots; i++) {
 		uint64_t pos = search->roots[i].start;
 
-		while (left && hc_memory_next_piece(memory, &pos, search->roots[i].end, left,
-						    &piece)) {
+		while (left &&
+		       hc_memory_next_piece(memory, &pos, search->roots[i].end, left, &piece)) {
 			left -= piece.bytes.size;
 			fn(search, piece.bytes);
 		}
@@ -397,7 +398,8 @@ static int compare_bases(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/** The bases that put nine in ten of a kind's words among the lost. @return whether there are any */
+/** The bases that put nine in ten of a kind's words among the lost. @return whether there are any
+ */
 static bool window_of(const struct search *search, const struct kind *kind, unsigned shift,
 		      uint64_t *low_ret, uint64_t *high_ret)
 {

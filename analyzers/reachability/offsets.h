@@ -40,10 +40,12 @@ struct hc_offsets {
 	uint64_t chunks, bytes; /**< held by such links only: now possible, not lost */
 };
 
-/** The start of the chunk in use that a word of 32 bits leads to; 0: none, or not of such a size. */
+/** The start of the chunk in use that a word of 32 bits leads to; 0: none, or not of such a size.
+ */
 uint64_t hc_offset_target(const struct hc_heap *heap, uint32_t word);
 
-/** Whether a word of 64 bits is a pointer into the heap, plain or tagged: then it is no two links. */
+/** Whether a word of 64 bits is a pointer into the heap, plain or tagged: then it is no two links.
+ */
 static inline bool hc_offset_excluded(const struct hc_heap *heap, uint64_t value)
 {
 	return hc_heap_span(heap, value & ((UINT64_C(1) << 48) - 1));

@@ -10,8 +10,8 @@
  *     words to at least HC_POOL_PLACES places in it that are not next to the word itself (heads of
  *     empty lists point to themselves);
  *   - it is *aligned to its size*, a power of two, as no malloc aligns a block by itself: so are
- *     slabs whose owner finds them by clearing the low bits of any pointer into them. A block may be
- *     aligned by chance, so that HC_POOL_ALIGNED of its size must be, and nearly all.
+ *     slabs whose owner finds them by clearing the low bits of any pointer into them. A block may
+ * be aligned by chance, so that HC_POOL_ALIGNED of its size must be, and nearly all.
  *
  * Looking inside costs time, so that it is done only where the possible chunks matter, and sizes of
  * which no possible chunk is a pool have none.

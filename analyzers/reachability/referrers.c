@@ -206,8 +206,8 @@ static void explain(const struct hunt *hunt, const struct hc_referent *referent,
 	if (referrer->value == referent->start)
 		return;
 	if (referrer->value - referent->start >= referent->size) {
-		referrer->heuristic = referrer->value >> 32 ? HC_HEURISTIC_TAGGED
-							    : HC_HEURISTIC_OFFSET;
+		referrer->heuristic =
+			referrer->value >> 32 ? HC_HEURISTIC_TAGGED : HC_HEURISTIC_OFFSET;
 		return;
 	}
 	if (referent->in_chunk)

@@ -6,9 +6,9 @@
  * takes. There are two good orders, and each is the worst for what the other one is good at.
  *
  * Depth first, a pointer leads to a chunk anywhere in the heap: a cache miss for its bits, one for
- * its bytes, and as the file is mapped in small pages one more for the page table. Prefetching keeps
- * a dozen of these under way (trace_mark.c), and that is all that can be done. It costs the same
- * whether a chunk is the only one that is left or one of millions.
+ * its bytes, and as the file is mapped in small pages one more for the page table. Prefetching
+ * keeps a dozen of these under way (trace_mark.c), and that is all that can be done. It costs the
+ * same whether a chunk is the only one that is left or one of millions.
  *
  * Sweeping, chunks that were reached only get their bit in the frontier, and the frontier is gone
  * over in the order of addresses. So the bytes of chunks are read in order, at the speed of memory,
@@ -16,10 +16,10 @@
  * search from the side of the bitmap, and right while there is much to do. A list in random order
  * has one chunk in its frontier, and would need as many sweeps as it has chunks.
  *
- * That is the observation behind direction-optimizing search: expand from a queue while the frontier
- * is small, go over the whole set while it is large (Beamer, Asanović, Patterson:
- * "Direction-Optimizing Breadth-First Search", SC 2012). So a run goes in rounds, and between two of
- * them it is known how many bits the frontier has:
+ * That is the observation behind direction-optimizing search: expand from a queue while the
+ * frontier is small, go over the whole set while it is large (Beamer, Asanović, Patterson:
+ * "Direction-Optimizing Breadth-First Search", SC 2012). So a run goes in rounds, and between two
+ * of them it is known how many bits the frontier has:
  *
  *   - many, or half as many again as before the last sweep: sweep. A random tree doubles its
  *     frontier with each sweep, and is done after about as many as it has levels.
@@ -40,10 +40,10 @@
  *     left.
  *   - Threads that take windows in turns would run past the frontier of one another. Each has one
  *     contiguous part, with as much to do in it as in those of the others as far as can be told.
- *   - A thin frontier in a large heap: to read all bits of a heap of a terabyte takes seconds. A bit
- *     for each *group* of 64 words (64 KiB with 16-byte units) says whether any is set.
- *   - Large chunks: each window has a bit for the part of the chunk that lies in it, so that one table
- *     of pointers is searched by all threads.
+ *   - A thin frontier in a large heap: to read all bits of a heap of a terabyte takes seconds. A
+ * bit for each *group* of 64 words (64 KiB with 16-byte units) says whether any is set.
+ *   - Large chunks: each window has a bit for the part of the chunk that lies in it, so that one
+ * table of pointers is searched by all threads.
  */
 #ifndef HC_ANALYZERS_REACHABILITY_TRACE_FRONTIER_H
 #define HC_ANALYZERS_REACHABILITY_TRACE_FRONTIER_H

@@ -13,8 +13,9 @@
  * nobody has looked up yet, set for a *scan*, "search the words of this chunk from this offset on".
  * A large chunk is searched in pieces: before the words of a piece are pushed, the scan of the rest
  * is, so that a huge pointer table does not flood the stack. Pieces end at units, so that what is
- * left of a chunk can be a bit of a plane, and at windows of the frontier (trace_frontier.h): where a
- * window begins within the chunk, the frontier gets a bit when the chunk's first words are searched.
+ * left of a chunk can be a bit of a plane, and at windows of the frontier (trace_frontier.h): where
+ * a window begins within the chunk, the frontier gets a bit when the chunk's first words are
+ * searched.
  *
  * Where a chunk is that is to be searched decides what becomes of it: within the window that the
  * worker is in it is searched next, elsewhere its bit in the frontier is set, after that word has
@@ -22,14 +23,14 @@
  *
  * Bounded memory. The stack has a fixed size. When it is full, its candidates are looked up on the
  * spot: most are marked already (think of the `prev` of a list) and vanish, the others become
- * scans. If that does not make room, scans become bits of the frontier. Each word is still looked at
- * exactly once, so that the statistics don't depend on any of this.
+ * scans. If that does not make room, scans become bits of the frontier. Each word is still looked
+ * at exactly once, so that the statistics don't depend on any of this.
  *
- * Parallel. In a depth-first round every worker has its own stack. One that has run dry takes seeds;
- * when there are none it waits at a pool, and the others, seeing that somebody is hungry, put the
- * older half of their stack there: old entries have the larger subgraphs below them. When all wait,
- * the round is done. Who marks a chunk first is decided by an atomic OR on its bit; it is the only
- * one who scans it.
+ * Parallel. In a depth-first round every worker has its own stack. One that has run dry takes
+ * seeds; when there are none it waits at a pool, and the others, seeing that somebody is hungry,
+ * put the older half of their stack there: old entries have the larger subgraphs below them. When
+ * all wait, the round is done. Who marks a chunk first is decided by an atomic OR on its bit; it is
+ * the only one who scans it.
  */
 #include <string.h>
 
@@ -116,8 +117,7 @@ static ALWAYS_INLINE bool claim(struct hc_trace_worker *w, const enum hc_pass pa
 				const struct target *target)
 {
 	uint64_t unit = target->place.unit, mask = UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
-	struct hc_block *block =
-		&w->heap->spans[target->span].blocks[unit / HC_UNITS_PER_BLOCK];
+	struct hc_block *block = &w->heap->spans[target->span].blocks[unit / HC_UNITS_PER_BLOCK];
 
 	if (has_bit(&block->b, mask))
 		return false;
@@ -484,9 +484,9 @@ static ALWAYS_INLINE void push_chunk_words(struct hc_trace_worker *w, const enum
 		struct hc_place place;
 
 		if (find_chunk(w, span_index, entry & HC_TRACE_OFFSET_MASK, &place)) {
-			const struct usable self = {
-				span->base + place.start,
-				span->base + hc_span_usable_end(span, place.next)};
+			const struct usable self = {span->base + place.start,
+						    span->base +
+							    hc_span_usable_end(span, place.next)};
 
 			push_others(w, bytes.data, num_words, &self);
 		}

@@ -1,7 +1,8 @@
 /**
  * @file
- * Where a pass starts: words of the roots, or chunks whose bits say so; and where depth-first rounds
- * go on: chunks of the frontier. Tasks are handed out in order to whoever has nothing else to do.
+ * Where a pass starts: words of the roots, or chunks whose bits say so; and where depth-first
+ * rounds go on: chunks of the frontier. Tasks are handed out in order to whoever has nothing else
+ * to do.
  */
 #include "analyzers/reachability/trace_worker.h"
 

@@ -56,8 +56,7 @@ static void push_word(struct hc_trace_worker *w, uint64_t word, uint64_t bits)
 	uint64_t first = (word - w->first_word[span_index]) * HC_UNITS_PER_BLOCK;
 
 	w->taken += __builtin_popcountll(bits);
-	hc_for_each_bit(bit, bits)
-	{
+	hc_for_each_bit (bit, bits) {
 		w->stack[w->depth++] =
 			hc_trace_entry(span_index, hc_span_offset(span, first + bit)) |
 			HC_TRACE_SCAN;
@@ -105,8 +104,7 @@ static void sweep_window(struct hc_trace_worker *w, size_t window)
 
 	w->window = window * HC_FRONTIER_WINDOW_BITS;
 	w->window_size = HC_FRONTIER_WINDOW_BITS;
-	hc_for_each_bit(group, left)
-	{
+	hc_for_each_bit (group, left) {
 		hc_trace_take_group(w, window, group);
 		if (w->depth >= HC_TRACE_PIECE_WORDS)
 			hc_trace_sweep_stack(w);

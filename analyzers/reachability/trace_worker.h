@@ -24,7 +24,7 @@ enum {
 	HC_TRACE_SWEEP_AHEAD = 24,    /**< chunks whose bytes a sweep fetches in advance */
 	HC_TRACE_PIECE_WORDS = 2048,  /**< searched before the stack is drained again */
 	HC_TRACE_LARGE_ENTRIES = 256, /**< large chunks that a worker remembers */
-	HC_TRACE_LOOK_SCANS = 4096,   /**< scans after which a worker looks up: below a millisecond */
+	HC_TRACE_LOOK_SCANS = 4096, /**< scans after which a worker looks up: below a millisecond */
 };
 
 /**
@@ -73,14 +73,15 @@ struct hc_trace_worker {
 		unsigned head, length;
 	} candidates, scans, put_off; /**< whose block, whose bytes, whose place in the frontier is
 					 being fetched; the last one has bits of the frontier */
-	uint64_t window, window_size; /**< bits of the frontier: chunks there are searched at once */
-	size_t task;                  /**< seeds: the current task … */
-	uint64_t task_pos, task_end;  /**< … and what is left of it */
-	size_t frontier_span;         /**< the span that the last word of the frontier was of */
-	uint64_t added, taken;        /**< bits of the frontier, in this run */
-	unsigned scans_left;          /**< until it looks up */
-	uint64_t scans_done;          /**< in this round */
-	bool alone;                   /**< no other thread touches planes and frontier */
+	uint64_t window,
+		window_size;         /**< bits of the frontier: chunks there are searched at once */
+	size_t task;                 /**< seeds: the current task … */
+	uint64_t task_pos, task_end; /**< … and what is left of it */
+	size_t frontier_span;        /**< the span that the last word of the frontier was of */
+	uint64_t added, taken;       /**< bits of the frontier, in this run */
+	unsigned scans_left;         /**< until it looks up */
+	uint64_t scans_done;         /**< in this round */
+	bool alone;                  /**< no other thread touches planes and frontier */
 	struct hc_trace_large large[HC_TRACE_LARGE_ENTRIES];
 	struct hc_trace_stats stats;
 } __attribute__((aligned(64)));

@@ -72,8 +72,8 @@ struct hc_search_options {
 	 */
 	const char *attribute;
 	uint64_t max_bytes; /**< search about so many, by address, and no more; 0: all */
-	hc_search_fn fn; /**< called for each match; NULL: only count */
-	void *ctx;       /**< of @ref fn */
+	hc_search_fn fn;    /**< called for each match; NULL: only count */
+	void *ctx;          /**< of @ref fn */
 };
 
 struct hc_search_result {
@@ -84,7 +84,7 @@ struct hc_search_result {
 				       stopped it */
 	uint64_t searched_chunks;   /**< likewise */
 	uint64_t searched_mappings; /**< likewise; mappings with bytes in the core */
-	bool bounded; /**< hc_search_options::max_bytes left something out */
+	bool bounded;               /**< hc_search_options::max_bytes left something out */
 	uint64_t limited; /**< subjects (of long ones: windows) with bytes given up at PCRE2's match
 			     limit */
 	struct hc_text_count *texts; /**< most frequent first, then by text */

@@ -44,14 +44,29 @@ static void thin_out(struct hc_chunk_sample *sample)
 	sample->stride *= 2;
 }
 
-struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
+/**
+ * A full sample has one of each group so far, and their number is even: where a new group begins,
+ * it can be thinned out.
+ */
+static void make_room(struct hc_chunk_sample *sample)
 {
-	/*
-	 * A full sample has one of each group so far, and their number is even: a new group begins
-	 * here.
-	 */
 	if (sample->num == sample->max && sample->offered % sample->stride == 0)
 		thin_out(sample);
+}
+
+static struct hc_error *keep(struct hc_chunk_sample *sample, uint64_t address)
+{
+	struct hc_error *err =
+		hc_array_reserve(&sample->addresses, sample->num, sizeof(*sample->addresses));
+
+	if (!err)
+		sample->addresses[sample->num++] = address;
+	return err;
+}
+
+struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk)
+{
+	make_room(sample);
 	uint64_t group = sample->offered / sample->stride;
 	uint64_t place = sample->offered % sample->stride;
 
@@ -59,12 +74,27 @@ struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struc
 	sample->bytes += chunk->size;
 	if (place != hc_chunk_sample_pick(group, sample->stride))
 		return NULL;
-	struct hc_error *err =
-		hc_array_reserve(&sample->addresses, sample->num, sizeof(*sample->addresses));
-	if (err)
-		return err;
-	sample->addresses[sample->num++] = chunk->address;
-	return NULL;
+	return keep(sample, chunk->address);
+}
+
+struct hc_error *hc_chunk_sample_add_numbers(struct hc_chunk_sample *sample,
+					     const struct hc_count *count)
+{
+	struct hc_error *err = NULL;
+
+	/* Group by group: of each, one is kept, unless the last one ends before it. */
+	while (!err && sample->offered < count->chunks) {
+		make_room(sample);
+		uint64_t group = sample->offered / sample->stride;
+		uint64_t number = sample->offered + hc_chunk_sample_pick(group, sample->stride);
+		uint64_t left = count->chunks - sample->offered;
+
+		if (number < count->chunks)
+			err = keep(sample, number);
+		sample->offered += left < sample->stride ? left : sample->stride;
+	}
+	sample->bytes += count->bytes;
+	return err;
 }
 
 /** @name Samples of a sample */
@@ -107,32 +137,21 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
 struct catch
 {
 	struct caught {
-		struct hc_chunk chunk;
-		size_t sample; /* that it is for */
+		uint64_t address, size;
 	} * chunks;
-	size_t num;
+	size_t num, capacity;
 };
 
 struct filter {
 	const struct hc_heap *heap;
 	const struct hc_selection *selection;
-	const struct hc_chunk_sorting *sorting;
+	struct hc_chunk_sample *sample;
 	struct hc_selection_scratch **scratch; /* of each worker */
 	struct hc_slice *slices;
 	size_t num_slices;
 	size_t first; /* slice of the batch's first task */
 	struct catch *catches;
 };
-
-static struct hc_error *catch_chunk(struct catch *catch, const struct hc_chunk *chunk,
-				    size_t sample)
-{
-	struct hc_error *err = hc_array_reserve(&catch->chunks, catch->num, sizeof(*catch->chunks));
-	if (err)
-		return err;
-	catch->chunks[catch->num++] = (struct caught){*chunk, sample};
-	return NULL;
-}
 
 static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
 {
@@ -146,9 +165,10 @@ static struct hc_error *filter_slice(void *ctx, unsigned worker, size_t task)
 	hc_selected_iter_slice(&iter, filter->heap, filter->slices[filter->first + task],
 			       filter->selection, filter->scratch[worker]);
 	while (!err && hc_selected_iter_next(&iter, &chunk)) {
-		size_t sample = filter->sorting->fn(filter->sorting->ctx, &chunk);
-		if (sample < filter->sorting->num)
-			err = catch_chunk(catch, &chunk, sample);
+		err = hc_array_regrow(&catch->chunks, catch->num, &catch->capacity,
+				      sizeof(*catch->chunks));
+		if (!err)
+			catch->chunks[catch->num++] = (struct caught){chunk.address, chunk.size};
 	}
 	return err;
 }
@@ -160,9 +180,10 @@ static struct hc_error *offer_batch(const struct filter *filter, size_t num)
 	for (size_t i = 0; i < num; i++) {
 		for (size_t k = 0; !err && k < filter->catches[i].num; k++) {
 			const struct caught *caught = &filter->catches[i].chunks[k];
+			const struct hc_chunk chunk = {.address = caught->address,
+						       .size = caught->size};
 
-			err = hc_chunk_sample_add(&filter->sorting->samples[caught->sample],
-						  &caught->chunk);
+			err = hc_chunk_sample_add(filter->sample, &chunk);
 		}
 	}
 	return err;
@@ -189,15 +210,14 @@ static struct hc_error *run_filter(struct filter *filter, const struct hc_proces
 	return err;
 }
 
-struct hc_error *hc_chunk_sample_sort(const struct hc_chunk_sorting *sorting,
-				      struct hc_target *target,
-				      const struct hc_selection *selection)
+struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample, struct hc_target *target,
+					const struct hc_selection *selection)
 {
 	struct hc_selection all;
 	unsigned jobs = target->process->jobs;
 	hc_cleanup_free struct hc_slice *slices = NULL;
 	size_t batch = (size_t)jobs * TASKS_PER_JOB;
-	struct filter filter = {.sorting = sorting, .selection = selection ? selection : &all};
+	struct filter filter = {.sample = sample, .selection = selection ? selection : &all};
 	struct hc_error *err = hc_target_heap(target, &filter.heap);
 
 	if (!err)
@@ -220,19 +240,5 @@ struct hc_error *hc_chunk_sample_sort(const struct hc_chunk_sorting *sorting,
 	for (size_t i = 0; i < batch; i++)
 		free(catches[i].chunks);
 	return err;
-}
-
-static size_t only_sample(void *ctx __attribute__((unused)),
-			  const struct hc_chunk *chunk __attribute__((unused)))
-{
-	return 0;
-}
-
-struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample, struct hc_target *target,
-					const struct hc_selection *selection)
-{
-	const struct hc_chunk_sorting sorting = {sample, 1, only_sample, NULL};
-
-	return hc_chunk_sample_sort(&sorting, target, selection);
 }
 /**@}*/

@@ -11,6 +11,7 @@
 #ifndef HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
 #define HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
 
+#include "analyzers/count.h"
 #include "analyzers/select/selection.h"
 #include "analyzers/target.h"
 
@@ -53,28 +54,17 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i);
 struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk);
 
 /**
+ * The first that is offered to a sample: @p count chunks at once. What is kept then are their
+ * numbers, from 0; the caller, who knows their order, replaces them by addresses.
+ */
+struct hc_error *hc_chunk_sample_add_numbers(struct hc_chunk_sample *sample,
+					     const struct hc_count *count);
+
+/**
  * Offer every chunk of a selection (prepared; NULL: all in use) in address order, with
  * process->jobs threads.
  */
 struct hc_error *hc_chunk_sample_select(struct hc_chunk_sample *sample, struct hc_target *target,
 					const struct hc_selection *selection);
-
-/**
- * Which of several samples a chunk is for; their number or more: none. Called by several threads.
- */
-typedef size_t (*hc_chunk_sort_fn)(void *ctx, const struct hc_chunk *chunk);
-
-/** Several samples, and which chunk is for which. */
-struct hc_chunk_sorting {
-	struct hc_chunk_sample *samples;
-	size_t num;
-	hc_chunk_sort_fn fn;
-	void *ctx;
-};
-
-/** The same for several samples in one pass. */
-struct hc_error *hc_chunk_sample_sort(const struct hc_chunk_sorting *sorting,
-				      struct hc_target *target,
-				      const struct hc_selection *selection);
 
 #endif

@@ -122,15 +122,29 @@ static struct hc_error *prepare_types(struct hc_selection *selection, struct hc_
 	return NULL;
 }
 
+static bool has_mmapped(const struct hc_heap *heap)
+{
+	for (size_t i = 0; i < heap->num_spans; i++)
+		if (heap->spans[i].arena == HC_ARENA_MMAP)
+			return true;
+	return false;
+}
+
 /** An arena that is not there is a mistake, not an empty answer. */
 static struct hc_error *check_arena(const struct hc_selection *selection, struct hc_target *target)
 {
 	const struct hc_heap *heap;
 	struct hc_error *err = hc_target_heap(target, &heap);
 
-	if (err || selection->arena == HC_ARENA_MMAP || !selection->arena ||
-	    selection->arena < heap->num_arenas)
+	if (err || !selection->arena)
 		return err;
+	if (selection->arena == HC_ARENA_MMAP)
+		return has_mmapped(heap) ? NULL
+					 : hc_error_create(HC_ERROR_ARGUMENT,
+							   "there is no arena mmap; this process "
+							   "has no mmapped chunks");
+	if (selection->arena < heap->num_arenas)
+		return NULL;
 	return hc_error_create(HC_ERROR_ARGUMENT,
 			       "there is no arena %" PRIu32
 			       "; this process has %zu, numbered from 0",

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /** What a byte may be part of. */
 enum {
 	TEXT = 1,   /**< a line */
@@ -63,7 +67,7 @@ static const uint8_t traits[256] = {
 void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,
 		   const struct hc_mappings *mappings, unsigned word_size)
 {
-	*lines = (struct hc_lines){bytes, 0, mappings, word_size, false};
+	*lines = (struct hc_lines){.bytes = bytes, .mappings = mappings, .word_size = word_size};
 }
 
 /** Bytes of the UTF-8 character beyond ASCII at @p pos, or 0. RFC 3629, Table in section 4. */
@@ -134,71 +138,134 @@ static size_t leave_pointer(const struct hc_lines *lines, size_t start, size_t e
 /** A bit for each of eight bytes. */
 #define EACH UINT64_C(0x0101010101010101)
 
-/**
- * Which of eight bytes may be in a line, by the top bit of each: tabs, printable ASCII, and what
- * may be part of a UTF-8 character, as far as its neighbours among the eight tell.
- */
-static uint64_t may_be_text(uint64_t bytes)
+/** What is known of 64 bytes, a bit for each. */
+struct look {
+	uint64_t ascii; /* tabs and printable ASCII: in a line */
+	uint64_t may;   /* and what may be part of a UTF-8 character, as far as neighbours tell */
+};
+
+/** @param leads, continues bytes of 0xc0 and more, and others beyond ASCII. @return may be text */
+static uint64_t may_be_utf8(uint64_t leads, uint64_t continues)
 {
-	const uint64_t top = 0x80 * EACH;
-	uint64_t low = bytes & ~top, high = bytes & top;
-	uint64_t printable = (low + 0x60 * EACH) & ~(low + EACH); /* 0x20 and more, not 0x7f */
-	uint64_t tab = ~((low ^ '\t' * EACH) + 0x7f * EACH);
-	uint64_t leads = high & bytes << 1; /* 0xc0 and more */
-	uint64_t continues = high & ~leads;
+	uint64_t high = leads | continues;
 
 	/* The first byte is preceded, and the last followed, by what is not seen here. */
-	leads &= continues >> 8 | top >> 56 << 56;
-	continues &= high << 8 | 0x80;
-	return ((printable | tab) & ~high & top) | leads | continues;
+	return (leads & (continues >> 1 | UINT64_C(1) << 63)) | (continues & (high << 1 | 1));
 }
 
-/** May be text: a bit for each of up to 64 bytes at @p pos. */
-static uint64_t text_mask(struct hc_bytes bytes, size_t pos)
+#ifdef __SSE2__
+
+static struct look look_at(const uint8_t *data)
 {
-	size_t size = bytes.size - pos < 64 ? bytes.size - pos : 64;
-	uint64_t ret = 0;
-	size_t at = 0;
+	uint64_t high = 0, leads = 0;
+	struct look ret = {0};
 
-	for (; at + 8 <= size; at += 8) {
-		uint64_t word = hc_load64(bytes.data + pos + at);
+	for (unsigned at = 0; at < 64; at += 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(data + at));
+		/* Signed: bytes beyond ASCII are less than all others. */
+		__m128i printable = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
+						     _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1f)));
+		__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
 
-		/* The multiplication brings bit 7 of byte i to bit 56 + i. */
-		if (word)
-			ret |= (may_be_text(word) >> 7) * UINT64_C(0x0102040810204080) >> 56 << at;
+		ret.ascii |= (uint64_t)_mm_movemask_epi8(_mm_or_si128(printable, tab)) << at;
+		high |= (uint64_t)_mm_movemask_epi8(bytes) << at;
+		/* Twice a byte: its bit 6 is on top. */
+		leads |= (uint64_t)_mm_movemask_epi8(_mm_add_epi8(bytes, bytes)) << at;
 	}
-	for (; at < size; at++)
-		if (traits[bytes.data[pos + at]])
-			ret |= UINT64_C(1) << at;
+	ret.may = ret.ascii | may_be_utf8(high & leads, high & ~leads);
 	return ret;
+}
+
+#else
+
+/** A bit for each of eight bytes. */
+#define EACH UINT64_C(0x0101010101010101)
+
+/** The top bits of eight bytes, as a number of eight bits. */
+static uint64_t top_bits(uint64_t bytes)
+{
+	/* The multiplication brings bit 7 of byte i to bit 56 + i. */
+	return ((bytes & 0x80 * EACH) >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static struct look look_at(const uint8_t *data)
+{
+	uint64_t high = 0, leads = 0;
+	struct look ret = {0};
+
+	for (unsigned at = 0; at < 64; at += 8) {
+		uint64_t bytes = hc_load64(data + at), low = bytes & ~(0x80 * EACH);
+		/* 0x20 and more, not 0x7f */
+		uint64_t printable = (low + 0x60 * EACH) & ~(low + EACH);
+		uint64_t tab = ~((low ^ '\t' * EACH) + 0x7f * EACH);
+
+		if (!bytes)
+			continue;
+		ret.ascii |= top_bits((printable | tab) & ~bytes) << at;
+		high |= top_bits(bytes) << at;
+		leads |= top_bits(bytes << 1) << at;
+	}
+	ret.may = ret.ascii | may_be_utf8(high & leads, high & ~leads);
+	return ret;
+}
+
+#endif
+
+/** Look at the bytes from @p pos on. Behind the last there are zeroes. */
+static void look_from(struct hc_lines *lines, size_t pos)
+{
+	size_t left = lines->bytes.size - pos;
+	uint8_t rest[64] = {0};
+	struct look look;
+
+	if (left < sizeof(rest))
+		memcpy(rest, lines->bytes.data + pos, left);
+	look = look_at(left < sizeof(rest) ? rest : lines->bytes.data + pos);
+	lines->looked = true;
+	lines->look = pos;
+	lines->ascii = look.ascii;
+	lines->may = look.may;
 }
 
 /**
  * Where the next line may start: at or before the next run of bytes that may be text and are as
- * many as a line needs. Most bytes of a heap are not, so that they go by 64.
+ * many as a line needs. Most bytes of a heap are not, so that they go by 64. What is returned is
+ * among the bytes that were looked at last, or the end.
  */
-static size_t skip_binary(struct hc_bytes bytes, size_t pos)
+static size_t skip_binary(struct hc_lines *lines, size_t pos)
 {
 	_Static_assert(HC_LINE_MIN_SIZE == 4, "as many bits in a row are looked for");
-	while (pos < bytes.size) {
-		uint64_t mask = text_mask(bytes, pos);
+	while (pos < lines->bytes.size) {
+		if (!lines->looked || pos - lines->look > 60)
+			look_from(lines, pos);
+		uint64_t mask = lines->may >> (pos - lines->look);
 		uint64_t runs = mask & mask >> 1 & mask >> 2 & mask >> 3;
 
 		if (runs)
 			return pos + __builtin_ctzll(runs);
-		if (bytes.size - pos <= 64)
-			return bytes.size;
+		if (lines->bytes.size - lines->look <= 64)
+			return lines->bytes.size;
 		/* A run may have begun in the last three bytes. */
-		pos += 61;
+		pos = lines->look + 61;
 	}
-	return pos;
+	return lines->bytes.size;
+}
+
+/** Where the text that starts at @p start ends, which is among the bytes that were looked at. */
+static size_t line_end(const struct hc_lines *lines, size_t start)
+{
+	uint64_t others = ~(lines->ascii >> (start - lines->look));
+	size_t end = others ? start + __builtin_ctzll(others) : lines->look + 64;
+
+	/* What goes on beyond the 64 bytes, or beyond ASCII, is looked at byte by byte. */
+	return text_end(lines->bytes, end);
 }
 
 bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)
 {
-	while ((lines->pos = skip_binary(lines->bytes, lines->pos)) < lines->bytes.size) {
+	while ((lines->pos = skip_binary(lines, lines->pos)) < lines->bytes.size) {
 		size_t start = lines->pos;
-		size_t end = text_end(lines->bytes, start);
+		size_t end = line_end(lines, start);
 
 		lines->pos = end > start ? end : start + 1;
 		start = leave_pointer(lines, start, end);

@@ -40,6 +40,9 @@ struct hc_lines {
 		*mappings; /**< tells addresses from text; NULL: nothing is an address */
 	unsigned word_size;
 	bool big_endian; /**< of words; set after hc_lines_init() */
+	bool looked;     /**< the 64 bytes from @ref look on were looked at */
+	size_t look;
+	uint64_t ascii, may; /**< a bit for each: it is text; it may be, as far as a look tells */
 };
 
 void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,

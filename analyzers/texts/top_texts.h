@@ -41,12 +41,12 @@ struct hc_top_entry {
 struct hc_top_texts {
 	struct hc_top_entry *entries;
 	size_t num_entries, allocated;
-	size_t max_entries; /**< the bound */
+	size_t max_entries;   /**< the bound */
 	struct hc_hash table; /**< of entries */
-	uint32_t *heap;   /**< once full: entries as a binary min-heap by count */
-	bool exact;       /**< nothing was replaced yet */
-	bool copies;      /**< texts are copied; set it while the table is empty */
-	uint64_t seen;    /**< sum of what was added */
+	uint32_t *heap;       /**< once full: entries as a binary min-heap by count */
+	bool exact;           /**< nothing was replaced yet */
+	bool copies;          /**< texts are copied; set it while the table is empty */
+	uint64_t seen;        /**< sum of what was added */
 };
 
 /** Bytes of table for each distinct text, the worst of its growth included. */

@@ -92,8 +92,8 @@ char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint6
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);
 
 /**
- * Which types have a name, in full or short: one bit per id. In a pattern, * stands for any text, as
- * does the mark of a name that was cut, and ? for any character.
+ * Which types have a name, in full or short: one bit per id. In a pattern, * stands for any text,
+ * as does the mark of a name that was cut, and ? for any character.
  *
  * @param[out] set array of hc_types_num() bits in 64-bit words; bits are only added
  * @param[out] found_ret whether there was one

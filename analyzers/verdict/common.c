@@ -1,8 +1,8 @@
 /**
  * @file
  * What the content of each finding has in common, and which of it tells the lost from the living.
- * Their chunks are sampled in at most two passes, however many findings there are: one over the
- * lost trees, one over the reachable chunks.
+ * Their chunks are sampled however many findings there are: in one pass over the lost trees, and
+ * from the census of reachable chunks.
  */
 #include "analyzers/select/tally.h"
 #include "analyzers/verdict/offer.h"
@@ -48,13 +48,13 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 	return hc_chunk_sample_add(&gather->samples[finding], chunk);
 }
 
-/** The finding that a reachable chunk is of. */
-static size_t sort_reachable(void *ctx, const struct hc_chunk *chunk)
+/** The finding that reachable chunks of a size are of. */
+static size_t sort_reachable(void *ctx, uint64_t size)
 {
 	const struct gather *gather = ctx;
 	const struct hc_growth *growth = &gather->verdict->growth;
 	const struct hc_finding *findings = gather->verdict->findings.items;
-	size_t kind = hc_growth_kind_of(growth, chunk->size), i = 0;
+	size_t kind = hc_growth_kind_of(growth, size), i = 0;
 
 	if (kind == growth->num_kinds)
 		return gather->verdict->findings.num;
@@ -65,14 +65,10 @@ static size_t sort_reachable(void *ctx, const struct hc_chunk *chunk)
 
 static struct hc_error *gather_reachable(struct hc_target *target, struct gather *gather)
 {
-	struct hc_selection selection;
+	const struct hc_census_sorting sorting = {gather->samples, gather->verdict->findings.num,
+						  sort_reachable, gather};
 
-	hc_selection_init(&selection);
-	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	const struct hc_chunk_sorting sorting = {gather->samples, gather->verdict->findings.num,
-						 sort_reachable, gather};
-
-	return hc_chunk_sample_sort(&sorting, target, &selection);
+	return hc_census_sample(&gather->verdict->growth.census, target, &sorting);
 }
 
 static struct hc_error *gather_all(struct hc_target *target, struct gather *gather)
@@ -115,7 +111,7 @@ static struct hc_error *count_type(void *ctx, void *own, const struct hc_chunk *
 	const struct type_count *count = ctx;
 	const struct hc_findings *findings = &count->gather->verdict->findings;
 	struct type_counts *counts = own;
-	size_t i = sort_reachable(count->gather, chunk);
+	size_t i = sort_reachable(count->gather, chunk->size);
 
 	if (i < findings->num && findings->items[i].type != HC_TYPE_NONE)
 		counts->chunks[i] += hc_type_of(count->types, chunk) == findings->items[i].type;

@@ -62,7 +62,7 @@ struct hc_finding {
 	 * count is an estimate.
 	 */
 	uint64_t looked_at;
-	uint64_t sample;      /**< user address of the chunk whose bytes are shown; 0: none */
+	uint64_t sample; /**< user address of the chunk whose bytes are shown; 0: none */
 	/**
 	 * What its content has in common: of a group, the chunks of a textual @ref class_id, else
 	 * those of the size and depth (root objects, or below) that hold most bytes.
@@ -71,7 +71,8 @@ struct hc_finding {
 	/** Texts that the lost have and others don't, counted exactly; most telling first. */
 	struct hc_clue clues[HC_FINDING_MAX_CLUES];
 	size_t num_clues;
-	/** Of held chunks, those that hidden links alone hold (hidden.h), by how they are hidden. */
+	/** Of held chunks, those that hidden links alone hold (hidden.h), by how they are hidden.
+	 */
 	uint64_t hidden[HC_NUM_HIDINGS];
 	/**@}*/
 
@@ -82,8 +83,8 @@ struct hc_finding {
 	bool has_contents; /**< always, for blocks, once they are described */
 	struct hc_block_contents contents;
 	/**
-	 * Of what nobody owns and has no pattern, when it is large: mappings, and those that nothing
-	 * points into, which are lost. mappings 0: not looked at.
+	 * Of what nobody owns and has no pattern, when it is large: mappings, and those that
+	 * nothing points into, which are lost. mappings 0: not looked at.
 	 */
 	uint64_t mappings, lost_mappings, lost_bytes;
 	/**@}*/

@@ -333,9 +333,14 @@ char *hc_phrase_to_text(const struct hc_look *look, const struct hc_phrase *phra
 /** @name For programs */
 /**@{*/
 
+/** As it is where it can be: other programs open files by these names. */
+static char *name_data(const char *text)
+{
+	return hc_escape_is_needless(text, true) ? strdup(text) : hc_escape_string(text, 0);
+}
+
 char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 {
-
 	if (!hc_cell_shows(look, cell))
 		return strdup("");
 	if (is_withheld(look, cell))
@@ -344,7 +349,7 @@ char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 	case HC_CELL_TEXT:
 	case HC_CELL_NAME:
 	case HC_CELL_LIST:
-		return strdup(cell->text);
+		return name_data(cell->text);
 	case HC_CELL_COUNT:
 	case HC_CELL_BYTES:
 		return hc_format("%" PRIu64, cell->number);

@@ -13,6 +13,7 @@
 #define HC_CMD_RENDER_CELL_H
 
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 
@@ -29,11 +30,11 @@ enum hc_cell_kind {
 	HC_CELL_BYTES,   /**< 1.01 GiB */
 	HC_CELL_CHANGE,  /**< a count that was added or went: +1,204 */
 	HC_CELL_CHANGE_BYTES, /**< the same of bytes: +1.01 GiB */
-	HC_CELL_ADDRESS, /**< 0x55d0c2a0 */
-	HC_CELL_ARENA,   /**< 0, 1, … or mmap */
-	HC_CELL_BOOL,    /**< yes or no; true or false in JSON and CSV */
-	HC_CELL_SHARE,   /**< 0 to 1; 95 % */
-	HC_CELL_REAL,    /**< another number with a fraction */
+	HC_CELL_ADDRESS,      /**< 0x55d0c2a0 */
+	HC_CELL_ARENA,        /**< 0, 1, … or mmap */
+	HC_CELL_BOOL,         /**< yes or no; true or false in JSON and CSV */
+	HC_CELL_SHARE,        /**< 0 to 1; 95 % */
+	HC_CELL_REAL,         /**< another number with a fraction */
 	HC_CELL_BAR,     /**< drawn, the largest in full; text only, and only where there is room */
 	HC_CELL_CONTENT, /**< bytes of the heap: an excerpt */
 	HC_CELL_PHRASE,  /**< words with cells among them */
@@ -126,14 +127,20 @@ static inline struct hc_cell hc_cell_times(void)
 	return (struct hc_cell){.kind = HC_CELL_TIMES};
 }
 
+/** @p real infinite or no number, as a share of nothing is: unknown */
+static inline struct hc_cell hc_cell_of_real(enum hc_cell_kind kind, double real)
+{
+	return (struct hc_cell){.kind = isfinite(real) ? kind : HC_CELL_UNKNOWN, .real = real};
+}
+
 static inline struct hc_cell hc_cell_share(double share)
 {
-	return (struct hc_cell){.kind = HC_CELL_SHARE, .real = share};
+	return hc_cell_of_real(HC_CELL_SHARE, share);
 }
 
 static inline struct hc_cell hc_cell_real(double real)
 {
-	return (struct hc_cell){.kind = HC_CELL_REAL, .real = real};
+	return hc_cell_of_real(HC_CELL_REAL, real);
 }
 
 /** @p text NULL: unknown */

@@ -12,6 +12,7 @@
 #ifndef HC_CMD_RENDER_ESCAPE_H
 #define HC_CMD_RENDER_ESCAPE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/base/bytes.h"
@@ -33,6 +34,14 @@ char *hc_escape(struct hc_bytes bytes, size_t max, unsigned flags);
 
 /** Escape a C string, unbounded. */
 char *hc_escape_string(const char *text, unsigned flags);
+
+/**
+ * Whether a text can be written as data as it is: well-formed UTF-8, without controls above ASCII's
+ * and without the invisible characters that change the direction of text.
+ *
+ * @param controls ASCII's own, too, are looked for; the writer of JSON escapes these itself
+ */
+bool hc_escape_is_needless(const char *text, bool controls);
 
 /** Print a C string, escaped. */
 void hc_escape_print(FILE *file, const char *text, unsigned flags);

@@ -22,15 +22,17 @@ json_t *hc_json_text(const char *text)
 {
 	if (!text)
 		return json_null();
-	json_t *ret = json_string(text);
-	if (ret)
-		return ret;
+	if (hc_escape_is_needless(text, false))
+		return json_string(text);
 	hc_cleanup_free char *escaped = hc_escape_string(text, 0);
 	return escaped ? json_string(escaped) : NULL;
 }
 
 json_t *hc_json_share(double share)
 {
+	/* What is no share stays as it is: its digits may be more than an integer has. */
+	if (!(share >= 0 && share <= 1))
+		return json_real(share);
 	return json_real((int64_t)(share * 1e6 + 0.5) / 1e6);
 }
 

@@ -3,7 +3,8 @@
  * JSON with Jansson: what every document of heapcore has in common.
  *
  * Bytes and counts are integers, addresses are strings "0x…", unknown values are null. Text from a
- * core is escaped as escape.h says, so that it is valid UTF-8 whatever the core holds.
+ * core is escaped as escape.h says where it has to be, so that it is valid UTF-8 without anything
+ * that a terminal acts on, whatever the core holds.
  */
 #ifndef HC_CMD_RENDER_JSON_H
 #define HC_CMD_RENDER_JSON_H

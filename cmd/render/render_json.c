@@ -216,6 +216,9 @@ static void put_cell(struct hc_rows *rows, const struct hc_cell *cell)
 		hc_put_text(rows, cell->text);
 		hc_put_text(rows, "\"");
 		return;
+	case HC_CELL_NAME:
+		put_string(rows, cell->text);
+		return;
 	case HC_CELL_SHARE:
 	case HC_CELL_REAL:
 		text = hc_cell_to_data(&rows->view->look, cell);
@@ -230,8 +233,9 @@ static void put_cell(struct hc_rows *rows, const struct hc_cell *cell)
 /** What is unknown is left out. */
 static void write_row(struct hc_rows *rows, const struct hc_cell *cells)
 {
-	const char *before = "{\"";
+	const char *before = "\"";
 
+	hc_put_text(rows, "{");
 	for (unsigned i = 0; i < rows->columns.num; i++) {
 		unsigned c = rows->columns.items[i];
 		if (!hc_rows_show(rows, c, cells))

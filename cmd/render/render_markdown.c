@@ -71,9 +71,19 @@ static bool is_foreign(const struct hc_cell *cell)
 	       cell->kind == HC_CELL_LIST;
 }
 
+/** Colours are a terminal's, also where they are asked for. */
+static struct hc_look without_color(const struct hc_view *view)
+{
+	struct hc_look look = view->look;
+
+	look.color = false;
+	return look;
+}
+
 static void put_cell(const struct hc_view *view, const struct hc_cell *cell, bool in_table)
 {
-	hc_cleanup_free char *text = hc_cell_to_text(&view->look, cell, 0);
+	const struct hc_look look = without_color(view);
+	hc_cleanup_free char *text = hc_cell_to_text(&look, cell, 0);
 
 	if (!text)
 		fputs("(no memory)", view->out->file);
@@ -208,7 +218,8 @@ static void write_paragraph(const struct hc_node *node, const struct hc_view *vi
 
 static void write_words(const struct hc_node *node, const struct hc_view *view)
 {
-	hc_cleanup_free char *text = hc_cell_to_words(&view->look, &node->cell);
+	const struct hc_look look = without_color(view);
+	hc_cleanup_free char *text = hc_cell_to_words(&look, &node->cell);
 	const char *shown = text ? text : "(no memory)";
 
 	if (node->kind == HC_NODE_HEADING)

@@ -59,12 +59,14 @@ void hc_rows_deinit(struct hc_rows *rows);
 /** @name For renderers: putting a line together */
 /**@{*/
 
-/** Whether a cell may show and is known. */
+/** Whether a cell may show and is known. Words that stand in for it (hc_cell_or()) are for tables.
+ */
 static inline bool hc_rows_show(const struct hc_rows *rows, unsigned column,
 				const struct hc_cell *cells)
 {
 	return !(rows->withheld & UINT64_C(1) << column) &&
-	       hc_cell_shows(&rows->view->look, &cells[column]);
+	       rows->view->look.policy.content >= cells[column].needs &&
+	       cells[column].kind != HC_CELL_UNKNOWN;
 }
 
 void hc_rows_flush(struct hc_rows *rows);

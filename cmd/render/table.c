@@ -61,8 +61,7 @@ void hc_table_number(struct hc_table *table, unsigned column, uint64_t number)
 
 void hc_table_share(struct hc_table *table, unsigned column, double share)
 {
-	hc_table_cell(table, column,
-		      (struct hc_cell){.kind = table->shape->columns[column].kind, .real = share});
+	hc_table_cell(table, column, hc_cell_of_real(table->shape->columns[column].kind, share));
 }
 
 void hc_table_text(struct hc_table *table, unsigned column, const char *text)

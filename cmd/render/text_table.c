@@ -42,11 +42,11 @@ struct layout {
 	double longest; /**< value of the longest bar */
 };
 
-/** A bar of @p width columns, drawn to an eighth where the locale can. */
+/** A bar of @p width columns, drawn to an eighth where the locale can; none of less than 0. */
 static char *bar_text(double share, unsigned width, bool utf8)
 {
 	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-	unsigned units = share * width * 8 + 0.5;
+	unsigned units = share > 0 ? (share < 1 ? share : 1) * width * 8 + 0.5 : 0;
 	hc_cleanup_free char *ret = calloc(width + 2, 4);
 
 	if (!ret)

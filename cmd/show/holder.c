@@ -209,6 +209,15 @@ static struct hc_error *fill_root(const struct hc_namer *namer, struct hc_table 
 }
 /**@}*/
 
+struct hc_error *hc_holder_fill_place(const struct hc_namer *namer, struct hc_table *table,
+				      unsigned first, const struct hc_referrer *referrer)
+{
+	if (!referrer->in_chunk)
+		return fill_root(namer, table, first, referrer);
+	fill_chunk(namer, table, first, referrer);
+	return NULL;
+}
+
 struct hc_error *hc_holder_fill(const struct hc_namer *namer, struct hc_table *table,
 				unsigned first, const struct hc_referrer *referrer,
 				const struct hc_referent *referent)
@@ -225,10 +234,7 @@ struct hc_error *hc_holder_fill(const struct hc_namer *namer, struct hc_table *t
 	if (referrer->heuristic != HC_HEURISTIC_NONE)
 		hc_table_text(table, first + HC_HOLDER_HEURISTIC,
 			      hc_heuristic_name(referrer->heuristic));
-	if (!referrer->in_chunk)
-		return fill_root(namer, table, first, referrer);
-	fill_chunk(namer, table, first, referrer);
-	return NULL;
+	return hc_holder_fill_place(namer, table, first, referrer);
 }
 
 struct hc_error *hc_referent_phrase(const struct hc_namer *namer, struct hc_document *doc,

@@ -115,6 +115,10 @@ struct hc_error *hc_holder_fill(const struct hc_namer *namer, struct hc_table *t
 				unsigned first, const struct hc_referrer *referrer,
 				const struct hc_referent *referent);
 
+/** The same, but for what is known of the pointer itself, not of where it stands. */
+struct hc_error *hc_holder_fill_place(const struct hc_namer *namer, struct hc_table *table,
+				      unsigned first, const struct hc_referrer *referrer);
+
 /** What a block is: "0x55d0c2a0, 48 bytes, in-use, reachable, struct node", "g_cache (app)". */
 struct hc_error *hc_referent_phrase(const struct hc_namer *namer, struct hc_document *doc,
 				    const struct hc_referent *referent, struct hc_cell *ret);

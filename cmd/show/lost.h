@@ -9,8 +9,8 @@
 
 /**
  * Add to a document: upper_bound, lost_known, and roots, what reachability should have seen and
- * what of it the core lacks, by kind; conventions, tagged, offset_links and in_flight, how the program holds
- * chunks other than by pointers to their start.
+ * what of it the core lacks, by kind; conventions, tagged, offset_links and in_flight, how the
+ * program holds chunks other than by pointers to their start.
  *
  * @param heap NULL: there is none
  */

@@ -239,6 +239,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (own->has_limit)
 		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
 			      own->fail_above);
+	if ((err = hc_analysis_find_holders(&analysis)))
+		return err;
 	hc_session_view(session, &analysis.view);
 	hc_session_begin(session, &doc);
 	describe(&analysis);

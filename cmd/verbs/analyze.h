@@ -22,6 +22,9 @@ struct hc_analysis {
 	char *quoted;                /**< the core's path, for a shell */
 	char *last_words;            /**< hc_heap::abort_message without secrets; NULL: none */
 	struct hc_inflight inflight; /**< threads that were inside the allocator */
+	/** Of each finding: by which pointers a root leads to its sample; unknown: not looked for.
+	 */
+	struct hc_cell holders[HC_MAX_FINDINGS];
 };
 
 /** Name of the program, or NULL. */
@@ -64,6 +67,9 @@ void hc_analysis_say_next(struct hc_analysis *analysis);
 /** What a finding is, without its bytes: "59,880 × ItopRequest (544 bytes) lost". */
 struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 				 const struct hc_finding *finding);
+
+/** Find who holds the largest kinds of chunks that are held, where that takes little time. */
+struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis);
 
 /**
  * Add finding @p i: all that is known of it, and for people what it is, what it holds, a sample and

@@ -6,6 +6,7 @@
 
 #include "cmd/verbs/analyze.h"
 #include "cmd/show/blocks.h"
+#include "cmd/show/chain.h"
 #include "cmd/show/owner.h"
 #include "cmd/verbs/common.h"
 #include "cmd/render/units.h"
@@ -21,10 +22,15 @@
 #define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 54
 /** Fields of binary chunks that are shown. */
-#define MAX_FIELDS 6
+#define MAX_FIELDS 4
 
 /** Findings of which everything is said; smaller ones have a line of each at most. */
-#define SHOWN_IN_FULL 4
+#define SHOWN_IN_FULL 3
+
+/** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
+#define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
+/** … and of findings of at least this share. */
+#define HOLDER_MIN_SHARE 0.1
 
 #define DETAIL_INDENT 12
 
@@ -366,8 +372,10 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
 /**
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
+ *
+ * @return whether there was anything to say
  */
-static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
+static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *finding, size_t max)
 {
 	const struct hc_common *common = &finding->common;
 	const struct hc_template *text_template = &common->text_template;
@@ -402,6 +410,7 @@ static void say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 			   line->chunks,
 			   text_template->counted == all ? 0 : text_template->counted);
 	}
+	return shared.num > 0;
 }
 
 /** What the first fields of binary chunks of one size hold. */
@@ -460,8 +469,28 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
+/** Of a smaller finding the one thing that tells most: a clue, a text that repeats, a class. */
+static void say_briefly(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_document *doc = analysis->doc;
+	bool said = finding->num_clues > 0;
+
+	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
+	say_type(analysis, finding);
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	if (said)
+		say_clue(analysis, &finding->clues[0], "clue:");
+	else
+		said = say_repeats(analysis, finding, 1);
+	hc_end(doc);
+	hc_begin_group(doc, HC_CONTENT_CLASS, said ? HC_CONTENT_CLASS : HC_CONTENT_FULL);
+	say_content(analysis, finding);
+	hc_end(doc);
+	hc_end(doc);
+}
+
 /** What tells something about the content: each part from its level of --content on. */
-static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding, bool full)
+static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual =
@@ -472,12 +501,11 @@ static void say_common(struct hc_analysis *analysis, const struct hc_finding *fi
 	say_type(analysis, finding);
 	say_content(analysis, finding);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	for (size_t i = 0; i < finding->num_clues && (full || !i); i++)
+	for (size_t i = 0; i < finding->num_clues; i++)
 		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-	if (full || !finding->num_clues)
-		say_repeats(analysis, finding, full ? MAX_SHARED : 1);
+	say_repeats(analysis, finding, MAX_SHARED);
 	hc_end(doc);
-	if (full && !textual && has_structure(profile))
+	if (!textual && has_structure(profile))
 		say_fields(analysis, profile);
 	hc_end(doc);
 }
@@ -544,8 +572,7 @@ static void say_others(struct hc_analysis *analysis, const struct hc_finding *fi
 				     hc_cell_plural(finding->mappings)));
 	else
 		say_detail(analysis, "holder:",
-			   HC_PHRASE(doc,
-				     "nothing points into {} of its {} mapping{}: {} is lost.",
+			   HC_PHRASE(doc, "nothing points into {} of its {} mapping{}: {} is lost.",
 				     hc_cell_count(finding->lost_mappings),
 				     hc_cell_count(finding->mappings),
 				     hc_cell_plural(finding->mappings),
@@ -592,10 +619,16 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
 		say_hidden(analysis, finding);
-		say_common(analysis, finding, i < SHOWN_IN_FULL);
-		if (i < SHOWN_IN_FULL)
+		if (i < SHOWN_IN_FULL) {
+			say_common(analysis, finding);
 			say_sample(analysis, finding);
+		} else {
+			say_briefly(analysis, finding);
+		}
 	}
+	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
+		say_detail(analysis, "holder:",
+			   HC_PHRASE(analysis->doc, "{}, of the sample", analysis->holders[i]));
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
@@ -719,6 +752,37 @@ static void describe_outside(const struct hc_finding *finding, struct hc_documen
 	hc_end(doc);
 }
 
+struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	struct hc_target *target = analysis->session->target;
+	const uint64_t held =
+		target->reach.kinds[HC_REACHABLE].chunks + target->reach.kinds[HC_POSSIBLE].chunks;
+	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+		analysis->holders[i] = hc_cell_unknown();
+	if (held > HOLDER_MAX_CHUNKS)
+		return NULL;
+	for (size_t i = 0; !err && i < findings->num && i < SHOWN_IN_FULL; i++) {
+		const struct hc_finding *finding = &findings->items[i];
+		struct hc_chunk chunk;
+
+		if (!finding->growth || finding->share < HOLDER_MIN_SHARE ||
+		    !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
+			continue;
+		if (!spots)
+			err = hc_spots_create(target->process, &spots);
+		const struct hc_namer namer = {analysis->session, spots,
+					       analysis->session->options->full_names};
+
+		if (!err)
+			err = hc_chain_phrase(&namer, &chunk, analysis->doc, &analysis->holders[i]);
+	}
+	return err;
+}
+
 void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
@@ -737,6 +801,8 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
 	if (finding->group || finding->growth)
 		describe_chunks(analysis, finding);
+	if (finding->growth)
+		hc_fact(doc, "holder", NULL, analysis->holders[i]);
 	if (finding->kind == HC_FINDING_OUTSIDE)
 		describe_outside(finding, doc);
 	hc_fact(doc, "more", NULL, more);
@@ -749,16 +815,18 @@ static void say_rest(struct hc_analysis *analysis)
 	const struct hc_findings *findings = &analysis->verdict.findings;
 	const struct hc_finding *rest = &findings->rest;
 	struct hc_document *doc = analysis->doc;
-	struct hc_cell largest = hc_cell_unknown();
+	struct hc_cell chunks = hc_cell_unknown(), largest = hc_cell_unknown();
 
 	if (!findings->num || !rest->touched)
 		return;
+	if (rest->count.chunks)
+		chunks = HC_PHRASE(doc, "{} chunk{}, ", hc_cell_count(rest->count.chunks),
+				   hc_cell_plural(rest->count.chunks));
 	if (findings->next.touched)
 		largest = HC_PHRASE(doc, "; the largest kind has {}",
 				    hc_cell_bytes(findings->next.touched));
 	hc_blank(doc);
-	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {} chunk{}, {}, {}{}",
-		  hc_cell_count(rest->count.chunks), hc_cell_plural(rest->count.chunks),
+	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
 }
 

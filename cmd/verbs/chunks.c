@@ -68,8 +68,8 @@ static struct hc_error *write_rows(struct hc_session *session, struct hc_rows *r
 {
 	const struct hc_options *options = session->options;
 	const struct hc_selection *selection = &options->selection;
-	bool few = options->finding && !selection->limit &&
-		   hc_format_is_for_people(options->format);
+	bool few =
+		options->finding && !selection->limit && hc_format_is_for_people(options->format);
 	hc_cleanup(hc_selection_scratch_destroyp) struct hc_selection_scratch *scratch = NULL;
 	struct hc_error *err = hc_selection_scratch_create(selection, &scratch);
 	struct hc_cell cells[NUM_COLUMNS];

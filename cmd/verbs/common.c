@@ -128,8 +128,7 @@ static void add_template(const struct hc_template *text_template, struct hc_docu
 			hc_cell_share(hc_share(line->chunks, text_template->counted)));
 		hc_fact(doc, "matches", NULL, hc_cell_count(line->matches));
 		hc_fact(doc, "matched_chunks", NULL, hc_cell_count(line->matched_chunks));
-		hc_fact(doc, "gap", NULL,
-			line->gap ? hc_cell_count(line->gap) : hc_cell_unknown());
+		hc_fact(doc, "gap", NULL, line->gap ? hc_cell_count(line->gap) : hc_cell_unknown());
 		hc_begin_array(doc, "slots", HC_CONTENT_NONE);
 		for (size_t k = 0; k < line->num_slots; k++)
 			add_slot(&line->slots[k], doc);
@@ -621,6 +620,7 @@ static struct hc_error *write_sets(struct hc_session *session, const struct set 
 {
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin(session, &doc);
 	if (!num)
 		HC_LINE(&doc, "Nothing is suspicious. To look at other chunks, choose them: "

@@ -311,6 +311,7 @@ static struct hc_error *write_summary(const struct dump *dump)
 	const char *output = session->options->output;
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin_data(session, &doc);
 	hc_fact(&doc, "file", NULL, hc_cell_name(output));
 	hc_fact(&doc, "index", NULL,
@@ -355,8 +356,7 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "raw bytes don't belong on a terminal; give -o FILE");
 	if (to_stdout && options->format != HC_FORMAT_TEXT && options->format != HC_FORMAT_HEX)
-		return hc_error_create(HC_ERROR_ARGUMENT,
-				       "--format %s needs -o FILE for the bytes",
+		return hc_error_create(HC_ERROR_ARGUMENT, "--format %s needs -o FILE for the bytes",
 				       hc_formats[options->format].name);
 	return NULL;
 }

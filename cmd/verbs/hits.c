@@ -330,6 +330,7 @@ static struct hc_error *begin_rows(struct hc_hits *hits)
 {
 	hc_cleanup_document struct hc_document head;
 
+	hc_document_init(&head);
 	hc_session_begin_rows(hits->session);
 	hc_session_begin_data(hits->session, &head);
 	if (!hits->bare && !hits->addresses)

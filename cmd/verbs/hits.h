@@ -30,11 +30,11 @@ struct hc_hits {
 	enum hc_search_by by;
 	const char
 		*attribute; /**< search only this attribute of the chunk's class; NULL: the chunk */
-	bool inverted;     /**< chunks without a match, and how they begin */
+	bool inverted;      /**< chunks without a match, and how they begin */
 	const struct hc_pattern *anything; /**< with @ref inverted: matches once in any chunk */
-	bool line_numbers; /**< of the lines of a chunk */
+	bool line_numbers;                 /**< of the lines of a chunk */
 	bool has_context;
-	uint64_t context; /**< bytes on either side; without it the line around the match */
+	uint64_t context;       /**< bytes on either side; without it the line around the match */
 	uint64_t before, after; /**< lines around that one */
 
 	/* Of hc_hits_run() alone. */
@@ -46,7 +46,7 @@ struct hc_hits {
 	struct hc_classifier_scratch *classifier; /**< NULL: nobody asks for the class */
 	uint64_t class_chunk;                     /**< the chunk whose class is @ref class_id */
 	hc_class_id class_id;
-	struct hc_sampler sampler; /**< with @ref inverted */
+	struct hc_sampler sampler;     /**< with @ref inverted */
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
 };
@@ -102,23 +102,21 @@ hc_word_fn hc_hits_by_word;
 	{HC_HITS_COUNT, 'c', "count", NULL,                                                        \
 	 "only numbers: matches, and the chunks that hold them"},                                  \
 		{HC_HITS_ADDRESSES, 'l', "addresses", NULL,                                        \
-		 "only addresses: of chunks, of matches in mappings"},        \
+		 "only addresses: of chunks, of matches in mappings"},                             \
 		{HC_HITS_TOP, 0, "top", "[N]",                                                     \
 		 "the N most frequent matches, or what the first (group) matched; 0: all "         \
-		 "(default: 10)"},                                                         \
+		 "(default: 10)"},                                                                 \
 		{HC_HITS_BY,                                                                       \
 		 0,                                                                                \
 		 "by",                                                                             \
 		 "WHAT",                                                                           \
-		 "count by size, class, type, reach or arena",                        \
+		 "count by size, class, type, reach or arena",                                     \
 		 HC_VALUE_WORD,                                                                    \
 		 hc_hits_by_word},                                                                 \
-		{HC_HITS_MAPS, 0, "maps", NULL,                                                    \
-		 "search mappings instead of chunks"},                               \
+		{HC_HITS_MAPS, 0, "maps", NULL, "search mappings instead of chunks"},              \
 		{HC_HITS_STACKS, 0, "stacks", NULL, "search the live parts of thread stacks"},     \
 	{                                                                                          \
-		HC_HITS_ALL, 0, "all", NULL,                                                       \
-			"search all chunks, free or not, and all mappings"        \
+		HC_HITS_ALL, 0, "all", NULL, "search all chunks, free or not, and all mappings"    \
 	}
 
 /** Set one of them. */

@@ -227,6 +227,7 @@ static struct hc_error *write_sums(struct hc_hits *hits, const struct hc_search_
 {
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin_data(hits->session, &doc);
 	hc_break(&doc);
 	/* Like grep(1), a search without a match prints nothing, and -c prints its zero. */

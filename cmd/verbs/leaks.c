@@ -292,7 +292,8 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 		       hc_cell_bytes(tagged->bytes));
 	if (offsets->chunks)
 		HC_SAY(doc,
-		       "{} chunk{} ({}) are held, but only by 32-bit offsets from {}{} or below such "
+		       "{} chunk{} ({}) are held, but only by 32-bit offsets from {}{} or below "
+		       "such "
 		       "links.",
 		       hc_cell_count(offsets->chunks), hc_cell_plural(offsets->chunks),
 		       hc_cell_bytes(offsets->bytes), hc_cell_address(offsets->base),

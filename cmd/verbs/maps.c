@@ -647,6 +647,7 @@ static struct hc_error *render(struct view *view)
 	bool fold = hc_format_is_for_people(options->format) && !own->all;
 	hc_cleanup_document struct hc_document doc;
 
+	hc_document_init(&doc);
 	hc_session_begin(view->session, &doc);
 	struct hc_error *err = hc_session_signatures(view->session);
 	if (!err)

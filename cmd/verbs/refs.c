@@ -209,7 +209,8 @@ static struct hc_error *find_all(struct view *view)
 	struct hc_target *target = view->session->target;
 	struct hc_error *err = hc_spots_create(target->process, &view->spots);
 
-	view->namer = (struct hc_namer){view->session, view->spots, view->session->options->full_names};
+	view->namer =
+		(struct hc_namer){view->session, view->spots, view->session->options->full_names};
 	for (int i = 0; !err && i < options->num_args; i++)
 		err = hc_addresses_find(view->session, view->spots, options->args[i],
 					&view->addresses);
@@ -265,7 +266,9 @@ static struct hc_error *fill_target(const struct view *view, struct hc_table *ta
 	if (err)
 		return err;
 	hc_cleanup_free char *symbol =
-		spot.symbol ? hc_demangle_symbol(spot.symbol->name, view->session->options->full_names) : NULL;
+		spot.symbol
+			? hc_demangle_symbol(spot.symbol->name, view->session->options->full_names)
+			: NULL;
 	hc_table_text(table, T_SYMBOL, symbol);
 	hc_table_text(table, T_MODULE, spot.module ? spot.module->path : NULL);
 	return NULL;

@@ -8,6 +8,7 @@
 
 #include "analyzers/inspect/what.h"
 #include "cmd/select_options.h"
+#include "cmd/show/chain.h"
 #include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
@@ -452,12 +453,32 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->referrers.total));
 }
 
+/** A chain of pointers from a root, for a chunk that has one. */
+static struct hc_error *find_holder(struct hc_session *session, const struct hc_what *what,
+				    struct hc_document *doc, struct hc_cell *ret)
+{
+	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
+	struct hc_error *err;
+
+	*ret = hc_cell_unknown();
+	if (!what->in_chunk || what->chunk.state != HC_IN_USE)
+		return NULL;
+	hc_target_phase(session->target, HC_PHASE_REFER);
+	err = hc_spots_create(session->target->process, &spots);
+	if (err)
+		return err;
+	const struct hc_namer namer = {session, spots, session->options->full_names};
+
+	return hc_chain_phrase(&namer, &what->chunk, doc, ret);
+}
+
 static void describe(const struct hc_session *session, const struct hc_what *what,
-		     struct hc_document *doc)
+		     struct hc_cell holder, struct hc_document *doc)
 {
 	hc_fact(doc, "address", "address", hc_cell_address(what->address));
 	describe_place(what, doc);
 	describe_chunk(session, what, doc);
+	hc_fact(doc, "holder", "held by", holder);
 	describe_pointers(session, what, doc);
 	describe_bytes(what, doc);
 }
@@ -470,7 +491,8 @@ static struct hc_error *follow_pointers(struct hc_session *session)
 	return hc_target_reach(session->target, NULL);
 }
 
-/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object. */
+/** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object.
+ */
 static struct hc_error *read_types(struct hc_session *session, const struct hc_what *what)
 {
 	const struct own *own = session->options->own;
@@ -505,8 +527,12 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
+	struct hc_cell holder;
+
+	if ((err = find_holder(session, &what, &doc, &holder)))
+		return err;
 	hc_session_begin(session, &doc);
-	describe(session, &what, &doc);
+	describe(session, &what, holder, &doc);
 	return hc_session_write(session, &doc);
 }
 

@@ -206,8 +206,7 @@ static struct hc_error *each_of_leaf(const struct walk *walk, uint64_t leaf, uin
 
 	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &piece)) {
 		for (size_t at = 0; at + 8 <= piece.bytes.size; at += 8) {
-			uint64_t word =
-				hc_read64(piece.bytes.data + at, walk->memory->big_endian);
+			uint64_t word = hc_read64(piece.bytes.data + at, walk->memory->big_endian);
 			if (!word)
 				continue;
 			uint64_t index = (piece.start + at - leaf) / 8;

@@ -37,6 +37,7 @@ enum hc_phase {
 	HC_PHASE_COMPARE,  /**< finding what chunks have in common */
 	HC_PHASE_SEARCH,   /**< searching a pattern */
 	HC_PHASE_REFER,    /**< looking for pointers to one address */
+	HC_PHASE_RETAIN,   /**< finding what holds how much */
 	HC_PHASE_REGIONS,  /**< looking at mappings */
 	HC_NUM_PHASES
 };

@@ -600,8 +600,8 @@ struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, stru
 
 /**
  * Kinds of chunks, for walks: a bit for each enum hc_reach of those in use (whether reachability is
- * known or not), and one for those that are not in use. 64 chunks that are of none of the kinds that
- * are wanted cost one look at their planes.
+ * known or not), and one for those that are not in use. 64 chunks that are of none of the kinds
+ * that are wanted cost one look at their planes.
  */
 enum hc_kinds {
 	HC_KINDS_IN_USE = (1 << HC_NUM_REACH) - 1,

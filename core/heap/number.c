@@ -6,10 +6,12 @@
 
 #include <stdlib.h>
 
+#include "core/heap/build.h"
+
 static struct hc_error *count_span(struct hc_numbers *numbers, size_t index)
 {
 	const struct hc_span *span = &numbers->heap->spans[index];
-	uint64_t *before = calloc(span->num_blocks + 1, sizeof(*before));
+	uint64_t *before = hc_zeroes_create(span->num_blocks + 1, sizeof(*before));
 
 	if (!before)
 		return &hc_enomem;
@@ -42,7 +44,8 @@ struct hc_error *hc_numbers_init(const struct hc_heap *heap, struct hc_numbers *
 void hc_numbers_deinit(struct hc_numbers *numbers)
 {
 	for (size_t i = 0; numbers->before && i < numbers->heap->num_spans; i++)
-		free(numbers->before[i]);
+		hc_zeroes_destroy(numbers->before[i], numbers->heap->spans[i].num_blocks + 1,
+				  sizeof(**numbers->before));
 	free(numbers->before);
 	*numbers = (struct hc_numbers){0};
 }

@@ -22,6 +22,8 @@
 #define MAX_DEPTH 24
 /** Typedefs, qualifiers, pointers and arrays around a type. */
 #define MAX_PEEL 32
+/** Bounds of one array: many arrays and members can share a long list of them. */
+#define MAX_DIMENSIONS 32
 /** Structs within structs. */
 #define MAX_NESTING 32
 /** Longest name that is taken, bytes: names can overlap, so that a file has more of them than
@@ -306,6 +308,7 @@ struct shape {
 /** The number of elements of an array. */
 static void count_elements(Dwarf_Die *array, struct shape *shape)
 {
+	unsigned dimensions = 0;
 	Dwarf_Die range;
 
 	if (dwarf_child(array, &range))
@@ -313,6 +316,10 @@ static void count_elements(Dwarf_Die *array, struct shape *shape)
 	do {
 		uint64_t count, upper;
 
+		if (++dimensions > MAX_DIMENSIONS) {
+			shape->count = 0;
+			return;
+		}
 		if (dwarf_tag(&range) != DW_TAG_subrange_type)
 			continue;
 		if (constant(&range, DW_AT_upper_bound, &upper) && upper != UINT64_MAX)
@@ -485,6 +492,38 @@ struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
 
 /* --- Members --- */
 
+static unsigned count_dimensions(Dwarf_Die *array)
+{
+	unsigned ret = 0;
+	Dwarf_Die range;
+
+	if (dwarf_child(array, &range))
+		return 0;
+	do {
+		ret++;
+	} while (ret <= MAX_DIMENSIONS && !dwarf_siblingof(&range, &range));
+	return ret;
+}
+
+/** Whether libdw finds the size of a type soon, which goes through all bounds of arrays. */
+static bool is_measurable(Dwarf_Die type)
+{
+	const char *name;
+
+	for (unsigned i = 0; i < MAX_PEEL; i++) {
+		Dwarf_Die element;
+
+		if (!peel(&type, &name) || dwarf_tag(&type) != DW_TAG_array_type)
+			return true;
+		if (count_dimensions(&type) > MAX_DIMENSIONS)
+			return false;
+		if (!type_of(&type, &element))
+			return true;
+		type = element;
+	}
+	return false;
+}
+
 /** Step into an array, if the type is one: its element, and "[3]" behind the name. */
 static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
 {
@@ -493,7 +532,8 @@ static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
 
 	if (dwarf_tag(type) != DW_TAG_array_type)
 		return true;
-	if (!type_of(type, &element) || dwarf_aggregate_size(&element, &size) || !size)
+	if (!type_of(type, &element) || !is_measurable(element) ||
+	    dwarf_aggregate_size(&element, &size) || !size)
 		return false;
 	fprintf(name, "[%llu]", (unsigned long long)(*offset / size));
 	*offset %= size;
@@ -508,7 +548,7 @@ static bool has_offset(Dwarf_Die *member, uint64_t *offset, Dwarf_Die *type_ret)
 	Dwarf_Word size;
 
 	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
-	    !type_of(member, type_ret) ||
+	    !type_of(member, type_ret) || !is_measurable(*type_ret) ||
 	    (dwarf_hasattr(member, DW_AT_data_member_location) &&
 	     !constant(member, DW_AT_data_member_location, &start)) ||
 	    *offset < start)

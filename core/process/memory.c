@@ -197,8 +197,8 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 	uint64_t left = (extent->end < end ? extent->end : end) - start;
 	if (left > most)
 		left = most;
-	*ret = (struct hc_piece){start, start + left,
-				 {extent->data + (start - extent->start), left}};
+	*ret = (struct hc_piece){
+		start, start + left, {extent->data + (start - extent->start), left}};
 	*pos = ret->end;
 	return true;
 }

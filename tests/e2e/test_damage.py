@@ -42,6 +42,7 @@ class Good:
         self.live = {int(a, 16) for a, _ in core.lines("live")}
         self.dead = {int(a, 16) for a, _ in core.lines("dead")} - self.live
         self.data = bytearray(self.file.data)
+        self.mangled = "links mangled" in heapcore("info", core, "--format", "json").json["heap"]["evidence"]
 
     def offset(self, address):
         load = next(s for s in self.file.loads if s.start <= address < s.start + s.filesz)
@@ -371,15 +372,34 @@ class TestLists:
         (fault,) = document["inconsistencies"]
         assert fault["fault"] == "list" and fault["chunk"] == hex(cache) and "written over" in fault["what"]
 
+    @pytest.mark.parametrize("part", ["all", "counters", "heads"])
+    def test_tcache_emptied(self, good, part):
+        """All zeroes, as if nothing had ever been cached: the entries still lead to each other, and carry a key."""
+        (cache,) = [a for a in good.heap.of_state("overhead") if good.heap.chunks[a][0] in (0x250, 0x290, 0x300, 0x310)]
+        size = good.heap.chunks[cache][0]
+        if size >= 0x300:
+            pytest.skip("here counters count down, and zeroes contradict themselves")
+        heads = {0x250: 64, 0x290: 128}[size]
+        start, end = {"all": (0, size - 16), "counters": (0, heads), "heads": (heads, size - 16)}[part]
+        gone, risen, after = good.lost(good.patched((cache + start, bytes(end - start))))
+        assert not gone and not risen and after.chunks[cache] == good.heap.chunks[cache]
+        document = check(good.run, good.folder / "damaged")
+        assert [i["chunk"] for i in document["inconsistencies"]] == [hex(cache)]
+        assert part != "all" or "nothing but zeroes" in document["inconsistencies"][0]["what"]
+
     def test_fastbin_entry(self, good):
-        """Behind a broken link of a fastbin nothing tells that chunks are free: at most the rest of that list."""
+        """Behind a broken link of a fastbin chunks are known by the links between them: all, or where only one is left
+        that one at most."""
         for victim in self.free_chunks(good, "fastbin", 5):
+            behind, link = 0, victim
+            while link := good.word(link) ^ good.mangled * (link >> 12):
+                behind, link = behind + 1, link + 16
             path = good.patched((victim, b"use after free.."[:8]))
             gone, risen, _ = good.lost(path)
-            same = {a for a in good.heap.of_state("fastbin")
-                    if good.heap.chunks[a][0] == good.heap.chunks[victim][0]}
-            assert not gone and risen <= same - {victim}
-            assert at(check(good.run, path), victim)["fault"] == "list"
+            assert not gone and (len(risen) <= 1 if behind == 1 else not risen)
+            fault = at(check(good.run, path), victim)
+            assert fault["fault"] == "list"
+            assert behind < 2 or f"{behind} chunks behind" in fault["what"]
 
 
 class TestArena:

@@ -20,9 +20,9 @@ def types_of(heapcore, core, *options):
     return heapcore("types", core, "--format", "json", *options, timeout=HANG).json["types"]
 
 
-@pytest.mark.parametrize("damage", ["SIBLINGS", "SLOTS", "OVERLAP"])
+@pytest.mark.parametrize("damage", ["SIBLINGS", "SLOTS", "OVERLAP", "DIMENSIONS", "NESTED"])
 def test_chosen_damage_costs_no_time(heapcore, dump, damage):
-    """Entries that lead to themselves, pointers in one place, arrays on top of each other."""
+    """Entries that lead to themselves, pointers in one place, arrays on top of each other or with thousands of bounds."""
     (row,) = types_of(heapcore, dump("hostile_types.c", flags=["-g0", f"-D{damage}"]))
     assert (row["type"], row["chunks"]) == ("node", NODES)
 

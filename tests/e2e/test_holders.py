@@ -133,6 +133,26 @@ class TestChains:
         rows = heapcore("refs", core, truth.shared, "--to-root", "--all", "--limit", 1, "--format", "json").json["chains"]
         assert {row["chain"] for row in rows} == {1}
 
+    def test_what_says_it_in_a_line(self, heapcore, core, build):
+        truth = Truth(core)
+        names = {"g_cache": "g_cache (", "local_cache": "local_cache", "t_cache": "t_cache (", "frame": "park: parked_cache"}
+        for name in NAMES:
+            holder = heapcore("what", core, truth.holders[name][5], "--format", "json").json["holder"]
+            assert len(holder.split(" > ")) == 4, holder
+            assert holder.startswith(names[name]) or build == "stripped"
+        assert "held by" in heapcore("what", core, truth.cache("g_cache")).text
+        number = int(truth.list[0]) - 1
+        assert f" > {number:,} × " in heapcore("what", core, truth.list[3], "--format", "json").json["holder"]
+        assert heapcore("what", core, truth.tree, "--format", "json").json["holder"] is None
+
+    def test_analyze_says_it_of_what_is_held(self, heapcore, core):
+        finding = heapcore("analyze", core, "--format", "json").json["findings"][0]
+        assert finding["kind"] == "held"
+        holder = heapcore("what", core, finding["sample_address"], "--format", "json").json["holder"]
+        # what knows more types than analyze has read.
+        assert finding["holder"].split(" > ")[0] == holder.split(" > ")[0]
+        assert f"holder:  {holder.split(' > ')[0]}" in heapcore("analyze", core, env={"COLUMNS": "200"}).text
+
     def test_a_long_list_and_what_is_lost(self, heapcore, core):
         truth = Truth(core)
         rows = heapcore("refs", core, truth.list[3], "--to-root", "--format", "json").json["chains"]
@@ -141,6 +161,126 @@ class TestChains:
         result = heapcore("refs", core, truth.tree, truth.below, truth.cycle, "--to-root", "--format", "json")
         assert result.json["chains"] == []
         assert "No chain" in heapcore("refs", core, truth.tree, "--to-root").text
+
+
+KINDS = {"g_cache": "data", "local_cache": "data", "t_cache": "tls", "frame": "stack"}
+HEADER = 8  # of a chunk, beside its usable bytes
+
+
+def held(row):
+    return int(row["retained_chunks"]), int(row["retained_bytes"])
+
+
+def truth_of(chunks, usable):
+    return int(chunks), int(usable) + HEADER * int(chunks)
+
+
+class TestRetained:
+    @pytest.fixture(scope="class")
+    def document(self, heapcore, core):
+        return heapcore("retained", core, "--format", "json").json
+
+    def test_every_cache(self, document, core, build):
+        """Its chunks and bytes, exactly; not what two of them hold."""
+        truth = Truth(core)
+        for name in NAMES:
+            chunks, usable, cache, table = truth.holders[name][:4]
+            row, = [row for row in document["holders"] if row["value"] == cache]
+            assert held(row) == truth_of(chunks, usable), name
+            assert (row["kind"], row["own_bytes"], row["accumulation_point"]) == (KINDS[name], 0, table)
+            if build == "stripped":
+                assert row["symbol"] is None
+            elif name == "frame":
+                assert (row["function"], row["variable"]) == ("park", "parked_cache")
+            else:
+                assert row["symbol"].startswith(name)
+        row, = [row for row in document["holders"] if row["chunk"] == truth.shared]
+        assert held(row) == (1, row["own_bytes"]) and row["kind"] == "chunk"
+
+    def test_a_list_is_one_step(self, document, core):
+        truth = Truth(core)
+        chunks, usable, first, _ = truth.list
+        row, = [row for row in document["holders"] if row["value"] == first]
+        assert held(row) == truth_of(chunks, usable) and row["accumulation_point"] == first
+        groups = [group for group in document["groups"] if group["holder"] == row["number"]]
+        assert [(group["depth"], group["chunks"]) for group in groups] == [(0, 0), (1, int(chunks))]
+
+    def test_kinds_below(self, document, core):
+        truth = Truth(core)
+        for name in NAMES:
+            chunks, _, cache, table, _, _ = truth.holders[name]
+            row, = [row for row in document["holders"] if row["value"] == cache]
+            groups = [group for group in document["groups"] if group["holder"] == row["number"]]
+            num = (int(chunks) - 2) // 2
+            assert [group["chunks"] for group in groups] == [0, 1, 1, num, num]
+            assert [group["depth"] for group in groups] == [0, 1, 2, 3, 4]
+            assert [group["sample"] for group in groups][:3] == [None, cache, table]
+            assert [group["parent"] for group in groups[1:]] == [group["group"] for group in groups[:-1]]
+            assert groups[0]["retained_bytes"] == row["retained_bytes"] == sum(group["bytes"] for group in groups)
+
+    def test_everything_is_held_by_one(self, heapcore, document, core):
+        rows = heapcore("chunks", core, "--reach", "reachable,possible", "--format", "csv").rows()
+        assert document["held"] == {"chunks": len(rows), "bytes": sum(int(row["chunk_size"]) for row in rows)}
+        assert sum(row["retained_bytes"] for row in document["holders"]) == document["held"]["bytes"]
+        assert sum(row["retained_chunks"] for row in document["holders"]) == document["held"]["chunks"]
+        assert len(document["holders"]) == document["total_holders"]
+        sizes = [row["retained_bytes"] for row in document["holders"]]
+        assert sizes == sorted(sizes, reverse=True)
+
+    def test_of(self, heapcore, core):
+        truth = Truth(core)
+        for name in NAMES:
+            chunks, usable, cache, table, entry, key = truth.holders[name]
+            document = heapcore("retained", core, "--of", key, "--format", "json").json
+            assert [row["chunk"] for row in document["chain"]] == [key, entry, table, cache, None]
+            assert document["chain"][4]["kind"] == KINDS[name]
+            assert document["chain"][4]["retained_bytes"] == truth_of(chunks, usable)[1]
+            assert document["holders"] == [] and document["total_holders"] == 0
+            document = heapcore("retained", core, "--of", table, "--top", 7, "--format", "json").json
+            assert document["total_holders"] == (int(chunks) - 2) // 2 and len(document["holders"]) == 7
+            assert {held(row)[0] for row in document["holders"]} == {2}
+
+    def test_of_a_name(self, heapcore, core, build):
+        truth = Truth(core)
+        if build == "stripped":
+            assert "no variable" in heapcore("retained", core, "--of", "g_cache", status=2).err.decode()
+            return
+        for name in ("g_cache", "*g_cache", "local_cache", "t_cache"):
+            chunks = truth.holders[name.lstrip("*")][0]
+            result = heapcore("retained", core, "--of", name)
+            assert f" in {int(chunks):,} chunks would be free" in result.text, name
+        assert "Who holds it" in result.text and "t_cache" in result.text
+
+    def test_what_holds_nothing(self, heapcore, core):
+        truth = Truth(core)
+        for word in (truth.tree, truth.cycle, "0x1000"):
+            result = heapcore("retained", core, "--of", word, status=2)
+            assert result.out == b"" and len(result.err.splitlines()) == 1 and word.encode() in result.err
+
+    def test_text_and_csv(self, heapcore, core):
+        truth = Truth(core)
+        text = heapcore("retained", core).text
+        assert "20,000 × " in text and "> 1,000 × " in text and "1 × 80 bytes each" in text
+        rows = heapcore("retained", core, "--top", 2, "--format", "csv").rows()
+        assert [held(row) for row in rows] == [truth_of(*truth.list[:2]), truth_of(*truth.holders["g_cache"][:2])]
+        assert "more; --top N" in heapcore("retained", core, "--top", 2).text
+
+
+@pytest.mark.parametrize("level", ["-O2", "-O0"])
+def test_a_hash_table(heapcore, dump, level):
+    """A table, 200,000 nodes, and a text of each."""
+    core = dump("hash_table.cc", flags=[level])
+    chunks, usable = truth_of(*core.lines("TABLE")[0])
+    document = heapcore("retained", core, "--top", 1, "--format", "json").json
+    row, = document["holders"]
+    # The table is a mapping of its own, with a header of twice the size.
+    assert held(row) == (chunks, usable + HEADER)
+    assert row["kind"] == "data" and row["symbol"].startswith("sessions")
+    # malloc gave a few of them a little more than the others, which makes another kind.
+    nodes, texts = [group for group in document["groups"] if 199900 <= group["chunks"] <= 200000]
+    assert (nodes["depth"], nodes["retained_chunks"]) == (1, 2 * nodes["chunks"])
+    assert texts["parent"] == nodes["group"]
+    assert f"{nodes['chunks']:,} × " in heapcore("retained", core).text
 
 
 def test_many_from_stdin(heapcore, dump, tmp_path):

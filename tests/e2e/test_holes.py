@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 import corefile
-from conftest import HEAPCORE
 
 MIB = 1 << 20
 START = 0x1000_0000_0000  # where no program of the tests has anything
@@ -52,10 +51,9 @@ def plain(dump):
 
 
 @pytest.fixture(scope="module")
-def pointers(plain):
+def pointers(heapcore, plain):
     """Chunks all over the heap."""
-    rows = subprocess.run([HEAPCORE, "chunks", str(plain), "--format", "csv", "--columns", "address"],
-                          stdout=subprocess.PIPE, check=True).stdout.decode().split()[1:]
+    rows = heapcore("chunks", plain, "--format", "csv", "--columns", "address").text.split()[1:]
     return [int(address, 16) for address in rows[::len(rows) // 7]][:7]
 
 
@@ -72,9 +70,9 @@ QUESTIONS = (
 )
 
 
-def ask(core, question):
+def ask(heapcore, core, question):
     """Output, status and the most memory that was resident, bytes: pages of the file are in it."""
-    argv = [HEAPCORE, question[0], str(core), *question[1:]]
+    argv = [heapcore.path, question[0], str(core), *question[1:]]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, err = process.stdout.read(), process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -87,19 +85,19 @@ def is_sparse(path):
     return path.stat().st_blocks * 512 < path.stat().st_size // 2
 
 
-def test_answers(plain, pointers, tmp_path):
+def test_answers(heapcore, plain, pointers, tmp_path):
     """Each answer is that of the copy without holes."""
     full = with_reservation(plain, tmp_path / "full.core", 32 * MIB, pointers, holes=False)
     sparse = with_reservation(plain, tmp_path / "sparse.core", 32 * MIB, pointers, holes=True)
     assert full.read_bytes() == sparse.read_bytes()
     for question in QUESTIONS:
-        a, b = ask(full, question), ask(sparse, question)
+        a, b = ask(heapcore, full, question), ask(heapcore, sparse, question)
         assert a[:2] == b[:2], question
-    found = ask(sparse, ("grep", "--maps", "-c", "needle"))[0]
+    found = ask(heapcore, sparse, ("grep", "--maps", "-c", "needle"))[0]
     assert int(found.split()[0]) >= len(pointers) + 1
 
 
-def test_holes_are_not_read(plain, pointers, tmp_path):
+def test_holes_are_not_read(heapcore, plain, pointers, tmp_path):
     """4 GiB of holes: what is resident at most is far less, although the file is mapped."""
     path = with_reservation(plain, tmp_path / "large.core", 4096 * MIB, pointers, holes=True)
     if not is_sparse(pathlib.Path(path)):
@@ -107,4 +105,4 @@ def test_holes_are_not_read(plain, pointers, tmp_path):
     for question in QUESTIONS:
         if r"\x00" in question[-1]:
             continue  # a match may begin in a hole
-        assert ask(path, question)[2] < 512 * MIB, question
+        assert ask(heapcore, path, question)[2] < 512 * MIB, question

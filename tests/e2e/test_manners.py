@@ -116,6 +116,7 @@ class TestValues:
         ["chunks", "t", "--arena", "7"], ["arenas", "t", "--arena", "7"], ["histogram", "t", "--arena", "7"],
         ["classify", "t", "--arena", "7"], ["grep", "t", "--arena", "7", "a"], ["strings", "t", "--arena", "7"],
         ["leaks", "t", "--arena", "7"], ["common", "t", "--arena", "7"], ["types", "t", "--arena", "7"],
+        ["chunks", "t", "--arena", "mmap"], ["leaks", "t", "--arena", "mmap"], ["arenas", "t", "--arena", "mmap"],
         ["dump", "t", "--arena", "7", "-o", "x"], ["leaks", "t", "--group", "99"], ["leaks", "t", "--group", "0"],
         ["chunks", "t", "--finding", "99"], ["chunks", "t", "--finding", "0"]])
     def test_what_does_not_exist_is_an_error(self, run, args):
@@ -210,7 +211,7 @@ def outputs(run, columns, **env):
     address = in_use(run, "--limit", "9")[8]["address"]
     lines = [[verb, core] for core in ("t", "g") for verb in VERBS if verb not in ("what", "refs", "grep", "dump", "strings")]
     lines += [["signatures"], ["what", "g", address], ["refs", "g", address], ["refs", "g", address, "--to-root"],
-              ["diff", "t", "g"], ["leaks", "t", "--group", "1"], ["grep", "g", "user"],
+              ["diff", "t", "g"], ["retained", "g", "--of", address], ["leaks", "t", "--group", "1"], ["grep", "g", "user"],
               ["grep", "g", "-v", "user", "--limit", "5"], ["grep", "g", "--top", "user.{3}"],
               ["grep", "g", "--by", "size", "user"], ["grep", "t", "-c", "/tickets/3 "], ["strings", "g", "--top"],
               ["chunks", "t", "--limit", "1"], ["leaks", "t", "--match", "/tickets/3 "], ["common", "t", "--request", "64"],

@@ -60,3 +60,8 @@ def test_rows_are_those_of_csv(heapcore, core):
     assert len(rows) > 100 and any("|" in row["match"] for row in rows)
     assert result.stdout.count(b"<tr>") == 1 + len(rows)
     assert result.stdout.count(b"<td") == 2 * len(rows)
+
+
+def test_colours_are_a_terminals(heapcore, core):
+    search = ["grep", core, "script", "--format", "markdown"]
+    assert heapcore(*search, "--color", "always").out == heapcore(*search).out

@@ -33,6 +33,7 @@ RUNS = {
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
+    "retained": ([], ["text", "json", "csv"]),
     "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
@@ -445,6 +446,11 @@ class TestInterrupted:
             found = set(os.listdir(tmp_path)) - {"running"}
             if not moment:
                 assert status in (0, 1) and found == {"out"} and not left
+                (tmp_path / "out").unlink()
+                return number
+            if number < moment and status in (0, 1):
+                # How many threads are started is not the same in each run: here the moment did not come.
+                assert found == {"out"} and not err and not left and moment > 2, (moment, status, found, err)
                 (tmp_path / "out").unlink()
                 return number
             assert status == -signum and not found and not err, (moment, status, found, err)

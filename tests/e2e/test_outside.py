@@ -255,6 +255,25 @@ class TestLibraries:
         assert set(owners(heapcore, dump("mixed.c"))) <= COMMON
 
 
+def redis(cache):
+    """A redis-server of 20,000 keys."""
+    server, client = tool("redis-server", "redis-server"), tool("redis-cli", "redis-tools")
+    conftest.machine.need("ptrace")
+    path = cache / "outside-redis.core"
+    with conftest.once(path) as needed:
+        if needed:
+            folder = tempfile.mkdtemp()
+            socket = f"{folder}/s"
+            with conftest.running([server, "--port", "0", "--unixsocket", socket, "--save", "",
+                                   "--enable-debug-command", "local", "--dir", folder]) as process:
+                conftest.wait_for(lambda: os.path.exists(socket), "redis-server's socket")
+                subprocess.run([client, "-s", socket, "debug", "populate", "20000", "sess", "200"], check=True,
+                               capture_output=True, timeout=60)
+                conftest.gcore(process.pid, path)
+            shutil.rmtree(folder)
+    return path
+
+
 class TestAllocators:
     @pytest.mark.parametrize("name, file, package", [
         ("jemalloc", "libjemalloc.so.2", "libjemalloc2"),
@@ -291,25 +310,28 @@ class TestAllocators:
         assert "musl" in heapcore("chunks", core, status=2).err.decode()
 
     def test_redis(self, heapcore, cache):
-        server, client = tool("redis-server", "redis-server"), tool("redis-cli", "redis-tools")
-        conftest.machine.need("ptrace")
-        path = cache / "outside-redis.core"
-        with conftest.once(path) as needed:
-            if needed:
-                folder = tempfile.mkdtemp()
-                socket = f"{folder}/s"
-                with conftest.running([server, "--port", "0", "--unixsocket", socket, "--save", "",
-                                       "--enable-debug-command", "local", "--dir", folder]) as process:
-                    conftest.wait_for(lambda: os.path.exists(socket), "redis-server's socket")
-                    subprocess.run([client, "-s", socket, "debug", "populate", "20000", "sess", "200"], check=True,
-                                   capture_output=True, timeout=60)
-                    conftest.gcore(process.pid, path)
-                shutil.rmtree(folder)
+        path = redis(cache)
         owner = owners(heapcore, path)["jemalloc"]
         assert counts(owner)["slabs"] > 100
         # Three allocations a key at least: entry, name, value.
         assert counts(owner)["allocated or cached"] >= 60000
         assert heapcore("grep", path, "--maps", "-c", "sess:1234\\b", status=0).out
+        self.redis_screen(heapcore, path)
+
+    @staticmethod
+    def redis_screen(heapcore, path):
+        """One screen, which says whose the memory is, and of which every command shows something."""
+        analysis, text = heapcore("analyze", path, "--format", "json").json, heapcore("analyze", path).text
+        assert analysis["verdict"] == "outside malloc"
+        assert re.search(r"^1  jemalloc's heap: [0-9.]+ MiB touched", text, re.M), text
+        assert len(text.splitlines()) <= 30, text
+        # There are no chunks to count.
+        assert re.search(r"^   the rest: [0-9.,]+ [KM]iB, ", text, re.M), text
+        commands = [line.split("heapcore ", 1)[1].split() for line in text.splitlines() if "heapcore " in line]
+        assert len(commands) >= 3, text
+        for verb, core, *options in commands:
+            assert core == str(path)
+            assert heapcore(verb, core, *("sess:" if option == "PATTERN" else option for option in options)).out
 
 
 class TestNobody:
@@ -385,6 +407,61 @@ class TestNobody:
         # leak_shapes.cc maps a page that children would share.
         assert {owner["name"] for owner in document["owners"]} - {"shared-anonymous"} <= COMMON
         assert document["outside"]["lost"] == 0
+
+
+def first_screen(heapcore, core, verdict):
+    """The analysis and its text as one line, of a core with that verdict; what it suggests leads on."""
+    document = heapcore("analyze", core, "--format", "json").json
+    text = heapcore("analyze", core).text
+    assert document["verdict"] == verdict, text
+    for command in re.findall(r"^ +heapcore (.*)$", text.split("\nNext: ")[1], re.M):
+        if "PATTERN" not in command:
+            verb, _, *options = command.split()
+            assert heapcore(verb, core, *options).out
+    return document, " ".join(text.split())
+
+
+class TestFirstScreens:
+    """Programs whose memory is not malloc's alone: the verdict, the numbers, what is in it, and where to go on."""
+
+    def test_python_extension(self, heapcore, taken):
+        core = taken("python-leak", [tool("python3", "python3"), SOURCES / "python_leak.py"])
+        document, text = first_screen(heapcore, core, "leak")
+        lost = document["findings"][0]
+        # Of two lengths of the number; a register or a free list of Python's may still hold a few.
+        assert lost["kind"] == "lost" and 19900 <= lost["roots"]["chunks"] <= 20000
+        assert re.search(r"content: HTTP response in all of them repeats: .*HTTP/1.1 200 OK", text)
+        assert conftest.shown(heapcore, lost) == (lost["chunks"], lost["bytes"])
+        arenas = next(finding for finding in document["findings"] if finding.get("owner") == "python")
+        assert arenas["kind"] == "outside" and re.search(r"Most of it: 5\d,\d{3} × str", text)
+
+    def test_go_strings(self, heapcore, taken, cache):
+        go, _ = tool("go", "golang-go"), tool("gcc", "gcc")
+        core = taken("cgo", [build(cache, "cgo-strings", [go, "build", "-ldflags=-s"], "cgo_strings.go")])
+        document, text = first_screen(heapcore, core, "outside malloc")
+        assert document["findings"][0]["owner"] == "go" and "the Go runtime's heap: " in text
+        assert "its heap at 0xc000000000" in text and "cstring-number-N" in text
+
+    def test_apr(self, heapcore, taken, cache):
+        config = shutil.which("apr-1-config") or shutil.which("apr-config")
+        if not config:
+            pytest.skip("apr-1-config is not installed (libapr1-dev)")
+        flags = subprocess.run([config, "--includes", "--cppflags"], capture_output=True, text=True).stdout.split()
+        core = taken("apr", [TestLibraries.compile(cache, flags)])
+        document, text = first_screen(heapcore, core, "outside malloc")
+        assert document["findings"][0]["owner"] == "apr" and "2,000 × request" in text
+
+    def test_frames(self, heapcore, taken, compiled):
+        core = taken("frames", [compiled("outside/frames.c")])
+        document, text = first_screen(heapcore, core, "outside malloc")
+        blocks = document["findings"][0]["blocks"]
+        assert (blocks["num"], blocks["size"], blocks["line_blocks"]) == (1000, 65536, 1000)
+        assert "FRAMEBUF seq=N camera=N in 1,000" in text and "othing points to" in text
+
+    def test_redis(self, heapcore, cache):
+        document, text = first_screen(heapcore, redis(cache), "outside malloc")
+        assert document["findings"][0]["owner"] == "jemalloc" and "the program allocates with jemalloc" in text
+        assert b"sess:1234" in heapcore("grep", redis(cache), "--maps", "sess:1234").out
 
 
 class TestEndedThreads:

@@ -244,6 +244,56 @@ def test_partial_is_not_sound(tmp_path):
     assert len(reasons) > 1 and len(set(reasons)) == len(reasons), text
 
 
+class EarlyCache(HeapImage):
+    """With the tcache in front of all other chunks, where malloc puts it up to 2.41."""
+
+    def plan(self, arena_index):
+        return super().plan(arena_index)[1:]
+
+
+def survivors(image, core):
+    """What is found otherwise than it was made: address → (expected, found)."""
+    found = {c.address: (c.size, c.usable, c.state, c.arena) for c in chunktruth.chunks_of(core)
+             if c.state != "overhead"}
+    expected = image.expected()
+    return {a: (expected.get(a), found.get(a)) for a in expected.keys() | found.keys()
+            if expected.get(a) != found.get(a)}
+
+
+@pytest.mark.parametrize("release", [r for r in RELEASES if r.state["nfast"]], ids=repr)
+def test_broken_fastbins(release, tmp_path):
+    """The first link of each longer list is written over: all that it has cut off is found."""
+    image = HeapImage(release)
+    broken = 0
+    for arena in image.arenas:
+        for size in {c.size for c in arena.chunks if c.state == "fastbin"}:
+            if sum(c.state == "fastbin" and c.size == size for c in arena.chunks) < 3:
+                continue
+            head = arena.address + release.state["fastbins"] + release.fast_index(size) * release.word
+            first = image.memory.get_word(head) + release.header
+            image.memory.put_word(first, 0x4141414141414141 & (1 << release.bits) - 1)
+            broken += 1
+    core = write(image, tmp_path)
+    assert broken and not survivors(image, core)
+    rows = json.loads(chunktruth.run("check", core, "--format", "json", status=1))["inconsistencies"]
+    assert sum("chunks behind, told by the links" in row["what"] for row in rows) == broken == len(rows)
+
+
+@pytest.mark.parametrize("release", [r for r in RELEASES if r.tcache and r.key and not r.tcache["down"]], ids=repr)
+@pytest.mark.parametrize("what", ["all", "counters", "heads"])
+def test_zeroed_tcache(release, what, tmp_path):
+    """One thread's cache is written over with zeroes: what it held carries its key."""
+    image = EarlyCache(release)
+    entries, end = release.tcache["entries"], release.tcache["entries"] + 64 * release.word
+    start, end = {"all": (0, end), "counters": (0, entries), "heads": (entries, end)}[what]
+    image.memory.put(image.tcaches[0] + start, bytes(end - start))
+    core = write(image, tmp_path)
+    assert not survivors(image, core)
+    rows = json.loads(chunktruth.run("check", core, "--format", "json", status=1))["inconsistencies"]
+    assert rows and all(row["chunk"] == hex(image.tcaches[0]) for row in rows)
+    assert what != "all" or ["nothing but zeroes" in row["what"] for row in rows] == [True]
+
+
 @pytest.mark.parametrize("release", [r for r in RELEASES if r.new_mmap], ids=repr)
 def test_mmapped_chunk_in_a_tcache(release, tmp_path):
     image = HeapImage(release, large_tcache=True)

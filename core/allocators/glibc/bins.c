@@ -8,6 +8,8 @@
  * together), which also bounds it; one whose own header was smashed does not, since its link still
  * leads on.
  */
+#include <stdio.h>
+
 #include "core/allocators/glibc/glibc.h"
 
 /** A link of a singly linked list: where it is stored, and where it leads. */
@@ -22,6 +24,7 @@ struct link {
 struct list {
 	const char *name;
 	uint32_t arena;
+	uint64_t size; /**< of its chunks; 0: many */
 };
 
 static struct hc_error *broken_link(struct glibc *g, const struct list *list,
@@ -37,6 +40,23 @@ static struct hc_error *broken_link(struct glibc *g, const struct list *list,
 /** Broken links that a list is followed through before it is given up. */
 #define MAX_BROKEN 64
 
+/** The same for a link that ends a fastbin early: what it has cut off is looked for. */
+static struct hc_error *cut_off(struct glibc *g, const struct list *list, const struct link *link,
+				enum glibc_fault fault, const char *what)
+{
+	char words[160];
+	uint64_t found;
+	struct hc_error *err = glibc_recover_fastbin(g, list->arena, list->size, &found);
+	if (err || !found)
+		return err ? err : broken_link(g, list, link, fault, what);
+	snprintf(
+		words, sizeof(words),
+		"%s; %ju chunk%s behind, told by the links from one to the next up to the last, %s "
+		"taken for free",
+		what, (uintmax_t)found, found == 1 ? "" : "s", found == 1 ? "is" : "are");
+	return broken_link(g, list, link, fault, words);
+}
+
 /** Take the chunk that a fastbin leads to; false when the list can't be followed through it. */
 static struct hc_error *mark_fastbin_chunk(struct glibc *g, const struct list *list,
 					   const struct link *link, bool *goes_on)
@@ -45,16 +65,16 @@ static struct hc_error *mark_fastbin_chunk(struct glibc *g, const struct list *l
 	struct hc_chunk found;
 	*goes_on = false;
 	if (!glibc_aligned(g, mem))
-		return broken_link(g, list, link, GLIBC_FASTBIN_UNALIGNED, "where no chunk can be");
+		return cut_off(g, list, link, GLIBC_FASTBIN_UNALIGNED, "where no chunk can be");
 	if (!hc_heap_chunk_at(g->heap, mem, &found)) {
 		uint64_t word;
 		if (g->heap->partial && !glibc_word(g, mem, &word))
 			return NULL; /* the list goes on in memory that the core lacks */
-		return broken_link(g, list, link, GLIBC_FASTBIN_LINK, "where no chunk can be");
+		return cut_off(g, list, link, GLIBC_FASTBIN_LINK, "where no chunk can be");
 	}
 	if (found.address == mem && found.state != HC_IN_USE)
-		return broken_link(g, list, link, GLIBC_FASTBIN_TWICE,
-				   "a chunk that is on a list already");
+		return cut_off(g, list, link, GLIBC_FASTBIN_TWICE,
+			       "a chunk that is on a list already");
 	*goes_on = true;
 	if (found.address != mem)
 		return broken_link(g, list, link, GLIBC_FASTBIN_LINK, "where no chunk starts");
@@ -62,9 +82,12 @@ static struct hc_error *mark_fastbin_chunk(struct glibc *g, const struct list *l
 	return NULL;
 }
 
-static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, uint64_t head)
+static struct hc_error *mark_fastbin(struct glibc *g, uint32_t arena, unsigned bin)
 {
-	const struct list list = {"fastbin", arena};
+	uint64_t head =
+		g->arenas[arena].address + g->state->fastbins + (uint64_t)bin * g->params.word_size;
+	/* fastbin_index() counts in steps of two words, whatever the alignment. */
+	const struct list list = {"fastbin", arena, (bin + UINT64_C(2)) * 2 * g->params.word_size};
 	struct link link = {.field = head};
 	unsigned broken = 0;
 	bool goes_on = glibc_word(g, head, &link.chunk);
@@ -85,10 +108,7 @@ struct hc_error *glibc_mark_fastbins(struct glibc *g)
 {
 	for (size_t i = 0; i < g->num_arenas; i++) {
 		for (unsigned bin = 0; bin < g->state->num_fastbins; bin++) {
-			struct hc_error *err =
-				mark_fastbin(g, i,
-					     g->arenas[i].address + g->state->fastbins +
-						     (uint64_t)bin * g->params.word_size);
+			struct hc_error *err = mark_fastbin(g, i, bin);
 			if (err)
 				return err;
 		}
@@ -106,7 +126,7 @@ static struct hc_error *mark_unsorted(struct glibc *g, uint32_t arena, unsigned 
 				      bool report, bool *whole_ret)
 {
 	uint64_t head = g->arenas[arena].address + g->state->bins - g->params.header;
-	const struct list list = {"unsorted list", arena};
+	const struct list list = {"unsorted list", arena, 0};
 	struct link link = {.field = head + g->params.header + link_offset};
 	*whole_ret = true;
 	if (!glibc_word(g, link.field, &link.chunk) || !link.chunk)

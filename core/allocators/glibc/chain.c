@@ -30,7 +30,7 @@
  *
  * @param previous unit of the chunk before @p offset, or GLIBC_NO_UNIT
  * @param[out] last_ret unit of the last chunk whose header was accepted, or @p previous
- * @return offset of the first header that was not accepted
+ * @return offset of the first header that was not accepted, or contradicts the one before
  */
 static uint64_t walk_chain(const struct glibc_chain *chain, uint64_t offset, uint64_t stop,
 			   uint64_t previous, uint64_t *last_ret)
@@ -40,8 +40,11 @@ static uint64_t walk_chain(const struct glibc_chain *chain, uint64_t offset, uin
 		if (!size)
 			break;
 		uint64_t unit = offset >> chain->unit_shift;
-		if (!(field & GLIBC_PREV_INUSE) && previous != GLIBC_NO_UNIT)
+		if (!(field & GLIBC_PREV_INUSE) && previous != GLIBC_NO_UNIT) {
+			if (glibc_chain_contradicts(chain, previous, offset))
+				break;
 			glibc_chain_set_free(chain, previous);
+		}
 		glibc_chain_set_start(chain, unit);
 		previous = unit;
 		offset += size;
@@ -179,8 +182,14 @@ static struct hc_error *join_piece(const struct glibc_chain *chain, const struct
 		bool met = starts_at(chain, unit);
 		uint64_t size = glibc_chain_size(chain, *offset, &field);
 		clear_units(chain, guessed_from, unit);
-		if (size && !(field & GLIBC_PREV_INUSE) && *previous != GLIBC_NO_UNIT)
-			glibc_chain_set_free(chain, *previous);
+		if (size && !(field & GLIBC_PREV_INUSE) && *previous != GLIBC_NO_UNIT) {
+			if (glibc_chain_contradicts(chain, *previous, *offset)) {
+				met = false;
+				size = 0;
+			} else {
+				glibc_chain_set_free(chain, *previous);
+			}
+		}
 		if (met)
 			return take_over(piece, offset, previous, damages);
 		guessed_from = unit + 1;

@@ -11,6 +11,7 @@
  *     mmapped.c   chunks that are mappings of their own
  *     tcache.c    per-thread caches, safe-linking
  *     bins.c      fastbins and the unsorted list
+ *     fragments.c what a broken fastbin leads to no more
  *     check.c     everything that malloc's structures say twice, compared
  *     faults.c    what can be wrong, and what malloc says when it notices
  *     abort.c     the message that libc left when it ended the process
@@ -96,7 +97,8 @@ struct glibc {
 	const struct glibc_tcache_layout *tcache; /**< NULL: none in use */
 	bool mangled;                             /**< links are protected (safe-linking, 2.32) */
 	bool links_seen;                          /**< and some list shows that, or the contrary */
-	uint64_t walked; /**< bytes of the stretches that were walked or are being walked */
+	unsigned recovered; /**< fastbins behind whose broken links was looked */
+	uint64_t walked;    /**< bytes of the stretches that were walked or are being walked */
 };
 
 /** Most arenas that are followed; glibc's own limit is 8 per processor. */
@@ -243,6 +245,15 @@ static inline uint64_t glibc_link(const struct glibc *g, uint64_t field, uint64_
 /* bins.c */
 struct hc_error *glibc_mark_fastbins(struct glibc *g);
 struct hc_error *glibc_mark_unsorted(struct glibc *g);
+
+/* fragments.c */
+
+/**
+ * Find the chunks of @p size that a broken link of a fastbin has cut off, by the links between
+ * them, and mark them as free. @param[out] found how many
+ */
+struct hc_error *glibc_recover_fastbin(struct glibc *g, uint32_t arena, uint64_t size,
+				       uint64_t *found);
 
 /* tls_slots.c */
 

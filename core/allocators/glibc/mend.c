@@ -24,6 +24,9 @@
  */
 #define HIDING_LENGTH 16
 #define HIDING_WINDOW (UINT64_C(64) << 10)
+/** Bytes in which the longest chain is looked for, and bytes of the smallest unit. */
+#define CHAIN_WINDOW (HIDING_WINDOW + BETWEEN_WINDOW + MIN_UNIT)
+#define MIN_UNIT 8
 
 /**
  * Whether @p length sane headers follow each other from @p offset on, or lead straight to the end.
@@ -219,19 +222,114 @@ static uint64_t find_hidden_by(const struct glibc_chain *chain, uint64_t falsifi
 	return freed;
 }
 
+/** Whether sane headers lead from @p offset to exactly @p end. */
+static bool leads_to(const struct glibc_chain *chain, uint64_t offset, uint64_t end)
+{
+	uint64_t field, size = 0;
+	while (offset < end && (size = glibc_chain_size(chain, offset, &field)))
+		offset += size;
+	return offset == end;
+}
+
+/** Whether the header at @p offset accepts a chunk of @p size before it. */
+static bool accepts(const struct glibc_chain *chain, uint64_t offset, uint64_t size)
+{
+	return glibc_chain_field(chain, offset) & GLIBC_PREV_INUSE ||
+	       (chain->size - offset >= chain->word &&
+		hc_read_word(chain->data + offset, chain->word, chain->big_endian) == size);
+}
+
+/**
+ * Of the chains that begin inside the chunk at @p falsified, in front of @p over, and lead to
+ * exactly @p resume, the one that explains most headers. A break between is passed over by what is
+ * true; what is left of an older heap in a block's contents ends in front of it, or anywhere.
+ *
+ * Numbers that happen to look like sizes lead to each other at every step, headers only where
+ * chunks begin: where more words join the chain than it has headers, nothing is proved.
+ *
+ * @param least headers that are asked for
+ * @return where it begins, or GLIBC_NO_OFFSET
+ */
+static uint64_t longest_chain(const struct glibc_chain *chain, uint64_t falsified, uint64_t over,
+			      uint64_t resume, unsigned least)
+{
+	unsigned shift = chain->unit_shift, joined = 0;
+	uint16_t lengths[CHAIN_WINDOW / MIN_UNIT]; /* of chains to resume, by units */
+	uint64_t best = GLIBC_NO_OFFSET, field, size, units = (resume - falsified) >> shift;
+	uint16_t length, longest = 0;
+	if (units >= CHAIN_WINDOW / MIN_UNIT || (resume - falsified) & ((UINT64_C(1) << shift) - 1))
+		return GLIBC_NO_OFFSET;
+	memset(lengths, 0, units * sizeof(lengths[0]));
+	for (uint64_t unit = units - 1; unit > 0; unit--) {
+		uint64_t at = falsified + (unit << shift);
+		size = glibc_chain_size(chain, at, &field);
+		if (!size || size > resume - at)
+			continue;
+		length = at + size == resume ? 0 : lengths[unit + (size >> shift)];
+		if ((!length && at + size != resume) ||
+		    (at + size < chain->size && !accepts(chain, at + size, size)))
+			continue;
+		lengths[unit] = ++length;
+		joined++;
+		if (at >= over || length < longest || !accepts(chain, at, at - falsified))
+			continue;
+		longest = length;
+		best = at;
+	}
+	return longest >= least && joined <= 2u * longest ? best : GLIBC_NO_OFFSET;
+}
+
+/**
+ * Where the first sound chunk begins that the one at @p before, of at most HIDING_WINDOW bytes,
+ * hides by a false size; or GLIBC_NO_OFFSET when nothing proves it false. The chain broke at
+ * @p broken, where that size led, and resumes at @p resume. A chain inside that does not lead there
+ * may be a copy of some heap, in a block that is sound.
+ */
+static uint64_t find_hidden(const struct glibc_chain *chain, uint64_t before, uint64_t broken,
+			    uint64_t resume)
+{
+	uint64_t nearest = hidden_chain(chain, before), longest = GLIBC_NO_OFFSET;
+	if (nearest != GLIBC_NO_OFFSET && leads_to(chain, nearest, resume))
+		return nearest;
+	if (resume - broken <= BETWEEN_WINDOW)
+		longest = longest_chain(chain, before, broken, resume, BETWEEN_LENGTH);
+	return longest == GLIBC_NO_OFFSET || longest < nearest ? longest : nearest;
+}
+
+uint64_t glibc_chain_hidden(const struct glibc_chain *chain, uint64_t before, uint64_t offset)
+{
+	uint64_t field, size = hc_read_word(chain->data + offset, chain->word, chain->big_endian);
+	uint64_t freed = offset - size;
+	if (size >= offset - before || size & ((UINT64_C(1) << chain->unit_shift) - 1) ||
+	    glibc_chain_size(chain, before, &field) != offset - before ||
+	    glibc_chain_size(chain, freed, &field) != size)
+		return GLIBC_NO_OFFSET;
+	uint64_t longest = longest_chain(chain, before, offset, offset, 1);
+	return longest == GLIBC_NO_OFFSET ? freed : longest;
+}
+
 /**
  * Where the chain resumes behind the break at @p *broken. When that proves the chunk @p before the
  * break (or GLIBC_NO_OFFSET) to be the false one, that is what is broken.
  */
 static uint64_t find_resumption(const struct glibc_chain *chain, uint64_t before, uint64_t *broken)
 {
-	uint64_t step = UINT64_C(1) << chain->unit_shift;
-	uint64_t resume = glibc_chain_find(chain, *broken, *broken + step, chain->size);
-	uint64_t hidden = before == GLIBC_NO_OFFSET
-				  ? GLIBC_NO_OFFSET
-				  : find_hidden_by(chain, before, *broken, resume);
+	uint64_t step = UINT64_C(1) << chain->unit_shift, hidden = GLIBC_NO_OFFSET;
+	uint64_t resume = chain->size;
+	/* Behind a broken top there is only what was freed long ago. */
+	bool top = *broken == chain->top, have_before = before != GLIBC_NO_OFFSET;
+	/* Blocks that long are mappings of their own, as a rule: what looks like headers is. */
+	bool is_long = have_before && *broken - before > HIDING_WINDOW;
+	if (is_long)
+		hidden = hidden_chain(chain, before);
+	if (hidden == GLIBC_NO_OFFSET && !top)
+		resume = glibc_chain_find(chain, *broken, *broken + step, chain->size);
+	if (have_before && !is_long)
+		hidden = find_hidden(chain, before, *broken, resume);
+	if (have_before && hidden == GLIBC_NO_OFFSET && !top)
+		hidden = find_hidden_by(chain, before, *broken, resume);
 	if (hidden == GLIBC_NO_OFFSET)
-		return find_between(chain, *broken, resume);
+		return top ? resume : find_between(chain, *broken, resume);
 	*broken = before;
 	return hidden;
 }
@@ -239,21 +337,18 @@ static uint64_t find_resumption(const struct glibc_chain *chain, uint64_t before
 struct hc_error *glibc_chain_mend(const struct glibc_chain *chain, uint64_t *offset,
 				  uint64_t *previous, struct glibc_damages *damages, bool *goes_on)
 {
-	uint64_t broken = *offset, resume = GLIBC_NO_OFFSET;
+	uint64_t broken = *offset, resume, field;
 	*goes_on = false;
 	if (glibc_chain_interruption(chain, broken) != GLIBC_DAMAGED)
 		return NULL;
 	uint64_t before =
 		*previous == GLIBC_NO_UNIT ? GLIBC_NO_OFFSET : *previous << chain->unit_shift;
-	if (before != GLIBC_NO_OFFSET)
-		resume = hidden_chain(chain, before);
-	if (resume == GLIBC_NO_OFFSET && broken == chain->top)
-		resume =
-			chain->size; /* behind a broken top there is only what was freed long ago */
-	else if (resume == GLIBC_NO_OFFSET)
-		resume = find_resumption(chain, before, &broken);
-	else
+	if (glibc_chain_size(chain, broken, &field)) {
+		resume = glibc_chain_hidden(chain, before, broken);
 		broken = before;
+	} else {
+		resume = find_resumption(chain, before, &broken);
+	}
 	struct hc_error *err = glibc_damages_add(damages, (struct glibc_damage){broken, resume});
 	if (err || (resume == chain->size && broken != chain->top))
 		return err;

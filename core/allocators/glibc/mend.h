@@ -52,8 +52,32 @@ uint64_t glibc_chain_find(const struct glibc_chain *chain, uint64_t broken, uint
 			  uint64_t to);
 
 /**
- * Mend the break at @p *offset: the chunk there reaches up to the next chain. Unless the chunk
- * before it led the walk astray with a size that is sane but false; then that one is mended.
+ * Where the first of the chunks begins that the one at @p before hides by a false size, although
+ * that leads to a sane header, at @p offset; GLIBC_NO_OFFSET without any. That header says that the
+ * chunk before it is free and has another size, and there it begins.
+ */
+uint64_t glibc_chain_hidden(const struct glibc_chain *chain, uint64_t before, uint64_t offset);
+
+/**
+ * Whether the header at @p offset, sane and with a free chunk before it, contradicts the chunk that
+ * led there, and is right. On sound heaps that is one comparison.
+ *
+ * @param previous unit of that chunk
+ */
+static inline bool glibc_chain_contradicts(const struct glibc_chain *chain, uint64_t previous,
+					   uint64_t offset)
+{
+	uint64_t before = previous << chain->unit_shift;
+	return hc_read_word(chain->data + offset, chain->word, chain->big_endian) !=
+		       offset - before &&
+	       glibc_chain_hidden(chain, before, offset) != GLIBC_NO_OFFSET;
+}
+
+/**
+ * Mend the break at @p *offset, or the contradiction: the chunk there reaches up to the next chain.
+ * Unless the chunk before it led the walk astray with a size that is sane but false; then that one
+ * is mended. Of the chains inside it that meet the one behind the break, that counts which explains
+ * most headers.
  *
  * @param[in,out] previous unit of the chunk before, or GLIBC_NO_UNIT
  * @param damages the break is added, unless it is a natural end

@@ -175,9 +175,20 @@ static bool tls_is_known(const struct glibc *g)
 }
 
 /**
+ * Whether the chunk is what malloc allocates first for the main thread, up to 2.41, and never
+ * frees.
+ */
+static bool first_of_all(const struct glibc *g, const struct hc_chunk *chunk)
+{
+	return g->par.tcache_count && first_of_span(chunk) && chunk->span->zone == g->arena_zone &&
+	       chunk->span->tag == GLIBC_IN_MAIN && g->par.sbrk_base &&
+	       chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+}
+
+/**
  * Whether the chunk can only be a tcache: the first one of a heap, for which a thread's TLS speaks.
- * Where the TLS is unknown, only that of the main thread is certain: it is what malloc allocates
- * first, up to 2.41, and is never freed; other threads end, and their first chunk is used again.
+ * Where the TLS is unknown, only that of the main thread is certain: other threads end, and their
+ * first chunk is used again.
  */
 static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 {
@@ -185,8 +196,7 @@ static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 		return false;
 	if (tls_is_known(g))
 		return in_tls(g, chunk->address);
-	return chunk->span->zone == g->arena_zone && chunk->span->tag == GLIBC_IN_MAIN &&
-	       g->par.sbrk_base && chunk->address - g->par.sbrk_base <= 2 * g->params.alignment;
+	return first_of_all(g, chunk);
 }
 
 struct tcache_list {
@@ -215,7 +225,8 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk, struc
 	}
 	/* Searching the TLS of all threads is dear: only when the other question leaves it open. */
 	return found.good ? first_of_span(chunk) || in_tls(g, chunk->address)
-			  : first_of_span(chunk) && in_tls(g, chunk->address);
+			  : (!tcache->layout->counts_down && first_of_all(g, chunk)) ||
+				    (first_of_span(chunk) && in_tls(g, chunk->address));
 }
 
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
@@ -666,21 +677,27 @@ static uint64_t guess_key(const struct glibc *g, uint64_t entries)
 /** Broken caches whose entries are looked for; each costs a pass over the heap. */
 #define MAX_RECOVERED 8
 
-/** Give wrecked caches the key that others have, or else one that is guessed. */
+/** Whether entries are lost of a cache that has none left to tell the key. */
+static bool lacks_key(const struct tcache *tcache)
+{
+	return tcache->wrecked || (tcache->lost && !tcache->key);
+}
+
+/** Give caches that lack one the key that others have, or else one that is guessed. */
 static void find_keys(struct glibc *g, struct tcache_list *list)
 {
 	uint64_t shared = 0, entries = 0;
 	bool guessed = false;
 	unsigned tried = 0;
 	for (size_t i = 0; i < list->num; i++) {
-		entries += list->items[i].wrecked ? list->items[i].lost : 0;
+		entries += lacks_key(&list->items[i]) ? list->items[i].lost : 0;
 		/* From 2.29 to 2.33 the key is the address of the cache, and no other has it. */
 		if (list->items[i].key != list->items[i].mem)
 			shared = list->items[i].key ? list->items[i].key : shared;
 	}
 	for (size_t i = 0; i < list->num; i++) {
 		struct tcache *tcache = &list->items[i];
-		if (!tcache->wrecked)
+		if (!lacks_key(tcache))
 			continue;
 		if (tried++ < MAX_RECOVERED && find_keyed(g, tcache->mem, false)) {
 			tcache->key = tcache->mem;
@@ -724,6 +741,156 @@ static void recover_lost(struct glibc *g, const struct tcache_list *list)
 	}
 }
 
+/** @name Caches that were written over with zeroes */
+/**@{*/
+
+/** Chunks near such a cache that are looked at before it is believed, and entries asked for. */
+#define MAX_LOOKED_AT 16384
+#define LEAST_ENTRIES 3
+
+static bool all_zero(const struct hc_bytes *bytes)
+{
+	return !bytes->data[0] && !memcmp(bytes->data, bytes->data + 1, bytes->size - 1);
+}
+
+/** An entry by its own words: a chunk that looks in use, the key that it carries, its link. */
+struct entry {
+	uint64_t key;
+	uint64_t next; /**< 0: the last one of its list */
+};
+
+/** Whether a chunk may be an entry; then its link leads to one of the same size and key, or is
+ * NULL. */
+static bool read_entry(const struct glibc *g, const struct hc_chunk *chunk, struct entry *ret)
+{
+	struct hc_chunk next;
+	uint64_t stored, key;
+	if (chunk->state != HC_IN_USE || !glibc_word(g, chunk->address, &stored) ||
+	    !glibc_word(g, chunk->address + g->params.word_size, &ret->key) || !ret->key)
+		return false;
+	ret->next = glibc_link(g, chunk->address, stored);
+	return !ret->next ||
+	       (glibc_aligned(g, ret->next) && hc_heap_chunk_at(g->heap, ret->next, &next) &&
+		next.address == ret->next && next.size == chunk->size &&
+		(next.state == HC_IN_USE || glibc_is_on(&next, GLIBC_TCACHE)) &&
+		glibc_word(g, ret->next + g->params.word_size, &key) && key == ret->key);
+}
+
+/** The address of the cache up to 2.33; since 2.34, which mangles links, a random word. */
+static bool can_be_key(const struct glibc *g, const struct tcache *tcache, uint64_t key)
+{
+	return key == tcache->mem || (g->mangled && looks_random(g, key));
+}
+
+/** The key that most entries near an empty cache carry (Boyer and Moore); 0 without any. */
+static uint64_t elect_key(const struct glibc *g, const struct tcache *tcache,
+			  const struct hc_span *span)
+{
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	struct entry entry;
+	uint64_t key = 0, lead = 0, looked = 0;
+	hc_chunk_iter_slice(&iter, g->heap, (struct hc_slice){span, 0, span->num_units});
+	while (looked++ < MAX_LOOKED_AT && hc_chunk_iter_next(&iter, &chunk)) {
+		if (!read_entry(g, &chunk, &entry) || !can_be_key(g, tcache, entry.key))
+			continue;
+		key = lead ? key : entry.key;
+		lead += key == entry.key ? 1 : -1;
+	}
+	return key;
+}
+
+/** Count the entries with a key, and how many of them have a link. */
+static uint64_t count_entries(const struct glibc *g, uint64_t key, uint64_t *linked)
+{
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	struct entry entry;
+	uint64_t found = 0;
+	*linked = 0;
+	hc_chunk_iter_heap(&iter, g->heap);
+	while (hc_chunk_iter_next(&iter, &chunk)) {
+		if (!read_entry(g, &chunk, &entry) || entry.key != key)
+			continue;
+		found++;
+		*linked += entry.next != 0;
+	}
+	return found;
+}
+
+static void mark_entries(struct glibc *g, uint64_t key)
+{
+	struct hc_chunk_iter iter;
+	struct hc_chunk chunk;
+	struct entry entry;
+	hc_chunk_iter_heap(&iter, g->heap);
+	while (hc_chunk_iter_next(&iter, &chunk))
+		if (read_entry(g, &chunk, &entry) && entry.key == key)
+			hc_heap_set_free(g->heap, chunk.address, &glibc_lists[GLIBC_TCACHE]);
+}
+
+static struct hc_error *report_emptied(struct glibc *g, const struct tcache *tcache, uint64_t num)
+{
+	return hc_heap_add_inconsistency(
+		g->heap,
+		glibc_fault(GLIBC_TCACHE_LINK, tcache->mem + tcache->layout->entries, tcache->mem),
+		"the tcache at 0x%jx holds nothing but zeroes; %ju chunks with a key and links to "
+		"each other are taken for what it held",
+		(uintmax_t)tcache->mem, (uintmax_t)num);
+}
+
+/** The key of an empty cache that was not always empty; 0: nothing contradicts it. */
+static uint64_t key_of_emptied(struct glibc *g, const struct tcache *tcache)
+{
+	struct hc_chunk chunk;
+	uint64_t key, linked;
+	if (!hc_heap_chunk_at(g->heap, tcache->mem, &chunk) || chunk.span->zone != g->arena_zone)
+		return 0;
+	key = elect_key(g, tcache, chunk.span);
+	if (!key || count_entries(g, key, &linked) < LEAST_ENTRIES || !linked)
+		return 0;
+	/* A key that a thread left behind when it ended is in chunks whose links are long gone. */
+	return find_keyed(g, key, false) / 2 <= count_entries(g, key, &linked) ? key : 0;
+}
+
+/**
+ * Where neither tcache nor fastbin has a link left, nothing has told whether links are mangled: the
+ * entries do.
+ */
+static uint64_t try_both(struct glibc *g, const struct tcache *tcache)
+{
+	uint64_t key = key_of_emptied(g, tcache);
+	if (key || g->links_seen)
+		return key;
+	g->mangled = !g->mangled;
+	key = key_of_emptied(g, tcache);
+	if (!key)
+		g->mangled = !g->mangled;
+	return key;
+}
+
+/**
+ * A cache of nothing but zeroes is what a thread has that freed nothing yet. When chunks say that
+ * they are cached, and no cache holds them, it was written over.
+ */
+static struct hc_error *recover_emptied(struct glibc *g, const struct tcache_list *list)
+{
+	unsigned tried = 0;
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < list->num && !err && !g->heap->partial; i++) {
+		const struct tcache *tcache = &list->items[i];
+		uint64_t linked, key;
+		if (tcache->wrecked || tcache->layout->counts_down || !all_zero(&tcache->bytes) ||
+		    tried++ >= MAX_RECOVERED || !(key = try_both(g, tcache)))
+			continue;
+		err = report_emptied(g, tcache, count_entries(g, key, &linked));
+		if (!err)
+			mark_entries(g, key);
+	}
+	return err;
+}
+/**@}*/
+
 struct hc_error *glibc_mark_tcaches(struct glibc *g)
 {
 	struct tcache_list list = {0};
@@ -734,6 +901,7 @@ struct hc_error *glibc_mark_tcaches(struct glibc *g)
 	if (!err) {
 		find_keys(g, &list);
 		recover_lost(g, &list);
+		err = recover_emptied(g, &list);
 	}
 	free(list.items);
 	return err;

@@ -118,7 +118,10 @@ static enum glibc_fault header_fault(const struct walker *w, uint64_t offset,
 		*words_ret = "reaches beyond the end of the heap";
 		return foreign ? GLIBC_SIZE_FOREIGN : GLIBC_SIZE_LARGE;
 	}
-	*words_ret = foreign ? "claims another arena" : "does not lead to another header";
+	*words_ret = foreign ? "claims another arena"
+		     : glibc_chain_size(chain, offset + size, &field)
+			     ? "jumps over the headers of other chunks"
+			     : "does not lead to another header";
 	return foreign ? GLIBC_SIZE_FOREIGN : GLIBC_SIZE_FALSE;
 }
 

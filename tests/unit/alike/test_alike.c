@@ -350,7 +350,8 @@ static void test_nothing(void **state)
 	hc_chunk_sample_init(&none, 16);
 	assert_ok(hc_common_run(fake_target(&fixture.fake), &none, &common));
 	assert_int_equal(common.all.chunks, 0);
-	assert_int_equal(common.repeats.num + common.text_template.num_lines + common.profile.usable, 0);
+	assert_int_equal(
+		common.repeats.num + common.text_template.num_lines + common.profile.usable, 0);
 	hc_common_deinit(&common);
 	for (size_t i = 0; i < HC_PROFILE_MIN_CHUNKS - 1; i++) {
 		struct hc_chunk chunk;

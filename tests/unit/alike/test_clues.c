@@ -75,7 +75,8 @@ static void test_counts(void **state)
 			if (held)
 				fake_root(&f.fake, i, f.c[i]);
 			if (i % 3 == 2)
-				assert_true(hc_heap_set_free(f.fake.heap, f.c[i], &glibc_lists[GLIBC_UNSORTED]));
+				assert_true(hc_heap_set_free(f.fake.heap, f.c[i],
+							     &glibc_lists[GLIBC_UNSORTED]));
 		}
 		count(&f, clues, 3);
 		/* One in four chunks is of another size. */

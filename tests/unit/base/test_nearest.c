@@ -14,8 +14,8 @@
 
 static const char *nearest(const char *typed)
 {
-	static const char *const words[] = {"analyze", "leaks", "grep",  "strings",
-					    "common",  "maps",  "dump",  "what"};
+	static const char *const words[] = {"analyze", "leaks", "grep", "strings",
+					    "common",  "maps",  "dump", "what"};
 	struct hc_nearest ret = hc_nearest_to(typed);
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

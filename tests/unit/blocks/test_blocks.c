@@ -189,12 +189,9 @@ static void stale_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(strides),
-		cmocka_unit_test(too_few),
-		cmocka_unit_test(as_a_heap),
-		cmocka_unit_test(pointers),
-		cmocka_unit_test(parts),
-		cmocka_unit_test(stale_starts),
+		cmocka_unit_test(strides),   cmocka_unit_test(too_few),
+		cmocka_unit_test(as_a_heap), cmocka_unit_test(pointers),
+		cmocka_unit_test(parts),     cmocka_unit_test(stale_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

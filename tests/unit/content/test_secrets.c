@@ -71,7 +71,8 @@ static void test_masked(void **state)
 		 "INSERT INTO u (a, token, b) VALUES (f(1, 2), '***', 3)"},
 		{"INSERT INTO opinions (opinion, spin) VALUES ('good', 1)",
 		 "INSERT INTO opinions (opinion, spin) VALUES ('good', 1)"},
-		{"INSERT INTO u (password) VALUES ('cut of", "INSERT INTO u (password) VALUES ('***"},
+		{"INSERT INTO u (password) VALUES ('cut of",
+		 "INSERT INTO u (password) VALUES ('***"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -322,6 +322,77 @@ static void test_false_size(void **state)
 	stretch_deinit(&s);
 }
 
+/* Blocks of one size, as a program's records are; one in four is free where @p frees. */
+static void add_records(struct stretch *s, unsigned num, bool frees)
+{
+	for (unsigned i = 0; i < num; i++) {
+		add_chunk(s, 1520, frees && i % 4 == 3, 0);
+		memset(s->bytes + s->end - 1504, "record"[i % 6], 1504);
+	}
+}
+
+static void assert_mended(const struct stretch *s, uint64_t broken)
+{
+	FOR_EACH_JOBS(jobs)
+	{
+		struct setup setup;
+		setup_init(&setup, jobs);
+		add_memory(&setup, s, 0, s->size);
+		walk(&setup, GLIBC_IN_MAIN, s->size, 0);
+		assert_found(&setup, s);
+		assert_int_equal(setup.heap.inconsistencies_total, 1);
+		assert_int_equal(setup.heap.inconsistencies[0].address, START + broken + 8);
+		setup_deinit(&setup);
+	}
+}
+
+/* Two letters make a size that jumps over a few chunks, into one or to the end of a free one. */
+static void test_plausible_size(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned records;
+		int more;
+		bool frees;
+	} sizes[] = {
+		{11, -16, false}, {11, 32, false}, {3, -16, false}, {6, 752, false},
+		{20, -32, true},  {4, 0, true},    {8, 0, true},    {16, 0, true},
+	};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct stretch s;
+		stretch_init(&s, 100 * 1520 + 0x1000);
+		add_records(&s, 100, sizes[i].frees);
+		add_chunk(&s, 0x1000, false, 0);
+		/* With frees, what follows the free one of four. */
+		uint64_t victim = s.chunks[40], size = 1520 * sizes[i].records + sizes[i].more;
+		put(&s, victim + 8, size | !sizes[i].frees);
+		assert_mended(&s, victim);
+		stretch_deinit(&s);
+	}
+}
+
+/* A block that holds the image of a heap ends in front of a smashed header: it is not taken apart.
+ */
+static void test_image_in_block(void **state)
+{
+	(void)state;
+	for (unsigned records = 3; records < 40; records += 12) {
+		struct stretch s;
+		stretch_init(&s, 60 * 1520 + 0x10000 + 0x1000);
+		add_records(&s, 40, true);
+		uint64_t block = s.end;
+		add_chunk(&s, 0xf010, false, 0);
+		memset(s.bytes + block + 16, 0, 0xf000);
+		memcpy(s.bytes + block + 16 + 0xf000 - 1520 * records, s.bytes, 1520 * records);
+		uint64_t broken = s.end;
+		add_records(&s, 20, true);
+		add_chunk(&s, s.size - s.end, false, 0);
+		put(&s, broken + 8, 0x4242424242424242);
+		assert_mended(&s, broken);
+		stretch_deinit(&s);
+	}
+}
+
 static void test_smashed_top(void **state)
 {
 	(void)state;
@@ -462,11 +533,12 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),         cmocka_unit_test(test_long_chunks),
-		cmocka_unit_test(test_smashed_sizes), cmocka_unit_test(test_false_size),
-		cmocka_unit_test(test_smashed_top),   cmocka_unit_test(test_foreign_memory),
-		cmocka_unit_test(test_terminator),    cmocka_unit_test(test_missing_bytes),
-		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_sound),          cmocka_unit_test(test_long_chunks),
+		cmocka_unit_test(test_smashed_sizes),  cmocka_unit_test(test_false_size),
+		cmocka_unit_test(test_smashed_top),    cmocka_unit_test(test_foreign_memory),
+		cmocka_unit_test(test_terminator),     cmocka_unit_test(test_missing_bytes),
+		cmocka_unit_test(test_noise),          cmocka_unit_test(test_plausible_size),
+		cmocka_unit_test(test_image_in_block),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,8 @@ static void test_bytes(void **state)
 
 	(void)state;
 	memcpy(tar + 257, "ustar", 5);
-	check((struct hc_bytes){tar, sizeof(tar)}, HC_INPUT_ARCHIVE, "is a tar archive; unpack it with 'tar -xf'");
+	check((struct hc_bytes){tar, sizeof(tar)}, HC_INPUT_ARCHIVE,
+	      "is a tar archive; unpack it with 'tar -xf'");
 	check((struct hc_bytes){tar, 261}, HC_INPUT_UNKNOWN, "is not an ELF file");
 	check(text_bytes("PK\3\4..."), HC_INPUT_ARCHIVE, "is a zip archive");
 	check(text_bytes("7z\xbc\xaf\x27\x1c"), HC_INPUT_ARCHIVE, "is a 7z archive");

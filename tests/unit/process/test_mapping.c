@@ -268,8 +268,7 @@ static void test_smaps(void **state)
 	struct fake_core again = {};
 	fake_core_thread(&again, 1, 0, 0, 0);
 	char *core = fake_core_write(&again);
-	assert_fails(hc_process_open(core, &options, &process), HC_ERROR_OS,
-		     "/proc/nonexistent");
+	assert_fails(hc_process_open(core, &options, &process), HC_ERROR_OS, "/proc/nonexistent");
 	fake_core_remove(core);
 	fake_core_deinit(&again);
 	fake_core_remove(path);

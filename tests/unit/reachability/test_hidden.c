@@ -86,7 +86,8 @@ static void make_list(struct blocks *blocks, uint64_t base, unsigned shift,
 		fake_store(&blocks->fake, blocks->at[order(i, blocks->num)] + 8,
 			   pair(i * 2654435761u, next));
 	}
-	fake_root(&blocks->fake, HEAD, pair(link_to(blocks, order(0, blocks->num), base, shift), 1));
+	fake_root(&blocks->fake, HEAD,
+		  pair(link_to(blocks, order(0, blocks->num), base, shift), 1));
 }
 
 static size_t backwards(size_t i, size_t num)
@@ -230,9 +231,9 @@ static void test_counters(void **state)
 	static const struct {
 		uint32_t first, step;
 	} counters[] = {
-		{0, 1},   {1, 1},    {0, 8},     {16, 16},    {0, 32},   {0, 64},
+		{0, 1},   {1, 1},    {0, 8},     {16, 16},    {0, 32},    {0, 64},
 		{64, 64}, {0, 128},  {0x80, 64}, {0x10, 64},  {0x50, 64}, {0x40, 8},
-		{7, 7},   {0, 4096}, {100, 100}, {0x2a0, 64}, {6, 8},    {10, 8},
+		{7, 7},   {0, 4096}, {100, 100}, {0x2a0, 64}, {6, 8},     {10, 8},
 	};
 	struct blocks blocks;
 
@@ -290,8 +291,8 @@ static void test_edges(void **state)
 	make(&blocks, 2, 500, 64);
 	make_list(&blocks, HEAP, 0, other);
 	run(&blocks);
-	assert_true(hc_edges_of_range(blocks.fake.heap, blocks.at[0], blocks.at[0] + 56,
-				      count_edge, seen));
+	assert_true(hc_edges_of_range(blocks.fake.heap, blocks.at[0], blocks.at[0] + 56, count_edge,
+				      seen));
 	assert_int_equal(seen[0], 1);
 	assert_int_equal(seen[1], blocks.at[0] + 12);
 	fake_deinit(&blocks.fake);

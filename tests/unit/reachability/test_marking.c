@@ -197,16 +197,13 @@ static void make_tagged(struct graph *graph)
 /** @name Brute force */
 /**@{*/
 
-enum mark {
-	LOST,
-	POSSIBLE,
-	REACHABLE
-};
+enum mark { LOST, POSSIBLE, REACHABLE };
 
 struct marker {
 	struct graph *graph;
 	uint8_t *marks;
-	bool *interior, *pointed; /* an interior pointer was followed to it; a lost one points to it */
+	bool *interior,
+		*pointed; /* an interior pointer was followed to it; a lost one points to it */
 	size_t *stack, depth;
 	uint64_t words, pointers, interiors;
 };
@@ -388,10 +385,10 @@ SHAPE(tagged)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),        cmocka_unit_test(test_list_up),
-		cmocka_unit_test(test_list_down),   cmocka_unit_test(test_list_random),
-		cmocka_unit_test(test_dense),       cmocka_unit_test(test_many_roots),
-		cmocka_unit_test(test_interior),    cmocka_unit_test(test_tagged),
+		cmocka_unit_test(test_tree),      cmocka_unit_test(test_list_up),
+		cmocka_unit_test(test_list_down), cmocka_unit_test(test_list_random),
+		cmocka_unit_test(test_dense),     cmocka_unit_test(test_many_roots),
+		cmocka_unit_test(test_interior),  cmocka_unit_test(test_tagged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

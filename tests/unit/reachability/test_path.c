@@ -90,7 +90,8 @@ static void test_random(void **state)
 		random_state = round;
 		make(&fake, 1 + round % 3, CHUNKS, chunks);
 		for (size_t i = 0; i < CHUNKS * (1 + round % 3); i++)
-			fake_store(&fake, chunks[next_random() % CHUNKS] + 8 * (next_random() % WORDS),
+			fake_store(&fake,
+				   chunks[next_random() % CHUNKS] + 8 * (next_random() % WORDS),
 				   chunks[next_random() % CHUNKS]);
 		for (size_t i = 0; i < 3; i++)
 			fake_root(&fake, next_random() % ROOTS, chunks[next_random() % CHUNKS]);

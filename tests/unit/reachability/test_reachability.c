@@ -842,7 +842,7 @@ static void test_headers(void **state)
 	uint64_t c[7];
 
 	(void)state;
-	make(&fake, 1, NUM(c), 400, c); /* 392 bytes usable: requests of 361 to 392 */
+	make(&fake, 1, NUM(c), 400, c);       /* 392 bytes usable: requests of 361 to 392 */
 	fake_store(&fake, c[0] + 8, 376 | 2); /* what follows the header, and flags */
 	fake_root(&fake, 0, c[0] + 16);
 	fake_store(&fake, c[1] + 8, 392); /* the header's bytes are counted */
@@ -947,7 +947,8 @@ static void check_links(bool back, enum hc_reach expected)
 
 	make(&fake, 1, num, 1056, c);
 	for (size_t i = 0; i < num; i++) {
-		uint64_t link = c[i] + 40 + i * 24, next = c[(i + 1) % num] + 40 + (i + 1) % num * 24;
+		uint64_t link = c[i] + 40 + i * 24,
+			 next = c[(i + 1) % num] + 40 + (i + 1) % num * 24;
 
 		fake_root(&fake, i, link);
 		fake_store(&fake, link, next);

@@ -167,6 +167,49 @@ static void test_asked(void **state)
 	screen_deinit(&screen);
 }
 
+/** Names are data as they are, unless a terminal would act on them. */
+static void test_names_as_data(void **state)
+{
+	static const struct {
+		const char *name, *csv;
+	} rows[] = {
+		{"/srv/\xc3\xa4 b", "/srv/\xc3\xa4 b"},
+		{"a\033[2J", "a\\x1b[2J"},
+		{"a\xe2\x80\xae"
+		 "b",
+		 "a\\xe2\\x80\\xaeb"},
+		{"a\xc2\x9b"
+		 "b",
+		 "a\\xc2\\x9bb"},
+		{"a\xff", "a\\xff"},
+	};
+	struct hc_look look = {.policy.content = HC_CONTENT_FULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct hc_cell cell = hc_cell_name(rows[i].name);
+		hc_cleanup_json json_t *json = hc_cell_to_json(&look, &cell);
+		char *data = hc_cell_to_data(&look, &cell);
+		assert_string_equal(data, rows[i].csv);
+		/* JSON has an escape of its own for controls of ASCII. */
+		assert_string_equal(json_string_value(json), i == 1 ? rows[i].name : rows[i].csv);
+		free(data);
+	}
+}
+
+/** What is no number is unknown, and ends no document. */
+static void test_no_number(void **state)
+{
+	struct hc_look look = {.policy.content = HC_CONTENT_FULL};
+	const struct hc_cell cells[] = {hc_cell_share(NAN), hc_cell_real(INFINITY)};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		hc_cleanup_json json_t *json = hc_cell_to_json(&look, &cells[i]);
+		assert_true(json_is_null(json));
+	}
+}
+
 /** Without somebody who knows secrets, bytes don't show. */
 static void test_no_masker(void **state)
 {
@@ -212,7 +255,7 @@ static void test_kinds(void **state)
 	const struct kind_case kinds[] = {
 		{hc_cell_unknown(), "-", "", "null"},
 		{hc_cell_text("in-use"), "in-use", "in-use", "\"in-use\""},
-		{hc_cell_name("a\033[31m"), "a\\x1b[31m", "a\033[31m", "\"a\\u001B[31m\""},
+		{hc_cell_name("a\033[31m"), "a\\x1b[31m", "a\\x1b[31m", "\"a\\u001B[31m\""},
 		{hc_cell_name(NULL), "-", "", "null"},
 		{hc_cell_term("sql", "SQL text"), "SQL text", "sql", "\"sql\""},
 		{{.kind = HC_CELL_LIST, .text = "a,b"}, "a,b", "a,b", "[\"a\",\"b\"]"},
@@ -354,11 +397,12 @@ static void test_markdown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_content),  cmocka_unit_test(test_rows_content),
-		cmocka_unit_test(test_asked),    cmocka_unit_test(test_no_masker),
-		cmocka_unit_test(test_kinds),    cmocka_unit_test(test_plain_bytes),
-		cmocka_unit_test(test_tree),     cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_markdown),
+		cmocka_unit_test(test_content),   cmocka_unit_test(test_rows_content),
+		cmocka_unit_test(test_asked),     cmocka_unit_test(test_no_masker),
+		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_plain_bytes),
+		cmocka_unit_test(test_tree),      cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_markdown),  cmocka_unit_test(test_names_as_data),
+		cmocka_unit_test(test_no_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,27 +53,10 @@ static void test_sizes(void **state)
 		{"33,976", 33976, 33976},
 	};
 	static const char *const bad[] = {
-		"",
-		"-",
-		"K",
-		"1X",
-		"5-4",
-		"1-2-3",
-		" 1",
-		"1 ",
-		"0x",
-		"0xg",
-		"1Kib1",
-		"1,2",
-		"1,0000",
-		",100",
-		"1--2",
-		"--2",
-		"16777216T",
-		"18446744073709551616",
-		"1KK",
-		"+1",
-		"-1-2",
+		"",       "-",    "K",    "1X",  "5-4",       "1-2-3",
+		" 1",     "1 ",   "0x",   "0xg", "1Kib1",     "1,2",
+		"1,0000", ",100", "1--2", "--2", "16777216T", "18446744073709551616",
+		"1KK",    "+1",   "-1-2",
 	};
 
 	(void)state;
@@ -134,8 +117,7 @@ static void test_unknown_class(void **state)
 
 	assert_non_null(err);
 	assert_int_equal(err->code, HC_ERROR_ARGUMENT);
-	assert_string_equal(err->message,
-			    "there is no content class 'keys'; did you mean 'key'?");
+	assert_string_equal(err->message, "there is no content class 'keys'; did you mean 'key'?");
 	hc_error_destroy(err);
 	for (unsigned i = selection.num_classes; i < HC_MAX_SELECTED_CLASSES; i++)
 		assert_null(hc_select_class(&selection, "key"));

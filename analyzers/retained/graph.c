@@ -1,0 +1,571 @@
+/**
+ * @file
+ * The search; see graph.h.
+ *
+ * A chunk's words are looked at in order. The first that leads to a chunk which was not entered is
+ * followed when a second such has been found or the chunk ends: where there is a second, its
+ * address is put on a stack, and where there is none, nothing has to be remembered. So a list that
+ * is linked by its only pointer needs no stack, and a tree needs its height.
+ *
+ * Pointers to what was entered before are most of all in some heaps. The search only wants to know
+ * that they are such, which a bit for each unit tells; and it notes, by another one, which chunks
+ * have some. The words of these are looked at once more, in the order of memory and by all
+ * processors, when all have names.
+ *
+ * Most of the time is spent waiting for memory. So words are looked at a few at a time, and what
+ * they need is fetched at once.
+ */
+#include "analyzers/retained/graph.h"
+
+#include <stdlib.h>
+
+#include "analyzers/reachability/edges.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+#include "core/base/parallel.h"
+#include "core/heap/plane.h"
+
+enum {
+	CHECK_EVERY = 1 << 14, /* chunks between two looks at whether to go on */
+	AHEAD = 64,            /* words of a chunk that are fetched for at a time */
+	EDGE_SHARE = 4,        /* edges that wait may take a quarter of what the heap does */
+};
+
+struct graph {
+	struct hc_retained *retained;
+	const struct hc_heap *heap;
+	struct hc_dominators dominators;
+	struct hc_plane_layout layout;
+	struct hc_plane entered; /* chunks that have a vertex */
+	struct hc_plane more;    /* chunks with pointers to what was entered before */
+	uint32_t first_unknown;  /* vertex: from here on, memory of unknown use; 0: not yet */
+	uint64_t *stack;         /* addresses of words at which chunks are gone on with */
+	size_t depth, max_depth;
+	uint64_t max_chunks;
+	struct hc_error *err;
+};
+
+/** What is being looked at. */
+struct place {
+	uint64_t pos, end; /* words that are left, addresses */
+	uint32_t vertex;
+	bool possible;              /* it is reached by interior pointers only */
+	const struct hc_span *span; /* NULL: it is an anchor */
+	uint64_t unit;
+};
+
+/** A chunk that was not entered. */
+struct child {
+	const struct hc_span *span; /* NULL: none */
+	uint64_t unit;
+};
+
+/** @name Edges */
+/**@{*/
+
+static inline uint32_t *vertex_of(const struct graph *graph, const struct hc_span *span,
+				  uint64_t unit)
+{
+	const struct hc_numbers *numbers = &graph->retained->numbers;
+	uint64_t block = unit / HC_UNITS_PER_BLOCK, bit = unit % HC_UNITS_PER_BLOCK;
+	uint64_t below = span->blocks[block].start & ((UINT64_C(1) << bit) - 1);
+
+	return &graph->retained->vertex[numbers->before[span - graph->heap->spans][block] +
+					(uint64_t)__builtin_popcountll(below)];
+}
+
+static inline bool is_possible(const struct hc_span *span, uint64_t unit)
+{
+	return span->blocks[unit / HC_UNITS_PER_BLOCK].a >> unit % HC_UNITS_PER_BLOCK & 1;
+}
+
+/** Whether a pointer counts: see retained.h. What is lost is not in the graph. */
+static inline bool counts(const struct hc_edge *edge, bool from_possible)
+{
+	const struct hc_block *block = &edge->span->blocks[edge->unit / HC_UNITS_PER_BLOCK];
+
+	if (!(block->b >> edge->unit % HC_UNITS_PER_BLOCK & 1))
+		return false;
+	return is_possible(edge->span, edge->unit) || (edge->exact && !from_possible);
+}
+
+static inline uint64_t *word_of(const struct graph *graph, const struct hc_plane *plane,
+				const struct hc_span *span, uint64_t unit)
+{
+	return hc_plane_word(&graph->layout, plane, span - graph->heap->spans, unit);
+}
+
+static inline bool has(const struct graph *graph, const struct hc_plane *plane,
+		       const struct hc_span *span, uint64_t unit)
+{
+	return *word_of(graph, plane, span, unit) >> unit % HC_UNITS_PER_BLOCK & 1;
+}
+
+static inline void put(const struct graph *graph, const struct hc_plane *plane,
+		       const struct hc_span *span, uint64_t unit)
+{
+	*word_of(graph, plane, span, unit) |= UINT64_C(1) << unit % HC_UNITS_PER_BLOCK;
+}
+/**@}*/
+
+/** @name Looking at words */
+/**@{*/
+
+/** Where words are, as far as they lie in one piece. */
+static inline struct hc_bytes words_at(const struct graph *graph, const struct place *place)
+{
+	const struct hc_span *span = hc_heap_span(graph->heap, place->pos);
+
+	if (span && span->data && place->end <= span->end)
+		return (struct hc_bytes){span->data + (place->pos - span->start),
+					 place->end - place->pos};
+	uint64_t pos = place->pos;
+	struct hc_piece piece;
+
+	if (!hc_memory_next_piece(&graph->heap->process->memory, &pos, place->end, UINT64_MAX,
+				  &piece) ||
+	    piece.start != place->pos)
+		return (struct hc_bytes){0};
+	return piece.bytes;
+}
+
+/** Step over what the core lacks, to a whole word. @return false at the end */
+static bool next_words(const struct graph *graph, struct place *place, struct hc_bytes *ret)
+{
+	const unsigned word = graph->heap->word_size;
+	uint64_t pos;
+	struct hc_piece piece;
+
+	while (place->pos < place->end) {
+		*ret = words_at(graph, place);
+		if (ret->size >= word)
+			return true;
+		pos = place->pos + (ret->size ? word : 0);
+		if (pos >= place->end || !hc_memory_next_piece(&graph->heap->process->memory, &pos,
+							       place->end, UINT64_MAX, &piece))
+			break;
+		place->pos = (piece.start + word - 1) & ~(uint64_t)(word - 1);
+	}
+	return false;
+}
+
+static inline __attribute__((always_inline)) void
+fetch_block(const struct graph *graph, const struct hc_span *span, uint64_t block)
+{
+	__builtin_prefetch(&span->blocks[block]);
+	__builtin_prefetch(&graph->retained->numbers.before[span - graph->heap->spans][block]);
+}
+
+/** A word that may be a pointer. */
+struct word {
+	uint64_t value, at;
+	const struct hc_span *span; /* that it points into; NULL: none, it may have a tag */
+	uint64_t unit;
+};
+
+/** Those among the first AHEAD words, the bits of which have been asked for. */
+static inline size_t find_words(const struct graph *graph, struct hc_bytes bytes, uint64_t address,
+				const struct hc_plane *plane, struct word *words)
+{
+	const struct hc_heap *heap = graph->heap;
+	const unsigned size = heap->word_size;
+	size_t num = 0;
+
+	for (size_t i = 0; i < AHEAD && (i + 1) * size <= bytes.size; i++) {
+		uint64_t value = hc_read_word(bytes.data + i * size, size, heap->big_endian);
+		struct word *word = &words[num];
+
+		if (value - heap->lowest >= heap->highest - heap->lowest && !heap->tagged)
+			continue;
+		word->span = hc_heap_span(heap, value);
+		if (word->span) {
+			if (value < word->span->base)
+				continue;
+			word->unit = hc_span_unit(word->span, value - word->span->base);
+			if (word->unit >= word->span->num_units)
+				word->unit = word->span->num_units - 1;
+			if (plane)
+				__builtin_prefetch(word_of(graph, plane, word->span, word->unit));
+			else
+				fetch_block(graph, word->span, word->unit / HC_UNITS_PER_BLOCK);
+		} else if (!heap->tagged) {
+			continue;
+		}
+		word->value = value;
+		word->at = address + i * size;
+		num++;
+	}
+	return num;
+}
+
+/** What is seen of the words of a chunk. */
+enum sight { SEEN_NOTHING, SEEN_ENTERED, SEEN_CHILD };
+
+/** What a word leads to: nothing that counts, a chunk that was entered, or another one. */
+static inline enum sight look_at(const struct graph *graph, const struct place *place,
+				 const struct word *word, struct hc_edge *edge)
+{
+	if (word->span && has(graph, &graph->entered, word->span, word->unit) &&
+	    hc_span_offset(word->span, word->unit) == word->value - word->span->base)
+		return SEEN_ENTERED;
+	if (!hc_edge_of(graph->heap, word->value, edge) || !counts(edge, place->possible))
+		return SEEN_NOTHING;
+	return has(graph, &graph->entered, edge->span, edge->unit) ? SEEN_ENTERED : SEEN_CHILD;
+}
+
+/**
+ * Look at a few words.
+ *
+ * @return whether one leads to a second chunk that was not entered: there the place is, then
+ */
+static inline bool look_at_words(struct graph *graph, struct place *place, struct hc_bytes bytes,
+				 struct child *child)
+{
+	struct word words[AHEAD];
+	size_t num = find_words(graph, bytes, place->pos, &graph->entered, words);
+	bool more = false, second = false;
+
+	for (size_t i = 0; i < num && !second; i++) {
+		struct hc_edge edge;
+		enum sight sight = look_at(graph, place, &words[i], &edge);
+
+		more |= sight == SEEN_ENTERED;
+		if (sight != SEEN_CHILD)
+			continue;
+		if (edge.span->data)
+			__builtin_prefetch(
+				edge.span->data +
+				(hc_span_address(edge.span, edge.unit) - edge.span->start));
+		if (!child->span) {
+			*child = (struct child){edge.span, edge.unit};
+		} else if (child->span != edge.span || child->unit != edge.unit) {
+			place->pos = words[i].at;
+			second = true;
+		}
+	}
+	if (more)
+		put(graph, &graph->more, place->span, place->unit);
+	return second;
+}
+
+/** Look at words until two of them lead to chunks that were not entered: the first is returned. */
+static bool next_child(struct graph *graph, struct place *place, struct child *child)
+{
+	const unsigned word = graph->heap->word_size;
+	struct hc_bytes bytes;
+
+	child->span = NULL;
+	while (next_words(graph, place, &bytes)) {
+		if (look_at_words(graph, place, bytes, child))
+			return true;
+		size_t whole = bytes.size / word;
+
+		place->pos += (whole < AHEAD ? whole : AHEAD) * word;
+	}
+	place->pos = place->end;
+	return child->span != NULL;
+}
+/**@}*/
+
+/** @name Depth first */
+/**@{*/
+
+static struct place place_of_chunk(const struct hc_span *span, uint64_t unit, uint32_t vertex)
+{
+	return (struct place){
+		.pos = span->base + hc_span_offset(span, unit),
+		.end = span->base + hc_edge_usable_end(span, unit),
+		.vertex = vertex,
+		.possible = is_possible(span, unit),
+		.span = span,
+		.unit = unit,
+	};
+}
+
+static void push(struct graph *graph, uint64_t address)
+{
+	if (!graph->err)
+		graph->err = hc_array_regrow(&graph->stack, graph->depth, &graph->max_depth,
+					     sizeof(*graph->stack));
+	if (!graph->err)
+		graph->stack[graph->depth++] = address;
+}
+
+/** The chunk that was gone away from last. */
+static struct place pop(struct graph *graph)
+{
+	uint64_t address = graph->stack[--graph->depth];
+	const struct hc_span *span = hc_heap_span(graph->heap, address);
+	uint64_t unit = hc_span_prev_start(span, hc_span_unit(span, address - span->base));
+	struct place place = place_of_chunk(span, unit, *vertex_of(graph, span, unit));
+
+	place.pos = address;
+	return place;
+}
+
+static uint32_t enter(struct graph *graph, const struct child *child, uint32_t parent)
+{
+	if (graph->dominators.num >= graph->dominators.max) {
+		if (!graph->err)
+			graph->err = hc_error_create(
+				HC_ERROR_FORMAT, "more chunks can be reached than were counted");
+		return 0;
+	}
+	uint32_t vertex = hc_dominators_enter(&graph->dominators, parent);
+
+	*vertex_of(graph, child->span, child->unit) = vertex;
+	put(graph, &graph->entered, child->span, child->unit);
+	return vertex;
+}
+
+static bool is_cancelled(struct graph *graph)
+{
+	struct hc_watch *watch = graph->heap->process->watch;
+
+	if (graph->dominators.num % CHECK_EVERY)
+		return false;
+	if (!graph->err)
+		graph->err = hc_watch_check(watch);
+	hc_watch_done(watch, graph->dominators.num, graph->max_chunks);
+	return graph->err;
+}
+
+/** Everything below a chunk that was just entered. */
+static void descend(struct graph *graph, struct place place)
+{
+	struct child child;
+
+	for (;;) {
+		if (next_child(graph, &place, &child)) {
+			if (place.pos < place.end)
+				push(graph, place.pos);
+			uint32_t vertex = enter(graph, &child, place.vertex);
+
+			if (!vertex || graph->err || is_cancelled(graph))
+				return;
+			place = place_of_chunk(child.span, child.unit, vertex);
+		} else if (graph->depth) {
+			place = pop(graph);
+		} else {
+			return;
+		}
+	}
+}
+
+/** A pointer of an anchor. */
+static void see_pointer(struct graph *graph, const struct hc_anchor *anchor,
+			const struct hc_edge *edge)
+{
+	const struct child child = {edge->span, edge->unit};
+
+	if (!counts(edge, false) || has(graph, &graph->entered, edge->span, edge->unit))
+		return;
+	uint32_t vertex = enter(graph, &child, anchor->vertex);
+
+	if (vertex)
+		descend(graph, place_of_chunk(child.span, child.unit, vertex));
+}
+
+struct pointers {
+	struct graph *graph;
+	const struct hc_anchor *anchor;
+};
+
+static bool see_word(void *ctx, const struct hc_edge *edge)
+{
+	const struct pointers *pointers = ctx;
+
+	see_pointer(pointers->graph, pointers->anchor, edge);
+	return !pointers->graph->err;
+}
+
+static void see_values(const struct hc_heap *heap, const struct hc_anchor *anchor, hc_edge_fn fn,
+		       void *ctx)
+{
+	for (size_t i = 0; i < anchor->num_values; i++) {
+		struct hc_edge edge = {.value = anchor->values[i]};
+
+		if (hc_edge_of(heap, anchor->values[i], &edge) && !fn(ctx, &edge))
+			return;
+	}
+}
+
+static struct hc_error *search_anchors(struct graph *graph)
+{
+	struct hc_anchors *anchors = &graph->retained->anchors;
+
+	graph->first_unknown = UINT32_MAX;
+	for (size_t i = 0; !graph->err && i < anchors->num; i++) {
+		struct hc_anchor *anchor = &anchors->items[i];
+		struct pointers pointers = {graph, anchor};
+
+		if (i == anchors->num_known)
+			graph->first_unknown = graph->dominators.num;
+		anchor->vertex = hc_dominators_enter(&graph->dominators, 0);
+		see_values(graph->heap, anchor, see_word, &pointers);
+		hc_edges_of_range(graph->heap, anchor->start, anchor->end, see_word, &pointers);
+		if (!graph->err)
+			graph->err = hc_watch_check(graph->heap->process->watch);
+	}
+	return graph->err;
+}
+/**@}*/
+
+/** @name Edges */
+/**@{*/
+
+struct source {
+	struct graph *graph;
+	unsigned worker;
+	uint32_t vertex;
+};
+
+/** An edge to a chunk, unless memory of unknown use points to what has a better holder. */
+static inline void tell_edge(const struct source *source, uint32_t to)
+{
+	uint32_t from = source->vertex, unknown = source->graph->first_unknown;
+
+	if (to && (from < unknown || to >= unknown))
+		hc_dominators_edge(&source->graph->dominators, source->worker, from, to);
+}
+
+static bool tell_pointer(void *ctx, const struct hc_edge *edge)
+{
+	const struct source *source = ctx;
+
+	if (counts(edge, false))
+		tell_edge(source, *vertex_of(source->graph, edge->span, edge->unit));
+	return true;
+}
+
+/** The edges of a chunk, a few at a time: blocks, then vertices, then what is known of these. */
+static void tell_words(const struct source *source, struct place *place, struct hc_bytes bytes)
+{
+	struct graph *graph = source->graph;
+	const uint32_t *vertices[AHEAD];
+	uint32_t to[AHEAD];
+	struct word words[AHEAD];
+	size_t num = find_words(graph, bytes, place->pos, NULL, words), n = 0;
+
+	for (size_t i = 0; i < num; i++) {
+		struct hc_edge edge;
+
+		if (!hc_edge_of(graph->heap, words[i].value, &edge) ||
+		    !counts(&edge, place->possible))
+			continue;
+		vertices[n] = vertex_of(graph, edge.span, edge.unit);
+		__builtin_prefetch(vertices[n++]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		to[i] = *vertices[i];
+		__builtin_prefetch(&graph->dominators.semi[to[i]]);
+	}
+	for (size_t i = 0; i < n; i++)
+		tell_edge(source, to[i]);
+}
+
+static void tell_chunk(const struct source *source, struct place place)
+{
+	const unsigned word = source->graph->heap->word_size;
+	struct hc_bytes bytes;
+
+	while (next_words(source->graph, &place, &bytes)) {
+		size_t whole = bytes.size / word;
+
+		tell_words(source, &place, bytes);
+		place.pos += (whole < AHEAD ? whole : AHEAD) * word;
+	}
+}
+
+static struct hc_error *tell_stretch(void *ctx, unsigned worker, size_t task)
+{
+	struct graph *graph = ctx;
+	const struct hc_stretch *stretch = &graph->layout.stretches[task];
+	const struct hc_span *span = &graph->heap->spans[stretch->span];
+
+	for (uint64_t i = stretch->from; i < stretch->to; i++)
+		hc_for_each_bit (bit,
+				 graph->more.words[graph->layout.first_word[stretch->span] + i]) {
+			uint64_t unit = i * HC_UNITS_PER_BLOCK + bit;
+			struct source source = {graph, worker, *vertex_of(graph, span, unit)};
+
+			tell_chunk(&source, place_of_chunk(span, unit, source.vertex));
+		}
+	return NULL;
+}
+
+static struct hc_error *tell_edges(void *ctx)
+{
+	struct graph *graph = ctx;
+	const struct hc_anchors *anchors = &graph->retained->anchors;
+
+	for (size_t i = 0; i < anchors->num; i++) {
+		const struct hc_anchor *anchor = &anchors->items[i];
+		struct source source = {graph, 0, anchor->vertex};
+
+		see_values(graph->heap, anchor, tell_pointer, &source);
+		hc_edges_of_range(graph->heap, anchor->start, anchor->end, tell_pointer, &source);
+	}
+	return hc_parallel_watched(graph->heap->process->jobs, graph->heap->process->watch,
+				   graph->layout.num_stretches, tell_stretch, graph);
+}
+/**@}*/
+
+static uint64_t heap_bytes(const struct hc_heap *heap)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++)
+		bytes += heap->spans[i].end - heap->spans[i].start;
+	return bytes;
+}
+
+static struct hc_error *graph_init(struct graph *graph)
+{
+	const struct hc_heap *heap = graph->heap;
+	struct hc_error *err = hc_plane_layout_init(heap, &graph->layout);
+
+	if (!err)
+		err = hc_plane_init(&graph->layout, &graph->entered);
+	if (!err)
+		err = hc_plane_init(&graph->layout, &graph->more);
+	if (!err)
+		err = hc_dominators_init(graph->max_chunks + graph->retained->anchors.num + 1,
+					 heap_bytes(heap) / EDGE_SHARE, heap->process->jobs,
+					 &graph->dominators);
+	return err;
+}
+
+static void graph_deinit(struct graph *graph)
+{
+	free(graph->stack);
+	hc_plane_deinit(&graph->entered);
+	hc_plane_deinit(&graph->more);
+	hc_plane_layout_deinit(&graph->layout);
+	hc_dominators_deinit(&graph->dominators);
+}
+
+struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_chunks)
+{
+	struct hc_watch *watch = retained->heap->process->watch;
+	hc_cleanup(graph_deinit) struct graph graph = {
+		.retained = retained, .heap = retained->heap, .max_chunks = max_chunks};
+	struct hc_error *err = graph_init(&graph);
+
+	if (err)
+		return err;
+	hc_watch_part(watch, 0, 0.6);
+	if ((err = search_anchors(&graph)))
+		return err;
+	free(graph.stack);
+	graph.stack = NULL;
+	hc_watch_part(watch, 0.6, 0.9);
+	err = hc_dominators_finish(&graph.dominators, tell_edges, &graph, watch);
+	if (err)
+		return err;
+	retained->num = graph.dominators.num;
+	retained->idom = graph.dominators.idom;
+	retained->max = graph.dominators.max;
+	graph.dominators.parent = graph.dominators.idom = NULL;
+	return NULL;
+}

@@ -1,0 +1,90 @@
+/**
+ * @file
+ * Chains in one line; see chain.h.
+ */
+#include "cmd/show/chain.h"
+
+#include "analyzers/reachability/path.h"
+#include "cmd/show/sample.h"
+#include "core/base/cleanup.h"
+
+/** Steps that are told: the first ones, and the last. */
+enum { FIRST_STEPS = 4 };
+
+static const struct hc_column columns[] = {HC_HOLDER_COLUMNS(0)};
+static const struct hc_shape shape = {.key = "chain", HC_COLUMNS(columns)};
+
+/** Where the word of the root stands. */
+static struct hc_error *root_phrase(const struct hc_namer *namer, const struct hc_referrer *root,
+				    struct hc_document *doc, struct hc_cell *ret)
+{
+	hc_cleanup(hc_table_deinit) struct hc_table table;
+
+	hc_table_init(&table, &shape, &doc->pool);
+	hc_table_add_row(&table);
+	struct hc_error *err = hc_holder_fill_place(namer, &table, 0, root);
+
+	if (!err && table.num_rows)
+		*ret = *hc_table_at(&table, 0, HC_HOLDER_WHICH);
+	return err;
+}
+
+static hc_type_id type_of(const struct hc_namer *namer, const struct hc_chunk *chunk)
+{
+	const struct hc_types *types = namer->session->target->types;
+
+	return types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+}
+
+/** Chunks of one kind in a row. */
+static struct hc_cell run_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
+				 size_t num, struct hc_document *doc)
+{
+	hc_type_id type = type_of(namer, chunk);
+	struct hc_cell kind = HC_PHRASE(doc, "{} bytes", hc_cell_count(chunk->size));
+
+	if (type != HC_TYPE_NONE && hc_session_shows_class(namer->session))
+		kind = hc_type_cell(namer->session, type);
+	if (num == 1)
+		return kind;
+	return HC_PHRASE(doc, "{} {} {}", hc_cell_count(num), hc_cell_times(), kind);
+}
+
+static struct hc_cell path_phrase(const struct hc_namer *namer, const struct hc_path *path,
+				  struct hc_cell root, struct hc_document *doc)
+{
+	struct hc_cell list = root;
+	size_t steps = 0;
+
+	for (size_t i = 1, end; i < path->num; i = end) {
+		const struct hc_chunk *chunk = &path->steps[i].chunk;
+		hc_type_id type = type_of(namer, chunk);
+
+		for (end = i + 1; end < path->num && path->steps[end].chunk.size == chunk->size &&
+				  type_of(namer, &path->steps[end].chunk) == type;
+		     end++)
+			;
+		if (++steps <= FIRST_STEPS || end == path->num)
+			list = hc_phrase_join(doc, list, " > ",
+					      run_phrase(namer, chunk, end - i, doc));
+		else if (steps == FIRST_STEPS + 1)
+			list = hc_phrase_join(doc, list, " > ", hc_cell_text("..."));
+	}
+	return list;
+}
+
+struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
+				 struct hc_document *doc, struct hc_cell *ret)
+{
+	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
+	struct hc_cell root = hc_cell_unknown();
+	struct hc_error *err = hc_paths_find(namer->session->target->heap, chunk, 1, &paths);
+
+	*ret = root;
+	if (err || !paths.num)
+		return err;
+	err = root_phrase(namer, &paths.items[0].steps[0], doc, &root);
+	if (!err)
+		*ret = path_phrase(namer, &paths.items[0], root, doc);
+	return err;
+}

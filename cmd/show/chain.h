@@ -1,0 +1,23 @@
+/**
+ * @file
+ * Chains: by which pointers a root leads to a chunk, in one line.
+ *
+ *     g_cache (app) > struct cache > struct entry*[] > struct entry
+ *
+ * Chunks of one kind in a row are one step with a number: "g_list (app) > 20 × struct node".
+ */
+#ifndef HC_CMD_SHOW_CHAIN_H
+#define HC_CMD_SHOW_CHAIN_H
+
+#include "cmd/show/holder.h"
+#include "core/heap/heap.h"
+
+/**
+ * A shortest chain (path.h) to a chunk, up to what points to it.
+ *
+ * @param[out] ret a phrase of @p doc; unknown where no chain leads to it
+ */
+struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
+				 struct hc_document *doc, struct hc_cell *ret);
+
+#endif
