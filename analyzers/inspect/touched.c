@@ -66,8 +66,7 @@ static struct hc_error *cut(struct run *run, const struct hc_mapping *mapping, s
 	uint64_t pos = mapping->start;
 	struct hc_piece piece;
 
-	while (hc_memory_next_data(&run->process->memory, &pos, mapping->end, TASK_BYTES,
-				    &piece)) {
+	while (hc_memory_next_data(&run->process->memory, &pos, mapping->end, TASK_BYTES, &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->tasks, run->num_tasks, sizeof(*run->tasks));
 		if (err)

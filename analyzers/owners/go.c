@@ -74,7 +74,7 @@ static bool find_mark(struct go *go)
 		uint64_t pos = modules->items[i].data_start;
 		struct hc_piece piece;
 		while (hc_memory_next_data(go->survey->memory, &pos, modules->items[i].data_end,
-					    MAX_SEARCH, &piece)) {
+					   MAX_SEARCH, &piece)) {
 			struct hc_bytes bytes = piece.bytes;
 			for (size_t at = -piece.start & 15; at + size < bytes.size; at += 16) {
 				if (memcmp(bytes.data + at, MAGIC, size))

@@ -29,7 +29,8 @@ struct hc_memory {
 	size_t num_extents;
 	unsigned word_size; /**< 4 or 8 */
 	bool big_endian;    /**< of words; set after hc_memory_init() */
-	/** The core's file and where it has holes; set after hc_memory_init(). None: nothing is known */
+	/** The core's file and where it has holes; set after hc_memory_init(). None: nothing is
+	 * known */
 	struct hc_bytes file;
 	const struct hc_data_map *data;
 };
@@ -82,8 +83,8 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 
 /**
  * Addresses in which holes of the core's file are told: a hole that does not cover one of these
- * blocks, at a multiple of their size, is no hole to hc_memory_next_data(). So no page and no word is
- * cut in two, wherever in the file it lies. Bytes.
+ * blocks, at a multiple of their size, is no hole to hc_memory_next_data(). So no page and no word
+ * is cut in two, wherever in the file it lies. Bytes.
  */
 #define HC_HOLE_BLOCK (UINT64_C(64) << 10)
 
@@ -94,7 +95,8 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 bool hc_memory_next_data(const struct hc_memory *memory, uint64_t *pos, uint64_t end, uint64_t most,
 			 struct hc_piece *ret);
 
-/** Whether there is nothing in [start, end) but missing bytes and holes, as of hc_memory_next_data(). */
+/** Whether there is nothing in [start, end) but missing bytes and holes, as of
+ * hc_memory_next_data(). */
 bool hc_memory_is_hole(const struct hc_memory *memory, uint64_t start, uint64_t end);
 
 /** How many of the bytes in [start, end) are present. */
