@@ -5,6 +5,7 @@
 #include "analyzers/content/structure.h"
 
 #include "core/base/array.h"
+#include "core/base/utf8.h"
 
 static bool is_in_ranges(const struct hc_ranges *ranges, uint64_t address)
 {
@@ -60,36 +61,6 @@ static const uint8_t *skip_ascii_text(const uint8_t *pos, const uint8_t *end)
 	return pos;
 }
 
-static inline bool is_continuation(uint8_t byte)
-{
-	return (byte & 0xc0) == 0x80;
-}
-
-/** Size of the UTF-8 character beyond ASCII at @p pos, or 0. No overlong forms, no surrogates. */
-static size_t utf8_size(const uint8_t *pos, const uint8_t *end)
-{
-	size_t left = end - pos;
-
-	if (pos[0] >= 0xc2 && pos[0] <= 0xdf)
-		return left >= 2 && is_continuation(pos[1]) ? 2 : 0;
-	if (pos[0] >= 0xe0 && pos[0] <= 0xef) {
-		if (left < 3 || !is_continuation(pos[1]) || !is_continuation(pos[2]))
-			return 0;
-		if ((pos[0] == 0xe0 && pos[1] < 0xa0) || (pos[0] == 0xed && pos[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (pos[0] >= 0xf0 && pos[0] <= 0xf4) {
-		if (left < 4 || !is_continuation(pos[1]) || !is_continuation(pos[2]) ||
-		    !is_continuation(pos[3]))
-			return 0;
-		if ((pos[0] == 0xf0 && pos[1] < 0x90) || (pos[0] == 0xf4 && pos[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
 /** The run that starts at @p start, maybe empty. */
 static struct hc_text_run scan_run(struct hc_bytes window, size_t start)
 {
@@ -100,7 +71,7 @@ static struct hc_text_run scan_run(struct hc_bytes window, size_t start)
 	for (;;) {
 		pos = skip_ascii_text(pos, end);
 
-		size_t size = pos < end && *pos >= 0x80 ? utf8_size(pos, end) : 0;
+		size_t size = pos < end && *pos >= 0x80 ? hc_utf8_size(pos, end) : 0;
 		if (!size)
 			break;
 		run.utf8 = true;

@@ -2,18 +2,17 @@
  * @file
  * Histogram of chunk sizes: one pass over the start bits, on all processors.
  *
- * Each worker tallies sizes below SMALL_SIZES granules (hc_heap::granule) in a table, and appends
- * the few larger chunks to a list (a heap has at most one of them per SMALL_SIZES granules). Both
- * are merged and sorted at the end, so the result does not depend on the number of workers.
+ * Each worker tallies small sizes (size_index.h) in a table, and appends the few larger chunks to a
+ * list. Both are merged and sorted at the end, so the result does not depend on the number of
+ * workers.
  */
 #include "analyzers/counts/histogram.h"
+#include "analyzers/select/size_index.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
 
-#define SMALL_SIZES 4096
 #define SLICE_BYTES (UINT64_C(16) << 20)
-#define FREE_STATES (1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP)
 
 enum column { IN_USE, FREE, LEAKED, NUM_COLUMNS };
 
@@ -24,7 +23,7 @@ struct tally {
 };
 
 struct worker {
-	struct tally small[SMALL_SIZES];
+	struct tally small[HC_SMALL_SIZES];
 	struct tally *large;
 	size_t num_large;
 	struct hc_selection_scratch *scratch;
@@ -35,6 +34,8 @@ struct job {
 	const struct hc_selection *selection;
 	const struct hc_slice *slices;
 	struct worker *workers;
+	unsigned kinds; /**< that are selected */
+	bool by_kind;   /**< all of them, and the planes tell which these are */
 };
 
 /** A chunk's bits decide its columns; the chunk's own bytes are not touched. */
@@ -47,10 +48,10 @@ static void count(struct tally *tally, const struct hc_heap *heap, bool is_free,
 static struct hc_error *tally(struct worker *worker, const struct hc_heap *heap, uint64_t size,
 			      bool is_free, bool marked)
 {
-	uint64_t granules = size / heap->granule;
+	size_t small = hc_size_index(heap, size);
 
-	if (granules < SMALL_SIZES && granules * heap->granule == size) {
-		count(&worker->small[granules], heap, is_free, marked);
+	if (small < HC_SMALL_SIZES) {
+		count(&worker->small[small], heap, is_free, marked);
 		return NULL;
 	}
 	struct tally *last = worker->num_large ? &worker->large[worker->num_large - 1] : NULL;
@@ -66,41 +67,6 @@ static struct hc_error *tally(struct worker *worker, const struct hc_heap *heap,
 	return NULL;
 }
 
-/** Whether planes alone tell which chunks are selected: by state and reach, with every free state
- * or none. */
-static bool planes_tell(const struct hc_selection *selection)
-{
-	return !selection || (hc_selection_is_by_state(selection) &&
-			      ((selection->states & FREE_STATES) == FREE_STATES ||
-			       !(selection->states & FREE_STATES)));
-}
-
-/** Whether free chunks are among those that the planes tell. */
-static bool takes_free(const struct hc_selection *selection)
-{
-	return !selection || (selection->states & FREE_STATES && !selection->reaches);
-}
-
-/** Start bits of the selected chunks of a block. */
-static uint64_t selected_bits(const struct job *job, const struct hc_block *block)
-{
-	const struct hc_selection *selection = job->selection;
-	uint64_t in_use = hc_block_in_use(block), of_reach = 0;
-
-	if (!selection)
-		return block->start;
-	if (!(selection->states & 1u << HC_IN_USE))
-		in_use = 0;
-	if (!selection->reaches)
-		return takes_free(selection) ? in_use | (block->start & block->free) : in_use;
-	/* A chunk's reach is the number in its bits of the planes a and b. */
-	for (unsigned reach = 0; reach < HC_NUM_REACH; reach++)
-		if (job->heap->reach_known && selection->reaches >> reach & 1)
-			of_reach |= (reach & 1 ? block->a : ~block->a) &
-				    (reach & 2 ? block->b : ~block->b);
-	return in_use & of_reach;
-}
-
 /**
  * Chunks of a slice that the planes tell. The allocator's own are counted as free here, and taken
  * out in the end.
@@ -111,14 +77,14 @@ static struct hc_error *tally_planes(const struct job *job, struct worker *worke
 	const struct hc_span *span = slice->span;
 	const uint64_t granules = span->unit / job->heap->granule;
 	const bool small = granules * job->heap->granule == span->unit &&
-			   granules * HC_UNITS_PER_BLOCK <= SMALL_SIZES;
+			   granules * HC_UNITS_PER_BLOCK <= HC_SMALL_SIZES;
 
 	/* Slices are of whole blocks. */
 	for (uint64_t i = slice->from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < slice->to;
 	     i++) {
 		const struct hc_block *block = &span->blocks[i];
 
-		for (uint64_t bits = selected_bits(job, block); bits; bits &= bits - 1) {
+		for (uint64_t bits = hc_block_of_kinds(block, job->kinds); bits; bits &= bits - 1) {
 			unsigned bit = __builtin_ctzll(bits);
 			uint64_t later = block->start >> bit >> 1;
 			bool is_free = block->free >> bit & 1;
@@ -165,9 +131,8 @@ static struct hc_error *tally_selected(const struct job *job, struct worker *wor
 static struct hc_error *tally_slice(void *ctx, unsigned worker, size_t task)
 {
 	struct job *job = ctx;
-	return planes_tell(job->selection)
-		       ? tally_planes(job, &job->workers[worker], &job->slices[task])
-		       : tally_selected(job, &job->workers[worker], &job->slices[task]);
+	return job->by_kind ? tally_planes(job, &job->workers[worker], &job->slices[task])
+			    : tally_selected(job, &job->workers[worker], &job->slices[task]);
 }
 
 static int compare_tallies(const void *a, const void *b)
@@ -180,15 +145,15 @@ static int compare_tallies(const void *a, const void *b)
 static struct hc_error *merge(const struct worker *workers, unsigned num, uint64_t granule,
 			      struct tally **ret, size_t *num_ret)
 {
-	size_t total = SMALL_SIZES;
+	size_t total = HC_SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++)
 		total += workers[i].num_large;
 	struct tally *all = calloc(total, sizeof(*all));
 	if (!all)
 		return &hc_enomem;
-	size_t n = SMALL_SIZES;
+	size_t n = HC_SMALL_SIZES;
 	for (unsigned i = 0; i < num; i++) {
-		for (size_t k = 0; k < SMALL_SIZES; k++) {
+		for (size_t k = 0; k < HC_SMALL_SIZES; k++) {
 			all[k].size = k * granule;
 			for (int c = 0; c < NUM_COLUMNS; c++)
 				all[k].chunks[c] += workers[i].small[k].chunks[c];
@@ -295,6 +260,8 @@ struct hc_error *hc_histogram_run(struct hc_target *target, const struct hc_sele
 	if (!workers)
 		return &hc_enomem;
 	struct job job = {heap, selection, slices, workers};
+	job.kinds = hc_selection_kinds(selection, heap);
+	job.by_kind = hc_selection_is_by_kind(selection, job.kinds);
 	err = run_workers(&job, jobs, num_slices);
 	if (!err)
 		err = merge(workers, jobs, heap->granule, &tallies, &num_tallies);
@@ -304,7 +271,7 @@ struct hc_error *hc_histogram_run(struct hc_target *target, const struct hc_sele
 	}
 	if (err)
 		return err;
-	if (planes_tell(selection) && takes_free(selection))
+	if (job.by_kind && job.kinds & HC_KINDS_NOT_IN_USE)
 		take_out_overhead(heap, tallies, num_tallies);
 	struct hc_histogram histogram = {.has_leaked = heap->reach_known};
 	err = make_rows(tallies, num_tallies, log2, &histogram);

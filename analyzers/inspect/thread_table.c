@@ -80,7 +80,7 @@ static struct hc_error *name_calls(struct hc_process *process, struct hc_thread_
 	return NULL;
 }
 
-bool hc_thread_same_calls(const struct hc_thread_row *a, const struct hc_thread_row *b)
+static bool same_calls(const struct hc_thread_row *a, const struct hc_thread_row *b)
 {
 	if (a->num_calls != b->num_calls || a->entry != b->entry)
 		return false;
@@ -88,6 +88,15 @@ bool hc_thread_same_calls(const struct hc_thread_row *a, const struct hc_thread_
 		if (a->calls[i].pc != b->calls[i].pc || a->calls[i].frame != b->calls[i].frame)
 			return false;
 	return true;
+}
+
+static size_t find_place(const struct hc_thread_table *table, const struct hc_thread_row *row)
+{
+	size_t i = 0;
+
+	while (&table->rows[i] != row && !same_calls(&table->rows[i], row))
+		i++;
+	return i;
 }
 /**@}*/
 
@@ -153,6 +162,7 @@ struct hc_error *hc_thread_table_run(struct hc_target *target, struct hc_thread_
 
 		if ((err = add_thread(process, heap, i, &table.rows[i])))
 			return err;
+		table.rows[i].place = find_place(&table, &table.rows[i]);
 		table.reserved += table.rows[i].reserved;
 		table.touched += table.rows[i].touched;
 	}

@@ -37,6 +37,8 @@ struct hc_thread_row {
 	struct hc_thread_call *calls;        /**< the innermost first */
 	size_t num_calls;
 	size_t entry; /**< index into calls; num_calls: unknown */
+	/** The first row that is in the same functions, called from the same places. */
+	size_t place;
 };
 
 /** Stacks of threads that have ended. */
@@ -59,8 +61,5 @@ struct hc_thread_table {
  */
 struct hc_error *hc_thread_table_run(struct hc_target *target, struct hc_thread_table *ret);
 void hc_thread_table_deinit(struct hc_thread_table *table);
-
-/** Whether two threads are in the same functions, called from the same places. */
-bool hc_thread_same_calls(const struct hc_thread_row *a, const struct hc_thread_row *b);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 
 static bool is_digit(char c)
 {
@@ -88,24 +89,12 @@ static void put_negated(FILE *out, const char *text, size_t size)
 	fprintf(out, "(?:%.*s\\x00|[\\s\\S][^\\x00])", (int)size, text);
 }
 
-/** Decode one character of UTF-8; 0 bytes: it is none. */
+/** The character that a text begins with; 0 bytes: it is none. */
 static size_t decode_utf8(const char *text, uint32_t *ret)
 {
 	const uint8_t *pos = (const uint8_t *)text;
-	unsigned more = pos[0] >= 0xf0 ? 3 : pos[0] >= 0xe0 ? 2 : pos[0] >= 0xc0 ? 1 : 0;
-	uint32_t value = more ? pos[0] & (0x3f >> more) : pos[0];
 
-	if (!more && pos[0] >= 0x80)
-		return 0;
-	for (unsigned i = 1; i <= more; i++) {
-		if ((pos[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (pos[i] & 0x3f);
-	}
-	if (value > 0x10ffff)
-		return 0;
-	*ret = value;
-	return more + 1;
+	return hc_utf8_decode(pos, pos + strnlen(text, 4), ret);
 }
 
 /** A character that stands for itself: one unit, or two. */

@@ -542,12 +542,9 @@ static struct hc_error *prepare_planes(struct hc_interiors *interiors)
 static bool matters(const struct hc_interiors *interiors, uint64_t chunks, uint64_t bytes)
 {
 	const struct hc_heap *heap = interiors->tracer->heap;
-	uint64_t all = 0;
 
-	for (size_t i = 0; i < heap->num_spans; i++)
-		all += heap->spans[i].end - heap->spans[i].start;
 	return chunks >= HC_CONVENTION_MIN &&
-	       (chunks >= interiors->in_use / MATTERS || bytes >= all / MATTERS);
+	       (chunks >= interiors->in_use / MATTERS || bytes >= hc_heap_bytes(heap) / MATTERS);
 }
 
 struct hc_error *hc_conventions_propose(struct hc_interiors *interiors, bool *any)

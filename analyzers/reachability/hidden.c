@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "core/base/array.h"
+#include "core/base/cleanup.h"
 
-struct hc_error *hc_hidden_note(const struct hc_tracer *tracer, struct hc_plane *ret)
+/** Remember in a plane what looks lost. */
+static struct hc_error *note_lost(const struct hc_tracer *tracer, struct hc_plane *ret)
 {
 	struct hc_error *err = hc_plane_init(&tracer->layout, ret);
 
@@ -54,8 +56,9 @@ static struct hc_error *add(struct hc_heap *heap, enum hc_hiding how, uint64_t s
 	return NULL;
 }
 
-struct hc_error *hc_hidden_count(const struct hc_tracer *tracer, const struct hc_plane *before,
-				 enum hc_hiding how, struct hc_hidden_count *ret)
+/** Count what looked lost before and doesn't now. */
+static struct hc_error *count_found(const struct hc_tracer *tracer, const struct hc_plane *before,
+				    enum hc_hiding how, struct hc_hidden_count *ret)
 {
 	struct hc_heap *heap = tracer->heap;
 	struct hc_hidden_count sum = {0};
@@ -80,6 +83,19 @@ struct hc_error *hc_hidden_count(const struct hc_tracer *tracer, const struct hc
 	if (!err)
 		*ret = sum;
 	return err;
+}
+
+struct hc_error *hc_hidden_follow(struct hc_tracer *tracer, enum hc_hiding how,
+				  struct hc_hidden_count *ret)
+{
+	hc_cleanup(hc_plane_deinit) struct hc_plane lost = {0};
+	struct hc_error *err = note_lost(tracer, &lost);
+
+	if (!err)
+		err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL);
+	if (!err)
+		err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL);
+	return err ? err : count_found(tracer, &lost, how, ret);
 }
 
 void hc_hidden_forget(struct hc_heap *heap)

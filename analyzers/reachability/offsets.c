@@ -744,15 +744,12 @@ struct hc_error *hc_offsets_run(struct hc_tracer *tracer, const struct hc_root *
 {
 	hc_cleanup(search_deinit) struct search search = {
 		.heap = tracer->heap, .roots = roots, .num_roots = num_roots};
-	hc_cleanup(hc_plane_deinit) struct hc_plane lost = {0};
 	struct hc_hidden_count added = {0};
 	struct hc_offsets offsets = {0};
 	struct hc_error *err = find(&search, &tracer->heap->offset_form, &offsets);
 
-	if (!err && offsets.found && !(err = hc_hidden_note(tracer, &lost)) &&
-	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL)) &&
-	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL)))
-		err = hc_hidden_count(tracer, &lost, HC_HIDING_OFFSET, &added);
+	if (!err && offsets.found)
+		err = hc_hidden_follow(tracer, HC_HIDING_OFFSET, &added);
 	offsets.chunks = added.chunks;
 	offsets.bytes = added.bytes;
 	if (!err)

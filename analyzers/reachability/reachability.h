@@ -49,6 +49,12 @@ enum hc_heuristic {
 
 const char *hc_heuristic_name(enum hc_heuristic heuristic);
 
+/** Whether the word is no plain pointer, so that its chunk is only possible. */
+static inline bool hc_heuristic_is_hidden(enum hc_heuristic heuristic)
+{
+	return heuristic == HC_HEURISTIC_TAGGED || heuristic == HC_HEURISTIC_OFFSET;
+}
+
 /** Why an interior pointer to @p chunk at @p address counts as one to its start, or NONE. */
 enum hc_heuristic hc_heuristic_match(const struct hc_heap *heap, const struct hc_chunk *chunk,
 				     uint64_t address);

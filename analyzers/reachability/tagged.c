@@ -227,7 +227,6 @@ static struct hc_error *find(struct hc_tracer *tracer, const struct hc_root *roo
 struct hc_error *hc_tagged_run(struct hc_tracer *tracer, const struct hc_root *roots,
 			       size_t num_roots, struct hc_tagged *ret)
 {
-	hc_cleanup(hc_plane_deinit) struct hc_plane lost = {0};
 	struct hc_hidden_count added = {0};
 	struct hc_tagged tagged = {0};
 	struct hc_error *err = find(tracer, roots, num_roots, &tagged);
@@ -235,10 +234,8 @@ struct hc_error *hc_tagged_run(struct hc_tracer *tracer, const struct hc_root *r
 	tracer->heap->tagged = !err && tagged.found;
 	if (!err && !tagged.found)
 		tagged = (struct hc_tagged){0};
-	if (!err && tagged.found && !(err = hc_hidden_note(tracer, &lost)) &&
-	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_ROOTS, NULL)) &&
-	    !(err = hc_tracer_run(tracer, HC_PASS_TAGGED, HC_SEED_REACHED, NULL)))
-		err = hc_hidden_count(tracer, &lost, HC_HIDING_TAGGED, &added);
+	if (!err && tagged.found)
+		err = hc_hidden_follow(tracer, HC_HIDING_TAGGED, &added);
 	tagged.chunks = added.chunks;
 	tagged.bytes = added.bytes;
 	if (!err)

@@ -511,15 +511,6 @@ static struct hc_error *tell_edges(void *ctx)
 }
 /**@}*/
 
-static uint64_t heap_bytes(const struct hc_heap *heap)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < heap->num_spans; i++)
-		bytes += heap->spans[i].end - heap->spans[i].start;
-	return bytes;
-}
-
 static struct hc_error *graph_init(struct graph *graph)
 {
 	const struct hc_heap *heap = graph->heap;
@@ -531,7 +522,7 @@ static struct hc_error *graph_init(struct graph *graph)
 		err = hc_plane_init(&graph->layout, &graph->more);
 	if (!err)
 		err = hc_dominators_init(graph->max_chunks + graph->retained->anchors.num + 1,
-					 heap_bytes(heap) / EDGE_SHARE, heap->process->jobs,
+					 hc_heap_bytes(heap) / EDGE_SHARE, heap->process->jobs,
 					 &graph->dominators);
 	return err;
 }

@@ -1,18 +1,15 @@
 /**
  * @file
  * Counting, and choosing by numbers.
- *
- * Sizes below SMALL_SIZES granules are looked up in tables, the few larger chunks go another way (a
- * heap has at most one of them per SMALL_SIZES granules).
  */
 #include "analyzers/select/census.h"
 
 #include <stdlib.h>
 
+#include "analyzers/select/size_index.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
-#define SMALL_SIZES 4096
 /**
  * Bytes of a stretch. Short ones let a sample skip more, but each has its own list of sizes; there
  * are no more than MAX_STRETCHES and one for each span.
@@ -22,21 +19,13 @@
 /** Stretches that are prepared for sampling at once. */
 #define STRETCHES_PER_JOB 32
 
-/** Index into tables of small sizes; SMALL_SIZES: none. */
-static inline size_t small_index(const struct hc_heap *heap, uint64_t size)
-{
-	uint64_t granules = size / heap->granule;
-
-	return granules < SMALL_SIZES && granules * heap->granule == size ? granules : SMALL_SIZES;
-}
-
 /** @name Counting */
 /**@{*/
 
 /** What a worker has of the stretch that it is at. */
 struct worker {
-	uint64_t counts[SMALL_SIZES];
-	uint16_t seen[SMALL_SIZES]; /* indexes that have a count */
+	uint64_t counts[HC_SMALL_SIZES];
+	uint16_t seen[HC_SMALL_SIZES]; /* indexes that have a count */
 	size_t num_seen;
 	struct hc_size_count *large; /* neighbours of one size are one */
 	size_t num_large;
@@ -67,9 +56,9 @@ static struct hc_error *count_large(struct worker *worker, uint64_t size)
 static inline struct hc_error *count_size(const struct hc_heap *heap, struct worker *worker,
 					  uint64_t size)
 {
-	size_t small = small_index(heap, size);
+	size_t small = hc_size_index(heap, size);
 
-	if (small == SMALL_SIZES)
+	if (small == HC_SMALL_SIZES)
 		return count_large(worker, size);
 	if (!worker->counts[small]++)
 		worker->seen[worker->num_seen++] = small;
@@ -135,10 +124,10 @@ static struct hc_error *add_up(struct hc_census *census, struct worker *sum)
 		for (size_t k = 0; !err && k < stretch->num_sizes; k++) {
 			/* The first one may put it on a list; the rest is added to it there. */
 			err = count_size(census->heap, sum, stretch->sizes[k].size);
-			size_t small = small_index(census->heap, stretch->sizes[k].size);
+			size_t small = hc_size_index(census->heap, stretch->sizes[k].size);
 			uint64_t more = stretch->sizes[k].chunks - 1;
 
-			if (!err && small < SMALL_SIZES)
+			if (!err && small < HC_SMALL_SIZES)
 				sum->counts[small] += more;
 			else if (!err)
 				sum->large[sum->num_large - 1].chunks += more;
@@ -163,11 +152,7 @@ static struct hc_error *add_up(struct hc_census *census, struct worker *sum)
 static struct hc_error *cut(struct hc_census *census)
 {
 	hc_cleanup_free struct hc_slice *slices = NULL;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < census->heap->num_spans; i++)
-		bytes += census->heap->spans[i].end - census->heap->spans[i].start;
-	bytes /= MAX_STRETCHES;
+	uint64_t bytes = hc_heap_bytes(census->heap) / MAX_STRETCHES;
 	struct hc_error *err =
 		hc_heap_slices(census->heap, bytes < MIN_STRETCH ? MIN_STRETCH : bytes, &slices,
 			       &census->num_stretches);
@@ -242,18 +227,18 @@ struct cursor {
 struct sampling {
 	const struct hc_census *census;
 	const struct hc_census_sorting *sorting;
-	size_t small[SMALL_SIZES]; /* sample of each small size */
-	size_t first;              /* stretch of the batch's first task */
-	struct cursor *cursors;    /* of each task and sample, at the start of the stretch */
-	size_t *wanted;            /* of each task: chunks that are kept */
+	size_t small[HC_SMALL_SIZES]; /* sample of each small size */
+	size_t first;                 /* stretch of the batch's first task */
+	struct cursor *cursors;       /* of each task and sample, at the start of the stretch */
+	size_t *wanted;               /* of each task: chunks that are kept */
 };
 
 static size_t sample_of(const struct sampling *sampling, uint64_t size)
 {
-	size_t small = small_index(sampling->census->heap, size);
+	size_t small = hc_size_index(sampling->census->heap, size);
 
-	return small < SMALL_SIZES ? sampling->small[small]
-				   : sampling->sorting->fn(sampling->sorting->ctx, size);
+	return small < HC_SMALL_SIZES ? sampling->small[small]
+				      : sampling->sorting->fn(sampling->sorting->ctx, size);
 }
 
 /** Offer everything; what samples keep then are numbers in place of addresses. */
@@ -377,7 +362,7 @@ struct hc_error *hc_census_sample(const struct hc_census *census, struct hc_targ
 	sampling->sorting = sorting;
 	sampling->cursors = cursors;
 	sampling->wanted = wanted;
-	for (size_t i = 0; i < SMALL_SIZES; i++)
+	for (size_t i = 0; i < HC_SMALL_SIZES; i++)
 		sampling->small[i] = sorting->fn(sorting->ctx, i * census->heap->granule);
 	struct hc_error *err = offer(sampling);
 	if (err)

@@ -313,14 +313,6 @@ static bool has_list(const struct hc_selection *selection, const struct hc_list 
 	return false;
 }
 
-bool hc_selection_is_by_state(const struct hc_selection *selection)
-{
-	return !selection->num_lists && !selection->has_size && !selection->has_request &&
-	       !selection->has_arena && !selection->has_range && !selection->has_holder &&
-	       !selection->num_sizes && !selection->by_member && !selection->num_types &&
-	       !hc_selection_needs_content(selection);
-}
-
 bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap *heap,
 		      const struct hc_chunk *chunk, struct hc_selection_scratch *scratch)
 {
@@ -337,11 +329,12 @@ bool hc_selection_has(const struct hc_selection *selection, const struct hc_heap
 	return scratch && has_content(selection, hc_chunk_bytes(heap, chunk), scratch);
 }
 
-/** Kinds of chunks of which some may be selected. */
-static unsigned kinds_of(const struct hc_selection *selection, const struct hc_heap *heap)
+unsigned hc_selection_kinds(const struct hc_selection *selection, const struct hc_heap *heap)
 {
 	unsigned kinds = 0;
 
+	if (!selection)
+		return HC_KINDS_ALL;
 	if (selection->states >> HC_IN_USE & 1)
 		kinds |= HC_KINDS_IN_USE;
 	if (selection->states & ~(UINT32_C(1) << HC_IN_USE) || selection->num_lists)
@@ -351,12 +344,17 @@ static unsigned kinds_of(const struct hc_selection *selection, const struct hc_h
 	return kinds;
 }
 
-/** Whether all chunks in use of these kinds are selected, and no others. */
-static bool kinds_decide(const struct hc_selection *selection, unsigned kinds)
+bool hc_selection_is_by_kind(const struct hc_selection *selection, unsigned kinds)
 {
-	return !(kinds & HC_KINDS_NOT_IN_USE) && !selection->has_size && !selection->has_request &&
-	       !selection->has_arena && !selection->has_range && !selection->has_holder &&
-	       !selection->num_types && !selection->num_sizes && !selection->by_member &&
+	const uint32_t not_in_use = 1u << HC_CACHED | 1u << HC_FREE | 1u << HC_TOP;
+
+	if (!selection)
+		return true;
+	if (kinds & HC_KINDS_NOT_IN_USE && (selection->states & not_in_use) != not_in_use)
+		return false;
+	return !selection->has_size && !selection->has_request && !selection->has_arena &&
+	       !selection->has_range && !selection->has_holder && !selection->num_types &&
+	       !selection->num_sizes && !selection->by_member &&
 	       !hc_selection_needs_content(selection);
 }
 
@@ -364,10 +362,12 @@ void hc_selected_iter_slice(struct hc_selected_iter *iter, const struct hc_heap 
 			    struct hc_slice slice, const struct hc_selection *selection,
 			    struct hc_selection_scratch *scratch)
 {
-	unsigned kinds = selection ? kinds_of(selection, heap) : HC_KINDS_ALL;
+	unsigned kinds = hc_selection_kinds(selection, heap);
+	/* The allocator's own chunks may have to be told from free ones. */
+	bool decided = !(kinds & HC_KINDS_NOT_IN_USE) && hc_selection_is_by_kind(selection, kinds);
 
 	hc_chunk_iter_kinds(&iter->chunks, heap, slice, kinds);
-	iter->selection = selection && !kinds_decide(selection, kinds) ? selection : NULL;
+	iter->selection = decided ? NULL : selection;
 	iter->scratch = scratch;
 }
 

@@ -89,8 +89,16 @@ static inline bool hc_selection_needs_reach(const struct hc_selection *selection
 	return selection->reaches != 0;
 }
 
-/** Whether nothing but state and reach is asked about, which need no look at the chunk itself. */
-bool hc_selection_is_by_state(const struct hc_selection *selection);
+/** Kinds of chunks of which some may be selected: bits of enum hc_kinds. NULL: all. */
+unsigned hc_selection_kinds(const struct hc_selection *selection, const struct hc_heap *heap);
+
+/**
+ * Whether all chunks of these kinds are selected and no others, so that the planes decide. Of those
+ * not in use, whether the allocator's own are among them is left open. NULL: yes.
+ *
+ * @param kinds from hc_selection_kinds()
+ */
+bool hc_selection_is_by_kind(const struct hc_selection *selection, unsigned kinds);
 
 /** Whether a match needs a scratch, for it costs a long look at the chunk's bytes. */
 static inline bool hc_selection_needs_content(const struct hc_selection *selection)

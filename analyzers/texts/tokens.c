@@ -8,6 +8,7 @@
 
 #ifdef __SSE2__
 #include <emmintrin.h>
+#include "core/base/utf8.h"
 #endif
 
 /** What a byte may be part of. */
@@ -70,24 +71,6 @@ void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,
 	*lines = (struct hc_lines){.bytes = bytes, .mappings = mappings, .word_size = word_size};
 }
 
-/** Bytes of the UTF-8 character beyond ASCII at @p pos, or 0. RFC 3629, Table in section 4. */
-static size_t utf8_size(struct hc_bytes bytes, size_t pos)
-{
-	const uint8_t *p = bytes.data + pos;
-	size_t left = bytes.size - pos;
-	size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < size)
-		return 0;
-	for (size_t i = 1; i < size; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return size;
-}
-
 /** Where the text that starts at @p pos ends. */
 static size_t text_end(struct hc_bytes bytes, size_t pos)
 {
@@ -95,7 +78,7 @@ static size_t text_end(struct hc_bytes bytes, size_t pos)
 		size_t size = traits[bytes.data[pos]] & TEXT ? 1 : 0;
 
 		if (!size && bytes.data[pos] >= 0x80)
-			size = utf8_size(bytes, pos);
+			size = hc_utf8_size(bytes.data + pos, bytes.data + bytes.size);
 		if (!size)
 			break;
 		pos += size;

@@ -10,6 +10,7 @@
 
 #include "cmd/render/escape.h"
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 
 /** Longest escaped form of one byte or character: a UTF-8 character, or \xNN. */
 #define MAX_PIECE 8
@@ -129,24 +130,6 @@ char *hc_escape_string(const char *text, unsigned flags)
 	return hc_escape((struct hc_bytes){(const uint8_t *)text, strlen(text)}, 0, flags);
 }
 
-/** The character that @p text begins with. @param[out] ret its number @return bytes; 0: no UTF-8 */
-static size_t decode(const uint8_t *text, uint32_t *ret)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t size = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 : 4;
-	uint32_t c = *text & (size == 1 ? 0x7f : 0x7f >> size);
-
-	if (size == 4 && *text >> 3 != 30)
-		return 0;
-	for (size_t i = 1; i < size; i++) {
-		if (text[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (text[i] & 0x3f);
-	}
-	*ret = c;
-	return c >= least[size] && c <= 0x10ffff && c >> 11 != 0x1b ? size : 0;
-}
-
 /** U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. */
 static bool changes_direction(uint32_t c)
 {
@@ -156,11 +139,11 @@ static bool changes_direction(uint32_t c)
 
 bool hc_escape_is_needless(const char *text, bool controls)
 {
-	const uint8_t *p = (const uint8_t *)text;
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
 	uint32_t c;
 
-	for (size_t size; *p; p += size) {
-		size = decode(p, &c);
+	for (size_t size; p < end; p += size) {
+		size = hc_utf8_decode(p, end, &c);
 		if (!size || (c < 0x20 && controls) || (c >= 0x7f && c < 0xa0) ||
 		    changes_direction(c))
 			return false;

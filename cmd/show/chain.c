@@ -29,44 +29,31 @@ static struct hc_error *root_phrase(const struct hc_namer *namer, const struct h
 	return err;
 }
 
-static hc_type_id type_of(const struct hc_namer *namer, const struct hc_chunk *chunk)
-{
-	const struct hc_types *types = namer->session->target->types;
-
-	return types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
-}
-
 /** Chunks of one kind in a row. */
-static struct hc_cell run_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
-				 size_t num, struct hc_document *doc)
+static struct hc_cell run_phrase(struct hc_cell kind, size_t num, struct hc_document *doc)
 {
-	hc_type_id type = type_of(namer, chunk);
-	struct hc_cell kind = HC_PHRASE(doc, "{} bytes", hc_cell_count(chunk->size));
-
-	if (type != HC_TYPE_NONE && hc_session_shows_class(namer->session))
-		kind = hc_type_cell(namer->session, type);
-	if (num == 1)
-		return kind;
-	return HC_PHRASE(doc, "{} {} {}", hc_cell_count(num), hc_cell_times(), kind);
+	return num == 1 ? kind
+			: HC_PHRASE(doc, "{} {} {}", hc_cell_count(num), hc_cell_times(), kind);
 }
 
 static struct hc_cell path_phrase(const struct hc_namer *namer, const struct hc_path *path,
 				  struct hc_cell root, struct hc_document *doc)
 {
+	const struct hc_session *session = namer->session;
 	struct hc_cell list = root;
 	size_t steps = 0;
 
 	for (size_t i = 1, end; i < path->num; i = end) {
 		const struct hc_chunk *chunk = &path->steps[i].chunk;
-		hc_type_id type = type_of(namer, chunk);
+		hc_type_id type = hc_session_type(session, chunk);
+		struct hc_cell kind = hc_kind_cell(session, type, chunk->size, doc);
 
 		for (end = i + 1; end < path->num && path->steps[end].chunk.size == chunk->size &&
-				  type_of(namer, &path->steps[end].chunk) == type;
+				  hc_session_type(session, &path->steps[end].chunk) == type;
 		     end++)
 			;
 		if (++steps <= FIRST_STEPS || end == path->num)
-			list = hc_phrase_join(doc, list, " > ",
-					      run_phrase(namer, chunk, end - i, doc));
+			list = hc_phrase_join(doc, list, " > ", run_phrase(kind, end - i, doc));
 		else if (steps == FIRST_STEPS + 1)
 			list = hc_phrase_join(doc, list, " > ", hc_cell_text("..."));
 	}

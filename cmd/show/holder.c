@@ -19,10 +19,9 @@ static char *demangle(const struct hc_namer *namer, const char *symbol)
 /** The name of the type of a chunk; NULL: none is known. */
 static const char *type_name(const struct hc_session *session, const struct hc_chunk *chunk)
 {
-	struct hc_types *types = session->target->types;
-	hc_type_id type = types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = hc_session_type(session, chunk);
 
-	return type != HC_TYPE_NONE ? hc_type_name(types, type) : NULL;
+	return type != HC_TYPE_NONE ? hc_type_name(session->target->types, type) : NULL;
 }
 
 /** @name Chunks */
@@ -225,8 +224,7 @@ struct hc_error *hc_holder_fill(const struct hc_namer *namer, struct hc_table *t
 	if (referrer->address)
 		hc_table_number(table, first + HC_HOLDER_ADDRESS, referrer->address);
 	hc_table_number(table, first + HC_HOLDER_VALUE, referrer->value);
-	if (referrer->heuristic == HC_HEURISTIC_TAGGED ||
-	    referrer->heuristic == HC_HEURISTIC_OFFSET)
+	if (hc_heuristic_is_hidden(referrer->heuristic))
 		hc_table_number(table, first + HC_HOLDER_INTO, 0);
 	else if (referrer->value >= referent->start)
 		hc_table_number(table, first + HC_HOLDER_INTO, referrer->value - referent->start);

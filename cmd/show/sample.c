@@ -52,6 +52,13 @@ struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(known->name, known->title));
 }
 
+hc_type_id hc_session_type(const struct hc_session *session, const struct hc_chunk *chunk)
+{
+	struct hc_types *types = session->target->types;
+
+	return types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+}
+
 struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 {
 	if (type == HC_TYPE_NONE)
@@ -60,4 +67,12 @@ struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type)
 	const char *title = session->options->full_names ? NULL : hc_type_short_name(types, type);
 
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_term(hc_type_name(types, type), title));
+}
+
+struct hc_cell hc_kind_cell(const struct hc_session *session, hc_type_id type, uint64_t size,
+			    struct hc_document *doc)
+{
+	if (type == HC_TYPE_NONE || !hc_session_shows_class(session))
+		return HC_PHRASE(doc, "{} bytes", hc_cell_count(size));
+	return hc_type_cell(session, type);
 }

@@ -33,8 +33,15 @@ struct hc_cell hc_sampler_cell(struct hc_sampler *sampler, uint64_t address, uns
 /** A class: name for programs, title for people; unknown for HC_CLASS_NONE. */
 struct hc_cell hc_class_cell(const struct hc_session *session, hc_class_id class_id);
 
+/** The type of the object in a chunk; HC_TYPE_NONE: none is known, or types were not read. */
+hc_type_id hc_session_type(const struct hc_session *session, const struct hc_chunk *chunk);
+
 /** A type; unknown for HC_TYPE_NONE. */
 struct hc_cell hc_type_cell(const struct hc_session *session, hc_type_id type);
+
+/** Chunks of a kind: their type, or else, or where classes may not show, their size in bytes. */
+struct hc_cell hc_kind_cell(const struct hc_session *session, hc_type_id type, uint64_t size,
+			    struct hc_document *doc);
 
 /** The bytes of the heap at the place of a column or a fact, with the usual bound in data. */
 static inline struct hc_excerpt hc_excerpt_of(struct hc_bytes bytes, enum hc_excerpt_form form)

@@ -24,6 +24,7 @@
 #include "cmd/select_options.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 struct own {
 	const char *split;
@@ -365,14 +366,12 @@ static struct hc_error *check_options(const struct hc_session *session, const st
 static struct hc_error *open_index(struct dump *dump, struct hc_output *index)
 {
 	const struct hc_options *options = dump->session->options;
-	hc_cleanup_free char *path = NULL;
 
 	if (options->num_args || options->format == HC_FORMAT_HEX)
 		return NULL;
-	if (asprintf(&path, "%s.index", options->output) < 0) {
-		path = NULL;
+	hc_cleanup_free char *path = hc_format("%s.index", options->output);
+	if (!path)
 		return &hc_enomem;
-	}
 	struct hc_output_options output = hc_session_output_options(dump->session);
 	struct hc_error *err = hc_output_open(path, &output, index);
 	if (!err)

@@ -223,10 +223,8 @@ static struct hc_cell class_cell(struct hc_hits *hits, const struct hc_chunk *ch
 
 static struct hc_cell type_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)
 {
-	struct hc_types *types = hits->session->target->types;
-
-	return hits->classifier && types ? hc_type_cell(hits->session, hc_type_of(types, chunk))
-					 : hc_cell_unknown();
+	return hits->classifier ? hc_type_cell(hits->session, hc_session_type(hits->session, chunk))
+				: hc_cell_unknown();
 }
 
 static struct hc_cell reach_cell(const struct hc_hits *hits, const struct hc_chunk *chunk)

@@ -9,6 +9,7 @@
 #include "cmd/select_options.h"
 #include "cmd/show/address.h"
 #include "cmd/show/holder.h"
+#include "cmd/show/sample.h"
 #include "cmd/verb.h"
 #include "core/base/cleanup.h"
 
@@ -238,8 +239,7 @@ static struct hc_error *find_all(struct view *view)
 static void fill_chunk(const struct hc_session *session, struct hc_table *table,
 		       const struct hc_chunk *chunk)
 {
-	struct hc_types *types = session->target->types;
-	hc_type_id type = types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = hc_session_type(session, chunk);
 
 	hc_table_number(table, T_CHUNK, chunk->address);
 	hc_table_number(table, T_CHUNK_SIZE, chunk->size);
@@ -247,7 +247,7 @@ static void fill_chunk(const struct hc_session *session, struct hc_table *table,
 	if (session->target->heap->reach_known && chunk->state == HC_IN_USE)
 		hc_table_text(table, T_REACH, hc_reach_name(chunk->reach));
 	if (type != HC_TYPE_NONE)
-		hc_table_text(table, T_TYPE, hc_type_name(types, type));
+		hc_table_text(table, T_TYPE, hc_type_name(session->target->types, type));
 }
 
 static struct hc_error *fill_target(const struct view *view, struct hc_table *table, size_t i)

@@ -284,17 +284,17 @@ static struct hc_error *find_all(struct view *view)
 static void fill_chunk(const struct view *view, struct hc_table *table, unsigned first,
 		       const struct hc_chunk *chunk)
 {
-	struct hc_types *types = view->session->target->types;
-	hc_type_id type = types ? hc_type_of(types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = hc_session_type(view->session, chunk);
 	bool has_type = type != HC_TYPE_NONE && hc_session_shows_class(view->session);
 
 	hc_table_cell(table, first + HC_HOLDER_CHUNK_OFFSET, hc_cell_unknown());
 	hc_table_cell(table, first + HC_HOLDER_MEMBER, hc_cell_unknown());
-	hc_table_phrase(table, first + HC_HOLDER_WHICH, "{}{}{}, {} bytes",
-			HC_CELLS(hc_cell_address(chunk->address),
-				 hc_cell_text(has_type ? ", " : ""),
-				 hc_cell_name(has_type ? hc_type_name(types, type) : ""),
-				 hc_cell_count(chunk->size)));
+	hc_table_phrase(
+		table, first + HC_HOLDER_WHICH, "{}{}{}, {} bytes",
+		HC_CELLS(hc_cell_address(chunk->address), hc_cell_text(has_type ? ", " : ""),
+			 hc_cell_name(has_type ? hc_type_name(view->session->target->types, type)
+					       : ""),
+			 hc_cell_count(chunk->size)));
 }
 
 /** Where a vertex is, as columns. */
@@ -329,11 +329,8 @@ static struct hc_cell kind_cell(const struct view *view, struct hc_document *doc
 				const struct hc_holder_group *group)
 {
 	const struct hc_retained_kind *kind = kind_of(view, group);
-	struct hc_cell size = HC_PHRASE(doc, "{} bytes", hc_cell_count(kind->size));
 
-	if (kind->type == HC_TYPE_NONE || !hc_session_shows_class(view->session))
-		return size;
-	return hc_cell_name(hc_type_short_name(view->session->target->types, kind->type));
+	return hc_kind_cell(view->session, kind->type, kind->size, doc);
 }
 
 /** "1 × 8,016 bytes > 1,000 × struct entry > 1 × 80 bytes each". */
@@ -366,8 +363,7 @@ static struct hc_error *fill_holder(const struct view *view, struct hc_document 
 {
 	const struct hc_holder *holder = &view->holders.items[i];
 	const struct hc_chunk *point = &holder->point_chunk;
-	struct hc_types *types = view->session->target->types;
-	hc_type_id type = point->size && types ? hc_type_of(types, point) : HC_TYPE_NONE;
+	hc_type_id type = point->size ? hc_session_type(view->session, point) : HC_TYPE_NONE;
 
 	hc_table_add_row(table);
 	hc_table_number(table, H_NUMBER, i + 1);

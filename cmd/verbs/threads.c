@@ -349,16 +349,16 @@ static void say_totals(const struct view *view)
 	hc_blank(doc);
 }
 
-/** The threads from @p first on that are where it is: "threads 1, 2, 3 and 4 more". */
-static struct hc_cell who_phrase(const struct view *view, size_t first)
+/** The threads that are in a place: "threads 1, 2, 3 and 4 more". */
+static struct hc_cell who_phrase(const struct view *view, size_t place)
 {
 	const struct hc_thread_table *threads = view->threads;
 	struct hc_document *doc = view->doc;
 	struct hc_cell list = hc_cell_unknown();
 	size_t num = 0;
 
-	for (size_t i = first; i < threads->num; i++) {
-		if (!hc_thread_same_calls(&threads->rows[first], &threads->rows[i]))
+	for (size_t i = place; i < threads->num; i++) {
+		if (threads->rows[i].place != place)
 			continue;
 		if (num++ < MAX_NAMED)
 			list = hc_phrase_join(
@@ -390,14 +390,6 @@ static void say_calls(const struct view *view, const struct hc_thread_row *row)
 	}
 }
 
-static bool is_said(const struct hc_thread_table *threads, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (hc_thread_same_calls(&threads->rows[k], &threads->rows[i]))
-			return true;
-	return false;
-}
-
 static void say_stacks(const struct view *view)
 {
 	const struct hc_thread_table *threads = view->threads;
@@ -405,7 +397,7 @@ static void say_stacks(const struct view *view)
 	size_t places = 0;
 
 	for (size_t i = 0; i < threads->num && view->own->frames; i++) {
-		if (is_said(threads, i) || places++ >= most)
+		if (threads->rows[i].place != i || places++ >= most)
 			continue;
 		HC_HEADING(view->doc, "Frames of {}", who_phrase(view, i));
 		say_calls(view, &threads->rows[i]);

@@ -163,8 +163,7 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->address)
 			hc_table_number(table, REF_ADDRESS, referrer->address);
 		hc_table_number(table, REF_VALUE, referrer->value);
-		if (referrer->heuristic == HC_HEURISTIC_TAGGED ||
-		    referrer->heuristic == HC_HEURISTIC_OFFSET)
+		if (hc_heuristic_is_hidden(referrer->heuristic))
 			hc_table_number(table, REF_OFFSET, 0);
 		else if (referrer->value >= base)
 			hc_table_number(table, REF_OFFSET, referrer->value - base);
@@ -283,8 +282,7 @@ static void describe_place(const struct hc_what *what, struct hc_document *doc)
 static void describe_type(const struct hc_session *session, const struct hc_chunk *chunk,
 			  struct hc_document *doc)
 {
-	hc_type_id type =
-		session->target->types ? hc_type_of(session->target->types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = hc_session_type(session, chunk);
 	struct hc_cell name = hc_type_cell(session, type);
 
 	if (type == HC_TYPE_NONE) {
@@ -502,7 +500,7 @@ static struct hc_error *read_types(struct hc_session *session, const struct hc_w
 	struct hc_error *err = hc_session_types(session, HC_TYPES_QUICK);
 
 	if (err || own->types == TYPES_VTABLE ||
-	    hc_type_of(session->target->types, &what->chunk) != HC_TYPE_NONE)
+	    hc_session_type(session, &what->chunk) != HC_TYPE_NONE)
 		return err;
 	return hc_session_types(session, HC_TYPES_FULL);
 }

@@ -126,10 +126,8 @@ struct hc_error *hc_allocator_evident(const struct hc_process *process, char **r
 	if (err)
 		return err;
 	*ret = NULL;
-	if (num && asprintf(ret, "%s (%s)", items[0].name, items[0].how) < 0) {
-		*ret = NULL;
+	if (num && !(*ret = hc_format("%s (%s)", items[0].name, items[0].how)))
 		err = &hc_enomem;
-	}
 	hc_allocator_evidence_free(items, num);
 	return err;
 }

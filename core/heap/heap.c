@@ -170,35 +170,12 @@ bool hc_heap_pointee(const struct hc_heap *heap, uint64_t address, struct hc_chu
 	return true;
 }
 
-/** Start bits of a block whose chunks are of some kinds. */
-static inline uint64_t bits_of_kinds(const struct hc_block *block, unsigned kinds)
-{
-	uint64_t in_use, ret = 0;
-
-	if (kinds == HC_KINDS_ALL)
-		return block->start;
-	in_use = hc_block_in_use(block);
-	if (kinds & HC_KINDS_NOT_IN_USE)
-		ret = block->start & block->free;
-	if ((kinds & HC_KINDS_IN_USE) == HC_KINDS_IN_USE)
-		return ret | in_use;
-	if (kinds & 1 << HC_DEFINITE)
-		ret |= in_use & ~block->a & ~block->b;
-	if (kinds & 1 << HC_INDIRECT)
-		ret |= in_use & block->a & ~block->b;
-	if (kinds & 1 << HC_REACHABLE)
-		ret |= in_use & ~block->a & block->b;
-	if (kinds & 1 << HC_POSSIBLE)
-		ret |= in_use & block->a & block->b;
-	return ret;
-}
-
 /** Start bits of the iterator's block, as far as it is in the slice. */
 static inline uint64_t bits_of_block(const struct hc_chunk_iter *iter)
 {
 	const struct hc_slice *slice = &iter->slice;
 	uint64_t first = iter->block * HC_UNITS_PER_BLOCK;
-	uint64_t bits = bits_of_kinds(&slice->span->blocks[iter->block], iter->kinds);
+	uint64_t bits = hc_block_of_kinds(&slice->span->blocks[iter->block], iter->kinds);
 
 	if (slice->from > first)
 		bits &= UINT64_MAX << (slice->from - first);

@@ -594,6 +594,16 @@ struct hc_slice {
 	uint64_t from, to;
 };
 
+/** Bytes of all spans. */
+static inline uint64_t hc_heap_bytes(const struct hc_heap *heap)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++)
+		bytes += heap->spans[i].end - heap->spans[i].start;
+	return bytes;
+}
+
 /** Cut the heap into slices of about @p bytes. @param[out] ret array, freed by the caller */
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret);
@@ -608,6 +618,29 @@ enum hc_kinds {
 	HC_KINDS_NOT_IN_USE = 1 << HC_NUM_REACH,
 	HC_KINDS_ALL = HC_KINDS_IN_USE | HC_KINDS_NOT_IN_USE,
 };
+
+/** Start bits of a block whose chunks are of some kinds. */
+static inline uint64_t hc_block_of_kinds(const struct hc_block *block, unsigned kinds)
+{
+	uint64_t in_use, ret = 0;
+
+	if (kinds == HC_KINDS_ALL)
+		return block->start;
+	in_use = hc_block_in_use(block);
+	if (kinds & HC_KINDS_NOT_IN_USE)
+		ret = block->start & block->free;
+	if ((kinds & HC_KINDS_IN_USE) == HC_KINDS_IN_USE)
+		return ret | in_use;
+	if (kinds & 1 << HC_DEFINITE)
+		ret |= in_use & ~block->a & ~block->b;
+	if (kinds & 1 << HC_INDIRECT)
+		ret |= in_use & block->a & ~block->b;
+	if (kinds & 1 << HC_REACHABLE)
+		ret |= in_use & ~block->a & block->b;
+	if (kinds & 1 << HC_POSSIBLE)
+		ret |= in_use & block->a & block->b;
+	return ret;
+}
 
 /** Walk chunks in address order, of a slice or of the whole heap. */
 struct hc_chunk_iter {

@@ -10,6 +10,7 @@
 
 #include "core/allocators/glibc/glibc.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 static bool all_zero(const struct glibc *g, uint64_t from, uint64_t to)
 {
@@ -98,10 +99,8 @@ struct hc_error *glibc_absent(const struct hc_process *process, enum hc_absence 
 	bool found;
 	struct hc_error *err = glibc_find_version(process, &version, &source);
 
-	if (!err && version && asprintf(library_ret, "glibc %s (%s)", version, source) < 0) {
-		*library_ret = NULL;
+	if (!err && version && !(*library_ret = hc_format("glibc %s (%s)", version, source)))
 		err = &hc_enomem;
-	}
 	if (err || !home)
 		return err;
 	if (never_called(&g, home, &found))

@@ -9,7 +9,8 @@
  *     mend.h      where a chain breaks, and where it goes on
  *     heaps.c     where the stretches are: the main heap, the heaps of thread arenas
  *     mmapped.c   chunks that are mappings of their own
- *     tcache.c    per-thread caches, safe-linking
+ *     tcache.c    per-thread caches, safe-linking (tcache.h)
+ *     tcache_lost.c  cached chunks that no list leads to any more
  *     bins.c      fastbins and the unsorted list
  *     fragments.c what a broken fastbin leads to no more
  *     check.c     everything that malloc's structures say twice, compared

@@ -11,6 +11,7 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/allocators/glibc/glibc.h"
+#include "core/base/format.h"
 
 /**
  * Bytes around the thread pointer that are looked at: static TLS lies below it (x86) or above
@@ -64,11 +65,9 @@ static struct hc_error *pin_dtv(struct glibc *g, uint64_t tp, int32_t lwp)
 	if (!hc_heap_chunk_at(g->heap, mem, &chunk) || chunk.address != mem ||
 	    chunk.state != HC_IN_USE)
 		return NULL;
-	char *what;
-	if ((lwp ? asprintf(&what, "dtv of thread %d", lwp)
-		 : asprintf(&what, "dtv of an exited thread, kept with its stack")) < 0)
-		return &hc_enomem;
-	return hc_heap_add_pin(g->heap, mem, what);
+	char *what = lwp ? hc_format("dtv of thread %d", lwp)
+			 : strdup("dtv of an exited thread, kept with its stack");
+	return what ? hc_heap_add_pin(g->heap, mem, what) : &hc_enomem;
 }
 
 /**

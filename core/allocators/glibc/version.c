@@ -159,24 +159,21 @@ struct hc_error *glibc_describe(struct glibc *g)
 	struct hc_error *err = describe_inferred(g, &inferred);
 	if (err)
 		return err;
-	if (asprintf(&evidence->layout, "glibc %s (malloc_state), %s (malloc_par), tcache %s",
-		     g->state->releases, g->par.layout ? g->par.layout->releases : "not found",
-		     g->tcache ? g->tcache->releases : "none") < 0) {
-		evidence->layout = NULL;
+	evidence->layout =
+		hc_format("glibc %s (malloc_state), %s (malloc_par), tcache %s", g->state->releases,
+			  g->par.layout ? g->par.layout->releases : "not found",
+			  g->tcache ? g->tcache->releases : "none");
+	evidence->how =
+		hc_format("ring of %zu arena%s %s; mp_ %s; links %s; threads' arenas by %s%s",
+			  g->num_arenas, g->num_arenas == 1 ? "" : "s",
+			  g->ring_closed ? "closed" : "not closed (memory is missing)",
+			  g->par.layout ? "found" : "not found",
+			  !g->links_seen ? "not seen"
+			  : g->mangled   ? "mangled (safe-linking)"
+					 : "plain",
+			  g->threads_exact ? "libc's relocations" : "votes", inferred);
+	if (!evidence->layout || !evidence->how)
 		return &hc_enomem;
-	}
-	if (asprintf(&evidence->how,
-		     "ring of %zu arena%s %s; mp_ %s; links %s; threads' arenas by %s%s",
-		     g->num_arenas, g->num_arenas == 1 ? "" : "s",
-		     g->ring_closed ? "closed" : "not closed (memory is missing)",
-		     g->par.layout ? "found" : "not found",
-		     !g->links_seen ? "not seen"
-		     : g->mangled   ? "mangled (safe-linking)"
-				    : "plain",
-		     g->threads_exact ? "libc's relocations" : "votes", inferred) < 0) {
-		evidence->how = NULL;
-		return &hc_enomem;
-	}
 	evidence->confidence = confidence(g);
 	return glibc_find_version(g->process, &evidence->version, &evidence->version_source);
 }
