@@ -552,12 +552,20 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 	return sink->err;
 }
 
-/** Whether none of the bytes that a window's matches may hold has a required literal. */
+/** Whether a window lies in holes of the core's file, where no match can begin. */
+static bool is_idle(const struct search *search, const struct hc_search_window *window)
+{
+	return !hc_pattern_may_begin_with_nul(search->pattern) &&
+	       hc_memory_is_hole(&search->process->memory, window->start, window->end);
+}
+
+/** Whether no match can be tried in a window. */
 static bool window_is_ruled_out(const struct search *search, const struct hc_search_window *window)
 {
 	uint64_t from = window->address, to = from + window->subject.size;
 
-	if (from < to && !hc_sieve_narrow(search->options->sieve, &from, &to))
+	if (is_idle(search, window) ||
+	    (from < to && !hc_sieve_narrow(search->options->sieve, &from, &to)))
 		return true;
 	/*
 	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.

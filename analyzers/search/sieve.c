@@ -71,9 +71,19 @@ static struct hc_error *add_mappings(struct hc_sieve *sieve, const struct hc_pro
 
 struct job {
 	const struct hc_memory *memory;
+	bool skips_holes; /**< no literal begins with a NUL */
 	const struct hc_pattern *pattern;
 	struct hc_sieve *sieve;
 };
+
+static bool may_begin_with_nul(const struct hc_literals *literals)
+{
+	for (size_t i = 0; i < literals->num; i++) {
+		if (!literals->items[i].bytes[0])
+			return true;
+	}
+	return false;
+}
 
 static struct hc_error *look_through(void *ctx, unsigned worker, size_t task)
 {
@@ -83,6 +93,8 @@ static struct hc_error *look_through(void *ctx, unsigned worker, size_t task)
 	struct hc_prefilter prefilter;
 
 	(void)worker;
+	if (job->skips_holes && hc_memory_is_hole(job->memory, part->start, part->end))
+		return NULL;
 	/* A literal that begins at the end of the part reaches over it. */
 	hc_prefilter_init(&prefilter, job->pattern,
 			  hc_memory_view(job->memory, part->start, size + HC_MAX_LITERAL_SIZE - 1));
@@ -97,7 +109,8 @@ struct hc_error *hc_sieve_run(struct hc_target *target, const struct hc_pattern 
 {
 	const struct hc_process *process = target->process;
 	hc_cleanup(hc_sieve_deinit) struct hc_sieve sieve = {0};
-	struct job job = {&process->memory, pattern, &sieve};
+	struct job job = {&process->memory, !may_begin_with_nul(hc_pattern_literals(pattern)),
+			  pattern, &sieve};
 	struct hc_error *err = add_mappings(&sieve, process);
 
 	if (err)
