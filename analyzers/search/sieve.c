@@ -37,7 +37,7 @@ static struct hc_error *add_mapping(struct hc_sieve *sieve, size_t *max,
 				    const struct hc_memory *memory,
 				    const struct hc_mapping *mapping)
 {
-	uint64_t from = mapping->start, before = sieve->bytes;
+	uint64_t from = mapping->start;
 	struct hc_error *err = NULL;
 
 	while (from < mapping->end && !err) {
@@ -51,7 +51,6 @@ static struct hc_error *add_mapping(struct hc_sieve *sieve, size_t *max,
 		if (extent->from_core)
 			err = add_parts(sieve, max, start, from);
 	}
-	sieve->mappings += sieve->bytes > before;
 	return err;
 }
 

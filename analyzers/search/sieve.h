@@ -27,9 +27,8 @@ struct hc_sieve_part {
 struct hc_sieve {
 	struct hc_sieve_part *parts; /**< by address, disjoint */
 	size_t num_parts;
-	bool may_match;    /**< any of them */
-	uint64_t bytes;    /**< of all parts */
-	uint64_t mappings; /**< that they are of */
+	bool may_match; /**< any of them */
+	uint64_t bytes; /**< of all parts */
 };
 
 /** Whether a sieve can tell anything about a pattern: it has required literals. */

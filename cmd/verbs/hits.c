@@ -477,14 +477,13 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 	return hits->err;
 }
 
-/** Whether to look at the bytes before the heap: it isn't known yet, and only chunks count. */
+/** Whether to look at the bytes before the heap: only chunks in use count, all of them. */
 static bool sieves(const struct hc_hits *hits, const struct hc_pattern *pattern)
 {
 	const struct hc_options *options = hits->session->options;
 
 	return hits->scope == HC_SEARCH_CHUNKS && !hits->inverted && !hits->attribute &&
-	       !options->selection_given && !options->finding && !hits->session->target->heap &&
-	       hc_sieve_is_for(pattern);
+	       !options->selection_given && !options->finding && hc_sieve_is_for(pattern);
 }
 
 /** Open what the search needs: no heap where no byte can be of a match. */
@@ -507,7 +506,6 @@ static struct hc_error *open_session(struct hc_hits *hits, const struct hc_patte
 static struct hc_error *find_nothing(struct hc_hits *hits, struct hc_search_result *result)
 {
 	result->searched_bytes = hits->sieve.bytes;
-	result->searched_mappings = hits->sieve.mappings;
 	hits->has_elsewhere = true;
 	result->texts_exact = true;
 	prepare_view(hits);

@@ -50,7 +50,7 @@ struct hc_hits {
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
 	struct hc_sieve sieve; /**< no parts: none */
-	bool nowhere;          /**< the sieve rules out everything: the heap was not walked */
+	bool nowhere;          /**< the sieve rules out everything: chunks are not asked for */
 };
 
 /** Whether matches are written one by one. */

@@ -198,7 +198,7 @@ static struct hc_cell searched(const struct hc_hits *hits, const struct hc_searc
 
 	if (hits->scope == HC_SEARCH_ALL)
 		return HC_PHRASE(doc, "{} and {}", chunks, mappings);
-	return hits->nowhere || hc_hits_in_mappings(hits) ? mappings : chunks;
+	return hc_hits_in_mappings(hits) ? mappings : chunks;
 }
 
 static void say_counts(const struct hc_hits *hits, const struct hc_search_result *result,
@@ -211,10 +211,14 @@ static void say_counts(const struct hc_hits *hits, const struct hc_search_result
 		HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
 			      hc_cell_text(result->matches == 1 ? "" : "es"),
 			      places(hits, result, doc));
-	HC_SAY(doc, "Searched {} in {}{}.", hc_cell_bytes(result->searched_bytes),
-	       searched(hits, result, doc),
-	       hc_cell_text(hits->nowhere ? ": nothing there matches, so the heap was not walked"
-					  : ""));
+	if (hits->nowhere)
+		HC_SAY(doc,
+		       "Searched {}, all that the core has: nothing there can match, in a "
+		       "chunk or elsewhere.",
+		       hc_cell_bytes(result->searched_bytes));
+	else
+		HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
+		       searched(hits, result, doc));
 	if (hits->top)
 		HC_LINE(doc, "{}{} distinct text{}{}.",
 			hc_cell_text(result->texts_exact ? "" : "At least "),

@@ -20,7 +20,7 @@ except ImportError:
 
 VERBS = ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
          "common", "check", "strings", "refs", "retained", "dump"]
-NO_CORE = ["signatures"]
+NO_CORE = ["signatures", "shell"]
 MANY_CORES = ["diff"]
 LATER = ["report", "export"]
 HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained"]
