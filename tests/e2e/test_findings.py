@@ -33,6 +33,17 @@ def test_finding_is_its_chunks(heapcore, core):
         assert (len(rows), sum(int(r["chunk_size"]) for r in rows)) == (finding["chunks"], finding["bytes"]), finding
 
 
+def test_counts_are_counts(heapcore, core):
+    """Of findings as small as these, all chunks are looked at; classify counts the same."""
+    for finding in heapcore("analyze", core, "--format", "json").json["findings"]:
+        if finding["kind"] != "held":
+            continue
+        counted = {row["class"]: row["chunks"] for row in
+                   heapcore("classify", core, "--finding", finding["finding"], "--format", "json").json["classes"]}
+        assert finding["looked_at"] == finding["chunks"], finding["text"]
+        assert finding["class_count"]["chunks"] == counted.get(finding["class"], 0), finding["text"]
+
+
 def test_numbers_from_one(heapcore, dump):
     assert b"--finding takes a number from 1 on" in heapcore("chunks", dump("growth.c"), "--finding", 0, status=2).err
     assert b"there is no finding 99" in heapcore("chunks", dump("growth.c"), "--finding", 99, status=2).err
