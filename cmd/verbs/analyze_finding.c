@@ -21,11 +21,9 @@
 #define MIN_SHARED 0.5
 #define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 54
-/** Fields of binary chunks that are shown. */
+/** Fields of binary chunks that are shown, and columns for them: a line. */
 #define MAX_FIELDS 4
-
-/** Findings of which everything is said; smaller ones have a line of each at most. */
-#define SHOWN_IN_FULL 3
+#define FIELDS_WIDTH 68
 
 /** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
 #define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
@@ -163,8 +161,7 @@ struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 	}
 }
 
-/** Where less was touched than there is, both. */
-static struct hc_cell bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
+struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
 {
 	struct hc_cell touched = hc_cell_bytes(finding->touched);
 	struct hc_cell share = hc_cell_share(finding->share);
@@ -369,6 +366,13 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
 	return false;
 }
 
+/** What is the same in all chunks tells less, and counts where there is nothing better. */
+static bool tells(const struct hc_repeat *repeat, const struct hc_repeats *repeats, bool better)
+{
+	return hc_share(repeat->chunks, repeats->counted) >= MIN_SHARED &&
+	       (repeat->bits >= HC_REPEATS_MIN_BITS || !better);
+}
+
 /**
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
@@ -389,8 +393,7 @@ static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (is_clue(finding, repeat->token.text) ||
-		    hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
-		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
+		    !tells(repeat, repeats, lines.num || shared.num))
 			continue;
 		say_shared(analysis, &shared, (struct hc_excerpt){.bytes = repeat->token.text},
 			   repeat->chunks, repeats->counted == all ? 0 : repeats->counted);
@@ -413,18 +416,61 @@ static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 	return shared.num > 0;
 }
 
+/** A text of the heap in a line. */
+static struct hc_excerpt text_excerpt(struct hc_bytes bytes)
+{
+	struct hc_excerpt ret = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
+
+	ret.max = SHARED_WIDTH;
+	return ret;
+}
+
+bool hc_finding_best_text(const struct hc_finding *finding, struct hc_finding_text *ret)
+{
+	const struct hc_repeats *repeats = &finding->common.repeats;
+	struct shared_lines lines;
+
+	choose_lines(&finding->common.text_template, &lines);
+	if (finding->num_clues) {
+		*ret = (struct hc_finding_text){text_excerpt(finding->clues[0].text),
+						finding->clues[0].lost.text, 0};
+	} else if (repeats->num && tells(&repeats->items[0], repeats, lines.num)) {
+		*ret = (struct hc_finding_text){
+			{.bytes = repeats->items[0].token.text}, repeats->items[0].chunks, 0};
+	} else if (lines.num) {
+		const struct hc_template_line *line = lines.lines[0];
+		bool many = line->matches > line->matched_chunks;
+
+		*ret = (struct hc_finding_text){
+			{.bytes = {(const uint8_t *)line->text, line->size}, .place = line->place},
+			many ? line->matched_chunks : line->chunks,
+			many ? line->matches : 0};
+	} else {
+		return false;
+	}
+	ret->excerpt.max = SHARED_WIDTH;
+	return true;
+}
+
 /** What the first fields of binary chunks of one size hold. */
 static void say_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
 {
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell list = hc_cell_unknown();
 
-	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++)
-		list = hc_phrase_join(doc, list, "; ",
-				      HC_PHRASE(doc, "+{} {}",
-						hc_cell_number(profile->fields[i].offset),
-						hc_field_phrase(&profile->fields[i], doc)));
-	if (profile->num_fields > MAX_FIELDS)
+	size_t i = 0;
+
+	for (; i < profile->num_fields && i < MAX_FIELDS; i++) {
+		struct hc_cell more = hc_phrase_join(
+			doc, list, "; ",
+			HC_PHRASE(doc, "+{} {}", hc_cell_number(profile->fields[i].offset),
+				  hc_field_phrase(&profile->fields[i], doc)));
+
+		if (i && hc_analysis_columns(analysis, more) + strlen("; ...") > FIELDS_WIDTH)
+			break;
+		list = more;
+	}
+	if (profile->num_fields > i)
 		list = HC_PHRASE(doc, "{}; ...", list);
 	say_detail(analysis, "bytes:", list);
 }
@@ -439,15 +485,6 @@ static bool has_structure(const struct hc_byte_profile *profile)
 			return true;
 	}
 	return false;
-}
-
-/** A text of the heap in a line. */
-static struct hc_excerpt text_excerpt(struct hc_bytes bytes)
-{
-	struct hc_excerpt ret = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
-
-	ret.max = SHARED_WIDTH;
-	return ret;
 }
 
 /** "channelid=4099 in all 59,880 lost; in none of 120 others". */
@@ -469,44 +506,32 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
-/** Of a smaller finding the one thing that tells most: a clue, a text that repeats, a class. */
-static void say_briefly(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	struct hc_document *doc = analysis->doc;
-	bool said = finding->num_clues > 0;
-
-	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
-	say_type(analysis, finding);
-	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	if (said)
-		say_clue(analysis, &finding->clues[0], "clue:");
-	else
-		said = say_repeats(analysis, finding, 1);
-	hc_end(doc);
-	hc_begin_group(doc, HC_CONTENT_CLASS, said ? HC_CONTENT_CLASS : HC_CONTENT_FULL);
-	say_content(analysis, finding);
-	hc_end(doc);
-	hc_end(doc);
-}
-
 /** What tells something about the content: each part from its level of --content on. */
 static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual =
 		hc_class_of(analysis->session->target->classifier, finding->class_id)->textual;
+	bool fields = !textual && has_structure(profile), said = finding->num_clues > 0;
 	struct hc_document *doc = analysis->doc;
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	say_type(analysis, finding);
-	say_content(analysis, finding);
+	/* "Other" says nothing that its texts and fields don't. */
+	if (finding->class_id != HC_CLASS_OTHER || !fields)
+		say_content(analysis, finding);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	for (size_t i = 0; i < finding->num_clues; i++)
 		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-	say_repeats(analysis, finding, MAX_SHARED);
+	said |= say_repeats(analysis, finding, MAX_SHARED);
 	hc_end(doc);
-	if (!textual && has_structure(profile))
+	/* Where texts are shown, the fields before them tell less. */
+	if (said && !analysis->session->options->verbose)
+		hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_CLASS);
+	if (fields)
 		say_fields(analysis, profile);
+	if (said && !analysis->session->options->verbose)
+		hc_end(doc);
 	hc_end(doc);
 }
 
@@ -614,17 +639,17 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	char first[32];
 
+	if (!hc_analysis_in_full(analysis, i)) {
+		hc_analysis_say_briefly(analysis, i);
+		return;
+	}
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
 		say_hidden(analysis, finding);
-		if (i < SHOWN_IN_FULL) {
-			say_common(analysis, finding);
-			say_sample(analysis, finding);
-		} else {
-			say_briefly(analysis, finding);
-		}
+		say_common(analysis, finding);
+		say_sample(analysis, finding);
 	}
 	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
 		say_detail(analysis, "holder:",
@@ -765,7 +790,7 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 		analysis->holders[i] = hc_cell_unknown();
 	if (held > HOLDER_MAX_CHUNKS)
 		return NULL;
-	for (size_t i = 0; !err && i < findings->num && i < SHOWN_IN_FULL; i++) {
+	for (size_t i = 0; !err && i < findings->num && i < HC_ANALYSIS_MAX_IN_FULL; i++) {
 		const struct hc_finding *finding = &findings->items[i];
 		struct hc_chunk chunk;
 
@@ -788,7 +813,7 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell text = HC_PHRASE(doc, "{}: {}", hc_finding_phrase(analysis, finding),
-					bytes_phrase(finding, doc));
+					hc_finding_bytes_phrase(finding, doc));
 	struct hc_cell more = more_phrase(analysis, i);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
@@ -817,15 +842,18 @@ static void say_rest(struct hc_analysis *analysis)
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell chunks = hc_cell_unknown(), largest = hc_cell_unknown();
 
-	if (!findings->num || !rest->touched)
+	if (!findings->num || !rest->touched) {
+		hc_analysis_say_more(analysis);
 		return;
+	}
 	if (rest->count.chunks)
 		chunks = HC_PHRASE(doc, "{} chunk{}, ", hc_cell_count(rest->count.chunks),
 				   hc_cell_plural(rest->count.chunks));
 	if (findings->next.touched)
 		largest = HC_PHRASE(doc, "; the largest kind has {}",
 				    hc_cell_bytes(findings->next.touched));
-	hc_blank(doc);
+	if (!hc_analysis_say_more(analysis))
+		hc_blank(doc);
 	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
 }
