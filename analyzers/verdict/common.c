@@ -271,5 +271,7 @@ struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdic
 {
 	struct hc_error *err = verdict->heap ? describe_chunks(target, verdict) : NULL;
 
+	if (!err && verdict->heap && verdict->causes[HC_CAUSE_FREED].stands_out)
+		err = hc_pins_run(target, &verdict->growth, &verdict->findings.pins);
 	return err ? err : hc_findings_describe_outside(target, verdict);
 }

@@ -21,14 +21,17 @@
 #define MIN_SHARED 0.5
 #define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 54
-/** Fields of binary chunks that are shown, and columns for them: a line. */
+/** Fields of binary chunks that are shown, and columns for them: two lines. */
 #define MAX_FIELDS 4
-#define FIELDS_WIDTH 68
+#define FIELDS_WIDTH 130
 
 /** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
 #define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
 /** … and of findings of at least this share. */
 #define HOLDER_MIN_SHARE 0.1
+
+/** Least share of the freed bytes for which a kind that pins them is named. */
+#define MIN_PINNED 0.1
 
 #define DETAIL_INDENT 12
 
@@ -633,6 +636,90 @@ static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *fi
 						     : hc_cell_count(finding->hidden[how])));
 }
 
+/** The finding of the kind that pins most, or NULL. */
+static const struct hc_finding *pinning_finding(const struct hc_findings *findings)
+{
+	for (size_t i = 0; i < findings->num; i++)
+		if (findings->items[i].growth &&
+		    findings->items[i].growth_number == findings->pins.growth)
+			return &findings->items[i];
+	return NULL;
+}
+
+/** "71,429 × AuditRecord (256 bytes)": the chunks that keep pages which are free otherwise. */
+static struct hc_cell pinning_phrase(const struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_pins *pins = &verdict->findings.pins;
+	const struct hc_growth_kind *kind = &verdict->growth.kinds[pins->growth];
+	const struct hc_finding *finding = pinning_finding(&verdict->findings);
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell of = hc_cell_unknown();
+
+	if (pins->chunks < pins->all_chunks)
+		of = HC_PHRASE(doc, " of {}", hc_cell_count(pins->all_chunks));
+	if (kind->max_size > kind->size)
+		return HC_PHRASE(doc, "{}{} chunks of {} to {} bytes", hc_cell_count(pins->chunks),
+				 of, hc_cell_count(kind->size), hc_cell_count(kind->max_size));
+	if (finding)
+		return HC_PHRASE(doc, "{}{} {} {}", hc_cell_count(pins->chunks), of,
+				 hc_cell_times(),
+				 object_phrase(analysis, finding, pins->all_chunks, "chunk"));
+	return HC_PHRASE(doc, "{}{} {} {}-byte chunk{}", hc_cell_count(pins->chunks), of,
+			 hc_cell_times(), hc_cell_count(kind->size),
+			 hc_cell_plural(pins->all_chunks));
+}
+
+/** The command that lists the kind that pins most; unknown: none does exactly. */
+static struct hc_cell pinning_command(const struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	const struct hc_finding *finding = pinning_finding(findings);
+	struct hc_cell core = hc_cell_name(analysis->quoted);
+	struct hc_document *doc = analysis->doc;
+
+	if (finding)
+		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
+				 hc_cell_number(finding - findings->items + 1));
+	if (!findings->pins.usable)
+		return hc_cell_unknown();
+	return HC_PHRASE(doc, "heapcore chunks {} --reach reachable,possible --size {}", core,
+			 hc_cell_number(findings->pins.usable));
+}
+
+static void say_pins(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	const struct hc_pins *pins = &analysis->verdict.findings.pins;
+	struct hc_document *doc = analysis->doc;
+
+	if (hc_share(pins->bytes, finding->count.bytes) < MIN_PINNED)
+		return;
+	say_detail(analysis, "pinned:",
+		   HC_PHRASE(doc, "{} of it is on pages that {} alone keep{}",
+			     hc_cell_bytes(pins->bytes), pinning_phrase(analysis),
+			     hc_cell_text(pins->chunks == 1 ? "s" : "")));
+	struct hc_cell command = pinning_command(analysis);
+	if (command.kind != HC_CELL_UNKNOWN)
+		HC_LINE(doc, "            {}", command);
+}
+
+/** What keeps free memory from being given back. */
+static void describe_pins(const struct hc_analysis *analysis)
+{
+	const struct hc_pins *pins = &analysis->verdict.findings.pins;
+	struct hc_document *doc = analysis->doc;
+	bool any = pins->bytes;
+
+	hc_begin_object(doc, "pinned", HC_CONTENT_NONE);
+	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(pins->free));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(pins->bytes));
+	hc_fact(doc, "by", NULL, any ? pinning_phrase(analysis) : hc_cell_unknown());
+	hc_fact(doc, "chunks", NULL, hc_cell_count(pins->chunks));
+	hc_fact(doc, "of", NULL, hc_cell_count(pins->all_chunks));
+	hc_fact(doc, "more", NULL, any ? pinning_command(analysis) : hc_cell_unknown());
+	hc_end(doc);
+}
+
 static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 			struct hc_cell more)
 {
@@ -654,6 +741,8 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
 		say_detail(analysis, "holder:",
 			   HC_PHRASE(analysis->doc, "{}, of the sample", analysis->holders[i]));
+	if (finding->kind == HC_FINDING_FREED)
+		say_pins(analysis, finding);
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
@@ -828,6 +917,8 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 		describe_chunks(analysis, finding);
 	if (finding->growth)
 		hc_fact(doc, "holder", NULL, analysis->holders[i]);
+	if (finding->kind == HC_FINDING_FREED)
+		describe_pins(analysis);
 	if (finding->kind == HC_FINDING_OUTSIDE)
 		describe_outside(finding, doc);
 	hc_fact(doc, "more", NULL, more);
