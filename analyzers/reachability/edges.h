@@ -137,7 +137,7 @@ static inline __attribute__((always_inline)) bool hc_edges_of_range(const struct
 	uint64_t pos = (start + mask) & ~mask;
 	struct hc_piece piece;
 
-	while (pos < end && hc_memory_next_piece(memory, &pos, end, UINT64_MAX, &piece)) {
+	while (pos < end && hc_memory_next_data(memory, &pos, end, UINT64_MAX, &piece)) {
 		uint64_t skip = -piece.start & mask;
 
 		if (skip < piece.bytes.size &&
