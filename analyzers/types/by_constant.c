@@ -356,6 +356,20 @@ static bool find_type(const void *own, const struct hc_type_subject *subject,
 	return false;
 }
 
+/** Whether a text can be shown as it is. */
+static bool is_clean(const char *text)
+{
+	while ((uint8_t)*text >= ' ' && *text != 0x7f)
+		text++;
+	return !*text;
+}
+
+static const char *name_of_module(const struct hc_module *module)
+{
+	return module && module->path && is_clean(module->path) ? hc_base_name(module->path)
+								: "unnamed module";
+}
+
 static char *name_of_symbol(const char *what, const char *symbol, uint64_t offset,
 			    const char *module)
 {
@@ -373,7 +387,7 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 	const struct constants *constants = own;
 	const struct kind *kind = &constants->kinds[index];
 	const struct hc_module *module = hc_modules_find(&scope->process->modules, kind->target);
-	const char *file = module && module->path ? hc_base_name(module->path) : "unnamed module";
+	const char *file = name_of_module(module);
 	const char *what = kind->constant == CONSTANT_TABLE ? "object of" : "object calling";
 	uint64_t start = module ? module->start : 0, offset;
 	struct hc_bytes text = {0};
@@ -384,7 +398,8 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 
 		return hc_format("object \"%.*s\" (%s)", length, text.data, file);
 	}
-	if (hc_modules_symbol(&scope->process->modules, kind->target, &symbol, &offset))
+	if (hc_modules_symbol(&scope->process->modules, kind->target, &symbol, &offset) &&
+	    is_clean(symbol))
 		return name_of_symbol(what, symbol, offset, file);
 	return hc_format("%s %s+0x%llx", what, file, (unsigned long long)(kind->target - start));
 }

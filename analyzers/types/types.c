@@ -12,10 +12,8 @@
 
 /** Best first: the first one that knows a chunk's type is believed. */
 static const struct hc_type_provider *const all_providers[] = {
-	&hc_types_by_vtable,
-	&hc_types_stream,
-	&hc_types_by_pointer,
-	&hc_types_by_constant,
+	&hc_types_by_vtable,  &hc_types_stream,      &hc_types_by_gtype,
+	&hc_types_by_pointer, &hc_types_by_constant,
 };
 
 #define NUM_PROVIDERS (sizeof(all_providers) / sizeof(all_providers[0]))
@@ -69,6 +67,7 @@ static const struct {
 	[HC_TYPE_SYMBOL] = {"symbol", "C++ class, by the symbol of its vtable", true},
 	[HC_TYPE_MAGIC] = {"magic", "stream of the C library, by its magic and jump table", true},
 	[HC_TYPE_CONSTANT] = {"constant", "by what it points to in a module", false},
+	[HC_TYPE_GTYPE] = {"gtype", "instance of a GLib type, by its class", true},
 	[HC_TYPE_DWARF] = {"dwarf", "by debug information and what points to it", false},
 };
 

@@ -59,7 +59,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
 	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
 		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
-		    "symbol, or debug information and the pointers that lead to it"},
+		    "symbol; a magic number; the GType; the Python type; debug information and "
+		    "the pointers that lead to it; a vtable inside; or a constant of a module "
+		    "that all objects of the size point to"},
 	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
 	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
 		  "class, or struct and its tag; [] behind it: an array; + behind it: the chunk "
@@ -196,9 +198,10 @@ const struct hc_verb hc_verb_types = {
 	.arguments = "CORE",
 	.summary = "objects by C++ class or C struct",
 	.description = "Counts chunks by the class of the C++ object that they hold, which its "
-		       "vtable tells, in stripped programs too. Other classes and C structs are "
-		       "known where debug information says what the pointers that lead to them "
-		       "point to.",
+		       "vtable tells, in stripped programs too, as do marks of streams, GObjects "
+		       "and Python's objects. Other classes and C structs are known where debug "
+		       "information says what the pointers that lead to them point to; else by "
+		       "the table of functions, text or function that all of a size point to.",
 	.examples = "  heapcore types core.1234\n"
 		    "  heapcore types core.1234 --leaked --top 5\n"
 		    "  heapcore chunks core.1234 --type 'app::Session'\n"
