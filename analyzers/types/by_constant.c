@@ -105,11 +105,28 @@ static void destroyp(struct constants **constants)
 
 /* --- What a word points to --- */
 
+/** The text that starts at an address, which another one ends before. @return its length, or 0 */
+static size_t find_text(const struct hc_process *process, uint64_t address, struct hc_bytes *ret)
+{
+	struct hc_bytes bytes = hc_memory_view(&process->memory, address - 1, MAX_TEXT + 2);
+	size_t length = 0;
+
+	if (bytes.size < 2 || bytes.data[0])
+		return 0;
+	ret->data = bytes.data + 1;
+	ret->size = bytes.size - 1;
+	while (length < ret->size && ret->data[length] >= ' ' && ret->data[length] < 0x7f)
+		length++;
+	return length < MIN_TEXT || length == ret->size || ret->data[length] ? 0 : length;
+}
+
+/** Constants may share a segment with code; a text is none. */
 static bool is_code(const struct hc_process *process, uint64_t address)
 {
 	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
+	struct hc_bytes text;
 
-	return row && row->kind == HC_MAPPING_TEXT;
+	return row && row->kind == HC_MAPPING_TEXT && !find_text(process, address, &text);
 }
 
 static bool is_table(const struct hc_process *process, uint64_t address)
@@ -126,21 +143,6 @@ static bool is_table(const struct hc_process *process, uint64_t address)
 			return true;
 	}
 	return false;
-}
-
-/** The text that starts at an address, which another one ends before. @return its length, or 0 */
-static size_t find_text(const struct hc_process *process, uint64_t address, struct hc_bytes *ret)
-{
-	struct hc_bytes bytes = hc_memory_view(&process->memory, address - 1, MAX_TEXT + 2);
-	size_t length = 0;
-
-	if (bytes.size < 2 || bytes.data[0])
-		return 0;
-	ret->data = bytes.data + 1;
-	ret->size = bytes.size - 1;
-	while (length < ret->size && ret->data[length] >= ' ' && ret->data[length] < 0x7f)
-		length++;
-	return length < MIN_TEXT || length == ret->size || ret->data[length] ? 0 : length;
 }
 
 static enum constant find_constant(const struct hc_type_scope *scope, uint64_t address)

@@ -82,6 +82,8 @@ struct hc_type_provider {
 extern const struct hc_type_provider hc_types_by_vtable;
 /** Instances of GLib's types, by their class. */
 extern const struct hc_type_provider hc_types_by_gtype;
+/** Objects of CPython, by their type. */
+extern const struct hc_type_provider hc_types_by_python;
 /** Structs, by debug information and the pointers that lead to a chunk. */
 extern const struct hc_type_provider hc_types_by_pointer;
 /** Kinds of objects, by the constant of a module that they point to. */

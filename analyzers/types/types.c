@@ -10,10 +10,13 @@
 #include "core/base/format.h"
 #include "core/base/nearest.h"
 
-/** Best first: the first one that knows a chunk's type is believed. */
+/**
+ * Best first: the first one that knows a chunk's type is believed. Marks that name the type come
+ * before conclusions from what points to a chunk, and these before kinds.
+ */
 static const struct hc_type_provider *const all_providers[] = {
-	&hc_types_by_vtable,  &hc_types_stream,      &hc_types_by_gtype,
-	&hc_types_by_pointer, &hc_types_by_constant,
+	&hc_types_by_vtable, &hc_types_stream,     &hc_types_by_gtype,
+	&hc_types_by_python, &hc_types_by_pointer, &hc_types_by_constant,
 };
 
 #define NUM_PROVIDERS (sizeof(all_providers) / sizeof(all_providers[0]))
@@ -68,6 +71,7 @@ static const struct {
 	[HC_TYPE_MAGIC] = {"magic", "stream of the C library, by its magic and jump table", true},
 	[HC_TYPE_CONSTANT] = {"constant", "by what it points to in a module", false},
 	[HC_TYPE_GTYPE] = {"gtype", "instance of a GLib type, by its class", true},
+	[HC_TYPE_PYTHON] = {"python", "object of Python, by its type", true},
 	[HC_TYPE_DWARF] = {"dwarf", "by debug information and what points to it", false},
 };
 

@@ -40,6 +40,7 @@ enum hc_type_source {
 	HC_TYPE_MAGIC,  /**< a magic number that the C library writes, and a table of its functions
 			 */
 	HC_TYPE_GTYPE,  /**< the GType in the class that the object points to */
+	HC_TYPE_PYTHON, /**< the type that an object of CPython's points to */
 	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
 	HC_TYPE_CONSTANT, /**< objects of its size point to one constant of a module */
 	HC_NUM_TYPE_SOURCES

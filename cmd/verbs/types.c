@@ -120,6 +120,20 @@ static const char *advice(const struct hc_session *session)
 	       "says what they point to. heapcore classify tells what they hold.";
 }
 
+/** Chunks whose type has a name of its own: kinds by constant have what they point to. */
+static uint64_t count_named(const struct hc_session *session, const struct hc_type_table *types)
+{
+	uint64_t named = 0;
+
+	for (size_t i = 0; i < types->num_rows; i++) {
+		const struct hc_type_count *row = &types->rows[i];
+
+		if (hc_type_source(session->target->types, row->type) != HC_TYPE_CONSTANT)
+			named += row->count.all.chunks;
+	}
+	return named;
+}
+
 /** What may show from --content class on. */
 static void describe_types(const struct hc_session *session, const struct hc_type_table *types,
 			   struct hc_document *doc)
@@ -146,7 +160,7 @@ static void describe_types(const struct hc_session *session, const struct hc_typ
 	if (shown < types->num_rows)
 		HC_LINE(doc, "{} more types; --top 0 shows all",
 			hc_cell_number(types->num_rows - shown));
-	if (hc_share(typed->chunks, total->chunks) >= 0.5)
+	if (hc_share(count_named(session, types), total->chunks) >= 0.5)
 		return;
 	hc_blank(doc);
 	HC_SAY(doc, "{}", hc_cell_text(advice(session)));

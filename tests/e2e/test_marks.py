@@ -110,3 +110,55 @@ class TestGlib:
         address = first(heapcore, core, "Rack")
         known = heapcore("what", core, address, "--format", "json").json["chunk"]["type"]
         assert known == {"name": "Rack", "known_by": "gtype"}
+
+
+PYTHON = """
+import abc, os, sys
+class Customer:
+    __slots__ = ("a", "b", "c")
+class Order(dict): pass
+class Shape(metaclass=abc.ABCMeta): pass
+class Square(Shape): pass
+class Meta(type): pass
+class Special(metaclass=Meta): pass
+keep = [Customer() for _ in range(3000)] + [Order() for _ in range(400)] + [Square() for _ in range(60)]
+keep += [Special() for _ in range(7)] + [Meta(f"Made{i}", (), {}) for i in range(11)]
+large = [bytearray(b"x") for _ in range(5)] + [frozenset(range(i, i + 3)) for i in range(90)]
+# Their items are a type each: chunks of addresses of types, and no objects.
+lists = [[int, str, list] * 40 for _ in range(200)]
+sys.stdout.write("end\\n")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+class TestPython:
+    @pytest.fixture(params=["malloc", "default"])
+    def core(self, cache, request):
+        conftest.machine.need("ptrace")
+        conftest.machine.need_program("python3")
+        path = cache / f"python-{request.param}.core"
+        with conftest.once(path) as needed:
+            if needed:
+                with conftest.machine.child(["python3", "-sS", "-c", PYTHON],
+                                            env={"PYTHONMALLOC": request.param}) as (process, _):
+                    conftest.read_until(process.stdout, b"end")
+                    conftest.gcore(process.pid, path)
+        return request.param, path
+
+    def test_every_class_is_counted(self, heapcore, core):
+        how, path = core
+        rows = {row["type"]: row["chunks"] for row in types(heapcore, path, "python")}
+        # Types are larger than what Python's own allocator takes.
+        assert rows["Meta"] == 12 and rows["type"] > 20
+        if how == "malloc":
+            expected = {"Customer": 3000, "Order": 400, "Square": 60, "Special": 7}
+            assert {name: rows.get(name) for name in expected} == expected
+            assert rows["list"] >= 200 and rows["bytearray"] >= 5 and rows["frozenset"] >= 90
+        else:
+            assert "Customer" not in rows
+
+    def test_all_of_them_are_python_s(self, heapcore, core):
+        """No kind is made of what has a type, and lists of types are none."""
+        _, path = core
+        assert not [row for row in types(heapcore, path, "constant") if "_Type (" in row["type"]]
