@@ -33,7 +33,7 @@
 #define SIZE_STEP 8
 
 /** Of a size that has more chunks than this, some in a sample must be streams for any to be. */
-#define MANY_CHUNKS (1 << 16)
+#define MANY_CHUNKS (1 << 14)
 
 /** Most streams that a list of open ones is followed for. */
 #define MAX_STREAMS (1 << 20)
