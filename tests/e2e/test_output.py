@@ -166,7 +166,7 @@ class TestInputs:
         os.link(own, tmp_path / "hard")
         (tmp_path / "soft").symlink_to("c.core")
         (tmp_path / "twice").symlink_to("soft")
-        args = [own if str(arg) == str(core) else arg for arg in command(verb, "text")[1:]]
+        args = [own if str(arg) == str(core) else arg for arg in command(verb, "sqlite" if verb == "export" else "text")[1:]]
         for name in ("c.core", "hard", "soft", "twice"):
             self.refused(heapcore, tmp_path, *args, "--output", tmp_path / name)
         args[args.index(own)] = tmp_path / "twice"
