@@ -4,7 +4,9 @@
  * Their chunks are sampled however many findings there are: in one pass over the lost trees, and
  * from the census of reachable chunks.
  */
-#include "analyzers/select/tally.h"
+#include <ctype.h>
+#include <string.h>
+
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
@@ -48,19 +50,24 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 	return hc_chunk_sample_add(&gather->samples[finding], chunk);
 }
 
-/** The finding that reachable chunks of a size are of. */
-static size_t sort_reachable(void *ctx, uint64_t size)
+size_t hc_findings_of_size(const struct hc_verdict *verdict, uint64_t size)
 {
-	const struct gather *gather = ctx;
-	const struct hc_growth *growth = &gather->verdict->growth;
-	const struct hc_finding *findings = gather->verdict->findings.items;
+	const struct hc_growth *growth = &verdict->growth;
+	const struct hc_finding *findings = verdict->findings.items;
 	size_t kind = hc_growth_kind_of(growth, size), i = 0;
 
 	if (kind == growth->num_kinds)
-		return gather->verdict->findings.num;
-	while (i < gather->verdict->findings.num && findings[i].growth != &growth->kinds[kind])
+		return verdict->findings.num;
+	while (i < verdict->findings.num && findings[i].growth != &growth->kinds[kind])
 		i++;
 	return i;
+}
+
+static size_t sort_reachable(void *ctx, uint64_t size)
+{
+	const struct gather *gather = ctx;
+
+	return hc_findings_of_size(gather->verdict, size);
 }
 
 static struct hc_error *gather_reachable(struct hc_target *target, struct gather *gather)
@@ -91,73 +98,6 @@ static struct hc_error *gather_all(struct hc_target *target, struct gather *gath
 		err = gather_reachable(target, gather);
 	return err;
 }
-
-/** @name Types */
-/**@{*/
-
-/** Chunks of each finding that are of its type. */
-struct type_counts {
-	uint64_t chunks[HC_MAX_FINDINGS];
-};
-
-struct type_count {
-	struct gather *gather;
-	struct hc_types *types;
-	struct type_counts all;
-};
-
-static struct hc_error *count_type(void *ctx, void *own, const struct hc_chunk *chunk)
-{
-	const struct type_count *count = ctx;
-	const struct hc_findings *findings = &count->gather->verdict->findings;
-	struct type_counts *counts = own;
-	size_t i = sort_reachable(count->gather, chunk->size);
-
-	if (i < findings->num && findings->items[i].type != HC_TYPE_NONE)
-		counts->chunks[i] += hc_type_of(count->types, chunk) == findings->items[i].type;
-	return NULL;
-}
-
-static struct hc_error *add_type_counts(void *ctx, void *own)
-{
-	struct type_count *count = ctx;
-	const struct type_counts *counts = own;
-
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
-		count->all.chunks[i] += counts->chunks[i];
-	return NULL;
-}
-
-/** A kind's type is known of a sample; how many chunks are of it is counted in all of them. */
-static struct hc_error *count_types(struct hc_target *target, struct gather *gather,
-				    struct hc_findings *findings)
-{
-	static const struct hc_tally tally = {
-		.phase = HC_PHASE_TYPE,
-		.worker_size = sizeof(struct type_counts),
-		.slice_bytes = UINT64_C(4) << 20,
-		.chunk = count_type,
-		.merge = add_type_counts,
-	};
-	struct type_count count = {.gather = gather};
-	hc_cleanup(hc_selection_deinit) struct hc_selection selection;
-	bool any = false;
-
-	for (size_t i = 0; i < findings->num; i++)
-		any |= findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE;
-	hc_selection_init(&selection);
-	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	struct hc_error *err = NULL;
-	if (!any || (err = hc_target_types(target, HC_TYPES_QUICK, &count.types)) ||
-	    (err = hc_selection_prepare(&selection, target)) ||
-	    (err = hc_tally_run(target, &selection, &tally, &count)))
-		return err;
-	for (size_t i = 0; i < findings->num; i++)
-		if (findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE)
-			findings->items[i].type_chunks = count.all.chunks[i];
-	return NULL;
-}
-/**@}*/
 
 /** @name Clues */
 /**@{*/
@@ -220,6 +160,77 @@ static size_t propose(const struct hc_repeats *repeats, const struct hc_clue *si
 	return num;
 }
 
+/** @name Clues of lines: how far the lines of the lost begin alike, and the others don't */
+/**@{*/
+
+/** Beginnings of a line that are proposed, and the least size of one that others share. */
+#define MAX_BEGINNINGS 4
+#define MIN_BEGINNING 4
+/** Others that must share a beginning, to tell anything. */
+#define MIN_OTHERS 8
+/** Chunks in which a line is looked for. */
+#define MAX_SEARCHED 64
+
+/** What the line that most of the lost hold begins with, up to what varies; empty: nothing. */
+static struct hc_bytes line_beginning(const struct hc_template *text_template)
+{
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		const struct hc_template_line *line = &text_template->lines[i];
+		size_t slot = 0;
+
+		if (line->chunks < MIN_LOST * text_template->counted)
+			continue;
+		while (slot < line->num_slots && line->slots[slot].constant)
+			slot++;
+		return (struct hc_bytes){(const uint8_t *)line->text,
+					 slot < line->num_slots ? line->slots[slot].offset
+								: line->size};
+	}
+	return (struct hc_bytes){0};
+}
+
+/** Where a text stands in one of the first chunks of a sample; empty: nowhere. */
+static struct hc_bytes find_in_core(const struct hc_heap *heap,
+				    const struct hc_chunk_sample *sample, struct hc_bytes text)
+{
+	struct hc_chunk chunk;
+
+	for (size_t i = 0; text.size && i < sample->num && i < MAX_SEARCHED; i++) {
+		if (!hc_heap_chunk_at(heap, sample->addresses[i], &chunk))
+			continue;
+		struct hc_bytes bytes = hc_chunk_bytes(heap, &chunk);
+		const uint8_t *at = memmem(bytes.data, bytes.size, text.data, text.size);
+		if (at)
+			return (struct hc_bytes){at, text.size};
+	}
+	return (struct hc_bytes){0};
+}
+
+/** Whether a word ends in front of @p at: "/shop/" and "admin". */
+static bool is_boundary(struct hc_bytes text, size_t at)
+{
+	return !isalnum(text.data[at - 1]) && (at == text.size || isalnum(text.data[at]));
+}
+
+/** The last beginnings, each a word longer than its key. @return clues so far */
+static size_t propose_beginnings(struct hc_bytes text, const struct hc_clue *sizes,
+				 struct hc_clue *ret, size_t num)
+{
+	size_t ends[MAX_BEGINNINGS + 1], num_ends = 0;
+
+	for (size_t at = text.size; at >= MIN_BEGINNING && num_ends <= MAX_BEGINNINGS; at--)
+		if (is_boundary(text, at))
+			ends[num_ends++] = at;
+	for (size_t i = 0; i + 1 < num_ends; i++) {
+		ret[num] = *sizes;
+		ret[num].text = (struct hc_bytes){text.data, ends[i]};
+		ret[num].key_size = ends[i + 1];
+		ret[num++].min_others = MIN_OTHERS;
+	}
+	return num;
+}
+/**@}*/
+
 static bool tells_less(const struct hc_clue *a, const struct hc_clue *b)
 {
 	return hc_clue_discriminates(a) < hc_clue_discriminates(b);
@@ -260,6 +271,9 @@ static struct hc_error *propose_roots(struct hc_target *target,
 	return NULL;
 }
 
+/** Of one finding: pairs of its content and of its root objects, beginnings of lines. */
+#define MAX_PROPOSED (2 * MAX_COUNTED + MAX_BEGINNINGS)
+
 static struct hc_error *find_clues(struct hc_target *target, const struct gather *gather,
 				   struct hc_findings *findings)
 {
@@ -272,9 +286,13 @@ static struct hc_error *find_clues(struct hc_target *target, const struct gather
 		struct hc_clue sizes = {0};
 
 		firsts[i] = num;
-		if (finding->kind == HC_FINDING_LOST && num + 2 * MAX_COUNTED <= HC_MAX_CLUES) {
+		if (finding->kind == HC_FINDING_LOST && num + MAX_PROPOSED <= HC_MAX_CLUES) {
 			find_sizes(target->heap, &gather->samples[i], &sizes);
 			num += propose(&finding->common.repeats, &sizes, &clues[num]);
+			num = propose_beginnings(
+				find_in_core(target->heap, &gather->samples[i],
+					     line_beginning(&finding->common.text_template)),
+				&sizes, clues, num);
 			err = propose_roots(target, &gather->roots[i], &clues[num], &num);
 		}
 		firsts[i + 1] = num;
@@ -320,7 +338,9 @@ static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verd
 	if (!err)
 		err = describe(target, &gather, &verdict->findings);
 	if (!err)
-		err = count_types(target, &gather, &verdict->findings);
+		err = hc_findings_count_classes(target, gather.samples, &verdict->findings);
+	if (!err)
+		err = hc_findings_count_types(target, verdict);
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_deinit(&gather.samples[i]);
 		hc_chunk_sample_deinit(&gather.roots[i]);
@@ -332,5 +352,7 @@ struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdic
 {
 	struct hc_error *err = verdict->heap ? describe_chunks(target, verdict) : NULL;
 
+	if (!err && verdict->heap && verdict->causes[HC_CAUSE_FREED].stands_out)
+		err = hc_pins_run(target, &verdict->growth, &verdict->findings.pins);
 	return err ? err : hc_findings_describe_outside(target, verdict);
 }

@@ -25,6 +25,7 @@ CASES = {
     "objects.c": (("gio-2.0",), "held", [(HELD, None, 80, "ERROR bus: no answer to call=N", 8000)]),
     "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
     "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
+    "urls.c": ((), "leak", [(LOST, 3333, 80, "https://shop.example/admin/", 3333)]),
     "survivors.cc": ((), "retention", [(None, None, None, None, None), (HELD, 12500, 224, "receipt=N till=N state=PAID", 12500)]),
 }
 HEADERS = {"backlog.cc": ("boost/lockfree/queue.hpp", "libboost-dev")}
@@ -144,10 +145,33 @@ def test_statements_are_found(heapcore, dump):
 
 
 def test_the_screen_fits(case):
-    """Eighty columns, and what a screen or two have; only a command may be longer."""
+    """Eighty columns, and what a screen has, or a little more; only a command may be longer."""
     *_, text = case
     lines = text.splitlines()
+    assert len(lines) <= 45, text
     assert all(len(line) <= 80 or "heapcore " in line or "/" in line for line in lines)
+
+
+def test_how_lines_begin_is_a_clue(heapcore, dump):
+    (clue,) = heapcore("analyze", dump("known/urls.c"), "--format", "json").json["findings"][0]["clues"]
+    assert clue["text"] == "https://shop.example/admin/"
+    assert clue["lost"] == {"chunks": 3333, "of": 3333} and clue["freed"]["chunks"] == 0
+    assert clue["held"]["chunks"] == 0 and clue["held"]["of"] == 534
+
+
+def test_small_parts_are_one_line(heapcore, case):
+    """But for what is lost; the lines are the total, with --verbose, too."""
+    _, core, analysis, _ = case
+    shares = {}
+    for options in [(), ("--verbose",)]:
+        text = heapcore("analyze", core, "--bytes", *options).text
+        table = re.search(r"^ +BYTES SHARE\n((?:  .*\n)+)", text, re.M).group(1)
+        rows = re.findall(r"^  (\S.*?) +(\d+) +([<>]?\d+) %", table, re.M)
+        assert sum(int(size) for name, size, _ in rows if name != "total") == analysis["touched"]["total"]
+        assert [int(size) for name, size, _ in rows if name == "total"] == [analysis["touched"]["total"]]
+        shares[options] = {name: share for name, _, share in rows}
+    assert {name for name, share in shares[()].items() if share == "<1"} <= {"smaller parts", "in use, lost"}
+    assert len(shares[()]) < len(shares["--verbose",]) and "smaller parts" not in shares["--verbose",]
 
 
 def test_the_document_has_the_answer(case):
