@@ -52,6 +52,9 @@ static inline unsigned hc_verb_json_version(const struct hc_verb *verb)
 	return verb->json_version ? verb->json_version : 1;
 }
 
+/** Of verbs that build stacks, too. */
+#define HC_FORMATS_STACKS (1u << HC_FORMAT_COLLAPSED | 1u << HC_FORMAT_PPROF)
+
 /** All that documents can be written in. */
 #define HC_FORMATS_ALL ((1u << HC_FORMAT_HEX) - 1)
 
