@@ -63,6 +63,9 @@ bool hc_prove_vector(struct hc_container_reader *reader, const struct hc_head *h
 /** Of libstdc++: longest string that lies in its head. */
 #define SHORT_MAX 15
 
+/** Small numbers are in many structs: strings below this must have no NUL inside. */
+#define SURE_LENGTH 256
+
 static bool prove_string(struct hc_container_reader *reader, uint64_t data, uint64_t length,
 			 uint64_t asked, struct hc_container *ret)
 {
@@ -70,6 +73,7 @@ static bool prove_string(struct hc_container_reader *reader, uint64_t data, uint
 
 	if (length >= asked || !hc_part_read(reader->heap, data, asked, &body) ||
 	    !hc_part_asked(&body, asked) || body.bytes.data[length] ||
+	    (length < SURE_LENGTH && memchr(body.bytes.data, 0, length)) ||
 	    !take_body(reader, &body, ret))
 		return false;
 	ret->elements = ret->used = length;
@@ -126,7 +130,7 @@ struct blocks {
 	struct hc_count all; /**< chunks */
 };
 
-/** Claim blocks, or give back the first @p num of them. */
+/** Claim blocks; blocks->all says how many of them, if not all. */
 static bool take_blocks(struct hc_container_reader *reader, struct blocks *blocks)
 {
 	const struct hc_memory *memory = &reader->heap->process->memory;
@@ -135,11 +139,11 @@ static bool take_blocks(struct hc_container_reader *reader, struct blocks *block
 	uint64_t address;
 
 	for (uint64_t i = 0; i < blocks->num; i++) {
-		if (!reader->steps || !hc_memory_word(memory, blocks->map + i * word, &address) ||
+		if (!hc_container_step(reader, 1) ||
+		    !hc_memory_word(memory, blocks->map + i * word, &address) ||
 		    !hc_part_read(reader->heap, address, blocks->size, &block) ||
 		    (blocks->size && !hc_part_asked(&block, blocks->size)))
 			return false;
-		reader->steps--;
 		blocks->min = block.min > blocks->min ? block.min : blocks->min;
 		blocks->max = block.max < blocks->max ? block.max : blocks->max;
 		if (blocks->min > blocks->max || !hc_claim(reader, &block.chunk))
@@ -261,9 +265,8 @@ static bool count_controls(struct hc_container_reader *reader, struct hc_bytes b
 {
 	uint64_t repeated = buckets < GROUP ? buckets : GROUP;
 
-	if (reader->steps < buckets)
+	if (!hc_container_step(reader, buckets))
 		return false;
-	reader->steps -= buckets;
 	for (uint64_t i = 0; i < buckets; i++) {
 		uint8_t control = bytes.data[i];
 

@@ -24,8 +24,8 @@ const char *hc_container_kind_name(enum hc_container_kind kind)
 const char *hc_container_kind_title(enum hc_container_kind kind)
 {
 	static const char *const titles[HC_NUM_CONTAINER_KINDS] = {
-		[HC_CONTAINER_TREE] = "std::map, set, multimap or multiset",
-		[HC_CONTAINER_HASH] = "std::unordered_map, unordered_set or a multi one of these",
+		[HC_CONTAINER_TREE] = "std::map or set",
+		[HC_CONTAINER_HASH] = "std::unordered_map or set",
 		[HC_CONTAINER_LIST] = "std::list",
 		[HC_CONTAINER_DEQUE] = "std::deque",
 		[HC_CONTAINER_VECTOR] = "std::vector",
@@ -117,21 +117,6 @@ static struct hc_error *keep(struct find *find, const struct hc_container *conta
 }
 /**@}*/
 
-static struct hc_referrer place_of(const struct hc_heap *heap, const struct hc_head_piece *piece,
-				   const struct hc_head *head)
-{
-	struct hc_referrer place = {.address = head->address, .value = head->words[0]};
-
-	if (piece->root) {
-		place.root = piece->root->kind;
-		place.thread = piece->root->thread;
-		place.mapping = piece->root->mapping;
-	} else {
-		place.in_chunk = hc_heap_chunk_at(heap, head->address, &place.chunk);
-	}
-	return place;
-}
-
 static struct hc_error *add(struct find *find, const struct hc_container *container)
 {
 	struct hc_container_total *total = &find->found.kinds[container->kind];
@@ -165,7 +150,8 @@ static struct hc_error *walk_piece(struct find *find, size_t i)
 		if (err || !hc_head_read(find->heap, likely->address, &head) ||
 		    !hc_form_prove(likely->form, &find->reader, &head, &container))
 			continue;
-		container.place = place_of(find->heap, &find->pieces.items[find->first + i], &head);
+		container.place = hc_head_place(
+			find->heap, find->pieces.items[find->first + i].root, head.address);
 		err = add(find, &container);
 	}
 	return err;
@@ -188,7 +174,7 @@ static struct hc_error *find_batch(struct find *find)
 		err = walk_piece(find, i);
 	forget_batch(find);
 	find->first += num;
-	return err;
+	return err ? err : hc_watch_check(find->heap->process->watch);
 }
 
 static struct hc_error *find_all(struct hc_target *target, struct find *find)

@@ -18,8 +18,9 @@
  *
  * Not recognised: empty containers, which own nothing (but deques of libstdc++, which own a map and
  * a block); std::list of the old ABI, which has no count; std::forward_list, vector<bool>; nodes
- * from an allocator of the program's own; short strings of libc++, which no pointer shows; vectors
- * beside which a fourth pointer leads to the same body, as in buffers of C.
+ * from an allocator of the program's own; short strings of libc++, which no pointer shows; strings
+ * of less than 256 bytes with a NUL among them; vectors beside which a fourth pointer leads to the
+ * same body, as in buffers of C.
  *
  * Cost. The pass reads every word of roots and chunks in use once, on all processors; walks visit a
  * node at most three times, and those that fail have a budget. Two heads may lead to one body,
@@ -46,7 +47,7 @@ enum hc_container_kind {
 
 /** "map", "unordered_map", "list", …: for programs, and words that select. */
 const char *hc_container_kind_name(enum hc_container_kind kind);
-/** "std::map, set, multimap or multiset": all that it may be. */
+/** "std::map or set", "std::list": for people. */
 const char *hc_container_kind_title(enum hc_container_kind kind);
 
 /** Whose form it is; the forms of some kinds are the same in libstdc++ and libc++. */
@@ -105,12 +106,22 @@ struct hc_error *hc_containers_find(struct hc_target *target, unsigned kinds, si
 				    struct hc_containers *ret);
 void hc_containers_deinit(struct hc_containers *containers);
 
+/** What an address is of a container. */
+enum hc_container_part {
+	HC_PART_HEAD,  /**< it is in the head */
+	HC_PART_NODE,  /**< it is in the chunk of a node */
+	HC_PART_ARRAY, /**< it is in the chunk of an array */
+};
+
 /** The container that an address has to do with. */
 struct hc_containment {
 	bool found;
-	bool is_head;     /**< the address is in its head */
-	uint64_t ordinal; /**< the chunk is the node of this element, in its order from 1 on; 0: it
-			     is no node */
+	enum hc_container_part part;
+	/**
+	 * Of a node: which element it has in the order of a tree, or of a hash table's chain, from
+	 * 1 on. 0 of lists: which end is the first, libstdc++ and libc++ have the other way round.
+	 */
+	uint64_t ordinal;
 	struct hc_container container;
 };
 
@@ -122,7 +133,8 @@ struct hc_containment {
  * @param chunk    that holds it, in use; NULL: it is in none
  * @param referrers of the chunk, as far as they are known
  */
-void hc_containers_of(const struct hc_heap *heap, uint64_t address, const struct hc_chunk *chunk,
-		      const struct hc_referrers *referrers, struct hc_containment *ret);
+struct hc_error *hc_containers_of(const struct hc_heap *heap, uint64_t address,
+				  const struct hc_chunk *chunk,
+				  const struct hc_referrers *referrers, struct hc_containment *ret);
 
 #endif

@@ -2,7 +2,9 @@
  * @file
  * From a chunk up to its container: by parents, by the ring, or by who points to it.
  */
-#include "analyzers/containers/forms.h"
+#include "analyzers/containers/pass.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
 
 /** Levels of a tree: a red-black tree of 2^64 nodes has no more. */
 #define MAX_DEPTH 128
@@ -13,8 +15,9 @@ struct search {
 	struct hc_containment *ret;
 };
 
-/** Whether there is a head of some form at an address, of which @p chunk is a part. */
-static bool try_head(struct search *search, uint64_t address, enum hc_form form, bool is_head)
+/** Whether there is a head of some form at an address, of which what is sought is a part. */
+static bool try_head(struct search *search, uint64_t address, enum hc_form form,
+		     enum hc_container_part part)
 {
 	struct hc_head head;
 	struct hc_container container;
@@ -23,12 +26,13 @@ static bool try_head(struct search *search, uint64_t address, enum hc_form form,
 	if (!hc_head_read(search->heap, address, &head) ||
 	    !hc_form_likely(form, search->heap, &head) ||
 	    !hc_form_prove(form, &search->reader, &head, &container) ||
-	    (!is_head && search->reader.sought && !search->reader.ordinal))
+	    (part == HC_PART_NODE && !search->reader.ordinal))
 		return false;
 	*search->ret = (struct hc_containment){
 		.found = true,
-		.is_head = is_head,
-		.ordinal = is_head ? 0 : search->reader.ordinal,
+		.part = part,
+		.ordinal =
+			form == HC_FORM_LIST || part != HC_PART_NODE ? 0 : search->reader.ordinal,
 		.container = container,
 	};
 	return true;
@@ -47,30 +51,41 @@ static bool climb(struct search *search, uint64_t node, unsigned parent, enum hc
 		if (!hc_memory_word(&search->heap->process->memory, node + parent * word, &up) ||
 		    up < word)
 			return false;
-		if (try_head(search, up - word, form, false))
+		if (try_head(search, up - word, form, HC_PART_NODE))
 			return true;
 		node = up;
 	}
 	return false;
 }
 
+/** The next of a ring, which must know that this one is before it; 0: it is no ring. */
+static uint64_t next_of_ring(struct search *search, uint64_t at)
+{
+	const struct hc_memory *memory = &search->heap->process->memory;
+	uint64_t next, back;
+
+	if (!hc_container_step(&search->reader, 1) || !hc_memory_word(memory, at, &next) ||
+	    !hc_memory_word(memory, next + search->heap->word_size, &back) || back != at)
+		return 0;
+	return next;
+}
+
 /** The ring that a chunk is in: its head is the member that counts the others. */
 static bool go_round(struct search *search, uint64_t node)
 {
 	const struct hc_memory *memory = &search->heap->process->memory;
-	unsigned word = search->heap->word_size;
 	uint64_t num = 0, at = node, count;
 
 	do {
-		if (num++ > search->reader.max_nodes || !hc_memory_word(memory, at, &at))
+		at = next_of_ring(search, at);
+		if (!at || num++ > search->reader.max_nodes)
 			return false;
 	} while (at != node);
-	for (uint64_t i = 0; i < num; i++) {
-		if (hc_memory_word(memory, at + 2 * word, &count) && count == num - 1 && count &&
-		    try_head(search, at, HC_FORM_LIST, false))
+	for (uint64_t i = 0; at && i < num; i++) {
+		if (num > 1 && hc_memory_word(memory, at + 2 * search->heap->word_size, &count) &&
+		    count == num - 1 && try_head(search, at, HC_FORM_LIST, HC_PART_NODE))
 			return true;
-		if (!search->reader.steps || !hc_memory_word(memory, at, &at))
-			return false;
+		at = next_of_ring(search, at);
 	}
 	return false;
 }
@@ -91,13 +106,13 @@ static bool find_by_links(struct search *search, const struct hc_chunk *chunk)
 static const struct {
 	enum hc_form form;
 	unsigned word;
-	bool node; /**< it is a node that this word points to */
+	enum hc_container_part part; /**< that this word points to */
 } by_pointer[] = {
-	{HC_FORM_HASH, 2, true},        {HC_FORM_HASH, 0, false},
-	{HC_FORM_STD_DEQUE, 0, false},  {HC_FORM_CXX_DEQUE, 0, false},
-	{HC_FORM_STD_DEQUE, 3, false},  {HC_FORM_STD_DEQUE, 7, false},
-	{HC_FORM_VECTOR, 0, false},     {HC_FORM_STD_STRING, 0, false},
-	{HC_FORM_CXX_STRING, 2, false},
+	{HC_FORM_HASH, 2, HC_PART_NODE},        {HC_FORM_HASH, 0, HC_PART_ARRAY},
+	{HC_FORM_STD_DEQUE, 0, HC_PART_ARRAY},  {HC_FORM_CXX_DEQUE, 0, HC_PART_ARRAY},
+	{HC_FORM_STD_DEQUE, 3, HC_PART_ARRAY},  {HC_FORM_STD_DEQUE, 7, HC_PART_ARRAY},
+	{HC_FORM_VECTOR, 0, HC_PART_ARRAY},     {HC_FORM_STD_STRING, 0, HC_PART_ARRAY},
+	{HC_FORM_CXX_STRING, 2, HC_PART_ARRAY},
 };
 
 static bool find_by_referrer(struct search *search, uint64_t address, uint64_t sought)
@@ -107,9 +122,9 @@ static bool find_by_referrer(struct search *search, uint64_t address, uint64_t s
 	for (size_t i = 0; i < sizeof(by_pointer) / sizeof(*by_pointer); i++) {
 		uint64_t offset = by_pointer[i].word * word;
 
-		search->reader.sought = by_pointer[i].node ? sought : 0;
+		search->reader.sought = sought;
 		if (address >= offset &&
-		    try_head(search, address - offset, by_pointer[i].form, false))
+		    try_head(search, address - offset, by_pointer[i].form, by_pointer[i].part))
 			return true;
 	}
 	return false;
@@ -139,20 +154,41 @@ static bool find_head(struct search *search, uint64_t address)
 	for (unsigned back = 0; back < HC_HEAD_WORDS && address >= back * word; back++)
 		for (enum hc_form form = 0; form < HC_NUM_FORMS; form++)
 			if (back < hc_form_words(form) &&
-			    try_head(search, address - back * word, form, true))
+			    try_head(search, address - back * word, form, HC_PART_HEAD))
 				return true;
 	return false;
 }
 
-void hc_containers_of(const struct hc_heap *heap, uint64_t address, const struct hc_chunk *chunk,
-		      const struct hc_referrers *referrers, struct hc_containment *ret)
+/** The root that an address is in, if it is in one. */
+static struct hc_error *find_place(const struct hc_heap *heap, struct hc_container *container)
 {
-	struct search search = {.heap = heap, .ret = ret};
+	hc_cleanup_free struct hc_root *roots = NULL;
+	size_t num;
+	struct hc_error *err = hc_roots_collect(heap, &roots, &num);
 
-	*ret = (struct hc_containment){0};
+	if (err)
+		return err;
+	size_t i = hc_lower_bound(num, k, roots[k].end <= container->head);
+	bool inside = i < num && roots[i].start <= container->head;
+
+	container->place = hc_head_place(heap, inside ? &roots[i] : NULL, container->head);
+	return NULL;
+}
+
+struct hc_error *hc_containers_of(const struct hc_heap *heap, uint64_t address,
+				  const struct hc_chunk *chunk,
+				  const struct hc_referrers *referrers, struct hc_containment *ret)
+{
+	struct hc_containment found = {0};
+	struct search search = {.heap = heap, .ret = &found};
+
 	hc_container_reader_init(heap, &search.reader);
-	if (chunk &&
-	    (find_by_links(&search, chunk) || find_by_referrers(&search, chunk, referrers)))
-		return;
-	find_head(&search, address);
+	if (!chunk ||
+	    (!find_by_links(&search, chunk) && !find_by_referrers(&search, chunk, referrers)))
+		find_head(&search, address);
+	struct hc_error *err = found.found ? find_place(heap, &found.container) : NULL;
+
+	if (!err)
+		*ret = found;
+	return err;
 }

@@ -8,6 +8,8 @@
 #define STEPS_PER_CHUNK 16
 /** And for heaps that have hardly any. */
 #define STEPS_AT_LEAST (UINT64_C(1) << 20)
+/** Between two questions whether to go on. */
+#define STEPS_A_LOOK 65536
 
 void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_reader *ret)
 {
@@ -20,6 +22,16 @@ void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_re
 		.max_nodes = chunks,
 		.steps = STEPS_AT_LEAST + chunks * STEPS_PER_CHUNK,
 	};
+}
+
+bool hc_container_step(struct hc_container_reader *reader, uint64_t steps)
+{
+	if (reader->steps < steps) {
+		reader->steps = 0;
+		return false;
+	}
+	reader->steps -= steps;
+	return reader->steps % STEPS_A_LOOK || !hc_watch_cancelled(reader->heap->process->watch);
 }
 
 bool hc_head_read(const struct hc_heap *heap, uint64_t address, struct hc_head *ret)

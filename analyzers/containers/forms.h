@@ -7,17 +7,18 @@
  * head leads to. Nothing is believed before the walk ended where it must, after as many nodes as
  * the head counts; so a chance match needs a whole structure that agrees with itself:
  *
- * | container | proof |
- * |---|---|
- * | tree | every node names its parent and has a colour; header and root name each other; the first
- * and last of the order are what the header says; as many nodes as it counts | | hash | a chain of
- * as many nodes as the head counts; a bucket array of the size that it says, whose buckets name
- * nodes of the chain, and exactly one the head | | list | a ring through the head; every node names
- * the one before it; as many nodes as it counts | | deque | a map of blocks of one size, which the
- * iterators at both ends name | | vector | begin is the start of a chunk, and the end of the
- * capacity is the end of what was asked for | | string | as that, by length and capacity, and NUL
- * at its length | | swiss table | as many control bytes of full slots as it counts; free ones
- * agree, the first ones repeat behind the last |
+ * - tree: every node names its parent and has a colour; header and root name each other; the first
+ *   and last of the order are what the header says; as many nodes as it counts;
+ * - hash: a chain of as many nodes as the head counts; a bucket array of the size that it says,
+ *   whose buckets name nodes of the chain, and exactly one of them the head;
+ * - list: a ring through the head; every node names the one before it; as many nodes as it counts;
+ * - deque: a map of blocks of one size, which the iterators at both ends name;
+ * - vector: begin is the start of a chunk, and the end of the capacity is the end of what was asked
+ *   for;
+ * - string: as that, by length and capacity; NUL at its length, and none before it where the length
+ *   is small;
+ * - swiss table: as many control bytes of full slots as it counts; the first ones repeat behind the
+ *   last.
  *
  * Nodes are chunks in use, of one size as far as the allocator's rounding lets tell. So containers
  * whose nodes come from an allocator of the program's own (a pool) are not recognised.
@@ -74,6 +75,9 @@ struct hc_container_reader {
 	uint64_t sought;  /**< user address of a node whose place is asked for; 0: none */
 	uint64_t ordinal; /**< that place, from 1 on; 0: it is no node of the container */
 };
+
+/** Take steps from the budget. @return false: it is spent, or the work is to end */
+bool hc_container_step(struct hc_container_reader *reader, uint64_t steps);
 
 /** Without claims, and with a budget that any honest heap stays below. */
 void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_reader *ret);

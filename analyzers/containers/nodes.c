@@ -43,12 +43,7 @@ static struct walk walk_back(const struct walk *walk)
 /** One step of the budget, which giving back has for free. */
 static bool step(const struct walk *walk)
 {
-	if (walk->undo)
-		return true;
-	if (!walk->reader->steps)
-		return false;
-	walk->reader->steps--;
-	return true;
+	return walk->undo || hc_container_step(walk->reader, 1);
 }
 
 /** Visit a node. @return false: it is none of this container, or the last was the last one */
@@ -288,9 +283,8 @@ static bool prove_buckets(struct hc_container_reader *reader, const struct hc_he
 	struct hc_part node;
 
 	/* As many as there are bytes: a core can't make this longer than itself, but often. */
-	if (reader->steps < num)
+	if (!hc_container_step(reader, num))
 		return false;
-	reader->steps -= num;
 	for (uint64_t i = 0; i < num; i++) {
 		uint64_t bucket = hc_part_word(reader->heap, array, i);
 

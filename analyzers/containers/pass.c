@@ -83,6 +83,22 @@ void hc_head_pieces_deinit(struct hc_head_pieces *pieces)
 }
 /**@}*/
 
+struct hc_referrer hc_head_place(const struct hc_heap *heap, const struct hc_root *root,
+				 uint64_t address)
+{
+	struct hc_referrer place = {.address = address, .root = HC_ROOT_OTHER};
+
+	hc_memory_word(&heap->process->memory, address, &place.value);
+	if (root) {
+		place.root = root->kind;
+		place.thread = root->thread;
+		place.mapping = root->mapping;
+	} else {
+		place.in_chunk = hc_heap_chunk_at(heap, address, &place.chunk);
+	}
+	return place;
+}
+
 /** @name Looking */
 /**@{*/
 

@@ -26,6 +26,10 @@ struct hc_head_pieces {
 struct hc_error *hc_head_pieces_collect(const struct hc_heap *heap, struct hc_head_pieces *ret);
 void hc_head_pieces_deinit(struct hc_head_pieces *pieces);
 
+/** Where a head lies. @param root that it is in; NULL: it is in a chunk, or nowhere */
+struct hc_referrer hc_head_place(const struct hc_heap *heap, const struct hc_root *root,
+				 uint64_t address);
+
 /** A likely place, by address. */
 struct hc_likely {
 	uint64_t address;

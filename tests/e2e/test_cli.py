@@ -19,11 +19,11 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
-         "common", "check", "strings", "refs", "retained", "dump"]
+         "common", "check", "strings", "refs", "retained", "containers", "dump"]
 NO_CORE = ["signatures"]
 MANY_CORES = ["diff"]
 LATER = ["report", "export"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained", "containers"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 

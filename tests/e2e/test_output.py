@@ -34,6 +34,7 @@ RUNS = {
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
     "retained": ([], ["text", "json", "csv"]),
+    "containers": ([], ["text", "json", "csv"]),
     "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "check": ([], ["text", "json", "csv"]),
