@@ -33,6 +33,7 @@ RUNS = {
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
+    "containers": ([], ["text", "json", "csv"]),
     "retained": ([], ["text", "json", "csv", "collapsed"]),
     "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
