@@ -46,7 +46,7 @@ struct hc_renderer {
 };
 
 extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer,
-	hc_markdown_renderer;
+	hc_markdown_renderer, hc_html_renderer;
 
 /** What --format may be. Those before hex are of every verb. */
 enum hc_format {
@@ -54,7 +54,8 @@ enum hc_format {
 	HC_FORMAT_JSON,
 	HC_FORMAT_CSV,
 	HC_FORMAT_MARKDOWN,
-	HC_FORMAT_HEX, /**< dumps of memory, with their remarks as text */
+	HC_FORMAT_HEX,  /**< dumps of memory, with their remarks as text */
+	HC_FORMAT_HTML, /**< reports */
 	HC_NUM_FORMATS
 };
 
