@@ -269,6 +269,19 @@ static void put_rows(const struct state *state, const struct hc_table *table,
 	}
 }
 
+/** Columns that --content does not allow would be empty. */
+static void leave_out_withheld(const struct hc_shape *shape, const struct state *state,
+			       struct hc_column_list *columns)
+{
+	unsigned num = 0;
+
+	for (unsigned i = 0; i < columns->num; i++)
+		if (hc_column_needs(&shape->columns[columns->items[i]]) <=
+		    state->look.policy.content)
+			columns->items[num++] = columns->items[i];
+	columns->num = num;
+}
+
 static struct hc_error *write_table(struct state *state, const struct hc_node *node)
 {
 	const struct hc_table *table = node->table;
@@ -284,6 +297,7 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 		hc_document_columns(state->doc, table, html->view, HC_MEDIUM_TEXT, &columns);
 	if (err)
 		return err;
+	leave_out_withheld(table->shape, state, &columns);
 	close_open(state);
 	if (html->figure)
 		html->figure(html->ctx, table, state->file);
@@ -396,8 +410,9 @@ static void write_paragraph(struct state *state, const struct hc_node *node, con
 	fprintf(state->file, "<p class=\"%s\">",
 		node->margin.strong     ? "strong"
 		: warns                 ? "warn"
-		: blanks || !size       ? node->margin.indent ? "detail" : "text"
-					: "item");
+		: blanks                ? "detail"
+		: size                  ? "item"
+					: "text");
 	if (size > blanks)
 		write_label(state, first + blanks, size - blanks);
 	hc_html_put(state->file, text);

@@ -117,7 +117,7 @@
 		const columns = columnsOf(table);
 		if (!("in_use_chunks" in columns && "free_bytes" in columns && "size" in columns))
 			return null;
-		return Array.from(table.tBodies[0].rows, function (row) {
+		const rows = Array.from(table.tBodies[0].rows, function (row) {
 			const at = (name) => (name in columns ? valueOf(row, columns[name]) || 0 : 0);
 			return {
 				size: at("size"),
@@ -125,18 +125,30 @@
 				bytes: [at("in_use_bytes") - at("leaked_bytes"), at("leaked_bytes"), at("free_bytes")],
 			};
 		});
+		return withGaps(rows);
+	}
+
+	// Sizes are powers of two; those that no chunk has are there as well.
+	function withGaps(rows) {
+		const ret = [];
+		for (const row of rows.sort((a, b) => a.size - b.size)) {
+			for (let last = ret[ret.length - 1]; last && last.size && last.size * 2 < row.size; last = ret[ret.length - 1])
+				ret.push({ size: last.size * 2, chunks: [0, 0, 0], bytes: [0, 0, 0] });
+			ret.push(row);
+		}
+		return ret;
 	}
 
 	function sum(values) {
 		return values.reduce((a, b) => a + b, 0);
 	}
 
-	function describe(row, next) {
-		const range = bytes(row.size) + (next ? " to " + bytes(2 * row.size - 1) : "");
+	function describe(row) {
+		const range = "From " + bytes(row.size) + " to below " + bytes(2 * row.size);
 		const parts = layers
 			.map((layer, i) => (row.chunks[i] ? count(row.chunks[i]) + " " + (i ? layer[0] : "in use") + ", " + bytes(row.bytes[i]) : ""))
 			.filter(Boolean);
-		return range + ": " + parts.join("; ");
+		return range + ": " + (parts.join("; ") || "none");
 	}
 
 	function drawSizes(rows, how, said) {
@@ -165,7 +177,7 @@
 		}
 		rows.forEach(function (row, i) {
 			const x = left + i * step;
-			const text = describe(row, true);
+			const text = describe(row);
 			const group = draw("g", { tabindex: i ? "-1" : "0", role: "img", "aria-label": text });
 			group.append(draw("rect", { class: "hit", x: x, y: 0, width: step, height: height - bottom }));
 			let value = 0;
