@@ -3,9 +3,10 @@
  *
  * usage: page pause [ANYTHING]
  *
- * Maps a file whose name is markup, has a thread whose name is, holds 300 chunks and loses 200 of such text, directions that
+ * Maps a file of the current folder whose name is markup, has a thread whose name is, holds 300 chunks and loses 200 of such text, directions that
  * turn around, ends of elements and of attributes, bytes that are no UTF-8.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -49,7 +50,7 @@ static void *wait_named(void *arg)
 
 int main(int argc, char **argv)
 {
-	int fd = memfd_create("<script>\"'onload=&\xe2\x80\xae\xff</script>", 0);
+	int fd = open("<script>\"'onload=&\xe2\x80\xae\xff<b>", O_RDWR | O_CREAT, 0600);
 	pthread_t thread;
 	char byte;
 
