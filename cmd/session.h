@@ -46,7 +46,7 @@ struct hc_session {
 	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
 	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
 	struct hc_taker *taker; /**< NULL: documents are written. Else the core is opened once */
-	int status;                    /**< exit status, unless an error is returned */
+	int status;             /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {

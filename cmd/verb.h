@@ -26,7 +26,7 @@ struct hc_verb {
 	bool counts;             /**< of those not --limit: it counts chunks and lists none */
 	bool own_output;         /**< opens --output itself */
 	enum hc_format format;   /**< unless --format says otherwise */
-	bool for_others; /**< what it writes is passed on: --content is class by default */
+	bool for_others;         /**< what it writes is passed on: --content is class by default */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
 	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */

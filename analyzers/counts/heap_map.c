@@ -80,10 +80,11 @@ static struct hc_error *make_strips(struct job *job)
 	return NULL;
 }
 
-static uint32_t find_strip(const struct hc_heap_map *map, uint32_t arena)
+static uint32_t find_strip(const struct job *job, uint32_t arena)
 {
-	for (uint32_t i = 0; i < map->num_strips; i++)
-		if (map->strips[i].arena == arena)
+	for (uint32_t i = 0; i < job->map->num_strips; i++)
+		if (strip_number(job->heap, job->map->strips[i].arena) ==
+		    strip_number(job->heap, arena))
 			return i;
 	return NOWHERE;
 }
@@ -121,7 +122,7 @@ static struct hc_error *place_all(struct job *job)
 	if (!job->places || !job->map->runs)
 		return &hc_enomem;
 	for (size_t i = 0; i < num; i++)
-		job->places[i].strip = find_strip(job->map, job->heap->spans[i].arena);
+		job->places[i].strip = find_strip(job, job->heap->spans[i].arena);
 	for (uint32_t i = 0; i < job->map->num_strips; i++)
 		place_spans(job, i);
 	return NULL;
@@ -195,7 +196,8 @@ static struct hc_error *count(void *ctx, void *worker, const struct hc_chunk *ch
 	if (place->strip == NOWHERE)
 		return NULL;
 	const struct hc_map_strip *strip = &job->map->strips[place->strip];
-	const struct hc_map_run range = {chunk->address - chunk->span->own + place->shift,
+	/* From header to header: so chunks tile their span. */
+	const struct hc_map_run range = {chunk->address - chunk->span->header + place->shift,
 					 chunk->size};
 	if (chunk->state == HC_OVERHEAD)
 		add(job, worker, strip, range, HC_MAP_OWN);

@@ -37,8 +37,8 @@ struct hc_map_run {
 };
 
 struct hc_map_strip {
-	uint32_t arena;                    /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
-	uint64_t bytes;                    /**< of its runs */
+	uint32_t arena;                     /**< index into hc_heap::arenas, or HC_ARENA_MMAP */
+	uint64_t bytes;                     /**< of its runs */
 	uint64_t layers[HC_NUM_MAP_LAYERS]; /**< bytes of all its columns */
 	size_t first_column, num_columns;
 	size_t first_run, num_runs;
@@ -61,8 +61,7 @@ struct hc_heap_map {
  *
  * @param columns about so many in all; each strip has one at least
  */
-struct hc_error *hc_heap_map_run(struct hc_target *target, size_t columns,
-				 struct hc_heap_map *ret);
+struct hc_error *hc_heap_map_run(struct hc_target *target, size_t columns, struct hc_heap_map *ret);
 void hc_heap_map_deinit(struct hc_heap_map *map);
 
 #endif

@@ -10,6 +10,7 @@
 #include "cmd/render/escape.h"
 #include "cmd/render/html.h"
 #include "cmd/render/html_page.h"
+#include "cmd/render/rows.h"
 #include "cmd/render/units.h"
 #include "core/base/cleanup.h"
 #include "core/base/format.h"
@@ -129,6 +130,14 @@ struct state {
 	const char *open; /**< end tag of what lines or facts are in; NULL: nothing is open */
 };
 
+static struct state state_of(const struct hc_html *html, const struct hc_document *doc)
+{
+	return (struct state){.html = html,
+			      .doc = doc,
+			      .file = html->view->out->file,
+			      .look = hc_html_look(&html->view->look)};
+}
+
 static void close_open(struct state *state)
 {
 	if (state->open)
@@ -219,9 +228,9 @@ static void put_table_cell(const struct state *state, const struct hc_table *tab
 	const struct hc_column *shape = &table->shape->columns[column];
 	const struct hc_cell *cell = hc_table_at(table, row, column);
 
-	fputs(shape->kind == HC_CELL_BAR	? "<td class=\"b\""
-	      : hc_column_is_left(shape)	? "<td"
-						: "<td class=\"n\"",
+	fputs(shape->kind == HC_CELL_BAR ? "<td class=\"b\""
+	      : hc_column_is_left(shape) ? "<td"
+					 : "<td class=\"n\"",
 	      state->file);
 	put_value(state, cell);
 	fputc('>', state->file);
@@ -252,7 +261,8 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 		if (*title)
 			hc_html_put(state->file, title);
 		else
-			hc_html_print(state->file, "%s", column->kind == HC_CELL_BAR ? "" : column->name);
+			hc_html_print(state->file, "%s",
+				      column->kind == HC_CELL_BAR ? "" : column->name);
 		fputs("</th>", state->file);
 	}
 	fputs("</tr></thead>\n<tbody>\n", state->file);
@@ -314,8 +324,8 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 	put_rows(state, table, &columns, rows);
 	fputs("</tbody></table>\n</div>\n", state->file);
 	if (rows < all)
-		fprintf(state->file, "<p class=\"note\">%s more rows are not in this file.</p>\n",
-			hc_unit_count(all - rows).text);
+		fprintf(state->file, "<p class=\"note\">%s more row%s not in this file.</p>\n",
+			hc_unit_count(all - rows).text, all - rows == 1 ? " is" : "s are");
 	return NULL;
 }
 /**@}*/
@@ -408,11 +418,11 @@ static void write_paragraph(struct state *state, const struct hc_node *node, con
 	close_open(state);
 	bool warns = !strncmp(first, "PARTIAL", 7);
 	fprintf(state->file, "<p class=\"%s\">",
-		node->margin.strong     ? "strong"
-		: warns                 ? "warn"
-		: blanks                ? "detail"
-		: size                  ? "item"
-					: "text");
+		node->margin.strong ? "strong"
+		: warns             ? "warn"
+		: blanks            ? "detail"
+		: size              ? "item"
+				    : "text");
 	if (size > blanks)
 		write_label(state, first + blanks, size - blanks);
 	hc_html_put(state->file, text);
@@ -485,10 +495,7 @@ static struct hc_error *write_children(struct state *state, const struct hc_node
 
 struct hc_error *hc_html_document(const struct hc_html *html, const struct hc_document *doc)
 {
-	struct state state = {.html = html,
-			      .doc = doc,
-			      .file = html->view->out->file,
-			      .look = hc_html_look(&html->view->look)};
+	struct state state = state_of(html, doc);
 	struct hc_error *err =
 		doc->pool.no_memory ? &hc_enomem : write_children(&state, &doc->root);
 
@@ -510,8 +517,60 @@ static struct hc_error *write_page(const struct hc_document *doc, const struct h
 	return err;
 }
 
-/** Rows that are not kept are too many for a page: no verb that has such has this format. */
+/** @name Rows */
+/**@{*/
+
+static struct hc_error *begin_rows(struct hc_rows *rows, const struct hc_document *head)
+{
+	const struct hc_html html = {.view = rows->view, .max_rows = SIZE_MAX, .level = 2};
+	struct state state = state_of(&html, head);
+
+	hc_html_begin_page(state.file, "heapcore");
+	fputs("<main>\n", state.file);
+	struct hc_error *err = hc_html_document(&html, head);
+	fputs("<table>", state.file);
+	put_headings(&state, rows->shape, &rows->columns);
+	return err;
+}
+
+static void write_row(struct hc_rows *rows, const struct hc_cell *cells)
+{
+	const struct hc_html html = {.view = rows->view};
+	const struct state state = state_of(&html, NULL);
+	const struct hc_cell unknown = hc_cell_unknown();
+
+	fputs("<tr>", state.file);
+	for (unsigned i = 0; i < rows->columns.num; i++) {
+		unsigned c = rows->columns.items[i];
+		const struct hc_cell *cell = hc_rows_show(rows, c, cells) ? &cells[c] : &unknown;
+
+		fputs(hc_column_is_left(&rows->shape->columns[c]) ? "<td" : "<td class=\"n\"",
+		      state.file);
+		put_value(&state, cell);
+		fputc('>', state.file);
+		put_cell(&state, cell);
+		fputs("</td>", state.file);
+	}
+	fputs("</tr>\n", state.file);
+}
+
+static struct hc_error *end_rows(struct hc_rows *rows, const struct hc_document *foot)
+{
+	const struct hc_html html = {.view = rows->view, .max_rows = SIZE_MAX, .level = 2};
+	FILE *file = rows->view->out->file;
+
+	fputs("</tbody></table>\n", file);
+	struct hc_error *err = hc_html_document(&html, foot);
+	fputs("</main>\n", file);
+	hc_html_end_page(file);
+	return err;
+}
+/**@}*/
+
 const struct hc_renderer hc_html_renderer = {
 	.medium = HC_MEDIUM_TEXT,
 	.document = write_page,
+	.rows_begin = begin_rows,
+	.row = write_row,
+	.rows_end = end_rows,
 };

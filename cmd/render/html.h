@@ -9,8 +9,8 @@
  *
  * Everything that is not markup of this unit's own goes through hc_html_put(). What comes from a
  * core has been through the policy and through escape.h before (cell.h), so that here it is text
- * for people; whatever it is, hc_html_put() makes text of it that no parser takes for markup, inside
- * of an element as well as of an attribute in double quotes.
+ * for people; whatever it is, hc_html_put() makes text of it that no parser takes for markup,
+ * inside of an element as well as of an attribute in double quotes.
  */
 #ifndef HC_CMD_RENDER_HTML_H
 #define HC_CMD_RENDER_HTML_H

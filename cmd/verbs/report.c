@@ -246,7 +246,8 @@ static void begin_section(struct report *report)
 		fprintf(report->body_file, "\n## %s\n\n", section->title);
 		return;
 	}
-	fprintf(report->body_file, "<section id=\"%s\" aria-labelledby=\"h-%s\"><h2 id=\"h-%s\">%s</h2>\n",
+	fprintf(report->body_file,
+		"<section id=\"%s\" aria-labelledby=\"h-%s\"><h2 id=\"h-%s\">%s</h2>\n",
 		section->id, section->id, section->id, section->title);
 	fprintf(report->nav_file, "<li><a href=\"#%s\">%s</a></li>", section->id, section->title);
 }

@@ -36,9 +36,15 @@ static unsigned part_color(const char *name)
 		const char *name;
 		unsigned color;
 	} colors[] = {
-		{"in use, reachable", 0}, {"in use, possibly held", 5}, {"in use, lost", 1},
-		{"free", 2},              {"malloc's own", 9},           {"stacks", 3},
-		{"thread-local storage", 4}, {"program's variables", 6}, {"other", 8},
+		{"in use, reachable", 0},
+		{"in use, possibly held", 5},
+		{"in use, lost", 1},
+		{"free", 2},
+		{"malloc's own", 9},
+		{"stacks", 3},
+		{"thread-local storage", 4},
+		{"program's variables", 6},
+		{"other", 8},
 	};
 
 	for (size_t i = 0; i < sizeof(colors) / sizeof(colors[0]); i++)
@@ -59,8 +65,8 @@ static void draw_accounting(const struct hc_table *table, FILE *file)
 	for (size_t r = 0; r + 1 < table->num_rows && num < MAX_PARTS; r++) {
 		const char *name = hc_table_at(table, r, part)->text;
 
-		parts[num++] = (struct hc_html_part){
-			name, hc_table_at(table, r, bytes)->number, part_color(name)};
+		parts[num++] = (struct hc_html_part){name, hc_table_at(table, r, bytes)->number,
+						     part_color(name)};
 	}
 	hc_html_bar(file, "Where the bytes are; the table below says the same", parts, num);
 }
@@ -182,7 +188,8 @@ void hc_report_draw_table(const struct hc_table *table, FILE *file)
 
 	if (table->shape == &hc_analysis_lines_shape)
 		draw_accounting(table, file);
-	else if (key && !strcmp(key, "mappings") && column_of(table, "title") < table->shape->num_columns)
+	else if (key && !strcmp(key, "mappings") &&
+		 column_of(table, "title") < table->shape->num_columns)
 		draw_space(table, file);
 }
 
@@ -300,8 +307,7 @@ static struct hc_error *put_map(const struct hc_heap_map *map, FILE *file)
 struct hc_error *hc_report_draw_heap(struct hc_session *session, enum hc_detail detail, FILE *file)
 {
 	hc_cleanup(hc_heap_map_deinit) struct hc_heap_map map = {0};
-	struct hc_error *err =
-		hc_heap_map_run(session->target, strip_columns[detail], &map);
+	struct hc_error *err = hc_heap_map_run(session->target, strip_columns[detail], &map);
 
 	hc_session_phase(session, NULL);
 	return err || !map.num_strips ? err : put_map(&map, file);
