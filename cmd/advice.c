@@ -29,7 +29,7 @@ static const struct {
 } words[HC_NUM_ABOUTS] = {
 	[HC_ABOUT_EXECUTABLE] = {"--exe ", ""},
 	[HC_ABOUT_SMAPS] = {"--smaps ", ""},
-	[HC_ABOUT_SNAPSHOT] = {"", "; only 'heapcore maps' reads those"},
+	[HC_ABOUT_SNAPSHOT] = {"", "; only 'heapcore maps' and 'heapcore diff' read those"},
 	[HC_ABOUT_ROOM] = {"", "; name another folder with --tmpdir"},
 	[HC_ABOUT_ALLOCATOR] = {"",
 				"; analyze, maps, info, dump, grep --maps and strings --maps work"},

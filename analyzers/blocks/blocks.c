@@ -113,7 +113,7 @@ static void see_pages(struct finder *finder)
 	uint64_t pos = finder->mapping->start;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(finder->memory, &pos, finder->mapping->end, UINT64_MAX, &piece))
+	while (hc_memory_next_data(finder->memory, &pos, finder->mapping->end, UINT64_MAX, &piece))
 		for (size_t page = -piece.start & (PAGE - 1); page + FRONT <= piece.bytes.size;
 		     page += PAGE)
 			for (uint32_t at = 0; at < FRONT; at += 8) {
@@ -237,7 +237,7 @@ static struct hc_error *collect(const struct finder *finder, const struct word *
 	struct hc_piece piece;
 
 	while (!err &&
-	       hc_memory_next_piece(finder->memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+	       hc_memory_next_data(finder->memory, &pos, mapping->end, UINT64_MAX, &piece)) {
 		struct hc_bytes bytes = piece.bytes;
 		for (size_t at = (-piece.start & (step - 1)) + offset; !err && at + 8 <= bytes.size;
 		     at += step) {

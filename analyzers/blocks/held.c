@@ -167,7 +167,7 @@ static struct hc_error *add_parts(struct run *run, struct part part)
 	uint64_t pos = part.start, end = part.end;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, end, TASK_BYTES, &piece)) {
+	while (hc_memory_next_data(&run->process->memory, &pos, end, TASK_BYTES, &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->parts, run->num_parts, sizeof(*run->parts));
 		if (err)
@@ -253,14 +253,31 @@ static void see_bytes(struct run *run, struct worker *worker, struct hc_bytes by
 	}
 }
 
-static struct hc_error *run_part(struct run *run, struct worker *worker, const struct part *part)
+static void see_range(struct run *run, struct worker *worker, uint64_t start, uint64_t end,
+		      struct origin origin)
 {
-	uint64_t pos = part->start;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, part->end, UINT64_MAX, &piece))
-		see_bytes(run, worker, piece.bytes, piece.start, part->origin);
+	while (hc_memory_next_data(&run->process->memory, &start, end, UINT64_MAX, &piece))
+		see_bytes(run, worker, piece.bytes, piece.start, origin);
+}
+
+static struct hc_error *run_part(struct run *run, struct worker *worker, const struct part *part)
+{
+	see_range(run, worker, part->start, part->end, part->origin);
 	return NULL;
+}
+
+/** Only large chunks have holes. */
+static void see_chunk(struct run *run, struct worker *worker, const struct hc_chunk *chunk)
+{
+	const struct origin origin = {.source = FROM_CHUNK};
+	struct hc_bytes bytes = hc_chunk_bytes(run->heap, chunk);
+
+	if (bytes.size < HC_HOLE_BLOCK)
+		see_bytes(run, worker, bytes, chunk->address, origin);
+	else
+		see_range(run, worker, chunk->address, chunk->address + bytes.size, origin);
 }
 
 static bool is_live(const struct hc_heap *heap, const struct hc_chunk *chunk)
@@ -278,8 +295,7 @@ static void run_slice(struct run *run, struct worker *worker, struct hc_slice sl
 	hc_chunk_iter_slice(&iter, run->heap, slice);
 	while (hc_chunk_iter_next(&iter, &chunk))
 		if (is_live(run->heap, &chunk))
-			see_bytes(run, worker, hc_chunk_bytes(run->heap, &chunk), chunk.address,
-				  (struct origin){.source = FROM_CHUNK});
+			see_chunk(run, worker, &chunk);
 }
 
 static struct hc_error *run_task(void *ctx, unsigned index, size_t task)

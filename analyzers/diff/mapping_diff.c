@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/array.h"
+#include "core/process/module.h"
 
 const char *hc_mapping_change_name(enum hc_mapping_change change)
 {
@@ -28,6 +29,7 @@ struct row {
 
 struct run {
 	bool same_process;
+	bool base_names;  /**< one side has no folders: they don't count */
 	struct row *rows; /**< by identity, then address */
 	size_t num_rows;
 	struct hc_mapping_diff diff;
@@ -41,12 +43,22 @@ static int compare_texts(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
+/** Whether files are named without their folders, as pmap does. */
+static bool has_base_names(const struct hc_mappings *mappings)
+{
+	for (size_t i = 0; i < mappings->num; i++)
+		if (mappings->items[i].path && !strchr(mappings->items[i].path, '/'))
+			return true;
+	return false;
+}
+
 /** Kinds are guesses that a second look may have made otherwise: of one process they don't count.
  */
 static int compare_identity(const struct run *run, const struct row *x, const struct row *y)
 {
 	const struct hc_mapping *a = x->mapping, *b = y->mapping;
-	int order = compare_texts(a->path, b->path);
+	int order = run->base_names ? compare_texts(hc_base_name(a->path), hc_base_name(b->path))
+				    : compare_texts(a->path, b->path);
 
 	if (order)
 		return order;
@@ -300,7 +312,10 @@ struct hc_error *hc_mapping_diff_run(const struct hc_mappings *before,
 				     const struct hc_mappings *after, bool same_process,
 				     struct hc_mapping_diff *ret)
 {
-	struct run run = {.same_process = same_process};
+	struct run run = {
+		.same_process = same_process,
+		.base_names = has_base_names(before) || has_base_names(after),
+	};
 	struct hc_error *err = compare(&run, before, after);
 
 	free(run.rows);
@@ -320,7 +335,7 @@ void hc_mapping_diff_deinit(struct hc_mapping_diff *diff)
 
 bool hc_mappings_same_process(const struct hc_mappings *a, const struct hc_mappings *b)
 {
-	bool found = false;
+	bool base = has_base_names(a) || has_base_names(b), found = false;
 
 	for (size_t i = 0; i < a->num; i++) {
 		const struct hc_mapping *mine = &a->items[i];
@@ -329,7 +344,8 @@ bool hc_mappings_same_process(const struct hc_mappings *a, const struct hc_mappi
 
 		if (!other || !other->path || other->start != mine->start)
 			continue;
-		if (strcmp(other->path, mine->path))
+		if (strcmp(base ? hc_base_name(other->path) : other->path,
+			   base ? hc_base_name(mine->path) : mine->path) != 0)
 			return false;
 		found = true;
 	}

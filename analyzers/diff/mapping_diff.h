@@ -10,6 +10,8 @@
  * Of two processes addresses say nothing (ASLR), and rows are put together by kind, name and
  * permissions instead.
  *
+ * Where one moment names files without their folders, as pmap does, folders don't count.
+ *
  * The measure is resident bytes where both moments have them (smaps), else mapped bytes.
  */
 #ifndef HC_ANALYZERS_DIFF_MAPPING_DIFF_H

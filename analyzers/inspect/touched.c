@@ -38,7 +38,7 @@ uint64_t hc_touched_range(const struct hc_process *process, uint64_t start, uint
 	uint64_t pos = start, touched = 0;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&process->memory, &pos, end, UINT64_MAX, &piece)) {
+	while (hc_memory_next_data(&process->memory, &pos, end, UINT64_MAX, &piece)) {
 		for (size_t at = 0; at < piece.bytes.size;) {
 			uint64_t left = page - ((piece.start + at) & (page - 1));
 			size_t size = piece.bytes.size - at < left ? piece.bytes.size - at : left;
@@ -66,8 +66,7 @@ static struct hc_error *cut(struct run *run, const struct hc_mapping *mapping, s
 	uint64_t pos = mapping->start;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(&run->process->memory, &pos, mapping->end, TASK_BYTES,
-				    &piece)) {
+	while (hc_memory_next_data(&run->process->memory, &pos, mapping->end, TASK_BYTES, &piece)) {
 		struct hc_error *err =
 			hc_array_reserve(&run->tasks, run->num_tasks, sizeof(*run->tasks));
 		if (err)

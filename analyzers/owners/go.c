@@ -73,8 +73,8 @@ static bool find_mark(struct go *go)
 	for (size_t i = 0; i < modules->num; i++) {
 		uint64_t pos = modules->items[i].data_start;
 		struct hc_piece piece;
-		while (hc_memory_next_piece(go->survey->memory, &pos, modules->items[i].data_end,
-					    MAX_SEARCH, &piece)) {
+		while (hc_memory_next_data(go->survey->memory, &pos, modules->items[i].data_end,
+					   MAX_SEARCH, &piece)) {
 			struct hc_bytes bytes = piece.bytes;
 			for (size_t at = -piece.start & 15; at + size < bytes.size; at += 16) {
 				if (memcmp(bytes.data + at, MAGIC, size))
@@ -148,7 +148,7 @@ static struct hc_error *search_mapping(struct go *go, const struct hc_mapping *m
 	struct hc_piece piece;
 	size_t before = go->num[0] + go->num[1];
 
-	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+	while (hc_memory_next_data(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
 		const uint8_t *data = piece.bytes.data;
 		for (size_t at = -piece.start & 7; at + SPAN_BYTES <= piece.bytes.size; at += 8) {
 			if (!in_heap(hc_read64(data + at + 24, memory->big_endian)))
@@ -210,7 +210,7 @@ static bool leads_to_spans(const struct go *go, const struct hc_mapping *mapping
 	uint64_t pos = mapping->start, found = 0;
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
+	while (hc_memory_next_data(memory, &pos, mapping->end, UINT64_MAX, &piece)) {
 		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8) {
 			uint64_t word = hc_read64(piece.bytes.data + at, memory->big_endian);
 			if (word < spans[0].address || word > spans[num - 1].address)

@@ -154,7 +154,7 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t index)
 	struct hc_error *err = NULL;
 
 	(void)worker;
-	while (!err && hc_memory_next_piece(scan->memory, &pos, task->end, TASK_BYTES, &piece)) {
+	while (!err && hc_memory_next_data(scan->memory, &pos, task->end, TASK_BYTES, &piece)) {
 		uint64_t first = (piece.start + task->step - 1) / task->step * task->step;
 		for (uint64_t at = first; !err && at < piece.end; at += task->step) {
 			if (piece.end - at < HEADER)

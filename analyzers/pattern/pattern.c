@@ -528,6 +528,11 @@ bool hc_pattern_may_match(const struct hc_pattern *pattern, struct hc_bytes subj
 	return pattern->exact || !pattern->literals.num || has_literal(&pattern->literals, subject);
 }
 
+bool hc_pattern_may_begin_with_nul(const struct hc_pattern *pattern)
+{
+	return !pattern->min_run && !(pattern->has_first && !pattern->first.has[0]);
+}
+
 bool hc_pattern_has_prefilter(const struct hc_pattern *pattern)
 {
 	return pattern->literals.num || pattern->has_first;

@@ -103,6 +103,12 @@ bool hc_matcher_next_within(struct hc_matcher *matcher, struct hc_bytes subject,
 void hc_matcher_restart(struct hc_matcher *matcher);
 
 /**
+ * Whether a match may be tried with success at a NUL. When not, memory that is all zero holds the
+ * beginning of none.
+ */
+bool hc_pattern_may_begin_with_nul(const struct hc_pattern *pattern);
+
+/**
  * Where to look for the match after this one: an empty match steps on by one byte, so that a loop
  * ends.
  */

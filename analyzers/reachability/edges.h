@@ -47,6 +47,17 @@ static inline bool hc_edge_look_inside(const struct hc_heap *heap, const struct 
 	return true;
 }
 
+/** What a word points into that lies in a span, at its base or behind. */
+static inline bool hc_edge_into(const struct hc_heap *heap, const struct hc_span *span,
+				uint64_t value, struct hc_edge *ret)
+{
+	ret->span = span;
+	ret->exact = true;
+	if (hc_span_starts_at(span, value - span->base, &ret->unit))
+		return hc_edge_in_use(span, ret->unit);
+	return hc_edge_look_inside(heap, span, value, ret);
+}
+
 /** What a word points into, if it is a pointer. */
 static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct hc_edge *ret)
 {
@@ -61,13 +72,7 @@ static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct
 		return span && hc_span_starts_at(span, target - span->base, &ret->unit) &&
 		       hc_edge_in_use(span, ret->unit);
 	}
-	if (!span || value < span->base)
-		return false;
-	ret->span = span;
-	ret->exact = true;
-	if (hc_span_starts_at(span, value - span->base, &ret->unit))
-		return hc_edge_in_use(span, ret->unit);
-	return hc_edge_look_inside(heap, span, value, ret);
+	return span && value >= span->base && hc_edge_into(heap, span, value, ret);
 }
 
 /** The chunk that half a word leads to, in a process that has links of 32 bits. */
@@ -137,7 +142,7 @@ static inline __attribute__((always_inline)) bool hc_edges_of_range(const struct
 	uint64_t pos = (start + mask) & ~mask;
 	struct hc_piece piece;
 
-	while (pos < end && hc_memory_next_piece(memory, &pos, end, UINT64_MAX, &piece)) {
+	while (pos < end && hc_memory_next_data(memory, &pos, end, UINT64_MAX, &piece)) {
 		uint64_t skip = -piece.start & mask;
 
 		if (skip < piece.bytes.size &&

@@ -462,7 +462,7 @@ static size_t cut(const struct hunt *hunt, uint64_t start, uint64_t end, struct 
 	struct hc_piece piece;
 	size_t num = 0;
 
-	while (hc_memory_next_piece(&hunt->process->memory, &start, end, TASK_BYTES, &piece)) {
+	while (hc_memory_next_data(&hunt->process->memory, &start, end, TASK_BYTES, &piece)) {
 		place.start = piece.start;
 		place.end = piece.end;
 		if (places)

@@ -29,7 +29,7 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	/* A root may be terabytes, all of them missing. */
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start;
-		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
+		     hc_memory_next_data(memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
 			num++;
 	struct hc_trace_root_task *tasks = calloc(num ? num : 1, sizeof(*tasks));
 
@@ -40,7 +40,7 @@ struct hc_error *hc_tracer_set_roots(struct hc_tracer *tracer, const struct hc_r
 	shared->num_root_tasks = 0;
 	for (size_t i = 0; i < num_roots; i++)
 		for (uint64_t pos = roots[i].start;
-		     hc_memory_next_piece(memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
+		     hc_memory_next_data(memory, &pos, roots[i].end, ROOT_TASK_BYTES, &piece);)
 			tasks[shared->num_root_tasks++] =
 				(struct hc_trace_root_task){piece.start, piece.end};
 	shared->values = values;

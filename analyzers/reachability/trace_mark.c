@@ -497,6 +497,14 @@ static ALWAYS_INLINE void push_chunk_words(struct hc_trace_worker *w, const enum
 	}
 }
 
+/** Whether bytes of a large chunk need not be read. Only files with holes are asked about. */
+static __attribute__((noinline)) bool is_idle(const struct hc_memory *memory, uint64_t address,
+					      uint64_t size)
+{
+	return memory->data && memory->data->known &&
+	       hc_memory_is_hole(memory, address, address + size);
+}
+
 /** Search the chunk that an entry is of, from the entry's offset on. The stack must have room. */
 static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pass, uint64_t entry)
 {
@@ -515,7 +523,10 @@ static ALWAYS_INLINE void scan(struct hc_trace_worker *w, const enum hc_pass pas
 		struct hc_bytes bytes = bytes_at(w, span, address, left < piece ? left : piece);
 		uint64_t step = bytes.size;
 
-		if (bytes.data) {
+		if (bytes.size == piece &&
+		    is_idle(&w->shared->tracer->process->memory, address, piece)) {
+			step = piece;
+		} else if (bytes.data) {
 			if (!has_room(w))
 				make_room(w, pass);
 			push_chunk_words(w, pass, entry, bytes);

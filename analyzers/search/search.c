@@ -446,6 +446,13 @@ static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slic
 	return sink->err;
 }
 
+/** Whether a window lies in holes of the core's file, where no match can begin. */
+static bool is_idle(const struct search *search, const struct hc_search_window *window)
+{
+	return !hc_pattern_may_begin_with_nul(search->pattern) &&
+	       hc_memory_is_hole(&search->process->memory, window->start, window->end);
+}
+
 /** @param from address where the first match may be tried */
 static struct hc_error *run_window(struct sink *sink, const struct hc_search_window *window,
 				   uint64_t from)
@@ -462,6 +469,8 @@ static struct hc_error *run_window(struct sink *sink, const struct hc_search_win
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
+	if (is_idle(sink->search, window))
+		return NULL;
 	/*
 	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
 	 */

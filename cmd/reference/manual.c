@@ -272,7 +272,7 @@ static void put_shape(const struct hc_shape *shape, FILE *file)
 
 static void put_columns(const struct hc_manual *manual, FILE *file)
 {
-	if (!manual->verb->tables)
+	if (!manual->verb->tables || !manual->verb->tables[0])
 		return;
 	fputs(".SH COLUMNS\nWhat\n.BR \\-\\-columns\nand\n.B \\-\\-sort\ntake. CSV has the first "
 	      "table, unless options choose another.\n",
@@ -297,7 +297,7 @@ static void put_formats(const struct hc_manual *manual, FILE *file)
 			fprintf(file, "%s \\fB%s\\fP", k ? "," : "", word);
 	}
 	fputs(".\n", file);
-	if (!(manual->verb->formats & 1u << HC_FORMAT_JSON))
+	if (!manual->verb->tables)
 		return;
 	fputs("That of JSON is described in\n.IR ", file);
 	put_code(file, manual->datadir);

@@ -16,14 +16,17 @@
 
 struct own {
 	uint64_t top;
-	uint64_t fail; /**< bytes; UINT64_MAX: never */
+	uint64_t fail;    /**< bytes; UINT64_MAX: never */
+	const char *core; /**< of the same process, which names mappings; NULL: none */
 };
 
-enum own_id { OWN_TOP, OWN_FAIL };
+enum own_id { OWN_TOP, OWN_FAIL, OWN_CORE };
 
 static const struct hc_option own_options[] = {
 	{OWN_TOP, 0, "top", "N", "the N kinds and mappings that changed most; 0: all (text: 20)"},
 	{OWN_FAIL, 0, "fail-if-grown", "BYTES", "exit 1 when more than that was added"},
+	{OWN_CORE, 0, "core", "CORE",
+	 "a core of the same process, which says whose the mappings of snapshots are"},
 	{0},
 };
 
@@ -38,6 +41,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return hc_parse_count("--top", value, &own->top);
 	case OWN_FAIL:
 		return hc_parse_bytes("--fail-if-grown", value, &own->fail);
+	case OWN_CORE:
+		own->core = value;
+		return NULL;
 	}
 	return NULL;
 }
@@ -84,6 +90,9 @@ static struct hc_error *open_moment(struct hc_diff_view *view, struct hc_moment 
 	struct stat st;
 
 	err = hc_input_open(moment->path, &process->decompress, &input);
+	if (!err)
+		err = hc_input_unpack_snapshot(&input, &process->decompress,
+					       &view->session->remarks);
 	if (!err && hc_input_is_snapshot(&input))
 		err = open_snapshot(view, moment, &input);
 	else if (!err) {
@@ -94,6 +103,14 @@ static struct hc_error *open_moment(struct hc_diff_view *view, struct hc_moment 
 	if (!err && strcmp(moment->path, "-") && !stat(moment->path, &st) && S_ISREG(st.st_mode))
 		moment->time = st.st_mtime;
 	return err;
+}
+
+static bool has_snapshot(const struct hc_diff_view *view)
+{
+	for (unsigned i = 0; i < view->num; i++)
+		if (!view->moments[i].target)
+			return true;
+	return false;
 }
 
 static struct hc_error *open_all(struct hc_diff_view *view)
@@ -117,11 +134,42 @@ static struct hc_error *open_all(struct hc_diff_view *view)
 	return NULL;
 }
 
+/** A core that is none of the moments says whose their mappings are. */
+static struct hc_error *name_mappings(struct hc_diff_view *view, const char *path)
+{
+	struct hc_session *session = view->session;
+	struct hc_options *options = session->options;
+	const char *first = options->core;
+	struct hc_moment named = {.path = path};
+	struct hc_error *err;
+
+	if (!has_snapshot(view))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--core names the mappings of snapshots, and there is none");
+	options->core = path;
+	err = open_core(view, &named);
+	for (unsigned i = 0; !err && i < view->num; i++) {
+		struct hc_moment *moment = &view->moments[i];
+
+		if (moment->target || moment->snapshot.rollup)
+			continue;
+		if (!hc_mappings_same_process(named.mappings, &moment->own))
+			err = hc_error_create(HC_ERROR_ARGUMENT,
+					      "--core %s: it is of another process than %s", path,
+					      moment->path);
+		else
+			err = hc_mapping_names_run(named.target, &moment->own, &moment->names);
+	}
+	options->core = first;
+	return err;
+}
+
 static void view_deinit(struct hc_diff_view *view)
 {
 	hc_heap_diff_deinit(&view->heap);
 	hc_mapping_diff_deinit(&view->mappings);
 	for (unsigned i = 0; i < view->num; i++) {
+		hc_mapping_names_deinit(&view->moments[i].names);
 		hc_mappings_deinit(&view->moments[i].own);
 		hc_snapshot_deinit(&view->moments[i].snapshot);
 	}
@@ -234,6 +282,8 @@ static struct hc_error *run(struct hc_session *session)
 
 	hc_document_init(&doc);
 	err = open_all(&view);
+	if (!err && own->core)
+		err = name_mappings(&view, own->core);
 	if (!err)
 		err = compare(&view);
 	if (err)
@@ -254,12 +304,14 @@ const struct hc_verb hc_verb_diff = {
 	.summary = "what became more between two cores, or two snapshots",
 	.description =
 		"Compares two or three cores of one program by kinds of chunks, or two saved "
-		"maps or smaps by mappings: what was added, what is lost of it, and what "
+		"maps or smaps or outputs of pmap by mappings: what was added, what is lost of it, "
+		"and what "
 		"stayed.",
 	.status_1 = "more than --fail-if-grown was added",
 	.examples = "  heapcore diff core.1 core.2\n"
 		    "  heapcore diff core.1 core.2 core.3 --top 5\n"
-		    "  heapcore diff smaps.before smaps.after\n",
+		    "  heapcore diff smaps.before smaps.after\n"
+		    "  heapcore diff pmap.before pmap.after --core core.1234\n",
 	.min_args = 2,
 	.max_args = HC_DIFF_MAX_CORES,
 	.num_inputs = HC_DIFF_MAX_CORES,

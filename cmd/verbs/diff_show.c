@@ -260,8 +260,8 @@ static const struct hc_column mapping_columns[NUM_MAP_COLUMNS] = {
 	[MAP_NAME] = {"name", "NAME", HC_CELL_NAME, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
 		      "whose it is, or its file without the folder"},
 	[MAP_BEFORE_START] = {"before_start", "", HC_CELL_ADDRESS, DATA, "null: it is new"},
-	[MAP_BEFORE_RESIDENT] = {"before_resident", "", HC_CELL_BYTES, DATA, "smaps only"},
-	[MAP_AFTER_RESIDENT] = {"after_resident", "", HC_CELL_BYTES, DATA, "smaps only"},
+	[MAP_BEFORE_RESIDENT] = {"before_resident", "", HC_CELL_BYTES, DATA, "smaps and pmap only"},
+	[MAP_AFTER_RESIDENT] = {"after_resident", "", HC_CELL_BYTES, DATA, "smaps and pmap only"},
 	[MAP_BEFORE_NUM] = {"before_mappings", "", HC_CELL_COUNT, DATA, "how many it was"},
 	[MAP_AFTER_NUM] = {"after_mappings", "", HC_CELL_COUNT, DATA, "how many it is"},
 	[MAP_NOTE] = {"note", "", HC_CELL_NAME, DATA, "whose it is"},
@@ -424,6 +424,72 @@ static void say_kind(const struct hc_diff_view *view, const struct hc_diff_kind 
 		       hc_cell_count(kind->stayed.chunks));
 }
 
+/** A mapping that grew by less than this share of the first of its kind is no part of the story. */
+#define GROWTH_SHARE 10
+
+/** What grew most of the mappings: one kind of them, and whose they are if they are all alike. */
+struct mapping_growth {
+	enum hc_mapping_kind kind;
+	uint64_t num, bytes, most; /**< most: of one mapping */
+	const char *name; /**< what the threads are called; NULL: not known, or several names */
+};
+
+static const char *thread_name(const struct hc_diff_view *view, const struct hc_mapping *mapping)
+{
+	const struct hc_moment *moment = &view->moments[last_of(view)];
+
+	return moment->names.items ? moment->names.items[mapping - moment->own.items] : NULL;
+}
+
+static void add_growth(const struct hc_diff_view *view, const struct hc_mapping_pair *pair,
+		       struct mapping_growth *growth)
+{
+	const char *name = thread_name(view, pair->after.first);
+
+	if (!growth->num) {
+		growth->name = name;
+		growth->most = pair->growth;
+	} else if ((uint64_t)pair->growth < growth->most / GROWTH_SHARE) {
+		return;
+	} else if (!name || !growth->name || strcmp(name, growth->name) != 0) {
+		growth->name = NULL;
+	}
+	growth->num++;
+	growth->bytes += pair->growth;
+}
+
+static struct mapping_growth main_growth(const struct hc_diff_view *view)
+{
+	const struct hc_mapping_diff *diff = &view->mappings;
+	struct mapping_growth growths[HC_NUM_MAPPING_KINDS] = {0}, best = {0};
+
+	for (size_t i = 0; i < diff->num_pairs; i++)
+		if (diff->pairs[i].growth > 0 && diff->pairs[i].after.num)
+			add_growth(view, &diff->pairs[i],
+				   &growths[diff->pairs[i].after.first->kind]);
+	for (unsigned i = 0; i < HC_NUM_MAPPING_KINDS; i++) {
+		growths[i].kind = i;
+		if (growths[i].bytes > best.bytes)
+			best = growths[i];
+	}
+	return best;
+}
+
+static void say_mappings(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	const struct mapping_growth growth = main_growth(view);
+	struct hc_cell whose = hc_cell_unknown();
+
+	if (!growth.bytes)
+		return;
+	if (growth.name)
+		whose = HC_PHRASE(doc, ", of threads that began in {}", hc_cell_name(growth.name));
+	HC_SAY(doc, "Most of it is in {} mapping{} of one kind, {}{}: {} more.",
+	       hc_cell_count(growth.num), hc_cell_plural(growth.num),
+	       hc_cell_text(hc_mapping_kind_title(growth.kind)), whose,
+	       hc_cell_bytes(growth.bytes));
+}
+
 static void say_growth(const struct hc_diff_view *view, struct hc_document *doc)
 {
 	uint64_t seconds = seconds_between(view);
@@ -440,6 +506,8 @@ static void say_growth(const struct hc_diff_view *view, struct hc_document *doc)
 		      during_cell(view, doc), rate);
 	if (kind && (view->cause == HC_DIFF_LOST || view->cause == HC_DIFF_HELD))
 		say_kind(view, kind, doc);
+	if (!view->cores)
+		say_mappings(view, doc);
 }
 
 static void say_verdict(const struct hc_diff_view *view, struct hc_document *doc)

@@ -7,6 +7,7 @@
 
 #include "analyzers/diff/heap_diff.h"
 #include "analyzers/diff/mapping_diff.h"
+#include "analyzers/diff/mapping_names.h"
 #include "cmd/session.h"
 
 /** What the verdict on two moments is: words of the output contract. */
@@ -34,6 +35,7 @@ struct hc_moment {
 	struct hc_snapshot snapshot; /**< in place of a core */
 	struct hc_mappings own;      /**< of the snapshot */
 	const struct hc_mappings *mappings;
+	struct hc_mapping_names names; /**< of @ref own, with --core */
 	int64_t time; /**< of the file's last change, seconds; 0: a pipe, not known */
 };
 

@@ -2,10 +2,10 @@
  * @file
  * heapcore maps: every mapping and what it is for.
  *
- * Takes a core, or a saved /proc/PID/maps or smaps in its place; of a smaps_rollup, which has sums
- * and no mappings, those are shown. Text folds the many small mappings of each file into one row,
- * and shows first what deserves a look, then what was touched most: the address space that
- * something reserved costs nothing. CSV and JSON have every mapping by address.
+ * Takes a core, or a saved /proc/PID/maps or smaps, or what pmap printed, in its place; of a
+ * smaps_rollup, which has sums and no mappings, those are shown. Text folds the many small mappings
+ * of each file into one row, and shows first what deserves a look, then what was touched most: the
+ * address space that something reserved costs nothing. CSV and JSON have every mapping by address.
  */
 #include <elf.h>
 #include <errno.h>
@@ -125,7 +125,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[SIZE] = {"size", "SIZE", HC_CELL_BYTES, 0, "address space"},
 	[PRESENT] = {"present", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 		     "bytes whose contents can be read; cores only"},
-	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0,
+		      "with smaps, or pmap -x and -X, only"},
 	[RESIDENT_ANONYMOUS] = {"resident_anonymous", "", HC_CELL_BYTES, HC_COLUMN_DATA_ONLY,
 				"of these, pages of no file; with smaps that say so only"},
 	[TOUCHED] = {"touched", "TOUCHED", HC_CELL_BYTES, 0,
@@ -503,7 +504,8 @@ static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
 	[KIND_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all address space"},
 	[KIND_PRESENT] = {"present", "IN CORE", HC_CELL_BYTES, 0,
 			  "bytes whose contents can be read; cores only"},
-	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0, "with smaps only"},
+	[KIND_RESIDENT] = {"resident", "RESIDENT", HC_CELL_BYTES, 0,
+			   "with smaps, or pmap -x and -X, only"},
 	[KIND_ANONYMOUS] = {"anonymous", "ANONYMOUS", HC_CELL_BYTES, 0,
 			    "private and not backed by a file"},
 };
@@ -688,6 +690,8 @@ static struct hc_error *run(struct hc_session *session)
 		return err ? err : render(&view);
 	}
 	err = hc_input_open(session->options->core, &options->decompress, &input);
+	if (!err)
+		err = hc_input_unpack_snapshot(&input, &options->decompress, &session->remarks);
 	if (err)
 		return err;
 	/* Standard input can be read only once. */
@@ -699,16 +703,17 @@ static struct hc_error *run(struct hc_session *session)
 
 const struct hc_verb hc_verb_maps = {
 	.name = "maps",
-	.arguments = "CORE|MAPS|SMAPS",
+	.arguments = "CORE|MAPS|SMAPS|PMAP",
 	.summary = "every mapping and what it is for",
 	.description =
 		"Shows what each mapping is for: heap, arena, stack, library and so on. What "
 		"deserves a look comes first, then what was touched most. Reads a core, or "
-		"a saved /proc/PID/maps or /proc/PID/smaps.",
+		"a saved /proc/PID/maps or /proc/PID/smaps, or the output of pmap.",
 	.examples = "  heapcore maps core.1234\n"
 		    "  heapcore maps core.1234 --smaps smaps.1234\n"
 		    "  heapcore maps core.1234 --kind stack,stack-cached\n"
-		    "  cp /proc/1234/smaps saved && heapcore maps saved\n",
+		    "  cp /proc/1234/smaps saved && heapcore maps saved\n"
+		    "  heapcore maps pmap.1234\n",
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,

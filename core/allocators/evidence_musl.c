@@ -72,26 +72,18 @@ static bool is_area(const struct hc_memory *memory, uint64_t address, struct are
 	return ret->groups;
 }
 
-static struct hc_error *find_areas(const struct hc_process *process, struct totals *totals)
+/** Areas in [start, end), each at the start of a page. */
+static struct hc_error *find_areas_in(const struct hc_memory *memory, uint64_t start, uint64_t end,
+				      struct totals *totals)
 {
-	for (size_t i = 0; i < process->mappings.num; i++) {
-		const struct hc_mapping *mapping = &process->mappings.items[i];
-		bool module = mapping->kind == HC_MAPPING_BSS || mapping->kind == HC_MAPPING_DATA;
-		if (!hc_evidence_may_hold(mapping) && !module)
-			continue;
-		struct area area;
-		for (uint64_t at = mapping->start; at < mapping->end; at += PAGE) {
-			uint64_t word;
-			if (!hc_memory_word(&process->memory, at, &word)) {
-				const struct hc_extent *next =
-					hc_memory_find_next(&process->memory, at);
-				if (!next)
-					break;
-				if (next->start > at)
-					at = (next->start & ~(uint64_t)(PAGE - 1)) - PAGE;
-				continue;
-			}
-			if (!word || !is_area(&process->memory, at, &area))
+	struct hc_piece piece;
+	struct area area;
+
+	while (hc_memory_next_data(memory, &start, end, UINT64_MAX, &piece)) {
+		for (size_t at = -piece.start & (PAGE - 1); at + 8 <= piece.bytes.size;
+		     at += PAGE) {
+			if (!hc_read64(piece.bytes.data + at, memory->big_endian) ||
+			    !is_area(memory, piece.start + at, &area))
 				continue;
 			struct hc_error *err = hc_array_reserve(&totals->areas, totals->num_areas,
 								sizeof(*totals->areas));
@@ -101,6 +93,19 @@ static struct hc_error *find_areas(const struct hc_process *process, struct tota
 		}
 	}
 	return NULL;
+}
+
+static struct hc_error *find_areas(const struct hc_process *process, struct totals *totals)
+{
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; !err && i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		bool module = mapping->kind == HC_MAPPING_BSS || mapping->kind == HC_MAPPING_DATA;
+		if (hc_evidence_may_hold(mapping) || module)
+			err = find_areas_in(&process->memory, mapping->start, mapping->end, totals);
+	}
+	return err;
 }
 
 /** The secret of most groups; areas with another one are none. */

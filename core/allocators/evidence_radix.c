@@ -162,7 +162,7 @@ static uint64_t find_in(struct search *search, uint64_t low, uint64_t high)
 
 	if (high - low < UINT64_C(8) << search->radix->root_bits)
 		return 0;
-	while (hc_memory_next_piece(memory, &pos, high, UINT64_MAX, &piece)) {
+	while (hc_memory_next_data(memory, &pos, high, UINT64_MAX, &piece)) {
 		for (size_t at = -piece.start & 7; at + 8 <= piece.bytes.size; at += 8) {
 			uint64_t word = hc_read64(piece.bytes.data + at, memory->big_endian);
 			if (word < 4096 || word & 63 ||
@@ -204,7 +204,7 @@ static struct hc_error *each_of_leaf(const struct walk *walk, uint64_t leaf, uin
 	uint64_t pos = leaf, stop = leaf + (UINT64_C(8) << walk->radix->leaf_bits);
 	struct hc_piece piece;
 
-	while (hc_memory_next_piece(walk->memory, &pos, stop, UINT64_MAX, &piece)) {
+	while (hc_memory_next_data(walk->memory, &pos, stop, UINT64_MAX, &piece)) {
 		for (size_t at = 0; at + 8 <= piece.bytes.size; at += 8) {
 			uint64_t word = hc_read64(piece.bytes.data + at, walk->memory->big_endian);
 			if (!word)

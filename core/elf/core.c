@@ -576,7 +576,8 @@ static const struct hc_compression *compression_of(int fd)
 			 : hc_decompress_recognise((struct hc_bytes){.data = head, .size = size});
 }
 
-static struct hc_error *map_file(int fd, struct hc_bytes *ret)
+/** @param[out] data_ret set when the mapping is, to be given back with it */
+static struct hc_error *map_file(int fd, struct hc_data_map *data_ret, struct hc_bytes *ret)
 {
 	struct stat st;
 
@@ -586,14 +587,15 @@ static struct hc_error *map_file(int fd, struct hc_bytes *ret)
 	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return hc_error_os(errno, "can't be mapped");
+	hc_data_map_init(data_ret, fd);
 	*ret = (struct hc_bytes){.data = data, .size = st.st_size};
 	return NULL;
 }
 
 /** Map the file, or its content. @param[out] packed_ret whether it was compressed */
-static struct hc_error *map_content(int fd, const struct hc_core_options *options,
-				    struct hc_diagnostics *diag, bool *packed_ret,
-				    struct hc_bytes *ret)
+static struct hc_error *map_content(struct hc_core *core, int fd,
+				    const struct hc_core_options *options,
+				    struct hc_diagnostics *diag, bool *packed_ret)
 {
 	struct hc_packed_file file = {.fd = fd, .compression = compression_of(fd)};
 	hc_cleanup_close int content = -1;
@@ -601,12 +603,12 @@ static struct hc_error *map_content(int fd, const struct hc_core_options *option
 
 	*packed_ret = file.compression;
 	if (!file.compression)
-		return map_file(fd, ret);
+		return map_file(fd, &core->data, &core->file);
 	if (fstat(fd, &st))
 		return hc_error_os(errno, "can't be examined");
 	file.size = st.st_size;
 	struct hc_error *err = unpack_file(&file, options, diag, &content);
-	return err ? err : map_file(content, ret);
+	return err ? err : map_file(content, &core->data, &core->file);
 }
 
 struct hc_error *hc_core_open(const char *path, int fd, const struct hc_core_options *options,
@@ -619,7 +621,7 @@ struct hc_error *hc_core_open(const char *path, int fd, const struct hc_core_opt
 	options = options ? options : &defaults;
 	if (!core || !(core->path = strdup(path)))
 		return &hc_enomem;
-	struct hc_error *err = map_content(fd, options, diag, &packed, &core->file);
+	struct hc_error *err = map_content(core, fd, options, diag, &packed);
 	if (err)
 		return err;
 	if ((err = core_read(core, options, diag)))
@@ -634,6 +636,7 @@ void hc_core_close(struct hc_core *core)
 		return;
 	if (core->file.data)
 		munmap((void *)core->file.data, core->file.size);
+	hc_data_map_deinit(&core->data);
 	free(core->path);
 	free(core->segments);
 	free(core->threads);

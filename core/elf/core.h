@@ -15,6 +15,7 @@
 #define HC_CORE_ELF_CORE_H
 
 #include "core/base/bytes.h"
+#include "core/elf/data_map.h"
 #include "core/elf/decompress.h"
 #include "core/elf/machine.h"
 #include "core/elf/notes.h"
@@ -32,6 +33,7 @@ struct hc_segment {
 struct hc_core {
 	char *path;
 	struct hc_bytes file;
+	struct hc_data_map data; /**< which offsets of @ref file are no holes */
 	const struct hc_machine *machine;
 
 	struct hc_segment *segments; /**< by address, non-overlapping */

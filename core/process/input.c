@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
-#include "core/process/snapshot.h"
+#include "core/process/pmap.h"
 
 /** @name ELF */
 /**@{*/
@@ -193,6 +193,8 @@ enum hc_input_kind hc_input_recognise(struct hc_bytes head, const char **name_re
 		return is_rollup(head)     ? HC_INPUT_SMAPS_ROLLUP
 		       : has_details(head) ? HC_INPUT_SMAPS
 					   : HC_INPUT_MAPS;
+	if (hc_pmap_recognise(head))
+		return HC_INPUT_PMAP;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (head.size >= formats[i].offset + formats[i].size &&
 		    !memcmp(head.data + formats[i].offset, formats[i].mark, formats[i].size)) {
@@ -213,6 +215,10 @@ struct hc_error *hc_input_refuse(struct hc_bytes head)
 		return hc_error_about(hc_error_create(HC_ERROR_FORMAT,
 						      "is a saved maps or smaps file, not a core"),
 				      HC_ABOUT_SNAPSHOT);
+	case HC_INPUT_PMAP:
+		return hc_error_about(
+			hc_error_create(HC_ERROR_FORMAT, "is what pmap printed, not a core"),
+			HC_ABOUT_SNAPSHOT);
 	case HC_INPUT_SMAPS_ROLLUP:
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "is a saved smaps_rollup, which has only sums, not a core");
@@ -389,6 +395,74 @@ void hc_input_close(struct hc_input_file *input)
 	if (input->fd >= 0)
 		close(input->fd);
 	input->fd = -1;
+}
+
+/** Whether there is a snapshot in what is packed. */
+struct peek {
+	bool found;
+};
+
+static struct hc_error *peek_head(void *ctx, struct hc_bytes head, uint64_t *size_ret)
+{
+	struct peek *peek = ctx;
+	struct hc_input_file content = {.fd = -1};
+	const char *name;
+
+	*size_ret = 0;
+	content.kind = hc_input_recognise(head, &name);
+	peek->found = hc_input_is_snapshot(&content);
+	/* Whatever it is, somebody else unpacks it. */
+	return peek->found ? NULL : hc_error_create(HC_ERROR_FORMAT, "holds no snapshot");
+}
+
+/** Unpack what is found to be a snapshot. @param[out] ret the content; -1: it is none */
+static struct hc_error *unpack(const struct hc_input_file *input, struct hc_bytes head,
+			       const struct hc_decompress_options *options,
+			       struct hc_diagnostics *diag, int *ret)
+{
+	static const struct hc_decompress_options defaults;
+	hc_cleanup(hc_diagnostics_deinit) struct hc_diagnostics own = {0};
+	struct peek peek = {false};
+	struct hc_packed_file file = {
+		.fd = input->fd,
+		.size = input->size,
+		.compression = hc_decompress_recognise(head),
+		.examine = peek_head,
+		.examine_ctx = &peek,
+	};
+	struct hc_error *err = hc_decompress(&file, options ? options : &defaults, &own, ret);
+
+	if (peek.found) {
+		for (size_t i = 0; i < own.num; i++)
+			hc_diagnostics_add(diag, own.items[i].partial, "%s", own.items[i].message);
+		return err;
+	}
+	hc_error_destroy(err);
+	*ret = -1;
+	return lseek(input->fd, 0, SEEK_SET) < 0 ? hc_error_os(errno, "can't be examined") : NULL;
+}
+
+struct hc_error *hc_input_unpack_snapshot(struct hc_input_file *input,
+					  const struct hc_decompress_options *options,
+					  struct hc_diagnostics *diag)
+{
+	hc_cleanup_free uint8_t *room = malloc(HC_INPUT_HEAD);
+	struct hc_bytes head;
+	int fd = -1;
+
+	if (!room)
+		return &hc_enomem;
+	if (input->kind != HC_INPUT_PACKED)
+		return NULL;
+	struct hc_error *err = read_head(input->fd, room, &head);
+	if (!err)
+		err = unpack(input, head, options, diag, &fd);
+	if (err || fd < 0)
+		return err;
+	close(input->fd);
+	input->fd = fd;
+	return lseek(fd, 0, SEEK_SET) < 0 ? hc_error_os(errno, "can't be examined")
+					  : examine(input);
 }
 
 struct hc_error *hc_input_expect_core(const struct hc_input_file *input)

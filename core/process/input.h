@@ -3,9 +3,9 @@
  * Inputs: what a path leads to, and why it is refused.
  *
  * Somebody who gives the wrong file is best helped by hearing what it is. This unit alone knows:
- * cores, packed or not, saved maps and smaps, and, among what can't be read here, archives, cores
- * of other systems, programs, text. What is inside a core is core.h's business, and so is a machine
- * that it can't read.
+ * cores, saved maps and smaps, pmap's output, packed or not, and, among what can't be read here,
+ * archives, cores of other systems, programs, text. What is inside a core is core.h's business, and
+ * so is a machine that it can't read.
  *
  * A pipe, standard input among them ("-"), is read to its end into a file without a name, since
  * cores are mapped. One that nobody writes to is refused at once.
@@ -27,6 +27,7 @@ enum hc_input_kind {
 	HC_INPUT_MAPS,         /**< /proc/PID/maps */
 	HC_INPUT_SMAPS,        /**< /proc/PID/smaps */
 	HC_INPUT_SMAPS_ROLLUP, /**< /proc/PID/smaps_rollup: only sums */
+	HC_INPUT_PMAP,         /**< what pmap(1) printed */
 	HC_INPUT_FOREIGN_CORE, /**< of another system than Linux */
 	HC_INPUT_PROGRAM,      /**< executable or library */
 	HC_INPUT_ELF,          /**< any other ELF file */
@@ -60,13 +61,23 @@ struct hc_error *hc_input_open(const char *path, const struct hc_decompress_opti
 			       struct hc_input_file *ret);
 void hc_input_close(struct hc_input_file *input);
 
+/**
+ * Unpack a packed snapshot: from here on the input is what is in it. Other inputs, packed cores
+ * among them, are left as they are.
+ *
+ * @param diag a remark when the compressed data is damaged
+ */
+struct hc_error *hc_input_unpack_snapshot(struct hc_input_file *input,
+					  const struct hc_decompress_options *options,
+					  struct hc_diagnostics *diag);
+
 /** NULL for what may be a core; else as hc_input_refuse(). */
 struct hc_error *hc_input_expect_core(const struct hc_input_file *input);
 
 static inline bool hc_input_is_snapshot(const struct hc_input_file *input)
 {
 	return input->kind == HC_INPUT_MAPS || input->kind == HC_INPUT_SMAPS ||
-	       input->kind == HC_INPUT_SMAPS_ROLLUP;
+	       input->kind == HC_INPUT_SMAPS_ROLLUP || input->kind == HC_INPUT_PMAP;
 }
 
 #endif

@@ -203,6 +203,82 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 	return true;
 }
 
+/** How much of a piece at its beginning is holes, in whole blocks. Bytes. */
+static uint64_t hole_before(const struct hc_memory *memory, const struct hc_piece *piece)
+{
+	uint64_t offset = piece->bytes.data - memory->file.data;
+	uint64_t next = hc_data_map_next(memory->data, offset);
+
+	if (next - offset >= piece->bytes.size)
+		return piece->bytes.size;
+	uint64_t start = (piece->start + (next - offset)) & ~(HC_HOLE_BLOCK - 1);
+	return start > piece->start ? start - piece->start : 0;
+}
+
+/** How much of a piece that begins with data is to be read before the next hole. Bytes. */
+static uint64_t data_before(const struct hc_memory *memory, const struct hc_piece *piece)
+{
+	uint64_t offset = piece->bytes.data - memory->file.data, size = piece->bytes.size;
+	uint64_t at = hc_data_map_next(memory->data, offset) - offset;
+
+	while (at < size) {
+		uint64_t end = hc_data_map_end(memory->data, offset + at) - offset;
+		if (end >= size)
+			break;
+		/* To the end of the block; go on unless the next data begins behind it. */
+		uint64_t stop = (piece->start + end + HC_HOLE_BLOCK - 1) & ~(HC_HOLE_BLOCK - 1);
+		if (stop - piece->start >= size)
+			break;
+		at = hc_data_map_next(memory->data, offset + end) - offset;
+		if (at > stop - piece->start)
+			return stop - piece->start;
+	}
+	return size;
+}
+
+/** Whether it lies in the core's file, of which holes are known. */
+static bool may_have_holes(const struct hc_memory *memory, const struct hc_piece *piece)
+{
+	return memory->data && memory->data->known && piece->bytes.data >= memory->file.data &&
+	       (size_t)(piece->bytes.data - memory->file.data) < memory->file.size;
+}
+
+bool hc_memory_next_data(const struct hc_memory *memory, uint64_t *pos, uint64_t end, uint64_t most,
+			 struct hc_piece *ret)
+{
+	struct hc_piece piece;
+	uint64_t at = *pos;
+
+	while (hc_memory_next_piece(memory, &at, end, UINT64_MAX, &piece)) {
+		uint64_t size = piece.bytes.size;
+
+		if (may_have_holes(memory, &piece)) {
+			uint64_t skip = hole_before(memory, &piece);
+			piece.start += skip;
+			piece.bytes.data += skip;
+			piece.bytes.size -= skip;
+			if (piece.bytes.size > most)
+				piece.bytes.size = most;
+			size = piece.bytes.size ? data_before(memory, &piece) : 0;
+		}
+		if (!size)
+			continue;
+		piece.bytes.size = size < most ? size : most;
+		piece.end = piece.start + piece.bytes.size;
+		*pos = piece.end;
+		*ret = piece;
+		return true;
+	}
+	return false;
+}
+
+bool hc_memory_is_hole(const struct hc_memory *memory, uint64_t start, uint64_t end)
+{
+	struct hc_piece unused;
+
+	return !hc_memory_next_data(memory, &start, end, 1, &unused);
+}
+
 uint64_t hc_memory_present(const struct hc_memory *memory, uint64_t start, uint64_t end)
 {
 	uint64_t present = 0;

@@ -16,6 +16,7 @@
 #define HC_CORE_PROCESS_MEMORY_H
 
 #include "core/base/bytes.h"
+#include "core/elf/data_map.h"
 
 struct hc_extent {
 	uint64_t start, end; /**< addresses, end exclusive */
@@ -28,6 +29,10 @@ struct hc_memory {
 	size_t num_extents;
 	unsigned word_size; /**< 4 or 8 */
 	bool big_endian;    /**< of words; set after hc_memory_init() */
+	/** The core's file and where it has holes; set after hc_memory_init(). None: nothing is
+	 * known */
+	struct hc_bytes file;
+	const struct hc_data_map *data;
 };
 
 void hc_memory_init(struct hc_memory *memory, unsigned word_size);
@@ -75,6 +80,24 @@ struct hc_piece {
  */
 bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
 			  uint64_t most, struct hc_piece *ret);
+
+/**
+ * Addresses in which holes of the core's file are told: a hole that does not cover one of these
+ * blocks, at a multiple of their size, is no hole to hc_memory_next_data(). So no page and no word
+ * is cut in two, wherever in the file it lies. Bytes.
+ */
+#define HC_HOLE_BLOCK (UINT64_C(64) << 10)
+
+/**
+ * The same for work to which zeroes say nothing: what are holes in the core's file is left out.
+ * Other bytes may be zero, too.
+ */
+bool hc_memory_next_data(const struct hc_memory *memory, uint64_t *pos, uint64_t end, uint64_t most,
+			 struct hc_piece *ret);
+
+/** Whether there is nothing in [start, end) but missing bytes and holes, as of
+ * hc_memory_next_data(). */
+bool hc_memory_is_hole(const struct hc_memory *memory, uint64_t start, uint64_t end);
 
 /** How many of the bytes in [start, end) are present. */
 uint64_t hc_memory_present(const struct hc_memory *memory, uint64_t start, uint64_t end);

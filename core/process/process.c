@@ -18,6 +18,8 @@ static struct hc_error *process_load_memory(struct hc_process *process)
 
 	hc_memory_init(&process->memory, core->machine->word_size);
 	process->memory.big_endian = core->machine->big_endian;
+	process->memory.file = core->file;
+	process->memory.data = &core->data;
 	for (size_t i = 0; i < core->num_segments; i++) {
 		const struct hc_segment *segment = &core->segments[i];
 		if (!segment->available)

@@ -1,94 +1,49 @@
 /**
  * @file
  * The parser of /proc/PID/maps, smaps and smaps_rollup (format: proc_pid_maps(5),
- * proc_pid_smaps(5)), line by line.
+ * proc_pid_smaps(5)), line by line; what pmap(1) made of them is read by pmap.h.
  */
 #include "core/process/snapshot.h"
 #include "core/base/array.h"
 
 #include <ctype.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
+#include "core/process/pmap.h"
 
 /** Largest snapshot that is read. A mapping takes some 100 bytes in maps and 1 KiB in smaps. */
 #define HC_MAX_SNAPSHOT_BYTES (1u << 30)
 
-/** A part of a line that is still to be read. */
-struct text {
-	const char *pos, *end;
-};
-
-static bool text_char(struct text *text, char c)
-{
-	if (text->pos == text->end || *text->pos != c)
-		return false;
-	text->pos++;
-	return true;
-}
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-}
-
-/** At least one digit, and no overflow. */
-static bool text_number(struct text *text, unsigned base, uint64_t *ret)
-{
-	const char *start = text->pos;
-	uint64_t value = 0;
-
-	for (; text->pos < text->end; text->pos++) {
-		unsigned digit = digit_value(*text->pos);
-		if (digit >= base)
-			break;
-		if (__builtin_mul_overflow(value, base, &value) ||
-		    __builtin_add_overflow(value, digit, &value))
-			return false;
-	}
-	*ret = value;
-	return text->pos > start;
-}
-
-/** 'r', 'w', 'x' or '-' at its place. */
-static bool text_flag(struct text *text, char c, uint32_t flag, uint32_t *flags)
-{
-	if (text_char(text, '-'))
-		return true;
-	*flags |= flag;
-	return text_char(text, c);
-}
-
-static void text_blanks(struct text *text)
-{
-	while (text->pos < text->end && (*text->pos == ' ' || *text->pos == '\t'))
-		text->pos++;
-}
-
 /** "START-END PERM ", which alone tells a mapping line from all others. */
-static bool vma_range(struct text *text, struct hc_vma *vma)
+static bool vma_range(struct hc_text *text, struct hc_vma *vma)
 {
-	if (!text_number(text, 16, &vma->start) || !text_char(text, '-') ||
-	    !text_number(text, 16, &vma->end) || !text_char(text, ' ') ||
-	    !text_flag(text, 'r', PF_R, &vma->flags) || !text_flag(text, 'w', PF_W, &vma->flags) ||
-	    !text_flag(text, 'x', PF_X, &vma->flags))
+	if (!hc_text_number(text, 16, &vma->start) || !hc_text_char(text, '-') ||
+	    !hc_text_number(text, 16, &vma->end) || !hc_text_char(text, ' ') ||
+	    !hc_text_flag(text, 'r', PF_R, &vma->flags) ||
+	    !hc_text_flag(text, 'w', PF_W, &vma->flags) ||
+	    !hc_text_flag(text, 'x', PF_X, &vma->flags))
 		return false;
-	vma->shared = text_char(text, 's');
-	return (vma->shared || text_char(text, 'p')) && text_char(text, ' ') &&
+	vma->shared = hc_text_char(text, 's');
+	return (vma->shared || hc_text_char(text, 'p')) && hc_text_char(text, ' ') &&
 	       vma->start < vma->end;
 }
+
+const struct hc_vma hc_vma_unknown = {
+	.rss = HC_UNKNOWN_BYTES,
+	.pss = HC_UNKNOWN_BYTES,
+	.private_dirty = HC_UNKNOWN_BYTES,
+	.anonymous = HC_UNKNOWN_BYTES,
+	.swap = HC_UNKNOWN_BYTES,
+};
 
 /**
  * The rest of the line is the name; the kernel writes a newline in it as \012 and nothing else so.
  */
-static char *vma_name(struct text text)
+static char *vma_name(struct hc_text text)
 {
 	char *name = malloc(text.end - text.pos + 1);
 	char *to = name;
@@ -108,29 +63,23 @@ static char *vma_name(struct text text)
 }
 
 /** "START-END PERM OFFSET MAJOR:MINOR INODE  NAME" */
-static bool vma_line(struct text *text, struct hc_vma *vma)
+static bool vma_line(struct hc_text *text, struct hc_vma *vma)
 {
 	uint64_t major, minor;
 
-	*vma = (struct hc_vma){
-		.rss = HC_UNKNOWN_BYTES,
-		.pss = HC_UNKNOWN_BYTES,
-		.private_dirty = HC_UNKNOWN_BYTES,
-		.anonymous = HC_UNKNOWN_BYTES,
-		.swap = HC_UNKNOWN_BYTES,
-	};
-	if (!vma_range(text, vma) || !text_number(text, 16, &vma->offset) ||
-	    !text_char(text, ' ') || !text_number(text, 16, &major) || !text_char(text, ':') ||
-	    !text_number(text, 16, &minor) || !text_char(text, ' ') ||
-	    !text_number(text, 10, &vma->inode))
+	*vma = hc_vma_unknown;
+	if (!vma_range(text, vma) || !hc_text_number(text, 16, &vma->offset) ||
+	    !hc_text_char(text, ' ') || !hc_text_number(text, 16, &major) ||
+	    !hc_text_char(text, ':') || !hc_text_number(text, 16, &minor) ||
+	    !hc_text_char(text, ' ') || !hc_text_number(text, 10, &vma->inode))
 		return false;
 	if (text->pos < text->end && *text->pos != ' ' && *text->pos != '\t')
 		return false;
-	text_blanks(text);
+	hc_text_blanks(text);
 	return true;
 }
 
-static uint64_t *usage_field(struct hc_vma *vma, const char *key, size_t size)
+uint64_t *hc_vma_usage(struct hc_vma *vma, const char *key, size_t size)
 {
 	const struct {
 		const char *key;
@@ -151,7 +100,7 @@ static uint64_t *usage_field(struct hc_vma *vma, const char *key, size_t size)
 }
 
 /** "Key:   N kB", or a key that is none of ours ("VmFlags: rd wr"). @p vma NULL: no mapping yet. */
-static bool detail_line(struct text *text, struct hc_vma *vma)
+static bool detail_line(struct hc_text *text, struct hc_vma *vma)
 {
 	const char *key = text->pos;
 	uint64_t value, *field;
@@ -159,26 +108,26 @@ static bool detail_line(struct text *text, struct hc_vma *vma)
 	while (text->pos < text->end && (isalnum((unsigned char)*text->pos) || *text->pos == '_'))
 		text->pos++;
 	size_t size = text->pos - key;
-	if (!vma || !size || !text_char(text, ':'))
+	if (!vma || !size || !hc_text_char(text, ':'))
 		return false;
-	field = usage_field(vma, key, size);
+	field = hc_vma_usage(vma, key, size);
 	if (!field)
 		return true;
-	text_blanks(text);
-	return text_number(text, 10, &value) && !__builtin_mul_overflow(value, 1024, field);
+	hc_text_blanks(text);
+	return hc_text_number(text, 10, &value) && !__builtin_mul_overflow(value, 1024, field);
 }
 
 bool hc_snapshot_recognise(struct hc_bytes file)
 {
 	const char *start = (const char *)file.data;
-	struct text text = {.pos = start, .end = start + file.size};
+	struct hc_text text = {.pos = start, .end = start + file.size};
 	struct hc_vma vma = {};
 
 	return vma_range(&text, &vma);
 }
 
-static struct hc_error *snapshot_append(struct hc_snapshot *snapshot, struct hc_vma vma,
-					struct text name)
+struct hc_error *hc_snapshot_append(struct hc_snapshot *snapshot, struct hc_vma vma,
+				    struct hc_text name)
 {
 	struct hc_error *err =
 		hc_array_reserve(&snapshot->vmas, snapshot->num_vmas, sizeof(*snapshot->vmas));
@@ -192,16 +141,16 @@ static struct hc_error *snapshot_append(struct hc_snapshot *snapshot, struct hc_
 	return NULL;
 }
 
-static struct hc_error *snapshot_line(struct hc_snapshot *snapshot, struct text line, size_t number,
-				      const char *name)
+static struct hc_error *snapshot_line(struct hc_snapshot *snapshot, struct hc_text line,
+				      size_t number, const char *name)
 {
 	struct hc_vma *last = snapshot->num_vmas ? &snapshot->vmas[snapshot->num_vmas - 1] : NULL;
-	struct text text = line;
+	struct hc_text text = line;
 	struct hc_vma vma;
 
 	if (!memchr(line.pos, '\0', line.end - line.pos)) {
 		if (vma_line(&text, &vma))
-			return snapshot_append(snapshot, vma, text);
+			return hc_snapshot_append(snapshot, vma, text);
 		text = line;
 		if (detail_line(&text, last)) {
 			snapshot->has_usage |= last->rss != HC_UNKNOWN_BYTES;
@@ -275,34 +224,71 @@ static void snapshot_take_rollup(struct hc_snapshot *snapshot)
 	snapshot->num_vmas = 0;
 }
 
-struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret)
+/** What is read, line by line. */
+struct parser {
+	struct hc_snapshot snapshot;
+	bool is_pmap;
+	struct hc_pmap pmap;
+	const char *name; /**< of the file; NULL: none */
+};
+
+static void parser_deinit(struct parser *parser)
 {
-	hc_cleanup(hc_snapshot_deinit) struct hc_snapshot snapshot = {};
+	hc_snapshot_deinit(&parser->snapshot);
+}
+
+static struct hc_error *parse_line(struct parser *parser, struct hc_text line, size_t number)
+{
+	if (!parser->is_pmap)
+		return snapshot_line(&parser->snapshot, line, number, parser->name);
+	return hc_pmap_line(&parser->pmap, line, number, &parser->snapshot);
+}
+
+static struct hc_error *parse_lines(struct parser *parser, struct hc_bytes file)
+{
 	const char *pos = (const char *)file.data, *end = pos + file.size;
 
 	for (size_t number = 1; pos < end; number++) {
 		const char *newline = memchr(pos, '\n', end - pos);
-		if (!newline) {
-			snapshot.truncated = true;
+
+		struct hc_text line = {.pos = pos, .end = newline ? newline : end};
+
+		if (!newline && !(parser->is_pmap && hc_pmap_ends_with(&parser->pmap, line))) {
+			parser->snapshot.truncated = true;
 			break;
 		}
-		struct text line = {.pos = pos, .end = newline};
 		if (line.end > line.pos && line.end[-1] == '\r')
 			line.end--;
-		struct hc_error *err = snapshot_line(&snapshot, line, number, name);
+		struct hc_error *err = parse_line(parser, line, number);
 		if (err)
 			return err;
-		pos = newline + 1;
+		pos = newline ? newline + 1 : end;
 	}
-	if (!snapshot.num_vmas) {
+	parser->snapshot.endless =
+		parser->is_pmap && !parser->snapshot.truncated && !hc_pmap_is_over(&parser->pmap);
+	return NULL;
+}
+
+struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret)
+{
+	hc_cleanup(parser_deinit) struct parser parser = {
+		.is_pmap = hc_pmap_recognise(file),
+		.pmap = {.name = name},
+		.name = name,
+	};
+	struct hc_error *err = parse_lines(&parser, file);
+
+	if (err)
+		return err;
+	if (!parser.snapshot.num_vmas) {
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "%s%sholds no mapping; give a copy of /proc/PID/smaps",
 				       name ? name : "", name ? ": " : "");
 	}
-	snapshot_take_rollup(&snapshot);
-	snapshot_separate(&snapshot);
-	*ret = snapshot;
-	snapshot = (struct hc_snapshot){};
+	snapshot_take_rollup(&parser.snapshot);
+	snapshot_separate(&parser.snapshot);
+	*ret = parser.snapshot;
+	parser.snapshot = (struct hc_snapshot){};
 	return NULL;
 }
 
@@ -375,6 +361,12 @@ void hc_snapshot_remark(const struct hc_snapshot *snapshot, const char *name,
 	if (snapshot->truncated)
 		hc_diagnostics_add(diag, true, "%s%sthe last line is cut short; left it out", name,
 				   colon);
+	if (snapshot->endless)
+		hc_diagnostics_add(
+			diag, true,
+			"%s%spmap's total is not at the end; what may be missing is left "
+			"out",
+			name, colon);
 	if (snapshot->num_overlaps)
 		hc_diagnostics_add(
 			diag, true,

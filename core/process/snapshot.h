@@ -1,9 +1,10 @@
 /**
  * @file
- * Saved /proc/PID/maps, /proc/PID/smaps and /proc/PID/smaps_rollup.
+ * Saved /proc/PID/maps, /proc/PID/smaps and /proc/PID/smaps_rollup, and what pmap(1) makes of them
+ * (pmap.h).
  *
- * One parser for all: smaps is maps with "Name: N kB" lines below each mapping, and the rollup is
- * smaps of a single line that stands for all mappings and is none. Lines that fit
+ * One parser for the files of /proc: smaps is maps with "Name: N kB" lines below each mapping, and
+ * the rollup is smaps of a single line that stands for all mappings and is none. Lines that fit
  * neither end the parse with an error that names the line, except a last line without a newline (a
  * file cut short), which is dropped and reported. The kernel doesn't stop the process while it
  * writes, so lines may overlap; that is reported, too.
@@ -35,13 +36,14 @@ struct hc_snapshot {
 	bool rollup;          /**< no mappings, but @ref totals */
 	struct hc_vma totals; /**< of a rollup; no name */
 	bool truncated;       /**< the last line was cut short and left out */
+	bool endless;         /**< of pmap: there is no total at the end */
 	size_t num_overlaps;  /**< lines that began before the end of another */
 };
 
-/** Whether the first bytes of a file look like a maps or smaps snapshot. */
+/** Whether the first bytes of a file look like maps or smaps; pmap has hc_pmap_recognise(). */
 bool hc_snapshot_recognise(struct hc_bytes file);
 
-/** @param name goes before each message, unless NULL */
+/** Maps, smaps, smaps_rollup or pmap. @param name goes before each message, unless NULL */
 struct hc_error *hc_snapshot_parse(struct hc_bytes file, const char *name, struct hc_snapshot *ret);
 /** From an open file, read to its end. */
 struct hc_error *hc_snapshot_read(int fd, struct hc_snapshot *ret);

@@ -1,6 +1,6 @@
 /**
  * @file
- * Fuzz target: saved maps and smaps files, and the table of mappings that is made of them.
+ * Fuzz target: saved maps and smaps files and outputs of pmap, and the table of mappings that is made of them.
  */
 #include "fuzz.h"
 

@@ -71,11 +71,12 @@ static uint64_t next_candidate(const struct glibc *g, uint64_t at, uint64_t end)
 	uint64_t page = glibc_page_size(g);
 	uint32_t size;
 	for (at = (at + page - 1) & ~(page - 1); at < end; at += page) {
-		const struct hc_extent *extent = hc_memory_find_next(g->memory, at);
-		if (!extent || extent->start >= end)
+		uint64_t pos = at;
+		struct hc_piece next;
+		if (!hc_memory_next_data(g->memory, &pos, end, 1, &next))
 			return end;
-		if (extent->start > at)
-			at = extent->start & ~(page - 1);
+		if (next.start > at)
+			at = next.start & ~(page - 1);
 		if (message_at(g, at, &size))
 			return at;
 	}

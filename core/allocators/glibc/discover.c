@@ -357,26 +357,19 @@ static bool try_pair(struct glibc *g, uint64_t pair, enum attempt attempt)
 /** Search [start, end) for self-linked pairs and try each. */
 static bool search_range(struct glibc *g, uint64_t start, uint64_t end, enum attempt attempt)
 {
-	unsigned word = g->params.word_size;
-	start = (start + word - 1) & ~(uint64_t)(word - 1);
-	while (start < end) {
-		struct hc_bytes view = hc_memory_view(g->memory, start, end - start);
-		if (!view.data) {
-			const struct hc_extent *next = hc_memory_find_next(g->memory, start);
-			if (!next || next->start >= end)
-				return false;
-			start = (next->start + word - 1) & ~(uint64_t)(word - 1);
-			continue;
-		}
-		for (size_t i = 0; i + 2 * word <= view.size; i += word) {
-			uint64_t self = start + i - g->params.header;
-			if (hc_read_word(view.data + i, word, g->memory->big_endian) == self &&
-			    hc_read_word(view.data + i + word, word, g->memory->big_endian) ==
-				    self &&
-			    try_pair(g, start + i, attempt))
+	const unsigned word = g->params.word_size;
+	struct hc_piece piece;
+
+	while (hc_memory_next_data(g->memory, &start, end, UINT64_MAX, &piece)) {
+		const uint8_t *data = piece.bytes.data;
+		for (size_t i = -piece.start & (word - 1); i + 2 * word <= piece.bytes.size;
+		     i += word) {
+			uint64_t self = piece.start + i - g->params.header;
+			if (hc_read_word(data + i, word, g->memory->big_endian) == self &&
+			    hc_read_word(data + i + word, word, g->memory->big_endian) == self &&
+			    try_pair(g, piece.start + i, attempt))
 				return true;
 		}
-		start += view.size < word ? word : view.size & ~(uint64_t)(word - 1);
 	}
 	return false;
 }

@@ -90,11 +90,12 @@ static struct hc_error *scan(const struct glibc *g, uint64_t start, uint64_t end
 {
 	uint64_t page = glibc_page_size(g);
 	for (uint64_t at = (start + page - 1) & ~(page - 1); at < end;) {
-		const struct hc_extent *extent = hc_memory_find_next(g->memory, at);
-		if (!extent || extent->start >= end)
+		uint64_t pos = at;
+		struct hc_piece next;
+		if (!hc_memory_next_data(g->memory, &pos, end, 1, &next))
 			return NULL;
-		if (extent->start > at) {
-			at = (extent->start + page - 1) & ~(page - 1);
+		if (next.start > at) {
+			at = (next.start + page - 1) & ~(page - 1);
 			continue;
 		}
 		struct mmapped found;

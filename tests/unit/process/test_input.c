@@ -54,6 +54,10 @@ static void test_bytes(void **state)
 	check(text_bytes(vma), HC_INPUT_MAPS, "is a saved maps or smaps file");
 	check(text_bytes(smaps), HC_INPUT_SMAPS, "is a saved maps or smaps file");
 	check(text_bytes(rollup), HC_INPUT_SMAPS_ROLLUP, "is a saved smaps_rollup");
+	check(text_bytes("12:   a b\n"), HC_INPUT_PMAP, "is what pmap printed, not a core");
+	check(text_bytes("12:   a\n0000000000400000      4K r-x-- a\n"), HC_INPUT_PMAP,
+	      "is what pmap printed");
+	check(text_bytes("12: a\nAddress Kbytes\n"), HC_INPUT_TEXT, "is text, not a core");
 	check(text_bytes("dear diary\n"), HC_INPUT_TEXT, "is text, not a core");
 	check(text_bytes("\x7f"), HC_INPUT_UNKNOWN, "is not an ELF file");
 	check((struct hc_bytes){NULL, 0}, HC_INPUT_UNKNOWN, "is not an ELF file");

@@ -156,12 +156,71 @@ static void test_order(void **state)
 	hc_memory_deinit(&memory);
 }
 
+/** All data in pieces of at most @p most bytes is what is expected. */
+static void check_data(const struct hc_memory *memory, uint64_t most, const uint64_t (*expected)[2],
+		       size_t num)
+{
+	uint64_t pos = 0;
+	struct hc_piece found;
+	size_t i = 0;
+
+	for (; hc_memory_next_data(memory, &pos, UINT64_MAX, most, &found); i++) {
+		assert_in_range(i, 0, num - 1);
+		assert_int_equal(found.start, expected[i][0]);
+		assert_int_equal(found.end, expected[i][1]);
+		assert_int_equal(found.bytes.size, found.end - found.start);
+		assert_ptr_equal(found.bytes.data, hc_memory_view(memory, found.start, 1).data);
+		assert_int_equal(pos, found.end);
+	}
+	assert_int_equal(i, num);
+}
+
+/** Holes are told in whole blocks of addresses, wherever the bytes lie in the file. */
+static void test_holes(void **state)
+{
+	(void)state;
+	enum { BLOCK = HC_HOLE_BLOCK, SHIFT = 0x2a8 };
+	static uint8_t file[8 * BLOCK + SHIFT];
+	struct hc_data_range ranges[] = {
+		{0, SHIFT},                                     /* before the memory */
+		{SHIFT + 2 * BLOCK + 5, SHIFT + 2 * BLOCK + 6}, /* within a block */
+		{SHIFT + 5 * BLOCK - 1, SHIFT + 5 * BLOCK + 1}, /* across a border */
+		{SHIFT + 6 * BLOCK, SHIFT + 6 * BLOCK + 1},     /* in the next one */
+	};
+	struct hc_data_map map = {ranges, 4, true};
+	struct hc_memory memory;
+
+	hc_memory_init(&memory, 8);
+	assert_ok(hc_memory_add(&memory, 16 * BLOCK, (struct hc_bytes){file + SHIFT, 8 * BLOCK},
+				true));
+	const uint64_t all[][2] = {{16 * BLOCK, 24 * BLOCK}};
+	check_data(&memory, UINT64_MAX, all, 1);
+	memory.file = (struct hc_bytes){file, sizeof(file)};
+	memory.data = &map;
+	const uint64_t blocks[][2] = {{18 * BLOCK, 19 * BLOCK}, {20 * BLOCK, 23 * BLOCK}};
+	check_data(&memory, UINT64_MAX, blocks, 2);
+	const uint64_t pieces[][2] = {
+		{18 * BLOCK, 19 * BLOCK}, {20 * BLOCK, 22 * BLOCK}, {22 * BLOCK, 23 * BLOCK}};
+	check_data(&memory, 2 * BLOCK, pieces, 3);
+	assert_true(hc_memory_is_hole(&memory, 16 * BLOCK, 18 * BLOCK));
+	/* What is asked about may end within a block, before its data. */
+	assert_true(hc_memory_is_hole(&memory, 16 * BLOCK, 18 * BLOCK + 5));
+	assert_false(hc_memory_is_hole(&memory, 16 * BLOCK, 18 * BLOCK + 6));
+	assert_true(hc_memory_is_hole(&memory, 23 * BLOCK, 40 * BLOCK));
+	map.known = false;
+	check_data(&memory, UINT64_MAX, all, 1);
+	map = (struct hc_data_map){.known = true};
+	check_data(&memory, UINT64_MAX, NULL, 0);
+	hc_memory_deinit(&memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),   cmocka_unit_test(test_first_wins),
 		cmocka_unit_test(test_missing), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_wrap),    cmocka_unit_test(test_order),
+		cmocka_unit_test(test_holes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

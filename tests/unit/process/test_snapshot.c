@@ -5,8 +5,9 @@
 #include "tests/unit/unit.h"
 
 #include <elf.h>
+#include <stdio.h>
 
-#include "core/process/snapshot.h"
+#include "core/process/pmap.h"
 
 static struct hc_bytes text(const char *s)
 {
@@ -194,13 +195,183 @@ static void test_open(void **state)
 	assert_fails(hc_snapshot_open("/proc/nonexistent", &s), HC_ERROR_OS, "No such file");
 }
 
+/** @name pmap */
+/**@{*/
+
+static const char plain[] = "4711:   worker --all\n"
+			    "000055d0c0000000     16K r-x-- worker\n"
+			    "00007f0000000000    132K rw---   [ anon ]\n"
+			    "00007f0000021000  65404K -----   [ anon ]\n"
+			    "00007f1000000000      8K rw-s- memfd:two words (deleted)\n"
+			    "00007ffd00000000    132K rw---   [ stack ]\n"
+			    " total            65692K\n";
+/* procps 3.2 had these columns, and no values for two of them. */
+static const char older[] = "4711:   worker\n"
+			    "Address           Kbytes     RSS    Anon  Locked Mode   Mapping\n"
+			    "0000000000400000      16      12       -       - r-x--  /bin/worker\n"
+			    "0000000000e03000     132       4       -       - rw---    [ anon ]\n"
+			    "----------------  ------  ------  ------  ------\n"
+			    "total kB             148      16       -       -\n";
+static const char extended[] =
+	"4711:   worker\n"
+	"         Address Perm   Offset Device  Inode Size Rss Private_Dirty Anonymous Swap "
+	"THPeligible        VmFlags Mapping\n"
+	"    55d0c0000000 r-xp 00001000  fe:00 248056   16  12             0         0    0 "
+	"          0 rd ex mr mw me worker\n"
+	"    7f0000000000 rw-p 00000000  00:00      0  132   8             8         8    4 "
+	"          0 rd wr mr mw me \n"
+	"    7f1000000000 rw-p 00000000  00:00      0    4   4             4         4    0 "
+	"          0 rd wr mr mw me [heap]\n"
+	"                                              ==== === ============= ========= ==== \n"
+	"                                               152  24            12        12    4 KB "
+	"\n";
+
+static void test_pmap(void **state)
+{
+	(void)state;
+	struct hc_snapshot s;
+
+	assert_false(hc_snapshot_recognise(text(plain)));
+	assert_true(hc_pmap_recognise(text(plain)));
+	assert_ok(hc_snapshot_parse(text(plain), NULL, &s));
+	assert_int_equal(s.num_vmas, 5);
+	assert_false(s.has_usage || s.truncated || s.endless);
+	assert_int_equal(s.vmas[0].start, 0x55d0c0000000);
+	assert_int_equal(s.vmas[0].end, 0x55d0c0004000);
+	assert_int_equal(s.vmas[0].flags, PF_R | PF_X);
+	assert_string_equal(s.vmas[0].name, "worker");
+	assert_string_equal(s.vmas[1].name, "");
+	assert_int_equal(s.vmas[1].rss, HC_UNKNOWN_BYTES);
+	assert_int_equal(s.vmas[2].flags, 0);
+	assert_true(s.vmas[3].shared);
+	assert_string_equal(s.vmas[3].name, "/memfd:two words (deleted)");
+	assert_string_equal(s.vmas[4].name, "[stack]");
+	hc_snapshot_deinit(&s);
+}
+
+static void test_pmap_columns(void **state)
+{
+	(void)state;
+	struct hc_snapshot s;
+
+	assert_true(hc_pmap_recognise(text(older)));
+	assert_ok(hc_snapshot_parse(text(older), NULL, &s));
+	assert_int_equal(s.num_vmas, 2);
+	assert_true(s.has_usage && !s.endless);
+	assert_int_equal(s.vmas[0].rss, 12 << 10);
+	assert_int_equal(s.vmas[0].anonymous, HC_UNKNOWN_BYTES);
+	assert_string_equal(s.vmas[0].name, "/bin/worker");
+	hc_snapshot_deinit(&s);
+
+	assert_true(hc_pmap_recognise(text(extended)));
+	assert_ok(hc_snapshot_parse(text(extended), NULL, &s));
+	assert_int_equal(s.num_vmas, 3);
+	assert_int_equal(s.vmas[0].offset, 0x1000);
+	assert_int_equal(s.vmas[0].inode, 248056);
+	assert_string_equal(s.vmas[0].name, "worker");
+	assert_int_equal(s.vmas[1].rss, 8 << 10);
+	assert_int_equal(s.vmas[1].anonymous, 8 << 10);
+	assert_int_equal(s.vmas[1].private_dirty, 8 << 10);
+	assert_int_equal(s.vmas[1].swap, 4 << 10);
+	assert_string_equal(s.vmas[1].name, "");
+	assert_string_equal(s.vmas[2].name, "[heap]");
+	assert_false(s.truncated || s.endless);
+	hc_snapshot_deinit(&s);
+}
+
+/** Cut anywhere: what is missing is told, a line of its own or a part of one. */
+static void test_pmap_cut(void **state)
+{
+	(void)state;
+	size_t total = strstr(older, "total") - older, first = strchr(older, '-') - older;
+
+	for (size_t size = strlen("4711:   "); size < sizeof(older) - 1; size++) {
+		struct hc_bytes file = {(const uint8_t *)older, size};
+		struct hc_snapshot s;
+		struct hc_error *err = hc_snapshot_parse(file, NULL, &s);
+
+		if (size < first) {
+			assert_fails(err, HC_ERROR_FORMAT, "");
+			continue;
+		}
+		if (err) { /* a mapping was cut off, and no other came before it */
+			assert_fails(err, HC_ERROR_FORMAT, "no mapping");
+			continue;
+		}
+		assert_true(s.truncated != s.endless || size > total);
+		assert_int_equal(s.truncated || s.endless, size <= total);
+		hc_snapshot_deinit(&s);
+	}
+}
+
+/** What is not recognised, line by line. */
+static struct hc_error *parse_as_pmap(const char *whole)
+{
+	struct hc_pmap pmap = {0};
+	struct hc_snapshot s = {0};
+	struct hc_error *err = NULL;
+	size_t number = 0;
+
+	for (const char *line = whole; *line && !err; line = strchr(line, '\n') + 1) {
+		struct hc_text one = {line, strchr(line, '\n')};
+
+		err = hc_pmap_line(&pmap, one, ++number, &s);
+	}
+	hc_snapshot_deinit(&s);
+	return err;
+}
+
+static void test_pmap_broken(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body, *what;
+	} bad[] = {
+		{"", "holds no mapping"},
+		{"torn\n", "line 2 is no heading of pmap"},
+		{"0000000000400000      16      12       0 r-x-- worker\n",
+		 "line 2 is no heading of pmap"},
+		{"Address Kbytes Mapping\n", "line 2 has headings"},
+		{"Address Kbytes Mode\n", "line 2 has headings"},
+		{"Address Kbytes Mode Mapping\n400000 4 r-x\n", "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400000 4\n", "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400000 0 r-x-- a\n", "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400g00 4 r-x-- a\n", "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400000 4 wrx-- a\n", "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400000 99999999999999999 r-x-- a\n",
+		 "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\nfffffffffffff000 5 r-x-- a\n",
+		 "line 3 is none of pmap's"},
+		{"Address Kbytes RSS Mode Mapping\n400000 4 x r-x-- a\n",
+		 "line 3 is none of pmap's"},
+		{"Address Kbytes Mode Mapping\n400000 4 r-x-- a\n----\ntotal 4\n12:   b\n",
+		 "line 6 begins another process"},
+		{"Address Kbytes Mode Mapping\n400000 4 r-x-- a\ntotal 4\n400000 4 r-x-- a\n",
+		 "line 5 follows pmap's total"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char whole[512];
+		struct hc_snapshot s;
+
+		snprintf(whole, sizeof(whole), "11:   a\n%s", bad[i].body);
+		assert_fails(hc_pmap_recognise(text(whole))
+				     ? hc_snapshot_parse(text(whole), NULL, &s)
+				     : parse_as_pmap(whole),
+			     HC_ERROR_FORMAT, bad[i].what);
+	}
+}
+/**@}*/
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_maps),      cmocka_unit_test(test_smaps),
-		cmocka_unit_test(test_truncated), cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_overlap),   cmocka_unit_test(test_open),
-		cmocka_unit_test(test_rollup),
+		cmocka_unit_test(test_maps),        cmocka_unit_test(test_smaps),
+		cmocka_unit_test(test_truncated),   cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_overlap),     cmocka_unit_test(test_open),
+		cmocka_unit_test(test_rollup),      cmocka_unit_test(test_pmap),
+		cmocka_unit_test(test_pmap_cut),    cmocka_unit_test(test_pmap_columns),
+		cmocka_unit_test(test_pmap_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,12 +201,11 @@ static void test_tables(void **state)
 	(void)state;
 	for (size_t i = 0; hc_verbs[i]; i++) {
 		/* A report has the tables of others. */
-		if (!(hc_verbs[i]->formats & 1u << HC_FORMAT_JSON))
+		if (!hc_verbs[i]->tables)
 			continue;
 		json_t *schema = load_schema(hc_verbs[i]->name);
 		bool lines = json_object_get(schema, "oneOf");
 
-		assert_non_null(hc_verbs[i]->tables);
 		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; *shape; shape++) {
 			json_t *rows = (*shape)->key ? find_rows(schema, (*shape)->key) : NULL;
 			/* Rows that are not kept have no key. */

@@ -1,0 +1,180 @@
+"""
+What belongs to which thread: a program of threads in arenas of their own, at two moments. Its mappings as pmap prints
+them, selections by thread, and what grew in which arena.
+"""
+import gzip
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import types
+
+import conftest
+import pytest
+from conftest import machine
+from test_cli import validate
+
+HANDLERS = 6
+FORMS = ("", "-x", "-X", "-XX", "-d")
+
+
+def pmap_of(pid, form):
+    return subprocess.run(["pmap", *form.split(), str(pid)], capture_output=True, check=True).stdout
+
+
+def converted(smaps, form):
+    """What pmap would print, for machines that have none. Names without folders, as it has them."""
+    lines, total = [b"12:   handlers"], 0
+    if form == "-x":
+        lines.append(b"Address           Kbytes     RSS   Dirty Mode  Mapping")
+    for head, rss in re.findall(rb"(?m)^([0-9a-f]+-[0-9a-f]+ .*)\n(?:.*\n)*?Rss: +(\d+) kB", smaps):
+        place, permissions, _, _, _, *name = head.split(maxsplit=5)
+        start, end = (int(part, 16) for part in place.split(b"-"))
+        file = name[0] if name else b""
+        file = b"  [ stack ]" if file == b"[stack]" else os.path.basename(file) if file[:1] == b"/" else b"  [ anon ]"
+        mode = permissions.replace(b"p", b"-") + b"-"
+        size, total = (end - start) >> 10, total + (end - start >> 10)
+        lines.append(b"%016x %7d %7d %7d %s %s" % (start, size, int(rss), 0, mode, file) if form == "-x"
+                     else b"%016x %6dK %s %s" % (start, size, mode, file))
+    lines.append(b"total kB %d 0 0" % total if form == "-x" else b" total %dK" % total)
+    return b"\n".join(lines) + b"\n"
+
+
+class Handlers:
+    """The program, at work."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen([program, str(HANDLERS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.threads = {}
+        while (line := self.process.stdout.readline()) != b"end\n":
+            _, lwp, name = line.split()
+            self.threads.setdefault(name.decode(), []).append(int(lwp))
+
+    def tell(self, *commands):
+        for command in commands:
+            self.process.stdin.write(command.encode() + b"\n")
+            self.process.stdin.flush()
+            assert self.process.stdout.readline() == b"done\n"
+
+    def save(self, folder, number):
+        pid = self.process.pid
+        smaps = pathlib.Path(f"/proc/{pid}/smaps").read_bytes()
+        (folder / f"smaps.{number}").write_bytes(smaps)
+        for form in FORMS:
+            if shutil.which("pmap"):
+                (folder / f"pmap{form}.{number}").write_bytes(pmap_of(pid, form))
+            elif form in ("", "-x"):
+                (folder / f"pmap{form}.{number}").write_bytes(converted(smaps, form))
+        conftest.gcore(pid, folder / f"core.{number}")
+        # What arenas reserve is zeroes.
+        subprocess.run(["fallocate", "--dig-holes", folder / f"core.{number}"], check=False)
+        os.utime(folder / f"core.{number}", (1_000_000 + 1800 * number,) * 2)
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def handlers(compiled, tmp_path_factory):
+    """core.1 and core.2, and smaps and outputs of pmap of the same moments."""
+    machine.need("ptrace")
+    machine.need("proc")
+    folder = tmp_path_factory.mktemp("handlers")
+    program = Handlers(compiled("handlers.c"))
+    try:
+        program.tell("keep 1000", "lose 10")
+        program.save(folder, 1)
+        program.tell("keep 5000", "lose 2000", "store 100")
+        program.save(folder, 2)
+    finally:
+        program.end()
+    return types.SimpleNamespace(folder=folder, threads=program.threads)
+
+
+def forms(handlers, number):
+    return [path for path in (handlers.folder / f"pmap{form}.{number}" for form in FORMS) if path.exists()]
+
+
+class TestPmap:
+    def test_same_as_smaps(self, heapcore, handlers):
+        """Every form of pmap has the mappings that smaps has, and what it says of them is the same."""
+        smaps = heapcore("maps", handlers.folder / "smaps.1", "--format", "json").json
+        for path in forms(handlers, 1):
+            document = heapcore("maps", path, "--format", "json").json
+            validate(document, "maps")
+            assert not document["partial"]
+            assert len(document["mappings"]) == len(smaps["mappings"])
+            known = re.search("pmap-[xX]", path.name)
+            for row, other in zip(document["mappings"], smaps["mappings"]):
+                assert all(row[key] == other[key] for key in ("start", "end", "permissions")), (path, row, other)
+                assert os.path.basename(row["path"] or "") == os.path.basename(other["path"] or "")
+                assert row.get("resident") == (other["resident"] if known else None)
+            arenas = [row["start"] for row in document["mappings"] if row["kind"] == "thread-heap"]
+            assert len(arenas) == HANDLERS + 1
+            assert arenas == [row["start"] for row in smaps["mappings"] if row["kind"] == "thread-heap"]
+
+    def test_six_arenas(self, heapcore, handlers):
+        for before, after in zip(forms(handlers, 1), forms(handlers, 2)):
+            document = heapcore("diff", before, after, "--format", "json").json
+            validate(document, "diff")
+            assert document["same_process"] and document["verdict"] == "growth"
+            first = document["mappings"][:HANDLERS]
+            assert [(row["kind"], row["how"]) for row in first] == [("thread-heap", "grown")] * HANDLERS
+            assert all(row["change_bytes"] > 5000 * 1000 for row in first)
+            assert "Most of it is in 6 mappings of one kind, thread arena:" in heapcore("diff", before, after).text
+
+    def test_whose(self, heapcore, handlers):
+        """A core of the process says whose the mappings are."""
+        before, after = (handlers.folder / f"pmap-x.{i}" for i in (1, 2))
+        for core in "core.1", "core.2":
+            arguments = before, after, "--core", handlers.folder / core
+            rows = heapcore("diff", *arguments, "--format", "json").json["mappings"][:HANDLERS]
+            said = [re.fullmatch(r"arena \d+ \(thread (\d+)\): handler", row["note"]) for row in rows]
+            assert sorted(int(match[1]) for match in said) == sorted(handlers.threads["handler"])
+            assert "6 mappings of one kind, thread arena, of threads that began in handler: " in \
+                " ".join(heapcore("diff", *arguments).text.split())
+
+    def test_packed_and_standard_input(self, heapcore, handlers, tmp_path):
+        before, after = (handlers.folder / f"pmap-x.{i}" for i in (1, 2))
+        plain = heapcore("diff", before, after, "--format", "json").json
+        (tmp_path / "packed.gz").write_bytes(gzip.compress(before.read_bytes()))
+        mixed = json.loads(subprocess.run([heapcore.path, "diff", tmp_path / "packed.gz", "-", "--format", "json"],
+                                          input=after.read_bytes(), stdout=subprocess.PIPE, check=True).stdout)
+        assert mixed["mappings"] == plain["mappings"] and not mixed["partial"]
+        packed = heapcore("maps", tmp_path / "packed.gz", "--format", "json").json
+        assert packed["mappings"] == heapcore("maps", before, "--format", "json").json["mappings"]
+
+    def test_with_smaps(self, heapcore, handlers):
+        """Folders that pmap leaves out make no difference."""
+        document = heapcore("diff", handlers.folder / "smaps.1", handlers.folder / "pmap-x.2", "--format", "json").json
+        assert document["same_process"]
+        assert all(row["how"] in ("same", "grown", "shrunk") for row in document["mappings"] if row["path"])
+
+    def test_torn(self, heapcore, handlers, tmp_path):
+        text = (handlers.folder / "pmap-x.1").read_bytes()
+        lines = text.splitlines(keepends=True)
+        torn = tmp_path / "torn"
+        torn.write_bytes(b"".join(lines[:5]) + lines[5][:30] + b"\n" + b"".join(lines[6:]))
+        for arguments in (("maps", torn), ("diff", torn, handlers.folder / "pmap-x.2")):
+            result = heapcore(*arguments, status=2)
+            assert result.err.count(b"\n") == 1 and b"torn: line 6 is none of pmap's output" in result.err
+        torn.write_bytes(b"".join(lines[:8]))
+        result = heapcore("maps", torn, "--format", "json")
+        assert result.json["partial"] and "pmap's total is not at the end" in result.json["remarks"][0]
+        torn.write_bytes(b"".join(lines) * 2)
+        assert b"begins another process" in heapcore("maps", torn, status=2).err
+        torn.write_bytes(text.rstrip())
+        assert not heapcore("maps", torn, "--format", "json").json["partial"]
+
+    def test_core_that_is_not(self, heapcore, handlers, tmp_path):
+        before, after, core = handlers.folder / "pmap-x.1", handlers.folder / "pmap-x.2", handlers.folder / "core.1"
+        result = heapcore("diff", core, core, "--core", core, status=2)
+        assert b"--core names the mappings of snapshots" in result.err and result.err.count(b"\n") == 1
+        other = tmp_path / "other"
+        other.write_bytes(re.sub(rb"(?m)^0000", b"0001", before.read_bytes()))
+        result = heapcore("diff", other, after, "--core", core, status=2)
+        assert b"it is of another process than" in result.err and result.err.count(b"\n") == 1
+        assert heapcore("diff", before, after, "--core", before, status=2).err.count(b"\n") == 1
