@@ -676,7 +676,10 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 static struct hc_error *init_options(const struct hc_verb *verb, struct hc_options *ret)
 {
 	*ret = (struct hc_options){
-		.verb = verb, .format = verb->format, .content = HC_CONTENT_SAMPLE};
+		.verb = verb,
+		.format = verb->format,
+		.content = verb->for_others ? HC_CONTENT_CLASS : HC_CONTENT_SAMPLE,
+	};
 	hc_selection_init(&ret->selection);
 	if (!verb->own_size)
 		return NULL;

@@ -318,7 +318,7 @@ static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
 
 	if (!err)
 		err = hc_selection_check_classes(&session->options->selection, session->signatures);
-	if (!err)
+	if (!err && !(session->taker && session->target))
 		err = add_target(session, session->options->core);
 	return err ? err : prepare(session, need);
 }
@@ -408,7 +408,7 @@ void hc_session_say_partial(const struct hc_session *session, struct hc_document
 {
 	bool said;
 
-	if (!hc_session_partial(session))
+	if (!hc_session_partial(session) || (session->taker && session->taker->said_partial))
 		return;
 	said = say_reasons(&session->remarks, doc);
 	for (unsigned i = 0; i < session->num_targets; i++) {
@@ -454,7 +454,8 @@ struct hc_error *hc_session_write(struct hc_session *session, struct hc_document
 	struct hc_view view;
 
 	hc_session_view(session, &view);
-	return hc_render(doc, &view);
+	return session->taker ? session->taker->take(session->taker->ctx, doc, &view)
+			      : hc_render(doc, &view);
 }
 
 static void print_reach_costs(const struct hc_reach_stats *reach)

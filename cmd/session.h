@@ -29,6 +29,13 @@ enum hc_need {
 /** Most cores that one verb looks at. */
 #define HC_MAX_TARGETS 3
 
+/** Takes the documents of other verbs, for one that puts them together. */
+struct hc_taker {
+	struct hc_error *(*take)(void *ctx, struct hc_document *doc, const struct hc_view *view);
+	void *ctx;
+	bool said_partial; /**< what is missing is said already, and is not said again */
+};
+
 struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
@@ -38,7 +45,8 @@ struct hc_session {
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
 	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
 	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
-	int status;                    /**< exit status, unless an error is returned */
+	struct hc_taker *taker; /**< NULL: documents are written. Else the core is opened once */
+	int status;             /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {

@@ -26,6 +26,7 @@ struct hc_verb {
 	bool selection;          /**< takes the selection options */
 	bool counts;             /**< of those not --limit: it counts chunks and lists none */
 	bool own_output;         /**< opens --output itself */
+	bool for_others;         /**< what it writes is passed on: --content is class by default */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
 	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
@@ -63,6 +64,7 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
 	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql;
+	hc_verb_retained, hc_verb_export, hc_verb_sql, hc_verb_report;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];
