@@ -174,6 +174,7 @@ static const char *phase_name(enum hc_phase phase)
 		[HC_PHASE_SEARCH] = "searching",
 		[HC_PHASE_REFER] = "looking for pointers to it",
 		[HC_PHASE_RETAIN] = "finding what holds how much",
+		[HC_PHASE_CONTAINERS] = "finding containers",
 		[HC_PHASE_REGIONS] = "looking at mappings",
 	};
 	return names[phase];
@@ -358,7 +359,7 @@ static struct hc_error *open_core(struct hc_session *session)
 
 	if (!err)
 		err = hc_selection_check_classes(&session->options->selection, session->signatures);
-	if (!err)
+	if (!err && !(session->taker && session->target))
 		err = add_target(session, session->options->core);
 	return err;
 }
@@ -463,7 +464,7 @@ void hc_session_say_partial(const struct hc_session *session, struct hc_document
 {
 	bool said;
 
-	if (!hc_session_partial(session))
+	if (!hc_session_partial(session) || (session->taker && session->taker->said_partial))
 		return;
 	said = say_reasons(&session->remarks, doc);
 	for (unsigned i = 0; i < session->num_targets; i++) {
@@ -510,7 +511,8 @@ struct hc_error *hc_session_write(struct hc_session *session, struct hc_document
 
 	session->answers = true;
 	hc_session_view(session, &view);
-	return hc_render(doc, &view);
+	return session->taker ? session->taker->take(session->taker->ctx, doc, &view)
+			      : hc_render(doc, &view);
 }
 
 static void print_reach_costs(const struct hc_reach_stats *reach)

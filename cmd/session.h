@@ -29,6 +29,13 @@ enum hc_need {
 /** Most cores that one verb looks at. */
 #define HC_MAX_TARGETS 3
 
+/** Takes the documents of other verbs, for one that puts them together. */
+struct hc_taker {
+	struct hc_error *(*take)(void *ctx, struct hc_document *doc, const struct hc_view *view);
+	void *ctx;
+	bool said_partial; /**< what is missing is said already, and is not said again */
+};
+
 /** A core that is open already, for verbs to work on without opening it; see cmd/run.h. */
 struct hc_loan {
 	const char *path;              /**< as a command names it */
@@ -53,7 +60,8 @@ struct hc_session {
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
 	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
 	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
-	int status;                    /**< exit status, unless an error is returned */
+	struct hc_taker *taker; /**< NULL: documents are written. Else the core is opened once */
+	int status;             /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
