@@ -505,7 +505,7 @@ class TestGrepElsewhere:
         assert last["summary"]["searched"] is None and last["summary"]["searched_bytes"] > 0
         assert last["summary"]["elsewhere"] == {"matches": 0, "chunks": 0, "mappings": 0, "at_least": False}
         # With a selection, which may be wrong, it is.
-        *_, last = heapcore("grep", core, "FRAMEBUF seq=13no", "--size", "1+", "--format", "json", status=1).jsonl
+        *_, last = heapcore("grep", core, "FRAMEBUF seq=13no", "--size", "1-", "--format", "json", status=1).jsonl
         assert last["summary"]["searched"] > 0
         assert b"there is no arena 99" in heapcore("grep", core, "FRAMEBUF seq=13no", "--arena", "99", status=2).err
 
