@@ -5,8 +5,10 @@
 #include "cmd/tables/database.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/render/escape.h"
 #include "core/base/cleanup.h"
@@ -28,6 +30,7 @@ struct hc_database {
 	struct hc_tables *tables;
 	struct hc_error *err; /**< of heapcore's own, from within SQLite */
 	char *path;           /**< of a file, for messages; NULL: in memory */
+	char *file;           /**< the same, while it is written */
 	uint64_t rows;        /**< that were read of all tables */
 	struct module modules[HC_MAX_RELATIONS];
 };
@@ -35,13 +38,23 @@ struct hc_database {
 /** @name Errors */
 /**@{*/
 
-/** Errors of the file that is written. */
+/** Why nothing more can be written to a file, which is given up; 0: it can. */
+static int ask_system(const char *path)
+{
+	static const char page[4096];
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int errnum = fd < 0 || write(fd, page, sizeof(page)) < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return errnum;
+}
+
+/** Errors of the file that is written. SQLite doesn't always keep what the system said. */
 static struct hc_error *file_error(const struct hc_database *database, int code)
 {
-	int errnum = sqlite3_system_errno(database->db);
+	int errnum = code == SQLITE_FULL ? ENOSPC : ask_system(database->file);
 
-	if (code == SQLITE_FULL)
-		errnum = ENOSPC;
 	return hc_error_create(HC_ERROR_ARGUMENT, "cannot write to %s: %s", database->path,
 			       errnum ? strerror(errnum) : sqlite3_errmsg(database->db));
 }
@@ -196,9 +209,9 @@ static int fail(const struct module *module, struct hc_error *err)
 	return SQLITE_ERROR;
 }
 
-static int connect(sqlite3 *db, void *aux, int argc __attribute__((unused)),
-		   const char *const *argv __attribute__((unused)), sqlite3_vtab **ret,
-		   char **message_ret __attribute__((unused)))
+static int connect_table(sqlite3 *db, void *aux, int argc __attribute__((unused)),
+			 const char *const *argv __attribute__((unused)), sqlite3_vtab **ret,
+			 char **message_ret __attribute__((unused)))
 {
 	const struct module *module = aux;
 	hc_cleanup_free char *sql = declaration(module->relation);
@@ -429,8 +442,8 @@ static int give_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 
 /** The same function makes and connects: so each table is there without being made. */
 static const sqlite3_module virtual_table = {
-	.xCreate = connect,
-	.xConnect = connect,
+	.xCreate = connect_table,
+	.xConnect = connect_table,
 	.xBestIndex = best_index,
 	.xDisconnect = disconnect,
 	.xDestroy = disconnect,
@@ -474,7 +487,8 @@ static struct hc_error *open_path(struct hc_tables *tables, const char *path, co
 		return &hc_enomem;
 	database->tables = tables;
 	database->path = shown ? strdup(shown) : NULL;
-	if (shown && !database->path)
+	database->file = strdup(path);
+	if ((shown && !database->path) || !database->file)
 		return &hc_enomem;
 	if (sqlite3_open_v2(path, &database->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
 		return database->db ? take_error(database) : &hc_enomem;
@@ -485,9 +499,11 @@ static struct hc_error *open_path(struct hc_tables *tables, const char *path, co
 }
 
 /** A query reads; it makes, attaches, and sets nothing. */
-static int authorize(void *ctx __attribute__((unused)), int action,
-		     const char *a __attribute__((unused)), const char *b __attribute__((unused)),
-		     const char *c __attribute__((unused)), const char *d __attribute__((unused)))
+static int allow_reading(void *ctx __attribute__((unused)), int action,
+			 const char *a __attribute__((unused)),
+			 const char *b __attribute__((unused)),
+			 const char *c __attribute__((unused)),
+			 const char *d __attribute__((unused)))
 {
 	switch (action) {
 	case SQLITE_SELECT:
@@ -520,7 +536,7 @@ struct hc_error *hc_database_open(struct hc_tables *tables, struct hc_database *
 		err = connect_all(database);
 	if (err)
 		return err;
-	sqlite3_set_authorizer(database->db, authorize, NULL);
+	sqlite3_set_authorizer(database->db, allow_reading, NULL);
 	/* As many as a table that is shown can have. */
 	sqlite3_limit(database->db, SQLITE_LIMIT_COLUMN, HC_DATABASE_MAX_COLUMNS);
 	*ret = hc_steal(database);
@@ -590,6 +606,7 @@ void hc_database_close(struct hc_database *database)
 	sqlite3_close(database->db);
 	hc_error_destroy(database->err);
 	free(database->path);
+	free(database->file);
 	free(database);
 }
 /**@}*/
