@@ -173,12 +173,15 @@ static struct hc_error *run_verb(struct report *report)
 	options->own = own;
 	/* Of how many rows there are, text says more than other formats. */
 	options->format = HC_FORMAT_TEXT;
+	/* A file has room for the parts that a screen puts together. */
+	options->verbose = true;
 	err = options->verb->run(report->session);
 	free(own);
 	/* Not all of it: inputs were added meanwhile. */
 	options->verb = saved.verb;
 	options->own = saved.own;
 	options->format = saved.format;
+	options->verbose = saved.verbose;
 	/* "The answer is no" is one of the verb's, not of the report. */
 	report->session->status = 0;
 	return err;
