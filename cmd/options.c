@@ -656,6 +656,12 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (options->choice.columns && options->format == HC_FORMAT_JSON)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--columns goes with text and csv; JSON has them all");
+	if (hc_format_is_of_stacks(options->format) &&
+	    (options->choice.columns || options->choice.sort || options->choice.no_headings))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--columns, --sort and --noheadings are about tables; %s "
+				       "output has none",
+				       format_word(options->format));
 	struct hc_error *err = check_choice(verb, &options->choice);
 	if (err)
 		return err;

@@ -169,6 +169,7 @@ static const char *phase_name(enum hc_phase phase)
 		[HC_PHASE_SEARCH] = "searching",
 		[HC_PHASE_REFER] = "looking for pointers to it",
 		[HC_PHASE_RETAIN] = "finding what holds how much",
+		[HC_PHASE_CONTAINERS] = "finding containers",
 		[HC_PHASE_REGIONS] = "looking at mappings",
 	};
 	return names[phase];

@@ -53,6 +53,9 @@ static inline unsigned hc_verb_json_version(const struct hc_verb *verb)
 	return verb->json_version ? verb->json_version : 1;
 }
 
+/** Of verbs that build stacks, too. */
+#define HC_FORMATS_STACKS (1u << HC_FORMAT_COLLAPSED | 1u << HC_FORMAT_PPROF)
+
 /** All that documents can be written in. */
 #define HC_FORMATS_ALL ((1u << HC_FORMAT_HEX) - 1)
 
@@ -61,6 +64,7 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
 	hc_verb_retained, hc_verb_export, hc_verb_sql, hc_verb_report;
+	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];

@@ -95,6 +95,8 @@ static const struct section core_sections[] = {
 	 .options = {"with-leaks", "attributes"}},
 	{"types", "Types", &hc_verb_types, SECTION_TOP | SECTION_HEAP, HC_DETAIL_DEFAULT,
 	 .options = {"with-leaks"}},
+	{"containers", "Containers", &hc_verb_containers,
+	 SECTION_TOP | SECTION_HEAP | SECTION_EXPENSIVE, HC_DETAIL_DEFAULT},
 	{"space", "Address space", &hc_verb_maps, SECTION_TOP},
 	{"threads", "Threads", &hc_verb_threads, SECTION_TOP},
 	{"damage", "Damage", &hc_verb_check, SECTION_HEAP},

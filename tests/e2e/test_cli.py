@@ -19,12 +19,13 @@ except ImportError:
     jsonschema = None
 
 VERBS = ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
-         "common", "check", "strings", "refs", "retained", "dump"]
+         "common", "check", "strings", "refs", "retained", "containers", "dump"]
 NO_CORE = ["signatures"]
 MANY_CORES = ["diff"]
 TABLES = ["export", "sql"]
 TO_A_FILE = ["report"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "types", "common", "check", "strings", "retained",
+              "containers"]
 SCHEMAS = conftest.ROOT / "docs/schema"
 
 
