@@ -297,7 +297,7 @@ static void put_formats(const struct hc_manual *manual, FILE *file)
 			fprintf(file, "%s \\fB%s\\fP", k ? "," : "", word);
 	}
 	fputs(".\n", file);
-	if (!manual->verb->tables)
+	if (!(manual->verb->formats & 1u << HC_FORMAT_JSON))
 		return;
 	fputs("That of JSON is described in\n.IR ", file);
 	put_code(file, manual->datadir);

@@ -46,7 +46,7 @@ struct hc_renderer {
 };
 
 extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer,
-	hc_markdown_renderer, hc_html_renderer, hc_collapsed_renderer, hc_pprof_renderer;
+	hc_markdown_renderer, hc_collapsed_renderer, hc_pprof_renderer, hc_html_renderer;
 
 /** What --format may be. Those before hex are of every verb. */
 enum hc_format {
@@ -59,7 +59,7 @@ enum hc_format {
 	HC_FORMAT_JSONL,
 	HC_FORMAT_COLLAPSED, /**< stacks (stacks.h), a line each */
 	HC_FORMAT_PPROF,     /**< stacks, for pprof */
-	HC_FORMAT_HTML,      /**< reports */
+	HC_FORMAT_HTML, /**< reports */
 	HC_NUM_FORMATS
 };
 

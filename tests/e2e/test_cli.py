@@ -20,7 +20,7 @@ except ImportError:
 
 VERBS = ["analyze", "info", "maps", "arenas", "threads", "histogram", "chunks", "leaks", "what", "grep", "classify", "types",
          "common", "check", "strings", "refs", "retained", "containers", "dump"]
-NO_CORE = ["signatures"]
+NO_CORE = ["signatures", "shell"]
 MANY_CORES = ["diff"]
 TABLES = ["export", "sql"]
 TO_A_FILE = ["report"]

@@ -193,7 +193,7 @@ static void test_rows(void **state)
 		struct screen screen;
 
 		if (!expected[i]) {
-			/* As text, or not at all; test_html_rows(). */
+			/* As text, as a page (test_html_rows()), or not at all. */
 			assert_true(i >= HC_FORMAT_HEX);
 			continue;
 		}
