@@ -178,3 +178,67 @@ class TestPmap:
         result = heapcore("diff", other, after, "--core", core, status=2)
         assert b"it is of another process than" in result.err and result.err.count(b"\n") == 1
         assert heapcore("diff", before, after, "--core", before, status=2).err.count(b"\n") == 1
+
+
+def chunks_of(heapcore, core, *options):
+    return {row["address"] for row in heapcore("chunks", core, *options, "--format", "csv").rows()}
+
+
+class TestThreads:
+    """handler() keeps 1000 + 5000 + 1 blocks of 1000 bytes and loses 2010 of 300; keeper() has 101 of 500."""
+
+    def test_selection(self, heapcore, handlers):
+        core = handlers.folder / "core.2"
+        first, *_ = handlers.threads["handler"]
+        keeper, = handlers.threads["keeper"]
+        one, all_ = chunks_of(heapcore, core, "--thread", first), chunks_of(heapcore, core, "--thread", "handler")
+        assert len(one & chunks_of(heapcore, core, "--request", "1000")) == 6001
+        assert one < all_ and len(all_ & chunks_of(heapcore, core, "--request", "1000")) == HANDLERS * 6001
+        assert chunks_of(heapcore, core, "--thread", keeper) == chunks_of(heapcore, core, "--thread", "keeper")
+        threads = heapcore("threads", core, "--format", "json").json["threads"]
+        arena = next(row["arena"] for row in threads if row["thread"] == first)
+        assert one == chunks_of(heapcore, core, "--arena", arena)
+        lost = heapcore("leaks", core, "--thread", first, "--format", "json").json
+        assert lost["definite"]["chunks"] == 2010
+        assert not chunks_of(heapcore, core, "--thread", "keeper", "--arena", arena)
+
+    def test_nobody(self, heapcore, handlers):
+        core = handlers.folder / "core.2"
+        for verb, name in (("chunks", "nobody"), ("leaks", "1"), ("histogram", ""), ("classify", "-1")):
+            result = heapcore(verb, core, "--thread", name, status=2)
+            assert not result.out and result.err.count(b"\n") == 1 and b"--thread: there is no thread" in result.err
+        assert b"did you mean 'handler'?" in heapcore("chunks", core, "--thread", "handlr", status=2).err
+
+    @pytest.mark.parametrize("by", ["arena", "thread"])
+    def test_leaks(self, heapcore, handlers, by):
+        core = handlers.folder / "core.2"
+        document = heapcore("leaks", core, "--by", by, "--format", "json").json
+        validate(document, "leaks")
+        assert document["by"] == by and document["groups"]
+        parts = {row["thread"]: row for row in document["parts"]}
+        for thread in handlers.threads["handler"]:
+            assert parts[thread]["definite_chunks"] == parts[thread]["roots"] == 2010
+            assert by == "arena" or parts[thread]["part"] == f"thread {thread} (handler)"
+        for key in "definite", "indirect":
+            assert sum(row[f"{key}_chunks"] for row in document["parts"]) == document[key]["chunks"]
+            assert sum(row[f"{key}_bytes"] for row in document["parts"]) == document[key]["bytes"]
+        rows = heapcore("leaks", core, "--by", by, "--format", "csv").rows()
+        assert [row["part"] for row in rows] == [row["part"] for row in document["parts"]]
+        assert b"--group" in heapcore("leaks", core, "--by", by, "--group", "1", status=2).err
+
+    @pytest.mark.parametrize("by", ["arena", "thread"])
+    def test_histogram(self, heapcore, handlers, by):
+        core = handlers.folder / "core.2"
+        whole = heapcore("histogram", core, "--with-leaks", "--format", "json").json
+        document = heapcore("histogram", core, "--by", by, "--with-leaks", "--format", "json").json
+        validate(document, "histogram")
+        assert document["by"] == by and "by" not in whole and "part" not in whole["rows"][0]
+        for key in "in_use", "free", "leaked":
+            assert document[key] == whole[key]
+            assert sum(row[f"{key}_chunks"] for row in document["rows"]) == whole[key]["chunks"]
+        of_blocks = [row for row in document["rows"] if row["in_use_chunks"] == 6001]
+        assert len({row["part"] for row in of_blocks}) == HANDLERS
+        assert "handler" in heapcore("histogram", core, "--by", "thread").text
+        only = heapcore("histogram", core, "--by", by, "--thread", "keeper", "--format", "json").json
+        assert {row["part"] for row in only["rows"]} == \
+            {row["part"] for row in document["rows"] if row["in_use_chunks"] == 101}
