@@ -60,8 +60,8 @@ static const struct hc_option common_options[] = {
 	 "unpack compressed cores into DIR (default: $TMPDIR, or /var/tmp)", HC_VALUE_DIR,
 	 .more = "The file there has no name, mode 0600, holes for zero pages, and is gone when "
 		 "heapcore ends."},
-	{COMMON_FORMAT, 0, "format", "FORMAT", "how it is written: {words} (default: text)",
-	 HC_VALUE_WORD, format_word,
+	{COMMON_FORMAT, 0, "format", "FORMAT",
+	 "how it is written: {words} (default: text; export: sqlite)", HC_VALUE_WORD, format_word,
 	 "JSON is one object; for chunks, grep and strings it is JSON Lines: a head, a line per "
 	 "chunk, match or string, a summary."},
 	{COMMON_OUTPUT, 'o', "output", "FILE", "write to a new file that only its owner can read",
@@ -677,7 +677,8 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 
 static struct hc_error *init_options(const struct hc_verb *verb, struct hc_options *ret)
 {
-	*ret = (struct hc_options){.verb = verb, .content = HC_CONTENT_SAMPLE};
+	*ret = (struct hc_options){
+		.verb = verb, .format = verb->format, .content = HC_CONTENT_SAMPLE};
 	hc_selection_init(&ret->selection);
 	if (!verb->own_size)
 		return NULL;

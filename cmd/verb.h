@@ -21,6 +21,7 @@ struct hc_verb {
 	int min_args, max_args;  /**< positional arguments, CORE included */
 	int num_inputs;          /**< the first of these that are files to read; 0: CORE alone */
 	unsigned formats;        /**< bit per hc_format */
+	enum hc_format format;   /**< unless --format says otherwise; 0: text */
 	unsigned json_version;   /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
 	bool counts;             /**< of those not --limit: it counts chunks and lists none */
@@ -58,7 +59,7 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
-	hc_verb_retained;
+	hc_verb_retained, hc_verb_export, hc_verb_sql;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];

@@ -27,11 +27,13 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/parallel.h"
 #include "core/heap/build.h"
 
 enum {
-	BLOCK_EDGES = 510,     /* that a block keeps: with its head 4 KiB */
+	BLOCK_EDGES = 511,     /* that a block keeps: with its head 4 KiB */
 	MAX_BUCKETS = 1024,    /* a power of two */
+	SORT_BESIDE = 1 << 10, /* vertices of buckets that are worth another thread */
 	AHEAD = 32,            /* edges that are fetched for before they are looked at */
 	CHECK_EVERY = 1 << 16, /* steps between two looks at whether to go on */
 };
@@ -45,16 +47,21 @@ struct pair {
 
 struct block {
 	struct block *next;
-	uint64_t num;
 	struct pair pairs[BLOCK_EDGES];
+};
+
+/** What a thread has of a bucket. */
+struct kept {
+	struct block *blocks;
+	uint64_t num;   /* of the first block; the others are full */
+	uint64_t total; /* edges, with those that were given up */
 };
 
 /** A thread's own. */
 struct keeper {
-	struct block *blocks[MAX_BUCKETS]; /* of each bucket; the first has room, or is full */
-	uint64_t totals[MAX_BUCKETS];      /* edges, with those that were given up */
-	unsigned emptied;                  /* buckets below were given up and freed */
-	bool failed;                       /* memory ran out */
+	struct kept kept[MAX_BUCKETS];
+	unsigned emptied; /* buckets below were given up and freed */
+	bool failed;      /* memory ran out */
 };
 
 struct hc_dominator_buckets {
@@ -112,7 +119,7 @@ static struct block *add_block(struct hc_dominators *dominators, struct keeper *
 
 	make_room(buckets, index, last);
 	for (unsigned low = lowest(buckets); keeper->emptied < low; keeper->emptied++)
-		free_blocks(&keeper->blocks[keeper->emptied]);
+		free_blocks(&keeper->kept[keeper->emptied].blocks);
 	if (index < keeper->emptied)
 		return NULL;
 	struct block *block = malloc(sizeof(*block));
@@ -121,9 +128,9 @@ static struct block *add_block(struct hc_dominators *dominators, struct keeper *
 		keeper->failed = true;
 		return NULL;
 	}
-	block->next = keeper->blocks[index];
-	block->num = 0;
-	keeper->blocks[index] = block;
+	block->next = keeper->kept[index].blocks;
+	keeper->kept[index].blocks = block;
+	keeper->kept[index].num = 0;
 	return block;
 }
 
@@ -133,10 +140,11 @@ void hc_dominators_keep(struct hc_dominators *dominators, unsigned worker, uint3
 	struct hc_dominator_buckets *buckets = dominators->buckets;
 	struct keeper *keeper = &buckets->keepers[worker];
 	unsigned index = to >> buckets->shift;
+	struct kept *kept = &keeper->kept[index];
 
 	if (!dominators->again) {
-		keeper->totals[index]++;
-		if (dominators->parent[from] == to) {
+		kept->total++;
+		if (dominators->links[from].ancestor == to) {
 			__atomic_fetch_or(&dominators->to_parent[from / 64],
 					  UINT64_C(1) << from % 64, __ATOMIC_RELAXED);
 			return;
@@ -144,12 +152,12 @@ void hc_dominators_keep(struct hc_dominators *dominators, unsigned worker, uint3
 	}
 	if (index < lowest(buckets) || index >= buckets->high)
 		return;
-	struct block *block = keeper->blocks[index];
+	struct block *block = kept->blocks;
 
-	if (!block || block->num == BLOCK_EDGES)
+	if (!block || kept->num == BLOCK_EDGES)
 		block = add_block(dominators, keeper, index);
 	if (block)
-		block->pairs[block->num++] = (struct pair){from, to};
+		block->pairs[kept->num++] = (struct pair){from, to};
 }
 
 /** Before edges are told for [low, high). */
@@ -168,7 +176,7 @@ static bool end_keeping(struct hc_dominator_buckets *buckets)
 
 	for (unsigned i = 0; i < buckets->jobs; i++) {
 		for (unsigned k = 0; k < buckets->low; k++)
-			free_blocks(&buckets->keepers[i].blocks[k]);
+			free_blocks(&buckets->keepers[i].kept[k].blocks);
 		failed |= buckets->keepers[i].failed;
 	}
 	return !failed;
@@ -201,7 +209,7 @@ static void destroy_buckets(struct hc_dominator_buckets *buckets)
 		return;
 	for (unsigned i = 0; i < buckets->jobs; i++)
 		for (unsigned k = 0; k < MAX_BUCKETS; k++)
-			free_blocks(&buckets->keepers[i].blocks[k]);
+			free_blocks(&buckets->keepers[i].kept[k].blocks);
 	pthread_mutex_destroy(&buckets->lock);
 	free(buckets->keepers);
 	free(buckets);
@@ -215,13 +223,13 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs
 	if (max >= UINT32_MAX)
 		return hc_error_create(HC_ERROR_LIMIT,
 				       "dominators of more than four billion chunks");
-	dominators.parent = hc_zeroes_create(max + 1, sizeof(*dominators.parent));
+	dominators.links = hc_zeroes_create(max + 1, sizeof(*dominators.links));
 	dominators.semi = hc_zeroes_create(max + 1, sizeof(*dominators.semi));
 	/* Each vertex is entered once and left at most once. */
 	dominators.shape = calloc(max / 32 + 1, sizeof(*dominators.shape));
 	dominators.to_parent = calloc(max / 64 + 1, sizeof(*dominators.to_parent));
 	dominators.buckets = create_buckets(jobs);
-	if (!dominators.parent || !dominators.semi || !dominators.shape || !dominators.to_parent ||
+	if (!dominators.links || !dominators.semi || !dominators.shape || !dominators.to_parent ||
 	    !dominators.buckets) {
 		hc_dominators_deinit(&dominators);
 		return &hc_enomem;
@@ -236,12 +244,12 @@ struct hc_error *hc_dominators_init(uint64_t max, uint64_t budget, unsigned jobs
 static void free_search(struct hc_dominators *dominators)
 {
 	destroy_buckets(dominators->buckets);
-	hc_zeroes_destroy(dominators->semi, (uint64_t)dominators->max + 1,
-			  sizeof(*dominators->semi));
+	hc_zeroes_destroy(dominators->links, (uint64_t)dominators->max + 1,
+			  sizeof(*dominators->links));
 	free(dominators->shape);
 	free(dominators->to_parent);
 	dominators->buckets = NULL;
-	dominators->semi = NULL;
+	dominators->links = NULL;
 	dominators->shape = NULL;
 	dominators->to_parent = NULL;
 }
@@ -249,8 +257,10 @@ static void free_search(struct hc_dominators *dominators)
 void hc_dominators_deinit(struct hc_dominators *dominators)
 {
 	free_search(dominators);
-	hc_zeroes_destroy(dominators->parent, (uint64_t)dominators->max + 1,
-			  sizeof(*dominators->parent));
+	hc_zeroes_destroy(dominators->semi, (uint64_t)dominators->max + 1,
+			  sizeof(*dominators->semi));
+	hc_zeroes_destroy(dominators->idom, (uint64_t)dominators->max + 1,
+			  sizeof(*dominators->idom));
 	*dominators = (struct hc_dominators){0};
 }
 
@@ -258,11 +268,11 @@ uint32_t hc_dominators_enter(struct hc_dominators *dominators, uint32_t parent)
 {
 	uint32_t name = dominators->num++;
 
-	for (uint32_t v = name - 1; v != parent; v = dominators->parent[v])
+	for (uint32_t v = name - 1; v != parent; v = dominators->links[v].ancestor)
 		dominators->num_bits++;
 	dominators->shape[dominators->num_bits / 64] |= UINT64_C(1) << dominators->num_bits % 64;
 	dominators->num_bits++;
-	dominators->parent[name] = parent;
+	dominators->links[name].ancestor = parent;
 	dominators->semi[name] = parent;
 	return name;
 }
@@ -271,13 +281,16 @@ uint32_t hc_dominators_enter(struct hc_dominators *dominators, uint32_t parent)
 /** @name Semidominators */
 /**@{*/
 
-/** A run: the graph, and the least semidominator from each vertex that is done up to its ancestor.
- */
+/** The edges of a bucket. */
+struct sorted {
+	uint32_t *first; /* for each of its vertices where its edges begin */
+	uint32_t *from;
+	uint64_t max_from;
+};
+
 struct run {
 	struct hc_dominators *dominators;
-	uint32_t *label;
-	uint32_t *first, *from; /* of a bucket: for each of its vertices where its edges begin */
-	uint64_t max_from;
+	struct sorted sorted[2]; /* of buckets with even and with odd index */
 	struct hc_watch *watch;
 	uint64_t steps;
 };
@@ -292,121 +305,155 @@ static bool is_cancelled(struct run *run)
  * The least semidominator from @p u up to the first ancestor that is not later than @p v. On the
  * way up each vertex remembers where it was come from, in place of its ancestor.
  */
-static inline uint32_t least_above(struct run *run, uint32_t u, uint32_t v)
+static inline uint32_t least_above(struct hc_dominator_link *links, uint32_t u, uint32_t v)
 {
-	uint32_t *ancestor = run->dominators->parent, *label = run->label;
 	uint32_t below = 0, x = u;
 
-	while (ancestor[x] > v) {
-		uint32_t next = ancestor[x];
+	while (links[x].ancestor > v) {
+		uint32_t next = links[x].ancestor;
 
-		ancestor[x] = below;
+		links[x].ancestor = below;
 		below = x;
 		x = next;
 	}
-	uint32_t top = ancestor[x], least = label[x];
+	const struct hc_dominator_link top = links[x];
+	uint32_t least = top.label;
 
 	while (below) {
-		uint32_t next = ancestor[below];
+		struct hc_dominator_link *link = &links[below];
 
-		if (label[below] < least)
-			least = label[below];
+		if (link->label < least)
+			least = link->label;
 		else
-			label[below] = least;
-		ancestor[below] = top;
-		below = next;
+			link->label = least;
+		below = link->ancestor;
+		link->ancestor = top.ancestor;
 	}
-	return label[u];
+	return least;
 }
 
-/** Sort the edges of a bucket by where they lead to. */
-static struct hc_error *sort_bucket(struct run *run, unsigned index)
+static uint64_t edges_of_bucket(const struct hc_dominator_buckets *buckets, unsigned index)
 {
-	const struct hc_dominator_buckets *buckets = run->dominators->buckets;
-	const uint32_t mask = (UINT32_C(1) << buckets->shift) - 1;
 	uint64_t num = 0;
 
-	memset(run->first, 0, ((uint64_t)mask + 2) * sizeof(*run->first));
-	for (unsigned k = 0; k < buckets->jobs; k++)
-		for (const struct block *block = buckets->keepers[k].blocks[index]; block;
-		     block = block->next) {
-			for (uint64_t i = 0; i < block->num; i++)
-				run->first[block->pairs[i].to & mask]++;
-			num += block->num;
-		}
+	for (unsigned k = 0; k < buckets->jobs; k++) {
+		const struct kept *kept = &buckets->keepers[k].kept[index];
+
+		for (const struct block *block = kept->blocks; block; block = block->next)
+			num += block == kept->blocks ? kept->num : BLOCK_EDGES;
+	}
+	return num;
+}
+
+static struct hc_error *reserve_edges(struct sorted *sorted, uint64_t num)
+{
 	if (num > UINT32_MAX)
 		return hc_error_create(HC_ERROR_LIMIT, "more than four billion pointers in a part "
 						       "of the heap");
-	if (num >= run->max_from) {
-		free(run->from);
-		run->from = malloc((num + 1) * sizeof(*run->from));
-		run->max_from = run->from ? num + 1 : 0;
-		if (!run->from)
-			return &hc_enomem;
+	if (num < sorted->max_from)
+		return NULL;
+	free(sorted->from);
+	sorted->from = malloc((num + 1) * sizeof(*sorted->from));
+	sorted->max_from = sorted->from ? num + 1 : 0;
+	return sorted->from ? NULL : &hc_enomem;
+}
+
+/** Sort the edges of a bucket by where they lead to; its blocks are freed. */
+static struct hc_error *sort_bucket(struct run *run, unsigned index)
+{
+	const struct hc_dominator_buckets *buckets = run->dominators->buckets;
+	struct sorted *sorted = &run->sorted[index % 2];
+	const uint32_t mask = (UINT32_C(1) << buckets->shift) - 1;
+	struct hc_error *err = reserve_edges(sorted, edges_of_bucket(buckets, index));
+
+	if (err)
+		return err;
+	memset(sorted->first, 0, ((uint64_t)mask + 2) * sizeof(*sorted->first));
+	for (unsigned k = 0; k < buckets->jobs; k++) {
+		const struct kept *kept = &buckets->keepers[k].kept[index];
+		uint64_t num = kept->num;
+
+		for (const struct block *block = kept->blocks; block;
+		     block = block->next, num = BLOCK_EDGES)
+			for (uint64_t i = 0; i < num; i++)
+				sorted->first[block->pairs[i].to & mask]++;
 	}
 	/* Ends first, then each edge moves one forward. */
 	for (uint64_t i = 1; i <= (uint64_t)mask + 1; i++)
-		run->first[i] += run->first[i - 1];
-	for (unsigned k = 0; k < buckets->jobs; k++)
-		for (const struct block *block = buckets->keepers[k].blocks[index]; block;
-		     block = block->next)
-			for (uint64_t i = 0; i < block->num; i++)
-				run->from[--run->first[block->pairs[i].to & mask]] =
+		sorted->first[i] += sorted->first[i - 1];
+	for (unsigned k = 0; k < buckets->jobs; k++) {
+		struct kept *kept = &buckets->keepers[k].kept[index];
+		uint64_t num = kept->num;
+
+		for (const struct block *block = kept->blocks; block;
+		     block = block->next, num = BLOCK_EDGES)
+			for (uint64_t i = 0; i < num; i++)
+				sorted->from[--sorted->first[block->pairs[i].to & mask]] =
 					block->pairs[i].from;
+		free_blocks(&kept->blocks);
+	}
 	return NULL;
 }
 
 /** The semidominator of a vertex, all later ones being done. */
-static void finish_vertex(struct run *run, uint32_t v, const uint32_t *from, uint32_t num)
+static void finish_vertex(struct hc_dominators *dominators, uint32_t v, const uint32_t *from,
+			  uint32_t num)
 {
-	struct hc_dominators *dominators = run->dominators;
-	uint32_t semi = dominators->semi[v];
+	struct hc_dominator_link *links = dominators->links;
+	uint32_t semi = dominators->semi[v], parent = links[v].ancestor;
 
 	for (uint32_t i = 0; i < num; i++) {
-		uint32_t least = least_above(run, from[i], v);
+		uint32_t least = least_above(links, from[i], v);
 
 		if (least < semi)
 			semi = least;
 	}
 	dominators->semi[v] = semi;
-	run->label[v] = semi;
-	uint32_t parent = dominators->parent[v];
-
+	links[v].label = semi;
 	if (dominators->to_parent[v / 64] >> v % 64 & 1 && semi < dominators->semi[parent])
 		dominators->semi[parent] = semi;
 }
 
 /** What the edges need that come AHEAD before those of [from, to): they are done backwards. */
-static inline void fetch_ahead(const struct run *run, uint32_t from, uint32_t to)
+static inline __attribute__((always_inline)) void
+fetch_ahead(const struct hc_dominators *dominators, const struct sorted *sorted, uint32_t from,
+	    uint32_t to)
 {
-	for (uint32_t i = from < AHEAD ? AHEAD : from; i < to; i++) {
-		__builtin_prefetch(&run->dominators->parent[run->from[i - AHEAD]]);
-		__builtin_prefetch(&run->label[run->from[i - AHEAD]]);
-	}
+	for (uint32_t i = from < AHEAD ? AHEAD : from; i < to; i++)
+		__builtin_prefetch(&dominators->links[sorted->from[i - AHEAD]]);
 }
 
+/** The vertices of a bucket whose edges were sorted. */
 static struct hc_error *finish_bucket(struct run *run, unsigned index)
 {
-	struct hc_dominator_buckets *buckets = run->dominators->buckets;
-	const uint32_t mask = (UINT32_C(1) << buckets->shift) - 1;
-	uint64_t start = (uint64_t)index << buckets->shift, end = start + mask + 1;
-	struct hc_error *err = sort_bucket(run, index);
+	struct hc_dominators *dominators = run->dominators;
+	const struct sorted *sorted = &run->sorted[index % 2];
+	const unsigned shift = dominators->buckets->shift;
+	uint64_t start = (uint64_t)index << shift, end = start + (UINT64_C(1) << shift);
 
-	if (err)
-		return err;
-	for (unsigned k = 0; k < buckets->jobs; k++)
-		free_blocks(&buckets->keepers[k].blocks[index]);
-	if (end > run->dominators->num)
-		end = run->dominators->num;
+	if (end > dominators->num)
+		end = dominators->num;
 	for (uint64_t v = end; v-- > start && v;) {
-		uint32_t at = run->first[v - start];
+		uint32_t at = sorted->first[v - start], to = sorted->first[v - start + 1];
 
-		fetch_ahead(run, at, run->first[v - start + 1]);
-		finish_vertex(run, v, run->from + at, run->first[v - start + 1] - at);
+		fetch_ahead(dominators, sorted, at, to);
+		finish_vertex(dominators, v, sorted->from + at, to - at);
 		if (is_cancelled(run))
 			break;
 	}
 	return hc_watch_check(run->watch);
+}
+
+/** While the vertices of one bucket are finished, the edges of the next one are sorted. */
+static struct hc_error *finish_and_sort(void *ctx, unsigned worker, size_t task)
+{
+	struct run *run = ctx;
+	const struct hc_dominator_buckets *buckets = run->dominators->buckets;
+
+	(void)worker;
+	if (!task)
+		return finish_bucket(run, buckets->high);
+	return buckets->high > buckets->low ? sort_bucket(run, buckets->high - 1) : NULL;
 }
 
 /** Those buckets, the last first, whose edges are there. */
@@ -415,8 +462,13 @@ static struct hc_error *finish_buckets(struct run *run)
 	struct hc_dominator_buckets *buckets = run->dominators->buckets;
 	struct hc_error *err = NULL;
 
+	const unsigned jobs = buckets->jobs > 1 && 1 << buckets->shift >= SORT_BESIDE ? 2 : 1;
+
+	if (buckets->high > buckets->low)
+		err = sort_bucket(run, buckets->high - 1);
 	while (!err && buckets->high > buckets->low) {
-		err = finish_bucket(run, --buckets->high);
+		buckets->high--;
+		err = hc_parallel_for(jobs, 2, finish_and_sort, run);
 		hc_watch_done(run->watch,
 			      run->dominators->num - ((uint64_t)buckets->high << buckets->shift),
 			      run->dominators->num);
@@ -430,7 +482,7 @@ static uint64_t blocks_of(const struct hc_dominator_buckets *buckets, unsigned i
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < buckets->jobs; i++)
-		total += buckets->keepers[i].totals[index];
+		total += buckets->keepers[i].kept[index].total;
 	return total / BLOCK_EDGES + (total ? buckets->jobs : 0);
 }
 
@@ -468,62 +520,68 @@ static struct hc_error *find_semidominators(struct run *run, hc_tell_edges_fn te
 /**@}*/
 
 /**
- * Immediate dominators from semidominators. The parent of a vertex stands on a stack of its
- * ancestors, which the labels make room for.
+ * Immediate dominators from semidominators, in their place. The parent of a vertex stands on a
+ * stack of its ancestors, which the links make room for.
  */
 static struct hc_error *find_dominators(struct run *run)
 {
 	struct hc_dominators *dominators = run->dominators;
-	uint32_t *idom = dominators->parent, *stack = run->label;
-	const uint32_t *semi = dominators->semi;
+	struct hc_dominator_link *stack = dominators->links;
+	uint32_t *idom = dominators->semi;
 	uint32_t depth = 0, last_parent = 0, last_semi = UINT32_MAX;
 	uint64_t bit = 0;
 
-	stack[0] = 0;
+	stack[0].ancestor = 0;
 	idom[0] = 0;
 	for (uint32_t v = 1; v < dominators->num; v++) {
 		for (; !(dominators->shape[bit / 64] >> bit % 64 & 1); bit++)
 			depth--;
 		bit++;
-		uint32_t parent = stack[depth], j = parent;
+		uint32_t parent = stack[depth].ancestor, semi = idom[v], j = parent;
 
 		/* Children of one table in a row often have it in common, however far it is. */
-		if (parent == last_parent && semi[v] == last_semi) {
+		if (parent == last_parent && semi == last_semi) {
 			idom[v] = idom[v - 1];
 		} else {
-			while (j > semi[v] && !is_cancelled(run))
+			while (j > semi && !is_cancelled(run))
 				j = idom[j];
 			idom[v] = j;
 		}
 		last_parent = parent;
-		last_semi = semi[v];
-		stack[++depth] = v;
+		last_semi = semi;
+		stack[++depth].ancestor = v;
 		if (is_cancelled(run))
 			break;
 	}
 	return hc_watch_check(run->watch);
 }
 
+static void run_deinit(struct run *run)
+{
+	for (size_t i = 0; i < 2; i++) {
+		free(run->sorted[i].first);
+		free(run->sorted[i].from);
+	}
+}
+
 struct hc_error *hc_dominators_finish(struct hc_dominators *dominators, hc_tell_edges_fn tell,
 				      void *ctx, struct hc_watch *watch)
 {
-	struct run run = {.dominators = dominators, .watch = watch};
+	hc_cleanup(run_deinit) struct run run = {.dominators = dominators, .watch = watch};
 	uint64_t width = (UINT64_C(1) << dominators->buckets->shift) + 1;
 	struct hc_error *err = NULL;
 
-	run.label = hc_zeroes_create((uint64_t)dominators->num + 1, sizeof(*run.label));
-	run.first = malloc(width * sizeof(*run.first));
-	if (!run.label || !run.first)
-		err = &hc_enomem;
+	for (size_t i = 0; i < 2; i++)
+		if (!(run.sorted[i].first = malloc(width * sizeof(*run.sorted[i].first))))
+			err = &hc_enomem;
 	if (!err)
 		err = find_semidominators(&run, tell, ctx);
 	if (!err)
 		err = find_dominators(&run);
-	hc_zeroes_destroy(run.label, (uint64_t)dominators->num + 1, sizeof(*run.label));
-	free(run.first);
-	free(run.from);
 	free_search(dominators);
-	if (!err)
-		dominators->idom = dominators->parent;
+	if (!err) {
+		dominators->idom = dominators->semi;
+		dominators->semi = NULL;
+	}
 	return err;
 }

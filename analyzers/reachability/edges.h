@@ -47,6 +47,17 @@ static inline bool hc_edge_look_inside(const struct hc_heap *heap, const struct 
 	return true;
 }
 
+/** What a word points into that lies in a span, at its base or behind. */
+static inline bool hc_edge_into(const struct hc_heap *heap, const struct hc_span *span,
+				uint64_t value, struct hc_edge *ret)
+{
+	ret->span = span;
+	ret->exact = true;
+	if (hc_span_starts_at(span, value - span->base, &ret->unit))
+		return hc_edge_in_use(span, ret->unit);
+	return hc_edge_look_inside(heap, span, value, ret);
+}
+
 /** What a word points into, if it is a pointer. */
 static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct hc_edge *ret)
 {
@@ -61,13 +72,7 @@ static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct
 		return span && hc_span_starts_at(span, target - span->base, &ret->unit) &&
 		       hc_edge_in_use(span, ret->unit);
 	}
-	if (!span || value < span->base)
-		return false;
-	ret->span = span;
-	ret->exact = true;
-	if (hc_span_starts_at(span, value - span->base, &ret->unit))
-		return hc_edge_in_use(span, ret->unit);
-	return hc_edge_look_inside(heap, span, value, ret);
+	return span && value >= span->base && hc_edge_into(heap, span, value, ret);
 }
 
 /** The chunk that half a word leads to, in a process that has links of 32 bits. */

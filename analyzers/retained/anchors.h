@@ -3,8 +3,10 @@
  * Anchors: the places outside of the heap that hold it up. Words of the roots (roots.h), put
  * together as a program has them: a variable, a frame of a stack, the registers of a thread.
  *
- * A variable is known by its symbol. Where there is none, in stripped programs, each word is an
- * anchor of its own; the same goes for thread-local storage. A stack is divided into its frames, as
+ * A variable is known by its symbol. Where there is none, in stripped programs and in thread-local
+ * storage, pointers that stand in a row, with nothing but zeroes between them, are a table and one
+ * anchor: eight or more that lead to chunks of one size, or 64 and more to any. Others are anchors
+ * of their own. A stack is divided into its frames, as
  * far as they can be unwound; the rest of it is one anchor. So is each range of memory whose use
  * is not known, however large, and what is left of a range when there are @ref HC_MAX_ANCHORS.
  */

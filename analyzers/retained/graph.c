@@ -25,10 +25,19 @@
 #include "core/base/parallel.h"
 #include "core/heap/plane.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 enum {
 	CHECK_EVERY = 1 << 14, /* chunks between two looks at whether to go on */
 	AHEAD = 64,            /* words of a chunk that are fetched for at a time */
+	FRESH = 4,             /* of these, what was not entered is looked up so many at a time */
 	EDGE_SHARE = 4,        /* edges that wait may take a quarter of what the heap does */
+};
+
+/** The span that a word pointed into last: the next one does so, too, more often than not. */
+struct recent {
+	const struct hc_span *span;
+	uint64_t base, extent;
 };
 
 struct graph {
@@ -38,8 +47,9 @@ struct graph {
 	struct hc_plane_layout layout;
 	struct hc_plane entered; /* chunks that have a vertex */
 	struct hc_plane more;    /* chunks with pointers to what was entered before */
-	uint32_t first_unknown;  /* vertex: from here on, memory of unknown use; 0: not yet */
-	uint64_t *stack;         /* addresses of words at which chunks are gone on with */
+	struct recent recent;
+	uint32_t first_unknown; /* vertex: from here on, memory of unknown use; 0: not yet */
+	uint64_t *stack;        /* addresses of words at which chunks are gone on with */
 	size_t depth, max_depth;
 	uint64_t max_chunks;
 	struct hc_error *err;
@@ -49,8 +59,8 @@ struct graph {
 struct place {
 	uint64_t pos, end; /* words that are left, addresses */
 	uint32_t vertex;
-	bool possible;              /* it is reached by interior pointers only */
-	const struct hc_span *span; /* NULL: it is an anchor */
+	bool possible; /* it is reached by interior pointers only */
+	const struct hc_span *span;
 	uint64_t unit;
 };
 
@@ -58,6 +68,7 @@ struct place {
 struct child {
 	const struct hc_span *span; /* NULL: none */
 	uint64_t unit;
+	uint32_t *vertex;
 };
 
 /** @name Edges */
@@ -114,9 +125,9 @@ static inline void put(const struct graph *graph, const struct hc_plane *plane,
 /** Where words are, as far as they lie in one piece. */
 static inline struct hc_bytes words_at(const struct graph *graph, const struct place *place)
 {
-	const struct hc_span *span = hc_heap_span(graph->heap, place->pos);
+	const struct hc_span *span = place->span;
 
-	if (span && span->data && place->end <= span->end)
+	if (span->data)
 		return (struct hc_bytes){span->data + (place->pos - span->start),
 					 place->end - place->pos};
 	uint64_t pos = place->pos;
@@ -149,9 +160,11 @@ static bool next_words(const struct graph *graph, struct place *place, struct hc
 	return false;
 }
 
-static inline __attribute__((always_inline)) void
-fetch_block(const struct graph *graph, const struct hc_span *span, uint64_t block)
+static ALWAYS_INLINE void fetch_block(const struct graph *graph, const struct hc_span *span,
+				      uint64_t unit)
 {
+	uint64_t block = unit / HC_UNITS_PER_BLOCK;
+
 	__builtin_prefetch(&span->blocks[block]);
 	__builtin_prefetch(&graph->retained->numbers.before[span - graph->heap->spans][block]);
 }
@@ -163,54 +176,142 @@ struct word {
 	uint64_t unit;
 };
 
-/** Those among the first AHEAD words, the bits of which have been asked for. */
-static inline size_t find_words(const struct graph *graph, struct hc_bytes bytes, uint64_t address,
-				const struct hc_plane *plane, struct word *words)
+static __attribute__((noinline)) bool find_span(const struct hc_heap *heap, struct recent *recent,
+						uint64_t value)
 {
-	const struct hc_heap *heap = graph->heap;
-	const unsigned size = heap->word_size;
+	const struct hc_span *span = hc_heap_span(heap, value);
+
+	if (!span || value < span->base)
+		return false;
+	*recent = (struct recent){span, span->base, span->end - span->base};
+	return true;
+}
+
+/** Where in the heap a word points to, or that it may have a tag. */
+static ALWAYS_INLINE bool find_word(const struct hc_heap *heap, struct recent *recent,
+				    struct word *word)
+{
+	uint64_t value = word->value;
+
+	if (value - recent->base >= recent->extent && !find_span(heap, recent, value)) {
+		word->span = NULL;
+		return heap->tagged && !hc_heap_span(heap, value);
+	}
+	uint64_t unit = hc_span_unit(recent->span, value - recent->base);
+
+	word->span = recent->span;
+	word->unit = unit < recent->span->num_units ? unit : recent->span->num_units - 1;
+	return true;
+}
+
+/** Those among some words. One copy of the loop for each kind of word. */
+static ALWAYS_INLINE size_t find_words_of(const struct hc_heap *heap, struct recent *recent,
+					  struct hc_bytes bytes, uint64_t address,
+					  const unsigned size, const bool big, struct word *words)
+{
+	const uint64_t lowest = heap->lowest, extent = heap->highest - heap->lowest;
+	const bool tagged = heap->tagged;
 	size_t num = 0;
 
 	for (size_t i = 0; i < AHEAD && (i + 1) * size <= bytes.size; i++) {
-		uint64_t value = hc_read_word(bytes.data + i * size, size, heap->big_endian);
 		struct word *word = &words[num];
 
-		if (value - heap->lowest >= heap->highest - heap->lowest && !heap->tagged)
+		word->value = hc_read_word(bytes.data + i * size, size, big);
+		if (word->value - lowest >= extent && !tagged)
 			continue;
-		word->span = hc_heap_span(heap, value);
-		if (word->span) {
-			if (value < word->span->base)
-				continue;
-			word->unit = hc_span_unit(word->span, value - word->span->base);
-			if (word->unit >= word->span->num_units)
-				word->unit = word->span->num_units - 1;
-			if (plane)
-				__builtin_prefetch(word_of(graph, plane, word->span, word->unit));
-			else
-				fetch_block(graph, word->span, word->unit / HC_UNITS_PER_BLOCK);
-		} else if (!heap->tagged) {
-			continue;
-		}
-		word->value = value;
 		word->at = address + i * size;
-		num++;
+		num += find_word(heap, recent, word);
 	}
 	return num;
+}
+
+/** Those among the first AHEAD words. */
+static inline size_t find_words(const struct hc_heap *heap, struct recent *recent,
+				struct hc_bytes bytes, uint64_t address, struct word *words)
+{
+	if (heap->big_endian)
+		return find_words_of(heap, recent, bytes, address, heap->word_size, true, words);
+	if (heap->word_size == 8)
+		return find_words_of(heap, recent, bytes, address, 8, false, words);
+	return find_words_of(heap, recent, bytes, address, 4, false, words);
+}
+
+static ALWAYS_INLINE bool edge_of_word(const struct graph *graph, const struct word *word,
+				       struct hc_edge *edge)
+{
+	return word->span ? hc_edge_into(graph->heap, word->span, word->value, edge)
+			  : hc_edge_of(graph->heap, word->value, edge);
+}
+
+/** Whether a word leads to the start of a chunk that was entered. */
+static ALWAYS_INLINE bool leads_back(const struct graph *graph, const struct word *word)
+{
+	return word->span && has(graph, &graph->entered, word->span, word->unit) &&
+	       hc_span_offset(word->span, word->unit) == word->value - word->span->base;
 }
 
 /** What is seen of the words of a chunk. */
 enum sight { SEEN_NOTHING, SEEN_ENTERED, SEEN_CHILD };
 
 /** What a word leads to: nothing that counts, a chunk that was entered, or another one. */
-static inline enum sight look_at(const struct graph *graph, const struct place *place,
-				 const struct word *word, struct hc_edge *edge)
+static ALWAYS_INLINE enum sight look_at(const struct graph *graph, const struct place *place,
+					const struct word *word, struct hc_edge *edge)
 {
-	if (word->span && has(graph, &graph->entered, word->span, word->unit) &&
-	    hc_span_offset(word->span, word->unit) == word->value - word->span->base)
-		return SEEN_ENTERED;
-	if (!hc_edge_of(graph->heap, word->value, edge) || !counts(edge, place->possible))
+	if (!edge_of_word(graph, word, edge) || !counts(edge, place->possible))
 		return SEEN_NOTHING;
 	return has(graph, &graph->entered, edge->span, edge->unit) ? SEEN_ENTERED : SEEN_CHILD;
+}
+
+static ALWAYS_INLINE void fetch_bytes(const struct hc_span *span, uint64_t address)
+{
+	if (span->data)
+		__builtin_prefetch(span->data + (address - span->start));
+}
+
+/** Words of a chunk that are being looked at, those from @p next on not yet. */
+struct look {
+	struct word words[AHEAD];
+	size_t num, next;
+	bool more; /* some lead to chunks that were entered */
+};
+
+/** Take the next few words that may lead to chunks which were not entered. */
+static ALWAYS_INLINE size_t next_fresh(const struct graph *graph, struct look *look,
+				       const struct word **fresh)
+{
+	size_t num = 0;
+
+	for (; look->next < look->num && num < FRESH; look->next++) {
+		const struct word *word = &look->words[look->next];
+
+		if (leads_back(graph, word)) {
+			look->more = true;
+			continue;
+		}
+		if (word->span)
+			fetch_block(graph, word->span, word->unit);
+		fresh[num++] = word;
+	}
+	return num;
+}
+
+/** @return whether it leads to a second chunk that was not entered */
+static ALWAYS_INLINE bool look_at_word(const struct graph *graph, const struct place *place,
+				       struct look *look, const struct word *word,
+				       struct child *child)
+{
+	struct hc_edge edge;
+	enum sight sight = look_at(graph, place, word, &edge);
+
+	look->more |= sight == SEEN_ENTERED;
+	if (sight != SEEN_CHILD || (child->span == edge.span && child->unit == edge.unit))
+		return false;
+	fetch_bytes(edge.span, hc_span_address(edge.span, edge.unit));
+	if (child->span)
+		return true;
+	*child = (struct child){edge.span, edge.unit, vertex_of(graph, edge.span, edge.unit)};
+	__builtin_prefetch(child->vertex, 1);
+	return false;
 }
 
 /**
@@ -221,29 +322,25 @@ static inline enum sight look_at(const struct graph *graph, const struct place *
 static inline bool look_at_words(struct graph *graph, struct place *place, struct hc_bytes bytes,
 				 struct child *child)
 {
-	struct word words[AHEAD];
-	size_t num = find_words(graph, bytes, place->pos, &graph->entered, words);
-	bool more = false, second = false;
+	const struct word *fresh[FRESH];
+	struct look look;
+	bool second = false;
+	size_t num;
 
-	for (size_t i = 0; i < num && !second; i++) {
-		struct hc_edge edge;
-		enum sight sight = look_at(graph, place, &words[i], &edge);
-
-		more |= sight == SEEN_ENTERED;
-		if (sight != SEEN_CHILD)
-			continue;
-		if (edge.span->data)
-			__builtin_prefetch(
-				edge.span->data +
-				(hc_span_address(edge.span, edge.unit) - edge.span->start));
-		if (!child->span) {
-			*child = (struct child){edge.span, edge.unit};
-		} else if (child->span != edge.span || child->unit != edge.unit) {
-			place->pos = words[i].at;
-			second = true;
+	look.num = find_words(graph->heap, &graph->recent, bytes, place->pos, look.words);
+	look.next = 0;
+	look.more = false;
+	for (size_t i = 0; i < look.num; i++)
+		if (look.words[i].span)
+			__builtin_prefetch(word_of(graph, &graph->entered, look.words[i].span,
+						   look.words[i].unit));
+	while (!second && (num = next_fresh(graph, &look, fresh)))
+		for (size_t i = 0; i < num && !second; i++) {
+			second = look_at_word(graph, place, &look, fresh[i], child);
+			if (second)
+				place->pos = fresh[i]->at;
 		}
-	}
-	if (more)
+	if (look.more)
 		put(graph, &graph->more, place->span, place->unit);
 	return second;
 }
@@ -254,7 +351,7 @@ static bool next_child(struct graph *graph, struct place *place, struct child *c
 	const unsigned word = graph->heap->word_size;
 	struct hc_bytes bytes;
 
-	child->span = NULL;
+	*child = (struct child){0};
 	while (next_words(graph, place, &bytes)) {
 		if (look_at_words(graph, place, bytes, child))
 			return true;
@@ -291,6 +388,17 @@ static void push(struct graph *graph, uint64_t address)
 		graph->stack[graph->depth++] = address;
 }
 
+/** Fetch what is needed when an address is popped. */
+static inline void fetch_place(struct graph *graph, uint64_t address)
+{
+	struct word word = {.value = address};
+
+	if (!find_word(graph->heap, &graph->recent, &word) || !word.span)
+		return;
+	fetch_block(graph, word.span, word.unit);
+	fetch_bytes(word.span, address);
+}
+
 /** The chunk that was gone away from last. */
 static struct place pop(struct graph *graph)
 {
@@ -300,6 +408,8 @@ static struct place pop(struct graph *graph)
 	struct place place = place_of_chunk(span, unit, *vertex_of(graph, span, unit));
 
 	place.pos = address;
+	if (graph->depth)
+		fetch_place(graph, graph->stack[graph->depth - 1]);
 	return place;
 }
 
@@ -313,7 +423,7 @@ static uint32_t enter(struct graph *graph, const struct child *child, uint32_t p
 	}
 	uint32_t vertex = hc_dominators_enter(&graph->dominators, parent);
 
-	*vertex_of(graph, child->span, child->unit) = vertex;
+	*child->vertex = vertex;
 	put(graph, &graph->entered, child->span, child->unit);
 	return vertex;
 }
@@ -356,7 +466,8 @@ static void descend(struct graph *graph, struct place place)
 static void see_pointer(struct graph *graph, const struct hc_anchor *anchor,
 			const struct hc_edge *edge)
 {
-	const struct child child = {edge->span, edge->unit};
+	const struct child child = {edge->span, edge->unit,
+				    vertex_of(graph, edge->span, edge->unit)};
 
 	if (!counts(edge, false) || has(graph, &graph->entered, edge->span, edge->unit))
 		return;
@@ -418,6 +529,7 @@ struct source {
 	struct graph *graph;
 	unsigned worker;
 	uint32_t vertex;
+	struct recent recent;
 };
 
 /** An edge to a chunk, unless memory of unknown use points to what has a better holder. */
@@ -439,36 +551,40 @@ static bool tell_pointer(void *ctx, const struct hc_edge *edge)
 }
 
 /** The edges of a chunk, a few at a time: blocks, then vertices, then what is known of these. */
-static void tell_words(const struct source *source, struct place *place, struct hc_bytes bytes)
+static void tell_words(struct source *source, const struct place *place, struct hc_bytes bytes)
 {
-	struct graph *graph = source->graph;
+	const struct graph *graph = source->graph;
 	const uint32_t *vertices[AHEAD];
 	uint32_t to[AHEAD];
 	struct word words[AHEAD];
-	size_t num = find_words(graph, bytes, place->pos, NULL, words), n = 0;
+	size_t num = find_words(graph->heap, &source->recent, bytes, place->pos, words), n = 0;
 
+	for (size_t i = 0; i < num; i++)
+		if (words[i].span)
+			fetch_block(graph, words[i].span, words[i].unit);
 	for (size_t i = 0; i < num; i++) {
 		struct hc_edge edge;
 
-		if (!hc_edge_of(graph->heap, words[i].value, &edge) ||
-		    !counts(&edge, place->possible))
+		if (!edge_of_word(graph, &words[i], &edge) || !counts(&edge, place->possible))
 			continue;
 		vertices[n] = vertex_of(graph, edge.span, edge.unit);
 		__builtin_prefetch(vertices[n++]);
 	}
 	for (size_t i = 0; i < n; i++) {
 		to[i] = *vertices[i];
-		__builtin_prefetch(&graph->dominators.semi[to[i]]);
+		hc_dominators_fetch(&graph->dominators, source->vertex, to[i]);
 	}
 	for (size_t i = 0; i < n; i++)
 		tell_edge(source, to[i]);
 }
 
-static void tell_chunk(const struct source *source, struct place place)
+static void tell_chunk(struct source *source, struct place place)
 {
 	const unsigned word = source->graph->heap->word_size;
 	struct hc_bytes bytes;
 
+	source->vertex = place.vertex;
+	hc_dominators_fetch_from(&source->graph->dominators, place.vertex);
 	while (next_words(source->graph, &place, &bytes)) {
 		size_t whole = bytes.size / word;
 
@@ -482,14 +598,15 @@ static struct hc_error *tell_stretch(void *ctx, unsigned worker, size_t task)
 	struct graph *graph = ctx;
 	const struct hc_stretch *stretch = &graph->layout.stretches[task];
 	const struct hc_span *span = &graph->heap->spans[stretch->span];
+	struct source source = {.graph = graph, .worker = worker};
 
 	for (uint64_t i = stretch->from; i < stretch->to; i++)
 		hc_for_each_bit (bit,
 				 graph->more.words[graph->layout.first_word[stretch->span] + i]) {
 			uint64_t unit = i * HC_UNITS_PER_BLOCK + bit;
-			struct source source = {graph, worker, *vertex_of(graph, span, unit)};
 
-			tell_chunk(&source, place_of_chunk(span, unit, source.vertex));
+			tell_chunk(&source,
+				   place_of_chunk(span, unit, *vertex_of(graph, span, unit)));
 		}
 	return NULL;
 }
@@ -501,7 +618,7 @@ static struct hc_error *tell_edges(void *ctx)
 
 	for (size_t i = 0; i < anchors->num; i++) {
 		const struct hc_anchor *anchor = &anchors->items[i];
-		struct source source = {graph, 0, anchor->vertex};
+		struct source source = {.graph = graph, .vertex = anchor->vertex};
 
 		see_values(graph->heap, anchor, tell_pointer, &source);
 		hc_edges_of_range(graph->heap, anchor->start, anchor->end, tell_pointer, &source);
@@ -557,6 +674,6 @@ struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_c
 	retained->num = graph.dominators.num;
 	retained->idom = graph.dominators.idom;
 	retained->max = graph.dominators.max;
-	graph.dominators.parent = graph.dominators.idom = NULL;
+	graph.dominators.idom = NULL;
 	return NULL;
 }

@@ -153,9 +153,12 @@ static struct hc_error *sum_up(struct hc_retained *retained)
 		uint64_t sum = bytes + (v ? hc_retained_bytes(retained, holder) : 0);
 
 		retained->low[v] = bytes;
-		retained->high[v] = bytes >> 32;
 		retained->low[holder] = sum;
-		retained->high[holder] = sum >> 32;
+		/* Pages that nobody writes to cost nothing: few retain as much as 4 GiB. */
+		if (bytes >> 32)
+			retained->high[v] = bytes >> 32;
+		if (sum >> 32)
+			retained->high[holder] = sum >> 32;
 		if (v % CHECK_EVERY == 0 && hc_watch_cancelled(watch))
 			break;
 	}

@@ -4,7 +4,6 @@
  * Their chunks are sampled however many findings there are: in one pass over the lost trees, and
  * from the census of reachable chunks.
  */
-#include "analyzers/select/tally.h"
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
@@ -48,19 +47,24 @@ static struct hc_error *gather_lost(void *ctx, size_t number, const struct hc_ch
 	return hc_chunk_sample_add(&gather->samples[finding], chunk);
 }
 
-/** The finding that reachable chunks of a size are of. */
-static size_t sort_reachable(void *ctx, uint64_t size)
+size_t hc_findings_of_size(const struct hc_verdict *verdict, uint64_t size)
 {
-	const struct gather *gather = ctx;
-	const struct hc_growth *growth = &gather->verdict->growth;
-	const struct hc_finding *findings = gather->verdict->findings.items;
+	const struct hc_growth *growth = &verdict->growth;
+	const struct hc_finding *findings = verdict->findings.items;
 	size_t kind = hc_growth_kind_of(growth, size), i = 0;
 
 	if (kind == growth->num_kinds)
-		return gather->verdict->findings.num;
-	while (i < gather->verdict->findings.num && findings[i].growth != &growth->kinds[kind])
+		return verdict->findings.num;
+	while (i < verdict->findings.num && findings[i].growth != &growth->kinds[kind])
 		i++;
 	return i;
+}
+
+static size_t sort_reachable(void *ctx, uint64_t size)
+{
+	const struct gather *gather = ctx;
+
+	return hc_findings_of_size(gather->verdict, size);
 }
 
 static struct hc_error *gather_reachable(struct hc_target *target, struct gather *gather)
@@ -91,73 +95,6 @@ static struct hc_error *gather_all(struct hc_target *target, struct gather *gath
 		err = gather_reachable(target, gather);
 	return err;
 }
-
-/** @name Types */
-/**@{*/
-
-/** Chunks of each finding that are of its type. */
-struct type_counts {
-	uint64_t chunks[HC_MAX_FINDINGS];
-};
-
-struct type_count {
-	struct gather *gather;
-	struct hc_types *types;
-	struct type_counts all;
-};
-
-static struct hc_error *count_type(void *ctx, void *own, const struct hc_chunk *chunk)
-{
-	const struct type_count *count = ctx;
-	const struct hc_findings *findings = &count->gather->verdict->findings;
-	struct type_counts *counts = own;
-	size_t i = sort_reachable(count->gather, chunk->size);
-
-	if (i < findings->num && findings->items[i].type != HC_TYPE_NONE)
-		counts->chunks[i] += hc_type_of(count->types, chunk) == findings->items[i].type;
-	return NULL;
-}
-
-static struct hc_error *add_type_counts(void *ctx, void *own)
-{
-	struct type_count *count = ctx;
-	const struct type_counts *counts = own;
-
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
-		count->all.chunks[i] += counts->chunks[i];
-	return NULL;
-}
-
-/** A kind's type is known of a sample; how many chunks are of it is counted in all of them. */
-static struct hc_error *count_types(struct hc_target *target, struct gather *gather,
-				    struct hc_findings *findings)
-{
-	static const struct hc_tally tally = {
-		.phase = HC_PHASE_TYPE,
-		.worker_size = sizeof(struct type_counts),
-		.slice_bytes = UINT64_C(4) << 20,
-		.chunk = count_type,
-		.merge = add_type_counts,
-	};
-	struct type_count count = {.gather = gather};
-	hc_cleanup(hc_selection_deinit) struct hc_selection selection;
-	bool any = false;
-
-	for (size_t i = 0; i < findings->num; i++)
-		any |= findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE;
-	hc_selection_init(&selection);
-	selection.reaches = 1u << HC_REACHABLE | 1u << HC_POSSIBLE;
-	struct hc_error *err = NULL;
-	if (!any || (err = hc_target_types(target, HC_TYPES_QUICK, &count.types)) ||
-	    (err = hc_selection_prepare(&selection, target)) ||
-	    (err = hc_tally_run(target, &selection, &tally, &count)))
-		return err;
-	for (size_t i = 0; i < findings->num; i++)
-		if (findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE)
-			findings->items[i].type_chunks = count.all.chunks[i];
-	return NULL;
-}
-/**@}*/
 
 /** @name Clues */
 /**@{*/
@@ -320,7 +257,9 @@ static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verd
 	if (!err)
 		err = describe(target, &gather, &verdict->findings);
 	if (!err)
-		err = count_types(target, &gather, &verdict->findings);
+		err = hc_findings_count_classes(target, gather.samples, &verdict->findings);
+	if (!err)
+		err = hc_findings_count_types(target, verdict);
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_deinit(&gather.samples[i]);
 		hc_chunk_sample_deinit(&gather.roots[i]);
@@ -332,5 +271,7 @@ struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdic
 {
 	struct hc_error *err = verdict->heap ? describe_chunks(target, verdict) : NULL;
 
+	if (!err && verdict->heap && verdict->causes[HC_CAUSE_FREED].stands_out)
+		err = hc_pins_run(target, &verdict->growth, &verdict->findings.pins);
 	return err ? err : hc_findings_describe_outside(target, verdict);
 }

@@ -17,6 +17,7 @@
 #include "analyzers/counts/growth.h"
 #include "analyzers/leaks/leaks.h"
 #include "analyzers/owners/owners.h"
+#include "analyzers/verdict/pins.h"
 #include "analyzers/verdict/ruler.h"
 
 enum hc_finding_kind {
@@ -99,6 +100,8 @@ struct hc_findings {
 	struct hc_finding
 		next;    /**< the largest of what could have been listed; count.bytes 0: none */
 	bool held_known; /**< what points to blocks is known: no roots are missing */
+	/** What keeps freed memory, once described, where that is a cause; else all zero. */
+	struct hc_pins pins;
 };
 
 struct hc_verdict;

@@ -272,6 +272,8 @@ static void put_shape(const struct hc_shape *shape, FILE *file)
 
 static void put_columns(const struct hc_manual *manual, FILE *file)
 {
+	if (!manual->verb->tables[0])
+		return;
 	fputs(".SH COLUMNS\nWhat\n.BR \\-\\-columns\nand\n.B \\-\\-sort\ntake. CSV has the first "
 	      "table, unless options choose another.\n",
 	      file);

@@ -224,6 +224,13 @@ struct hc_error *hc_output_open(const char *path, const struct hc_output_options
 	return err ? err : open_stream(hc_steal(target), options->color, ret);
 }
 
+char *hc_output_path(const struct hc_output *out)
+{
+	const struct hc_place *place = &out->target->place;
+
+	return hc_format("/proc/self/fd/%d/%s", place->dir, place->unfinished.name);
+}
+
 struct hc_error *hc_output_check(const struct hc_output *out)
 {
 	return check_target(out->target);

@@ -48,7 +48,8 @@ struct hc_output_options {
 	enum hc_color_mode color;
 	const struct hc_inputs *inputs; /**< never written to; NULL: none. Lives as long as the
 					   output, and may grow meanwhile */
-	bool named; /**< do without O_TMPFILE, as file systems that lack it; for tests */
+	bool named; /**< do without O_TMPFILE, as on file systems that lack it: who else writes to
+			 the file needs a name (hc_output_path()) */
 };
 
 /** Whether this path leads to stdout: NULL, "-", /dev/stdout and the like. */
@@ -57,6 +58,12 @@ bool hc_output_is_stdout(const char *path);
 /** Open. @param path NULL: stdout */
 struct hc_error *hc_output_open(const char *path, const struct hc_output_options *options,
 				struct hc_output *ret);
+
+/**
+ * By which path another library can write to the file, which is empty and not written to otherwise.
+ * Only of a file that was opened with hc_output_options::named. To be freed; NULL without memory.
+ */
+char *hc_output_path(const struct hc_output *out);
 
 /** Whether the inputs that are known now still allow it. */
 struct hc_error *hc_output_check(const struct hc_output *out);

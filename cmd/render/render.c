@@ -10,6 +10,8 @@ const struct hc_format_row hc_formats[HC_NUM_FORMATS] = {
 	[HC_FORMAT_CSV] = {"csv", &hc_csv_renderer},
 	[HC_FORMAT_MARKDOWN] = {"markdown", &hc_markdown_renderer},
 	[HC_FORMAT_HEX] = {"hex", &hc_text_renderer},
+	[HC_FORMAT_SQLITE] = {"sqlite", &hc_text_renderer},
+	[HC_FORMAT_JSONL] = {"jsonl", &hc_text_renderer},
 };
 
 /** The table that the user's choice is about. */

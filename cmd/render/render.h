@@ -54,7 +54,9 @@ enum hc_format {
 	HC_FORMAT_JSON,
 	HC_FORMAT_CSV,
 	HC_FORMAT_MARKDOWN,
-	HC_FORMAT_HEX, /**< dumps of memory, with their remarks as text */
+	HC_FORMAT_HEX,    /**< dumps of memory, with their remarks as text */
+	HC_FORMAT_SQLITE, /**< files of export, with their remarks as text; JSON Lines, too */
+	HC_FORMAT_JSONL,
 	HC_NUM_FORMATS
 };
 

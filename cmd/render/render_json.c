@@ -219,6 +219,8 @@ static void put_cell(struct hc_rows *rows, const struct hc_cell *cell)
 	case HC_CELL_NAME:
 		put_string(rows, cell->text);
 		return;
+	case HC_CELL_CHANGE:
+	case HC_CELL_CHANGE_BYTES:
 	case HC_CELL_SHARE:
 	case HC_CELL_REAL:
 		text = hc_cell_to_data(&rows->view->look, cell);

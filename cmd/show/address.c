@@ -84,6 +84,27 @@ static struct hc_error *append(const struct hc_session *session, const char *tex
 	return NULL;
 }
 
+/** Whether a name is the same; tags of the ABI, as in sessions[abi:cxx11], may be left out of it.
+ */
+static bool same_name(const char *symbol, const char *name)
+{
+	static const char tag[] = "[abi:";
+
+	while (*symbol) {
+		if (*symbol == *name) {
+			symbol++;
+			name++;
+			continue;
+		}
+		const char *end = strncmp(symbol, tag, strlen(tag)) ? NULL : strchr(symbol, ']');
+
+		if (!end)
+			return false;
+		symbol = end + 1;
+	}
+	return !*name;
+}
+
 /** Whether a symbol is what a name means. */
 static bool is_called(const char *symbol, const char *name)
 {
@@ -102,7 +123,8 @@ static bool is_called(const char *symbol, const char *name)
 	hc_cleanup_free char *short_name = hc_demangle_symbol(symbol, false);
 	hc_cleanup_free char *full_name = hc_demangle_symbol(symbol, true);
 
-	return (short_name && !strcmp(short_name, name)) || (full_name && !strcmp(full_name, name));
+	return (short_name && same_name(short_name, name)) ||
+	       (full_name && same_name(full_name, name));
 }
 
 /** A thread-local variable has a place in every thread. */

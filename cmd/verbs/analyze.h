@@ -68,6 +68,20 @@ void hc_analysis_say_next(struct hc_analysis *analysis);
 struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 				 const struct hc_finding *finding);
 
+/** "12.0 MiB, 3 %"; where less was touched than there is, both. */
+struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct hc_document *doc);
+
+/** A text that many chunks of a finding hold. */
+struct hc_finding_text {
+	struct hc_excerpt excerpt;
+	uint64_t chunks;  /**< that hold it */
+	uint64_t matches; /**< in these, where one holds many; else 0 */
+};
+
+/** The one text that tells most: a clue, a text that repeats, a line. @return whether there is one
+ */
+bool hc_finding_best_text(const struct hc_finding *finding, struct hc_finding_text *ret);
+
 /** Find who holds the largest kinds of chunks that are held, where that takes little time. */
 struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis);
 
@@ -79,5 +93,26 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i);
 
 /** Add what the list of findings leaves out. */
 void hc_analysis_describe_rest(struct hc_analysis *analysis);
+
+/* analyze_brief.c */
+
+/** Findings of which everything is said, at most; with -v all are. */
+#define HC_ANALYSIS_MAX_IN_FULL 3
+
+/** Whether everything is said of finding @p i: of the large ones, and of the largest loss. */
+bool hc_analysis_in_full(const struct hc_analysis *analysis, size_t i);
+
+/** Columns that a cell takes. */
+size_t hc_analysis_columns(const struct hc_analysis *analysis, struct hc_cell cell);
+
+/** For people: a finding in one line, with what tells most about it. */
+void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i);
+
+/**
+ * For people: which commands show the findings that have one line each.
+ *
+ * @return whether there are any
+ */
+bool hc_analysis_say_more(struct hc_analysis *analysis);
 
 #endif

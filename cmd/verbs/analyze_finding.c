@@ -21,16 +21,17 @@
 #define MIN_SHARED 0.5
 #define MIN_SHARED_LINE 0.1
 #define SHARED_WIDTH 54
-/** Fields of binary chunks that are shown. */
+/** Fields of binary chunks that are shown, and columns for them: two lines. */
 #define MAX_FIELDS 4
-
-/** Findings of which everything is said; smaller ones have a line of each at most. */
-#define SHOWN_IN_FULL 3
+#define FIELDS_WIDTH 130
 
 /** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
 #define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
 /** … and of findings of at least this share. */
 #define HOLDER_MIN_SHARE 0.1
+
+/** Least share of the freed bytes for which a kind that pins them is named. */
+#define MIN_PINNED 0.1
 
 #define DETAIL_INDENT 12
 
@@ -163,8 +164,7 @@ struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 	}
 }
 
-/** Where less was touched than there is, both. */
-static struct hc_cell bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
+struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
 {
 	struct hc_cell touched = hc_cell_bytes(finding->touched);
 	struct hc_cell share = hc_cell_share(finding->share);
@@ -369,6 +369,13 @@ static bool is_clue(const struct hc_finding *finding, struct hc_bytes text)
 	return false;
 }
 
+/** What is the same in all chunks tells less, and counts where there is nothing better. */
+static bool tells(const struct hc_repeat *repeat, const struct hc_repeats *repeats, bool better)
+{
+	return hc_share(repeat->chunks, repeats->counted) >= MIN_SHARED &&
+	       (repeat->bits >= HC_REPEATS_MIN_BITS || !better);
+}
+
 /**
  * What most chunks share: texts that tell them from others of their kind, and their first line.
  * What is the same in all of them tells less, and is shown where there is nothing better.
@@ -389,8 +396,7 @@ static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 		const struct hc_repeat *repeat = &repeats->items[i];
 
 		if (is_clue(finding, repeat->token.text) ||
-		    hc_share(repeat->chunks, repeats->counted) < MIN_SHARED ||
-		    (repeat->bits < HC_REPEATS_MIN_BITS && (lines.num || shared.num)))
+		    !tells(repeat, repeats, lines.num || shared.num))
 			continue;
 		say_shared(analysis, &shared, (struct hc_excerpt){.bytes = repeat->token.text},
 			   repeat->chunks, repeats->counted == all ? 0 : repeats->counted);
@@ -413,18 +419,61 @@ static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 	return shared.num > 0;
 }
 
+/** A text of the heap in a line. */
+static struct hc_excerpt text_excerpt(struct hc_bytes bytes)
+{
+	struct hc_excerpt ret = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
+
+	ret.max = SHARED_WIDTH;
+	return ret;
+}
+
+bool hc_finding_best_text(const struct hc_finding *finding, struct hc_finding_text *ret)
+{
+	const struct hc_repeats *repeats = &finding->common.repeats;
+	struct shared_lines lines;
+
+	choose_lines(&finding->common.text_template, &lines);
+	if (finding->num_clues) {
+		*ret = (struct hc_finding_text){text_excerpt(finding->clues[0].text),
+						finding->clues[0].lost.text, 0};
+	} else if (repeats->num && tells(&repeats->items[0], repeats, lines.num)) {
+		*ret = (struct hc_finding_text){
+			{.bytes = repeats->items[0].token.text}, repeats->items[0].chunks, 0};
+	} else if (lines.num) {
+		const struct hc_template_line *line = lines.lines[0];
+		bool many = line->matches > line->matched_chunks;
+
+		*ret = (struct hc_finding_text){
+			{.bytes = {(const uint8_t *)line->text, line->size}, .place = line->place},
+			many ? line->matched_chunks : line->chunks,
+			many ? line->matches : 0};
+	} else {
+		return false;
+	}
+	ret->excerpt.max = SHARED_WIDTH;
+	return true;
+}
+
 /** What the first fields of binary chunks of one size hold. */
 static void say_fields(struct hc_analysis *analysis, const struct hc_byte_profile *profile)
 {
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell list = hc_cell_unknown();
 
-	for (size_t i = 0; i < profile->num_fields && i < MAX_FIELDS; i++)
-		list = hc_phrase_join(doc, list, "; ",
-				      HC_PHRASE(doc, "+{} {}",
-						hc_cell_number(profile->fields[i].offset),
-						hc_field_phrase(&profile->fields[i], doc)));
-	if (profile->num_fields > MAX_FIELDS)
+	size_t i = 0;
+
+	for (; i < profile->num_fields && i < MAX_FIELDS; i++) {
+		struct hc_cell more = hc_phrase_join(
+			doc, list, "; ",
+			HC_PHRASE(doc, "+{} {}", hc_cell_number(profile->fields[i].offset),
+				  hc_field_phrase(&profile->fields[i], doc)));
+
+		if (i && hc_analysis_columns(analysis, more) + strlen("; ...") > FIELDS_WIDTH)
+			break;
+		list = more;
+	}
+	if (profile->num_fields > i)
 		list = HC_PHRASE(doc, "{}; ...", list);
 	say_detail(analysis, "bytes:", list);
 }
@@ -439,15 +488,6 @@ static bool has_structure(const struct hc_byte_profile *profile)
 			return true;
 	}
 	return false;
-}
-
-/** A text of the heap in a line. */
-static struct hc_excerpt text_excerpt(struct hc_bytes bytes)
-{
-	struct hc_excerpt ret = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
-
-	ret.max = SHARED_WIDTH;
-	return ret;
 }
 
 /** "channelid=4099 in all 59,880 lost; in none of 120 others". */
@@ -469,44 +509,32 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
-/** Of a smaller finding the one thing that tells most: a clue, a text that repeats, a class. */
-static void say_briefly(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	struct hc_document *doc = analysis->doc;
-	bool said = finding->num_clues > 0;
-
-	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
-	say_type(analysis, finding);
-	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
-	if (said)
-		say_clue(analysis, &finding->clues[0], "clue:");
-	else
-		said = say_repeats(analysis, finding, 1);
-	hc_end(doc);
-	hc_begin_group(doc, HC_CONTENT_CLASS, said ? HC_CONTENT_CLASS : HC_CONTENT_FULL);
-	say_content(analysis, finding);
-	hc_end(doc);
-	hc_end(doc);
-}
-
 /** What tells something about the content: each part from its level of --content on. */
 static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_byte_profile *profile = &finding->common.profile;
 	bool textual =
 		hc_class_of(analysis->session->target->classifier, finding->class_id)->textual;
+	bool fields = !textual && has_structure(profile), said = finding->num_clues > 0;
 	struct hc_document *doc = analysis->doc;
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	say_type(analysis, finding);
-	say_content(analysis, finding);
+	/* "Other" says nothing that its texts and fields don't. */
+	if (finding->class_id != HC_CLASS_OTHER || !fields)
+		say_content(analysis, finding);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	for (size_t i = 0; i < finding->num_clues; i++)
 		say_clue(analysis, &finding->clues[i], i ? "" : "clue:");
-	say_repeats(analysis, finding, MAX_SHARED);
+	said |= say_repeats(analysis, finding, MAX_SHARED);
 	hc_end(doc);
-	if (!textual && has_structure(profile))
+	/* Where texts are shown, the fields before them tell less. */
+	if (said && !analysis->session->options->verbose)
+		hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_CLASS);
+	if (fields)
 		say_fields(analysis, profile);
+	if (said && !analysis->session->options->verbose)
+		hc_end(doc);
 	hc_end(doc);
 }
 
@@ -608,27 +636,113 @@ static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *fi
 						     : hc_cell_count(finding->hidden[how])));
 }
 
+/** The finding of the kind that pins most, or NULL. */
+static const struct hc_finding *pinning_finding(const struct hc_findings *findings)
+{
+	for (size_t i = 0; i < findings->num; i++)
+		if (findings->items[i].growth &&
+		    findings->items[i].growth_number == findings->pins.growth)
+			return &findings->items[i];
+	return NULL;
+}
+
+/** "71,429 × AuditRecord (256 bytes)": the chunks that keep pages which are free otherwise. */
+static struct hc_cell pinning_phrase(const struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_pins *pins = &verdict->findings.pins;
+	const struct hc_growth_kind *kind = &verdict->growth.kinds[pins->growth];
+	const struct hc_finding *finding = pinning_finding(&verdict->findings);
+	struct hc_document *doc = analysis->doc;
+	struct hc_cell of = hc_cell_unknown();
+
+	if (pins->chunks < pins->all_chunks)
+		of = HC_PHRASE(doc, " of {}", hc_cell_count(pins->all_chunks));
+	if (kind->max_size > kind->size)
+		return HC_PHRASE(doc, "{}{} chunks of {} to {} bytes", hc_cell_count(pins->chunks),
+				 of, hc_cell_count(kind->size), hc_cell_count(kind->max_size));
+	if (finding)
+		return HC_PHRASE(doc, "{}{} {} {}", hc_cell_count(pins->chunks), of,
+				 hc_cell_times(),
+				 object_phrase(analysis, finding, pins->all_chunks, "chunk"));
+	return HC_PHRASE(doc, "{}{} {} {}-byte chunk{}", hc_cell_count(pins->chunks), of,
+			 hc_cell_times(), hc_cell_count(kind->size),
+			 hc_cell_plural(pins->all_chunks));
+}
+
+/** The command that lists the kind that pins most; unknown: none does exactly. */
+static struct hc_cell pinning_command(const struct hc_analysis *analysis)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	const struct hc_finding *finding = pinning_finding(findings);
+	struct hc_cell core = hc_cell_name(analysis->quoted);
+	struct hc_document *doc = analysis->doc;
+
+	if (finding)
+		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
+				 hc_cell_number(finding - findings->items + 1));
+	if (!findings->pins.usable)
+		return hc_cell_unknown();
+	return HC_PHRASE(doc, "heapcore chunks {} --reach reachable,possible --size {}", core,
+			 hc_cell_number(findings->pins.usable));
+}
+
+static void say_pins(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	const struct hc_pins *pins = &analysis->verdict.findings.pins;
+	struct hc_document *doc = analysis->doc;
+
+	if (hc_share(pins->bytes, finding->count.bytes) < MIN_PINNED)
+		return;
+	say_detail(analysis, "pinned:",
+		   HC_PHRASE(doc, "{} of it is on pages that {} alone keep{}",
+			     hc_cell_bytes(pins->bytes), pinning_phrase(analysis),
+			     hc_cell_text(pins->chunks == 1 ? "s" : "")));
+	struct hc_cell command = pinning_command(analysis);
+	if (command.kind != HC_CELL_UNKNOWN)
+		HC_LINE(doc, "            {}", command);
+}
+
+/** What keeps free memory from being given back. */
+static void describe_pins(const struct hc_analysis *analysis)
+{
+	const struct hc_pins *pins = &analysis->verdict.findings.pins;
+	struct hc_document *doc = analysis->doc;
+	bool any = pins->bytes;
+
+	hc_begin_object(doc, "pinned", HC_CONTENT_NONE);
+	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(pins->free));
+	hc_fact(doc, "bytes", NULL, hc_cell_bytes(pins->bytes));
+	hc_fact(doc, "by", NULL, any ? pinning_phrase(analysis) : hc_cell_unknown());
+	hc_fact(doc, "chunks", NULL, hc_cell_count(pins->chunks));
+	hc_fact(doc, "of", NULL, hc_cell_count(pins->all_chunks));
+	hc_fact(doc, "more", NULL, any ? pinning_command(analysis) : hc_cell_unknown());
+	hc_end(doc);
+}
+
 static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 			struct hc_cell more)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	char first[32];
 
+	if (!hc_analysis_in_full(analysis, i)) {
+		hc_analysis_say_briefly(analysis, i);
+		return;
+	}
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	if (finding->group || finding->growth) {
 		say_hidden(analysis, finding);
-		if (i < SHOWN_IN_FULL) {
-			say_common(analysis, finding);
-			say_sample(analysis, finding);
-		} else {
-			say_briefly(analysis, finding);
-		}
+		say_common(analysis, finding);
+		say_sample(analysis, finding);
 	}
 	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
 		say_detail(analysis, "holder:",
 			   HC_PHRASE(analysis->doc, "{}, of the sample", analysis->holders[i]));
+	if (finding->kind == HC_FINDING_FREED)
+		say_pins(analysis, finding);
 	if (finding->blocks)
 		say_blocks(analysis, finding);
 	if (finding->owner)
@@ -765,7 +879,7 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 		analysis->holders[i] = hc_cell_unknown();
 	if (held > HOLDER_MAX_CHUNKS)
 		return NULL;
-	for (size_t i = 0; !err && i < findings->num && i < SHOWN_IN_FULL; i++) {
+	for (size_t i = 0; !err && i < findings->num && i < HC_ANALYSIS_MAX_IN_FULL; i++) {
 		const struct hc_finding *finding = &findings->items[i];
 		struct hc_chunk chunk;
 
@@ -788,7 +902,7 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell text = HC_PHRASE(doc, "{}: {}", hc_finding_phrase(analysis, finding),
-					bytes_phrase(finding, doc));
+					hc_finding_bytes_phrase(finding, doc));
 	struct hc_cell more = more_phrase(analysis, i);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
@@ -803,6 +917,8 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 		describe_chunks(analysis, finding);
 	if (finding->growth)
 		hc_fact(doc, "holder", NULL, analysis->holders[i]);
+	if (finding->kind == HC_FINDING_FREED)
+		describe_pins(analysis);
 	if (finding->kind == HC_FINDING_OUTSIDE)
 		describe_outside(finding, doc);
 	hc_fact(doc, "more", NULL, more);
@@ -817,15 +933,18 @@ static void say_rest(struct hc_analysis *analysis)
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell chunks = hc_cell_unknown(), largest = hc_cell_unknown();
 
-	if (!findings->num || !rest->touched)
+	if (!findings->num || !rest->touched) {
+		hc_analysis_say_more(analysis);
 		return;
+	}
 	if (rest->count.chunks)
 		chunks = HC_PHRASE(doc, "{} chunk{}, ", hc_cell_count(rest->count.chunks),
 				   hc_cell_plural(rest->count.chunks));
 	if (findings->next.touched)
 		largest = HC_PHRASE(doc, "; the largest kind has {}",
 				    hc_cell_bytes(findings->next.touched));
-	hc_blank(doc);
+	if (!hc_analysis_say_more(analysis))
+		hc_blank(doc);
 	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
 }

@@ -114,13 +114,18 @@ static void say_cause(struct hc_analysis *analysis)
 	enum hc_verdict_kind kind = verdict->kind;
 	struct hc_document *doc = analysis->doc;
 
-	HC_SAY_STRONG(doc, "{}. {} of {} touched memory {}.", hc_cell_text(sentences[kind].word),
-		      hc_cell_bytes(verdict->causes[sentences[kind].cause].touched),
-		      hc_cell_bytes(verdict->ruler.total), hc_cell_text(sentences[kind].words));
-	if (kind == HC_VERDICT_HELD)
-		HC_SAY(doc, "{}", hc_cell_text("Whether that grows, only a second core tells."));
+	struct hc_cell lost = hc_cell_unknown(), growth = hc_cell_text("");
+
 	if (kind != HC_VERDICT_LEAK && verdict->causes[HC_CAUSE_LOST].stands_out)
-		HC_SAY_STRONG(doc, "{} is lost.", hc_cell_bytes(hc_verdict_lost_touched(verdict)));
+		lost = HC_PHRASE(doc, " {} is lost.",
+				 hc_cell_bytes(hc_verdict_lost_touched(verdict)));
+	if (kind == HC_VERDICT_HELD)
+		growth = hc_cell_text(" Whether that grows, only a second core tells.");
+	HC_SAY_STRONG(doc, "{}. {} of {} touched memory {}.{}{}",
+		      hc_cell_text(sentences[kind].word),
+		      hc_cell_bytes(verdict->causes[sentences[kind].cause].touched),
+		      hc_cell_bytes(verdict->ruler.total), hc_cell_text(sentences[kind].words),
+		      lost, growth);
 }
 
 static void say_verdict(struct hc_analysis *analysis)
@@ -228,23 +233,84 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 
 const struct hc_shape hc_analysis_lines_shape = {.name = "lines", HC_COLUMNS(columns)};
 
-static void add_line(struct hc_analysis *analysis, struct hc_table *table, const char *part,
-		     uint64_t bytes, struct hc_cell remark)
+/** In use, the other parts, an owner of each finding, and two more. */
+#define MAX_LINES (16 + HC_MAX_FINDINGS)
+/** Parts below this share are one line, where there are several. */
+#define MIN_LINE_SHARE 0.01
+
+struct line {
+	const char *part;
+	uint64_t bytes;
+	struct hc_cell remark;
+	bool kept; /* however small */
+};
+
+struct lines {
+	struct line items[MAX_LINES];
+	size_t num;
+};
+
+/** @return the line; NULL: there are no such bytes */
+static struct line *add_line(struct lines *lines, const char *part, uint64_t bytes,
+			     struct hc_cell remark)
 {
-	if (!bytes)
-		return;
+	if (!bytes || lines->num == MAX_LINES)
+		return NULL;
+	lines->items[lines->num] = (struct line){part, bytes, remark, false};
+	return &lines->items[lines->num++];
+}
+
+/** The same of what matters however small it is. */
+static void add_kept(struct lines *lines, const char *part, uint64_t bytes, struct hc_cell remark)
+{
+	struct line *line = add_line(lines, part, bytes, remark);
+
+	if (line)
+		line->kept = true;
+}
+
+static void add_row(const struct hc_analysis *analysis, struct hc_table *table,
+		    const struct line *line)
+{
 	hc_table_add_row(table);
-	hc_table_text(table, PART, part);
-	hc_table_number(table, BYTES, bytes);
-	hc_table_share(table, SHARE, hc_share(bytes, analysis->verdict.ruler.total));
-	hc_table_cell(table, REMARK, remark.kind == HC_CELL_UNKNOWN ? hc_cell_text("") : remark);
+	hc_table_text(table, PART, line->part);
+	hc_table_number(table, BYTES, line->bytes);
+	hc_table_share(table, SHARE, hc_share(line->bytes, analysis->verdict.ruler.total));
+	hc_table_cell(table, REMARK,
+		      line->remark.kind == HC_CELL_UNKNOWN ? hc_cell_text("") : line->remark);
+}
+
+static bool is_small(const struct hc_analysis *analysis, const struct line *line)
+{
+	return !line->kept && !analysis->session->options->verbose &&
+	       hc_share(line->bytes, analysis->verdict.ruler.total) < MIN_LINE_SHARE;
+}
+
+/** Small parts are one row, so that a screen has room for what matters; -v shows each. */
+static void add_rows(const struct hc_analysis *analysis, struct hc_table *table,
+		     const struct lines *lines)
+{
+	struct line small = {.part = "smaller parts", .remark = hc_cell_text("-v shows each")};
+	size_t num = 0;
+
+	for (size_t i = 0; i < lines->num; i++) {
+		if (is_small(analysis, &lines->items[i])) {
+			small.bytes += lines->items[i].bytes;
+			num++;
+		}
+	}
+	for (size_t i = 0; i < lines->num; i++)
+		if (num < 2 || !is_small(analysis, &lines->items[i]))
+			add_row(analysis, table, &lines->items[i]);
+	if (num >= 2)
+		add_row(analysis, table, &small);
 }
 
 /**
  * Chunks in use, by reachability. "Reachable" takes what the others leave of the accounting's
  * bytes, so that the lines add up: the pages that an mmapped chunk doesn't fill are part of it.
  */
-static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
+static void add_in_use(const struct hc_analysis *analysis, struct lines *lines)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_leaks *leaks = &verdict->leaks;
@@ -253,15 +319,15 @@ static void add_in_use(struct hc_analysis *analysis, struct hc_table *table)
 	uint64_t lost = hc_verdict_lost_touched(verdict), others = reach[HC_POSSIBLE] + lost;
 	struct hc_document *doc = analysis->doc;
 
-	add_line(analysis, table, "in use, reachable", in_use > others ? in_use - others : 0,
+	add_line(lines, "in use, reachable", in_use > others ? in_use - others : 0,
 		 HC_PHRASE(doc, "{} chunk{}", hc_cell_count(verdict->reachable_chunks),
 			   hc_cell_plural(verdict->reachable_chunks)));
-	add_line(analysis, table, "in use, possibly held", reach[HC_POSSIBLE],
+	add_line(lines, "in use, possibly held", reach[HC_POSSIBLE],
 		 HC_PHRASE(doc, "{} chunk{}, not by their start",
 			   hc_cell_count(verdict->possible_chunks),
 			   hc_cell_plural(verdict->possible_chunks)));
 	/* Short: with millions of both it must fit beside the numbers. */
-	add_line(analysis, table, "in use, lost", lost,
+	add_kept(lines, "in use, lost", lost,
 		 HC_PHRASE(doc, "{}{} root object{}, {} below",
 			   hc_cell_text(hc_verdict_upper_bound(verdict) ? "at most " : ""),
 			   hc_cell_count(leaks->definite.chunks),
@@ -278,7 +344,7 @@ static struct hc_cell mapped_phrase(const struct hc_analysis *analysis, uint64_t
 }
 
 /** What is neither malloc's nor a stack nor a module's, by owner; "other" is the rest. */
-static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
+static void add_owners(const struct hc_analysis *analysis, struct lines *lines)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_findings *findings = &verdict->findings;
@@ -290,12 +356,12 @@ static void add_owners(struct hc_analysis *analysis, struct hc_table *table)
 
 		if (!finding->owner)
 			continue;
-		add_line(analysis, table, finding->owner->title, finding->touched,
+		add_line(lines, finding->owner->title, finding->touched,
 			 mapped_phrase(analysis, finding->count.bytes, finding->touched));
 		other -= finding->touched;
 		mapped -= finding->count.bytes;
 	}
-	add_line(analysis, table, "other", other, mapped_phrase(analysis, mapped, other));
+	add_line(lines, "other", other, mapped_phrase(analysis, mapped, other));
 }
 
 static struct hc_cell stacks_phrase(const struct hc_analysis *analysis)
@@ -326,7 +392,9 @@ static void say_accounting(struct hc_analysis *analysis)
 	const struct hc_allocator *allocator = main_allocator(analysis);
 	const char *give_back = allocator->advice.give_back;
 	struct hc_cell trim = hc_cell_unknown(), none = hc_cell_unknown(), total = none;
+	const size_t unjoined = analysis->session->target->process->threads.num_unjoined;
 	const uint64_t *parts = ruler->parts;
+	struct lines lines = {.num = 0};
 	struct hc_document *doc = analysis->doc;
 
 	hc_blank(doc);
@@ -340,19 +408,23 @@ static void say_accounting(struct hc_analysis *analysis)
 				  hc_cell_text(ruler->resident ? "resident" : "touched"),
 				  hc_cell_bytes(verdict->accounting.total));
 	if (analysis->session->target->heap)
-		add_in_use(analysis, table);
-	add_line(analysis, table, "free",
-		 parts[HC_PART_CACHED] + parts[HC_PART_FREE] + parts[HC_PART_TOP], trim);
-	add_line(analysis, table, allocator->own, parts[HC_PART_OVERHEAD], none);
-	add_line(analysis, table, "heap, given back", parts[HC_PART_GIVEN_BACK],
+		add_in_use(analysis, &lines);
+	add_line(&lines, "free", parts[HC_PART_CACHED] + parts[HC_PART_FREE] + parts[HC_PART_TOP],
+		 trim);
+	add_line(&lines, allocator->own, parts[HC_PART_OVERHEAD], none);
+	add_line(&lines, "heap, given back", parts[HC_PART_GIVEN_BACK],
 		 hc_cell_text("trimmed, and touched again"));
-	add_line(analysis, table, "heap, not readable", parts[HC_PART_UNWALKED],
+	add_kept(&lines, "heap, not readable", parts[HC_PART_UNWALKED],
 		 hc_cell_text("damaged, missing, or not malloc's"));
-	add_line(analysis, table, "stacks", parts[HC_PART_STACK], stacks_phrase(analysis));
-	add_line(analysis, table, "thread-local storage", parts[HC_PART_TLS], none);
-	add_line(analysis, table, "program's variables", parts[HC_PART_MODULE], none);
-	add_owners(analysis, table);
-	add_line(analysis, table, "total", ruler->total, total);
+	if (unjoined)
+		add_kept(&lines, "stacks", parts[HC_PART_STACK], stacks_phrase(analysis));
+	else
+		add_line(&lines, "stacks", parts[HC_PART_STACK], stacks_phrase(analysis));
+	add_line(&lines, "thread-local storage", parts[HC_PART_TLS], none);
+	add_line(&lines, "program's variables", parts[HC_PART_MODULE], none);
+	add_owners(analysis, &lines);
+	add_rows(analysis, table, &lines);
+	add_row(analysis, table, &(struct line){"total", ruler->total, total, true});
 }
 /**@}*/
 

@@ -1,12 +1,14 @@
 /**
  * @file
- * heapcore common: what the chunks of a selection, or of each finding, have in common.
+ * heapcore common: what the chunks of a selection, or of each finding, have in common, or pages.
  */
 #include "cmd/verbs/common.h"
 
 #include <stdlib.h>
 
+#include "analyzers/blocks/pages.h"
 #include "analyzers/verdict/verdict.h"
+#include "cmd/select_options.h"
 #include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
@@ -14,13 +16,24 @@
 
 struct own {
 	uint64_t top;
+	bool maps;
+	uint64_t kinds; /**< a bit for each enum hc_mapping_kind; 0: those that are writable */
 };
 
-enum own_id { OWN_TOP };
+enum own_id { OWN_TOP, OWN_MAPS, OWN_KIND };
+
+static const char *kind_word(unsigned i)
+{
+	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
+}
 
 static const struct hc_option own_options[] = {
 	{OWN_TOP, 't', "top", "N",
 	 "the first N texts that repeat; 0: all (default: 20 in text, else all)"},
+	{OWN_MAPS, 0, "maps", NULL, "pages of mappings instead of chunks"},
+	{OWN_KIND, 0, "kind", "LIST",
+	 "with --maps, mappings of these kinds: {words} (default: all that are writable)",
+	 HC_VALUE_LIST, kind_word},
 	{0},
 };
 
@@ -30,8 +43,29 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	(void)id;
-	return hc_parse_count("--top", value, &own->top);
+	switch ((enum own_id)id) {
+	case OWN_TOP:
+		return hc_parse_count("--top", value, &own->top);
+	case OWN_MAPS:
+		own->maps = true;
+		return NULL;
+	case OWN_KIND:
+		return hc_parse_names("--kind", value, kind_word, &own->kinds);
+	}
+	return NULL;
+}
+
+static bool counts_pages(const struct hc_session *session)
+{
+	const struct own *own = session->options->own;
+
+	return own->maps;
+}
+
+/** What is counted: "chunk" or "page". */
+static struct hc_cell unit_word(const struct hc_session *session)
+{
+	return hc_cell_text(counts_pages(session) ? "page" : "chunk");
 }
 
 /** @name Data */
@@ -223,19 +257,27 @@ void hc_common_describe(const struct hc_common *common, bool columns, struct hc_
 
 enum repeat_column { R_SET, R_CHUNKS, R_SHARE, R_KIND, R_VALUES, R_TEXT, R_NUM };
 
-static const struct hc_column repeat_columns[R_NUM] = {
-	[R_SET] = {"set", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,
-		   "number among the findings with chunks, from 1"},
-	[R_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "that hold the text"},
-	[R_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the chunks in which it was counted"},
-	[R_KIND] = {"kind", "KIND", HC_CELL_TEXT, 0,
-		    "what the text is; \"and\": it is in exactly the same chunks as the one above"},
-	[R_VALUES] = {"values", "VALUES", HC_CELL_TEXT, 0, "distinct values of its key"},
-	[R_TEXT] = {"text", "TEXT", HC_CELL_CONTENT, HC_COLUMN_SHRINK, "the text"},
-};
+#define REPEAT_COLUMNS(title, units)                                                               \
+	{                                                                                          \
+		[R_SET] = {"set", "", HC_CELL_COUNT, HC_COLUMN_DATA_ONLY | HC_COLUMN_ASCENDING,    \
+			   "number among the findings with chunks, from 1"},                       \
+		[R_CHUNKS] = {"chunks", title, HC_CELL_COUNT, 0, "that hold the text"},            \
+		[R_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0,                                   \
+			     "of the " units " in which it was counted"},                          \
+		[R_KIND] = {"kind", "KIND", HC_CELL_TEXT, 0,                                       \
+			    "what the text is; \"and\": it is in exactly the same " units          \
+			    " as the one above"},                                                  \
+		[R_VALUES] = {"values", "VALUES", HC_CELL_TEXT, 0, "distinct values of its key"},  \
+		[R_TEXT] = {"text", "TEXT", HC_CELL_CONTENT, HC_COLUMN_SHRINK, "the text"},        \
+	}
+
+static const struct hc_column repeat_columns[R_NUM] = REPEAT_COLUMNS("CHUNKS", "chunks");
+static const struct hc_column page_repeat_columns[R_NUM] = REPEAT_COLUMNS("PAGES", "pages");
 
 static const struct hc_shape repeats_shape = {.name = "texts that repeat",
 					      HC_COLUMNS(repeat_columns)};
+static const struct hc_shape page_repeats_shape = {.name = "texts that repeat in pages",
+						   HC_COLUMNS(page_repeat_columns)};
 
 static void set_text(struct hc_table *table, struct hc_bytes bytes, bool cut)
 {
@@ -288,7 +330,7 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 			size_t set, struct hc_document *doc)
 {
 	size_t num = shown_repeats(session, repeats);
-	struct hc_cell sought = hc_cell_unknown();
+	struct hc_cell sought = hc_cell_unknown(), unit = unit_word(session);
 
 	if (!num) {
 		hc_blank(doc);
@@ -305,9 +347,11 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 						    hc_cell_count(repeats->missed))
 					: hc_cell_text("no text was left out"));
 	HC_SAY_AT(doc, hc_margin("  ", 2, false),
-		  "Counted in {} chunk{}, once in each. \"and\": in exactly the same chunks.{}",
-		  hc_cell_count(repeats->counted), hc_cell_plural(repeats->counted), sought);
-	struct hc_table *table = hc_add_text_table(doc, &repeats_shape);
+		  "Counted in {} {}{}, once in each. \"and\": in exactly the same {}s.{}",
+		  hc_cell_count(repeats->counted), unit, hc_cell_plural(repeats->counted), unit,
+		  sought);
+	struct hc_table *table = hc_add_text_table(doc, counts_pages(session) ? &page_repeats_shape
+									      : &repeats_shape);
 	table->indent = 2;
 	fill_repeats(table, repeats, num, set);
 	if (num < repeats->num)
@@ -321,15 +365,21 @@ static void say_repeats(const struct hc_session *session, const struct hc_repeat
 
 enum line_column { L_CHUNKS, L_SHARE, L_TEXT, L_NUM };
 
-static const struct hc_column line_columns[L_NUM] = {
-	[L_CHUNKS] = {"chunks", "CHUNKS", HC_CELL_COUNT, 0, "with the line"},
-	[L_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of the chunks in which it was counted"},
-	[L_TEXT] = {"text", "LINE", HC_CELL_CONTENT, HC_COLUMN_SHRINK,
-		    "what varies is N for digits, H for hexadecimal digits, U for a UUID, * for "
-		    "anything"},
-};
+#define LINE_COLUMNS(title, units)                                                                 \
+	{                                                                                          \
+		[L_CHUNKS] = {"chunks", title, HC_CELL_COUNT, 0, "with the line"},                 \
+		[L_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0,                                   \
+			     "of the " units " in which it was counted"},                          \
+		[L_TEXT] = {"text", "LINE", HC_CELL_CONTENT, HC_COLUMN_SHRINK,                     \
+			    "what varies is N for digits, H for hexadecimal digits, U for a "      \
+			    "UUID, * for anything"},                                               \
+	}
+
+static const struct hc_column line_columns[L_NUM] = LINE_COLUMNS("CHUNKS", "chunks");
+static const struct hc_column page_line_columns[L_NUM] = LINE_COLUMNS("PAGES", "pages");
 
 static const struct hc_shape lines_shape = {.name = "lines", HC_COLUMNS(line_columns)};
+static const struct hc_shape page_lines_shape = {.name = "lines", HC_COLUMNS(page_line_columns)};
 
 /** Columns that one value of a slot may take. */
 #define VALUE_WIDTH 24
@@ -378,18 +428,22 @@ static void add_slot_row(struct hc_table *table, const struct hc_template_slot *
 				 slot_text(slot, doc)));
 }
 
-static void say_template(const struct hc_template *text_template, struct hc_document *doc)
+static void say_template(const struct hc_session *session, const struct hc_template *text_template,
+			 struct hc_document *doc)
 {
+	struct hc_cell unit = unit_word(session);
+
 	if (!text_template->num_lines)
 		return;
 	HC_HEADING(doc, "Lines of text that they share");
-	HC_SAY_AT(
-		doc, hc_margin("  ", 2, false),
-		"Counted in {} chunk{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
-		"*; its values are from {} chunk{}.",
-		hc_cell_count(text_template->counted), hc_cell_plural(text_template->counted),
-		hc_cell_count(text_template->learned), hc_cell_plural(text_template->learned));
-	struct hc_table *table = hc_add_text_table(doc, &lines_shape);
+	HC_SAY_AT(doc, hc_margin("  ", 2, false),
+		  "Counted in {} {}{}. What varies is N (digits), H (hexadecimal), U (a UUID) or "
+		  "*; its values are from {} {}{}.",
+		  hc_cell_count(text_template->counted), unit,
+		  hc_cell_plural(text_template->counted), hc_cell_count(text_template->learned),
+		  unit, hc_cell_plural(text_template->learned));
+	struct hc_table *table =
+		hc_add_text_table(doc, counts_pages(session) ? &page_lines_shape : &lines_shape);
 	table->indent = 2;
 	for (size_t i = 0; i < text_template->num_lines; i++) {
 		const struct hc_template_line *line = &text_template->lines[i];
@@ -524,7 +578,8 @@ static void say_profile(const struct hc_byte_profile *profile, unsigned width,
 
 /** Which chunks, and what they have in common. Borrowed. */
 struct set {
-	const struct hc_finding *finding; /**< NULL: the selection */
+	const struct hc_finding *finding; /**< NULL: the selection, or pages */
+	const struct hc_pages *pages;     /**< NULL: chunks */
 	const struct hc_common *common;
 };
 
@@ -535,6 +590,10 @@ static struct hc_cell set_title(const struct hc_session *session, const struct s
 	const struct hc_finding *finding = one->finding;
 	struct hc_cell plural = hc_cell_plural(one->common->all.chunks);
 
+	if (one->pages)
+		return HC_PHRASE(doc, "page{} of {} mapping{}", plural,
+				 hc_cell_count(one->pages->mappings),
+				 hc_cell_plural(one->pages->mappings));
 	if (!finding)
 		return HC_PHRASE(doc, "chunk{} of the selection", plural);
 	struct hc_cell class = hc_class_cell(session, finding->class_id);
@@ -574,7 +633,7 @@ static void say_set(const struct hc_session *session, const struct set *one, siz
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
 	say_repeats(session, &common->repeats, number, doc);
-	say_template(&common->text_template, doc);
+	say_template(session, &common->text_template, doc);
 	hc_end(doc);
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	say_profile(&common->profile, session->out.width, doc);
@@ -593,6 +652,7 @@ static void describe_set(const struct hc_session *session, const struct set *one
 	struct hc_common data = *one->common;
 	data.repeats.num = shown_repeats(session, &data.repeats);
 	hc_common_describe(&data, true, doc);
+	hc_fact(doc, "unit", NULL, unit_word(session));
 	hc_fact(doc, "title", NULL, title);
 	hc_fact(doc, "group", NULL, group ? hc_cell_count(finding->group_number) : unknown);
 	hc_fact(doc, "size", NULL, finding ? hc_cell_count(finding->size) : unknown);
@@ -671,13 +731,71 @@ static struct hc_error *run_findings(struct hc_session *session)
 		const struct hc_finding *finding = &verdict.findings.items[i];
 
 		if (finding->group || finding->growth)
-			sets[num++] = (struct set){finding, &finding->common};
+			sets[num++] = (struct set){.finding = finding, .common = &finding->common};
 	}
 	return write_sets(session, sets, num);
 }
 
+static inline void close_heap(struct hc_heap **heap)
+{
+	hc_heap_close(*heap);
+}
+
+/** The texts of pages; a page's bytes by position would say nothing. */
+static struct hc_error *compare_pages(struct hc_target *target, const struct hc_pages *pages,
+				      struct hc_common *ret)
+{
+	hc_cleanup(close_heap) struct hc_heap *heap = NULL;
+	hc_cleanup(hc_target_closep) struct hc_target *blocks = NULL;
+	const struct hc_target_options options = {0};
+	struct hc_chunk_sample sample;
+
+	struct hc_error *err = hc_blocks_heap(target->process, &pages->set, &heap);
+	if (!err)
+		err = hc_target_of(target->process, heap, &options, &blocks);
+	if (err)
+		return err;
+	hc_chunk_sample_init(&sample, HC_COMMON_MAX_CHUNKS);
+	err = hc_chunk_sample_select(&sample, blocks, NULL);
+	ret->all = (struct hc_count){pages->touched, pages->touched * pages->set.size};
+	ret->kept = sample.num;
+	if (!err)
+		err = hc_repeats_run(blocks, &sample, &ret->repeats);
+	if (!err)
+		err = hc_template_run(blocks, &sample, &ret->text_template);
+	hc_chunk_sample_deinit(&sample);
+	return err;
+}
+
+static struct hc_error *run_pages(struct hc_session *session)
+{
+	const struct own *own = session->options->own;
+	hc_cleanup(hc_common_deinit) struct hc_common common = {0};
+	hc_cleanup(hc_pages_deinit) struct hc_pages pages = {0};
+
+	if (session->options->selection_given)
+		return hc_error_create(HC_ERROR_ARGUMENT, "--maps compares pages of mappings; "
+							  "options that choose chunks don't go "
+							  "with it");
+	/* Where there is a heap, it tells what its mappings are. */
+	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
+	if (!err)
+		err = hc_pages_find(session->target->process, own->kinds, &pages);
+	if (!err)
+		err = compare_pages(session->target, &pages, &common);
+	struct set one = {.pages = &pages, .common = &common};
+	return err ? err : write_sets(session, &one, 1);
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
+	const struct own *own = session->options->own;
+
+	if (own->maps)
+		return run_pages(session);
+	if (own->kinds)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--kind chooses mappings; give --maps, too");
 	return session->options->selection_given ? run_selection(session) : run_findings(session);
 }
 
@@ -687,10 +805,11 @@ const struct hc_verb hc_verb_common = {
 	.summary = "what the chunks of each finding share: texts, lines, bytes",
 	.description = "Finds, without a pattern, the key=value pairs and words that most chunks "
 		       "share, the template of their lines, and what each byte position holds: of "
-		       "each finding of analyze, or of the chunks that are chosen.",
+		       "each finding of analyze, of the chunks that are chosen, or of pages.",
 	.examples = "  heapcore common core.1234\n"
 		    "  heapcore common core.1234 --leaked --class http-request\n"
-		    "  heapcore common core.1234 --request 20\n",
+		    "  heapcore common core.1234 --request 20\n"
+		    "  heapcore common core.1234 --maps --kind anonymous,shared\n",
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL,

@@ -58,6 +58,12 @@ class Core:
             start, end, offset = struct.unpack_from(f"<3{letter}", desc, word * (2 + 3 * i))
             yield start, end, offset * page, names[i].decode()
 
+    def read(self, address, size):
+        """Bytes of memory, of one segment."""
+        load = next(s for s in self.loads if s.start <= address and address + size <= s.start + s.filesz)
+        offset = load.offset + address - load.start
+        return self.data[offset:offset + size]
+
     def auxv(self, wanted):
         for key, value in struct.iter_unpack("<QQ" if self.word == 8 else "<II", self.notes[NT_AUXV]):
             if key == wanted:

@@ -1,6 +1,7 @@
 """What chunks have in common, found without being asked for anything."""
 import pytest
 
+import corefile
 from test_cases import EMPTY, LEAKED, server_core  # noqa: F401 (server_core is a fixture)
 
 RECORDS, BUFFERS = 20000, 400
@@ -140,3 +141,35 @@ def test_other_programs(heapcore, dump, source):
             assert text["key_tokens"] is None or text["key_tokens"] >= text["chunks"]
         for line in one["template"]["lines"]:
             assert 3 <= line["chunks"] <= one["template"]["counted"]
+
+
+class TestPages:
+    """Memory that no allocator known here has cut, page by page."""
+
+    @pytest.fixture(scope="class")
+    def core(self, dump):
+        return dump("mixed.c")
+
+    def test_pages_are_those_that_hold_anything(self, heapcore, core):
+        """Counted once more, from the file."""
+        rows = heapcore("maps", core, "--format", "json").json["mappings"]
+        memory, chosen = corefile.Core(core), {"main-heap", "main-stack"}
+        expected = 0
+        for row in (r for r in rows if r["kind"] in chosen):
+            first, end = int(row["start"], 16), int(row["start"], 16) + row["size"]
+            for page in range(-(-first // 4096) * 4096, end - 4095, 4096):
+                expected += any(memory.read(page, 4096))
+        (pages,) = sets(heapcore, core, "--maps", "--kind", ",".join(sorted(chosen)))
+        assert (pages["chunks"], pages["unit"], pages["byte_profile"]) == (expected, "page", None)
+        assert expected > 2
+
+    def test_text(self, heapcore, core):
+        lines = heapcore("common", core, "--maps", "--kind", "main-stack").text.splitlines()
+        assert lines[0].split()[1] in ("page", "pages") and " of 1 mapping: " in lines[0]
+        assert not any("chunk" in line for line in lines)
+
+    @pytest.mark.parametrize("args, words", [(("--kind", "stack"), "--maps"), (("--maps", "--leaked"), "--maps"),
+                                             (("--maps", "--kind", "nonsense"), "nonsense")])
+    def test_bad_options(self, heapcore, core, args, words):
+        done = heapcore("common", core, *args, status=2)
+        assert words.encode() in done.err and done.err.count(b"\n") <= 2

@@ -33,6 +33,17 @@ def test_finding_is_its_chunks(heapcore, core):
         assert (len(rows), sum(int(r["chunk_size"]) for r in rows)) == (finding["chunks"], finding["bytes"]), finding
 
 
+def test_counts_are_counts(heapcore, core):
+    """Of findings as small as these, all chunks are looked at; classify counts the same."""
+    for finding in heapcore("analyze", core, "--format", "json").json["findings"]:
+        if finding["kind"] != "held":
+            continue
+        counted = {row["class"]: row["chunks"] for row in
+                   heapcore("classify", core, "--finding", finding["finding"], "--format", "json").json["classes"]}
+        assert finding["looked_at"] == finding["chunks"], finding["text"]
+        assert finding["class_count"]["chunks"] == counted.get(finding["class"], 0), finding["text"]
+
+
 def test_numbers_from_one(heapcore, dump):
     assert b"--finding takes a number from 1 on" in heapcore("chunks", dump("growth.c"), "--finding", 0, status=2).err
     assert b"there is no finding 99" in heapcore("chunks", dump("growth.c"), "--finding", 99, status=2).err
@@ -61,6 +72,55 @@ def test_a_hurt_core_adds_up(heapcore, dump, tmp_path, program, how):
         return
     for finding in result.json["findings"]:
         assert conftest.shown(heapcore, finding) == (finding["chunks"], finding["bytes"]), finding["text"]
+
+
+STATES = "in-use,tcache,fastbin,unsorted,smallbin,largebin,top,overhead"
+
+
+def pinned(chunks, held, page=4096):
+    """Free bytes of pages with chunks in use; and of those that held chunks of one size alone keep, with these chunks, by size."""
+    free, kept = {}, {}
+    for chunk in chunks:
+        start = int(chunk["address"], 16) - 8
+        end = start + int(chunk["chunk_size"])
+        number = start // page
+        while number * page < end:
+            if chunk["state"] in ("in-use", "overhead"):
+                size = chunk["chunk_size"] if chunk["address"] in held else None
+                kept.setdefault(number, []).append((chunk["address"], size))
+            else:
+                free[number] = free.get(number, 0) + min(end, (number + 1) * page) - max(start, number * page)
+            number += 1
+    both = free.keys() & kept.keys()
+    found = {}
+    for number in both:
+        sizes = {size for _, size in kept[number]}
+        if len(sizes) == 1:
+            of = found.setdefault(sizes.pop(), [0, set()])
+            of[0] += free[number]
+            of[1] |= {address for address, _ in kept[number]}
+    return sum(free[number] for number in both), {size: (size_of, len(names)) for size, (size_of, names) in found.items()}
+
+
+@pytest.mark.parametrize("program", ["known/survivors.cc", "pinned.c"])
+def test_what_pins_freed_memory(heapcore, dump, program):
+    """Also where it is so little that it is no finding of its own. A page is shared by nobody else, so that pages tell exactly."""
+    core = dump(program)
+    document = heapcore("analyze", core, "--format", "json").json
+    assert document["verdict"] == "retention"
+    (freed,) = [finding for finding in document["findings"] if finding["kind"] == "freed"]
+    held = {row["address"] for row in heapcore("chunks", core, "--reach", "reachable,possible", "--format", "csv").rows()}
+    free, by_size = pinned(heapcore("chunks", core, "--state", STATES, "--arena", "0", "--format", "csv").rows(), held)
+    found = freed["pinned"]
+    assert found["free_bytes"] == free
+    _, verb, _, *options = found["more"].split()
+    rows = heapcore(verb, core, *options, "--format", "csv").rows()
+    (size,) = {row["chunk_size"] for row in rows}
+    assert (found["bytes"], found["chunks"]) == by_size[size]
+    assert found["bytes"] == max(bytes_of for size, (bytes_of, _) in by_size.items() if size) > free * 0.9
+    assert found["of"] == len(rows)
+    text = " ".join(heapcore("analyze", core).text.split())
+    assert f"of it is on pages that {found['by']} alone keep" in text and found["more"] in text
 
 
 def test_mappings_of_a_kind(heapcore, dump):

@@ -283,6 +283,27 @@ def test_a_hash_table(heapcore, dump, level):
     assert f"{nodes['chunks']:,} × " in heapcore("retained", core).text
 
 
+def test_a_name_without_its_tag(heapcore, dump):
+    """The symbol is sessions[abi:cxx11], since the table has strings of C++11."""
+    core = dump("hash_table.cc", flags=["-O2"])
+    rows = [heapcore("refs", core, name, "--format", "json").json["targets"] for name in ("*sessions", "*sessions[abi:cxx11]")]
+    assert len(rows[0]) == 1 and rows[0][0]["chunk"] == rows[1][0]["chunk"] is not None
+    assert heapcore("refs", core, "*session", status=2).out == b""
+
+
+def test_tables_without_symbols(heapcore, dump):
+    """A table is one holder, whatever it points to; pointers that stand together by chance are several."""
+    core = dump("tables.c", flags=["-O2", "-s"])
+    document = heapcore("retained", core, "--format", "json").json
+    rows = [row for row in document["holders"] if row["kind"] == "data"]
+    assert [held(row) for row in rows] == sorted((truth_of(*line[1:]) for line in core.lines("HELD")), key=lambda pair: -pair[1])
+    assert all(row["symbol"] is None for row in rows)
+    # Every entry leads to it.
+    for row in rows[:2]:
+        of = heapcore("retained", core, "--of", row["address"], "--format", "json").json
+        assert [link["address"] for link in of["chain"]] == [row["address"]]
+
+
 def test_many_from_stdin(heapcore, dump, tmp_path):
     core = dump("holders.c")
     truth = Truth(core)

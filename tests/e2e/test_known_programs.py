@@ -144,10 +144,26 @@ def test_statements_are_found(heapcore, dump):
 
 
 def test_the_screen_fits(case):
-    """Eighty columns, and what a screen or two have; only a command may be longer."""
+    """Eighty columns, and what a screen has, or a little more; only a command may be longer."""
     *_, text = case
     lines = text.splitlines()
+    assert len(lines) <= 45, text
     assert all(len(line) <= 80 or "heapcore " in line or "/" in line for line in lines)
+
+
+def test_small_parts_are_one_line(heapcore, case):
+    """But for what is lost; the lines are the total, with --verbose, too."""
+    _, core, analysis, _ = case
+    shares = {}
+    for options in [(), ("--verbose",)]:
+        text = heapcore("analyze", core, "--bytes", *options).text
+        table = re.search(r"^ +BYTES SHARE\n((?:  .*\n)+)", text, re.M).group(1)
+        rows = re.findall(r"^  (\S.*?) +(\d+) +([<>]?\d+) %", table, re.M)
+        assert sum(int(size) for name, size, _ in rows if name != "total") == analysis["touched"]["total"]
+        assert [int(size) for name, size, _ in rows if name == "total"] == [analysis["touched"]["total"]]
+        shares[options] = {name: share for name, _, share in rows}
+    assert {name for name, share in shares[()].items() if share == "<1"} <= {"smaller parts", "in use, lost"}
+    assert len(shares[()]) < len(shares["--verbose",]) and "smaller parts" not in shares["--verbose",]
 
 
 def test_the_document_has_the_answer(case):

@@ -1,4 +1,6 @@
 """The first screen: one list that adds up, words of verdicts, clues, and commands that show exactly their finding."""
+import re
+
 import conftest
 import pytest
 
@@ -53,7 +55,13 @@ def test_more_shows_exactly_the_finding(heapcore, analysis):
 def test_text_says_what_data_say(heapcore, case, analysis):
     text = heapcore("analyze", case[0]).text
     for finding in analysis["findings"]:
-        assert finding["more"] in text
+        # Small ones have a line each, and a command for all of them.
+        verb = "chunks" if finding["kind"] in ("lost", "held", "freed") else "maps"
+        brief = f"heapcore {verb} {case[0]} --finding"
+        assert finding["more"] in text or f"{brief} N" in text or f"{brief} {finding['finding']}" in text, finding["more"]
+        assert re.search(rf"^{finding['finding']:<3}", text, re.M)
+    everything = heapcore("analyze", case[0], "--verbose").text
+    assert all(finding["more"] in everything for finding in analysis["findings"])
     assert max(map(len, text.splitlines())) <= 80 or "heapcore" in max(text.splitlines(), key=len)
 
 

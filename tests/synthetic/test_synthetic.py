@@ -145,6 +145,7 @@ def cards_of(machine, first):
     memory.map(0x7000_0000, corewriter.PAGE)
     for place, text in ((0x120, b"card=4711;"), (0x1300, b"card=4712;"), (0x10_0040, b"card=4711;")):
         memory.put(first + place, text)
+        memory.put(first + place + 0x40, b"\0host=d7\0")
     return memory
 
 
@@ -175,6 +176,9 @@ def test_memory_without_a_heap(name, tmp_path):
     out = tmp_path / "bytes"
     chunktruth.run("dump", core, f"0x{first + 0x100:x}", f"0x{first + 0x1400:x}", "-o", out)
     assert out.read_bytes() == memory_of(memory, first + 0x100, 0x1300)
+    (pages,) = json.loads(chunktruth.run("common", core, "--maps", "--format", "json"))["sets"]
+    assert (pages["unit"], pages["chunks"], pages["bytes"]) == ("page", 3, 3 * corewriter.PAGE)
+    assert {t["text"]: t["chunks"] for t in pages["repeats"]["texts"]}["host=d7"] == 3
 
 
 @pytest.mark.parametrize("owner, system", [("FreeBSD", "FreeBSD"), ("NetBSD-CORE", "NetBSD"),

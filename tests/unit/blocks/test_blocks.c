@@ -3,6 +3,7 @@
 
 #include "analyzers/blocks/blocks.h"
 #include "analyzers/blocks/held.h"
+#include "analyzers/blocks/pages.h"
 
 #define REGION UINT64_C(0x7f0000000000)
 #define ROOTS UINT64_C(0x7e0000000000)
@@ -88,6 +89,27 @@ static void as_a_heap(void **state)
 	assert_int_equal(num, 100);
 	hc_heap_close(heap);
 	hc_blocks_deinit(&blocks);
+	fake_deinit(&fake);
+}
+
+/** Only pages that hold anything, only of the mappings that were chosen. */
+static void of_pages(void **state)
+{
+	struct hc_pages pages;
+	struct fake fake;
+
+	(void)state;
+	make(&fake, 64 * 4096, 4096, 3 * 4096, 10);
+	assert_null(hc_pages_find(&fake.process, 0, &pages));
+	assert_int_equal(pages.touched, 30);
+	assert_int_equal(pages.set.num, 30);
+	assert_int_equal(pages.mappings, 1);
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(pages.set.addresses[i], REGION + 4096 + i * 4096);
+	hc_pages_deinit(&pages);
+	assert_null(hc_pages_find(&fake.process, 1 << HC_MAPPING_STACK, &pages));
+	assert_int_equal(pages.touched, 0);
+	hc_pages_deinit(&pages);
 	fake_deinit(&fake);
 }
 
@@ -189,9 +211,10 @@ static void stale_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(strides),   cmocka_unit_test(too_few),
-		cmocka_unit_test(as_a_heap), cmocka_unit_test(pointers),
-		cmocka_unit_test(parts),     cmocka_unit_test(stale_starts),
+		cmocka_unit_test(strides),      cmocka_unit_test(too_few),
+		cmocka_unit_test(as_a_heap),    cmocka_unit_test(of_pages),
+		cmocka_unit_test(pointers),     cmocka_unit_test(parts),
+		cmocka_unit_test(stale_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
