@@ -242,3 +242,17 @@ class TestThreads:
         only = heapcore("histogram", core, "--by", by, "--thread", "keeper", "--format", "json").json
         assert {row["part"] for row in only["rows"]} == \
             {row["part"] for row in document["rows"] if row["in_use_chunks"] == 101}
+
+    def test_growth(self, heapcore, handlers):
+        cores = handlers.folder / "core.1", handlers.folder / "core.2"
+        document = heapcore("diff", *cores, "--by", "thread", "--format", "json").json
+        validate(document, "diff")
+        places = {row["place"]: row for row in document["places"]}
+        for thread in handlers.threads["handler"]:
+            row = places[f"thread {thread} (handler)"]
+            assert row["change_chunks"] == 7000 and row["change_per_hour"] == 2 * row["change_bytes"]
+            assert row["after_lost_bytes"] - row["before_lost_bytes"] == row["change_lost_bytes"] > 2000 * 300
+        assert places[f"thread {handlers.threads['keeper'][0]} (keeper)"]["change_chunks"] == 100
+        for by in "arena", "mapping":
+            rows = heapcore("diff", *cores, "--by", by, "--format", "json").json["places"]
+            assert [row["change_chunks"] for row in rows[:HANDLERS + 1]] == [7000] * HANDLERS + [100]
