@@ -132,7 +132,7 @@ double hc_clue_discriminates(const struct hc_clue *clue)
 	uint64_t others = clue->held.key + clue->freed.key;
 	double lost, other;
 
-	if (!clue->lost.key || !others)
+	if (!clue->lost.key || !others || others < clue->min_others)
 		return 0;
 	lost = (double)clue->lost.text / clue->lost.key;
 	other = (double)(clue->held.text + clue->freed.text) / others;

@@ -32,6 +32,7 @@ struct hc_clue {
 	struct hc_bytes text;        /**< key and value, "channelid=4099"; not owned */
 	size_t key_size;             /**< bytes of the key, its = or : included; at least 1 */
 	uint64_t min_size, max_size; /**< chunk sizes to look at */
+	uint64_t min_others;         /**< with the key: fewer tell nothing; 0: one does */
 	struct hc_clue_count lost, held, freed; /**< filled in by hc_clues_count() */
 };
 
@@ -46,7 +47,8 @@ struct hc_error *hc_clues_count(struct hc_target *target, struct hc_clue *clues,
 /**
  * How much a clue tells, 0 to 1: the share of the lost that have the text, less that of the others
  * that have it, or 0 where that is nothing. Others are held and freed chunks with the key; where
- * there are none, nothing is known of them, and the clue discriminates nothing.
+ * there are none, or fewer than min_others, nothing is known of them, and the clue discriminates
+ * nothing.
  */
 double hc_clue_discriminates(const struct hc_clue *clue);
 

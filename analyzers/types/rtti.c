@@ -41,7 +41,6 @@ struct finder {
 	unsigned word;
 	bool big_endian;
 	struct hc_rtti rtti;
-	size_t num_slots;
 	struct hc_hash names; /**< of classes */
 	uint64_t name_bytes;  /**< of all of them; names in a core may overlap */
 	struct {
@@ -198,60 +197,17 @@ static struct hc_error *intern(struct finder *finder, const char *name, bool by_
 	return NULL;
 }
 
-/** The slot of an address point, or the free one for it. */
-static struct hc_rtti_slot *vtable_slot(const struct hc_rtti *rtti, uint64_t address)
-{
-	size_t mask = ~UINT64_C(0) >> rtti->shift;
-	size_t i = address * UINT64_C(0x9e3779b97f4a7c15) >> rtti->shift;
-
-	while (rtti->slots[i].address && rtti->slots[i].address != address)
-		i = (i + 1) & mask;
-	return &rtti->slots[i];
-}
-
-/** Make room for one more vtable; the table is at most a quarter full, since most probes miss. */
-static struct hc_error *grow_slots(struct finder *finder)
-{
-	struct hc_rtti *rtti = &finder->rtti, old = *rtti;
-	size_t num = finder->num_slots ? finder->num_slots * 2 : 64;
-
-	if (rtti->num_vtables * 4 < finder->num_slots)
-		return NULL;
-	rtti->slots = calloc(num, sizeof(*rtti->slots));
-	if (!rtti->slots) {
-		rtti->slots = old.slots;
-		return &hc_enomem;
-	}
-	rtti->shift = 64 - __builtin_ctzll(num);
-	for (size_t i = 0; i < finder->num_slots; i++) {
-		if (old.slots[i].address)
-			*vtable_slot(rtti, old.slots[i].address) = old.slots[i];
-	}
-	free(old.slots);
-	finder->num_slots = num;
-	return NULL;
-}
-
 static struct hc_error *add_vtable(struct finder *finder, uint64_t address, const char *name,
 				   bool by_symbol)
 {
 	struct hc_rtti *rtti = &finder->rtti;
 	uint32_t class_id;
 
-	if (rtti->num_vtables == HC_MAX_VTABLES || finder->name_bytes > HC_MAX_NAME_BYTES ||
-	    !address)
+	if (rtti->vtables.num == HC_MAX_VTABLES || finder->name_bytes > HC_MAX_NAME_BYTES ||
+	    !address || hc_rtti_class_of(rtti, address) != HC_NO_RTTI_CLASS)
 		return NULL;
-	struct hc_error *err = grow_slots(finder);
-	if (err || vtable_slot(rtti, address)->address)
-		return err;
-	err = intern(finder, name, by_symbol, &class_id);
-	if (err)
-		return err;
-	*vtable_slot(rtti, address) = (struct hc_rtti_slot){address, class_id};
-	rtti->low = rtti->num_vtables && rtti->low < address ? rtti->low : address;
-	rtti->high = rtti->high > address ? rtti->high : address + 1;
-	rtti->num_vtables++;
-	return NULL;
+	struct hc_error *err = intern(finder, name, by_symbol, &class_id);
+	return err ? err : hc_addresses_add(&rtti->vtables, address, class_id);
 }
 
 /* --- Typeinfos in the data of modules --- */
@@ -425,6 +381,6 @@ void hc_rtti_deinit(struct hc_rtti *rtti)
 	for (size_t i = 0; i < rtti->num_classes; i++)
 		free(rtti->classes[i].mangled);
 	free(rtti->classes);
-	free(rtti->slots);
+	hc_addresses_deinit(&rtti->vtables);
 	*rtti = (struct hc_rtti){};
 }

@@ -25,6 +25,7 @@
 #ifndef HC_ANALYZERS_TYPES_RTTI_H
 #define HC_ANALYZERS_TYPES_RTTI_H
 
+#include "analyzers/types/addresses.h"
 #include "core/process/process.h"
 
 /** A class that some vtable is of. Equal names are one class, in whatever module. */
@@ -33,24 +34,11 @@ struct hc_rtti_class {
 	bool by_symbol; /**< it has no typeinfo: the name is that of a symbol */
 };
 
-/**
- * A place in the hash table of address points. Keys lie in their slots, and a quarter of these are
- * used: every first word of a chunk is looked up and most are none, which takes half the time that
- * hc_hash takes (6 to 8 ns against 12 to 17 where 0 to 5 % are found, of 20 to 5,000 vtables).
- */
-struct hc_rtti_slot {
-	uint64_t address;  /**< of the address point; 0: free */
-	uint32_t class_id; /**< index */
-};
-
 struct hc_rtti {
 	struct hc_rtti_class *classes; /**< in the order in which their vtables lie in memory, those
 					  by symbol last */
 	size_t num_classes;
-	size_t num_vtables;
-	struct hc_rtti_slot *slots;
-	unsigned shift;     /**< 64 minus log2 of the number of slots */
-	uint64_t low, high; /**< every address point lies in [low, high) */
+	struct hc_addresses vtables; /**< address points, and the index of the class of each */
 };
 
 /** Most vtables that are remembered; the largest programs have some hundred thousand. */
@@ -70,25 +58,12 @@ struct hc_rtti {
 struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct hc_rtti *ret);
 void hc_rtti_deinit(struct hc_rtti *rtti);
 
-#define HC_NO_RTTI_CLASS UINT32_MAX
+#define HC_NO_RTTI_CLASS HC_NO_ADDRESS
 
-/**
- * Index of the class whose objects have this word first, or HC_NO_RTTI_CLASS. Inline: asked for
- * every chunk.
- */
+/** Index of the class whose objects have this word first, or HC_NO_RTTI_CLASS. */
 static inline uint32_t hc_rtti_class_of(const struct hc_rtti *rtti, uint64_t word)
 {
-	if (word - rtti->low >= rtti->high - rtti->low)
-		return HC_NO_RTTI_CLASS;
-	/* Fibonacci hashing, as in heap.h. The table is never full. */
-	size_t mask = (~UINT64_C(0) >> rtti->shift);
-	size_t i = word * UINT64_C(0x9e3779b97f4a7c15) >> rtti->shift;
-	while (rtti->slots[i].address != word) {
-		if (!rtti->slots[i].address)
-			return HC_NO_RTTI_CLASS;
-		i = (i + 1) & mask;
-	}
-	return rtti->slots[i].class_id;
+	return hc_addresses_find(&rtti->vtables, word);
 }
 
 #endif

@@ -37,7 +37,12 @@ typedef uint32_t hc_type_id;
 enum hc_type_source {
 	HC_TYPE_VTABLE, /**< typeinfo in the vtable that the object points to */
 	HC_TYPE_SYMBOL, /**< that vtable has no typeinfo, but a symbol */
+	HC_TYPE_MAGIC,  /**< a magic number that the C library writes, and a table of its functions
+			 */
+	HC_TYPE_GTYPE,  /**< the GType in the class that the object points to */
+	HC_TYPE_PYTHON, /**< the type that an object of CPython's points to */
 	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
+	HC_TYPE_CONSTANT, /**< objects of its size point to one constant of a module */
 	HC_NUM_TYPE_SOURCES
 };
 
@@ -45,6 +50,11 @@ enum hc_type_source {
 const char *hc_type_source_name(enum hc_type_source source);
 /** "C++ class, by its vtable": for people. */
 const char *hc_type_source_title(enum hc_type_source source);
+/**
+ * Whether it is a mark that the program or its libraries put into the object and that names its
+ * type: more effort would not know better.
+ */
+bool hc_type_source_is_mark(enum hc_type_source source);
 
 /** All types of a process. */
 struct hc_types;
@@ -87,6 +97,14 @@ const char *hc_type_short_name(struct hc_types *types, hc_type_id type);
  * @return to be freed by the caller; NULL where nothing tells
  */
 char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint64_t offset);
+
+/**
+ * What else an object tells of itself, as a stream does: "fd 3, in the list of open streams". Not
+ * safe from several threads.
+ *
+ * @return to be freed by the caller; NULL where there is nothing to tell
+ */
+char *hc_type_remark(struct hc_types *types, const struct hc_chunk *chunk);
 
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);

@@ -4,6 +4,9 @@
  * Their chunks are sampled however many findings there are: in one pass over the lost trees, and
  * from the census of reachable chunks.
  */
+#include <ctype.h>
+#include <string.h>
+
 #include "analyzers/verdict/offer.h"
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
@@ -157,6 +160,77 @@ static size_t propose(const struct hc_repeats *repeats, const struct hc_clue *si
 	return num;
 }
 
+/** @name Clues of lines: how far the lines of the lost begin alike, and the others don't */
+/**@{*/
+
+/** Beginnings of a line that are proposed, and the least size of one that others share. */
+#define MAX_BEGINNINGS 4
+#define MIN_BEGINNING 4
+/** Others that must share a beginning, to tell anything. */
+#define MIN_OTHERS 8
+/** Chunks in which a line is looked for. */
+#define MAX_SEARCHED 64
+
+/** What the line that most of the lost hold begins with, up to what varies; empty: nothing. */
+static struct hc_bytes line_beginning(const struct hc_template *text_template)
+{
+	for (size_t i = 0; i < text_template->num_lines; i++) {
+		const struct hc_template_line *line = &text_template->lines[i];
+		size_t slot = 0;
+
+		if (line->chunks < MIN_LOST * text_template->counted)
+			continue;
+		while (slot < line->num_slots && line->slots[slot].constant)
+			slot++;
+		return (struct hc_bytes){(const uint8_t *)line->text,
+					 slot < line->num_slots ? line->slots[slot].offset
+								: line->size};
+	}
+	return (struct hc_bytes){0};
+}
+
+/** Where a text stands in one of the first chunks of a sample; empty: nowhere. */
+static struct hc_bytes find_in_core(const struct hc_heap *heap,
+				    const struct hc_chunk_sample *sample, struct hc_bytes text)
+{
+	struct hc_chunk chunk;
+
+	for (size_t i = 0; text.size && i < sample->num && i < MAX_SEARCHED; i++) {
+		if (!hc_heap_chunk_at(heap, sample->addresses[i], &chunk))
+			continue;
+		struct hc_bytes bytes = hc_chunk_bytes(heap, &chunk);
+		const uint8_t *at = memmem(bytes.data, bytes.size, text.data, text.size);
+		if (at)
+			return (struct hc_bytes){at, text.size};
+	}
+	return (struct hc_bytes){0};
+}
+
+/** Whether a word ends in front of @p at: "/shop/" and "admin". */
+static bool is_boundary(struct hc_bytes text, size_t at)
+{
+	return !isalnum(text.data[at - 1]) && (at == text.size || isalnum(text.data[at]));
+}
+
+/** The last beginnings, each a word longer than its key. @return clues so far */
+static size_t propose_beginnings(struct hc_bytes text, const struct hc_clue *sizes,
+				 struct hc_clue *ret, size_t num)
+{
+	size_t ends[MAX_BEGINNINGS + 1], num_ends = 0;
+
+	for (size_t at = text.size; at >= MIN_BEGINNING && num_ends <= MAX_BEGINNINGS; at--)
+		if (is_boundary(text, at))
+			ends[num_ends++] = at;
+	for (size_t i = 0; i + 1 < num_ends; i++) {
+		ret[num] = *sizes;
+		ret[num].text = (struct hc_bytes){text.data, ends[i]};
+		ret[num].key_size = ends[i + 1];
+		ret[num++].min_others = MIN_OTHERS;
+	}
+	return num;
+}
+/**@}*/
+
 static bool tells_less(const struct hc_clue *a, const struct hc_clue *b)
 {
 	return hc_clue_discriminates(a) < hc_clue_discriminates(b);
@@ -197,6 +271,9 @@ static struct hc_error *propose_roots(struct hc_target *target,
 	return NULL;
 }
 
+/** Of one finding: pairs of its content and of its root objects, beginnings of lines. */
+#define MAX_PROPOSED (2 * MAX_COUNTED + MAX_BEGINNINGS)
+
 static struct hc_error *find_clues(struct hc_target *target, const struct gather *gather,
 				   struct hc_findings *findings)
 {
@@ -209,9 +286,13 @@ static struct hc_error *find_clues(struct hc_target *target, const struct gather
 		struct hc_clue sizes = {0};
 
 		firsts[i] = num;
-		if (finding->kind == HC_FINDING_LOST && num + 2 * MAX_COUNTED <= HC_MAX_CLUES) {
+		if (finding->kind == HC_FINDING_LOST && num + MAX_PROPOSED <= HC_MAX_CLUES) {
 			find_sizes(target->heap, &gather->samples[i], &sizes);
 			num += propose(&finding->common.repeats, &sizes, &clues[num]);
+			num = propose_beginnings(
+				find_in_core(target->heap, &gather->samples[i],
+					     line_beginning(&finding->common.text_template)),
+				&sizes, clues, num);
 			err = propose_roots(target, &gather->roots[i], &clues[num], &num);
 		}
 		firsts[i + 1] = num;

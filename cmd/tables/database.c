@@ -196,9 +196,9 @@ static int fail(const struct module *module, struct hc_error *err)
 	return SQLITE_ERROR;
 }
 
-static int connect(sqlite3 *db, void *aux, int argc __attribute__((unused)),
-		   const char *const *argv __attribute__((unused)), sqlite3_vtab **ret,
-		   char **message_ret __attribute__((unused)))
+static int connect_table(sqlite3 *db, void *aux, int argc __attribute__((unused)),
+			 const char *const *argv __attribute__((unused)), sqlite3_vtab **ret,
+			 char **message_ret __attribute__((unused)))
 {
 	const struct module *module = aux;
 	hc_cleanup_free char *sql = declaration(module->relation);
@@ -429,8 +429,8 @@ static int give_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 
 /** The same function makes and connects: so each table is there without being made. */
 static const sqlite3_module virtual_table = {
-	.xCreate = connect,
-	.xConnect = connect,
+	.xCreate = connect_table,
+	.xConnect = connect_table,
 	.xBestIndex = best_index,
 	.xDisconnect = disconnect,
 	.xDestroy = disconnect,
@@ -485,9 +485,11 @@ static struct hc_error *open_path(struct hc_tables *tables, const char *path, co
 }
 
 /** A query reads; it makes, attaches, and sets nothing. */
-static int authorize(void *ctx __attribute__((unused)), int action,
-		     const char *a __attribute__((unused)), const char *b __attribute__((unused)),
-		     const char *c __attribute__((unused)), const char *d __attribute__((unused)))
+static int allow_reading(void *ctx __attribute__((unused)), int action,
+			 const char *a __attribute__((unused)),
+			 const char *b __attribute__((unused)),
+			 const char *c __attribute__((unused)),
+			 const char *d __attribute__((unused)))
 {
 	switch (action) {
 	case SQLITE_SELECT:
@@ -520,7 +522,7 @@ struct hc_error *hc_database_open(struct hc_tables *tables, struct hc_database *
 		err = connect_all(database);
 	if (err)
 		return err;
-	sqlite3_set_authorizer(database->db, authorize, NULL);
+	sqlite3_set_authorizer(database->db, allow_reading, NULL);
 	/* As many as a table that is shown can have. */
 	sqlite3_limit(database->db, SQLITE_LIMIT_COLUMN, HC_DATABASE_MAX_COLUMNS);
 	*ret = hc_steal(database);

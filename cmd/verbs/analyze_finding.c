@@ -339,21 +339,29 @@ struct shared_lines {
 	size_t num;
 };
 
-/** The line with which the text of most chunks begins; where there is none, the commonest ones. */
+/**
+ * The line with which the text of most chunks begins, and what those may hold that lack it; where
+ * there is none, the commonest ones.
+ */
 static void choose_lines(const struct hc_template *text_template, struct shared_lines *ret)
 {
-	ret->num = 0;
-	for (size_t i = 0; i < text_template->num_lines; i++) {
-		if (hc_share(text_template->lines[i].chunks, text_template->counted) >=
-		    MIN_SHARED) {
-			*ret = (struct shared_lines){{&text_template->lines[i]}, 1};
-			return;
-		}
+	double first = 0, sum = 0;
+	size_t from = 0;
+
+	for (size_t i = 0; !first && i < text_template->num_lines; i++) {
+		double share = hc_share(text_template->lines[i].chunks, text_template->counted);
+
+		first = share >= MIN_SHARED ? share : 0;
+		from = first ? i : 0;
 	}
-	for (size_t i = 0; i < text_template->num_lines && ret->num < MAX_SHARED; i++) {
-		if (hc_share(text_template->lines[i].chunks, text_template->counted) >=
-		    MIN_SHARED_LINE)
-			ret->lines[ret->num++] = &text_template->lines[i];
+	*ret = (struct shared_lines){0};
+	for (size_t i = from; i < text_template->num_lines && ret->num < MAX_SHARED; i++) {
+		double share = hc_share(text_template->lines[i].chunks, text_template->counted);
+
+		if (share < MIN_SHARED_LINE || (first && sum + share > 1))
+			continue;
+		sum += share;
+		ret->lines[ret->num++] = &text_template->lines[i];
 	}
 }
 

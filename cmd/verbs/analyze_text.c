@@ -528,11 +528,20 @@ static void next_outside(struct hc_analysis *analysis)
 	say_command(analysis, "grep", " --maps PATTERN");
 }
 
+static void next_threads(struct hc_analysis *analysis)
+{
+	if (analysis->session->target->process->threads.num < 2)
+		return;
+	HC_SAY_AT(analysis->doc, below(), "what each thread does:");
+	say_command(analysis, "threads", "");
+}
+
 static void next_stacks(struct hc_analysis *analysis)
 {
 	const struct hc_threads *threads = &analysis->session->target->process->threads;
 
 	next_maps(analysis);
+	next_threads(analysis);
 	if (2 * threads->num_unjoined > threads->num_cached + threads->num)
 		HC_SAY_AT(analysis->doc, below(),
 			  "{} threads have ended, but keep their stacks until somebody calls "
@@ -576,5 +585,8 @@ void hc_analysis_say_next(struct hc_analysis *analysis)
 		next_leak(analysis);
 	else
 		nexts[verdict->order[0]](analysis);
+	if (verdict->kind == HC_VERDICT_MIXED && verdict->order[0] != HC_CAUSE_STACKS &&
+	    verdict->causes[HC_CAUSE_STACKS].stands_out)
+		next_threads(analysis);
 }
 /**@}*/

@@ -59,7 +59,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
 	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
 		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
-		    "symbol, or debug information and the pointers that lead to it"},
+		    "symbol; a magic number; the GType; the Python type; debug information and "
+		    "the pointers that lead to it; a vtable inside; or a constant of a module "
+		    "that all objects of the size point to"},
 	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
 	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
 		  "class, or struct and its tag; [] behind it: an array; + behind it: the chunk "
@@ -118,6 +120,20 @@ static const char *advice(const struct hc_session *session)
 	       "says what they point to. heapcore classify tells what they hold.";
 }
 
+/** Chunks whose type has a name of its own: kinds by constant have what they point to. */
+static uint64_t count_named(const struct hc_session *session, const struct hc_type_table *types)
+{
+	uint64_t named = 0;
+
+	for (size_t i = 0; i < types->num_rows; i++) {
+		const struct hc_type_count *row = &types->rows[i];
+
+		if (hc_type_source(session->target->types, row->type) != HC_TYPE_CONSTANT)
+			named += row->count.all.chunks;
+	}
+	return named;
+}
+
 /** What may show from --content class on. */
 static void describe_types(const struct hc_session *session, const struct hc_type_table *types,
 			   struct hc_document *doc)
@@ -144,7 +160,7 @@ static void describe_types(const struct hc_session *session, const struct hc_typ
 	if (shown < types->num_rows)
 		HC_LINE(doc, "{} more types; --top 0 shows all",
 			hc_cell_number(types->num_rows - shown));
-	if (hc_share(typed->chunks, total->chunks) >= 0.5)
+	if (hc_share(count_named(session, types), total->chunks) >= 0.5)
 		return;
 	hc_blank(doc);
 	HC_SAY(doc, "{}", hc_cell_text(advice(session)));
@@ -196,9 +212,10 @@ const struct hc_verb hc_verb_types = {
 	.arguments = "CORE",
 	.summary = "objects by C++ class or C struct",
 	.description = "Counts chunks by the class of the C++ object that they hold, which its "
-		       "vtable tells, in stripped programs too. Other classes and C structs are "
-		       "known where debug information says what the pointers that lead to them "
-		       "point to.",
+		       "vtable tells, in stripped programs too, as do marks of streams, GObjects "
+		       "and Python's objects. Other classes and C structs are known where debug "
+		       "information says what the pointers that lead to them point to; else by "
+		       "the table of functions, text or function that all of a size point to.",
 	.examples = "  heapcore types core.1234\n"
 		    "  heapcore types core.1234 --leaked --top 5\n"
 		    "  heapcore chunks core.1234 --type 'app::Session'\n"

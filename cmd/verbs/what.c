@@ -290,14 +290,19 @@ static void describe_type(const struct hc_session *session, const struct hc_chun
 		return;
 	}
 	enum hc_type_source source = hc_type_source(session->target->types, type);
+	hc_cleanup_free char *remark = hc_type_remark(session->target->types, chunk);
 	hc_begin_object(doc, "type", HC_CONTENT_CLASS);
 	hc_fact(doc, "name", NULL, name);
 	hc_fact(doc, "known_by", NULL, hc_cell_text(hc_type_source_name(source)));
+	if (remark)
+		hc_fact(doc, "remark", NULL, hc_cell_name(remark));
 	hc_end(doc);
 	hc_fact(doc, NULL, "type",
 		hc_cell_needs(HC_CONTENT_CLASS,
-			      HC_PHRASE(doc, "{} ({})", name,
-					hc_cell_text(hc_type_source_title(source)))));
+			      HC_PHRASE(doc, "{} ({}){}{}", name,
+					hc_cell_text(hc_type_source_title(source)),
+					hc_cell_text(remark ? ": " : ""),
+					hc_cell_name(remark ? remark : ""))));
 }
 
 /** A textual chunk begins with it. */
@@ -489,6 +494,15 @@ static struct hc_error *follow_pointers(struct hc_session *session)
 	return hc_target_reach(session->target, NULL);
 }
 
+/** Whether a chunk's type is known for good. */
+static bool is_marked(const struct hc_session *session, const struct hc_chunk *chunk)
+{
+	hc_type_id type = hc_session_type(session, chunk);
+
+	return type != HC_TYPE_NONE &&
+	       hc_type_source_is_mark(hc_type_source(session->target->types, type));
+}
+
 /** Read types as far as the chunk needs it: most of what takes long tells nothing of a C++ object.
  */
 static struct hc_error *read_types(struct hc_session *session, const struct hc_what *what)
@@ -500,7 +514,7 @@ static struct hc_error *read_types(struct hc_session *session, const struct hc_w
 	struct hc_error *err = hc_session_types(session, HC_TYPES_QUICK);
 
 	if (err || own->types == TYPES_VTABLE ||
-	    hc_session_type(session, &what->chunk) != HC_TYPE_NONE)
+	    is_marked(session, &what->chunk))
 		return err;
 	return hc_session_types(session, HC_TYPES_FULL);
 }

@@ -25,6 +25,7 @@ CASES = {
     "objects.c": (("gio-2.0",), "held", [(HELD, None, 80, "ERROR bus: no answer to call=N", 8000)]),
     "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
     "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
+    "urls.c": ((), "leak", [(LOST, 3333, 80, "https://shop.example/admin/", 3333)]),
     "survivors.cc": ((), "retention", [(None, None, None, None, None), (HELD, 12500, 224, "receipt=N till=N state=PAID", 12500)]),
 }
 HEADERS = {"backlog.cc": ("boost/lockfree/queue.hpp", "libboost-dev")}
@@ -149,6 +150,13 @@ def test_the_screen_fits(case):
     lines = text.splitlines()
     assert len(lines) <= 45, text
     assert all(len(line) <= 80 or "heapcore " in line or "/" in line for line in lines)
+
+
+def test_how_lines_begin_is_a_clue(heapcore, dump):
+    (clue,) = heapcore("analyze", dump("known/urls.c"), "--format", "json").json["findings"][0]["clues"]
+    assert clue["text"] == "https://shop.example/admin/"
+    assert clue["lost"] == {"chunks": 3333, "of": 3333} and clue["freed"]["chunks"] == 0
+    assert clue["held"]["chunks"] == 0 and clue["held"]["of"] == 534
 
 
 def test_small_parts_are_one_line(heapcore, case):

@@ -193,7 +193,7 @@ static void test_rows(void **state)
 		struct screen screen;
 
 		if (!expected[i]) {
-			assert_int_equal(i, HC_FORMAT_HEX); /* as text */
+			assert_true(i >= HC_FORMAT_HEX); /* as text */
 			continue;
 		}
 

@@ -1,0 +1,424 @@
+/**
+ * @file
+ * Kinds of objects by what they point to in a module, as a provider of types.
+ *
+ * The problem. C has no vtables that name their class, but its programs do the same by hand: a
+ * database's plans all begin with a pointer to one text, connections of a library all have a
+ * pointer to its table of functions, timers to the function that they call. Such a constant, at one
+ * offset of all objects of a kind, tells them from others in stripped programs too.
+ *
+ * The rule. Some chunks of every size are looked at (size_sample.h). A size has a kind if more than
+ * half of these have, at one offset, a pointer to one and the same constant:
+ *
+ *   - a table of functions: a place in a module's data from which on, within a few words, there are
+ *     several addresses of code;
+ *   - a text: the start of a printable string in a module's read-only data;
+ *   - a function.
+ *
+ * A table is better than a text, and that than a function; of equal ones the lowest offset counts.
+ * Where the first word is a pointer to a table, three chunks are enough, whatever else there is of
+ * that size: objects that begin with their methods are how C spells classes. A chunk is of a kind
+ * if it has the pointer itself.
+ *
+ * What it can't do. Objects without such a constant, and kinds that share their size with more
+ * numerous ones and don't begin with a table, are not found. Several structs that use one table are
+ * one kind. Chunks that hold nothing any more but what was there before look like that.
+ */
+#include "analyzers/types/demangle.h"
+#include "analyzers/types/provider.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+#include "core/base/format.h"
+
+/** Chunks of a size that there must be to speak of more than half; with the same table first. */
+#define MIN_CHUNKS 4
+#define MIN_WITH_TABLE 3
+
+/** Bytes of a chunk in which a pointer is looked for. */
+#define MAX_OFFSET 256
+
+/** Of so many first words of a table so many are functions: for a short look, and for a long one.
+ */
+#define NEAR_WORDS 8
+#define NEAR_FUNCTIONS 2
+#define FAR_WORDS 16
+#define FAR_FUNCTIONS 3
+
+/** Characters of a text. */
+#define MIN_TEXT 3
+#define MAX_TEXT 64
+
+/** Most kinds; of a size, most that begin with a table. */
+#define MAX_KINDS 4096
+#define MAX_TABLES 16
+
+/** What a pointer leads to, the better the higher. */
+enum constant { CONSTANT_NONE, CONSTANT_FUNCTION, CONSTANT_TEXT, CONSTANT_TABLE };
+
+struct kind {
+	uint64_t target;
+	enum constant constant;
+};
+
+/** Chunks of this size that have this word at this offset are of a kind. */
+struct rule {
+	uint64_t size;
+	uint64_t offset; /* bytes */
+	uint64_t word;
+	uint32_t kind;
+	uint32_t order; /* in which it was found: tables that chunks begin with come first */
+};
+
+struct constants {
+	const struct hc_type_scope *scope;
+	struct kind *kinds;
+	size_t num;
+	struct hc_addresses by_target; /* index into kinds */
+	struct rule *rules;            /* by size, the better first */
+	size_t num_rules;
+};
+
+/** One size, while it is looked at. */
+struct look {
+	struct constants *constants;
+	const struct hc_sampled_size *size;
+	struct hc_type_subject subjects[HC_MAX_SAMPLED];
+	uint64_t words[HC_MAX_SAMPLED];
+};
+
+static void destroy(void *own)
+{
+	struct constants *constants = own;
+
+	if (!constants)
+		return;
+	hc_addresses_deinit(&constants->by_target);
+	free(constants->kinds);
+	free(constants->rules);
+	free(constants);
+}
+
+static void destroyp(struct constants **constants)
+{
+	destroy(*constants);
+}
+
+/* --- What a word points to --- */
+
+/** The text that starts at an address, which another one ends before. @return its length, or 0 */
+static size_t find_text(const struct hc_process *process, uint64_t address, struct hc_bytes *ret)
+{
+	struct hc_bytes bytes = hc_memory_view(&process->memory, address - 1, MAX_TEXT + 2);
+	size_t length = 0;
+
+	if (bytes.size < 2 || bytes.data[0])
+		return 0;
+	ret->data = bytes.data + 1;
+	ret->size = bytes.size - 1;
+	while (length < ret->size && ret->data[length] >= ' ' && ret->data[length] < 0x7f)
+		length++;
+	return length < MIN_TEXT || length == ret->size || ret->data[length] ? 0 : length;
+}
+
+/** Constants may share a segment with code; a text is none. */
+static bool is_code(const struct hc_process *process, uint64_t address)
+{
+	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
+	struct hc_bytes text;
+
+	return row && row->kind == HC_MAPPING_TEXT && !find_text(process, address, &text);
+}
+
+static bool is_table(const struct hc_process *process, uint64_t address)
+{
+	unsigned word = process->memory.word_size, functions = 0;
+
+	for (unsigned i = 0; i < FAR_WORDS && address % word == 0; i++) {
+		uint64_t value;
+
+		if (!hc_memory_word(&process->memory, address + i * word, &value))
+			break;
+		functions += value && is_code(process, value);
+		if (functions == (i < NEAR_WORDS ? NEAR_FUNCTIONS : FAR_FUNCTIONS))
+			return true;
+	}
+	return false;
+}
+
+static enum constant find_constant(const struct hc_type_scope *scope, uint64_t address)
+{
+	const struct hc_process *process = scope->process;
+	struct hc_bytes text;
+
+	if (!address || !hc_modules_find(&process->modules, address) ||
+	    hc_rtti_class_of(&scope->rtti, address) != HC_NO_RTTI_CLASS)
+		return CONSTANT_NONE;
+	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
+	if (!row)
+		return CONSTANT_NONE;
+	switch (row->kind) {
+	case HC_MAPPING_TEXT:
+		/* Constants may share a segment with code. */
+		return find_text(process, address, &text) ? CONSTANT_TEXT : CONSTANT_FUNCTION;
+	case HC_MAPPING_RODATA:
+		return is_table(process, address)           ? CONSTANT_TABLE
+		       : find_text(process, address, &text) ? CONSTANT_TEXT
+							    : CONSTANT_NONE;
+	case HC_MAPPING_DATA:
+	case HC_MAPPING_BSS:
+		return is_table(process, address) ? CONSTANT_TABLE : CONSTANT_NONE;
+	default:
+		return CONSTANT_NONE;
+	}
+}
+
+/* --- Rules --- */
+
+/** The kind of a constant, which may be new. */
+static struct hc_error *find_kind(struct constants *constants, struct kind kind, uint32_t *ret)
+{
+	*ret = hc_addresses_find(&constants->by_target, kind.target);
+	if (*ret != HC_NO_ADDRESS || constants->num == MAX_KINDS)
+		return NULL;
+	struct hc_error *err =
+		hc_array_reserve(&constants->kinds, constants->num, sizeof(*constants->kinds));
+	if (!err)
+		err = hc_addresses_add(&constants->by_target, kind.target, constants->num);
+	if (err)
+		return err;
+	*ret = constants->num;
+	constants->kinds[constants->num++] = kind;
+	return NULL;
+}
+
+static struct hc_error *add_rule(struct look *look, uint64_t offset, struct kind kind)
+{
+	struct constants *constants = look->constants;
+	struct rule rule = {look->size->size, offset, kind.target, 0, constants->num_rules};
+	struct hc_error *err = find_kind(constants, kind, &rule.kind);
+
+	if (err || rule.kind == HC_NO_ADDRESS)
+		return err;
+	err = hc_array_reserve(&constants->rules, constants->num_rules, sizeof(*constants->rules));
+	if (!err)
+		constants->rules[constants->num_rules++] = rule;
+	return err;
+}
+
+/** The word that more than half of the chunks have at an offset; 0: there is none. */
+static uint64_t majority_at(struct look *look, uint64_t offset)
+{
+	uint64_t candidate = 0;
+	size_t num = look->size->num, votes = 0, count = 0;
+
+	/* Boyer, Moore: only one that more than half have can be left. */
+	for (size_t i = 0; i < num; i++) {
+		uint64_t word = hc_subject_word(look->constants->scope, &look->subjects[i], offset);
+
+		look->words[i] = word;
+		if (!votes)
+			candidate = word;
+		votes += word == candidate ? 1 : -1;
+	}
+	for (size_t i = 0; i < num; i++)
+		count += look->words[i] == candidate;
+	return count > num / 2 ? candidate : 0;
+}
+
+/** The best constant that more than half have. */
+static struct hc_error *find_majority(struct look *look)
+{
+	const struct hc_type_scope *scope = look->constants->scope;
+	struct kind best = {0};
+	uint64_t best_offset = 0;
+
+	for (uint64_t offset = 0; offset < MAX_OFFSET && offset < look->size->size;
+	     offset += scope->heap->word_size) {
+		uint64_t word = majority_at(look, offset);
+		enum constant constant = find_constant(scope, word);
+
+		if (constant <= best.constant)
+			continue;
+		best = (struct kind){word, constant};
+		best_offset = offset;
+	}
+	return best.constant == CONSTANT_NONE ? NULL : add_rule(look, best_offset, best);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/** Tables that some chunks begin with. */
+static struct hc_error *find_tables(struct look *look)
+{
+	const struct hc_type_scope *scope = look->constants->scope;
+	size_t num = look->size->num, num_tables = 0, first = 0;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < num; i++)
+		look->words[i] = hc_subject_word(scope, &look->subjects[i], 0);
+	hc_sort(look->words, num, compare_words);
+	for (size_t i = 1; i <= num && num_tables < MAX_TABLES && !err; i++) {
+		if (i < num && look->words[i] == look->words[first])
+			continue;
+		if (i - first >= MIN_WITH_TABLE &&
+		    find_constant(scope, look->words[first]) == CONSTANT_TABLE) {
+			err = add_rule(look, 0, (struct kind){look->words[first], CONSTANT_TABLE});
+			num_tables++;
+		}
+		first = i;
+	}
+	return err;
+}
+
+static struct hc_error *look_at(struct look *look)
+{
+	const struct hc_heap *heap = look->constants->scope->heap;
+	struct hc_error *err;
+
+	for (size_t i = 0; i < look->size->num; i++) {
+		struct hc_chunk chunk;
+
+		look->subjects[i] = (struct hc_type_subject){0};
+		if (hc_heap_chunk_at(heap, look->size->addresses[i], &chunk))
+			look->subjects[i].bytes = hc_chunk_bytes(heap, &chunk);
+	}
+	err = find_tables(look);
+	return err || look->size->num < MIN_CHUNKS ? err : find_majority(look);
+}
+
+static int compare_rules(const void *a, const void *b)
+{
+	const struct rule *x = a, *y = b;
+
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static struct hc_error *look_at_all(struct hc_type_scope *scope, struct constants *constants)
+{
+	hc_cleanup_free struct look *look = calloc(1, sizeof(*look));
+	struct hc_error *err = look ? hc_type_scope_sample(scope) : &hc_enomem;
+
+	if (err)
+		return err;
+	look->constants = constants;
+	for (size_t i = 0; i < scope->sample.num && !err; i++) {
+		look->size = &scope->sample.sizes[i];
+		if (look->size->num >= MIN_WITH_TABLE)
+			err = look_at(look);
+	}
+	return err;
+}
+
+static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
+{
+	hc_cleanup(destroyp) struct constants *constants = calloc(1, sizeof(*constants));
+
+	if (!constants)
+		return &hc_enomem;
+	constants->scope = scope;
+	struct hc_error *err = look_at_all(scope, constants);
+	if (err || !constants->num)
+		return err;
+	hc_sort(constants->rules, constants->num_rules, compare_rules);
+	*own_ret = hc_steal(constants);
+	return NULL;
+}
+
+/* --- Answers --- */
+
+static size_t num(const void *own)
+{
+	const struct constants *constants = own;
+
+	return constants->num;
+}
+
+static bool find_type(const void *own, const struct hc_type_subject *subject,
+		      struct hc_type_hit *hit)
+{
+	const struct constants *constants = own;
+	const struct rule *rules = constants->rules;
+	uint64_t size = subject->chunk->size;
+	size_t at = hc_lower_bound(constants->num_rules, i, rules[i].size < size);
+
+	for (; at < constants->num_rules && rules[at].size == size; at++) {
+		if (hc_subject_word(constants->scope, subject, rules[at].offset) ==
+		    rules[at].word) {
+			hit->index = rules[at].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Whether a text can be shown as it is. */
+static bool is_clean(const char *text)
+{
+	while ((uint8_t)*text >= ' ' && *text != 0x7f)
+		text++;
+	return !*text;
+}
+
+static const char *name_of_module(const struct hc_module *module)
+{
+	return module && module->path && is_clean(module->path) ? hc_base_name(module->path)
+								: "unnamed module";
+}
+
+static char *name_of_symbol(const char *what, const char *symbol, uint64_t offset,
+			    const char *module)
+{
+	hc_cleanup_free char *name = hc_demangle_symbol(symbol, false);
+
+	if (!name)
+		return NULL;
+	return offset ? hc_format("%s %s+0x%llx (%s)", what, name, (unsigned long long)offset,
+				  module)
+		      : hc_format("%s %s (%s)", what, name, module);
+}
+
+static char *name(const void *own, struct hc_type_scope *scope, size_t index)
+{
+	const struct constants *constants = own;
+	const struct kind *kind = &constants->kinds[index];
+	const struct hc_module *module = hc_modules_find(&scope->process->modules, kind->target);
+	const char *file = name_of_module(module);
+	const char *what = kind->constant == CONSTANT_TABLE ? "object of" : "object calling";
+	uint64_t start = module ? module->start : 0, offset;
+	struct hc_bytes text = {0};
+	const char *symbol;
+
+	if (kind->constant == CONSTANT_TEXT) {
+		int length = find_text(scope->process, kind->target, &text);
+
+		return hc_format("object \"%.*s\" (%s)", length, text.data, file);
+	}
+	if (hc_modules_symbol(&scope->process->modules, kind->target, &symbol, &offset) &&
+	    is_clean(symbol))
+		return name_of_symbol(what, symbol, offset, file);
+	return hc_format("%s %s+0x%llx", what, file, (unsigned long long)(kind->target - start));
+}
+
+static enum hc_type_source source(const void *own, size_t index)
+{
+	(void)own;
+	(void)index;
+	return HC_TYPE_CONSTANT;
+}
+
+const struct hc_type_provider hc_types_by_constant = {
+	.find = find,
+	.destroy = destroy,
+	.num = num,
+	.find_type = find_type,
+	.name = name,
+	.source = source,
+	.forms = 1 << HC_FORM_ONE,
+};
