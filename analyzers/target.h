@@ -41,6 +41,8 @@
 #include "core/base/watch.h"
 #include "core/heap/heap.h"
 
+struct hc_suppressions;
+
 struct hc_target_options {
 	struct hc_process_options process; /**< its watch is the target's, whatever it says */
 	/** Content classes; must outlive the target. NULL: the built-in ones */
@@ -64,7 +66,9 @@ struct hc_target {
 	/**@}*/
 
 	struct hc_reach_stats reach; /**< once heap->reach_known */
-	struct hc_watch watch;       /**< for loops */
+	/** Leaks that are not to be told: leaks/suppress.h; the caller's. NULL: none */
+	const struct hc_suppressions *suppressions;
+	struct hc_watch watch; /**< for loops */
 
 	/** @name Private */
 	/**@{*/

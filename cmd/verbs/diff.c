@@ -32,7 +32,8 @@ static const struct hc_option own_options[] = {
 	{OWN_TOP, 0, "top", "N", "the N kinds and mappings that changed most; 0: all (text: 20)"},
 	{OWN_FAIL, 0, "fail-if-grown", "BYTES", "exit 1 when more than that was added"},
 	{OWN_CORE, 0, "core", "CORE",
-	 "a core of the same process, which says whose the mappings of snapshots are"},
+	 "a core of the same process, which says whose the mappings of snapshots are",
+	 HC_VALUE_FILE},
 	{OWN_BY, 0, "by", "WORD", "what chunks of cores are put together by: {words}",
 	 HC_VALUE_WORD, by_word,
 	 "A holder is what alone keeps chunks alive, as retained has it. Of cores of different "

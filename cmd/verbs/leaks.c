@@ -19,11 +19,12 @@ struct own {
 	uint64_t group; /**< 0: all */
 	uint64_t top;
 	bool has_limit;
-	uint64_t fail_above; /**< bytes */
-	unsigned by;         /**< enum hc_split_by; HC_NUM_SPLITS: groups */
+	uint64_t fail_above;  /**< bytes */
+	const char *suppress; /**< a file; NULL: none */
+	unsigned by;          /**< enum hc_split_by; HC_NUM_SPLITS: groups */
 };
 
-enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL, OWN_BY };
+enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL, OWN_BY, OWN_SUPPRESS };
 
 static const char *by_word(unsigned i)
 {
@@ -35,6 +36,12 @@ static const struct hc_option own_options[] = {
 	{OWN_TOP, 0, "top", "N", "the first N groups; 0: all (default: 20 in text, else all)"},
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
 	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
+	{OWN_SUPPRESS, 0, "suppress", "FILE",
+	 "leave out what lines of leak:PATTERN name, as LeakSanitizer has them", HC_VALUE_FILE,
+	 .more = "A pattern is found anywhere in the type of a root object, the content class of "
+		 "it "
+		 "or its tree, or the module that its first word points into; ^ and $ are the ends "
+		 "of the name, * is any text. --fail-if-leaked counts what is left."},
 	{OWN_BY, 0, "by", "WORD", "what is lost in each {words}, in place of groups", HC_VALUE_WORD,
 	 by_word,
 	 "What is below a root object counts where that is. What several threads of one arena "
@@ -66,6 +73,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	case OWN_FAIL:
 		own->has_limit = true;
 		return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
+	case OWN_SUPPRESS:
+		own->suppress = value;
+		return NULL;
 	case OWN_BY:
 		return hc_parse_word("--by", value, by_word, &own->by);
 	}
@@ -81,6 +91,7 @@ struct view {
 	const struct own *own;
 	struct hc_leaks leaks;
 	struct hc_sampler sampler;
+	struct hc_suppressions suppressions; /**< of --suppress */
 };
 
 enum group_column {
@@ -290,6 +301,7 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 			hc_cell_plural(leaks->definite.chunks),
 			hc_cell_bytes(leaks->definite.bytes), hc_cell_count(leaks->indirect.chunks),
 			hc_cell_bytes(leaks->indirect.bytes));
+	hc_lost_say_suppressed(view->session, &leaks->suppressed, doc);
 	if (leaks->possible.chunks)
 		HC_SAY(doc,
 		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
@@ -567,6 +579,7 @@ static void view_deinit(struct view *view)
 {
 	hc_leaks_deinit(&view->leaks);
 	hc_sampler_deinit(&view->sampler);
+	hc_suppressions_deinit(&view->suppressions);
 }
 
 static struct hc_error *check_options(const struct hc_options *options)
@@ -597,7 +610,9 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
 		return err;
-	err = hc_session_types(session, HC_TYPES_QUICK);
+	err = hc_lost_suppress(session, view.own->suppress, &view.suppressions);
+	if (!err)
+		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
 	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);

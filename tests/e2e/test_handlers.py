@@ -256,3 +256,55 @@ class TestThreads:
         for by in "arena", "mapping":
             rows = heapcore("diff", *cores, "--by", by, "--format", "json").json["places"]
             assert [row["change_chunks"] for row in rows[:HANDLERS + 1]] == [7000] * HANDLERS + [100]
+
+
+class TestSuppress:
+    """Lost blocks are text, 2010 of each handler."""
+    LOST = HANDLERS * 2010
+
+    def test_by_class(self, heapcore, handlers, tmp_path):
+        core, file = handlers.folder / "core.2", tmp_path / "known"
+        plain = heapcore("leaks", core, "--format", "json").json
+        assert plain["definite"]["chunks"] == self.LOST and "suppressed" not in plain
+        file.write_text("# of our own\nleak:^te*t$\nrace:other\n")
+        result = heapcore("leaks", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json")
+        validate(result.json, "leaks")
+        assert result.json["suppressed"] == plain["definite"] and result.json["groups"] == []
+        assert result.json["definite"]["chunks"] == 0 and not result.json["partial"]
+        assert result.err.count(b"\n") == 1 and b"known: line 3 is no 'leak:PATTERN'" in result.err
+        assert f"Suppressed: {self.LOST:,} lost chunks" in heapcore("leaks", core, "--suppress", file, "-q").text
+        parts = heapcore("leaks", core, "--suppress", file, "--by", "thread", "--format", "json", "-q").json["parts"]
+        assert parts == []
+        file.write_text("leak:^nothing\n")
+        left = heapcore("leaks", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json", status=1).json
+        assert left["suppressed"]["chunks"] == 0 and left["groups"] == plain["groups"]
+
+    def test_analyze(self, heapcore, handlers, tmp_path):
+        core, file = handlers.folder / "core.2", tmp_path / "known"
+        file.write_text("leak:^text$\n")
+        plain = heapcore("analyze", core, "--fail-if-leaked", "0", "--format", "json", status=1).json
+        document = heapcore("analyze", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json").json
+        validate(document, "analyze")
+        assert document["suppressed"]["chunks"] == self.LOST and document["lost_bytes"] == plain["lost_bytes"]
+        assert len(document["findings"]) < len(plain["findings"])
+        assert "Suppressed: " in heapcore("analyze", core, "--suppress", file).text
+
+    def test_by_type_and_module(self, heapcore, dump, tmp_path):
+        core, file = dump("http_leak.cc"), tmp_path / "known"
+        plain = heapcore("leaks", core, "--format", "json").json
+        group = next(group for group in plain["groups"] if group["root_type"])
+        for pattern in (f"^{group['root_type']}$", "/http_leak-*"):
+            file.write_text(f"leak:{pattern}\n")
+            left = heapcore("leaks", core, "--suppress", file, "--format", "json").json
+            assert group["root_type"] not in [other["root_type"] for other in left["groups"]]
+            assert left["suppressed"]["chunks"] >= group["roots"] + group["below"]
+            for count in "chunks", "bytes":
+                assert left["suppressed"][count] + left["definite"][count] + left["indirect"][count] == \
+                    plain["definite"][count] + plain["indirect"][count]
+
+    def test_no_file(self, heapcore, handlers, tmp_path):
+        for verb in "leaks", "analyze":
+            for file, why in ((tmp_path / "none", b"No such file"), (tmp_path, b"not a regular file")):
+                result = heapcore(verb, handlers.folder / "core.2", "--suppress", file, status=2)
+                assert not result.out and result.err.count(b"\n") == 1
+                assert b"--suppress " + os.fsencode(file) in result.err and why in result.err
