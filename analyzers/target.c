@@ -68,6 +68,13 @@ void hc_target_close(struct hc_target *target)
 }
 /**@}*/
 
+/** A part is about to be computed. */
+static void begin(struct hc_target *target, enum hc_target_part part)
+{
+	if (target->computes)
+		target->computes(target->computes_ctx, part);
+}
+
 /** @name The heap */
 /**@{*/
 
@@ -95,6 +102,7 @@ struct hc_error *hc_target_heap(struct hc_target *target, const struct hc_heap *
 	if (target->heap_error)
 		return hc_error_copy(target->heap_error);
 	if (!target->heap) {
+		begin(target, HC_TARGET_HEAP);
 		hc_target_phase(target, HC_PHASE_WALK);
 		struct hc_error *err = hc_heap_open(target->process, &target->owned_heap);
 		if (err)
@@ -123,6 +131,8 @@ struct hc_error *hc_target_check(struct hc_target *target)
 
 	if (err)
 		return err;
+	if (!heap->checked)
+		begin(target, HC_TARGET_CHECK);
 	hc_target_phase(target, HC_PHASE_CHECK);
 	return hc_heap_check(target->owned_heap);
 }
@@ -133,6 +143,7 @@ struct hc_error *hc_target_reach(struct hc_target *target, const struct hc_reach
 	struct hc_error *err = hc_target_heap(target, &heap);
 
 	if (!err && !heap->reach_known) {
+		begin(target, HC_TARGET_REACH);
 		hc_target_phase(target, HC_PHASE_FOLLOW);
 		err = hc_reachability_run(target->owned_heap, &target->reach);
 	}
@@ -167,6 +178,8 @@ struct hc_error *hc_target_classifier(struct hc_target *target, const struct hc_
 		if (!err)
 			err = hc_target_signatures(target, &signatures);
 		if (!err)
+			begin(target, HC_TARGET_CLASSIFIER);
+		if (!err)
 			err = hc_classifier_create(target->process, heap, signatures,
 						   target->options.prefilter,
 						   &target->own_classifier);
@@ -190,6 +203,8 @@ struct hc_error *hc_target_types(struct hc_target *target, enum hc_types_effort 
 
 		if (err)
 			return err;
+		begin(target,
+		      effort == HC_TYPES_FULL ? HC_TARGET_TYPES_FULL : HC_TARGET_TYPES_QUICK);
 		hc_target_phase(target, HC_PHASE_TYPES);
 		if ((err = hc_types_create(target->process, heap, effort, types)))
 			return err;
@@ -199,3 +214,28 @@ struct hc_error *hc_target_types(struct hc_target *target, enum hc_types_effort 
 	return NULL;
 }
 /**@}*/
+
+struct hc_error *hc_target_compute(struct hc_target *target, enum hc_target_part part)
+{
+	const struct hc_classifier *classifier;
+	const struct hc_heap *heap;
+	struct hc_types *types;
+
+	switch (part) {
+	case HC_TARGET_HEAP:
+		return hc_target_heap(target, &heap);
+	case HC_TARGET_CHECK:
+		return hc_target_check(target);
+	case HC_TARGET_REACH:
+		return hc_target_reach(target, NULL);
+	case HC_TARGET_CLASSIFIER:
+		return hc_target_classifier(target, &classifier);
+	case HC_TARGET_TYPES_QUICK:
+		return hc_target_types(target, HC_TYPES_QUICK, &types);
+	case HC_TARGET_TYPES_FULL:
+		return hc_target_types(target, HC_TYPES_FULL, &types);
+	case HC_NUM_TARGET_PARTS:
+		break;
+	}
+	return NULL;
+}

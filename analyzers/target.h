@@ -43,6 +43,23 @@
 
 struct hc_suppressions;
 
+/** What a target computes when it is first asked for it. */
+enum hc_target_part {
+	HC_TARGET_HEAP,
+	HC_TARGET_CHECK,
+	HC_TARGET_REACH,
+	HC_TARGET_CLASSIFIER,
+	HC_TARGET_TYPES_QUICK,
+	HC_TARGET_TYPES_FULL,
+	HC_NUM_TARGET_PARTS
+};
+
+/**
+ * Told before a part is computed. Need not return: a process that was forked from the one which
+ * keeps the target can end here, and have the part computed there.
+ */
+typedef void hc_target_part_fn(void *ctx, enum hc_target_part part);
+
 struct hc_target_options {
 	struct hc_process_options process; /**< its watch is the target's, whatever it says */
 	/** Content classes; must outlive the target. NULL: the built-in ones */
@@ -68,7 +85,9 @@ struct hc_target {
 	struct hc_reach_stats reach; /**< once heap->reach_known */
 	/** Leaks that are not to be told: leaks/suppress.h; the caller's. NULL: none */
 	const struct hc_suppressions *suppressions;
-	struct hc_watch watch; /**< for loops */
+	struct hc_watch watch;       /**< for loops */
+	hc_target_part_fn *computes; /**< for its owner to set; NULL: nobody wants to know */
+	void *computes_ctx;
 
 	/** @name Private */
 	/**@{*/
@@ -128,6 +147,9 @@ struct hc_error *hc_target_classifier(struct hc_target *target, const struct hc_
  */
 struct hc_error *hc_target_types(struct hc_target *target, enum hc_types_effort effort,
 				 struct hc_types **ret);
+
+/** Compute a part, unless it is there. */
+struct hc_error *hc_target_compute(struct hc_target *target, enum hc_target_part part);
 
 /** @name For analyzers */
 /**@{*/

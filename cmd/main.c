@@ -2,8 +2,7 @@
  * @file
  * heapcore: a post-mortem heap analyzer for Linux core dumps.
  *
- * Finds the verb, parses its options, runs it, and turns errors into messages and exit statuses: 0
- * done, 1 the answer is no, 2 nothing could be analyzed.
+ * Finds the verb and runs it (run.h).
  */
 #include <fcntl.h>
 #include <locale.h>
@@ -11,117 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/advice.h"
 #include "cmd/help.h"
-#include "cmd/meant.h"
+#include "cmd/progress.h"
 #include "cmd/render/unfinished.h"
-#include "cmd/verb.h"
-#include "core/base/cleanup.h"
-#include "core/base/nearest.h"
-
-#define EXIT_TROUBLE 2
-
-/**
- * What to do about a word that is no verb.
- *
- * @param next the argument behind it; NULL: none
- * @return to be freed; NULL without memory
- */
-static char *advise(const char *word, const char *next)
-{
-	const char *elsewhere = hc_meant_elsewhere(word), *meant = hc_meant_verb(word);
-	bool is_file = access(word, F_OK) == 0, is_path = strpbrk(word, "./") != NULL;
-	char *ret = NULL;
-	int len;
-
-	if (is_file && next && hc_verb_find(next))
-		len = asprintf(&ret, "the verb comes first: heapcore %s %s", next, word);
-	else if (is_file && (is_path || !meant))
-		len = asprintf(&ret, "'%s' is a file, not a verb; try 'heapcore analyze %s'", word,
-			       word);
-	else if (elsewhere)
-		len = asprintf(&ret, "unknown verb '%s'; %s", word, elsewhere);
-	else if (meant && !is_path)
-		len = asprintf(&ret, "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
-			       word, meant);
-	else if (is_path)
-		len = asprintf(&ret, "'%s' is neither a verb nor a file; try 'heapcore --help'",
-			       word);
-	else
-		len = asprintf(&ret, "unknown verb '%s'; try 'heapcore --help'", word);
-	return len < 0 ? NULL : ret;
-}
-
-static int unknown_verb(const char *word, const char *next)
-{
-	hc_cleanup_free char *message = advise(word, next);
-
-	hc_print_message(NULL, message ? message : "unknown verb");
-	return EXIT_TROUBLE;
-}
-
-/** Print an error and give it up. */
-static int report(const char *path, struct hc_error *err)
-{
-	hc_print_error(path, err);
-	hc_error_destroy(err);
-	return EXIT_TROUBLE;
-}
-
-/** Print to stdout what @p write writes, and see whether everything arrived. */
-static int print(void (*write)(FILE *file, const void *ctx), const void *ctx)
-{
-	const struct hc_output_options options = {.color = HC_COLOR_NEVER};
-	struct hc_output out;
-	struct hc_error *err = hc_output_open(NULL, &options, &out);
-
-	if (!err) {
-		write(out.file, ctx);
-		err = hc_output_finish(&out);
-	}
-	return err ? report(NULL, err) : 0;
-}
-
-static int usage_error(const struct hc_verb *verb, struct hc_error *err)
-{
-	int status = report(NULL, err);
-
-	fprintf(stderr, "Try 'heapcore %s --help'.\n", verb->name);
-	return status;
-}
-
-/** Run a verb on a parsed command line. */
-static int run(struct hc_options *options)
-{
-	hc_cleanup(hc_session_deinit) struct hc_session session;
-	struct hc_error *err = hc_session_init(&session, options);
-
-	if (err)
-		return report(NULL, err);
-	err = options->verb->run(&session);
-	hc_session_phase(&session, NULL);
-	hc_progress_destroy(hc_steal(session.progress));
-	if (err)
-		return report(options->core, err);
-	err = hc_output_finish(&session.out);
-	if (err)
-		return report(NULL, err);
-	if (options->verbose)
-		hc_session_print_costs(&session);
-	return session.status;
-}
-
-static int run_verb(const struct hc_verb *verb, int argc, char **argv)
-{
-	hc_cleanup(hc_options_deinit) struct hc_options options;
-	struct hc_error *err = hc_options_parse(verb, argc, argv, &options);
-
-	if (err)
-		return usage_error(verb, err);
-	if (!options.help)
-		return run(&options);
-	return print(hc_help_write, &(struct hc_help){.verb = verb});
-}
+#include "cmd/run.h"
 
 /** @param ctx whether to be verbose */
 static void write_version(FILE *file, const void *ctx)
@@ -150,24 +42,6 @@ static bool asks_version(int argc, char **argv, bool *verbose_ret)
 	return version;
 }
 
-/** `heapcore help [TOPIC|VERB]...`, and the options that stand in place of a verb. */
-static int help(int num, char **words)
-{
-	struct hc_help topic;
-	const char *unknown = hc_help_find(num, words, &topic);
-
-	if (!unknown)
-		return print(hc_help_write, &topic);
-	struct hc_nearest nearest = hc_nearest_to(unknown);
-	for (unsigned i = 0; hc_help_topic(i); i++)
-		hc_nearest_offer(&nearest, hc_help_topic(i));
-	if (!nearest.word)
-		return unknown_verb(unknown, NULL);
-	return report(NULL,
-		      hc_error_create(HC_ERROR_ARGUMENT, "no help on '%.100s'; did you mean '%s'?",
-				      unknown, nearest.word));
-}
-
 /** The core is mapped: when somebody cuts the file short meanwhile, reading it raises SIGBUS. */
 static void on_bus_error(int signum)
 {
@@ -180,7 +54,7 @@ static void on_bus_error(int signum)
 	/* Raised in whatever thread reads; the main thread then does so as well, or waits for it.
 	 */
 	hc_unfinished_remove_all();
-	_exit(EXIT_TROUBLE);
+	_exit(HC_EXIT_TROUBLE);
 }
 
 /**
@@ -214,19 +88,19 @@ int main(int argc, char **argv)
 		fputs("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n"
 		      "Try 'heapcore --help', or 'heapcore analyze CORE'.\n",
 		      stderr);
-		return EXIT_TROUBLE;
+		return HC_EXIT_TROUBLE;
 	}
 	bool verbose = false;
 	if (asks_version(argc, argv, &verbose))
-		return print(write_version, &verbose);
+		return hc_run_print(write_version, &verbose);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return help(0, NULL);
+		return hc_run_help(0, NULL);
 	struct hc_error *err = hc_options_verb_first(argc - 1, argv + 1);
 	if (err)
-		return report(NULL, err);
+		return hc_run_report(NULL, err);
 	if (!strcmp(argv[1], "help"))
-		return help(argc - 2, argv + 2);
+		return hc_run_help(argc - 2, argv + 2);
 	const struct hc_verb *verb = hc_verb_find(argv[1]);
-	return verb ? run_verb(verb, argc - 1, argv + 1)
-		    : unknown_verb(argv[1], argc > 2 ? argv[2] : NULL);
+	return verb ? hc_run_verb(verb, argc - 1, argv + 1)
+		    : hc_run_unknown(argv[1], argc > 2 ? argv[2] : NULL);
 }

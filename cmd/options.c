@@ -664,6 +664,12 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 	if (options->choice.columns && options->format == HC_FORMAT_JSON)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--columns goes with text and csv; JSON has them all");
+	if (hc_format_is_of_stacks(options->format) &&
+	    (options->choice.columns || options->choice.sort || options->choice.no_headings))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--columns, --sort and --noheadings are about tables; %s "
+				       "output has none",
+				       format_word(options->format));
 	struct hc_error *err = check_choice(verb, &options->choice);
 	if (err)
 		return err;
@@ -678,7 +684,10 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 static struct hc_error *init_options(const struct hc_verb *verb, struct hc_options *ret)
 {
 	*ret = (struct hc_options){
-		.verb = verb, .format = verb->format, .content = HC_CONTENT_SAMPLE};
+		.verb = verb,
+		.format = verb->format,
+		.content = verb->for_others ? HC_CONTENT_CLASS : HC_CONTENT_SAMPLE,
+	};
 	hc_selection_init(&ret->selection);
 	if (!verb->own_size)
 		return NULL;
@@ -690,11 +699,11 @@ static struct hc_error *init_options(const struct hc_verb *verb, struct hc_optio
 	return NULL;
 }
 
-struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **argv,
-				  struct hc_options *ret)
+static struct hc_error *parse(const struct hc_verb *verb, int argc, char **argv,
+			      struct hc_options *ret)
 {
 	struct parser parser;
-	struct hc_error *err = init_options(verb, ret);
+	struct hc_error *err = NULL;
 
 	build_parser(verb, &parser);
 	optind = 0; /* glibc: start anew */
@@ -711,6 +720,56 @@ struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **a
 		err = set_option(ret, found, value);
 	}
 	return err;
+}
+
+struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **argv,
+				  struct hc_options *ret)
+{
+	struct hc_error *err = init_options(verb, ret);
+
+	return err ? err : parse(verb, argc, argv, ret);
+}
+
+struct hc_error *hc_options_parse_within(const struct hc_options *base, const struct hc_verb *verb,
+					 int argc, char **argv, struct hc_options *ret)
+{
+	struct hc_error *err = init_options(verb, ret);
+
+	ret->process = base->process;
+	ret->content = base->content;
+	memcpy(ret->signatures, base->signatures, sizeof(ret->signatures));
+	ret->num_signatures = base->num_signatures;
+	ret->prefilter = base->prefilter;
+	ret->color = base->color;
+	ret->choice.no_headings = base->choice.no_headings;
+	ret->plain_bytes = base->plain_bytes;
+	ret->full_names = base->full_names;
+	ret->quiet = base->quiet;
+	ret->verbose = base->verbose;
+	hc_inputs_add_all(&ret->inputs, &base->inputs);
+	return err ? err : parse(verb, argc, argv, ret);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+bool hc_options_read_alike(const struct hc_options *a, const struct hc_options *b)
+{
+	const struct hc_process_options *x = &a->process, *y = &b->process;
+
+	if (a->num_signatures != b->num_signatures || a->prefilter != b->prefilter)
+		return false;
+	for (unsigned i = 0; i < a->num_signatures; i++) {
+		if (!is_same(a->signatures[i], b->signatures[i]))
+			return false;
+	}
+	return is_same(x->modules.exe, y->modules.exe) &&
+	       is_same(x->modules.sysroot, y->modules.sysroot) &&
+	       is_same(x->modules.debug_dir, y->modules.debug_dir) &&
+	       is_same(x->decompress.tmpdir, y->decompress.tmpdir) && is_same(x->smaps, y->smaps) &&
+	       x->jobs == y->jobs;
 }
 
 /** The common option that stands before a verb; NULL: it is none. */

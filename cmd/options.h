@@ -107,6 +107,17 @@ struct hc_error *hc_options_verb_first(int argc, char **argv);
  */
 struct hc_error *hc_options_parse(const struct hc_verb *verb, int argc, char **argv,
 				  struct hc_options *ret);
+/**
+ * The same for a command of a program that has options of its own: those of @p base about how a
+ * core is read, about content, colour and remarks hold where @p argv has no others. What @p base
+ * refers to must outlive @p ret.
+ */
+struct hc_error *hc_options_parse_within(const struct hc_options *base, const struct hc_verb *verb,
+					 int argc, char **argv, struct hc_options *ret);
+
+/** Whether a core that is opened with one is what it would be with the other. */
+bool hc_options_read_alike(const struct hc_options *a, const struct hc_options *b);
+
 void hc_options_deinit(struct hc_options *options);
 
 /** @name The options of a verb, for those who describe them */

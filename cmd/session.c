@@ -51,10 +51,14 @@ void hc_session_deinit(struct hc_session *session)
 {
 	hc_progress_destroy(session->progress);
 	hc_output_discard(&session->out);
-	hc_masker_destroy(session->masker);
-	for (unsigned i = 0; i < session->num_targets; i++)
-		hc_target_close(session->targets[i]);
-	hc_signatures_destroy(session->signatures);
+	for (unsigned i = 0; i < session->num_targets; i++) {
+		if (!session->borrows[i])
+			hc_target_close(session->targets[i]);
+	}
+	if (!session->borrows_signatures) {
+		hc_masker_destroy(session->masker);
+		hc_signatures_destroy(session->signatures);
+	}
 	hc_diagnostics_deinit(&session->remarks);
 }
 
@@ -99,6 +103,7 @@ void hc_session_phase(struct hc_session *session, const char *name)
 
 void hc_session_begin_rows(struct hc_session *session)
 {
+	session->answers = true;
 	if (!session->out.is_file)
 		hc_session_phase(session, NULL);
 	else if (!session->phase)
@@ -169,6 +174,7 @@ static const char *phase_name(enum hc_phase phase)
 		[HC_PHASE_SEARCH] = "searching",
 		[HC_PHASE_REFER] = "looking for pointers to it",
 		[HC_PHASE_RETAIN] = "finding what holds how much",
+		[HC_PHASE_CONTAINERS] = "finding containers",
 		[HC_PHASE_REGIONS] = "looking at mappings",
 	};
 	return names[phase];
@@ -201,6 +207,12 @@ struct hc_error *hc_session_signatures(struct hc_session *session)
 
 	if (session->signatures)
 		return NULL;
+	if (session->num_loans && hc_options_read_alike(options, session->loans[0].with)) {
+		session->signatures = session->loans[0].signatures;
+		session->masker = session->loans[0].masker;
+		session->borrows_signatures = true;
+		return NULL;
+	}
 	struct hc_error *err = hc_signatures_create(options->signatures, options->num_signatures,
 						    &session->signatures);
 
@@ -255,11 +267,41 @@ static struct hc_target_options target_options(struct hc_session *session)
 	return ret;
 }
 
+/** The loan of a core that need not be opened; NULL: there is none. */
+static const struct hc_loan *find_loan(const struct hc_session *session, const char *path)
+{
+	for (size_t i = 0; i < session->num_loans; i++) {
+		const struct hc_loan *loan = &session->loans[i];
+
+		if (!strcmp(loan->path, path) &&
+		    hc_options_read_alike(session->options, loan->with))
+			return loan;
+	}
+	return NULL;
+}
+
+/** Work on a core that is open: its remarks were printed, as far as they were there. */
+static void borrow(struct hc_session *session, const struct hc_loan *loan,
+		   const struct hc_observer *observer)
+{
+	unsigned at = session->num_targets++;
+
+	hc_watch_init(&loan->target->watch, observer);
+	session->borrows[at] = true;
+	session->remarks_shown[at] = loan->remarks_shown;
+	session->target = session->targets[at] = loan->target;
+}
+
 static struct hc_error *add_target(struct hc_session *session, const char *path)
 {
 	const struct hc_target_options options = target_options(session);
 	const struct hc_observer observer = {
 		.phase = on_phase, .share = on_share, .cancelled = is_cancelled, .ctx = session};
+	const struct hc_loan *loan = find_loan(session, path);
+	if (loan) {
+		borrow(session, loan, &observer);
+		return NULL;
+	}
 	struct hc_error *err =
 		hc_target_open(path, &options, &observer, &session->targets[session->num_targets]);
 
@@ -311,20 +353,35 @@ static struct hc_error *prepare(struct hc_session *session, enum hc_need need)
 	return need == HC_NEED_REACH ? hc_target_reach(target, NULL) : NULL;
 }
 
-static struct hc_error *open_all(struct hc_session *session, enum hc_need need)
+static struct hc_error *open_core(struct hc_session *session)
 {
 	struct hc_error *err = hc_session_signatures(session);
 
 	if (!err)
 		err = hc_selection_check_classes(&session->options->selection, session->signatures);
-	if (!err)
+	if (!err && !(session->taker && session->target))
 		err = add_target(session, session->options->core);
-	return err ? err : prepare(session, need);
+	return err;
+}
+
+struct hc_error *hc_session_open_core(struct hc_session *session)
+{
+	struct hc_error *err = open_core(session);
+
+	hc_session_phase(session, NULL);
+	return err;
 }
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need)
 {
-	struct hc_error *err = open_all(session, need);
+	struct hc_error *err = hc_session_open_core(session);
+
+	return err ? err : hc_session_need(session, need);
+}
+
+struct hc_error *hc_session_need(struct hc_session *session, enum hc_need need)
+{
+	struct hc_error *err = prepare(session, need);
 	hc_session_phase(session, NULL);
 	if (!err)
 		err = hc_output_check(&session->out);
@@ -407,7 +464,7 @@ void hc_session_say_partial(const struct hc_session *session, struct hc_document
 {
 	bool said;
 
-	if (!hc_session_partial(session))
+	if (!hc_session_partial(session) || (session->taker && session->taker->said_partial))
 		return;
 	said = say_reasons(&session->remarks, doc);
 	for (unsigned i = 0; i < session->num_targets; i++) {
@@ -452,8 +509,10 @@ struct hc_error *hc_session_write(struct hc_session *session, struct hc_document
 {
 	struct hc_view view;
 
+	session->answers = true;
 	hc_session_view(session, &view);
-	return hc_render(doc, &view);
+	return session->taker ? session->taker->take(session->taker->ctx, doc, &view)
+			      : hc_render(doc, &view);
 }
 
 static void print_reach_costs(const struct hc_reach_stats *reach)

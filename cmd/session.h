@@ -29,16 +29,39 @@ enum hc_need {
 /** Most cores that one verb looks at. */
 #define HC_MAX_TARGETS 3
 
+/** Takes the documents of other verbs, for one that puts them together. */
+struct hc_taker {
+	struct hc_error *(*take)(void *ctx, struct hc_document *doc, const struct hc_view *view);
+	void *ctx;
+	bool said_partial; /**< what is missing is said already, and is not said again */
+};
+
+/** A core that is open already, for verbs to work on without opening it; see cmd/run.h. */
+struct hc_loan {
+	const char *path;              /**< as a command names it */
+	const struct hc_options *with; /**< how it was opened */
+	struct hc_target *target;
+	struct hc_signatures *signatures; /**< of the target */
+	struct hc_masker *masker;
+	size_t remarks_shown; /**< remarks that were printed before */
+};
+
 struct hc_session {
 	struct hc_options *options; /**< the selection is prepared when the heap is open */
 	struct hc_output out;
 	struct hc_target *target; /**< the last one opened; NULL: none, as for a snapshot */
 	struct hc_target *targets[HC_MAX_TARGETS];
+	const struct hc_loan *loans; /**< cores that need not be opened */
+	size_t num_loans;
+	bool borrows[HC_MAX_TARGETS]; /**< targets that are on loan */
+	bool borrows_signatures;
+	bool answers; /**< something of the answer was written */
 	unsigned num_targets;
 	struct hc_signatures *signatures; /**< the content classes, from when the core is open */
 	struct hc_masker *masker;      /**< of secrets, with @ref signatures; cmd/render/policy.h */
 	struct hc_diagnostics remarks; /**< of a verb that reads something other than a core */
-	int status;                    /**< exit status, unless an error is returned */
+	struct hc_taker *taker; /**< NULL: documents are written. Else the core is opened once */
+	int status;             /**< exit status, unless an error is returned */
 
 	struct hc_progress *progress;
 	struct hc_phase_time {
@@ -61,6 +84,13 @@ struct hc_error *hc_session_init(struct hc_session *session, struct hc_options *
 void hc_session_deinit(struct hc_session *session);
 
 struct hc_error *hc_session_open(struct hc_session *session, enum hc_need need);
+
+/**
+ * The same in two steps, for a verb that finds out only then what it needs: the core, without
+ * remarks; then the rest, once.
+ */
+struct hc_error *hc_session_open_core(struct hc_session *session);
+struct hc_error *hc_session_need(struct hc_session *session, enum hc_need need);
 
 /**
  * The same for verbs that compare: opens another core, which becomes session->target. The selection

@@ -26,6 +26,7 @@ struct hc_verb {
 	bool selection;          /**< takes the selection options */
 	bool counts;             /**< of those not --limit: it counts chunks and lists none */
 	bool own_output;         /**< opens --output itself */
+	bool for_others;         /**< what it writes is passed on: --content is class by default */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */
 	const struct hc_option *options;      /**< its own; NULL: none */
 	/** Set one of its own options. @param value NULL for one without a value */
@@ -52,6 +53,9 @@ static inline unsigned hc_verb_json_version(const struct hc_verb *verb)
 	return verb->json_version ? verb->json_version : 1;
 }
 
+/** Of verbs that build stacks, too. */
+#define HC_FORMATS_STACKS (1u << HC_FORMAT_COLLAPSED | 1u << HC_FORMAT_PPROF)
+
 /** All that documents can be written in. */
 #define HC_FORMATS_ALL ((1u << HC_FORMAT_HEX) - 1)
 
@@ -59,7 +63,8 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
-	hc_verb_retained, hc_verb_export, hc_verb_sql;
+	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql, hc_verb_report,
+	hc_verb_shell;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];

@@ -23,6 +23,7 @@ build   pc:libpcre2-8       10.36  libpcre2-dev       pcre2-devel           pcre
 build   pc:inih             53     libinih-dev        inih-devel            libinih-devel      libinih        inih-dev
 build   pc:smartcols        2.36   libsmartcols-dev   libsmartcols-devel    libsmartcols-devel util-linux-libs util-linux-dev
 build   pc:jansson          2.13   libjansson-dev     jansson-devel         libjansson-devel   jansson        jansson-dev
+build   pc:libedit          3.1    libedit-dev        libedit-devel         libedit-devel      libedit        libedit-dev
 build   pc:sqlite3          3.34   libsqlite3-dev     sqlite-devel          sqlite3-devel      sqlite         sqlite-dev
 wanted  pc:libhs            5.2    libvectorscan-dev  vectorscan-devel      vectorscan-devel   vectorscan     vectorscan-dev
 serve   cmd:g++             10.2   g++                gcc-c++               gcc-c++            gcc            build-base

@@ -1,7 +1,7 @@
 /*
  * A list of nodes, and debug information about them that no compiler would write. Built with -g0, so that there is no
  * other; a macro says what is wrong with it: SIBLINGS, SLOTS, OVERLAP, DIMENSIONS, NESTED,
- * LONG_NAME, CONTROL.
+ * LONG_NAME, CONTROL, NAMES.
  */
 #include "manifest.h"
 
@@ -52,6 +52,19 @@ void *big[1 << 16];
 	".rept 100000; .byte 3; .long .Lname, 8; .endr\n" \
 	".rept 100000; .byte 0; .endr\n"
 #define NAME ".asciz \"node\"\n"
+#endif
+#ifdef NAMES
+/* Each of 100 strings of 4 KiB is 4,090 names, by where they begin: 840 MB of names in 5 MB. */
+#define ENTRIES \
+	".set .Li, 0\n" \
+	".rept 100; .set .Lk, 0\n" \
+	".rept 4090; .byte 3; .long .Lnames + .Li * 4096 + .Lk, 8; .byte 0; .set .Lk, .Lk + 1; .endr\n" \
+	".set .Li, .Li + 1; .endr\n"
+#define NAME \
+	".asciz \"node\"\n" \
+	".Lnames: .set .Li, 0\n" \
+	".rept 100; .fill 4090, 1, 0x61; .byte 0x41 + .Li / 50, 0x41 + .Li % 50, 0x61, 0x61, 0x61, 0\n" \
+	".set .Li, .Li + 1; .endr\n"
 #endif
 #ifndef ENTRIES
 #define ENTRIES ""

@@ -36,6 +36,7 @@ enum {
 
 /** The span that a word pointed into last: the next one does so, too, more often than not. */
 struct recent {
+	const struct hc_heap *heap;
 	const struct hc_span *span;
 	uint64_t base, extent;
 };
@@ -176,26 +177,26 @@ struct word {
 	uint64_t unit;
 };
 
-static __attribute__((noinline)) bool find_span(const struct hc_heap *heap, struct recent *recent,
-						uint64_t value)
+static __attribute__((noinline)) bool find_span(struct recent *recent, uint64_t value)
 {
-	const struct hc_span *span = hc_heap_span(heap, value);
+	const struct hc_span *span = hc_heap_span(recent->heap, value);
 
 	if (!span || value < span->base)
 		return false;
-	*recent = (struct recent){span, span->base, span->end - span->base};
+	recent->span = span;
+	recent->base = span->base;
+	recent->extent = span->end - span->base;
 	return true;
 }
 
 /** Where in the heap a word points to, or that it may have a tag. */
-static ALWAYS_INLINE bool find_word(const struct hc_heap *heap, struct recent *recent,
-				    struct word *word)
+static ALWAYS_INLINE bool find_word(struct recent *recent, struct word *word)
 {
 	uint64_t value = word->value;
 
-	if (value - recent->base >= recent->extent && !find_span(heap, recent, value)) {
+	if (value - recent->base >= recent->extent && !find_span(recent, value)) {
 		word->span = NULL;
-		return heap->tagged && !hc_heap_span(heap, value);
+		return recent->heap->tagged && !hc_heap_span(recent->heap, value);
 	}
 	uint64_t unit = hc_span_unit(recent->span, value - recent->base);
 
@@ -204,36 +205,45 @@ static ALWAYS_INLINE bool find_word(const struct hc_heap *heap, struct recent *r
 	return true;
 }
 
-/** Those among some words. One copy of the loop for each kind of word. */
-static ALWAYS_INLINE size_t find_words_of(const struct hc_heap *heap, struct recent *recent,
-					  struct hc_bytes bytes, uint64_t address,
-					  const unsigned size, const bool big, struct word *words)
+/** How words are stored. */
+struct form {
+	unsigned size; /* bytes */
+	bool big;      /* big-endian */
+};
+
+/** Those among the first AHEAD words of a place. One copy of the loop for each kind of word. */
+static ALWAYS_INLINE size_t find_words_of(struct recent *recent, const struct place *place,
+					  struct hc_bytes bytes, const struct form form,
+					  struct word *words)
 {
+	const struct hc_heap *heap = recent->heap;
 	const uint64_t lowest = heap->lowest, extent = heap->highest - heap->lowest;
 	const bool tagged = heap->tagged;
 	size_t num = 0;
 
-	for (size_t i = 0; i < AHEAD && (i + 1) * size <= bytes.size; i++) {
+	for (size_t i = 0; i < AHEAD && (i + 1) * form.size <= bytes.size; i++) {
 		struct word *word = &words[num];
 
-		word->value = hc_read_word(bytes.data + i * size, size, big);
+		word->value = hc_read_word(bytes.data + i * form.size, form.size, form.big);
 		if (word->value - lowest >= extent && !tagged)
 			continue;
-		word->at = address + i * size;
-		num += find_word(heap, recent, word);
+		word->at = place->pos + i * form.size;
+		num += find_word(recent, word);
 	}
 	return num;
 }
 
-/** Those among the first AHEAD words. */
-static inline size_t find_words(const struct hc_heap *heap, struct recent *recent,
-				struct hc_bytes bytes, uint64_t address, struct word *words)
+static inline size_t find_words(struct recent *recent, const struct place *place,
+				struct hc_bytes bytes, struct word *words)
 {
+	const struct hc_heap *heap = recent->heap;
+
 	if (heap->big_endian)
-		return find_words_of(heap, recent, bytes, address, heap->word_size, true, words);
+		return find_words_of(recent, place, bytes, (struct form){heap->word_size, true},
+				     words);
 	if (heap->word_size == 8)
-		return find_words_of(heap, recent, bytes, address, 8, false, words);
-	return find_words_of(heap, recent, bytes, address, 4, false, words);
+		return find_words_of(recent, place, bytes, (struct form){8, false}, words);
+	return find_words_of(recent, place, bytes, (struct form){4, false}, words);
 }
 
 static ALWAYS_INLINE bool edge_of_word(const struct graph *graph, const struct word *word,
@@ -327,7 +337,7 @@ static inline bool look_at_words(struct graph *graph, struct place *place, struc
 	bool second = false;
 	size_t num;
 
-	look.num = find_words(graph->heap, &graph->recent, bytes, place->pos, look.words);
+	look.num = find_words(&graph->recent, place, bytes, look.words);
 	look.next = 0;
 	look.more = false;
 	for (size_t i = 0; i < look.num; i++)
@@ -393,7 +403,7 @@ static inline void fetch_place(struct graph *graph, uint64_t address)
 {
 	struct word word = {.value = address};
 
-	if (!find_word(graph->heap, &graph->recent, &word) || !word.span)
+	if (!find_word(&graph->recent, &word) || !word.span)
 		return;
 	fetch_block(graph, word.span, word.unit);
 	fetch_bytes(word.span, address);
@@ -557,7 +567,7 @@ static void tell_words(struct source *source, const struct place *place, struct 
 	const uint32_t *vertices[AHEAD];
 	uint32_t to[AHEAD];
 	struct word words[AHEAD];
-	size_t num = find_words(graph->heap, &source->recent, bytes, place->pos, words), n = 0;
+	size_t num = find_words(&source->recent, place, bytes, words), n = 0;
 
 	for (size_t i = 0; i < num; i++)
 		if (words[i].span)
@@ -598,7 +608,7 @@ static struct hc_error *tell_stretch(void *ctx, unsigned worker, size_t task)
 	struct graph *graph = ctx;
 	const struct hc_stretch *stretch = &graph->layout.stretches[task];
 	const struct hc_span *span = &graph->heap->spans[stretch->span];
-	struct source source = {.graph = graph, .worker = worker};
+	struct source source = {.graph = graph, .worker = worker, .recent.heap = graph->heap};
 
 	for (uint64_t i = stretch->from; i < stretch->to; i++)
 		hc_for_each_bit (bit,
@@ -656,8 +666,10 @@ static void graph_deinit(struct graph *graph)
 struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_chunks)
 {
 	struct hc_watch *watch = retained->heap->process->watch;
-	hc_cleanup(graph_deinit) struct graph graph = {
-		.retained = retained, .heap = retained->heap, .max_chunks = max_chunks};
+	hc_cleanup(graph_deinit) struct graph graph = {.retained = retained,
+						       .heap = retained->heap,
+						       .recent.heap = retained->heap,
+						       .max_chunks = max_chunks};
 	struct hc_error *err = graph_init(&graph);
 
 	if (err)

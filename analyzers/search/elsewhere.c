@@ -5,7 +5,7 @@
 #include "analyzers/search/elsewhere.h"
 
 struct hc_error *hc_elsewhere_run(struct hc_target *target, const struct hc_pattern *pattern,
-				  struct hc_elsewhere *ret)
+				  const struct hc_sieve *sieve, struct hc_elsewhere *ret)
 {
 	struct hc_selection selection;
 	struct hc_search_result result;
@@ -16,6 +16,7 @@ struct hc_error *hc_elsewhere_run(struct hc_target *target, const struct hc_patt
 		.scope = HC_SEARCH_ALL,
 		.selection = &selection,
 		.max_bytes = HC_ELSEWHERE_BYTES,
+		.sieve = sieve,
 	};
 	struct hc_error *err = hc_search_run(target, pattern, &options, &result);
 	if (!err) {

@@ -18,8 +18,8 @@ struct hc_elsewhere {
 	bool bounded;      /**< there is more memory than was searched */
 };
 
-/** One more pass, after a search without a match. */
+/** One more pass, after a search without a match. @param sieve as of that one */
 struct hc_error *hc_elsewhere_run(struct hc_target *target, const struct hc_pattern *pattern,
-				  struct hc_elsewhere *ret);
+				  const struct hc_sieve *sieve, struct hc_elsewhere *ret);
 
 #endif

@@ -15,7 +15,8 @@
  * usable bytes. The prefilter therefore runs over the contiguous bytes of a slice, not chunk by
  * chunk, and says where the next one is: chunks before that place are only counted. It may stop in
  * headers or at a border; whether there is a match is decided by PCRE2 with the chunk as the
- * subject.
+ * subject. Where every chunk in use is selected, those before it are counted by the planes alone.
+ * A sieve (sieve.h) has looked already: blocks that it rules out are not read again.
  *
  * Windows. A window reports matches that are *tried* in it. Its subject reaches further on both
  * sides, so that a match may end, and a lookbehind look, beyond it. When the last match of a window
@@ -80,7 +81,8 @@ struct search {
 	 * By class: index of the attribute that is searched, plus 1; 0: it has none of that name.
 	 */
 	uint8_t attribute_of[HC_MAX_CLASSES];
-	struct hc_selection selection;          /**< a view: what it owns is the caller's */
+	struct hc_selection selection; /**< a view: what it owns is the caller's */
+	bool by_planes;                /**< chunks in use are selected, and nothing else decides */
 	const struct hc_classifier *classifier; /**< for attributes and HC_SEARCH_BY_CLASS */
 	struct hc_types *types;                 /**< for HC_SEARCH_BY_TYPE */
 
@@ -381,19 +383,66 @@ static struct hc_bytes slice_bytes(const struct hc_slice *slice, uint64_t *addre
 	return (struct hc_bytes){span->data + (start - span->start), end - start};
 }
 
-/** Whether the prefilter of a slice can tell that a chunk has no match. */
-static bool is_ruled_out(struct hc_prefilter *prefilter, uint64_t start,
-			 const struct subject *subject)
+/** What is known of a slice's bytes before its chunks are looked at. */
+struct outlook {
+	uint64_t start; /**< address of the first byte */
+	uint64_t size;  /**< of the slice; 0: nothing is known */
+	bool ruled_out; /**< by the sieve */
+	bool has_prefilter;
+	uint64_t skipped; /**< bytes that the sieve rules out, before those of @ref prefilter */
+	struct hc_prefilter prefilter;
+};
+
+static void outlook_init(struct outlook *outlook, const struct search *search,
+			 const struct hc_slice *slice)
 {
-	uint64_t offset = subject->address - start;
+	struct hc_bytes all = slice_bytes(slice, &outlook->start);
+	uint64_t from = outlook->start, to = from + all.size;
+
+	outlook->size = all.size;
+	outlook->ruled_out = all.size && !hc_sieve_narrow(search->options->sieve, &from, &to);
+	outlook->has_prefilter =
+		all.size && !outlook->ruled_out && hc_pattern_has_prefilter(search->pattern);
+	if (!outlook->has_prefilter)
+		return;
+	outlook->skipped = from - outlook->start;
+	/* The last literal may end behind the place up to which one may begin. */
+	to = outlook->start + all.size - to > HC_MAX_LITERAL_SIZE ? to + HC_MAX_LITERAL_SIZE
+								  : outlook->start + all.size;
+	hc_prefilter_init(&outlook->prefilter, search->pattern,
+			  part(all, outlook->skipped, to - outlook->start));
+}
+
+/** Whether there is anything that can rule chunks out. */
+static bool outlook_knows(const struct outlook *outlook)
+{
+	return outlook->ruled_out || outlook->has_prefilter;
+}
+
+/** Where a match may begin, or hold a literal: at or after @p offset, or SIZE_MAX. */
+static size_t outlook_next(struct outlook *outlook, uint64_t offset)
+{
+	uint64_t skipped = outlook->skipped;
+
+	if (outlook->ruled_out)
+		return SIZE_MAX;
+	size_t next =
+		hc_prefilter_next(&outlook->prefilter, offset > skipped ? offset - skipped : 0);
+	return next == SIZE_MAX ? SIZE_MAX : next + skipped;
+}
+
+/** Whether a chunk can't have a match. */
+static bool is_ruled_out(struct outlook *outlook, const struct subject *subject)
+{
+	uint64_t offset = subject->address - outlook->start;
 	uint64_t end;
 
 	/* Only chunks that lie in the slice as a whole; the last one may not. */
-	if (subject->address < start || offset > prefilter->bytes.size ||
-	    __builtin_add_overflow(offset, subject->bytes.size, &end) ||
-	    end > prefilter->bytes.size)
+	if (!outlook_knows(outlook) || subject->address < outlook->start ||
+	    offset > outlook->size || __builtin_add_overflow(offset, subject->bytes.size, &end) ||
+	    end > outlook->size)
 		return false;
-	return hc_prefilter_next(prefilter, offset) >= end;
+	return outlook_next(outlook, offset) >= end;
 }
 
 /** Make the attribute the subject instead of its chunk; false: the chunk has none. */
@@ -412,37 +461,94 @@ static bool narrow_to_attribute(const struct search *search, const struct worker
 	return true;
 }
 
-static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slice)
+/** Search the sink's chunk, if it is selected. @return whether the task goes on */
+static bool search_chunk(struct sink *sink, struct outlook *outlook)
 {
 	struct search *search = sink->search;
-	struct finding *finding = sink->finding;
-	struct hc_prefilter prefilter;
-	struct hc_chunk_iter iter;
 	struct subject *subject = &sink->subject;
-	uint64_t start;
-	struct hc_bytes all = slice_bytes(slice, &start);
-	bool use_prefilter = hc_pattern_has_prefilter(search->pattern) && all.size;
 
-	if (use_prefilter)
-		hc_prefilter_init(&prefilter, search->pattern, all);
-	*subject = (struct subject){};
-	hc_chunk_iter_slice(&iter, search->heap, *slice);
-	while (hc_chunk_iter_next(&iter, &subject->chunk)) {
-		if (!hc_selection_has(&search->selection, search->heap, &subject->chunk,
-				      sink->worker->scratch))
-			continue;
-		subject->address = subject->chunk.address;
-		subject->bytes = hc_chunk_bytes(search->heap, &subject->chunk);
-		finding->searched_chunks++;
-		finding->searched_bytes += subject->bytes.size;
-		if (use_prefilter && is_ruled_out(&prefilter, start, subject))
-			continue;
-		if (search->options->attribute &&
-		    !narrow_to_attribute(search, sink->worker, subject))
-			continue;
-		if (!match_subject(sink, 0, SIZE_MAX))
-			break;
+	if (!hc_selection_has(&search->selection, search->heap, &subject->chunk,
+			      sink->worker->scratch))
+		return true;
+	subject->address = subject->chunk.address;
+	subject->bytes = hc_chunk_bytes(search->heap, &subject->chunk);
+	sink->finding->searched_chunks++;
+	sink->finding->searched_bytes += subject->bytes.size;
+	if (is_ruled_out(outlook, subject))
+		return true;
+	if (search->options->attribute && !narrow_to_attribute(search, sink->worker, subject))
+		return true;
+	return match_subject(sink, 0, SIZE_MAX);
+}
+
+/** Count the chunks in use between two that start at these units, the first one included. */
+static void count_chunks(struct finding *finding, const struct hc_span *span, uint64_t from,
+			 uint64_t to)
+{
+	uint64_t bytes = hc_span_offset(span, to) - hc_span_offset(span, from), chunks = 0;
+
+	for (uint64_t i = from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < to; i++) {
+		uint64_t first = i * HC_UNITS_PER_BLOCK, here = UINT64_MAX;
+		const struct hc_block *block = &span->blocks[i];
+
+		if (from > first)
+			here &= UINT64_MAX << (from - first);
+		if (to - first < HC_UNITS_PER_BLOCK)
+			here &= ~(UINT64_MAX << (to - first));
+		chunks += __builtin_popcountll(hc_block_in_use(block) & here);
+		hc_for_each_bit (bit, block->start & block->free & here) {
+			uint64_t next = hc_span_next_start(span, first + bit + 1);
+
+			bytes -= hc_span_offset(span, next) - hc_span_offset(span, first + bit);
+		}
 	}
+	finding->searched_chunks += chunks;
+	finding->searched_bytes += bytes - chunks * span->overhead;
+}
+
+/** Chunk after chunk. */
+static void run_by_chunk(struct sink *sink, const struct hc_slice *slice, struct outlook *outlook)
+{
+	struct hc_chunk_iter iter;
+
+	hc_chunk_iter_slice(&iter, sink->search->heap, *slice);
+	while (hc_chunk_iter_next(&iter, &sink->subject.chunk)) {
+		if (!search_chunk(sink, outlook))
+			return;
+	}
+}
+
+/** From one place where a match may be to the next; the slice's last chunk may reach over it. */
+static void run_by_place(struct sink *sink, const struct hc_slice *slice, struct outlook *outlook)
+{
+	const struct hc_span *span = slice->span;
+	uint64_t unit = hc_span_next_start(span, slice->from), last = slice->to - 1;
+
+	while (unit < slice->to) {
+		size_t place = outlook_next(outlook, hc_span_address(span, unit) - outlook->start);
+		uint64_t at = place == SIZE_MAX
+				      ? last
+				      : hc_span_unit(span, outlook->start + place - span->base);
+		uint64_t stop = hc_span_prev_start(span, at < last ? at : last);
+
+		count_chunks(sink->finding, span, unit, stop);
+		hc_span_chunk(sink->search->heap, span, stop, &sink->subject.chunk);
+		if (!search_chunk(sink, outlook))
+			return;
+		unit = hc_span_next_start(span, stop + 1);
+	}
+}
+
+static struct hc_error *run_slice(struct sink *sink, const struct hc_slice *slice)
+{
+	struct outlook outlook;
+
+	outlook_init(&outlook, sink->search, slice);
+	sink->subject = (struct subject){};
+	if (sink->search->by_planes && outlook_knows(&outlook))
+		run_by_place(sink, slice, &outlook);
+	else
+		run_by_chunk(sink, slice, &outlook);
 	return sink->err;
 }
 
@@ -451,6 +557,20 @@ static bool is_idle(const struct search *search, const struct hc_search_window *
 {
 	return !hc_pattern_may_begin_with_nul(search->pattern) &&
 	       hc_memory_is_hole(&search->process->memory, window->start, window->end);
+}
+
+/** Whether no match can be tried in a window. */
+static bool window_is_ruled_out(const struct search *search, const struct hc_search_window *window)
+{
+	uint64_t from = window->address, to = from + window->subject.size;
+
+	if (is_idle(search, window) ||
+	    (from < to && !hc_sieve_narrow(search->options->sieve, &from, &to)))
+		return true;
+	/*
+	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
+	 */
+	return window->mapping && !hc_pattern_may_match(search->pattern, window->subject);
 }
 
 /** @param from address where the first match may be tried */
@@ -469,12 +589,7 @@ static struct hc_error *run_window(struct sink *sink, const struct hc_search_win
 	sink->finding->searched_bytes += window->end - window->start;
 	if (from < window->start)
 		from = window->start;
-	if (is_idle(sink->search, window))
-		return NULL;
-	/*
-	 * All of a large chunk would be looked through for each window: PCRE2's own scan is better.
-	 */
-	if (window->mapping && !hc_pattern_may_match(sink->search->pattern, window->subject))
+	if (window_is_ruled_out(sink->search, window))
 		return NULL;
 	if (from < window->end || window->last)
 		match_subject(sink, from - window->address, to);
@@ -710,6 +825,14 @@ static struct hc_error *cut(struct search *search)
 	return hc_search_cut(&cutting, &search->tasks, &search->num_tasks);
 }
 
+/** Whether the planes tell which chunks are selected: those in use, all of them. */
+static bool selects_by_planes(const struct search *search)
+{
+	unsigned kinds = hc_selection_kinds(&search->selection, search->heap);
+
+	return kinds == HC_KINDS_IN_USE && hc_selection_is_by_kind(&search->selection, kinds);
+}
+
 static struct hc_error *search_init(struct search *search)
 {
 	struct hc_error *err = find_attribute(search);
@@ -718,6 +841,7 @@ static struct hc_error *search_init(struct search *search)
 	if (err)
 		return err;
 	bound_tasks(search);
+	search->by_planes = search->heap && selects_by_planes(search);
 
 	search->workers = calloc(search->jobs, sizeof(*search->workers));
 	search->findings = calloc(search->num_findings, sizeof(*search->findings));

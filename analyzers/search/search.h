@@ -17,6 +17,7 @@
 
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/search/search_groups.h"
+#include "analyzers/search/sieve.h"
 #include "analyzers/select/selection.h"
 #include "analyzers/target.h"
 #include "analyzers/texts/top_texts.h"
@@ -71,9 +72,10 @@ struct hc_search_options {
 	 * @ref HC_ERROR_ARGUMENT when no class has it. HC_SEARCH_CHUNKS only.
 	 */
 	const char *attribute;
-	uint64_t max_bytes; /**< search about so many, by address, and no more; 0: all */
-	hc_search_fn fn;    /**< called for each match; NULL: only count */
-	void *ctx;          /**< of @ref fn */
+	uint64_t max_bytes;           /**< search about so many, by address, and no more; 0: all */
+	const struct hc_sieve *sieve; /**< of the same pattern and target; NULL: none */
+	hc_search_fn fn;              /**< called for each match; NULL: only count */
+	void *ctx;                    /**< of @ref fn */
 };
 
 struct hc_search_result {

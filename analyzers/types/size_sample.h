@@ -12,7 +12,7 @@
 #include "core/heap/heap.h"
 
 /** Most chunks of one size, and most sizes, that are taken; what comes up later is left out. */
-#define HC_MAX_SAMPLED 512
+#define HC_MAX_SAMPLED 256
 #define HC_MAX_SAMPLED_SIZES 16384
 
 struct hc_sampled_size {

@@ -25,6 +25,16 @@
 /** Functions of a table, behind its two words of zeroes, that have to be there. */
 #define NUM_CHECKED 8
 
+/**
+ * Most bytes of a chunk with a stream and the library's own behind it: the lock, wide characters, a
+ * cookie.
+ */
+#define MAX_SIZE 1024
+#define SIZE_STEP 8
+
+/** Of a size that has more chunks than this, some in a sample must be streams for any to be. */
+#define MANY_CHUNKS (1 << 14)
+
 /** Most streams that a list of open ones is followed for. */
 #define MAX_STREAMS (1 << 20)
 
@@ -32,26 +42,9 @@
 struct streams {
 	const struct hc_type_scope *scope;
 	uint64_t table_offsets[2]; /**< bytes; 0: there is no other one */
+	/** By chunk size: whether there can be streams. So most chunks need no look. */
+	bool sizes[MAX_SIZE / SIZE_STEP];
 };
-
-static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
-{
-	struct streams *streams = calloc(1, sizeof(*streams));
-
-	if (!streams)
-		return &hc_enomem;
-	streams->scope = scope;
-	streams->table_offsets[0] = scope->heap->word_size == 8 ? 216 : 148;
-	streams->table_offsets[1] = scope->heap->word_size == 8 ? 0 : 152;
-	*own_ret = streams;
-	return NULL;
-}
-
-static size_t num(const void *own)
-{
-	(void)own;
-	return 1;
-}
 
 /** Whether an address is that of a table: no function before the first, all of them code. */
 static bool is_table(const struct hc_process *process, uint64_t table)
@@ -74,24 +67,80 @@ static bool is_table(const struct hc_process *process, uint64_t table)
 	return true;
 }
 
-static bool find_type(const void *own, const struct hc_type_subject *subject,
-		      struct hc_type_hit *hit)
+static bool is_stream(const struct streams *streams, const struct hc_type_subject *subject)
 {
-	const struct streams *streams = own;
 	const struct hc_type_scope *scope = streams->scope;
 
-	if (subject->bytes.size < 4 || (hc_read32(subject->bytes.data, scope->heap->big_endian) &
-					STREAM_MAGIC_MASK) != STREAM_MAGIC)
+	if (subject->bytes.size < streams->table_offsets[0] + scope->heap->word_size ||
+	    (hc_read32(subject->bytes.data, scope->heap->big_endian) & STREAM_MAGIC_MASK) !=
+		    STREAM_MAGIC)
 		return false;
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t offset = streams->table_offsets[i];
 
-		if (offset && is_table(scope->process, hc_subject_word(scope, subject, offset))) {
-			hit->index = 0;
+		if (offset && is_table(scope->process, hc_subject_word(scope, subject, offset)))
 			return true;
-		}
 	}
 	return false;
+}
+
+/** Whether chunks of a size may be streams. */
+static bool may_be(const struct streams *streams, const struct hc_sampled_size *size)
+{
+	const struct hc_heap *heap = streams->scope->heap;
+
+	if (size->total <= MANY_CHUNKS)
+		return true;
+	for (size_t i = 0; i < size->num; i++) {
+		struct hc_chunk chunk;
+
+		if (!hc_heap_chunk_at(heap, size->addresses[i], &chunk))
+			continue;
+		struct hc_type_subject subject = {&chunk, hc_chunk_bytes(heap, &chunk)};
+		if (is_stream(streams, &subject))
+			return true;
+	}
+	return false;
+}
+
+static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
+{
+	bool wide = scope->heap->word_size == 8;
+	struct hc_error *err = hc_type_scope_sample(scope);
+	struct streams *streams = err ? NULL : calloc(1, sizeof(*streams));
+
+	if (!streams)
+		return err ? err : &hc_enomem;
+	streams->scope = scope;
+	streams->table_offsets[0] = wide ? 216 : 148;
+	streams->table_offsets[1] = wide ? 0 : 152;
+	for (size_t i = 0; i < scope->sample.num; i++) {
+		const struct hc_sampled_size *size = &scope->sample.sizes[i];
+
+		if (size->size < MAX_SIZE && size->size > streams->table_offsets[0] &&
+		    may_be(streams, size))
+			streams->sizes[size->size / SIZE_STEP] = true;
+	}
+	*own_ret = streams;
+	return NULL;
+}
+
+static size_t num(const void *own)
+{
+	(void)own;
+	return 1;
+}
+
+static bool find_type(const void *own, const struct hc_type_subject *subject,
+		      struct hc_type_hit *hit)
+{
+	const struct streams *streams = own;
+	uint64_t size = subject->chunk->size;
+
+	if (size >= MAX_SIZE || !streams->sizes[size / SIZE_STEP] || !is_stream(streams, subject))
+		return false;
+	hit->index = 0;
+	return true;
 }
 
 static char *name(const void *own, struct hc_type_scope *scope, size_t index)

@@ -272,7 +272,7 @@ static void put_shape(const struct hc_shape *shape, FILE *file)
 
 static void put_columns(const struct hc_manual *manual, FILE *file)
 {
-	if (!manual->verb->tables[0])
+	if (!manual->verb->tables || !manual->verb->tables[0])
 		return;
 	fputs(".SH COLUMNS\nWhat\n.BR \\-\\-columns\nand\n.B \\-\\-sort\ntake. CSV has the first "
 	      "table, unless options choose another.\n",
@@ -296,7 +296,10 @@ static void put_formats(const struct hc_manual *manual, FILE *file)
 		for (unsigned k = 0; (word = hc_option_word(manual->verb, option, k)); k++)
 			fprintf(file, "%s \\fB%s\\fP", k ? "," : "", word);
 	}
-	fputs(".\nThat of JSON is described in\n.IR ", file);
+	fputs(".\n", file);
+	if (!(manual->verb->formats & 1u << HC_FORMAT_JSON))
+		return;
+	fputs("That of JSON is described in\n.IR ", file);
 	put_code(file, manual->datadir);
 	fprintf(file, "/heapcore/schema/heapcore.%s.json .\n", manual->verb->name);
 }

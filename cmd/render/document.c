@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/render/document.h"
+#include "core/base/array.h"
 
 void hc_document_init(struct hc_document *doc)
 {
@@ -24,6 +25,7 @@ static void deinit_tables(struct hc_node *node)
 void hc_document_deinit(struct hc_document *doc)
 {
 	deinit_tables(&doc->root);
+	hc_stacks_deinit(&doc->stacks);
 	hc_pool_deinit(&doc->pool);
 }
 
@@ -243,4 +245,22 @@ void hc_document_main(struct hc_document *doc, struct hc_table *table)
 	doc->main = table;
 	if (doc->text_main && is_in_text(&doc->root, table))
 		doc->text_main = table;
+}
+
+uint32_t hc_add_frame(struct hc_document *doc, uint32_t caller, struct hc_cell name,
+		      struct hc_stack_value own)
+{
+	struct hc_stacks *stacks = &doc->stacks;
+
+	if (stacks->num >= UINT32_MAX - 1 ||
+	    hc_array_reserve(&stacks->items, stacks->num, sizeof(*stacks->items))) {
+		doc->pool.no_memory = true;
+		return 0;
+	}
+	stacks->items[stacks->num++] = (struct hc_stack_frame){
+		.caller = caller,
+		.name = hc_cell_copy(&doc->pool, &name),
+		.own = own,
+	};
+	return stacks->num;
 }

@@ -18,6 +18,7 @@
 #ifndef HC_CMD_RENDER_DOCUMENT_H
 #define HC_CMD_RENDER_DOCUMENT_H
 
+#include "cmd/render/stacks.h"
 #include "cmd/render/table.h"
 
 enum hc_node_kind {
@@ -75,6 +76,7 @@ struct hc_document {
 	struct hc_node *at;    /**< the node that gets children */
 	struct hc_table *main; /**< what CSV has, and what --columns and --sort are about there */
 	struct hc_table *text_main; /**< what they are about in text */
+	struct hc_stacks stacks;    /**< what those formats write that show stacks */
 	bool lines; /**< as JSON, it is JSON Lines: facts up to a break, each row of a table */
 	struct hc_table nowhere; /**< stands for a table when there is no memory; has no rows */
 };
@@ -138,6 +140,15 @@ struct hc_table *hc_add_table(struct hc_document *doc, const struct hc_shape *sh
 struct hc_table *hc_add_data_table(struct hc_document *doc, const struct hc_shape *shape);
 struct hc_table *hc_add_text_table(struct hc_document *doc, const struct hc_shape *shape);
 void hc_document_main(struct hc_document *doc, struct hc_table *table);
+/**
+ * A frame of a stack.
+ *
+ * @param caller what this returned for the frame above it; 0: none
+ * @param own    without what is in frames below it
+ * @return its number, from 1 on
+ */
+uint32_t hc_add_frame(struct hc_document *doc, uint32_t caller, struct hc_cell name,
+		      struct hc_stack_value own);
 /**@}*/
 
 /** The same with their cells as arguments. */

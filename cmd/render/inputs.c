@@ -33,22 +33,34 @@ static bool can_be_destroyed(const struct stat *st)
 	return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode);
 }
 
-static void add(struct hc_inputs *inputs, const struct stat *st, const char *name)
+/** Append. @param name not owned; NULL is fine */
+static void append(struct hc_inputs *inputs, const struct hc_input *input)
 {
-	if (!can_be_destroyed(st) || find(inputs, st))
-		return;
 	struct hc_error *err =
 		hc_array_reserve(&inputs->items, inputs->num, sizeof(*inputs->items));
+
 	if (err) {
 		hc_error_destroy(err);
 		inputs->incomplete = true;
 		return;
 	}
-	inputs->items[inputs->num++] = (struct hc_input){
-		.device = st->st_dev,
-		.inode = st->st_ino,
-		.name = strdup(name),
-	};
+	inputs->items[inputs->num] = *input;
+	inputs->items[inputs->num++].name = input->name ? strdup(input->name) : NULL;
+}
+
+static void add(struct hc_inputs *inputs, const struct stat *st, const char *name)
+{
+	const struct hc_input input = {st->st_dev, st->st_ino, (char *)name};
+
+	if (can_be_destroyed(st) && !find(inputs, st))
+		append(inputs, &input);
+}
+
+void hc_inputs_add_all(struct hc_inputs *inputs, const struct hc_inputs *others)
+{
+	inputs->incomplete |= others->incomplete;
+	for (size_t i = 0; i < others->num; i++)
+		append(inputs, &others->items[i]);
 }
 
 /** Signature files; the folder's own rule is not asked, so that a file too many is protected. */

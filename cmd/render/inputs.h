@@ -35,6 +35,9 @@ void hc_inputs_add(struct hc_inputs *inputs, const char *path);
 /** Add a file that was opened. @param path for messages */
 void hc_inputs_add_open(struct hc_inputs *inputs, const char *path, int fd);
 
+/** Add all that another list has. */
+void hc_inputs_add_all(struct hc_inputs *inputs, const struct hc_inputs *others);
+
 /** @return NULL, or @ref HC_ERROR_ARGUMENT when @p st, the file that @p output names, is an input
  */
 struct hc_error *hc_inputs_refuse(const struct hc_inputs *inputs, const struct stat *st,

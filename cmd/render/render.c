@@ -12,6 +12,9 @@ const struct hc_format_row hc_formats[HC_NUM_FORMATS] = {
 	[HC_FORMAT_HEX] = {"hex", &hc_text_renderer},
 	[HC_FORMAT_SQLITE] = {"sqlite", &hc_text_renderer},
 	[HC_FORMAT_JSONL] = {"jsonl", &hc_text_renderer},
+	[HC_FORMAT_COLLAPSED] = {"collapsed", &hc_collapsed_renderer},
+	[HC_FORMAT_PPROF] = {"pprof", &hc_pprof_renderer},
+	[HC_FORMAT_HTML] = {"html", &hc_html_renderer},
 };
 
 /** The table that the user's choice is about. */

@@ -46,7 +46,7 @@ struct hc_renderer {
 };
 
 extern const struct hc_renderer hc_text_renderer, hc_json_renderer, hc_csv_renderer,
-	hc_markdown_renderer;
+	hc_markdown_renderer, hc_collapsed_renderer, hc_pprof_renderer, hc_html_renderer;
 
 /** What --format may be. Those before hex are of every verb. */
 enum hc_format {
@@ -57,6 +57,9 @@ enum hc_format {
 	HC_FORMAT_HEX,    /**< dumps of memory, with their remarks as text */
 	HC_FORMAT_SQLITE, /**< files of export, with their remarks as text; JSON Lines, too */
 	HC_FORMAT_JSONL,
+	HC_FORMAT_COLLAPSED, /**< stacks (stacks.h), a line each */
+	HC_FORMAT_PPROF,     /**< stacks, for pprof */
+	HC_FORMAT_HTML, /**< reports */
 	HC_NUM_FORMATS
 };
 
@@ -70,6 +73,12 @@ extern const struct hc_format_row {
 static inline bool hc_format_is_for_people(enum hc_format format)
 {
 	return hc_formats[format].renderer->medium == HC_MEDIUM_TEXT;
+}
+
+/** Whether stacks are all that it shows. */
+static inline bool hc_format_is_of_stacks(enum hc_format format)
+{
+	return format == HC_FORMAT_COLLAPSED || format == HC_FORMAT_PPROF;
 }
 
 /**

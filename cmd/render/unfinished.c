@@ -75,12 +75,17 @@ void hc_unfinished_remove_all(void)
 static atomic_bool asks;
 static atomic_int asked;
 static atomic_int num_waiting;
+static atomic_bool keeps;
 
 /** Ask for the end of the work. @return false: it has to end at once */
 static bool ask(int signum)
 {
 	if (signum != SIGHUP && signum != SIGINT && signum != SIGTERM)
 		return false;
+	if (signum == SIGINT && atomic_load(&keeps)) {
+		atomic_store(&asked, signum);
+		return true;
+	}
 	if (!atomic_load(&asks) || atomic_exchange(&asked, signum))
 		return false;
 	/* Who waits was there before us, or sees that the end was asked for. */
@@ -119,10 +124,20 @@ void hc_signals_ask(bool on)
 	int signum;
 
 	atomic_store(&asks, on);
-	if (on || !(signum = atomic_load(&asked)))
+	if (on || !(signum = atomic_load(&asked)) || (signum == SIGINT && atomic_load(&keeps)))
 		return;
 	hc_signals_hold(&old);
 	end_run(signum);
+}
+
+void hc_signals_keep(bool on)
+{
+	atomic_store(&keeps, on);
+}
+
+void hc_signals_forget(void)
+{
+	atomic_store(&asked, 0);
 }
 
 bool hc_signals_asked(void)
@@ -153,6 +168,8 @@ void hc_signals_init(void (*at_end)(void))
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
 
 	at_end_fn = at_end;
+	hc_signals_keep(false);
+	hc_signals_forget();
 	fill(&action.sa_mask);
 	for (size_t i = 0; i < NUM_SIGNALS; i++) {
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)

@@ -33,7 +33,9 @@ struct hc_unfinished {
 };
 
 /**
- * Handle the signals; once, by the main thread, before there are others.
+ * Handle the signals; by the main thread, before there are others: at the begin of a program, or
+ * of a process that was forked from it, which begins without what the other one keeps and was asked
+ * for.
  *
  * @param at_end called before the run ends, async-signal-safe; may be NULL
  */
@@ -48,6 +50,14 @@ void hc_signals_release(const sigset_t *old);
  * asked for ends here. Main thread.
  */
 void hc_signals_ask(bool on);
+
+/**
+ * From now on (@p on) SIGINT only asks, whatever goes on, and ends nothing: a prompt comes back.
+ */
+void hc_signals_keep(bool on);
+
+/** What was asked for is done: nothing is, until the next signal. */
+void hc_signals_forget(void);
 
 /** Whether the work is to end. Safe from several threads, and cheap. */
 bool hc_signals_asked(void);

@@ -208,6 +208,13 @@ struct hc_error *hc_lost_suppress(struct hc_session *session, const char *path,
 	return NULL;
 }
 
+void hc_lost_unsuppress(struct hc_session *session, struct hc_suppressions *suppressions)
+{
+	if (session->target)
+		session->target->suppressions = NULL;
+	hc_suppressions_deinit(suppressions);
+}
+
 void hc_lost_say_suppressed(const struct hc_session *session, const struct hc_count *suppressed,
 			    struct hc_document *doc)
 {

@@ -32,10 +32,12 @@ struct hc_cell hc_lost_missing_phrase(struct hc_document *doc, const struct hc_m
  * --suppress: read a file, say what is odd about it, and let it work on the session's target.
  *
  * @param path NULL: there is none
- * @param[out] ret must live until the session has no more to do with leaks
+ * @param[out] ret to be given back with hc_lost_unsuppress()
  */
 struct hc_error *hc_lost_suppress(struct hc_session *session, const char *path,
 				  struct hc_suppressions *ret);
+/** The target may outlive the verb: end it. */
+void hc_lost_unsuppress(struct hc_session *session, struct hc_suppressions *suppressions);
 
 /** What was suppressed, in a line and as a fact; nothing without suppressions. */
 void hc_lost_say_suppressed(const struct hc_session *session, const struct hc_count *suppressed,

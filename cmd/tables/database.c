@@ -5,8 +5,10 @@
 #include "cmd/tables/database.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/render/escape.h"
 #include "core/base/cleanup.h"
@@ -28,6 +30,7 @@ struct hc_database {
 	struct hc_tables *tables;
 	struct hc_error *err; /**< of heapcore's own, from within SQLite */
 	char *path;           /**< of a file, for messages; NULL: in memory */
+	char *file;           /**< the same, while it is written */
 	uint64_t rows;        /**< that were read of all tables */
 	struct module modules[HC_MAX_RELATIONS];
 };
@@ -35,13 +38,23 @@ struct hc_database {
 /** @name Errors */
 /**@{*/
 
-/** Errors of the file that is written. */
+/** Why nothing more can be written to a file, which is given up; 0: it can. */
+static int ask_system(const char *path)
+{
+	static const char page[4096];
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int errnum = fd < 0 || write(fd, page, sizeof(page)) < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return errnum;
+}
+
+/** Errors of the file that is written. SQLite doesn't always keep what the system said. */
 static struct hc_error *file_error(const struct hc_database *database, int code)
 {
-	int errnum = sqlite3_system_errno(database->db);
+	int errnum = code == SQLITE_FULL ? ENOSPC : ask_system(database->file);
 
-	if (code == SQLITE_FULL)
-		errnum = ENOSPC;
 	return hc_error_create(HC_ERROR_ARGUMENT, "cannot write to %s: %s", database->path,
 			       errnum ? strerror(errnum) : sqlite3_errmsg(database->db));
 }
@@ -474,7 +487,8 @@ static struct hc_error *open_path(struct hc_tables *tables, const char *path, co
 		return &hc_enomem;
 	database->tables = tables;
 	database->path = shown ? strdup(shown) : NULL;
-	if (shown && !database->path)
+	database->file = strdup(path);
+	if ((shown && !database->path) || !database->file)
 		return &hc_enomem;
 	if (sqlite3_open_v2(path, &database->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
 		return database->db ? take_error(database) : &hc_enomem;
@@ -592,6 +606,7 @@ void hc_database_close(struct hc_database *database)
 	sqlite3_close(database->db);
 	hc_error_destroy(database->err);
 	free(database->path);
+	free(database->file);
 	free(database);
 }
 /**@}*/

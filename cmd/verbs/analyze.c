@@ -216,7 +216,7 @@ static void describe(struct hc_analysis *analysis)
 static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
-	hc_suppressions_deinit(&analysis->suppressions);
+	hc_lost_unsuppress(analysis->session, &analysis->suppressions);
 	hc_sampler_deinit(&analysis->sampler);
 	hc_inflight_deinit(&analysis->inflight);
 	free(analysis->last_words);

@@ -77,6 +77,8 @@ struct export
 {
 	struct hc_session *session;
 	const struct own *own;
+	struct hc_output out;                  /**< a file, a device or a pipe, or */
+	struct hc_output_directory *directory; /**< a directory, or neither: standard output */
 	struct hc_tables tables;
 	uint64_t rows[HC_MAX_RELATIONS];
 };
@@ -84,6 +86,8 @@ struct export
 static void export_deinit(struct export *export)
 {
 	hc_tables_deinit(&export->tables);
+	hc_output_discard(&export->out);
+	hc_output_directory_destroy(export->directory);
 }
 
 static bool writes(const struct export *export, const struct hc_relation *relation)
@@ -115,19 +119,12 @@ static struct hc_error *write_database(struct export *export, const char *path)
 	return err ? err : hc_database_finish(database);
 }
 
-/** The file has a name of its own while SQLite writes to it, and loses it when anything fails. */
 static struct hc_error *write_file(struct export *export)
 {
-	struct hc_output_options options = hc_session_output_options(export->session);
-	hc_cleanup(hc_output_discard) struct hc_output out = {0};
+	hc_cleanup_free char *path = hc_output_path(&export->out);
+	struct hc_error *err = path ? write_database(export, path) : &hc_enomem;
 
-	options.named = true;
-	struct hc_error *err = hc_output_open(export->session->options->output, &options, &out);
-	if (err)
-		return err;
-	hc_cleanup_free char *path = hc_output_path(&out);
-	err = path ? write_database(export, path) : &hc_enomem;
-	return err ? err : hc_output_finish(&out);
+	return err ? err : hc_output_finish(&export->out);
 }
 /**@}*/
 
@@ -202,13 +199,7 @@ static bool is_table_file(const char *name)
 	return false;
 }
 
-static void destroy_directory(struct hc_output_directory **directory)
-{
-	hc_output_directory_destroy(*directory);
-}
-
-static struct hc_error *write_table_file(struct export *export,
-					 struct hc_output_directory *directory, size_t i)
+static struct hc_error *write_table_file(struct export *export, size_t i)
 {
 	const struct hc_relation *relation = hc_relations[i];
 	hc_cleanup(hc_output_discard) struct hc_output out = {0};
@@ -217,7 +208,8 @@ static struct hc_error *write_table_file(struct export *export,
 	struct hc_renderer renderer;
 	hc_cleanup_free char *name = hc_format("%s.%s", relation->shape->key,
 					       hc_formats[export->session->options->format].name);
-	struct hc_error *err = name ? hc_output_directory_open(directory, name, &out) : &hc_enomem;
+	struct hc_error *err =
+		name ? hc_output_directory_open(export->directory, name, &out) : &hc_enomem;
 
 	if (err)
 		return err;
@@ -230,15 +222,12 @@ static struct hc_error *write_table_file(struct export *export,
 
 static struct hc_error *write_directory(struct export *export)
 {
-	struct hc_output_options options = hc_session_output_options(export->session);
-	hc_cleanup(destroy_directory) struct hc_output_directory *directory = NULL;
-	struct hc_error *err = hc_output_directory_create(export->session->options->output,
-							  &options, is_table_file, &directory);
+	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && hc_relations[i]; i++)
 		if (writes(export, hc_relations[i]))
-			err = write_table_file(export, directory, i);
-	return err ? err : hc_output_directory_finish(directory);
+			err = write_table_file(export, i);
+	return err ? err : hc_output_directory_finish(export->directory);
 }
 /**@}*/
 
@@ -285,18 +274,6 @@ static struct hc_error *write_lines(struct export *export, struct hc_output *out
 					     &export->rows[i]);
 	}
 	return err;
-}
-
-/** To a device or a pipe that was named. */
-static struct hc_error *write_lines_to(struct export *export)
-{
-	struct hc_output_options options = hc_session_output_options(export->session);
-	hc_cleanup(hc_output_discard) struct hc_output out = {0};
-	struct hc_error *err = hc_output_open(export->session->options->output, &options, &out);
-
-	if (!err)
-		err = write_lines(export, &out);
-	return err ? err : hc_output_finish(&out);
 }
 /**@}*/
 
@@ -372,17 +349,37 @@ static struct hc_error *check_options(const struct hc_options *options)
 	return NULL;
 }
 
-static struct hc_error *write_all(struct export *export)
+/**
+ * Open what is written to, before anything takes long. A file has a name of its own while SQLite
+ * writes to it, and loses it when anything fails.
+ */
+static struct hc_error *open_output(struct export *export)
 {
 	const struct hc_options *options = export->session->options;
+	struct hc_output_options output = hc_session_output_options(export->session);
+
+	if (hc_output_is_stdout(options->output))
+		return NULL;
+	output.named = options->format == HC_FORMAT_SQLITE;
+	if (output.named || is_direct(options->output))
+		return hc_output_open(options->output, &output, &export->out);
+	return hc_output_directory_create(options->output, &output, is_table_file,
+					  &export->directory);
+}
+
+static struct hc_error *write_all(struct export *export)
+{
+	struct hc_error *err;
 
 	hc_session_phase(export->session, "writing");
-	if (options->format == HC_FORMAT_SQLITE)
+	if (export->session->options->format == HC_FORMAT_SQLITE)
 		return write_file(export);
-	if (!is_direct(options->output))
+	if (export->directory)
 		return write_directory(export);
-	return hc_output_is_stdout(options->output) ? write_lines(export, &export->session->out)
-						    : write_lines_to(export);
+	if (!export->out.file)
+		return write_lines(export, &export->session->out);
+	err = write_lines(export, &export->out);
+	return err ? err : hc_output_finish(&export->out);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -390,6 +387,8 @@ static struct hc_error *run(struct hc_session *session)
 	hc_cleanup(export_deinit) struct export export = {session, session->options->own};
 	struct hc_error *err = check_options(session->options);
 
+	if (!err)
+		err = open_output(&export);
 	if (!err)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)

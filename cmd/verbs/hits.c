@@ -374,7 +374,8 @@ static struct hc_error *look_elsewhere(struct hc_hits *hits, const struct hc_pat
 	if (hits->scope != HC_SEARCH_CHUNKS || hits->attribute || hits->inverted)
 		return NULL;
 	hc_session_phase(session, "searching elsewhere");
-	struct hc_error *err = hc_elsewhere_run(session->target, pattern, &hits->elsewhere);
+	struct hc_error *err =
+		hc_elsewhere_run(session->target, pattern, &hits->sieve, &hits->elsewhere);
 	hc_session_phase(session, NULL);
 	hits->has_elsewhere = !err;
 	return err;
@@ -453,6 +454,7 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 		.top = hits->top,
 		.by = hits->by,
 		.attribute = hits->attribute,
+		.sieve = hits->sieve.num_parts ? &hits->sieve : NULL,
 		.fn = hc_hits_stream(hits) ? show_hit : NULL,
 		.ctx = hits,
 		.first_only = (hits->addresses || hits->inverted) && !hc_hits_in_mappings(hits),
@@ -475,36 +477,81 @@ static struct hc_error *search(struct hc_hits *hits, const struct hc_pattern *pa
 	return hits->err;
 }
 
-struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern)
+/** Whether to look at the bytes before the heap: only chunks in use count, all of them. */
+static bool sieves(const struct hc_hits *hits, const struct hc_pattern *pattern)
 {
-	hc_cleanup(hc_search_result_deinit) struct hc_search_result result = {0};
-	struct hc_session *session = hits->session;
-	struct hc_error *err = hc_session_open(session, need(hits));
+	const struct hc_options *options = hits->session->options;
 
+	return hits->scope == HC_SEARCH_CHUNKS && !hits->inverted && !hits->attribute &&
+	       !options->selection_given && !options->finding && hc_sieve_is_for(pattern);
+}
+
+/** Open what the search needs: no heap where no byte can be of a match. */
+static struct hc_error *open_session(struct hc_hits *hits, const struct hc_pattern *pattern)
+{
+	struct hc_session *session = hits->session;
+	struct hc_error *err = hc_session_open_core(session);
+
+	if (!err && sieves(hits, pattern)) {
+		err = hc_sieve_run(session->target, pattern, &hits->sieve);
+		hits->nowhere = !err && !hits->sieve.may_match;
+		hc_session_phase(session, NULL);
+	}
 	if (err)
 		return err;
-	if (hc_hits_stream(hits))
-		err = hc_rows_check(&session->options->choice);
-	if (!err)
-		err = prepare_class(hits);
+	return hc_session_need(session, hits->nowhere ? HC_NEED_PROCESS : need(hits));
+}
+
+/** The result of a search that the sieve has answered. */
+static struct hc_error *find_nothing(struct hc_hits *hits, struct hc_search_result *result)
+{
+	result->searched_bytes = hits->sieve.bytes;
+	hits->has_elsewhere = true;
+	result->texts_exact = true;
+	prepare_view(hits);
+	return hc_hits_stream(hits) && !in_text(hits) ? begin_rows(hits) : NULL;
+}
+
+/** Search the chunks or mappings. */
+static struct hc_error *search_all(struct hc_hits *hits, const struct hc_pattern *pattern,
+				   struct hc_search_result *result)
+{
+	struct hc_error *err = prepare_class(hits);
+
 	if (!err)
 		err = prepare_types(hits);
 	if (!err)
 		err = prepare_sampler(hits);
 	if (!err)
-		err = search(hits, pattern, &result);
+		err = search(hits, pattern, result);
 	hc_sampler_deinit(&hits->sampler);
 	hc_classifier_scratch_destroy(hits->classifier);
 	hits->classifier = NULL;
+	if (err)
+		return err;
+	report_given_up(hits->session, result);
+	if (!result->matches)
+		err = look_elsewhere(hits, pattern);
+	report_elsewhere(hits);
+	return err;
+}
+
+struct hc_error *hc_hits_run(struct hc_hits *hits, const struct hc_pattern *pattern)
+{
+	hc_cleanup(hc_search_result_deinit) struct hc_search_result result = {0};
+	struct hc_session *session = hits->session;
+	struct hc_error *err = open_session(hits, pattern);
+
+	if (!err && hc_hits_stream(hits))
+		err = hc_rows_check(&session->options->choice);
+	if (!err)
+		err = hits->nowhere ? find_nothing(hits, &result)
+				    : search_all(hits, pattern, &result);
 	if (!err) {
-		report_given_up(session, &result);
-		if (!result.matches)
-			err = look_elsewhere(hits, pattern);
-		report_elsewhere(hits);
 		session->status = result.matches ? 0 : 1;
-		if (!err)
-			err = hc_hits_write_end(hits, &result);
+		err = hc_hits_write_end(hits, &result);
 	}
+	hc_sieve_deinit(&hits->sieve);
 	hc_rows_deinit(&hits->rows);
 	return err;
 }

@@ -49,6 +49,8 @@ struct hc_hits {
 	struct hc_sampler sampler;     /**< with @ref inverted */
 	struct hc_elsewhere elsewhere; /**< when no chunk matched */
 	bool has_elsewhere;
+	struct hc_sieve sieve; /**< no parts: none */
+	bool nowhere;          /**< the sieve rules out everything: chunks are not asked for */
 };
 
 /** Whether matches are written one by one. */

@@ -145,7 +145,9 @@ static void add_summary(const struct hc_hits *hits, const struct hc_search_resul
 		hc_cell_bytes(in_mappings ? result->mapping_bytes : result->bytes));
 	hc_fact(doc, "searched_bytes", NULL, hc_cell_bytes(result->searched_bytes));
 	hc_fact(doc, "searched", NULL,
-		hc_cell_count(in_mappings ? result->searched_mappings : result->searched_chunks));
+		hits->nowhere ? hc_cell_unknown()
+			      : hc_cell_count(in_mappings ? result->searched_mappings
+							  : result->searched_chunks));
 	hc_fact(doc, "given_up", NULL, hc_cell_count(result->limited));
 	hc_fact(doc, "limited", NULL, hc_cell_bool(hits->limited));
 	if (hits->scope == HC_SEARCH_ALL) {
@@ -209,8 +211,14 @@ static void say_counts(const struct hc_hits *hits, const struct hc_search_result
 		HC_SAY_STRONG(doc, "{} match{} in {}.", hc_cell_count(result->matches),
 			      hc_cell_text(result->matches == 1 ? "" : "es"),
 			      places(hits, result, doc));
-	HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
-	       searched(hits, result, doc));
+	if (hits->nowhere)
+		HC_SAY(doc,
+		       "Searched {}, all that the core has: nothing there can match, in a "
+		       "chunk or elsewhere.",
+		       hc_cell_bytes(result->searched_bytes));
+	else
+		HC_SAY(doc, "Searched {} in {}.", hc_cell_bytes(result->searched_bytes),
+		       searched(hits, result, doc));
 	if (hits->top)
 		HC_LINE(doc, "{}{} distinct text{}{}.",
 			hc_cell_text(result->texts_exact ? "" : "At least "),

@@ -384,6 +384,57 @@ static void say_types(const struct view *view, size_t num, struct hc_document *d
 	hc_end(doc);
 }
 
+/** "528 bytes, HTTP request". */
+static struct hc_cell frame_name(const struct view *view, struct hc_document *doc,
+				 struct hc_cell kind, hc_class_id class_id)
+{
+	bool has_class = class_id != HC_CLASS_NONE;
+
+	return HC_PHRASE(doc, "{}{}{}", kind,
+			 hc_cell_needs(HC_CONTENT_CLASS, hc_cell_text(has_class ? ", " : "")),
+			 has_class ? hc_class_cell(view->session, class_id) : hc_cell_text(""));
+}
+
+/** The kind of the root objects of a group, and below it the kinds that they lead to. */
+static void add_group_frames(const struct view *view, struct hc_document *doc,
+			     const struct hc_leak_group *group)
+{
+	struct hc_cell kind = hc_kind_cell(view->session, group->root_type, group->root_size, doc);
+	uint32_t root =
+		hc_add_frame(doc, 0, frame_name(view, doc, kind, group->content),
+			     (struct hc_stack_value){group->roots.chunks, group->roots.bytes});
+
+	for (size_t i = 0; i < group->num_rows; i++) {
+		const struct hc_leak_row *row = &group->rows[i];
+
+		if (row->indirect)
+			hc_add_frame(doc, root,
+				     frame_name(view, doc,
+						hc_kind_cell(view->session, HC_TYPE_NONE, row->size,
+							     doc),
+						row->class_id),
+				     (struct hc_stack_value){row->count.chunks, row->count.bytes});
+	}
+}
+
+static void add_frames(const struct view *view, struct hc_document *doc, size_t shown)
+{
+	const struct hc_leaks *leaks = &view->leaks;
+	struct hc_stack_value others = {0};
+
+	for (size_t i = 0; i < shown; i++)
+		add_group_frames(view, doc, &leaks->groups[i]);
+	for (size_t i = shown; i < leaks->num_groups; i++) {
+		others.chunks += leaks->groups[i].roots.chunks + leaks->groups[i].below.chunks;
+		others.bytes += leaks->groups[i].roots.bytes + leaks->groups[i].below.bytes;
+	}
+	if (others.chunks)
+		hc_add_frame(
+			doc, 0,
+			HC_PHRASE(doc, "{} other groups", hc_cell_count(leaks->num_groups - shown)),
+			others);
+}
+
 /** All groups. */
 static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 {
@@ -397,6 +448,8 @@ static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 	groups->limit = shown;
 	for (size_t i = 0; i < num; i++)
 		add_group(view, groups, i);
+	if (hc_format_is_of_stacks(view->session->options->format))
+		add_frames(view, doc, shown);
 	if (!num)
 		return NULL;
 	if (shown < num)
@@ -442,6 +495,8 @@ static struct hc_error *show_group(struct view *view, struct hc_document *doc)
 				       "--group %" PRIu64 ": there %s %zu group%s", number,
 				       num == 1 ? "is" : "are", num, hc_plural(num));
 	const struct hc_leak_group *group = &view->leaks.groups[number - 1];
+	if (hc_format_is_of_stacks(view->session->options->format))
+		add_group_frames(view, doc, group);
 	say_group(view, group, doc);
 	add_group(view, hc_add_data_table(doc, &groups_shape), number - 1);
 	struct hc_table *rows = hc_add_table(doc, &rows_shape);
@@ -579,7 +634,7 @@ static void view_deinit(struct view *view)
 {
 	hc_leaks_deinit(&view->leaks);
 	hc_sampler_deinit(&view->sampler);
-	hc_suppressions_deinit(&view->suppressions);
+	hc_lost_unsuppress(view->session, &view->suppressions);
 }
 
 static struct hc_error *check_options(const struct hc_options *options)
@@ -593,6 +648,10 @@ static struct hc_error *check_options(const struct hc_options *options)
 	if (own->group && own->by < HC_NUM_SPLITS)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--by is in place of groups; it does not go with --group");
+	if (own->by < HC_NUM_SPLITS && hc_format_is_of_stacks(options->format))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--by makes a table, which is none of stacks; leave it out "
+				       "with this --format");
 	if (own->group && own->top != HC_TOP_DEFAULT)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--top is about groups; --limit N lists more chunks of one");
@@ -643,10 +702,11 @@ const struct hc_verb hc_verb_leaks = {
 	.examples = "  heapcore leaks core.1234\n"
 		    "  heapcore leaks core.1234 --group 1 --limit 100\n"
 		    "  heapcore leaks core.1234 --by thread\n"
-		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n",
+		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n"
+		    "  heapcore leaks core.1234 --format collapsed | flamegraph.pl > lost.svg\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_ALL,
+	.formats = HC_FORMATS_ALL | HC_FORMATS_STACKS,
 	HC_VERB_TABLES(&groups_shape, &rows_shape, &chunks_shape, &parts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),

@@ -682,8 +682,14 @@ static struct hc_error *run(struct hc_session *session)
 	hc_cleanup(view_deinit) struct view view = {session};
 	hc_cleanup(hc_input_close) struct hc_input_file input = {.fd = -1};
 	struct hc_process_options *options = &session->options->process;
+	struct hc_error *err;
 
-	struct hc_error *err = hc_input_open(session->options->core, &options->decompress, &input);
+	/* For a report the core is open already. */
+	if (session->target) {
+		err = open_core(&view);
+		return err ? err : render(&view);
+	}
+	err = hc_input_open(session->options->core, &options->decompress, &input);
 	if (!err)
 		err = hc_input_unpack_snapshot(&input, &options->decompress, &session->remarks);
 	if (err)

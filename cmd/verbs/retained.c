@@ -503,6 +503,73 @@ static void say_all(const struct view *view, struct hc_document *doc)
 	hc_blank(doc);
 }
 
+/** Those who hold what --of asks for, the first one's frame first. @param chain their table */
+static uint32_t add_chain_frames(const struct view *view, struct hc_document *doc,
+				 const struct hc_table *chain)
+{
+	uint32_t above = 0;
+
+	for (size_t i = view->num_chain; i-- > 1;)
+		above = hc_add_frame(doc, above, *hc_table_at(chain, i, C_PLACE + HC_HOLDER_WHICH),
+				     (struct hc_stack_value){0});
+	return above;
+}
+
+static struct hc_stack_value value_of(const struct hc_count *count)
+{
+	return (struct hc_stack_value){count->chunks, count->bytes};
+}
+
+/** What the holders hold that are not told one by one. */
+static void add_others_frame(const struct view *view, struct hc_document *doc)
+{
+	const struct hc_holders *holders = &view->holders;
+	struct hc_stack_value others = value_of(&view->retained.held);
+	uint64_t num = holders->total - holders->num;
+
+	for (size_t i = 0; i < holders->num; i++) {
+		others.chunks -= holders->items[i].chunks;
+		others.bytes -= holders->items[i].bytes;
+	}
+	if (num)
+		hc_add_frame(doc, 0, HC_PHRASE(doc, "{} other holders", hc_cell_count(num)),
+			     others);
+}
+
+/**
+ * Holders, and below them what they hold, by kind.
+ *
+ * @param holders table of those that are held by nobody
+ * @param chain   table of those who hold what --of asks for
+ */
+static struct hc_error *add_frames(const struct view *view, struct hc_document *doc,
+				   const struct hc_table *holders, const struct hc_table *chain)
+{
+	const struct hc_holders *found = &view->holders;
+	hc_cleanup_free uint32_t *frames = calloc(found->num_groups + 1, sizeof(*frames));
+	const struct hc_holder_group *groups = found->groups;
+
+	if (!frames)
+		return &hc_enomem;
+	if (found->of.vertex)
+		frames[found->of.group] =
+			hc_add_frame(doc, add_chain_frames(view, doc, chain),
+				     *hc_table_at(chain, 0, C_PLACE + HC_HOLDER_WHICH),
+				     value_of(&groups[found->of.group].own));
+	for (size_t i = 0; !found->of.vertex && i < found->num; i++)
+		frames[found->items[i].group] =
+			hc_add_frame(doc, 0, *hc_table_at(holders, i, H_PLACE + HC_HOLDER_WHICH),
+				     value_of(&groups[found->items[i].group].own));
+	for (size_t i = 0; i < found->num_groups; i++)
+		if (groups[i].parent != i && frames[groups[i].parent])
+			frames[i] = hc_add_frame(doc, frames[groups[i].parent],
+						 kind_cell(view, doc, &groups[i]),
+						 value_of(&groups[i].own));
+	if (!found->of.vertex)
+		add_others_frame(view, doc);
+	return NULL;
+}
+
 static struct hc_error *describe(const struct view *view, struct hc_document *doc)
 {
 	const struct hc_holders *holders = &view->holders;
@@ -526,8 +593,12 @@ static struct hc_error *describe(const struct view *view, struct hc_document *do
 		HC_LINE(doc, "{} more; --top N shows more",
 			hc_cell_count(holders->total - holders->num));
 	describe_groups(view, doc);
+	struct hc_table *chain = hc_add_data_table(doc, &chain_shape);
+
 	if (!err)
-		err = fill_chain(view, hc_add_data_table(doc, &chain_shape));
+		err = fill_chain(view, chain);
+	if (!err && hc_format_is_of_stacks(view->session->options->format) && !doc->pool.no_memory)
+		err = add_frames(view, doc, table, chain);
 	return err;
 }
 /**@}*/
@@ -564,10 +635,11 @@ const struct hc_verb hc_verb_retained = {
 	.examples = "  heapcore retained core.1234\n"
 		    "  heapcore retained core.1234 --of g_sessions\n"
 		    "  heapcore retained core.1234 --of 0x55d0c2a0 --top 5\n"
-		    "  heapcore retained core.1234 --format json | jq '.holders[0]'\n",
+		    "  heapcore retained core.1234 --format json | jq '.holders[0]'\n"
+		    "  heapcore retained core.1234 --format pprof --output held.pb.gz\n",
 	.min_args = 1,
 	.max_args = 1,
-	.formats = HC_FORMATS_ALL,
+	.formats = HC_FORMATS_ALL | HC_FORMATS_STACKS,
 	HC_VERB_TABLES(&holders_shape, &groups_shape, &chain_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

@@ -6,9 +6,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analyzers/containers/containers.h"
 #include "analyzers/inspect/what.h"
 #include "cmd/select_options.h"
 #include "cmd/show/chain.h"
+#include "cmd/show/container.h"
 #include "cmd/show/lost.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
@@ -456,34 +458,53 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->referrers.total));
 }
 
-/** A chain of pointers from a root, for a chunk that has one. */
-static struct hc_error *find_holder(struct hc_session *session, const struct hc_what *what,
-				    struct hc_document *doc, struct hc_cell *ret)
+/** What it is part of: cells of the document that describes it. */
+struct context {
+	struct hc_spots *spots;
+	struct hc_namer namer;
+	struct hc_containment containment;
+	struct hc_cell holder; /**< a chain of pointers from a root, for a chunk that has one */
+};
+
+static void context_deinit(struct context *context)
 {
-	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
-	struct hc_error *err;
-
-	*ret = hc_cell_unknown();
-	if (!what->in_chunk || what->chunk.state != HC_IN_USE)
-		return NULL;
-	hc_target_phase(session->target, HC_PHASE_REFER);
-	err = hc_spots_create(session->target->process, &spots);
-	if (err)
-		return err;
-	const struct hc_namer namer = {session, spots, session->options->full_names};
-
-	return hc_chain_phrase(&namer, &what->chunk, doc, ret);
+	hc_spots_destroy(context->spots);
 }
 
-static void describe(const struct hc_session *session, const struct hc_what *what,
-		     struct hc_cell holder, struct hc_document *doc)
+/** By whom it is held, and of which container it is a part. */
+static struct hc_error *find_context(struct hc_session *session, const struct hc_what *what,
+				     struct hc_document *doc, struct context *ret)
+{
+	const struct hc_heap *heap = session->target->heap;
+	bool in_use = what->in_chunk && what->chunk.state == HC_IN_USE;
+
+	ret->holder = hc_cell_unknown();
+	if (!heap || (what->in_chunk && !in_use))
+		return NULL;
+	hc_target_phase(session->target, HC_PHASE_REFER);
+	struct hc_error *err = hc_spots_create(session->target->process, &ret->spots);
+
+	ret->namer = (struct hc_namer){session, ret->spots, session->options->full_names};
+	if (!err)
+		err = hc_containers_of(heap, what->address, in_use ? &what->chunk : NULL,
+				       &what->referrers, &ret->containment);
+	if (!err && in_use)
+		err = hc_chain_phrase(&ret->namer, &what->chunk, doc, &ret->holder);
+	return err;
+}
+
+static struct hc_error *describe(const struct hc_session *session, const struct hc_what *what,
+				 const struct context *context, struct hc_document *doc)
 {
 	hc_fact(doc, "address", "address", hc_cell_address(what->address));
 	describe_place(what, doc);
 	describe_chunk(session, what, doc);
-	hc_fact(doc, "holder", "held by", holder);
+	struct hc_error *err = hc_containment_describe(&context->namer, &context->containment, doc);
+
+	hc_fact(doc, "holder", "held by", context->holder);
 	describe_pointers(session, what, doc);
 	describe_bytes(what, doc);
+	return err;
 }
 /**@}*/
 
@@ -523,6 +544,7 @@ static struct hc_error *run(struct hc_session *session)
 {
 	const struct own *own = session->options->own;
 	hc_cleanup(hc_what_deinit) struct hc_what what = {0};
+	hc_cleanup(context_deinit) struct context context = {0};
 	hc_cleanup_document struct hc_document doc;
 	uint64_t address;
 
@@ -539,13 +561,12 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 
-	struct hc_cell holder;
-
-	if ((err = find_holder(session, &what, &doc, &holder)))
+	err = find_context(session, &what, &doc, &context);
+	if (err)
 		return err;
 	hc_session_begin(session, &doc);
-	describe(session, &what, holder, &doc);
-	return hc_session_write(session, &doc);
+	err = describe(session, &what, &context, &doc);
+	return err ? err : hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_what = {

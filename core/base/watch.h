@@ -21,24 +21,25 @@
 
 /** Kinds of long work. Their names for people belong to whoever shows them. */
 enum hc_phase {
-	HC_PHASE_NONE,     /**< nothing long is going on */
-	HC_PHASE_READ,     /**< opening the core: notes, mappings, modules, threads */
-	HC_PHASE_UNPACK,   /**< unpacking a compressed core, before it is read */
-	HC_PHASE_WALK,     /**< walking the heap */
-	HC_PHASE_CHECK,    /**< looking for contradictions in it */
-	HC_PHASE_FOLLOW,   /**< following pointers from the roots */
-	HC_PHASE_TYPES,    /**< reading types */
-	HC_PHASE_SELECT,   /**< selecting chunks */
-	HC_PHASE_COUNT,    /**< counting chunks by size, state or arena */
-	HC_PHASE_TYPE,     /**< counting chunks by type */
-	HC_PHASE_CLASSIFY, /**< recognising what is in chunks */
-	HC_PHASE_GROUP,    /**< grouping what is lost */
-	HC_PHASE_GROWTH,   /**< grouping what is held */
-	HC_PHASE_COMPARE,  /**< finding what chunks have in common */
-	HC_PHASE_SEARCH,   /**< searching a pattern */
-	HC_PHASE_REFER,    /**< looking for pointers to one address */
-	HC_PHASE_RETAIN,   /**< finding what holds how much */
-	HC_PHASE_REGIONS,  /**< looking at mappings */
+	HC_PHASE_NONE,       /**< nothing long is going on */
+	HC_PHASE_READ,       /**< opening the core: notes, mappings, modules, threads */
+	HC_PHASE_UNPACK,     /**< unpacking a compressed core, before it is read */
+	HC_PHASE_WALK,       /**< walking the heap */
+	HC_PHASE_CHECK,      /**< looking for contradictions in it */
+	HC_PHASE_FOLLOW,     /**< following pointers from the roots */
+	HC_PHASE_TYPES,      /**< reading types */
+	HC_PHASE_SELECT,     /**< selecting chunks */
+	HC_PHASE_COUNT,      /**< counting chunks by size, state or arena */
+	HC_PHASE_TYPE,       /**< counting chunks by type */
+	HC_PHASE_CLASSIFY,   /**< recognising what is in chunks */
+	HC_PHASE_GROUP,      /**< grouping what is lost */
+	HC_PHASE_GROWTH,     /**< grouping what is held */
+	HC_PHASE_COMPARE,    /**< finding what chunks have in common */
+	HC_PHASE_SEARCH,     /**< searching a pattern */
+	HC_PHASE_REFER,      /**< looking for pointers to one address */
+	HC_PHASE_RETAIN,     /**< finding what holds how much */
+	HC_PHASE_CONTAINERS, /**< finding containers */
+	HC_PHASE_REGIONS,    /**< looking at mappings */
 	HC_NUM_PHASES
 };
 

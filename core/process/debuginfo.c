@@ -29,6 +29,12 @@
 /** Longest name that is taken, bytes: names can overlap, so that a file has more of them than
  * bytes. */
 #define MAX_NAME 4096
+/**
+ * Bytes of all names that are kept, for the same reason; some times those of a browser. Structs
+ * beyond have none.
+ */
+#define MAX_NAMES (UINT64_C(512) << 20)
+#define UNNAMED "struct (unnamed)"
 /** Few variables share their bytes; all together may have so many times those of all modules. */
 #define MAX_OVERLAP 16
 /** Entries that are looked at in all; a program of a million lines has some ten million. */
@@ -72,7 +78,8 @@ struct hc_debuginfo {
 	struct hc_hash by_place;
 	struct hc_variable *variables;
 	size_t num_variables;
-	uint64_t seen; /* entries of the units */
+	uint64_t seen;       /* entries of the units */
+	uint64_t name_bytes; /* of the names of all entries */
 };
 
 /* --- Tables --- */
@@ -132,12 +139,13 @@ static struct hc_error *add_entry(struct hc_debuginfo *info, const char *name, h
 	if (err)
 		return err;
 	struct entry entry = {
-		.name = strdup(name),
+		.name = strdup(info->name_bytes < MAX_NAMES ? name : UNNAMED),
 		.target = HC_NO_LAYOUT,
 		.pointer = HC_NO_LAYOUT,
 	};
 	if (!entry.name)
 		return &hc_enomem;
+	info->name_bytes += strlen(entry.name);
 	*ret = info->num_entries;
 	info->entries[info->num_entries++] = entry;
 	return NULL;
@@ -146,6 +154,8 @@ static struct hc_error *add_entry(struct hc_debuginfo *info, const char *name, h
 /** The entry of a name, which may be new. */
 static struct hc_error *intern(struct hc_debuginfo *info, const char *name, hc_layout_id *ret)
 {
+	if (info->name_bytes >= MAX_NAMES)
+		return add_entry(info, UNNAMED, ret);
 	struct hc_error *err =
 		hc_hash_reserve(&info->by_name, info->num_names, i, info->names[i].hash);
 	if (!err)
@@ -268,8 +278,7 @@ static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
 	const char *name = name_of(die);
 	if (!name)
 		name = typedef_name;
-	struct hc_error *err =
-		name ? intern(info, name, &id) : add_entry(info, "struct (unnamed)", &id);
+	struct hc_error *err = name ? intern(info, name, &id) : add_entry(info, UNNAMED, &id);
 	if (!err)
 		err = put_place(info, place, id);
 	if (err)

@@ -207,7 +207,8 @@ class Dump:
     def __init__(self, path):
         self.path = path
         self.said = pathlib.Path(f"{path}.said").read_text().splitlines()
-        self.maps = pathlib.Path(f"{path}.maps").read_text() if os.path.exists(f"{path}.maps") else None
+        # Names of mappings are bytes.
+        self.maps = pathlib.Path(f"{path}.maps").read_text(errors="surrogateescape") if os.path.exists(f"{path}.maps") else None
 
     def __fspath__(self):
         return str(self.path)

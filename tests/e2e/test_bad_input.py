@@ -15,8 +15,8 @@ import conftest
 import corefile
 
 VERBS = ["analyze", "info", "maps", "arenas", "histogram", "chunks", "leaks", "what", "grep", "classify", "common",
-         "check", "strings", "refs", "retained", "dump"]
-HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings", "retained"]
+         "check", "strings", "refs", "retained", "containers", "dump"]
+HEAP_VERBS = ["arenas", "histogram", "chunks", "leaks", "grep", "classify", "common", "strings", "retained", "containers"]
 
 
 def arguments(verb, core, tmp_path):

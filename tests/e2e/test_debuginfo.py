@@ -3,6 +3,8 @@
 A debug file is taken when its build-id is the core's. It need not be sound for that.
 """
 import concurrent.futures
+import json
+import os
 import random
 import re
 import subprocess
@@ -33,6 +35,20 @@ def test_names_that_can_not_be_shown_are_none(heapcore, dump, damage):
     (row,) = types_of(heapcore, core)
     assert (row["type"], row["chunks"]) == ("struct (unnamed)", NODES)
     assert b"\x1b" not in heapcore("types", core, "--format", "csv").out
+
+
+def test_names_have_a_bound(heapcore, dump):
+    """840 MB of names, which overlap in a file of 5 MB."""
+    core = dump("hostile_types.c", flags=["-g0", "-DNAMES"])
+    argv = [heapcore.path, "types", str(core), "--format", "json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    (row,) = json.loads(out)["types"]
+    assert (process.returncode, row["type"], row["chunks"]) == (0, "node", NODES)
+    if os.environ.get("HEAPCORE_BUILD") != "sanitized":
+        assert usage.ru_maxrss < 720 << 10  # KiB
 
 
 VARIANTS = 300

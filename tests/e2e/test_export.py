@@ -214,7 +214,7 @@ class TestSql:
         names = text[0].split()
         assert names[:4] == ["finding", "cause", "bytes", "share"] and set(names[4:]) <= {"type", "sample_address"}
         assert text[-1] == f"{len(rows)} rows" and len(text) == len(rows) + 2
-        found = heapcore("sql", core, query, "--format", "csv").rows()
+        found = list(csv.DictReader(io.StringIO(heapcore("sql", core, query, "--format", "csv").text)))
         assert [(int(row["finding"]), row["type"] or None, int(row["sample_address"], 16) if row["sample_address"] else None)
                 for row in found] == [(row[0], row[4], row[5]) for row in rows]
 
@@ -403,8 +403,8 @@ class TestFleetPage:
 
     def test_kinds(self, heapcore, core, fleet, db):
         size, chunks = db.execute("SELECT size, lost_chunks FROM kinds WHERE kind <= 3 AND lost_bytes > 0 ORDER BY lost_bytes DESC").fetchone()
-        found = {row[0]: row for row in self.ask(fleet, "What is lost")}
-        assert found[size][3] >= 900 and found[size][4] >= 900 * chunks
+        found = [row for row in self.ask(fleet, "What is lost") if row[0] == size]
+        assert max(row[3] for row in found) >= 900 and sum(row[4] for row in found) >= 900 * chunks
 
     def test_outliers(self, fleet):
         for _, host, size in self.ask(fleet, "Which hosts differ"):

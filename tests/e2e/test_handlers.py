@@ -17,6 +17,29 @@ from conftest import machine
 from test_cli import validate
 
 HANDLERS = 6
+WIDGETS = r"""
+#include <stdio.h>
+#include <unistd.h>
+
+struct Widget {
+	virtual ~Widget() {}
+	char *text = new char[100]();
+	long number = 7;
+};
+
+static Widget *volatile last;
+
+int main()
+{
+	for (int i = 0; i < 100; i++)
+		last = new Widget;
+	last = nullptr;
+	puts("end");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+"""
 FORMS = ("", "-x", "-X", "-XX", "-d")
 
 
@@ -289,11 +312,15 @@ class TestSuppress:
         assert len(document["findings"]) < len(plain["findings"])
         assert "Suppressed: " in heapcore("analyze", core, "--suppress", file).text
 
-    def test_by_type_and_module(self, heapcore, dump, tmp_path):
-        core, file = dump("http_leak.cc"), tmp_path / "known"
+    def test_by_type_and_module(self, heapcore, compiled, tmp_path):
+        core, file = tmp_path / "core", tmp_path / "known"
+        (tmp_path / "widgets.cc").write_text(WIDGETS)
+        with conftest.running([compiled(tmp_path / "widgets.cc")]) as process:
+            conftest.read_until(process.stdout, b"end")
+            conftest.gcore(process.pid, core)
         plain = heapcore("leaks", core, "--format", "json").json
         group = next(group for group in plain["groups"] if group["root_type"])
-        for pattern in (f"^{group['root_type']}$", "/http_leak-*"):
+        for pattern in (f"^{group['root_type']}$", "/widgets-*"):
             file.write_text(f"leak:{pattern}\n")
             left = heapcore("leaks", core, "--suppress", file, "--format", "json").json
             assert group["root_type"] not in [other["root_type"] for other in left["groups"]]

@@ -23,7 +23,7 @@ RUNS = {
     "maps": ([], ["text", "json", "csv"]),
     "arenas": ([], ["text", "json", "csv"]),
     "threads": ([], ["text", "json", "csv"]),
-    "leaks": ([], ["text", "json", "csv"]),
+    "leaks": ([], ["text", "json", "csv", "pprof"]),
     "chunks": ([], ["text", "json", "csv"]),
     "histogram": ([], ["text", "json", "csv"]),
     "classify": ([], ["text", "json", "csv"]),
@@ -33,7 +33,8 @@ RUNS = {
     "strings": ([], ["text", "json", "csv"]),
     "what": ([ADDRESS], ["text", "json", "csv"]),
     "refs": ([ADDRESS], ["text", "json", "csv"]),
-    "retained": ([], ["text", "json", "csv"]),
+    "containers": ([], ["text", "json", "csv"]),
+    "retained": ([], ["text", "json", "csv", "collapsed"]),
     "diff": ([CORE], ["text", "json", "csv"]),
     "dump": (["--state", "in-use"], ["text", "hex"]),
     "export": ([], ["jsonl"]),
@@ -86,7 +87,8 @@ def contents(folder):
 
 def test_all_verbs_are_here(heapcore, command):
     listed = heapcore("--help").text.split("Verbs:\n")[1].split("\n\n")[0]
-    assert set(RUNS) == {line.split()[0] for line in listed.splitlines()}
+    # What the shell writes its commands write.
+    assert {*RUNS, "shell"} == {line.split()[0] for line in listed.splitlines()}
     for verb, (_, forms) in RUNS.items():
         for form in sorted({"text", "json", "csv", "hex"} - set(forms)):
             if verb != "dump" and (verb, form) != ("export", "csv"):  # these need -o: test_summary_of_dump, test_export
@@ -166,7 +168,7 @@ class TestInputs:
         os.link(own, tmp_path / "hard")
         (tmp_path / "soft").symlink_to("c.core")
         (tmp_path / "twice").symlink_to("soft")
-        args = [own if str(arg) == str(core) else arg for arg in command(verb, "text")[1:]]
+        args = [own if str(arg) == str(core) else arg for arg in command(verb, "sqlite" if verb == "export" else "text")[1:]]
         for name in ("c.core", "hard", "soft", "twice"):
             self.refused(heapcore, tmp_path, *args, "--output", tmp_path / name)
         args[args.index(own)] = tmp_path / "twice"

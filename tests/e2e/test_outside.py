@@ -14,6 +14,7 @@ import tempfile
 import pytest
 
 import conftest
+from test_cli import validate
 
 try:
     import jsonschema
@@ -493,6 +494,20 @@ class TestGrepElsewhere:
         assert last["summary"]["elsewhere"] == {"matches": 1000, "chunks": 0, "mappings": 1, "at_least": False}
         *_, last = heapcore("grep", core, r"FRAMEBUF seq=\d", "--maps", "-c", "--format", "json").jsonl
         assert last["summary"]["matches"] == 1000
+
+    def test_nowhere(self, heapcore, taken, compiled):
+        """What no byte matches needs no walk: how many chunks there are stays unknown."""
+        core = taken("frames", [compiled("outside/frames.c")])
+        result = heapcore("grep", core, "-c", "FRAMEBUF seq=13no", status=1)
+        assert "0 matches in 0 chunks" in result.text and "nothing there can match" in " ".join(result.text.split())
+        *_, last = heapcore("grep", core, "FRAMEBUF seq=13no", "--format", "json", status=1).jsonl
+        validate(last, "grep")
+        assert last["summary"]["searched"] is None and last["summary"]["searched_bytes"] > 0
+        assert last["summary"]["elsewhere"] == {"matches": 0, "chunks": 0, "mappings": 0, "at_least": False}
+        # With a selection, which may be wrong, it is.
+        *_, last = heapcore("grep", core, "FRAMEBUF seq=13no", "--size", "1+", "--format", "json", status=1).jsonl
+        assert last["summary"]["searched"] > 0
+        assert b"there is no arena 99" in heapcore("grep", core, "FRAMEBUF seq=13no", "--arena", "99", status=2).err
 
     def test_other_chunks(self, heapcore, taken, compiled):
         core = taken("allocations", [compiled("outside/allocations.c")])

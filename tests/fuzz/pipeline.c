@@ -6,9 +6,11 @@
 #include "analyzers/counts/type_count.h"
 #include "pipeline.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analyzers/containers/containers.h"
 #include "analyzers/inspect/damage.h"
 #include "analyzers/blocks/contents.h"
 #include "analyzers/blocks/held.h"
@@ -229,8 +231,28 @@ static void run_what(struct hc_target *target, uint64_t address)
 {
 	struct hc_what what;
 
-	if (!failed(hc_what_run(target, address, 10, &what)))
-		hc_what_deinit(&what);
+	struct hc_containment part;
+
+	if (failed(hc_what_run(target, address, 10, &what)))
+		return;
+	failed(hc_containers_of(target->heap, address,
+				what.in_chunk && what.chunk.state == HC_IN_USE ? &what.chunk : NULL,
+				&what.referrers, &part));
+	hc_what_deinit(&what);
+}
+
+/** No chunk is a part of two. */
+static void run_containers(struct hc_target *target)
+{
+	struct hc_containers containers;
+	uint64_t bytes = 0;
+
+	if (failed(hc_containers_find(target, UINT_MAX, 100, &containers)))
+		return;
+	for (size_t i = 0; i < HC_NUM_CONTAINER_KINDS; i++)
+		bytes += containers.kinds[i].chunks.bytes;
+	check(bytes <= hc_heap_bytes(target->heap), "containers have more than the heap");
+	hc_containers_deinit(&containers);
 }
 
 /** Addresses that are likely to be special: of arenas, the first chunks of spans, inconsistencies.
@@ -290,6 +312,7 @@ static void analyze(struct hc_target *target)
 	run_search(target, "[a-z]+:[0-9]+", HC_SEARCH_CHUNKS, 10);
 	run_search(target, "(?i)session", HC_SEARCH_CHUNKS, 0);
 	run_whats(target);
+	run_containers(target);
 }
 
 /** The same for all cores, and dear to make. */

@@ -92,6 +92,13 @@ static bool contradicts(const struct glibc_tcache *tcache, unsigned bin)
 	return !closed && (list_length(tcache, bin) == 0) != (list_head(tcache, bin) == 0);
 }
 
+/** Whether a bin can't be one, without a look at the heap. */
+static bool is_bad(const struct glibc *g, const struct glibc_tcache *tcache, unsigned bin)
+{
+	return contradicts(tcache, bin) ||
+	       (!g->heap->partial && !glibc_aligned(g, list_head(tcache, bin)));
+}
+
 /**
  * Compare counters with heads, then heads with the heap. Most chunks are no tcache, and looking a
  * head up in the heap is what costs: it ends when no outcome could change the answer.
@@ -102,15 +109,19 @@ static struct agreement compare(const struct glibc *g, const struct glibc_tcache
 	struct agreement ret = {0};
 	unsigned left = 0;
 	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
-		bool bad = contradicts(tcache, bin);
+		bool bad = is_bad(g, tcache, bin);
 		ret.bad += bad;
 		left += !bad && list_head(tcache, bin);
+		/* Where memory is missing, a head that dangles has a say. */
+		if (!g->heap->partial && ret.bad > MAX_BAD_BINS &&
+		    ret.bad > left + layout->num_bins - bin)
+			return ret;
 	}
 	for (unsigned bin = 0; left; bin++) {
 		uint64_t head = list_head(tcache, bin);
 		if (ret.bad > MAX_BAD_BINS && ret.bad > ret.good + left)
 			break;
-		if (!head || contradicts(tcache, bin))
+		if (!head || is_bad(g, tcache, bin))
 			continue;
 		left--;
 		if (fits_bin(g, layout, bin, head))
@@ -212,6 +223,9 @@ static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk,
 				    (first_of_span(chunk) && in_tls(g, chunk->address));
 }
 
+/** Usable bytes of a chunk beyond those of the struct that is in it, at most: in alignments. */
+#define MAX_SLACK 2
+
 static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
 				 struct glibc_tcache_list *list)
 {
@@ -219,7 +233,7 @@ static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *c
 		const struct glibc_tcache_layout *layout = &glibc_tcache_layouts[i];
 		struct glibc_tcache tcache = {.mem = chunk->address, .layout = layout};
 		if (layout->word_size != g->params.word_size || chunk->usable < layout->size ||
-		    chunk->usable - layout->size > 2 * g->params.alignment)
+		    chunk->usable - layout->size > MAX_SLACK * g->params.alignment)
 			continue;
 		tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
 		tcache.big_endian = g->memory->big_endian;
@@ -235,16 +249,22 @@ static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *c
 	return NULL;
 }
 
-/** Smallest chunk that can be a tcache, in units; every release's is larger. */
-static uint64_t least_units(const struct glibc *g)
+/**
+ * Sizes of chunks that can be a tcache, in units, with room for what the header takes: what is
+ * neither shorter than the least nor longer than the most is worth a look.
+ */
+static void find_units(const struct glibc *g, uint64_t *least_ret, uint64_t *most_ret)
 {
-	uint64_t least = UINT64_MAX;
+	uint64_t least = UINT64_MAX, most = 0;
 	for (size_t i = 0; i < glibc_num_tcache_layouts; i++) {
 		const struct glibc_tcache_layout *layout = &glibc_tcache_layouts[i];
-		if (layout->word_size == g->params.word_size && layout->size < least)
-			least = layout->size;
+		if (layout->word_size != g->params.word_size)
+			continue;
+		least = layout->size < least ? layout->size : least;
+		most = layout->size > most ? layout->size : most;
 	}
-	return least / g->params.alignment;
+	*least_ret = least / g->params.alignment;
+	*most_ret = most / g->params.alignment + MAX_SLACK + 2;
 }
 
 /** Bytes of heap that one task searches. */
@@ -255,7 +275,7 @@ static uint64_t least_units(const struct glibc *g)
 /** The search for tcaches: what each task found, in the order of the heap. */
 struct search {
 	const struct glibc *g;
-	uint64_t least; /**< least_units() */
+	uint64_t least, most; /**< find_units() */
 	struct hc_slice *slices;
 	struct glibc_tcache_list *found; /**< by slice */
 };
@@ -288,7 +308,7 @@ static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
 	while (unit < slice->to) {
 		unit = skip_crowd(span, unit, search->least);
 		uint64_t next = hc_span_next_start(span, unit + 1);
-		if (next - unit >= search->least) {
+		if (next - unit >= search->least && next - unit <= search->most) {
 			struct hc_chunk *chunk = &batch[num++];
 			hc_span_chunk(search->g->heap, span, unit, chunk);
 			if (span->data)
@@ -310,8 +330,9 @@ static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
 /** All tcaches of the heap, by address. */
 static struct hc_error *find_tcaches(const struct glibc *g, struct glibc_tcache_list *ret)
 {
-	struct search search = {.g = g, .least = least_units(g)};
+	struct search search = {.g = g};
 	size_t num;
+	find_units(g, &search.least, &search.most);
 	struct hc_error *err = hc_heap_slices(g->heap, SEARCH_SLICE, &search.slices, &num);
 	if (err)
 		return err;

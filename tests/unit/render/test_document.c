@@ -80,6 +80,8 @@ static void test_content(void **state)
 {
 	(void)state;
 	for (enum hc_format i = 0; i < HC_NUM_FORMATS; i++) {
+		if (hc_format_is_of_stacks(i))
+			continue; /* test_stacks() */
 		for (enum hc_content content = HC_CONTENT_NONE; content <= HC_CONTENT_FULL;
 		     content++) {
 			hc_cleanup_document struct hc_document doc;
@@ -112,6 +114,8 @@ static void test_rows_content(void **state)
 {
 	(void)state;
 	for (enum hc_format i = 0; i < HC_NUM_FORMATS; i++) {
+		if (hc_format_is_of_stacks(i))
+			continue; /* test_stacks() */
 		for (enum hc_content content = HC_CONTENT_NONE; content <= HC_CONTENT_FULL;
 		     content++) {
 			hc_cleanup_document struct hc_document doc;
@@ -394,6 +398,37 @@ static void test_markdown(void **state)
 	screen_deinit(&screen);
 }
 
+/** Frames from the outermost on; what is not a frame's own is not counted twice. */
+static void test_stacks(void **state)
+{
+	(void)state;
+	for (enum hc_content content = HC_CONTENT_NONE; content <= HC_CONTENT_CLASS; content++) {
+		hc_cleanup_document struct hc_document doc;
+		struct screen screen;
+
+		screen_init(&screen, content);
+		hc_document_init(&doc);
+		fill(&doc);
+		uint32_t top = hc_add_frame(&doc, 0, hc_cell_name("a;b\nc\x1b \xc3\xa9"),
+					    (struct hc_stack_value){0});
+		uint32_t below = hc_add_frame(
+			&doc, top,
+			HC_PHRASE(&doc, "{} bytes{}", hc_cell_count(1234),
+				  hc_cell_needs(HC_CONTENT_CLASS, hc_cell_text(" CLASSWORD"))),
+			(struct hc_stack_value){3, 3702});
+		hc_add_frame(&doc, 0, hc_cell_unknown(), (struct hc_stack_value){1, 16});
+		assert_int_equal(below, 2);
+		assert_ok(screen_render(&screen, &hc_collapsed_renderer, &doc));
+		assert_string_equal(
+			screen_text(&screen),
+			content ? "a\\x3bb\\nc\\x1b \\xc3\\xa9;1,234 bytes CLASSWORD 3702\n"
+				  "- 16\n"
+				: "a\\x3bb\\nc\\x1b \\xc3\\xa9;1,234 bytes 3702\n"
+				  "- 16\n");
+		screen_deinit(&screen);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,7 +437,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_plain_bytes),
 		cmocka_unit_test(test_tree),      cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_markdown),  cmocka_unit_test(test_names_as_data),
-		cmocka_unit_test(test_no_number),
+		cmocka_unit_test(test_no_number), cmocka_unit_test(test_stacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

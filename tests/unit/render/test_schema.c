@@ -200,10 +200,12 @@ static void test_tables(void **state)
 {
 	(void)state;
 	for (size_t i = 0; hc_verbs[i]; i++) {
+		/* A report has the tables of others. */
+		if (!hc_verbs[i]->tables)
+			continue;
 		json_t *schema = load_schema(hc_verbs[i]->name);
 		bool lines = json_object_get(schema, "oneOf");
 
-		assert_non_null(hc_verbs[i]->tables);
 		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; *shape; shape++) {
 			json_t *rows = (*shape)->key ? find_rows(schema, (*shape)->key) : NULL;
 			/* Rows that are not kept have no key. */
@@ -224,7 +226,8 @@ static void test_columns(void **state)
 {
 	(void)state;
 	for (size_t i = 0; hc_verbs[i]; i++) {
-		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; *shape; shape++) {
+		for (const struct hc_shape *const *shape = hc_verbs[i]->tables; shape && *shape;
+		     shape++) {
 			for (unsigned a = 0; a < (*shape)->num_columns; a++) {
 				const struct hc_column *column = &(*shape)->columns[a];
 				if (!column->name || !*column->name || !column->help ||

@@ -193,7 +193,8 @@ static void test_rows(void **state)
 		struct screen screen;
 
 		if (!expected[i]) {
-			assert_true(i >= HC_FORMAT_HEX); /* as text */
+			/* As text, as a page (test_html_rows()), or not at all. */
+			assert_true(i >= HC_FORMAT_HEX);
 			continue;
 		}
 
@@ -202,6 +203,26 @@ static void test_rows(void **state)
 		assert_string_equal(screen_text(&screen), expected[i]);
 		screen_deinit(&screen);
 	}
+}
+
+/** The same as a page: rows of its one table. */
+static void test_html_rows(void **state)
+{
+	struct screen screen;
+
+	(void)state;
+	screen_init(&screen, HC_CONTENT_NONE);
+	write_rows(&screen, &hc_html_renderer, 2);
+	const char *page = screen_text(&screen);
+	assert_non_null(
+		strstr(page, "<tbody>\n<tr><td class=\"n\" data-v=\"4096\"><code>0x1000</code></td>"
+			     "<td class=\"n\" data-v=\"18446744073709551615\">"
+			     "18,446,744,073,709,551,615</td><td>in-use</td><td class=\"n\">0</td>"
+			     "<td>-</td></tr>\n"));
+	assert_non_null(strstr(page, "<td><code>x,&quot;y&quot;</code></td></tr>\n</tbody>"));
+	assert_non_null(strstr(page, "2 rows"));
+	assert_string_equal(page + strlen(page) - 8, "</html>\n");
+	screen_deinit(&screen);
 }
 
 /** Longer than the buffer in all, and one name that is longer by itself. */
@@ -265,7 +286,7 @@ int main(void)
 		cmocka_unit_test(test_columns),     cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_limit),       cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_rows),        cmocka_unit_test(test_long_rows),
-		cmocka_unit_test(test_rows_choice),
+		cmocka_unit_test(test_rows_choice), cmocka_unit_test(test_html_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

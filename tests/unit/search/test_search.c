@@ -519,6 +519,33 @@ static struct hc_search_result search(struct fake *fake, const char *text,
 
 enum { CHUNKS = 120000 };
 
+/** The same through a sieve: it must change nothing but what is read. */
+static void check_sieve(struct fake *fake, const char *text,
+			const struct hc_search_options *options,
+			const struct hc_search_result *expected)
+{
+	struct hc_search_options with_sieve = *options;
+	struct hc_search_result result;
+	struct hc_pattern *pattern;
+	struct hc_sieve sieve;
+
+	assert_null(hc_pattern_compile(text, &plain, &pattern));
+	assert_true(hc_sieve_is_for(pattern));
+	assert_null(hc_sieve_run(fake_target(fake), pattern, &sieve));
+	assert_true(sieve.may_match || !expected->matches);
+	with_sieve.sieve = &sieve;
+	assert_null(hc_search_run(fake_target(fake), pattern, &with_sieve, &result));
+	assert_int_equal(result.matches, expected->matches);
+	assert_int_equal(result.chunks, expected->chunks);
+	assert_int_equal(result.bytes, expected->bytes);
+	assert_int_equal(result.searched_chunks, expected->searched_chunks);
+	assert_int_equal(result.searched_bytes, expected->searched_bytes);
+	assert_int_equal(result.mapping_bytes, expected->mapping_bytes);
+	hc_search_result_deinit(&result);
+	hc_sieve_deinit(&sieve);
+	hc_pattern_destroy(pattern);
+}
+
 /** 5.7 MiB of chunks of 48 bytes, every third with a key; a few slices. */
 static void make_heap(struct fake *fake, unsigned jobs, uint64_t *c)
 {
@@ -576,6 +603,76 @@ static void test_chunks(void **state)
 		for (size_t i = 1; i < seen.num; i++)
 			assert_true(seen.addresses[i] > seen.addresses[i - 1]);
 		hc_search_result_deinit(&result);
+		fake_deinit(&fake);
+	}
+}
+
+/** Count in every way there is: by chunk, by place, and with a sieve. */
+static void check_ways(struct fake *fake, const char *text, uint64_t matches)
+{
+	static const enum hc_search_scope scopes[] = {HC_SEARCH_CHUNKS, HC_SEARCH_MAPPINGS,
+						      HC_SEARCH_ALL};
+	struct hc_selection by_size;
+
+	hc_selection_init(&by_size);
+	by_size.has_size = true;
+	by_size.max_usable = UINT64_MAX;
+	for (size_t i = 0; i < NUM(scopes); i++) {
+		struct hc_search_options options = {.scope = scopes[i]};
+		struct hc_search_result result = search(fake, text, &options, NULL);
+
+		check_sieve(fake, text, &options, &result);
+		if (scopes[i] == HC_SEARCH_CHUNKS)
+			assert_int_equal(result.matches, matches);
+		/* A filter that lets everything pass has each chunk looked at. */
+		options.selection = &by_size;
+		struct hc_search_result one_by_one = search(fake, text, &options, NULL);
+		assert_int_equal(one_by_one.matches, result.matches);
+		assert_int_equal(one_by_one.searched_chunks, result.searched_chunks);
+		assert_int_equal(one_by_one.searched_bytes, result.searched_bytes);
+		check_sieve(fake, text, &options, &one_by_one);
+		hc_search_result_deinit(&one_by_one);
+		hc_search_result_deinit(&result);
+	}
+}
+
+/** What stands at the borders of blocks, parts and slices, among free chunks and large ones. */
+static void test_sieve(void **state)
+{
+	enum { NUM_CHUNKS = 9000 };
+	static uint64_t c[NUM_CHUNKS], sizes[NUM_CHUNKS];
+	uint32_t seed = 11;
+
+	(void)state;
+	for (size_t i = 0; i < NUM_CHUNKS; i++)
+		sizes[i] = 32 + 16 * (next_random(&seed) % 40);
+	sizes[4000] = UINT64_C(5) << 20;
+	for (unsigned jobs = 1; jobs <= 3; jobs++) {
+		struct fake fake;
+		uint64_t matches = 0;
+
+		fake_init(&fake, 8, jobs, 4096);
+		fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM_CHUNKS, c);
+		fake_seal(&fake);
+		for (size_t i = 0; i < NUM_CHUNKS; i += 7)
+			hc_heap_set_free(fake.heap, c[i], &glibc_lists[GLIBC_TCACHE]);
+		check_ways(&fake, "needle", 0);
+		for (size_t i = 0; i < NUM_CHUNKS - 1; i++) {
+			uint64_t at = c[i] + sizes[i] - 8 - 6;
+			uint64_t block = at / HC_SIEVE_BLOCK_BYTES * HC_SIEVE_BLOCK_BYTES;
+			bool crosses = at + 6 > block + HC_SIEVE_BLOCK_BYTES;
+
+			/* At the end of a chunk, and across the border of blocks. */
+			if (i % 500 != 5 && !crosses && i != 4000)
+				continue;
+			memcpy(fake_at(&fake, at), "needle", 6);
+			matches += i % 7 != 0;
+		}
+		check_ways(&fake, "needle", matches);
+		/* From one chunk's end into the next one's header: no match of any. */
+		memcpy(fake_at(&fake, c[77] + sizes[77] - 8 - 4), "haystack", 8);
+		check_ways(&fake, "haystack", 0);
+		check_ways(&fake, "(?<=nee)dle|hay(?!s)", matches);
 		fake_deinit(&fake);
 	}
 }
@@ -863,7 +960,7 @@ int main(void)
 		cmocka_unit_test(test_limit),        cmocka_unit_test(test_pattern_kinds),
 		cmocka_unit_test(test_parts),        cmocka_unit_test(test_byte_set),
 		cmocka_unit_test(test_runs),         cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_long_subject),
+		cmocka_unit_test(test_sieve),        cmocka_unit_test(test_long_subject),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

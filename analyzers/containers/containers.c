@@ -1,0 +1,223 @@
+/**
+ * @file
+ * Finding all containers: a look through memory by all processors, and walks in order of what was
+ * found; see containers.h.
+ */
+#include "analyzers/containers/containers.h"
+
+#include "analyzers/containers/pass.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+
+const char *hc_container_kind_name(enum hc_container_kind kind)
+{
+	static const char *const names[HC_NUM_CONTAINER_KINDS] = {
+		[HC_CONTAINER_TREE] = "map",        [HC_CONTAINER_HASH] = "unordered_map",
+		[HC_CONTAINER_LIST] = "list",       [HC_CONTAINER_DEQUE] = "deque",
+		[HC_CONTAINER_VECTOR] = "vector",   [HC_CONTAINER_STRING] = "string",
+		[HC_CONTAINER_SWISS] = "hashbrown",
+	};
+
+	return names[kind];
+}
+
+const char *hc_container_kind_title(enum hc_container_kind kind)
+{
+	static const char *const titles[HC_NUM_CONTAINER_KINDS] = {
+		[HC_CONTAINER_TREE] = "std::map or set",
+		[HC_CONTAINER_HASH] = "std::unordered_map or set",
+		[HC_CONTAINER_LIST] = "std::list",
+		[HC_CONTAINER_DEQUE] = "std::deque",
+		[HC_CONTAINER_VECTOR] = "std::vector",
+		[HC_CONTAINER_STRING] = "std::string",
+		[HC_CONTAINER_SWISS] = "HashMap or HashSet of Rust",
+	};
+
+	return titles[kind];
+}
+
+const char *hc_container_library_name(enum hc_container_library library)
+{
+	static const char *const names[] = {
+		[HC_LIBRARY_STDCXX] = "libstdc++",
+		[HC_LIBRARY_CXX] = "libc++",
+		[HC_LIBRARY_RUST] = "Rust",
+	};
+
+	return library == HC_LIBRARY_EITHER ? NULL : names[library];
+}
+
+/** Pieces that are looked through before what was found in them is walked. */
+#define BATCH 64
+
+struct find {
+	const struct hc_heap *heap;
+	unsigned kinds;
+	size_t max;
+	struct hc_head_pieces pieces;
+	size_t first; /**< piece of the batch */
+	struct hc_likelies likelies[BATCH];
+	struct hc_plane_layout layout;
+	struct hc_plane claimed;
+	struct hc_container_reader reader;
+	struct hc_containers found;
+	size_t capacity;
+};
+
+static void forget_batch(struct find *find)
+{
+	for (size_t i = 0; i < BATCH; i++) {
+		free(find->likelies[i].items);
+		find->likelies[i] = (struct hc_likelies){0};
+	}
+}
+
+static void find_deinit(struct find *find)
+{
+	forget_batch(find);
+	hc_head_pieces_deinit(&find->pieces);
+	hc_plane_deinit(&find->claimed);
+	hc_plane_layout_deinit(&find->layout);
+	hc_containers_deinit(&find->found);
+}
+
+/** @name Keeping those of the most bytes */
+/**@{*/
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct hc_container *x = a, *y = b;
+	uint64_t xb = hc_container_bytes(x), yb = hc_container_bytes(y);
+
+	return xb != yb ? (xb < yb ? 1 : -1) : (x->head > y->head) - (x->head < y->head);
+}
+
+static void keep_largest(struct find *find)
+{
+	struct hc_containers *found = &find->found;
+
+	hc_sort(found->items, found->num, by_bytes);
+	if (found->num > find->max)
+		found->num = find->max;
+}
+
+/** Sorted and cut whenever it is twice as long as it has to be. */
+static struct hc_error *keep(struct find *find, const struct hc_container *container)
+{
+	struct hc_containers *found = &find->found;
+
+	if (found->num >= find->max && found->num - find->max >= find->max)
+		keep_largest(find);
+	struct hc_error *err =
+		hc_array_regrow(&found->items, found->num, &find->capacity, sizeof(*found->items));
+
+	if (!err)
+		found->items[found->num++] = *container;
+	return err;
+}
+/**@}*/
+
+static struct hc_error *add(struct find *find, const struct hc_container *container)
+{
+	struct hc_container_total *total = &find->found.kinds[container->kind];
+
+	total->containers++;
+	hc_count_add(&total->chunks, &container->nodes);
+	hc_count_add(&total->chunks, &container->arrays);
+	if (!hc_container_bytes(container)) {
+		total->inline_strings++;
+		return NULL;
+	}
+	if (!(find->kinds >> container->kind & 1))
+		return NULL;
+	find->found.total++;
+	return find->max ? keep(find, container) : NULL;
+}
+
+/** Walk what was found in one piece. */
+static struct hc_error *walk_piece(struct find *find, size_t i)
+{
+	const struct hc_likelies *likelies = &find->likelies[i];
+	struct hc_error *err = NULL;
+	struct hc_container container;
+	struct hc_head head;
+
+	for (size_t k = 0; !err && k < likelies->num; k++) {
+		const struct hc_likely *likely = &likelies->items[k];
+
+		if (!(k % 1024))
+			err = hc_watch_check(find->heap->process->watch);
+		if (err || !hc_head_read(find->heap, likely->address, &head) ||
+		    !hc_form_prove(likely->form, &find->reader, &head, &container))
+			continue;
+		container.place = hc_head_place(
+			find->heap, find->pieces.items[find->first + i].root, head.address);
+		err = add(find, &container);
+	}
+	return err;
+}
+
+static struct hc_error *look(void *ctx, unsigned worker __attribute__((unused)), size_t task)
+{
+	struct find *find = ctx;
+
+	return hc_head_piece_look(find->heap, &find->pieces.items[find->first + task],
+				  &find->likelies[task]);
+}
+
+static struct hc_error *find_batch(struct find *find)
+{
+	size_t left = find->pieces.num - find->first, num = left < BATCH ? left : BATCH;
+	struct hc_error *err = hc_process_parallel(find->heap->process, num, look, find);
+
+	for (size_t i = 0; !err && i < num; i++)
+		err = walk_piece(find, i);
+	forget_batch(find);
+	find->first += num;
+	return err ? err : hc_watch_check(find->heap->process->watch);
+}
+
+static struct hc_error *find_all(struct hc_target *target, struct find *find)
+{
+	struct hc_error *err = hc_head_pieces_collect(find->heap, &find->pieces);
+
+	if (!err)
+		err = hc_plane_layout_init(find->heap, &find->layout);
+	if (!err)
+		err = hc_plane_init(&find->layout, &find->claimed);
+	find->reader.layout = &find->layout;
+	find->reader.claimed = &find->claimed;
+	while (!err && find->first < find->pieces.num) {
+		double num = find->pieces.num, from = find->first / num;
+
+		hc_watch_part(&target->watch, from,
+			      from + BATCH / num < 1 ? from + BATCH / num : 1);
+		err = find_batch(find);
+	}
+	return err;
+}
+
+struct hc_error *hc_containers_find(struct hc_target *target, unsigned kinds, size_t max,
+				    struct hc_containers *ret)
+{
+	hc_cleanup(find_deinit) struct find find = {.kinds = kinds, .max = max};
+	struct hc_error *err = hc_target_heap(target, &find.heap);
+
+	if (err)
+		return err;
+	hc_target_phase(target, HC_PHASE_CONTAINERS);
+	hc_container_reader_init(find.heap, &find.reader);
+	err = find_all(target, &find);
+	if (err)
+		return err;
+	keep_largest(&find);
+	find.found.stopped = !find.reader.steps;
+	*ret = find.found;
+	find.found = (struct hc_containers){0};
+	return NULL;
+}
+
+void hc_containers_deinit(struct hc_containers *containers)
+{
+	free(containers->items);
+}

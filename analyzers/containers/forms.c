@@ -1,0 +1,221 @@
+/**
+ * @file
+ * What all forms share: reading heads and chunks, claims, and the table of forms.
+ */
+#include "analyzers/containers/forms.h"
+
+/** Steps for each chunk of the heap: an honest container is walked three times at most. */
+#define STEPS_PER_CHUNK 16
+/** And for heaps that have hardly any. */
+#define STEPS_AT_LEAST (UINT64_C(1) << 20)
+/** Between two questions whether to go on. */
+#define STEPS_A_LOOK 65536
+
+void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_reader *ret)
+{
+	uint64_t chunks = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++)
+		chunks += heap->spans[i].num_chunks;
+	*ret = (struct hc_container_reader){
+		.heap = heap,
+		.max_nodes = chunks,
+		.steps = STEPS_AT_LEAST + chunks * STEPS_PER_CHUNK,
+	};
+}
+
+bool hc_container_step(struct hc_container_reader *reader, uint64_t steps)
+{
+	if (reader->steps < steps) {
+		reader->steps = 0;
+		return false;
+	}
+	reader->steps -= steps;
+	return reader->steps % STEPS_A_LOOK || !hc_watch_cancelled(reader->heap->process->watch);
+}
+
+bool hc_head_read(const struct hc_heap *heap, uint64_t address, struct hc_head *ret)
+{
+	const struct hc_memory *memory = &heap->process->memory;
+	unsigned word = heap->word_size;
+	struct hc_bytes bytes = hc_memory_view(memory, address, (uint64_t)HC_HEAD_WORDS * word);
+	struct hc_head head = {.address = address};
+	bool inside = true;
+	struct hc_chunk chunk;
+
+	if (hc_heap_chunk_at(heap, address, &chunk)) {
+		uint64_t offset = address - chunk.address;
+
+		if (chunk.state != HC_IN_USE || address < chunk.address || offset >= chunk.usable)
+			return false;
+		if (bytes.size > chunk.usable - offset)
+			bytes.size = chunk.usable - offset;
+		inside = offset >= word;
+	}
+	head.num = bytes.size / word;
+	for (unsigned i = 0; i < head.num; i++)
+		head.words[i] = hc_read_word(bytes.data + i * word, word, heap->big_endian);
+	head.has_before =
+		inside && address >= word && hc_memory_word(memory, address - word, &head.before);
+	if (head.num)
+		*ret = head;
+	return head.num;
+}
+
+/** @name Parts */
+/**@{*/
+
+bool hc_part_read(const struct hc_heap *heap, uint64_t address, uint64_t size, struct hc_part *ret)
+{
+	const struct hc_span *span = hc_heap_span(heap, address);
+	uint64_t unit;
+
+	if (!span || !hc_span_starts_at(span, address - span->base, &unit))
+		return false;
+	hc_span_chunk(heap, span, unit, &ret->chunk);
+	if (ret->chunk.state != HC_IN_USE)
+		return false;
+	ret->bytes = hc_chunk_bytes(heap, &ret->chunk);
+	hc_chunk_request(heap, &ret->chunk, &ret->min, &ret->max);
+	return ret->bytes.size >= size;
+}
+
+uint64_t hc_part_word(const struct hc_heap *heap, const struct hc_part *part, size_t index)
+{
+	unsigned word = heap->word_size;
+
+	return hc_read_word(part->bytes.data + index * word, word, heap->big_endian);
+}
+
+static size_t span_of(const struct hc_container_reader *reader, const struct hc_chunk *chunk)
+{
+	return chunk->span - reader->heap->spans;
+}
+
+bool hc_is_claimed(const struct hc_container_reader *reader, const struct hc_chunk *chunk)
+{
+	return reader->claimed &&
+	       hc_plane_has(reader->layout, reader->claimed, span_of(reader, chunk), chunk->unit);
+}
+
+bool hc_claim(const struct hc_container_reader *reader, const struct hc_chunk *chunk)
+{
+	if (!reader->claimed)
+		return true;
+	if (hc_is_claimed(reader, chunk))
+		return false;
+	hc_plane_set(reader->layout, reader->claimed, span_of(reader, chunk), chunk->unit);
+	return true;
+}
+
+void hc_unclaim(const struct hc_container_reader *reader, const struct hc_chunk *chunk)
+{
+	if (reader->claimed)
+		*hc_plane_word(reader->layout, reader->claimed, span_of(reader, chunk),
+			       chunk->unit) &= ~(UINT64_C(1) << chunk->unit % HC_UNITS_PER_BLOCK);
+}
+/**@}*/
+
+/** @name Forms */
+/**@{*/
+
+struct form {
+	unsigned words;      /**< of a head, at least */
+	unsigned count;      /**< index of the word that counts elements; 0: none does */
+	unsigned node;       /**< index of a word that points to the start of a chunk … */
+	unsigned node_words; /**< … of so many words at least */
+	enum hc_container_kind kind;
+	enum hc_container_library library;
+	hc_prove_fn prove;
+	bool quick; /**< the proof follows no chain: it is as good as a look */
+};
+
+static const struct form forms[HC_NUM_FORMS] = {
+	[HC_FORM_STD_TREE] = {6, 5, 2, 4, HC_CONTAINER_TREE, HC_LIBRARY_STDCXX, hc_prove_std_tree},
+	[HC_FORM_CXX_TREE] = {3, 2, 1, 4, HC_CONTAINER_TREE, HC_LIBRARY_CXX, hc_prove_cxx_tree},
+	[HC_FORM_HASH] = {5, 3, 2, 1, HC_CONTAINER_HASH, HC_LIBRARY_EITHER, hc_prove_hash},
+	[HC_FORM_LIST] = {3, 2, 0, 2, HC_CONTAINER_LIST, HC_LIBRARY_EITHER, hc_prove_list},
+	[HC_FORM_STD_DEQUE] = {10, 0, 0, 1, HC_CONTAINER_DEQUE, HC_LIBRARY_STDCXX,
+			       hc_prove_std_deque},
+	[HC_FORM_CXX_DEQUE] = {6, 0, 0, 1, HC_CONTAINER_DEQUE, HC_LIBRARY_CXX, hc_prove_cxx_deque},
+	[HC_FORM_VECTOR] = {3, 0, 0, 1, HC_CONTAINER_VECTOR, HC_LIBRARY_EITHER, hc_prove_vector,
+			    true},
+	[HC_FORM_STD_STRING] = {3, 0, 0, 1, HC_CONTAINER_STRING, HC_LIBRARY_STDCXX,
+				hc_prove_std_string, true},
+	[HC_FORM_CXX_STRING] = {3, 0, 2, 1, HC_CONTAINER_STRING, HC_LIBRARY_CXX,
+				hc_prove_cxx_string, true},
+	[HC_FORM_SHORT] = {4, 0, 0, 0, HC_CONTAINER_STRING, HC_LIBRARY_STDCXX, hc_prove_short,
+			   true},
+	[HC_FORM_SWISS] = {4, 0, 0, 0, HC_CONTAINER_SWISS, HC_LIBRARY_RUST, hc_prove_swiss},
+};
+
+/** What the first node says of the head. */
+static bool agrees(enum hc_form form, const struct hc_heap *heap, const struct hc_head *head,
+		   const struct hc_part *node)
+{
+	unsigned word = heap->word_size;
+	const uint64_t *w = head->words;
+
+	switch (form) {
+	case HC_FORM_STD_TREE:
+		return hc_part_word(heap, node, 1) == head->address + word && w[3] && w[4];
+	case HC_FORM_CXX_TREE:
+		return hc_part_word(heap, node, 2) == head->address + word && w[0];
+	case HC_FORM_LIST:
+		return hc_part_word(heap, node, 1) == head->address;
+	case HC_FORM_HASH:
+		return w[0] && w[1];
+	case HC_FORM_STD_DEQUE:
+		return w[3] < w[4] && w[7] < w[8] && w[5] >= w[0] && w[9] >= w[5] && w[2] >= w[3] &&
+		       w[6] >= w[7];
+	case HC_FORM_CXX_DEQUE:
+		return w[0] <= w[1] && w[1] < w[2] && w[2] <= w[3] && w[5];
+	case HC_FORM_SWISS:
+		return w[3] && !((w[0] & (w[0] + 1)) && (w[1] & (w[1] + 1)));
+	default:
+		return true;
+	}
+}
+
+unsigned hc_form_words(enum hc_form form)
+{
+	return forms[form].words;
+}
+
+bool hc_form_likely(enum hc_form form, const struct hc_heap *heap, const struct hc_head *head)
+{
+	const struct form *of = &forms[form];
+	struct hc_part node;
+
+	if (head->num < of->words || (of->count && !head->words[of->count]))
+		return false;
+	if (of->node_words && !hc_part_read(heap, head->words[of->node],
+					    (uint64_t)of->node_words * heap->word_size, &node))
+		return false;
+	if (!of->quick)
+		return agrees(form, heap, head, &node);
+	struct hc_container_reader reader = {.heap = heap, .steps = 1};
+	struct hc_container container = {0};
+
+	return of->prove(&reader, head, &container);
+}
+
+bool hc_form_prove(enum hc_form form, struct hc_container_reader *reader,
+		   const struct hc_head *head, struct hc_container *ret)
+{
+	const struct form *of = &forms[form];
+	struct hc_container container = {
+		.kind = of->kind,
+		.library = of->library,
+		.head = head->address,
+		.elements = of->count ? head->words[of->count] : HC_UNKNOWN_ELEMENTS,
+	};
+
+	if (of->count && container.elements > reader->max_nodes)
+		return false;
+	if (!of->prove(reader, head, &container))
+		return false;
+	*ret = container;
+	return true;
+}
+/**@}*/
