@@ -65,11 +65,6 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
 	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql, hc_verb_report,
 	hc_verb_shell;
-	hc_verb_retained, hc_verb_export, hc_verb_sql, hc_verb_shell;
-	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql;
-	hc_verb_retained, hc_verb_export, hc_verb_sql, hc_verb_report;
-	hc_verb_retained, hc_verb_shell;
-hc_verb_retained, hc_verb_export, hc_verb_sql;
 
 /** Every verb, in the order of the help; NULL ends the list. */
 extern const struct hc_verb *const hc_verbs[];

@@ -14,7 +14,7 @@ import tempfile
 import pytest
 
 import conftest
-from test_cli import validate
+import test_cli
 
 try:
     import jsonschema
@@ -501,7 +501,7 @@ class TestGrepElsewhere:
         result = heapcore("grep", core, "-c", "FRAMEBUF seq=13no", status=1)
         assert "0 matches in 0 chunks" in result.text and "nothing there can match" in " ".join(result.text.split())
         *_, last = heapcore("grep", core, "FRAMEBUF seq=13no", "--format", "json", status=1).jsonl
-        validate(last, "grep")
+        test_cli.validate(last, "grep")
         assert last["summary"]["searched"] is None and last["summary"]["searched_bytes"] > 0
         assert last["summary"]["elsewhere"] == {"matches": 0, "chunks": 0, "mappings": 0, "at_least": False}
         # With a selection, which may be wrong, it is.
