@@ -41,6 +41,8 @@
 #include "core/base/watch.h"
 #include "core/heap/heap.h"
 
+struct hc_suppressions;
+
 /** What a target computes when it is first asked for it. */
 enum hc_target_part {
 	HC_TARGET_HEAP,
@@ -81,6 +83,8 @@ struct hc_target {
 	/**@}*/
 
 	struct hc_reach_stats reach; /**< once heap->reach_known */
+	/** Leaks that are not to be told: leaks/suppress.h; the caller's. NULL: none */
+	const struct hc_suppressions *suppressions;
 	struct hc_watch watch;       /**< for loops */
 	hc_target_part_fn *computes; /**< for its owner to set; NULL: nobody wants to know */
 	void *computes_ctx;

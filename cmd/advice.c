@@ -33,6 +33,8 @@ static const struct {
 	[HC_ABOUT_ROOM] = {"", "; name another folder with --tmpdir"},
 	[HC_ABOUT_ALLOCATOR] = {"",
 				"; analyze, maps, info, dump, grep --maps and strings --maps work"},
+	[HC_ABOUT_SUPPRESS] = {"--suppress ", ""},
+	[HC_ABOUT_THREAD] = {"--thread: ", "; heapcore threads lists them"},
 	[HC_ABOUT_CLASS] = {"--class: ", "; see heapcore signatures"},
 	[HC_ABOUT_TYPE] = {"--type: ", "; see heapcore types"},
 	[HC_ABOUT_ATTRIBUTE] = {"--attribute: ", ""},

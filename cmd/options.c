@@ -114,6 +114,7 @@ enum selection_id {
 	SELECT_SIZE,
 	SELECT_REQUEST,
 	SELECT_ARENA,
+	SELECT_THREAD,
 	SELECT_ADDRESS,
 	SELECT_CLASS,
 	SELECT_TYPE,
@@ -138,6 +139,10 @@ static const struct hc_option selection_options[] = {
 	{SELECT_REQUEST, 0, "request", "N", "chunks that malloc(N) would give"},
 	{SELECT_ARENA, 0, "arena", "N", "arena number, 0 is the main arena; or mmap", HC_VALUE_WORD,
 	 arena_word},
+	{SELECT_THREAD, 0, "thread", "TID|NAME", "chunks in the arena of a thread, see threads",
+	 .more = "NAME is the function that threads began in. Chunks are those of the arena that "
+		 "the thread allocates from, whoever allocated them; freed ones that it keeps in "
+		 "its cache are among them (--state tcache). Mmapped chunks are of no thread."},
 	{SELECT_ADDRESS, 0, "address", "START[-END]", "chunks that begin in a range, or hold START",
 	 .more = "Addresses are hexadecimal."},
 	{SELECT_CLASS, 0, "class", "NAME", "content class, see classify; may be repeated",
@@ -337,6 +342,9 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 		return hc_select_request(selection, value);
 	case SELECT_ARENA:
 		return hc_select_arena(selection, value);
+	case SELECT_THREAD:
+		selection->thread = value;
+		return NULL;
 	case SELECT_ADDRESS:
 		return hc_select_address(selection, value);
 	case SELECT_CLASS:

@@ -63,7 +63,7 @@ extern const struct hc_verb hc_verb_analyze, hc_verb_info, hc_verb_maps, hc_verb
 	hc_verb_histogram, hc_verb_chunks, hc_verb_leaks, hc_verb_what, hc_verb_classify,
 	hc_verb_common, hc_verb_grep, hc_verb_strings, hc_verb_dump, hc_verb_check,
 	hc_verb_signatures, hc_verb_types, hc_verb_refs, hc_verb_diff, hc_verb_threads,
-	hc_verb_retained, hc_verb_export, hc_verb_sql, hc_verb_containers, hc_verb_report,
+	hc_verb_retained, hc_verb_containers, hc_verb_export, hc_verb_sql, hc_verb_report,
 	hc_verb_shell;
 
 /** Every verb, in the order of the help; NULL ends the list. */

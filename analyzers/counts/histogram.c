@@ -131,6 +131,10 @@ static struct hc_error *tally_selected(const struct job *job, struct worker *wor
 static struct hc_error *tally_slice(void *ctx, unsigned worker, size_t task)
 {
 	struct job *job = ctx;
+
+	if (job->selection &&
+	    !hc_selection_has_arena(job->selection, job->slices[task].span->arena))
+		return NULL;
 	return job->by_kind ? tally_planes(job, &job->workers[worker], &job->slices[task])
 			    : tally_selected(job, &job->workers[worker], &job->slices[task]);
 }

@@ -15,6 +15,7 @@ struct key {
 	hc_type_id type;      /**< HC_TYPE_NONE: none */
 	hc_class_id class_id; /**< HC_CLASS_NONE: it has a type */
 	uint64_t size;        /**< chunk size; 0: of any size */
+	uint32_t place;       /**< by place, and then alone; else 0 */
 };
 
 /** A kind of one target, counted. */
@@ -44,8 +45,9 @@ struct run {
 	const struct hc_heap *heap;
 	const struct hc_classifier *classifier;
 	const struct hc_types *types;
-	const struct hc_heap *before; /**< the core before, of the same process; or NULL */
-	const struct hc_heap *first;  /**< and the one before that, where there are three */
+	const struct hc_places *places; /**< NULL: by kind */
+	const struct hc_heap *before;   /**< the core before, of the same process; or NULL */
+	const struct hc_heap *first;    /**< and the one before that, where there are three */
 	struct items kinds;
 	struct hc_count free;
 };
@@ -55,12 +57,14 @@ struct run {
 
 static uint64_t key_hash(const struct key *key)
 {
-	return hc_hash_mix(hc_hash_mix(key->size) + ((uint64_t)key->type << 16 | key->class_id));
+	return hc_hash_mix(hc_hash_mix(hc_hash_mix(key->size) + key->place) +
+			   ((uint64_t)key->type << 16 | key->class_id));
 }
 
 static bool same_key(const struct key *a, const struct key *b)
 {
-	return a->type == b->type && a->class_id == b->class_id && a->size == b->size;
+	return a->type == b->type && a->class_id == b->class_id && a->size == b->size &&
+	       a->place == b->place;
 }
 
 static void items_deinit(struct items *kinds)
@@ -92,8 +96,13 @@ static struct hc_error *items_find(struct items *kinds, const struct key *key, s
 static struct key key_of(const struct run *run, struct worker *worker, const struct hc_chunk *chunk,
 			 struct hc_bytes bytes)
 {
-	struct key key = {hc_type_of(run->types, chunk), HC_CLASS_NONE, 0};
+	struct key key = {HC_TYPE_NONE, HC_CLASS_NONE};
 
+	if (run->places) {
+		key.place = hc_places_of(run->places, chunk);
+		return key;
+	}
+	key.type = hc_type_of(run->types, chunk);
 	if (key.type != HC_TYPE_NONE)
 		return key;
 	key.class_id = hc_classify(run->classifier, worker->scratch, bytes);
@@ -352,6 +361,8 @@ static struct hc_error *join_target(struct join *join, struct hc_target *target,
 		struct name name = {NULL, item->key.class_id, item->key.size};
 		struct hc_diff_kind *kind;
 
+		if (run->places)
+			name.type = run->places->labels[item->key.place];
 		if (item->key.type != HC_TYPE_NONE &&
 		    !(name.type = hc_type_name(types, item->key.type)))
 			return &hc_enomem;
@@ -409,10 +420,30 @@ bool hc_diff_same_process(const struct hc_target *a, const struct hc_target *b)
 	return false;
 }
 
-struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num,
-				  struct hc_heap_diff *ret)
+/** Of a place only its names are kept. */
+static struct hc_error *diff_target(struct join *join, struct hc_target *target, unsigned core,
+				    struct run *run)
 {
-	struct hc_heap_diff diff = {.num_cores = num, .same_process = true};
+	struct hc_heap_diff *diff = join->diff;
+	struct hc_places *places = &diff->places[core];
+	struct hc_error *err = NULL;
+
+	if (diff->by != HC_DIFF_BY_KIND) {
+		err = hc_places_run(target, diff->by, diff->same_process, places);
+		run->places = places;
+	}
+	if (!err)
+		err = run_target(target, run);
+	if (!err)
+		err = join_target(join, target, core, run);
+	hc_places_keep_names(places);
+	return err;
+}
+
+struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num,
+				  enum hc_diff_by by, struct hc_heap_diff *ret)
+{
+	struct hc_heap_diff diff = {.num_cores = num, .by = by, .same_process = true};
 	struct join join = {.diff = &diff};
 	struct hc_error *err = NULL;
 
@@ -425,9 +456,7 @@ struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num
 			run.before = targets[i - 1]->heap;
 		if (diff.same_process && i > 1)
 			run.first = targets[i - 2]->heap;
-		err = run_target(targets[i], &run);
-		if (!err)
-			err = join_target(&join, targets[i], i, &run);
+		err = diff_target(&join, targets[i], i, &run);
 	}
 	hc_hash_deinit(&join.table);
 	if (err) {
@@ -443,5 +472,7 @@ struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num
 void hc_heap_diff_deinit(struct hc_heap_diff *diff)
 {
 	free(diff->kinds);
+	for (unsigned i = 0; i < HC_DIFF_MAX_CORES; i++)
+		hc_places_deinit(&diff->places[i]);
 	*diff = (struct hc_heap_diff){0};
 }

@@ -10,6 +10,9 @@
  *   - of one exact size otherwise. What a look at their words makes of these (all zero, pointers)
  * is no kind, since it changes as the program writes.
  *
+ * Or they are put together by place instead (places.h): the arena, thread, mapping or holder whose
+ * they are.
+ *
  * Every chunk in use is counted, exactly. Where the cores are of one process, a chunk of a later
  * core is told from its earlier self: it is *unchanged* when it was in use at the same address and
  * size, with the same first HC_DIFF_COMPARED bytes. What is not is new, or was written to. With
@@ -23,7 +26,7 @@
 #define HC_ANALYZERS_DIFF_HEAP_DIFF_H
 
 #include "analyzers/count.h"
-#include "analyzers/target.h"
+#include "analyzers/diff/places.h"
 
 /** Most cores that are compared. */
 #define HC_DIFF_MAX_CORES 3
@@ -49,7 +52,8 @@ static inline uint64_t hc_diff_bytes(const struct hc_diff_side *side)
 }
 
 struct hc_diff_kind {
-	const char *type;            /**< owned by a target's types; NULL: none is known */
+	const char *type; /**< owned by a target's types; NULL: none is known. By place: its name,
+			       owned by the diff */
 	hc_class_id class_id;        /**< HC_CLASS_NONE: told by its type, or its size */
 	uint64_t min_size, max_size; /**< chunk sizes, in all cores */
 	struct hc_diff_side sides[HC_DIFF_MAX_CORES];
@@ -62,12 +66,14 @@ struct hc_diff_kind {
 
 struct hc_heap_diff {
 	unsigned num_cores;
+	enum hc_diff_by by;
 	struct hc_diff_kind *kinds; /**< by growth of bytes from the first core to the last */
 	size_t num_kinds;
 	struct hc_diff_side total[HC_DIFF_MAX_CORES];
 	struct hc_count stayed;
-	struct hc_count free[HC_DIFF_MAX_CORES]; /**< what is not in use, top included */
-	bool same_process;                       /**< unchanged and stayed are known */
+	struct hc_count free[HC_DIFF_MAX_CORES];    /**< what is not in use, top included */
+	bool same_process;                          /**< unchanged and stayed are known */
+	struct hc_places places[HC_DIFF_MAX_CORES]; /**< private: owns names */
 };
 
 /**
@@ -81,7 +87,7 @@ bool hc_diff_same_process(const struct hc_target *a, const struct hc_target *b);
  * @param num 2 to HC_DIFF_MAX_CORES; all targets have the same signatures
  */
 struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num,
-				  struct hc_heap_diff *ret);
+				  enum hc_diff_by by, struct hc_heap_diff *ret);
 void hc_heap_diff_deinit(struct hc_heap_diff *diff);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzers/leaks/leak_kinds.h"
+#include "analyzers/leaks/suppress.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -180,6 +181,8 @@ struct hc_error *hc_leak_index_create(struct hc_target *target,
 	err = hc_tracer_create((struct hc_heap *)index->heap, 1, &index->tracer);
 	for (unsigned i = 0; !err && i < index->class_bits; i++)
 		err = hc_plane_init(&index->tracer->layout, &index->classes[i]);
+	if (!err && target->suppressions)
+		err = hc_suppressor_create(target, target->suppressions, &index->suppressor);
 	if (!err)
 		err = count_sizes(target, index);
 	if (!err)
@@ -201,6 +204,7 @@ void hc_leak_index_destroy(struct hc_leak_index *index)
 	for (unsigned i = 0; i < index->class_bits; i++)
 		hc_plane_deinit(&index->classes[i]);
 	hc_plane_deinit(&index->roots);
+	hc_suppressor_destroy(index->suppressor);
 	hc_tracer_destroy(index->tracer);
 	hc_histogram_deinit(&index->sizes);
 	free(index);

@@ -14,6 +14,8 @@
 #include "analyzers/reachability/trace.h"
 #include "analyzers/select/selection.h"
 
+struct hc_suppressor;
+
 #define HC_LEAK_CLASS_BITS 7
 
 /** Instead of a class: none that is textual. */
@@ -24,6 +26,7 @@ struct hc_leak_index {
 	const struct hc_classifier *classifier;
 	const struct hc_types *types;         /**< of root objects; NULL: they have none */
 	const struct hc_selection *selection; /**< of root objects; NULL: all */
+	struct hc_suppressor *suppressor;     /**< of trees; NULL: none is suppressed */
 	struct hc_tracer *tracer;             /**< for visits alone */
 	struct hc_plane classes[HC_LEAK_CLASS_BITS];
 	unsigned class_bits;       /**< planes in use: as many as the classes need */

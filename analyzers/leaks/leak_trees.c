@@ -3,6 +3,8 @@
  * Visiting trees of lost chunks.
  */
 #include "analyzers/leaks/leak_trees.h"
+
+#include "analyzers/leaks/suppress.h"
 #include "core/base/array.h"
 
 #include <stdlib.h>
@@ -165,7 +167,9 @@ static struct hc_error *visit_tree(void *ctx, size_t span, uint64_t unit)
 	hc_leak_index_visit(index, &visitor, span, unit);
 	if (tree->err || !tree->wanted)
 		return tree->err;
-	return round->fn(round->ctx, tree);
+	bool suppressed;
+	struct hc_error *err = hc_suppressor_has(index->suppressor, tree, &suppressed);
+	return err || suppressed ? err : round->fn(round->ctx, tree);
 }
 
 struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tree_fn fn, void *ctx)
@@ -174,6 +178,7 @@ struct hc_error *hc_leak_trees_run(const struct hc_leak_index *index, hc_leak_tr
 	struct hc_error *err = hc_leak_index_begin(index, &round.visited);
 
 	split_selection(index->selection, &round);
+	hc_suppressor_begin(index->suppressor);
 	if (!err)
 		err = hc_selection_scratch_create(&round.contents, &round.scratch);
 	if (!err)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "analyzers/leaks/leak_trees.h"
+#include "analyzers/leaks/suppress.h"
 #include "core/base/array.h"
 #include "core/base/hash.h"
 
@@ -389,6 +390,7 @@ static struct hc_error *find_groups(struct hc_leaks *leaks)
 	free(drafts.items);
 	hc_hash_deinit(&drafts.table);
 	hc_leak_rows_deinit(&drafts.rows);
+	leaks->suppressed = hc_suppressor_sum(leaks->index->suppressor);
 	return err;
 }
 

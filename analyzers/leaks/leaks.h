@@ -65,6 +65,7 @@ struct hc_leaks {
 	struct hc_leak_group *groups; /**< most bytes first; number 1 is groups[0] */
 	size_t num_groups;
 	struct hc_count definite, indirect; /**< chunks of all groups, by what points to them */
+	struct hc_count suppressed;         /**< lost, too, but in no group and in none of these */
 	struct hc_count possible;    /**< possible chunks of the selection; not in the groups */
 	struct hc_leak_index *index; /**< private: the lost chunks, classified */
 	struct hc_leak_fold *folds;  /**< private: what looks otherwise by chance */

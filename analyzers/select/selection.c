@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "analyzers/inspect/thread_names.h"
 #include "analyzers/pattern/pattern.h"
 #include "analyzers/target.h"
 #include "core/base/array.h"
@@ -22,6 +23,7 @@ void hc_selection_deinit(struct hc_selection *selection)
 {
 	hc_pattern_destroy(selection->match);
 	free(selection->type_set);
+	free(selection->arena_set);
 	free(selection->sizes);
 	free(selection->members);
 	hc_selection_init(selection);
@@ -151,10 +153,74 @@ static struct hc_error *check_arena(const struct hc_selection *selection, struct
 			       selection->arena, heap->num_arenas);
 }
 
+/** The thread that was meant, among those that there are. */
+static struct hc_error *unknown_thread(const struct hc_thread_names *names, const char *text)
+{
+	struct hc_nearest nearest = hc_nearest_to(text);
+
+	for (size_t i = 0; i < names->num; i++)
+		if (names->items[i])
+			hc_nearest_offer(&nearest, names->items[i]);
+	return hc_error_about(
+		hc_error_create(HC_ERROR_ARGUMENT,
+				"there is no thread '%.100s', by number or by the function that it "
+				"began in%s%s%s",
+				text, nearest.word ? "; did you mean '" : "",
+				nearest.word ? nearest.word : "", nearest.word ? "'?" : ""),
+		HC_ABOUT_THREAD);
+}
+
+static struct hc_error *find_arenas(struct hc_selection *selection, const struct hc_heap *heap,
+				    const struct hc_threads *threads,
+				    const struct hc_thread_names *names)
+{
+	bool found = false, known = false;
+
+	for (size_t i = 0; i < threads->num; i++) {
+		uint32_t arena = heap->thread_arena ? heap->thread_arena[i] : HC_ARENA_MMAP;
+
+		if (!hc_thread_names_match(names, threads, i, selection->thread))
+			continue;
+		found = true;
+		if (arena >= heap->num_arenas)
+			continue;
+		known = true;
+		selection->arena_set[arena / 64] |= UINT64_C(1) << arena % 64;
+	}
+	if (!found)
+		return unknown_thread(names, selection->thread);
+	return known ? NULL
+		     : hc_error_about(hc_error_create(HC_ERROR_ARGUMENT,
+						      "nothing tells from which arena thread "
+						      "'%.100s' allocates",
+						      selection->thread),
+				      HC_ABOUT_THREAD);
+}
+
+/** Which arenas the threads of that name or number allocate from. */
+static struct hc_error *prepare_thread(struct hc_selection *selection, struct hc_target *target)
+{
+	hc_cleanup(hc_thread_names_deinit) struct hc_thread_names names = {0};
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap(target, &heap);
+
+	if (!err)
+		err = hc_thread_names_run(target, &names);
+	if (err)
+		return err;
+	free(selection->arena_set);
+	selection->arena_set = calloc(heap->num_arenas / 64 + 1, sizeof(*selection->arena_set));
+	if (!selection->arena_set)
+		return &hc_enomem;
+	return find_arenas(selection, heap, &target->process->threads, &names);
+}
+
 struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target)
 {
 	struct hc_error *err = selection->has_arena ? check_arena(selection, target) : NULL;
 
+	if (!err && selection->thread)
+		err = prepare_thread(selection, target);
 	if (err)
 		return err;
 	if (selection->num_classes)
@@ -242,7 +308,7 @@ static bool has_numbers(const struct hc_selection *selection, const struct hc_he
 	if (selection->has_size &&
 	    (chunk->usable < selection->min_usable || chunk->usable > selection->max_usable))
 		return false;
-	if (selection->has_arena && chunk->span->arena != selection->arena)
+	if (!hc_selection_has_arena(selection, chunk->span->arena))
 		return false;
 	if (selection->has_range &&
 	    (chunk->address < selection->start || chunk->address >= selection->end))
@@ -353,8 +419,8 @@ bool hc_selection_is_by_kind(const struct hc_selection *selection, unsigned kind
 	if (kinds & HC_KINDS_NOT_IN_USE && (selection->states & not_in_use) != not_in_use)
 		return false;
 	return !selection->has_size && !selection->has_request && !selection->has_arena &&
-	       !selection->has_range && !selection->has_holder && !selection->num_types &&
-	       !selection->num_sizes && !selection->by_member &&
+	       !selection->thread && !selection->has_range && !selection->has_holder &&
+	       !selection->num_types && !selection->num_sizes && !selection->by_member &&
 	       !hc_selection_needs_content(selection);
 }
 

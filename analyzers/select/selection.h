@@ -36,7 +36,11 @@ struct hc_selection {
 	bool has_request;
 	uint64_t request; /**< bytes: chunks that malloc(request) may have returned */
 	bool has_arena;
-	uint32_t arena; /**< index, or HC_ARENA_MMAP */
+	uint32_t arena;      /**< index, or HC_ARENA_MMAP */
+	const char *thread;  /**< of --thread: a number of the kernel's, or the function that
+				threads began in; NULL: no filter; not owned */
+	uint64_t *arena_set; /**< bit per arena that such threads allocate from, from
+				hc_selection_prepare(); owned */
 	bool has_range;
 	uint64_t start, end; /**< user addresses in [start, end) */
 	bool has_holder;
@@ -76,7 +80,7 @@ struct hc_error *hc_selection_check_classes(const struct hc_selection *selection
  *
  * @param target must outlive the selection
  * @return also @ref HC_ERROR_ARGUMENT when a name is of no class, or of no type of the process, or
- * when there is no such arena
+ * when there is no such arena or thread, or when nothing tells which arena a thread has
  */
 struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_target *target);
 
@@ -87,6 +91,21 @@ struct hc_error *hc_selection_prepare(struct hc_selection *selection, struct hc_
 static inline bool hc_selection_needs_reach(const struct hc_selection *selection)
 {
 	return selection->reaches != 0;
+}
+
+/**
+ * Whether chunks of an arena, or HC_ARENA_MMAP, may be selected. A thread's are those of the arena
+ * that its own pointer to one names, whoever allocated them; what it keeps of freed chunks in its
+ * cache is there, too, but for what it freed of another arena. Mmapped chunks are no thread's.
+ */
+static inline bool hc_selection_has_arena(const struct hc_selection *selection, uint32_t arena)
+{
+	if (selection->has_arena && arena != selection->arena)
+		return false;
+	if (!selection->thread)
+		return true;
+	return selection->arena_set && arena != HC_ARENA_MMAP &&
+	       selection->arena_set[arena / 64] >> arena % 64 & 1;
 }
 
 /** Kinds of chunks of which some may be selected: bits of enum hc_kinds. NULL: all. */

@@ -366,6 +366,15 @@ static bool is_clean(const char *text)
 	return !*text;
 }
 
+/**
+ * Whether what is behind a symbol may be a part of it: the places to which the linker gives names,
+ * as _GLOBAL_OFFSET_TABLE_, have no size.
+ */
+static bool is_object(const char *symbol)
+{
+	return symbol[0] != '_' || symbol[1] == 'Z';
+}
+
 static const char *name_of_module(const struct hc_module *module)
 {
 	return module && module->path && is_clean(module->path) ? hc_base_name(module->path)
@@ -401,7 +410,7 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 		return hc_format("object \"%.*s\" (%s)", length, text.data, file);
 	}
 	if (hc_modules_symbol(&scope->process->modules, kind->target, &symbol, &offset) &&
-	    is_clean(symbol))
+	    is_clean(symbol) && (!offset || is_object(symbol)))
 		return name_of_symbol(what, symbol, offset, file);
 	return hc_format("%s %s+0x%llx", what, file, (unsigned long long)(kind->target - start));
 }

@@ -1,6 +1,6 @@
 /**
  * @file
- * Types of chunks: the C++ class or C struct of the object in a chunk.
+ * Types of chunks: the class, struct or kind of the object in a chunk.
  *
  * An object of a class with virtual functions begins with a pointer into the vtable of its class,
  * wherever it was allocated and whatever it inherits (rtti.h). So the first word of a chunk tells
@@ -20,6 +20,10 @@
  * vtable. Where a chunk goes on behind the object, or is larger than malloc would have given for
  * one, the name has a + behind it: that is so with base structs, with arrays that can't be told
  * from them, and with a few objects that got what was left of a larger chunk.
+ *
+ * Objects of C programs have marks as well: streams of the C library, GLib's and CPython's objects
+ * name their type, and kinds of objects point to one table of functions, text or function of a
+ * module. Each way to know a type is a provider (provider.h); the first one that knows is believed.
  *
  * Chunks that are not in use have no type.
  */
@@ -61,7 +65,7 @@ struct hc_types;
 
 /** What to look at. */
 enum hc_types_effort {
-	HC_TYPES_QUICK, /**< typeinfos alone: milliseconds */
+	HC_TYPES_QUICK, /**< marks alone: milliseconds, and a look at the planes of the heap */
 	HC_TYPES_FULL,  /**< and symbol tables and debug information: seconds for large programs */
 };
 

@@ -59,7 +59,7 @@ enum hc_format {
 	HC_FORMAT_JSONL,
 	HC_FORMAT_COLLAPSED, /**< stacks (stacks.h), a line each */
 	HC_FORMAT_PPROF,     /**< stacks, for pprof */
-	HC_FORMAT_HTML, /**< reports */
+	HC_FORMAT_HTML,      /**< reports */
 	HC_NUM_FORMATS
 };
 

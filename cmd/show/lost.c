@@ -193,3 +193,35 @@ void hc_lost_judge(struct hc_session *session, const struct hc_reach_stats *reac
 	hc_print_message(session->options->core,
 			 len < 0 ? "can't tell what is lost: the core lacks memory" : message);
 }
+
+struct hc_error *hc_lost_suppress(struct hc_session *session, const char *path,
+				  struct hc_suppressions *ret)
+{
+	if (!path)
+		return NULL;
+	struct hc_error *err = hc_suppressions_read(path, &session->remarks, ret);
+
+	if (err)
+		return err;
+	session->target->suppressions = ret;
+	hc_session_print_remarks(session);
+	return NULL;
+}
+
+void hc_lost_unsuppress(struct hc_session *session, struct hc_suppressions *suppressions)
+{
+	if (session->target)
+		session->target->suppressions = NULL;
+	hc_suppressions_deinit(suppressions);
+}
+
+void hc_lost_say_suppressed(const struct hc_session *session, const struct hc_count *suppressed,
+			    struct hc_document *doc)
+{
+	if (!session->target->suppressions)
+		return;
+	hc_count_fact(doc, "suppressed", HC_CONTENT_NONE, suppressed->chunks, suppressed->bytes);
+	HC_SAY(doc, "Suppressed: {} lost chunk{} ({}), which --suppress names.",
+	       hc_cell_count(suppressed->chunks), hc_cell_plural(suppressed->chunks),
+	       hc_cell_bytes(suppressed->bytes));
+}

@@ -5,6 +5,7 @@
 #ifndef HC_CMD_SHOW_LOST_H
 #define HC_CMD_SHOW_LOST_H
 
+#include "analyzers/leaks/suppress.h"
 #include "cmd/session.h"
 
 /**
@@ -26,6 +27,21 @@ void hc_lost_describe_convention(struct hc_document *doc, const char *key,
  * lost; unknown when nothing is.
  */
 struct hc_cell hc_lost_missing_phrase(struct hc_document *doc, const struct hc_missing *missing);
+
+/**
+ * --suppress: read a file, say what is odd about it, and let it work on the session's target.
+ *
+ * @param path NULL: there is none
+ * @param[out] ret to be given back with hc_lost_unsuppress()
+ */
+struct hc_error *hc_lost_suppress(struct hc_session *session, const char *path,
+				  struct hc_suppressions *ret);
+/** The target may outlive the verb: end it. */
+void hc_lost_unsuppress(struct hc_session *session, struct hc_suppressions *suppressions);
+
+/** What was suppressed, in a line and as a fact; nothing without suppressions. */
+void hc_lost_say_suppressed(const struct hc_session *session, const struct hc_count *suppressed,
+			    struct hc_document *doc);
 
 /**
  * Answer --fail-if-leaked: set session->status to 1 when @p lost is more than @p limit bytes, and

@@ -15,14 +15,21 @@
 
 struct own {
 	bool has_limit;
-	uint64_t fail_above; /**< bytes */
+	uint64_t fail_above;  /**< bytes */
+	const char *suppress; /**< a file; NULL: none */
 };
 
-enum own_id { OWN_FAIL };
+enum own_id { OWN_FAIL, OWN_SUPPRESS };
 
 static const struct hc_option own_options[] = {
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
 	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
+	{OWN_SUPPRESS, 0, "suppress", "FILE",
+	 "no findings of lost chunks that lines of leak:PATTERN name, as in LeakSanitizer",
+	 HC_VALUE_FILE,
+	 .more = "The same file as for leaks. The accounting and the verdict count what is "
+		 "suppressed "
+		 "as before; --fail-if-leaked does not."},
 	{0},
 };
 
@@ -30,9 +37,15 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 {
 	struct own *own = ctx;
 
-	(void)id;
-	own->has_limit = true;
-	return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
+	switch ((enum own_id)id) {
+	case OWN_FAIL:
+		own->has_limit = true;
+		return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
+	case OWN_SUPPRESS:
+		own->suppress = value;
+		return NULL;
+	}
+	return NULL;
 }
 
 /** @name Data */
@@ -195,6 +208,7 @@ static void describe(struct hc_analysis *analysis)
 		hc_analysis_describe_finding(analysis, i);
 	hc_end(doc);
 	hc_analysis_describe_rest(analysis);
+	hc_lost_say_suppressed(analysis->session, &verdict->leaks.suppressed, doc);
 	hc_analysis_say_next(analysis);
 }
 /**@}*/
@@ -202,6 +216,7 @@ static void describe(struct hc_analysis *analysis)
 static void analysis_deinit(struct hc_analysis *analysis)
 {
 	hc_verdict_deinit(&analysis->verdict);
+	hc_lost_unsuppress(analysis->session, &analysis->suppressions);
 	hc_sampler_deinit(&analysis->sampler);
 	hc_inflight_deinit(&analysis->inflight);
 	free(analysis->last_words);
@@ -218,7 +233,8 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (err)
 		return err;
-	if (session->target->heap)
+	err = hc_lost_suppress(session, own->suppress, &analysis.suppressions);
+	if (!err && session->target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
@@ -237,7 +253,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (!analysis.quoted)
 		return &hc_enomem;
 	if (own->has_limit)
-		hc_lost_judge(session, &session->target->reach, analysis.verdict.lost_bytes,
+		hc_lost_judge(session, &session->target->reach,
+			      analysis.verdict.lost_bytes - analysis.verdict.leaks.suppressed.bytes,
 			      own->fail_above);
 	if ((err = hc_analysis_find_holders(&analysis)))
 		return err;

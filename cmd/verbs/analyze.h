@@ -5,6 +5,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_H
 #define HC_CMD_VERBS_ANALYZE_H
 
+#include "analyzers/leaks/suppress.h"
 #include "analyzers/reachability/inflight.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/show/sample.h"
@@ -16,7 +17,8 @@
 struct hc_analysis {
 	struct hc_session *session;
 	struct hc_document *doc;
-	struct hc_view view; /**< to see which texts look the same */
+	struct hc_view view;                 /**< to see which texts look the same */
+	struct hc_suppressions suppressions; /**< of --suppress */
 	struct hc_verdict verdict;
 	struct hc_sampler sampler;   /**< when there is a heap */
 	char *quoted;                /**< the core's path, for a shell */

@@ -18,15 +18,27 @@ struct own {
 	uint64_t top;
 	uint64_t fail;    /**< bytes; UINT64_MAX: never */
 	const char *core; /**< of the same process, which names mappings; NULL: none */
+	unsigned by;      /**< enum hc_diff_by */
 };
 
-enum own_id { OWN_TOP, OWN_FAIL, OWN_CORE };
+enum own_id { OWN_TOP, OWN_FAIL, OWN_CORE, OWN_BY };
+
+static const char *by_word(unsigned i)
+{
+	return i < HC_NUM_DIFF_BYS ? hc_diff_by_name(i) : NULL;
+}
 
 static const struct hc_option own_options[] = {
 	{OWN_TOP, 0, "top", "N", "the N kinds and mappings that changed most; 0: all (text: 20)"},
 	{OWN_FAIL, 0, "fail-if-grown", "BYTES", "exit 1 when more than that was added"},
 	{OWN_CORE, 0, "core", "CORE",
-	 "a core of the same process, which says whose the mappings of snapshots are"},
+	 "a core of the same process, which says whose the mappings of snapshots are",
+	 HC_VALUE_FILE},
+	{OWN_BY, 0, "by", "WORD", "what chunks of cores are put together by: {words}",
+	 HC_VALUE_WORD, by_word,
+	 "A holder is what alone keeps chunks alive, as retained has it. Of cores of different "
+	 "processes threads are known by the function that they began in, mappings by what they "
+	 "are for."},
 	{0},
 };
 
@@ -41,6 +53,8 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return hc_parse_count("--top", value, &own->top);
 	case OWN_FAIL:
 		return hc_parse_bytes("--fail-if-grown", value, &own->fail);
+	case OWN_BY:
+		return hc_parse_word("--by", value, by_word, &own->by);
 	case OWN_CORE:
 		own->core = value;
 		return NULL;
@@ -252,6 +266,15 @@ static void judge(struct hc_diff_view *view)
 }
 /**@}*/
 
+static struct hc_error *check_by(const struct hc_diff_view *view)
+{
+	if (view->cores || view->by == HC_DIFF_BY_KIND || view->by == HC_DIFF_BY_MAPPING)
+		return NULL;
+	return hc_error_create(HC_ERROR_ARGUMENT,
+			       "--by %s is about the chunks of cores, and one of these has none",
+			       hc_diff_by_name(view->by));
+}
+
 static struct hc_error *compare(struct hc_diff_view *view)
 {
 	struct hc_target *targets[HC_DIFF_MAX_CORES];
@@ -264,7 +287,7 @@ static struct hc_error *compare(struct hc_diff_view *view)
 		for (unsigned i = 0; i < view->num; i++)
 			targets[i] = view->moments[i].target;
 		view->same_process = hc_diff_same_process(targets[0], targets[view->num - 1]);
-		err = hc_heap_diff_run(targets, view->num, &view->heap);
+		err = hc_heap_diff_run(targets, view->num, view->by, &view->heap);
 	}
 	hc_session_phase(view->session, "comparing mappings");
 	if (!err)
@@ -281,7 +304,10 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err;
 
 	hc_document_init(&doc);
+	view.by = own->by;
 	err = open_all(&view);
+	if (!err)
+		err = check_by(&view);
 	if (!err && own->core)
 		err = name_mappings(&view, own->core);
 	if (!err)
@@ -310,13 +336,14 @@ const struct hc_verb hc_verb_diff = {
 	.status_1 = "more than --fail-if-grown was added",
 	.examples = "  heapcore diff core.1 core.2\n"
 		    "  heapcore diff core.1 core.2 core.3 --top 5\n"
+		    "  heapcore diff core.1 core.2 --by holder\n"
 		    "  heapcore diff smaps.before smaps.after\n"
 		    "  heapcore diff pmap.before pmap.after --core core.1234\n",
 	.min_args = 2,
 	.max_args = HC_DIFF_MAX_CORES,
 	.num_inputs = HC_DIFF_MAX_CORES,
 	.formats = HC_FORMATS_ALL,
-	HC_VERB_TABLES(&hc_diff_kinds_shape, &hc_diff_mappings_shape),
+	HC_VERB_TABLES(&hc_diff_kinds_shape, &hc_diff_places_shape, &hc_diff_mappings_shape),
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

@@ -45,6 +45,9 @@ static uint64_t seconds_between(const struct hc_diff_view *view)
 	return first && last > first ? last - first : 0;
 }
 
+/** A change in less time than this says nothing about an hour. */
+#define MIN_SECONDS 60
+
 /** Keep to --top. @param num rows that there are */
 static void say_left_out(const struct hc_diff_view *view, struct hc_table *table, size_t num,
 			 struct hc_document *doc)
@@ -62,6 +65,7 @@ static void say_left_out(const struct hc_diff_view *view, struct hc_table *table
 
 enum kind_column {
 	KIND_CHANGE,
+	KIND_PER_HOUR,
 	KIND_CHUNKS,
 	KIND_BEFORE,
 	KIND_AFTER,
@@ -90,6 +94,10 @@ enum kind_column {
 static const struct hc_column kind_columns[NUM_KIND_COLUMNS] = {
 	[KIND_CHANGE] = {"change_bytes", "CHANGE", HC_CELL_CHANGE_BYTES, 0,
 			 "bytes of chunks in use, from the first core to the last"},
+	[KIND_PER_HOUR] =
+		{"change_per_hour", "", HC_CELL_CHANGE_BYTES, DATA,
+		 "the same in an hour, about; null: less than a minute lies between, or how "
+		 "much is not known"},
 	[KIND_CHUNKS] = {"change_chunks", "CHUNKS", HC_CELL_CHANGE, 0, "the same in chunks"},
 	[KIND_BEFORE] = {"before_chunks", "BEFORE", HC_CELL_COUNT, 0, "chunks in the first core"},
 	[KIND_AFTER] = {"after_chunks", "AFTER", HC_CELL_COUNT, 0, "chunks in the last core"},
@@ -143,9 +151,12 @@ static struct hc_cell type_cell(const struct hc_diff_kind *kind)
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(kind->type));
 }
 
+/** Names of arenas and the like are no content. */
 static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
 				struct hc_document *doc)
 {
+	if (view->by != HC_DIFF_BY_KIND)
+		return hc_cell_name(kind->type);
 	struct hc_cell label =
 		kind->type ? type_cell(kind) : hc_class_cell(view->session, kind->class_id);
 
@@ -153,6 +164,18 @@ static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc
 		label = hc_cell_text("chunks");
 	label.instead = "chunks";
 	return HC_PHRASE(doc, "{} of {}", label, sizes_cell(kind, doc));
+}
+
+/** Change of bytes in use, as if it had gone on for an hour. */
+static struct hc_cell per_hour_cell(const struct hc_diff_view *view,
+				    const struct hc_diff_kind *kind)
+{
+	uint64_t seconds = seconds_between(view);
+	int64_t change =
+		hc_diff_bytes(&kind->sides[last_of(view)]) - hc_diff_bytes(&kind->sides[0]);
+
+	return seconds >= MIN_SECONDS ? hc_cell_change_bytes((double)change * 3600 / seconds)
+				      : hc_cell_unknown();
 }
 
 static void fill_kind(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
@@ -163,6 +186,7 @@ static void fill_kind(const struct hc_diff_view *view, const struct hc_diff_kind
 	hc_table_add_row(table);
 	hc_table_cell(table, KIND_CHANGE,
 		      hc_cell_change_bytes(hc_diff_bytes(after) - hc_diff_bytes(before)));
+	hc_table_cell(table, KIND_PER_HOUR, per_hour_cell(view, kind));
 	hc_table_cell(table, KIND_CHUNKS,
 		      hc_cell_change(hc_diff_chunks(after) - hc_diff_chunks(before)));
 	hc_table_number(table, KIND_BEFORE, hc_diff_chunks(before));
@@ -199,6 +223,114 @@ static bool has_changed(const struct hc_diff_view *view, const struct hc_diff_ki
 	       hc_diff_bytes(before) != hc_diff_bytes(after) ||
 	       before->lost.chunks != after->lost.chunks;
 }
+
+/** @name Places of chunks, with --by */
+/**@{*/
+
+enum place_column {
+	PLACE_CHANGE,
+	PLACE_PER_HOUR,
+	PLACE_CHUNKS,
+	PLACE_BEFORE,
+	PLACE_AFTER,
+	PLACE_LOST,
+	PLACE_STAYED,
+	PLACE_NAME,
+	PLACE_BEFORE_CHUNKS,
+	PLACE_AFTER_CHUNKS,
+	PLACE_BEFORE_LOST_BYTES,
+	PLACE_AFTER_LOST_BYTES,
+	PLACE_FRESH,
+	PLACE_ADDRESS,
+	NUM_PLACE_COLUMNS
+};
+
+static const struct hc_column place_columns[NUM_PLACE_COLUMNS] = {
+	[PLACE_CHANGE] = {"change_bytes", "CHANGE", HC_CELL_CHANGE_BYTES, 0,
+			  "bytes of chunks in use, from the first core to the last"},
+	[PLACE_PER_HOUR] =
+		{"change_per_hour", "AN HOUR", HC_CELL_CHANGE_BYTES, 0,
+		 "the same in an hour, about; null: less than a minute lies between, or how "
+		 "much is not known"},
+	[PLACE_CHUNKS] = {"change_chunks", "CHUNKS", HC_CELL_CHANGE, 0, "the same in chunks"},
+	[PLACE_BEFORE] = {"before_bytes", "BEFORE", HC_CELL_BYTES, 0, "in the first core"},
+	[PLACE_AFTER] = {"after_bytes", "AFTER", HC_CELL_BYTES, 0, "in the last core"},
+	[PLACE_LOST] = {"change_lost_bytes", "LOST", HC_CELL_CHANGE_BYTES, 0,
+			"of chunks that nothing points to any more"},
+	[PLACE_STAYED] = {"stayed_chunks", "STAYED", HC_CELL_COUNT, 0,
+			  "of three cores: chunks that came between the first two, and were "
+			  "unchanged in the third"},
+	[PLACE_NAME] = {"place", "WHERE", HC_CELL_NAME, HC_COLUMN_SHRINK,
+			"arena, thread, mapping or holder, as --by says"},
+	[PLACE_BEFORE_CHUNKS] = {"before_chunks", "", HC_CELL_COUNT, DATA, "in the first core"},
+	[PLACE_AFTER_CHUNKS] = {"after_chunks", "", HC_CELL_COUNT, DATA, "in the last core"},
+	[PLACE_BEFORE_LOST_BYTES] = {"before_lost_bytes", "", HC_CELL_BYTES, DATA,
+				     "lost in the first core"},
+	[PLACE_AFTER_LOST_BYTES] = {"after_lost_bytes", "", HC_CELL_BYTES, DATA,
+				    "lost in the last core"},
+	[PLACE_FRESH] = {"fresh_chunks", "", HC_CELL_COUNT, DATA,
+			 "in the last core, new or written to since the core before; null when the "
+			 "cores are of different processes"},
+	[PLACE_ADDRESS] = {"sample_address", "", HC_CELL_ADDRESS, DATA,
+			   "of a chunk in the last core: a lost one, or a new one, if there is "
+			   "any"},
+};
+
+const struct hc_shape hc_diff_places_shape = {
+	.key = "places", .name = "with --by", HC_COLUMNS(place_columns)};
+
+static void fill_place(const struct hc_diff_view *view, const struct hc_diff_kind *place,
+		       struct hc_table *table)
+{
+	const struct hc_diff_side *before = &place->sides[0], *after = &place->sides[last_of(view)];
+
+	hc_table_add_row(table);
+	hc_table_cell(table, PLACE_CHANGE,
+		      hc_cell_change_bytes(hc_diff_bytes(after) - hc_diff_bytes(before)));
+	hc_table_cell(table, PLACE_PER_HOUR, per_hour_cell(view, place));
+	hc_table_cell(table, PLACE_CHUNKS,
+		      hc_cell_change(hc_diff_chunks(after) - hc_diff_chunks(before)));
+	hc_table_number(table, PLACE_BEFORE, hc_diff_bytes(before));
+	hc_table_number(table, PLACE_AFTER, hc_diff_bytes(after));
+	hc_table_cell(table, PLACE_LOST,
+		      hc_cell_change_bytes(after->lost.bytes - before->lost.bytes));
+	hc_table_cell(table, PLACE_NAME, hc_cell_name(place->type));
+	hc_table_number(table, PLACE_BEFORE_CHUNKS, hc_diff_chunks(before));
+	hc_table_number(table, PLACE_AFTER_CHUNKS, hc_diff_chunks(after));
+	hc_table_number(table, PLACE_BEFORE_LOST_BYTES, before->lost.bytes);
+	hc_table_number(table, PLACE_AFTER_LOST_BYTES, after->lost.bytes);
+	if (view->heap.same_process) {
+		hc_table_number(table, PLACE_FRESH,
+				hc_diff_chunks(after) - after->unchanged.chunks);
+		if (view->num > 2)
+			hc_table_number(table, PLACE_STAYED, place->stayed.chunks);
+	}
+	if (place->sample_core == last_of(view))
+		hc_table_cell(table, PLACE_ADDRESS, hc_cell_address(place->sample));
+}
+
+static void describe_places(const struct hc_diff_view *view, struct hc_document *doc)
+{
+	enum hc_format format = view->session->options->format;
+	struct hc_table *table;
+	size_t shown = 0;
+
+	HC_HEADING(doc, "Chunks in use by {}", hc_cell_text(hc_diff_by_name(view->by)));
+	table = hc_add_table(doc, &hc_diff_places_shape);
+	hc_document_main(doc, table);
+	if (view->num < 3 || !view->heap.same_process)
+		hc_table_hide(table, PLACE_STAYED);
+	for (size_t i = 0; i < view->heap.num_kinds; i++) {
+		const struct hc_diff_kind *place = &view->heap.kinds[i];
+
+		if (hc_format_is_for_people(format) && !has_changed(view, place))
+			continue;
+		fill_place(view, place, table);
+		shown++;
+	}
+	say_left_out(view, table, shown, doc);
+}
+/**@}*/
 
 /** In data every kind, in text those that changed. */
 static void describe_kinds(const struct hc_diff_view *view, struct hc_sampler *sampler,
@@ -497,7 +629,7 @@ static void say_growth(const struct hc_diff_view *view, struct hc_document *doc)
 	const struct hc_diff_kind *kind = main_kind(view);
 	struct hc_cell rate = hc_cell_unknown();
 
-	if (seconds >= 60)
+	if (seconds >= MIN_SECONDS)
 		rate = HC_PHRASE(doc, ", about {} an hour",
 				 hc_cell_bytes((double)bytes * 3600 / seconds));
 	HC_SAY_STRONG(doc, "{}. {} grew by {}{}{}.",
@@ -600,6 +732,8 @@ static void add_facts(const struct hc_diff_view *view, struct hc_document *doc)
 	uint64_t seconds = seconds_between(view);
 
 	hc_fact(doc, "compared", NULL, hc_cell_text(view->cores ? "heaps" : "mappings"));
+	if (view->cores)
+		hc_fact(doc, "by", NULL, hc_cell_text(hc_diff_by_name(view->by)));
 	hc_fact(doc, "same_process", NULL, hc_cell_bool(view->same_process));
 	hc_fact(doc, "seconds", NULL, seconds ? hc_cell_number(seconds) : hc_cell_unknown());
 	hc_fact(doc, "verdict", NULL, hc_cell_text(trend_name(view->trend)));
@@ -651,10 +785,14 @@ static void say_next(const struct hc_diff_view *view, struct hc_document *doc)
 
 static struct hc_error *describe_heaps(const struct hc_diff_view *view, struct hc_document *doc)
 {
-	hc_cleanup_sampler struct hc_sampler sampler;
-	struct hc_error *err = hc_sampler_init(&sampler, view->session);
+	hc_cleanup_sampler struct hc_sampler sampler = {0};
+	struct hc_error *err = NULL;
 
-	if (err)
+	if (view->by == HC_DIFF_BY_KIND)
+		err = hc_sampler_init(&sampler, view->session);
+	else
+		describe_places(view, doc);
+	if (err || view->by != HC_DIFF_BY_KIND)
 		return err;
 	describe_kinds(view, &sampler, doc);
 	return NULL;

@@ -48,6 +48,7 @@ struct hc_diff_view {
 	struct hc_heap_diff heap;
 	struct hc_mapping_diff mappings; /**< of the first and the last */
 	uint64_t top;
+	enum hc_diff_by by; /**< how heaps are put together */
 	/** Bytes of each place in the first moment and in the last. */
 	uint64_t places[HC_NUM_DIFF_PLACES][2];
 	int64_t growth; /**< bytes: chunks in use of cores, anonymous memory of snapshots */
@@ -58,6 +59,6 @@ struct hc_diff_view {
 /** Put it all in a document. */
 struct hc_error *hc_diff_describe(const struct hc_diff_view *view, struct hc_document *doc);
 
-extern const struct hc_shape hc_diff_kinds_shape, hc_diff_mappings_shape;
+extern const struct hc_shape hc_diff_kinds_shape, hc_diff_places_shape, hc_diff_mappings_shape;
 
 #endif

@@ -170,9 +170,11 @@ static struct hc_error *write_relation(struct export *export, const struct hc_re
 	hc_cleanup_rows struct hc_rows rows = {0};
 	bool found;
 
-	memcpy(columns, prefix->columns, prefix->num * sizeof(*columns));
+	if (prefix->num) {
+		memcpy(columns, prefix->columns, prefix->num * sizeof(*columns));
+		memcpy(cells, prefix->cells, prefix->num * sizeof(*cells));
+	}
 	memcpy(columns + prefix->num, relation->shape->columns, num * sizeof(*columns));
-	memcpy(cells, prefix->cells, prefix->num * sizeof(*cells));
 	struct hc_error *err = hc_reader_open(&reader, &export->tables, relation, &scan);
 	if (!err)
 		err = hc_rows_begin(&rows, view, &shape, 0, NULL);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analyzers/leaks/leak_split.h"
 #include "analyzers/leaks/leaks.h"
 #include "cmd/render/text.h"
 #include "cmd/render/units.h"
@@ -18,20 +19,37 @@ struct own {
 	uint64_t group; /**< 0: all */
 	uint64_t top;
 	bool has_limit;
-	uint64_t fail_above; /**< bytes */
+	uint64_t fail_above;  /**< bytes */
+	const char *suppress; /**< a file; NULL: none */
+	unsigned by;          /**< enum hc_split_by; HC_NUM_SPLITS: groups */
 };
 
-enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL };
+enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL, OWN_BY, OWN_SUPPRESS };
+
+static const char *by_word(unsigned i)
+{
+	return i < HC_NUM_SPLITS ? hc_split_name(i) : NULL;
+}
 
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups; 0: all (default: 20 in text, else all)"},
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
 	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
+	{OWN_SUPPRESS, 0, "suppress", "FILE",
+	 "leave out what lines of leak:PATTERN name, as LeakSanitizer has them", HC_VALUE_FILE,
+	 .more = "A pattern is found anywhere in the type of a root object, the content class of "
+		 "it "
+		 "or its tree, or the module that its first word points into; ^ and $ are the ends "
+		 "of the name, * is any text. --fail-if-leaked counts what is left."},
+	{OWN_BY, 0, "by", "WORD", "what is lost in each {words}, in place of groups", HC_VALUE_WORD,
+	 by_word,
+	 "What is below a root object counts where that is. What several threads of one arena "
+	 "have lost can't be told apart."},
 	{0},
 };
 
-static const struct own own_defaults = {.top = HC_TOP_DEFAULT};
+static const struct own own_defaults = {.top = HC_TOP_DEFAULT, .by = HC_NUM_SPLITS};
 
 static struct hc_error *parse_group(const char *value, uint64_t *ret)
 {
@@ -55,6 +73,11 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	case OWN_FAIL:
 		own->has_limit = true;
 		return hc_parse_bytes("--fail-if-leaked", value, &own->fail_above);
+	case OWN_SUPPRESS:
+		own->suppress = value;
+		return NULL;
+	case OWN_BY:
+		return hc_parse_word("--by", value, by_word, &own->by);
 	}
 	return NULL;
 }
@@ -68,6 +91,7 @@ struct view {
 	const struct own *own;
 	struct hc_leaks leaks;
 	struct hc_sampler sampler;
+	struct hc_suppressions suppressions; /**< of --suppress */
 };
 
 enum group_column {
@@ -277,6 +301,7 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 			hc_cell_plural(leaks->definite.chunks),
 			hc_cell_bytes(leaks->definite.bytes), hc_cell_count(leaks->indirect.chunks),
 			hc_cell_bytes(leaks->indirect.bytes));
+	hc_lost_say_suppressed(view->session, &leaks->suppressed, doc);
 	if (leaks->possible.chunks)
 		HC_SAY(doc,
 		       "Possibly lost, and in no group: {} chunk{} ({}) that only pointers into "
@@ -490,10 +515,126 @@ static struct hc_error *show_group(struct view *view, struct hc_document *doc)
 	return err;
 }
 
+enum part_column {
+	PART_LABEL,
+	PART_ARENA,
+	PART_THREAD,
+	PART_THREADS,
+	PART_ROOTS,
+	PART_BYTES,
+	PART_SHARE,
+	PART_DEFINITE_CHUNKS,
+	PART_DEFINITE_BYTES,
+	PART_INDIRECT_CHUNKS,
+	PART_INDIRECT_BYTES,
+	NUM_PART_COLUMNS
+};
+
+static const struct hc_column part_columns[NUM_PART_COLUMNS] = {
+	[PART_LABEL] = {"part", "PART", HC_CELL_NAME, HC_COLUMN_SHRINK,
+			"the arena, or the threads that allocate from it"},
+	[PART_ARENA] = {"arena", "", HC_CELL_ARENA, DATA,
+			"its number; null where several have no thread"},
+	[PART_THREAD] = {"thread", "", HC_CELL_NUMBER, DATA,
+			 "number of the thread; null: there are none, or several"},
+	[PART_THREADS] = {"threads", "THREADS", HC_CELL_COUNT, 0, "that allocate from it"},
+	[PART_ROOTS] = {"roots", "ROOTS", HC_CELL_COUNT, 0, "root objects"},
+	[PART_BYTES] = {"bytes", "BYTES", HC_CELL_BYTES, 0, "roots and below"},
+	[PART_SHARE] = {"share", "SHARE", HC_CELL_SHARE, 0, "of all that is lost"},
+	[PART_DEFINITE_CHUNKS] = {"definite_chunks", "DEFINITE", HC_CELL_COUNT, 0,
+				  "chunks that nothing points to"},
+	[PART_DEFINITE_BYTES] = {"definite_bytes", "", HC_CELL_BYTES, DATA, "of these"},
+	[PART_INDIRECT_CHUNKS] = {"indirect_chunks", "INDIRECT", HC_CELL_COUNT, 0,
+				  "chunks that only lost ones lead to"},
+	[PART_INDIRECT_BYTES] = {"indirect_bytes", "", HC_CELL_BYTES, DATA, "of these"},
+};
+
+static const struct hc_shape parts_shape = {
+	.key = "parts", .name = "with --by", HC_COLUMNS(part_columns)};
+
+static void add_part(const struct view *view, struct hc_table *table,
+		     const struct hc_split_part *part, const struct hc_leak_part *lost)
+{
+	uint64_t bytes = lost->definite.bytes + lost->indirect.bytes;
+
+	hc_table_add_row(table);
+	hc_table_cell(table, PART_LABEL, hc_cell_name(part->label));
+	if (part->num_arenas <= 1)
+		hc_table_number(table, PART_ARENA, part->arena);
+	if (part->num_threads == 1)
+		hc_table_number(table, PART_THREAD, part->lwp);
+	hc_table_number(table, PART_THREADS, part->num_threads);
+	hc_table_number(table, PART_ROOTS, lost->roots);
+	hc_table_number(table, PART_BYTES, bytes);
+	hc_table_share(table, PART_SHARE, hc_share(bytes, lost_bytes(&view->leaks)));
+	hc_table_number(table, PART_DEFINITE_CHUNKS, lost->definite.chunks);
+	hc_table_number(table, PART_DEFINITE_BYTES, lost->definite.bytes);
+	hc_table_number(table, PART_INDIRECT_CHUNKS, lost->indirect.chunks);
+	hc_table_number(table, PART_INDIRECT_BYTES, lost->indirect.bytes);
+}
+
+/** Most bytes first. */
+static int compare_parts(const void *a, const void *b, void *ctx)
+{
+	const struct hc_leak_part *parts = ctx;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	uint64_t x = parts[i].definite.bytes + parts[i].indirect.bytes;
+	uint64_t y = parts[k].definite.bytes + parts[k].indirect.bytes;
+
+	return x != y ? (x < y ? 1 : -1) : i < k ? -1 : i > k;
+}
+
+/** In data groups are there as always. */
+static void add_groups(struct view *view, struct hc_document *doc)
+{
+	size_t num = view->leaks.num_groups;
+	struct hc_table *groups = hc_add_data_table(doc, &groups_shape);
+
+	groups->limit = hc_top_rows(view->own->top, view->session->options->format, num);
+	for (size_t i = 0; i < num; i++)
+		add_group(view, groups, i);
+}
+
+/** In place of groups: what is lost in each arena, or of each thread. */
+static struct hc_error *show_parts(struct view *view, struct hc_document *doc)
+{
+	hc_cleanup(hc_arena_split_deinit) struct hc_arena_split split = {0};
+	hc_cleanup_free struct hc_leak_part *parts = NULL;
+	hc_cleanup_free uint32_t *order = NULL;
+	size_t num = 0;
+	struct hc_error *err = hc_arena_split_run(view->session->target, view->own->by, &split);
+
+	if (!err)
+		err = hc_leak_split_run(&view->leaks, &split, &parts);
+	if (err)
+		return err;
+	order = calloc(split.num_parts, sizeof(*order));
+	if (!order)
+		return &hc_enomem;
+	for (size_t i = 0; i < split.num_parts; i++)
+		if (parts[i].roots)
+			order[num++] = i;
+	if (num)
+		qsort_r(order, num, sizeof(*order), compare_parts, parts);
+	say_totals(view, doc);
+	hc_fact(doc, "by", NULL, hc_cell_text(hc_split_name(view->own->by)));
+	add_groups(view, doc);
+	hc_blank(doc);
+	struct hc_table *table = hc_add_table(doc, &parts_shape);
+	hc_document_main(doc, table);
+	table->limit = hc_top_rows(view->own->top, view->session->options->format, num);
+	for (size_t i = 0; i < num; i++)
+		add_part(view, table, &split.parts[order[i]], &parts[order[i]]);
+	if (table->limit < num)
+		HC_LINE(doc, "{} more; --top 0 shows all", hc_cell_count(num - table->limit));
+	return NULL;
+}
+
 static void view_deinit(struct view *view)
 {
 	hc_leaks_deinit(&view->leaks);
 	hc_sampler_deinit(&view->sampler);
+	hc_lost_unsuppress(view->session, &view->suppressions);
 }
 
 static struct hc_error *check_options(const struct hc_options *options)
@@ -504,6 +645,13 @@ static struct hc_error *check_options(const struct hc_options *options)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--limit is about chunks, which leaks lists with --group N; "
 				       "--top N shows fewer groups");
+	if (own->group && own->by < HC_NUM_SPLITS)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--by is in place of groups; it does not go with --group");
+	if (own->by < HC_NUM_SPLITS && hc_format_is_of_stacks(options->format))
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--by makes a table, which is none of stacks; leave it out "
+				       "with this --format");
 	if (own->group && own->top != HC_TOP_DEFAULT)
 		return hc_error_create(HC_ERROR_ARGUMENT,
 				       "--top is about groups; --limit N lists more chunks of one");
@@ -521,7 +669,9 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
 		return err;
-	err = hc_session_types(session, HC_TYPES_QUICK);
+	err = hc_lost_suppress(session, view.own->suppress, &view.suppressions);
+	if (!err)
+		err = hc_session_types(session, HC_TYPES_QUICK);
 	if (err)
 		return err;
 	err = hc_leaks_run(session->target, &session->options->selection, &view.leaks);
@@ -535,7 +685,9 @@ static struct hc_error *run(struct hc_session *session)
 			      view.own->fail_above);
 	hc_session_begin(session, &doc);
 	add_totals(&view, &doc);
-	err = view.own->group ? show_group(&view, &doc) : show_groups(&view, &doc);
+	err = view.own->by < HC_NUM_SPLITS ? show_parts(&view, &doc)
+	      : view.own->group            ? show_group(&view, &doc)
+					   : show_groups(&view, &doc);
 	return err ? err : hc_session_write(session, &doc);
 }
 
@@ -549,12 +701,13 @@ const struct hc_verb hc_verb_leaks = {
 	.status_1 = "More is lost than --fail-if-leaked allows",
 	.examples = "  heapcore leaks core.1234\n"
 		    "  heapcore leaks core.1234 --group 1 --limit 100\n"
+		    "  heapcore leaks core.1234 --by thread\n"
 		    "  heapcore leaks core.1234 --fail-if-leaked 64K\n"
 		    "  heapcore leaks core.1234 --format collapsed | flamegraph.pl > lost.svg\n",
 	.min_args = 1,
 	.max_args = 1,
 	.formats = HC_FORMATS_ALL | HC_FORMATS_STACKS,
-	HC_VERB_TABLES(&groups_shape, &rows_shape, &chunks_shape),
+	HC_VERB_TABLES(&groups_shape, &rows_shape, &chunks_shape, &parts_shape),
 	.selection = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,

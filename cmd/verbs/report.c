@@ -95,6 +95,8 @@ static const struct section core_sections[] = {
 	 .options = {"with-leaks", "attributes"}},
 	{"types", "Types", &hc_verb_types, SECTION_TOP | SECTION_HEAP, HC_DETAIL_DEFAULT,
 	 .options = {"with-leaks"}},
+	{"containers", "Containers", &hc_verb_containers,
+	 SECTION_TOP | SECTION_HEAP | SECTION_EXPENSIVE, HC_DETAIL_DEFAULT},
 	{"space", "Address space", &hc_verb_maps, SECTION_TOP},
 	{"threads", "Threads", &hc_verb_threads, SECTION_TOP},
 	{"damage", "Damage", &hc_verb_check, SECTION_HEAP},
@@ -173,12 +175,15 @@ static struct hc_error *run_verb(struct report *report)
 	options->own = own;
 	/* Of how many rows there are, text says more than other formats. */
 	options->format = HC_FORMAT_TEXT;
+	/* A file has room for the parts that a screen puts together. */
+	options->verbose = true;
 	err = options->verb->run(report->session);
 	free(own);
 	/* Not all of it: inputs were added meanwhile. */
 	options->verb = saved.verb;
 	options->own = saved.own;
 	options->format = saved.format;
+	options->verbose = saved.verbose;
 	/* "The answer is no" is one of the verb's, not of the report. */
 	report->session->status = 0;
 	return err;

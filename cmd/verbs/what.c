@@ -33,7 +33,7 @@ static const struct hc_option own_options[] = {
 	 "show at most N places that point to it (default: 20)"},
 	{OWN_TYPES, 0, "types", "WORD",
 	 "what to read for the type of the chunk: {words}; full (the default) is symbols and debug "
-	 "information, and read only where the chunk does not begin with a vtable that is known",
+	 "information, and read only where no mark in the chunk, as a vtable is, names its type",
 	 HC_VALUE_WORD, types_words},
 	{0},
 };
@@ -534,8 +534,7 @@ static struct hc_error *read_types(struct hc_session *session, const struct hc_w
 		return NULL;
 	struct hc_error *err = hc_session_types(session, HC_TYPES_QUICK);
 
-	if (err || own->types == TYPES_VTABLE ||
-	    is_marked(session, &what->chunk))
+	if (err || own->types == TYPES_VTABLE || is_marked(session, &what->chunk))
 		return err;
 	return hc_session_types(session, HC_TYPES_FULL);
 }

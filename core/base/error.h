@@ -36,6 +36,8 @@ enum hc_about {
 	HC_ABOUT_NOTHING,
 	HC_ABOUT_EXECUTABLE, /**< the executable that was named */
 	HC_ABOUT_SMAPS,      /**< the snapshot beside the core */
+	HC_ABOUT_SUPPRESS,   /**< the file of suppressions */
+	HC_ABOUT_THREAD,     /**< the thread of a selection */
 	HC_ABOUT_SNAPSHOT,   /**< a snapshot where a core is wanted */
 	HC_ABOUT_ROOM,       /**< the folder for temporary files */
 	HC_ABOUT_ALLOCATOR,  /**< no heap: what works without one */

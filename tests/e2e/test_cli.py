@@ -123,7 +123,7 @@ class TestOptions:
             assert chosen[0] == rows[0].split(",")[0]
 
     @pytest.mark.parametrize("args,text", [
-        (["histogram", "--columns", "nonsense"], "--columns: no column 'nonsense' here; there are min_size, "),
+        (["histogram", "--columns", "nonsense"], "--columns: no column 'nonsense' here; there are part, arena, min_size, "),
         (["histogram", "--sort", "nonsense"], "--sort: no column 'nonsense' here"),
         (["histogram", "--sort", "size:down"], "size:down"),
         (["histogram", "--columns", ""], "no column ''"),

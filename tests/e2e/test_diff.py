@@ -3,6 +3,7 @@ heapcore diff: cores of one program at three moments, of another run of it, and 
 does what it is told in between, so that every count is known.
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 import conftest
 import corefile
 from conftest import machine
+from test_cli import validate
 
 LOST, HELD = (1000, 20000, 30000), (2000, 500, 100)
 
@@ -123,6 +125,44 @@ class TestCores:
         assert (row["change_chunks"], row["fresh_chunks"]) == (600, None)
         assert kinds(document)["http-request"]["change_chunks"] == 0
         assert "different processes" in heapcore("diff", moments / "core.1", moments / "other.core").text
+
+    def test_by_holder(self, heapcore, moments):
+        """What keeps chunks alive has a name in every core, of this process or another."""
+        for names, grown, hours in ((("core.1", "core.2"), 500, 1), (("core.1", "other.core"), 600, None)):
+            document = diff(heapcore, moments, *names, options=("--by", "holder"))
+            validate(document, "diff")
+            plain = diff(heapcore, moments, *names)
+            assert document["by"] == "holder" and plain["by"] == "kind" and "kinds" not in document
+            assert document["change"] == plain["change"] and document["growth_bytes"] == plain["growth_bytes"]
+            table = max(document["places"], key=lambda row: row["after_bytes"] - row["after_lost_bytes"])
+            assert re.match(r"table \(stages|stages-\w+\+0x", table["place"]), table
+            sessions = kinds(plain)["Session"]
+            # The array of pointers is one more; a session that a register points to as well, one less.
+            assert abs(table["change_chunks"] - grown) <= 2
+            assert abs(table["before_chunks"] - sessions["before_chunks"]) <= 2
+            assert abs(table["change_bytes"] - sessions["change_bytes"]) <= 2 * sessions["max_size"]
+            assert hours is None or table["change_per_hour"] == table["change_bytes"]
+            lost = next(row for row in document["places"] if row["place"] == "nobody: lost")
+            assert lost["after_lost_bytes"] == lost["after_bytes"] > 0
+            assert sum(row["change_bytes"] for row in document["places"]) == sum(row["change_bytes"] for row in plain["kinds"])
+
+    def test_by_place_of_three(self, heapcore, moments):
+        plain = diff(heapcore, moments, "core.1", "core.2", "core.3")
+        for by in "arena", "thread", "mapping":
+            document = diff(heapcore, moments, "core.1", "core.2", "core.3", options=("--by", by))
+            validate(document, "diff")
+            for key in "after_chunks", "after_bytes", "stayed_chunks", "fresh_chunks":
+                assert sum(row[key] for row in document["places"]) == sum(row[key] for row in plain["kinds"]), (by, key)
+            rows = heapcore("diff", moments / "core.1", moments / "core.3", "--by", by, "--format", "csv", "-q").rows()
+            assert all(round(int(row["change_bytes"]) / 2) - int(row["change_per_hour"]) in (-1, 0, 1) for row in rows)
+        text = heapcore("diff", moments / "core.1", moments / "core.3", "--by", "thread").text
+        assert "Chunks in use by thread" in text and "AN HOUR" in text and "(main)" in text
+
+    def test_by_without_a_heap(self, heapcore, moments):
+        for by in "arena", "thread", "holder":
+            result = heapcore("diff", moments / "maps.1", moments / "core.2", "--by", by, status=2)
+            assert b"is about the chunks of cores" in result.err and result.err.count(b"\n") == 1
+        heapcore("diff", moments / "maps.1", moments / "maps.2", "--by", "mapping")
 
     def test_text(self, heapcore, moments):
         text = heapcore("diff", moments / "core.1", moments / "core.2", "--top", "5").text

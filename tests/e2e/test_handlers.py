@@ -17,6 +17,29 @@ from conftest import machine
 from test_cli import validate
 
 HANDLERS = 6
+WIDGETS = r"""
+#include <stdio.h>
+#include <unistd.h>
+
+struct Widget {
+	virtual ~Widget() {}
+	char *text = new char[100]();
+	long number = 7;
+};
+
+static Widget *volatile last;
+
+int main()
+{
+	for (int i = 0; i < 100; i++)
+		last = new Widget;
+	last = nullptr;
+	puts("end");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+"""
 FORMS = ("", "-x", "-X", "-XX", "-d")
 
 
@@ -178,3 +201,137 @@ class TestPmap:
         result = heapcore("diff", other, after, "--core", core, status=2)
         assert b"it is of another process than" in result.err and result.err.count(b"\n") == 1
         assert heapcore("diff", before, after, "--core", before, status=2).err.count(b"\n") == 1
+
+
+def chunks_of(heapcore, core, *options):
+    return {row["address"] for row in heapcore("chunks", core, *options, "--format", "csv").rows()}
+
+
+class TestThreads:
+    """handler() keeps 1000 + 5000 + 1 blocks of 1000 bytes and loses 2010 of 300; keeper() has 101 of 500."""
+
+    def test_selection(self, heapcore, handlers):
+        core = handlers.folder / "core.2"
+        first, *_ = handlers.threads["handler"]
+        keeper, = handlers.threads["keeper"]
+        one, all_ = chunks_of(heapcore, core, "--thread", first), chunks_of(heapcore, core, "--thread", "handler")
+        assert len(one & chunks_of(heapcore, core, "--request", "1000")) == 6001
+        assert one < all_ and len(all_ & chunks_of(heapcore, core, "--request", "1000")) == HANDLERS * 6001
+        assert chunks_of(heapcore, core, "--thread", keeper) == chunks_of(heapcore, core, "--thread", "keeper")
+        threads = heapcore("threads", core, "--format", "json").json["threads"]
+        arena = next(row["arena"] for row in threads if row["thread"] == first)
+        assert one == chunks_of(heapcore, core, "--arena", arena)
+        lost = heapcore("leaks", core, "--thread", first, "--format", "json").json
+        assert lost["definite"]["chunks"] == 2010
+        assert not chunks_of(heapcore, core, "--thread", "keeper", "--arena", arena)
+
+    def test_nobody(self, heapcore, handlers):
+        core = handlers.folder / "core.2"
+        for verb, name in (("chunks", "nobody"), ("leaks", "1"), ("histogram", ""), ("classify", "-1")):
+            result = heapcore(verb, core, "--thread", name, status=2)
+            assert not result.out and result.err.count(b"\n") == 1 and b"--thread: there is no thread" in result.err
+        assert b"did you mean 'handler'?" in heapcore("chunks", core, "--thread", "handlr", status=2).err
+
+    @pytest.mark.parametrize("by", ["arena", "thread"])
+    def test_leaks(self, heapcore, handlers, by):
+        core = handlers.folder / "core.2"
+        document = heapcore("leaks", core, "--by", by, "--format", "json").json
+        validate(document, "leaks")
+        assert document["by"] == by and document["groups"]
+        parts = {row["thread"]: row for row in document["parts"]}
+        for thread in handlers.threads["handler"]:
+            assert parts[thread]["definite_chunks"] == parts[thread]["roots"] == 2010
+            assert by == "arena" or parts[thread]["part"] == f"thread {thread} (handler)"
+        for key in "definite", "indirect":
+            assert sum(row[f"{key}_chunks"] for row in document["parts"]) == document[key]["chunks"]
+            assert sum(row[f"{key}_bytes"] for row in document["parts"]) == document[key]["bytes"]
+        rows = heapcore("leaks", core, "--by", by, "--format", "csv").rows()
+        assert [row["part"] for row in rows] == [row["part"] for row in document["parts"]]
+        assert b"--group" in heapcore("leaks", core, "--by", by, "--group", "1", status=2).err
+
+    @pytest.mark.parametrize("by", ["arena", "thread"])
+    def test_histogram(self, heapcore, handlers, by):
+        core = handlers.folder / "core.2"
+        whole = heapcore("histogram", core, "--with-leaks", "--format", "json").json
+        document = heapcore("histogram", core, "--by", by, "--with-leaks", "--format", "json").json
+        validate(document, "histogram")
+        assert document["by"] == by and "by" not in whole and "part" not in whole["rows"][0]
+        for key in "in_use", "free", "leaked":
+            assert document[key] == whole[key]
+            assert sum(row[f"{key}_chunks"] for row in document["rows"]) == whole[key]["chunks"]
+        of_blocks = [row for row in document["rows"] if row["in_use_chunks"] == 6001]
+        assert len({row["part"] for row in of_blocks}) == HANDLERS
+        assert "handler" in heapcore("histogram", core, "--by", "thread").text
+        only = heapcore("histogram", core, "--by", by, "--thread", "keeper", "--format", "json").json
+        assert {row["part"] for row in only["rows"]} == \
+            {row["part"] for row in document["rows"] if row["in_use_chunks"] == 101}
+
+    def test_growth(self, heapcore, handlers):
+        cores = handlers.folder / "core.1", handlers.folder / "core.2"
+        document = heapcore("diff", *cores, "--by", "thread", "--format", "json").json
+        validate(document, "diff")
+        places = {row["place"]: row for row in document["places"]}
+        for thread in handlers.threads["handler"]:
+            row = places[f"thread {thread} (handler)"]
+            assert row["change_chunks"] == 7000 and row["change_per_hour"] == 2 * row["change_bytes"]
+            assert row["after_lost_bytes"] - row["before_lost_bytes"] == row["change_lost_bytes"] > 2000 * 300
+        assert places[f"thread {handlers.threads['keeper'][0]} (keeper)"]["change_chunks"] == 100
+        for by in "arena", "mapping":
+            rows = heapcore("diff", *cores, "--by", by, "--format", "json").json["places"]
+            assert [row["change_chunks"] for row in rows[:HANDLERS + 1]] == [7000] * HANDLERS + [100]
+
+
+class TestSuppress:
+    """Lost blocks are text, 2010 of each handler."""
+    LOST = HANDLERS * 2010
+
+    def test_by_class(self, heapcore, handlers, tmp_path):
+        core, file = handlers.folder / "core.2", tmp_path / "known"
+        plain = heapcore("leaks", core, "--format", "json").json
+        assert plain["definite"]["chunks"] == self.LOST and "suppressed" not in plain
+        file.write_text("# of our own\nleak:^te*t$\nrace:other\n")
+        result = heapcore("leaks", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json")
+        validate(result.json, "leaks")
+        assert result.json["suppressed"] == plain["definite"] and result.json["groups"] == []
+        assert result.json["definite"]["chunks"] == 0 and not result.json["partial"]
+        assert result.err.count(b"\n") == 1 and b"known: line 3 is no 'leak:PATTERN'" in result.err
+        assert f"Suppressed: {self.LOST:,} lost chunks" in heapcore("leaks", core, "--suppress", file, "-q").text
+        parts = heapcore("leaks", core, "--suppress", file, "--by", "thread", "--format", "json", "-q").json["parts"]
+        assert parts == []
+        file.write_text("leak:^nothing\n")
+        left = heapcore("leaks", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json", status=1).json
+        assert left["suppressed"]["chunks"] == 0 and left["groups"] == plain["groups"]
+
+    def test_analyze(self, heapcore, handlers, tmp_path):
+        core, file = handlers.folder / "core.2", tmp_path / "known"
+        file.write_text("leak:^text$\n")
+        plain = heapcore("analyze", core, "--fail-if-leaked", "0", "--format", "json", status=1).json
+        document = heapcore("analyze", core, "--suppress", file, "--fail-if-leaked", "0", "--format", "json").json
+        validate(document, "analyze")
+        assert document["suppressed"]["chunks"] == self.LOST and document["lost_bytes"] == plain["lost_bytes"]
+        assert len(document["findings"]) < len(plain["findings"])
+        assert "Suppressed: " in heapcore("analyze", core, "--suppress", file).text
+
+    def test_by_type_and_module(self, heapcore, compiled, tmp_path):
+        core, file = tmp_path / "core", tmp_path / "known"
+        (tmp_path / "widgets.cc").write_text(WIDGETS)
+        with conftest.running([compiled(tmp_path / "widgets.cc")]) as process:
+            conftest.read_until(process.stdout, b"end")
+            conftest.gcore(process.pid, core)
+        plain = heapcore("leaks", core, "--format", "json").json
+        group = next(group for group in plain["groups"] if group["root_type"])
+        for pattern in (f"^{group['root_type']}$", "/widgets-*"):
+            file.write_text(f"leak:{pattern}\n")
+            left = heapcore("leaks", core, "--suppress", file, "--format", "json").json
+            assert group["root_type"] not in [other["root_type"] for other in left["groups"]]
+            assert left["suppressed"]["chunks"] >= group["roots"] + group["below"]
+            for count in "chunks", "bytes":
+                assert left["suppressed"][count] + left["definite"][count] + left["indirect"][count] == \
+                    plain["definite"][count] + plain["indirect"][count]
+
+    def test_no_file(self, heapcore, handlers, tmp_path):
+        for verb in "leaks", "analyze":
+            for file, why in ((tmp_path / "none", b"No such file"), (tmp_path, b"not a regular file")):
+                result = heapcore(verb, handlers.folder / "core.2", "--suppress", file, status=2)
+                assert not result.out and result.err.count(b"\n") == 1
+                assert b"--suppress " + os.fsencode(file) in result.err and why in result.err

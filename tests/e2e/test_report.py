@@ -171,6 +171,7 @@ class TestNothingBreaksOut:
         # What the script added is its own: no element came to life.
         elements = set(re.findall(r"<([a-z0-9]+)[\s>]", re.sub(r"<(style|script)>.*?</\1>", "", document, flags=re.S)))
         assert elements <= ELEMENTS | {"button", "input", "label", "text", "line"}, elements - ELEMENTS
+        assert "aria-label=\"What each holder retains; " in document
         assert "aria-label=\"Chunks by size, bytes\"" in document and "data-c=\"size\"><button" in document
 
     def test_style_and_script_are_alone(self, heapcore, core, tmp_path):

@@ -251,6 +251,78 @@
 		region.before(make("figure", {}, tools, chart, said));
 	}
 
+	// Holders: areas as large as what each retains, largest first, along the shorter side of what is left.
+
+	function worst(row, side, scale) {
+		const thick = (sum(row) * scale) / side;
+		return Math.max(...row.map((value) => {
+			const long = (value * scale) / thick;
+			return Math.max(thick / long, long / thick);
+		}));
+	}
+
+	function squarify(values, width, height) {
+		const scale = (width * height) / sum(values);
+		const ret = [];
+		let x = 0, y = 0, row = [];
+		const lay = function () {
+			const upright = width >= height;
+			const thick = (sum(row) * scale) / (upright ? height : width);
+			let at = upright ? y : x;
+			for (const value of row) {
+				const long = (value * scale) / thick;
+				ret.push(upright ? [x, at, thick, long] : [at, y, long, thick]);
+				at += long;
+			}
+			if (upright) {
+				x += thick;
+				width -= thick;
+			} else {
+				y += thick;
+				height -= thick;
+			}
+			row = [];
+		};
+		for (const value of values) {
+			const side = Math.min(width, height);
+			if (row.length && worst([...row, value], side, scale) > worst(row, side, scale))
+				lay();
+			row.push(value);
+		}
+		if (row.length)
+			lay();
+		return ret;
+	}
+
+	function prepareHolders(table, region) {
+		const columns = columnsOf(table), most = 60, width = 1000, height = 260;
+		if (!("retained_bytes" in columns && "which" in columns))
+			return;
+		const textOf = (row, name) => (name in columns ? row.cells[columns[name]].textContent : "");
+		const rows = Array.from(table.tBodies[0].rows, (row) => ({
+			value: valueOf(row, columns.retained_bytes) || 0,
+			name: textOf(row, "which"),
+			text: [textOf(row, "which"), textOf(row, "retained_bytes"), textOf(row, "holds")].filter(Boolean).join(", "),
+		})).filter((row) => row.value > 0).sort((a, b) => b.value - a.value).slice(0, most);
+		if (rows.length < 2)
+			return;
+		const chart = draw("svg", { class: "chart tree", viewBox: `0 0 ${width} ${height}`, role: "img" });
+		chart.setAttribute("aria-label", "What each holder retains; the table below says the same");
+		squarify(rows.map((row) => row.value), width, height).forEach(function ([x, y, w, h], i) {
+			const group = draw("g", {}, draw("title", {}, rows[i].text),
+				draw("rect", { class: "k" + (i % 2 ? 5 : 0), x: x, y: y, width: w, height: h }));
+			// About eight units a letter.
+			const letters = Math.floor((w - 10) / 8);
+			if (h > 18 && letters > 4)
+				group.append(draw("text", { x: x + 6, y: y + 15 },
+					rows[i].name.length > letters ? rows[i].name.slice(0, letters - 1) + "\u2026" : rows[i].name));
+			chart.append(group);
+		});
+		const together = bytes(sum(rows.map((row) => row.value)));
+		region.before(make("figure", {}, chart, make("figcaption", {}, "The areas are " + together + ", retained by the " +
+			count(rows.length) + " holders that retain the most.")));
+	}
+
 	// Strips: part of one is enlarged by its viewBox.
 
 	function parseRuns(text) {
@@ -324,6 +396,7 @@
 	for (const region of document.querySelectorAll(".scroll")) {
 		const table = region.querySelector("table");
 		prepareSizes(table, region);
+		prepareHolders(table, region);
 		prepareFilter(table, region);
 		prepareSorting(table);
 	}
