@@ -38,8 +38,7 @@ static void help_text(FILE *file, const char *text, unsigned column, unsigned in
 static void help_verbs(FILE *file)
 {
 	fputs("usage: heapcore VERB [OPTION]... CORE [ARGUMENT]...\n\n"
-	      "Finds out, from a core dump alone, where a process's memory went: what leaked,\n"
-	      "what grew, what malloc keeps, and what is in it.\n\n"
+	      "Finds out, from a core dump alone, where a process's memory went.\n\n"
 	      "Verbs:\n",
 	      file);
 	for (size_t i = 0; hc_verbs[i]; i++)
@@ -49,12 +48,8 @@ static void help_verbs(FILE *file)
 	      "  heapcore help options          options that all verbs take\n"
 	      "  heapcore help selection        options that choose chunks\n"
 	      "  heapcore help columns [VERB]   what --columns and --sort take\n\n"
-	      "Exit status: 0 done; 1 the answer is no (grep without a match, more leaked than\n"
-	      "--fail-if-leaked allows); 2 bad usage, nothing could be analyzed, or the core\n"
-	      "lacks what would tell (--fail-if-leaked).\n\n"
-	      "Begin with:\n"
-	      "  gcore PID                    take a core of a live process\n"
-	      "  heapcore analyze core.PID    where the memory is, and what to look at next\n",
+	      "Exit status: 0 done; 1 the answer is no (no match, too much leaked); 2 error\n"
+	      "Begin with: gcore PID; heapcore analyze core.PID\n",
 	      file);
 }
 

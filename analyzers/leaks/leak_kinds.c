@@ -96,11 +96,24 @@ struct graph {
 /** @name Kinds */
 /**@{*/
 
+/**
+ * The type of a chunk, or HC_TYPE_NONE. That objects point to one constant says what they have in
+ * common, not what they are: all nodes of libxml2 that are texts have the name "text".
+ */
+static hc_type_id type_of(const struct hc_leak_index *index, const struct hc_chunk *chunk)
+{
+	hc_type_id type = index->types ? hc_type_of(index->types, chunk) : HC_TYPE_NONE;
+
+	if (type != HC_TYPE_NONE && hc_type_source(index->types, type) == HC_TYPE_CONSTANT)
+		return HC_TYPE_NONE;
+	return type;
+}
+
 /** What a lost chunk is by its own bytes. */
 static struct kind look_at(const struct hc_leak_index *index, const struct hc_chunk *chunk)
 {
 	size_t span = chunk->span - index->heap->spans;
-	hc_type_id type = index->types ? hc_type_of(index->types, chunk) : HC_TYPE_NONE;
+	hc_type_id type = type_of(index, chunk);
 
 	if (type != HC_TYPE_NONE)
 		return (struct kind){.type = type, .class_id = HC_LEAK_STRUCTURAL};

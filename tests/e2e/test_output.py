@@ -87,8 +87,8 @@ def contents(folder):
 
 def test_all_verbs_are_here(heapcore, command):
     listed = heapcore("--help").text.split("Verbs:\n")[1].split("\n\n")[0]
-    # What the shell writes its commands write.
-    assert {*RUNS, "shell"} == {line.split()[0] for line in listed.splitlines()}
+    # What the shell writes its commands write; a report needs -o: test_report.
+    assert {*RUNS, "shell", "report"} == {line.split()[0] for line in listed.splitlines()}
     for verb, (_, forms) in RUNS.items():
         for form in sorted({"text", "json", "csv", "hex"} - set(forms)):
             if verb != "dump" and (verb, form) != ("export", "csv"):  # these need -o: test_summary_of_dump, test_export
