@@ -409,6 +409,9 @@ static bool run_line(struct prompt *prompt)
 
 	make_text(prompt);
 	el_resize(prompt->edit);
+	/* Before the prompt is seen: a key that comes between would be echoed twice, or be a
+	 * signal. */
+	el_set(prompt->edit, EL_PREP_TERM, 1);
 	const char *line = el_gets(prompt->edit, &size);
 	if (!line || size <= 0)
 		return false;

@@ -142,7 +142,10 @@ class TestScripts:
 
 
 class Terminal:
-    """A shell on a terminal of its own; what it says is read until the prompt."""
+    """A shell on a terminal of its own; what it says is read until the prompt.
+
+    Nothing is typed before it: until then the terminal takes ^C for a signal and ^D for the end of a file.
+    """
 
     def __init__(self, heapcore, core, home, rows=24, **environment):
         self.seen = ""
@@ -156,18 +159,22 @@ class Terminal:
         self.prompt = f"heapcore {pathlib.Path(core).name}"[:49] + "> "
         self.until(self.prompt)
 
+    def read(self, end, what):
+        """What comes next; nothing at the end."""
+        ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+        assert ready, f"no {what} behind {self.seen!r}"
+        try:
+            return os.read(self.fd, 65536).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
     def until(self, text):
         """Everything up to a text."""
         end = time.monotonic() + PATIENCE
         while text not in self.seen:
-            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
-            assert ready, f"no {text!r} in {self.seen!r}"
-            try:
-                more = os.read(self.fd, 65536)
-            except OSError:
-                more = b""
+            more = self.read(end, repr(text))
             assert more, f"ended before {text!r}: {self.seen!r}"
-            self.seen += more.decode("utf-8", "replace")
+            self.seen += more
         before, self.seen = self.seen.split(text, 1)
         return before.replace("\r\n", "\n")
 
@@ -182,9 +189,9 @@ class Terminal:
 
     def end(self, keys="\x04"):
         self.type(keys)
-        with contextlib.suppress(OSError):
-            while os.read(self.fd, 65536):
-                pass
+        end = time.monotonic() + PATIENCE
+        while more := self.read(end, "end"):
+            self.seen += more
         os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
@@ -261,6 +268,8 @@ class TestTerminal:
         shell.type("c\t")
         shell.until("chunks  classify  ")
         shell.type("\x03")
+        shell.until("^C")
+        shell.until(shell.prompt)
         assert shell.end() == 0
 
     def test_pager_is_for_long_output(self, terminal, tmp_path):
