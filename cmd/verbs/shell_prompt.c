@@ -378,8 +378,9 @@ static struct hc_error *prompt_init(struct prompt *prompt)
 	el_set(edit, EL_CLIENTDATA, prompt);
 	el_set(edit, EL_PROMPT, prompt_text);
 	el_set(edit, EL_EDITOR, "emacs");
-	el_set(edit, EL_ADDFN, "heapcore-complete", "complete a word", complete);
-	el_set(edit, EL_ADDFN, "heapcore-drop", "drop the line", drop_line);
+	/* Of narrow names libedit makes wide copies, which nobody frees. */
+	el_wset(edit, EL_ADDFN, L"heapcore-complete", L"complete a word", complete);
+	el_wset(edit, EL_ADDFN, L"heapcore-drop", L"drop the line", drop_line);
 	el_set(edit, EL_BIND, "^I", "heapcore-complete", NULL);
 	el_set(edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_set(edit, EL_SETTY, "-d", "-isig", NULL);
