@@ -378,7 +378,7 @@ static struct hc_error *prompt_init(struct prompt *prompt)
 	el_set(edit, EL_CLIENTDATA, prompt);
 	el_set(edit, EL_PROMPT, prompt_text);
 	el_set(edit, EL_EDITOR, "emacs");
-	/* el_set() would copy the texts and never give the copies back. */
+	/* Of narrow names libedit makes wide copies, which nobody frees. */
 	el_wset(edit, EL_ADDFN, L"heapcore-complete", L"complete a word", complete);
 	el_wset(edit, EL_ADDFN, L"heapcore-drop", L"drop the line", drop_line);
 	el_set(edit, EL_BIND, "^I", "heapcore-complete", NULL);
@@ -409,8 +409,7 @@ static bool run_line(struct prompt *prompt)
 
 	make_text(prompt);
 	el_resize(prompt->edit);
-	/* Before the prompt is seen: a key that comes between would be echoed twice, or be a
-	 * signal. */
+	/* Before the prompt is seen: a key between would be echoed twice, or be a signal. */
 	el_set(prompt->edit, EL_PREP_TERM, 1);
 	const char *line = el_gets(prompt->edit, &size);
 	if (!line || size <= 0)
