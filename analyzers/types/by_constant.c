@@ -208,21 +208,13 @@ static struct hc_error *add_rule(struct look *look, uint64_t offset, struct kind
 /** The word that more than half of the chunks have at an offset; 0: there is none. */
 static uint64_t majority_at(struct look *look, uint64_t offset)
 {
-	uint64_t candidate = 0;
-	size_t num = look->size->num, votes = 0, count = 0;
+	size_t num = look->size->num;
 
-	/* Boyer, Moore: only one that more than half have can be left. */
-	for (size_t i = 0; i < num; i++) {
-		uint64_t word = hc_subject_word(look->constants->scope, &look->subjects[i], offset);
-
-		look->words[i] = word;
-		if (!votes)
-			candidate = word;
-		votes += word == candidate ? 1 : -1;
-	}
 	for (size_t i = 0; i < num; i++)
-		count += look->words[i] == candidate;
-	return count > num / 2 ? candidate : 0;
+		look->words[i] =
+			hc_subject_word(look->constants->scope, &look->subjects[i], offset);
+	size_t at = hc_majority(look->words, num);
+	return at < num ? look->words[at] : 0;
 }
 
 /** The best constant that more than half have. */
@@ -415,19 +407,12 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 	return hc_format("%s %s+0x%llx", what, file, (unsigned long long)(kind->target - start));
 }
 
-static enum hc_type_source source(const void *own, size_t index)
-{
-	(void)own;
-	(void)index;
-	return HC_TYPE_CONSTANT;
-}
-
 const struct hc_type_provider hc_types_by_constant = {
 	.find = find,
 	.destroy = destroy,
 	.num = num,
 	.find_type = find_type,
 	.name = name,
-	.source = source,
+	.known_by = HC_TYPE_CONSTANT,
 	.forms = 1 << HC_FORM_ONE,
 };

@@ -85,19 +85,12 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 	return strdup(hc_typegraph_name(own, index));
 }
 
-static enum hc_type_source source(const void *own, size_t index)
-{
-	(void)own;
-	(void)index;
-	return HC_TYPE_DWARF;
-}
-
 const struct hc_type_provider hc_types_by_pointer = {
 	.find = find,
 	.destroy = destroy,
 	.num = num,
 	.find_type = find_type,
 	.name = name,
-	.source = source,
+	.known_by = HC_TYPE_DWARF,
 	.forms = 1 << HC_FORM_ONE | 1 << HC_FORM_ARRAY | 1 << HC_FORM_PREFIX,
 };

@@ -352,19 +352,12 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 	return strdup(python->names[index]);
 }
 
-static enum hc_type_source source(const void *own, size_t index)
-{
-	(void)own;
-	(void)index;
-	return HC_TYPE_PYTHON;
-}
-
 const struct hc_type_provider hc_types_by_python = {
 	.find = find,
 	.destroy = destroy,
 	.num = num,
 	.find_type = find_type,
 	.name = name,
-	.source = source,
+	.known_by = HC_TYPE_PYTHON,
 	.forms = 1 << HC_FORM_ONE,
 };

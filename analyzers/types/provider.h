@@ -68,7 +68,9 @@ struct hc_type_provider {
 			  struct hc_type_hit *hit);
 	/** @return to be freed by the caller; NULL without memory */
 	char *(*name)(const void *own, struct hc_type_scope *scope, size_t index);
-	/** How a type is known. */
+	/** How types are known: all of them alike, or, where @ref source is there, each by itself.
+	 */
+	enum hc_type_source known_by;
 	enum hc_type_source (*source)(const void *own, size_t index);
 	/**
 	 * What else an object tells of itself: hc_type_remark(). NULL: this provider's never do.

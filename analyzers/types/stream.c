@@ -151,13 +151,6 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 	return strdup("FILE");
 }
 
-static enum hc_type_source source(const void *own, size_t index)
-{
-	(void)own;
-	(void)index;
-	return HC_TYPE_MAGIC;
-}
-
 /* --- The list of open streams --- */
 
 /** The variable that has the list's first stream. */
@@ -210,7 +203,7 @@ const struct hc_type_provider hc_types_stream = {
 	.num = num,
 	.find_type = find_type,
 	.name = name,
-	.source = source,
+	.known_by = HC_TYPE_MAGIC,
 	.remark = remark,
 	.forms = 1 << HC_FORM_ONE,
 };

@@ -6,6 +6,7 @@
 
 #include "analyzers/types/provider.h"
 #include "analyzers/types/short_name.h"
+#include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/format.h"
 #include "core/base/nearest.h"
@@ -198,8 +199,10 @@ char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint6
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
 {
 	const struct provided *provided = provided_of(types, type);
+	const struct hc_type_provider *provider = provided->provider;
 
-	return provided->provider->source(provided->own, index_of(type) - provided->first);
+	return provider->source ? provider->source(provided->own, index_of(type) - provided->first)
+				: provider->known_by;
 }
 
 char *hc_type_remark(struct hc_types *types, const struct hc_chunk *chunk)
@@ -349,18 +352,10 @@ hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk
 
 size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret)
 {
-	hc_type_id candidate = HC_TYPE_NONE;
-	size_t votes = 0, count = 0;
+	size_t at = hc_majority(items, num), count = 0;
 
-	/* Boyer, Moore: only one that more than half have can be left. */
-	for (size_t i = 0; i < num; i++) {
-		if (!votes)
-			candidate = items[i];
-		votes += items[i] == candidate ? 1 : -1;
-	}
-	for (size_t i = 0; i < num; i++)
-		count += items[i] == candidate;
-	bool has = candidate != HC_TYPE_NONE && count > num / 2;
-	*ret = has ? candidate : HC_TYPE_NONE;
-	return has ? count : 0;
+	*ret = at < num ? items[at] : HC_TYPE_NONE;
+	for (size_t i = 0; *ret != HC_TYPE_NONE && i < num; i++)
+		count += items[i] == *ret;
+	return count;
 }

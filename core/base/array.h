@@ -55,6 +55,25 @@ static inline struct hc_error *hc_array_regrow(void *array, size_t num, size_t *
 	})
 
 /**
+ * Index of an item that more than half of @p num equal; @p num: there is none. Items are numbers.
+ *
+ * Boyer, Moore ("A Fast Majority Vote Algorithm", 1981): of each two that differ both are struck
+ * out; only one that more than half have can be left, and is then counted.
+ */
+#define hc_majority(items, num)                                                                    \
+	({                                                                                         \
+		const __typeof__(*(items)) *items_ = (items);                                      \
+		size_t num_ = (num), at_ = 0, votes_ = 0, count_ = 0;                              \
+		for (size_t i_ = 0; i_ < num_; i_++) {                                             \
+			at_ = votes_ ? at_ : i_;                                                   \
+			votes_ += items_[i_] == items_[at_] ? 1 : -1;                              \
+		}                                                                                  \
+		for (size_t i_ = 0; i_ < num_; i_++)                                               \
+			count_ += items_[i_] == items_[at_];                                       \
+		count_ > num_ / 2 ? at_ : num_;                                                    \
+	})
+
+/**
  * Index of the first of @p num sorted items that is not @p before what is sought; @p num when all
  * are.
  *
