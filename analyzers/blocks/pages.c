@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <stdlib.h>
 
-#include "analyzers/inspect/touched.h"
 #include "core/base/array.h"
 
 /** Halve what is kept, and from here on take half as many. */
@@ -47,11 +46,11 @@ static struct hc_error *add_mapping(const struct hc_process *process,
 		uint64_t skip = -piece.start & (page - 1);
 
 		for (; skip < piece.bytes.size && piece.bytes.size - skip >= page; skip += page) {
-			uint64_t address = piece.start + skip;
-			struct hc_error *err = NULL;
+			struct hc_error *err =
+				hc_is_zero((struct hc_bytes){piece.bytes.data + skip, page})
+					? NULL
+					: add_page(pages, piece.start + skip, step);
 
-			if (hc_touched_range(process, address, address + page))
-				err = add_page(pages, address, step);
 			if (err)
 				return err;
 		}

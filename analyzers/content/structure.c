@@ -18,13 +18,6 @@ static bool is_in_ranges(const struct hc_ranges *ranges, uint64_t address)
 	return address >= items[hc_lower_bound(num, i, items[i].end <= address)].start;
 }
 
-bool hc_is_zero(struct hc_bytes bytes)
-{
-	/* The first byte is 0 and every other equals the one before it. */
-	return bytes.size && bytes.data[0] == 0 && (bytes.size < 8 || hc_load64(bytes.data) == 0) &&
-	       memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0;
-}
-
 /* --- Text --- */
 
 static inline bool is_ascii_text(uint8_t byte)

@@ -35,9 +35,6 @@ struct hc_ranges {
 	size_t num;
 };
 
-/** Whether all bytes are 0; an empty view is not. For whole chunks. */
-bool hc_is_zero(struct hc_bytes bytes);
-
 /**
  * Find the runs of text that start in the first HC_TEXT_MAX_OFFSET bytes and are at least
  * HC_TEXT_MIN_SIZE long.

@@ -25,13 +25,6 @@ struct run {
 	size_t num_tasks;
 };
 
-/** The first word tells most pages apart; of the others, memcmp() compares each byte with the next.
- */
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	return !data[0] && (size == 1 || !memcmp(data, data + 1, size - 1));
-}
-
 uint64_t hc_touched_range(const struct hc_process *process, uint64_t start, uint64_t end)
 {
 	uint64_t page = hc_core_page_size(process->core);
@@ -42,7 +35,7 @@ uint64_t hc_touched_range(const struct hc_process *process, uint64_t start, uint
 		for (size_t at = 0; at < piece.bytes.size;) {
 			uint64_t left = page - ((piece.start + at) & (page - 1));
 			size_t size = piece.bytes.size - at < left ? piece.bytes.size - at : left;
-			if (!is_zero(piece.bytes.data + at, size))
+			if (!hc_is_zero((struct hc_bytes){piece.bytes.data + at, size}))
 				touched += size;
 			at += size;
 		}

@@ -5,7 +5,6 @@
 #include "analyzers/retained/anchors.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "analyzers/reachability/edges.h"
 #include "core/base/array.h"
@@ -62,7 +61,7 @@ static bool is_gap(const struct hc_heap *heap, uint64_t start, uint64_t end)
 	bool missing = err;
 
 	hc_error_destroy(err);
-	return !missing && !bytes[0] && !memcmp(bytes, bytes + 1, end - start - 1);
+	return !missing && hc_is_zero((struct hc_bytes){bytes, end - start});
 }
 
 /** What points to chunks of one size becomes one anchor. */

@@ -65,11 +65,6 @@ static struct hc_bytes view_leaf(const struct hc_process *process, const struct 
 	return bytes.size == size ? bytes : (struct hc_bytes){NULL, 0};
 }
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	return !data[0] && !memcmp(data, data + 1, size - 1);
-}
-
 /** How many words of the leaf of @p slot fit; UINT64_MAX when too few of them do. */
 static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix *radix,
 			 uint64_t leaf, uint64_t slot)
@@ -80,7 +75,7 @@ static uint64_t fit_leaf(const struct hc_process *process, const struct hc_radix
 	if (!bytes.data)
 		return UINT64_MAX;
 	for (uint64_t at = 0; at < bytes.size && looked < MAX_LOOKED; at += 8) {
-		if (!(at & (STEP - 1)) && is_zero(bytes.data + at, STEP)) {
+		if (!(at & (STEP - 1)) && hc_is_zero((struct hc_bytes){bytes.data + at, STEP})) {
 			at += STEP - 8;
 			continue;
 		}

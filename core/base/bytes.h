@@ -68,6 +68,14 @@ static inline uint64_t hc_read_word(const void *p, unsigned word_size, bool big_
 }
 /**@}*/
 
+/** Whether there are bytes, and all of them are 0. */
+static inline bool hc_is_zero(struct hc_bytes bytes)
+{
+	/* The first byte is 0 and every other equals the one before it. */
+	return bytes.size && bytes.data[0] == 0 && (bytes.size < 8 || hc_load64(bytes.data) == 0) &&
+	       memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0;
+}
+
 /** A number of bytes in words, for messages: "1.5 MiB". */
 struct hc_amount {
 	char text[24];

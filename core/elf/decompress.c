@@ -204,11 +204,6 @@ static bool has_holes(int fd)
 	return !fstatfs(fd, &st) && st.f_type != TMPFS_MAGIC && st.f_type != RAMFS_MAGIC;
 }
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	return !data[0] && !memcmp(data, data + 1, size - 1);
-}
-
 static struct hc_error *write_run(struct unpacking *u, const uint8_t *data, size_t size,
 				  uint64_t offset)
 {
@@ -242,7 +237,7 @@ static struct hc_error *write_block(struct unpacking *u, struct hc_bytes block)
 	while (pos < block.size) {
 		size_t start = pos, piece;
 		while (pos < block.size && (piece = page_piece(u->size + pos, block.size - pos)) &&
-		       !(u->holes && is_zero(block.data + pos, piece)))
+		       !(u->holes && hc_is_zero((struct hc_bytes){block.data + pos, piece})))
 			pos += piece;
 		struct hc_error *err =
 			write_run(u, block.data + start, pos - start, u->size + start);

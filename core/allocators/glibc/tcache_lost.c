@@ -194,11 +194,6 @@ static void recover_lost(struct glibc *g, const struct glibc_tcache_list *list)
 #define MAX_LOOKED_AT 16384
 #define LEAST_ENTRIES 3
 
-static bool all_zero(const struct hc_bytes *bytes)
-{
-	return !bytes->data[0] && !memcmp(bytes->data, bytes->data + 1, bytes->size - 1);
-}
-
 /** An entry by its own words: a chunk that looks in use, the key that it carries, its link. */
 struct entry {
 	uint64_t key;
@@ -332,7 +327,7 @@ static struct hc_error *recover_emptied(struct glibc *g, const struct glibc_tcac
 	for (size_t i = 0; i < list->num && !err && !g->heap->partial; i++) {
 		const struct glibc_tcache *tcache = &list->items[i];
 		struct emptied emptied;
-		if (tcache->wrecked || tcache->layout->counts_down || !all_zero(&tcache->bytes) ||
+		if (tcache->wrecked || tcache->layout->counts_down || !hc_is_zero(tcache->bytes) ||
 		    tried++ >= MAX_RECOVERED || !try_both(g, tcache, &emptied))
 			continue;
 		err = report_emptied(g, tcache, emptied.entries);
