@@ -300,20 +300,11 @@ void hc_chunk_kinds_deinit(struct hc_chunk_kinds *kinds)
 size_t hc_kind_slice_rank(const struct hc_kind_slice *slice, uint64_t unit)
 {
 	const struct hc_block *blocks = slice->slice.span->blocks;
-	uint64_t from = slice->slice.from, first = from / HC_UNITS_PER_BLOCK,
-		 last = unit / HC_UNITS_PER_BLOCK;
+	uint64_t from = slice->slice.from;
 	size_t ret = 0;
 
-	for (uint64_t i = first; i <= last && unit > from; i++) {
-		/* At the end of the span there may be no block that @p unit would be in. */
-		if (i == last && !(unit % HC_UNITS_PER_BLOCK))
-			break;
-		uint64_t bits = hc_block_in_use(&blocks[i]);
-		if (i == first)
-			bits &= UINT64_MAX << from % HC_UNITS_PER_BLOCK;
-		if (i == last)
-			bits &= ~(UINT64_MAX << unit % HC_UNITS_PER_BLOCK);
-		ret += __builtin_popcountll(bits);
-	}
+	for (uint64_t i = from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < unit; i++)
+		ret += __builtin_popcountll(hc_block_in_use(&blocks[i]) &
+					    hc_block_units(i, from, unit));
 	return ret;
 }

@@ -488,13 +488,9 @@ static void count_chunks(struct finding *finding, const struct hc_span *span, ui
 	uint64_t bytes = hc_span_offset(span, to) - hc_span_offset(span, from), chunks = 0;
 
 	for (uint64_t i = from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < to; i++) {
-		uint64_t first = i * HC_UNITS_PER_BLOCK, here = UINT64_MAX;
+		uint64_t first = i * HC_UNITS_PER_BLOCK, here = hc_block_units(i, from, to);
 		const struct hc_block *block = &span->blocks[i];
 
-		if (from > first)
-			here &= UINT64_MAX << (from - first);
-		if (to - first < HC_UNITS_PER_BLOCK)
-			here &= ~(UINT64_MAX << (to - first));
 		chunks += __builtin_popcountll(hc_block_in_use(block) & here);
 		hc_for_each_bit (bit, block->start & block->free & here) {
 			uint64_t next = hc_span_next_start(span, first + bit + 1);

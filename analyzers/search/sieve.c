@@ -132,22 +132,6 @@ void hc_sieve_deinit(struct hc_sieve *sieve)
 }
 /**@}*/
 
-/** The first part that ends above an address: its index, or num_parts. */
-static size_t find_part(const struct hc_sieve *sieve, uint64_t address)
-{
-	size_t low = 0, high = sieve->num_parts;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (sieve->parts[middle].end > address)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 /** The blocks of a part that overlap [start, end). */
 static unsigned blocks_of(const struct hc_sieve_part *part, uint64_t start, uint64_t end)
 {
@@ -178,7 +162,8 @@ bool hc_sieve_narrow(const struct hc_sieve *sieve, uint64_t *start, uint64_t *en
 
 	if (!sieve)
 		return *start < *end;
-	for (size_t i = find_part(sieve, at); at < *end; i++) {
+	for (size_t i = hc_lower_bound(sieve->num_parts, k, sieve->parts[k].end <= at); at < *end;
+	     i++) {
 		const struct hc_sieve_part *part = &sieve->parts[i];
 
 		/* Bytes that nobody has looked at. */

@@ -23,6 +23,21 @@ static inline uint64_t hc_num_blocks(uint64_t num_units)
 	return num_units / HC_UNITS_PER_BLOCK + (num_units % HC_UNITS_PER_BLOCK != 0);
 }
 
+/** The units of [from, to) that are in a block, by its number: bit i is unit i. */
+static inline uint64_t hc_block_units(uint64_t number, uint64_t from, uint64_t to)
+{
+	uint64_t first = number * HC_UNITS_PER_BLOCK, end = first + HC_UNITS_PER_BLOCK;
+	uint64_t bits = UINT64_MAX;
+
+	if (from >= end || to <= first)
+		return 0;
+	if (from > first)
+		bits &= UINT64_MAX << (from - first);
+	if (to < end)
+		bits &= ~(UINT64_MAX << (to - first));
+	return bits;
+}
+
 /** Chunks in use: bit i is unit i. */
 static inline uint64_t hc_block_in_use(const struct hc_block *block)
 {

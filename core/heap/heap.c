@@ -174,14 +174,9 @@ bool hc_heap_pointee(const struct hc_heap *heap, uint64_t address, struct hc_chu
 static inline uint64_t bits_of_block(const struct hc_chunk_iter *iter)
 {
 	const struct hc_slice *slice = &iter->slice;
-	uint64_t first = iter->block * HC_UNITS_PER_BLOCK;
-	uint64_t bits = hc_block_of_kinds(&slice->span->blocks[iter->block], iter->kinds);
 
-	if (slice->from > first)
-		bits &= UINT64_MAX << (slice->from - first);
-	if (slice->to - first < HC_UNITS_PER_BLOCK)
-		bits &= ~(UINT64_MAX << (slice->to - first));
-	return bits;
+	return hc_block_of_kinds(&slice->span->blocks[iter->block], iter->kinds) &
+	       hc_block_units(iter->block, slice->from, slice->to);
 }
 
 static void enter_slice(struct hc_chunk_iter *iter, struct hc_slice slice)

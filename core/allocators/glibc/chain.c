@@ -131,17 +131,14 @@ static struct hc_error *walk_pieces(void *ctx, unsigned worker, size_t task)
 
 static void clear_units(const struct glibc_chain *chain, uint64_t from, uint64_t to)
 {
-	while (from < to) {
-		struct hc_block *block = &chain->blocks[from / HC_UNITS_PER_BLOCK];
-		uint64_t bits = UINT64_MAX << from % HC_UNITS_PER_BLOCK;
-		uint64_t next = (from / HC_UNITS_PER_BLOCK + 1) * HC_UNITS_PER_BLOCK;
-		if (next > to)
-			bits &= UINT64_MAX >> (next - to);
+	for (uint64_t i = from / HC_UNITS_PER_BLOCK; i * HC_UNITS_PER_BLOCK < to; i++) {
+		struct hc_block *block = &chain->blocks[i];
+		uint64_t bits = hc_block_units(i, from, to);
+
 		block->start &= ~bits;
 		block->free &= ~bits;
 		block->a &= ~bits;
 		block->b &= ~bits;
-		from = next;
 	}
 }
 
