@@ -40,8 +40,6 @@ static const char *format_word(unsigned i)
 {
 	return i < HC_NUM_FORMATS ? hc_formats[i].name : NULL;
 }
-/** In the order of enum hc_content. */
-HC_WORDS(content_word, "none", "class", "sample", "full")
 /** In the order of enum hc_literal_engine. */
 HC_WORDS(prefilter_word, "auto", "literals", "vectorscan")
 /** In the order of enum hc_color_mode. */
@@ -72,7 +70,7 @@ static const struct hc_option common_options[] = {
 	{COMMON_FORCE, 0, "force", NULL, "replace FILE if it exists"},
 	{COMMON_CONTENT, 0, "content", "HOW",
 	 "how much of the heap's bytes to show: none, class, sample or full (default: sample)",
-	 HC_VALUE_WORD, content_word,
+	 HC_VALUE_WORD, hc_content_name,
 	 "None shows not even what kind of bytes they are, class shows content classes, sample "
 	 "also short samples, full also whole chunks. Below full, passwords, keys and tokens that "
 	 "signatures knows are shown as ***, except in what was asked for by itself: the text that "
@@ -297,7 +295,7 @@ static struct hc_error *set_common(struct hc_options *options, int id, const cha
 	case COMMON_FORMAT:
 		return hc_parse_word("--format", value, format_word, &options->format);
 	case COMMON_CONTENT:
-		return hc_parse_word("--content", value, content_word, &options->content);
+		return hc_parse_word("--content", value, hc_content_name, &options->content);
 	case COMMON_SIGNATURES:
 		return hc_options_add_signatures(options, value);
 	case COMMON_PREFILTER:

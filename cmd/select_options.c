@@ -114,6 +114,11 @@ static struct hc_error *unknown_name(const char *option, const char *item, size_
 			       meant ? meant : "", meant ? "'?" : "");
 }
 
+const char *hc_mapping_kind_word(unsigned i)
+{
+	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
+}
+
 struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
 				uint64_t *ret)
 {

@@ -53,6 +53,9 @@ struct hc_error *hc_select_match(struct hc_selection *selection, const char *tex
  */
 const char *hc_scan_number(const char *text, uint64_t *ret);
 
+/** Names of kinds of mappings; NULL behind the last one. */
+const char *hc_mapping_kind_word(unsigned i);
+
 /** A comma-separated list of words, as a set of bits by their numbers. */
 struct hc_error *hc_parse_names(const char *option, const char *text, hc_word_fn *words,
 				uint64_t *ret);

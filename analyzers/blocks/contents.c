@@ -10,11 +10,6 @@
 #include "analyzers/counts/class_count.h"
 #include "core/base/cleanup.h"
 
-static inline void close_heap(struct hc_heap **heap)
-{
-	hc_heap_close(*heap);
-}
-
 static const struct hc_template_line *best_line(const struct hc_template *text_template)
 {
 	const struct hc_template_line *best = NULL;
@@ -66,7 +61,7 @@ static struct hc_error *find_class(struct hc_target *target, struct hc_block_con
 struct hc_error *hc_block_contents_run(struct hc_target *target, const struct hc_block_set *set,
 				       struct hc_block_contents *ret)
 {
-	hc_cleanup(close_heap) struct hc_heap *heap = NULL;
+	hc_cleanup(hc_heap_closep) struct hc_heap *heap = NULL;
 	hc_cleanup(hc_target_closep) struct hc_target *blocks = NULL;
 	struct hc_block_contents contents = {.class_id = HC_CLASS_NONE};
 	struct hc_target_options options = {.prefilter = target->options.prefilter};

@@ -104,16 +104,9 @@ static struct hc_error *split_by_mapping(struct hc_target *target, bool one,
 
 enum { NOBODY, SEVERAL };
 
-static char *demangled(const char *symbol)
-{
-	hc_cleanup_free char *bare = strndup(symbol, strcspn(symbol, "@"));
-
-	return bare ? hc_demangle_symbol(bare, false) : NULL;
-}
-
 static char *variable_label(const struct hc_spot *spot, bool local)
 {
-	hc_cleanup_free char *name = demangled(spot->symbol->name);
+	hc_cleanup_free char *name = hc_demangle_function(spot->symbol->name, false);
 	const char *module = spot->module ? hc_base_name(spot->module->path) : NULL;
 
 	if (!name)
@@ -124,7 +117,8 @@ static char *variable_label(const struct hc_spot *spot, bool local)
 
 static char *frame_label(const struct hc_spot *spot)
 {
-	hc_cleanup_free char *name = spot->function ? demangled(spot->function) : NULL;
+	hc_cleanup_free char *name =
+		spot->function ? hc_demangle_function(spot->function, false) : NULL;
 
 	if (!spot->function)
 		return strdup("a stack");

@@ -19,10 +19,7 @@ static struct hc_error *name_of(const struct hc_thread_row *row, char **ret)
 	*ret = NULL;
 	if (!function)
 		return NULL;
-	/* "worker@@VERSION" */
-	hc_cleanup_free char *symbol = strndup(function, strcspn(function, "@"));
-
-	*ret = symbol ? hc_demangle_symbol(symbol, false) : NULL;
+	*ret = hc_demangle_function(function, false);
 	return *ret ? NULL : &hc_enomem;
 }
 

@@ -57,3 +57,10 @@ char *hc_demangle_symbol(const char *symbol, bool full)
 	hc_cleanup_free char *name = text;
 	return hc_short_type_name(name);
 }
+
+char *hc_demangle_function(const char *symbol, bool full)
+{
+	hc_cleanup_free char *bare = strndup(symbol, strcspn(symbol, "@"));
+
+	return bare ? hc_demangle_symbol(bare, full) : NULL;
+}

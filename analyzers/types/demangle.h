@@ -45,4 +45,9 @@ char *hc_demangle_type(const char *mangled);
  */
 char *hc_demangle_symbol(const char *symbol, bool full);
 
+/**
+ * The same without the version that a dynamic symbol carries: "pause", not "pause@@GLIBC_2.2.5".
+ */
+char *hc_demangle_function(const char *symbol, bool full);
+
 #endif

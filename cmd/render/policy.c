@@ -27,6 +27,18 @@ static struct hc_bytes context_of(const struct hc_policy *policy, struct hc_byte
 	return (struct hc_bytes){start, end - start};
 }
 
+const char *hc_content_name(unsigned content)
+{
+	static const char *const names[] = {
+		[HC_CONTENT_NONE] = "none",
+		[HC_CONTENT_CLASS] = "class",
+		[HC_CONTENT_SAMPLE] = "sample",
+		[HC_CONTENT_FULL] = "full",
+	};
+
+	return content < sizeof(names) / sizeof(names[0]) ? names[content] : NULL;
+}
+
 struct hc_shown hc_policy_show(const struct hc_policy *policy, struct hc_bytes bytes,
 			       enum hc_mask how)
 {

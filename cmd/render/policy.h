@@ -24,6 +24,9 @@ enum hc_content {
 	HC_CONTENT_FULL,   /**< and whole chunks, secrets included */
 };
 
+/** "none", "class", …; NULL behind the last one. */
+const char *hc_content_name(unsigned content);
+
 struct hc_policy {
 	enum hc_content content;
 	struct hc_masker *masker; /**< NULL: nothing shows below HC_CONTENT_FULL */

@@ -2,7 +2,6 @@
  * @file
  * Small tables of what was read: the process, its mappings, modules, threads and arenas.
  */
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,17 +82,9 @@ static const struct hc_column process_columns[NUM_PROCESS_COLUMNS] = {
 const struct hc_shape hc_process_shape = {
 	.key = "process", .name = "process", HC_COLUMNS(process_columns)};
 
-static const struct hc_module *find_program(const struct hc_process *process)
-{
-	for (size_t i = 0; i < process->modules.num; i++)
-		if (process->modules.items[i].executable)
-			return &process->modules.items[i];
-	return NULL;
-}
-
 static const char *program_name(const struct hc_process *process)
 {
-	const struct hc_module *program = find_program(process);
+	const struct hc_module *program = hc_modules_program(&process->modules);
 
 	if (program && program->path)
 		return hc_base_name(program->path);
@@ -118,7 +109,6 @@ static void put_labels(const struct hc_tables *tables, struct hc_table *table)
 
 static void put_core(const struct hc_tables *tables, struct hc_table *table)
 {
-	static const char *const levels[] = {"none", "class", "sample", "full"};
 	const struct hc_session *session = tables->session;
 	const struct hc_core *core = session->target->process->core;
 
@@ -129,7 +119,7 @@ static void put_core(const struct hc_tables *tables, struct hc_table *table)
 	hc_table_number(table, DUMPED, core->bytes_promised);
 	hc_table_number(table, AVAILABLE, core->bytes_available);
 	hc_table_number(table, PARTIAL, hc_session_partial(session));
-	hc_table_text(table, CONTENT, levels[session->options->content]);
+	hc_table_text(table, CONTENT, hc_content_name(session->options->content));
 	hc_table_text(table, VERSION, HC_VERSION);
 }
 
@@ -138,7 +128,7 @@ static struct hc_error *fill_process(struct hc_tables *tables, struct hc_table *
 	const struct hc_session *session = tables->session;
 	const struct hc_process *process = session->target->process;
 	const struct hc_heap *heap = session->target->heap;
-	hc_cleanup_free char *build_id = build_id_of(find_program(process));
+	hc_cleanup_free char *build_id = build_id_of(hc_modules_program(&process->modules));
 	hc_cleanup_free char *command = NULL;
 	struct hc_error *err = hc_command_line(process, &command);
 
@@ -205,15 +195,13 @@ static struct hc_error *fill_mappings(struct hc_tables *tables, struct hc_table 
 
 	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
-		const char perms[] = {
-			mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
-			mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
+		char perms[5];
 
 		hc_table_add_row(table);
 		hc_table_number(table, MAP_ADDRESS, mapping->start);
 		hc_table_number(table, MAP_SIZE, mapping->end - mapping->start);
 		hc_table_text(table, MAP_KIND, hc_mapping_kind_name(mapping->kind));
-		hc_table_text(table, MAP_PERMS, perms);
+		hc_table_text(table, MAP_PERMS, hc_mapping_permissions(mapping, perms));
 		hc_table_number(table, MAP_ANONYMOUS, mapping->anonymous);
 		hc_table_number(table, MAP_PRESENT, mapping->present);
 		if (mapping->resident != HC_UNKNOWN_BYTES)
@@ -324,13 +312,9 @@ static const struct hc_column thread_columns[NUM_THREAD_COLUMNS] = {
 const struct hc_shape hc_threads_shape = {
 	.key = "threads", .name = "threads", HC_COLUMNS(thread_columns)};
 
-/** Without the version that a dynamic symbol carries. @return to be freed */
 static char *function_of(const struct hc_thread_call *call)
 {
-	if (!call->function)
-		return NULL;
-	hc_cleanup_free char *symbol = strndup(call->function, strcspn(call->function, "@"));
-	return symbol ? hc_demangle_symbol(symbol, true) : NULL;
+	return call->function ? hc_demangle_function(call->function, true) : NULL;
 }
 
 static void add_thread(struct hc_table *table, const struct hc_thread_row *row)

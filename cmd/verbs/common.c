@@ -22,18 +22,13 @@ struct own {
 
 enum own_id { OWN_TOP, OWN_MAPS, OWN_KIND };
 
-static const char *kind_word(unsigned i)
-{
-	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
-}
-
 static const struct hc_option own_options[] = {
 	{OWN_TOP, 't', "top", "N",
 	 "the first N texts that repeat; 0: all (default: 20 in text, else all)"},
 	{OWN_MAPS, 0, "maps", NULL, "pages of mappings instead of chunks"},
 	{OWN_KIND, 0, "kind", "LIST",
 	 "with --maps, mappings of these kinds: {words} (default: all that are writable)",
-	 HC_VALUE_LIST, kind_word},
+	 HC_VALUE_LIST, hc_mapping_kind_word},
 	{0},
 };
 
@@ -50,7 +45,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		own->maps = true;
 		return NULL;
 	case OWN_KIND:
-		return hc_parse_names("--kind", value, kind_word, &own->kinds);
+		return hc_parse_names("--kind", value, hc_mapping_kind_word, &own->kinds);
 	}
 	return NULL;
 }
@@ -736,16 +731,11 @@ static struct hc_error *run_findings(struct hc_session *session)
 	return write_sets(session, sets, num);
 }
 
-static inline void close_heap(struct hc_heap **heap)
-{
-	hc_heap_close(*heap);
-}
-
 /** The texts of pages; a page's bytes by position would say nothing. */
 static struct hc_error *compare_pages(struct hc_target *target, const struct hc_pages *pages,
 				      struct hc_common *ret)
 {
-	hc_cleanup(close_heap) struct hc_heap *heap = NULL;
+	hc_cleanup(hc_heap_closep) struct hc_heap *heap = NULL;
 	hc_cleanup(hc_target_closep) struct hc_target *blocks = NULL;
 	const struct hc_target_options options = {0};
 	struct hc_chunk_sample sample;

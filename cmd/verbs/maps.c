@@ -35,15 +35,10 @@ struct own {
 
 enum own_id { OWN_ALL, OWN_TOP, OWN_KIND, OWN_FINDING };
 
-static const char *kind_word(unsigned i)
-{
-	return i < HC_NUM_MAPPING_KINDS ? hc_mapping_kind_name(i) : NULL;
-}
-
 static const struct hc_option own_options[] = {
 	{OWN_ALL, 'a', "all", NULL, "every mapping by address, as /proc/PID/maps has them"},
 	{OWN_TOP, 0, "top", "N", "the first N; 0: all (default: 40 in text, else all)"},
-	{OWN_KIND, 0, "kind", "LIST", "{words}", HC_VALUE_LIST, kind_word},
+	{OWN_KIND, 0, "kind", "LIST", "{words}", HC_VALUE_LIST, hc_mapping_kind_word},
 	{OWN_FINDING, 0, "finding", "N",
 	 "what a finding of analyze has of mappings: stacks, or memory outside of malloc"},
 	{0},
@@ -62,7 +57,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	case OWN_TOP:
 		return hc_parse_count("--top", value, &own->top);
 	case OWN_KIND:
-		return hc_parse_names("--kind", value, kind_word, &own->kinds);
+		return hc_parse_names("--kind", value, hc_mapping_kind_word, &own->kinds);
 	case OWN_FINDING:
 		return hc_parse_finding(value, &own->finding);
 	}
@@ -412,11 +407,10 @@ static void add_row(const struct view *view, struct hc_table *table, const struc
 		hc_table_number(table, RESIDENT, row->resident);
 	if (mapping->resident_anonymous != HC_UNKNOWN_BYTES)
 		hc_table_number(table, RESIDENT_ANONYMOUS, row->resident_anonymous);
-	char permissions[] = {mapping->flags & PF_R ? 'r' : '-', mapping->flags & PF_W ? 'w' : '-',
-			      mapping->flags & PF_X ? 'x' : '-', mapping->shared ? 's' : 'p', '\0'};
+	char permissions[5];
 	if (view->has_contents && mapping->anonymous)
 		hc_table_number(table, TOUCHED, row->touched);
-	hc_table_text(table, PERMS, folded ? NULL : permissions);
+	hc_table_text(table, PERMS, folded ? NULL : hc_mapping_permissions(mapping, permissions));
 	hc_table_number(table, ANONYMOUS, mapping->anonymous);
 	hc_table_text(table, KIND, hc_mapping_kind_name(mapping->kind));
 	hc_table_text(table, TITLE, folded ? "executable/library" : short_title(mapping));

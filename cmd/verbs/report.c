@@ -28,8 +28,8 @@
 #define MIN_ROWS 8
 /** Columns of the screen that excerpts and lists are made for. */
 #define WIDTH 100
-/** With more chunks, who holds what takes minutes: only with --detail max. */
-#define MAX_CHEAP_CHUNKS (UINT64_C(1) << 21)
+/** Of larger heaps, who holds what takes minutes: only with --detail max. Bytes. */
+#define MAX_CHEAP_HEAP (UINT64_C(512) << 20)
 
 /** Rows of a table. */
 static const size_t max_rows[HC_NUM_DETAILS] = {20, 200, 2000};
@@ -324,7 +324,7 @@ static bool is_wanted(const struct report *report)
 	if (report->detail < section->least || (section->flags & SECTION_HEAP && !heap))
 		return false;
 	return !(section->flags & SECTION_EXPENSIVE) || report->detail == HC_DETAIL_MAX ||
-	       hc_heap_bytes(heap) / 16 < MAX_CHEAP_CHUNKS * 16;
+	       hc_heap_bytes(heap) < MAX_CHEAP_HEAP;
 }
 
 /** A section that could not be made is no reason to have none of the others. */
@@ -375,15 +375,12 @@ static const char *content_words(enum hc_content content)
 static void write_head(const struct report *report, FILE *file)
 {
 	const struct hc_options *options = report->session->options;
-	static const char *const words[] = {"none", "class", "sample", "full"};
-	const char *slash = strrchr(options->core, '/');
-	const char *name = slash ? slash + 1 : options->core;
+	const char *name = hc_base_name(options->core), *level = hc_content_name(options->content);
 
 	if (report->format != HC_FORMAT_HTML) {
 		hc_cleanup_free char *escaped = hc_escape_string(name, HC_ESCAPE_PLAIN);
 		fprintf(file, "# heapcore report\n\n    %s\n\nShows %s (--content %s).\n",
-			escaped ? escaped : "", content_words(options->content),
-			words[options->content]);
+			escaped ? escaped : "", content_words(options->content), level);
 		return;
 	}
 	hc_cleanup_free char *title = hc_format("heapcore report: %s", name);
@@ -392,7 +389,7 @@ static void write_head(const struct report *report, FILE *file)
 	hc_html_put(file, name);
 	fputs("</h1><p>", file);
 	hc_html_print(file, "heapcore %s. Shows %s (--content %s).", HC_VERSION,
-		      content_words(options->content), words[options->content]);
+		      content_words(options->content), level);
 	fputs("</p><nav aria-label=\"Sections\"><ul>", file);
 	fputs(report->nav, file);
 	fputs("</ul></nav></header>\n<main>\n", file);

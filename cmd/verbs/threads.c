@@ -157,14 +157,11 @@ static const char *const end_names[HC_NUM_THREAD_ENDS] = {
 /** @name Names */
 /**@{*/
 
-/** Without the version that a dynamic symbol carries: "pause", not "pause@GLIBC_2.2.5". */
 static char *function_name(const struct view *view, const struct hc_thread_call *call)
 {
-	if (!call->function)
-		return NULL;
-	hc_cleanup_free char *symbol = strndup(call->function, strcspn(call->function, "@"));
+	bool full = view->session->options->full_names;
 
-	return symbol ? hc_demangle_symbol(symbol, view->session->options->full_names) : NULL;
+	return call->function ? hc_demangle_function(call->function, full) : NULL;
 }
 
 /** "worker", "libfoo.so+0x1234", or the address. */

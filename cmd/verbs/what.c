@@ -223,18 +223,9 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 /** @name What lies at the address */
 /**@{*/
 
-static const char *permissions(const struct hc_mapping *mapping, char buf[static 4])
-{
-	buf[0] = mapping->flags & PF_R ? 'r' : '-';
-	buf[1] = mapping->flags & PF_W ? 'w' : '-';
-	buf[2] = mapping->flags & PF_X ? 'x' : '-';
-	buf[3] = '\0';
-	return buf;
-}
-
 static void describe_mapping(const struct hc_mapping *mapping, struct hc_document *doc)
 {
-	char buf[4];
+	char permissions[5];
 
 	if (!mapping) {
 		hc_fact(doc, "mapping", NULL, hc_cell_unknown());
@@ -243,6 +234,8 @@ static void describe_mapping(const struct hc_mapping *mapping, struct hc_documen
 	}
 	struct hc_cell start = hc_cell_address(mapping->start), end = hc_cell_address(mapping->end);
 	struct hc_cell note = hc_cell_name(mapping->note), path = hc_cell_name(mapping->path);
+	hc_mapping_permissions(mapping, permissions);
+	permissions[3] = '\0'; /* without "p" or "s" */
 	hc_begin_object(doc, "mapping", HC_CONTENT_NONE);
 	hc_fact(doc, "start", NULL, start);
 	hc_fact(doc, "end", NULL, end);
@@ -251,8 +244,7 @@ static void describe_mapping(const struct hc_mapping *mapping, struct hc_documen
 	hc_fact(doc, "note", NULL, note);
 	hc_end(doc);
 	hc_fact(doc, NULL, "mapping",
-		HC_PHRASE(doc, "{}-{} {}, {}, {}{}{}{}{}", start, end,
-			  hc_cell_text(permissions(mapping, buf)),
+		HC_PHRASE(doc, "{}-{} {}, {}, {}{}{}{}{}", start, end, hc_cell_text(permissions),
 			  hc_cell_bytes(mapping->end - mapping->start),
 			  hc_cell_text(hc_mapping_kind_title(mapping->kind)),
 			  hc_cell_text(mapping->note ? ", " : ""), note,

@@ -406,6 +406,12 @@ struct hc_heap {
 struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret);
 void hc_heap_close(struct hc_heap *heap);
 
+/** For hc_cleanup(). */
+static inline void hc_heap_closep(struct hc_heap **heap)
+{
+	hc_heap_close(*heap);
+}
+
 /**
  * Look for every contradiction that the allocator's structures allow to see, and add what is found
  * to heap->inconsistencies; opening a heap notes only what stands in the way of the walk. One pass

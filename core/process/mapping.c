@@ -67,6 +67,16 @@ const char *hc_mapping_kind_title(enum hc_mapping_kind kind)
 	return titles[kind];
 }
 
+const char *hc_mapping_permissions(const struct hc_mapping *mapping, char buf[5])
+{
+	buf[0] = mapping->flags & PF_R ? 'r' : '-';
+	buf[1] = mapping->flags & PF_W ? 'w' : '-';
+	buf[2] = mapping->flags & PF_X ? 'x' : '-';
+	buf[3] = mapping->shared ? 's' : 'p';
+	buf[4] = '\0';
+	return buf;
+}
+
 /* Rows. */
 
 static void mapping_count_present(const struct hc_mappings *mappings, struct hc_mapping *row)

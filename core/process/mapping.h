@@ -67,6 +67,9 @@ static inline uint64_t hc_mapping_resident(const struct hc_mapping *mapping)
 	return known ? mapping->resident_anonymous : mapping->resident;
 }
 
+/** "rwxp", as in /proc/PID/maps. @return @p buf */
+const char *hc_mapping_permissions(const struct hc_mapping *mapping, char buf[5]);
+
 struct hc_mappings {
 	struct hc_mapping *items;
 	size_t num;

@@ -71,6 +71,15 @@ struct hc_modules {
 	struct hc_module_files *files; /**< open files and the Dwfl session; private */
 };
 
+/** The program itself; NULL: it is not known which one that is. */
+static inline const struct hc_module *hc_modules_program(const struct hc_modules *modules)
+{
+	for (size_t i = 0; i < modules->num; i++)
+		if (modules->items[i].executable)
+			return &modules->items[i];
+	return NULL;
+}
+
 /** What modules add to. */
 struct hc_address_space {
 	struct hc_memory *memory;     /**< pages that a file lends */

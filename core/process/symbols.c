@@ -101,11 +101,8 @@ static uint64_t round_up(uint64_t value, uint64_t align)
 uint64_t hc_thread_locals(const struct hc_process *process, const struct hc_thread *thread)
 {
 	const struct hc_machine *machine = process->core->machine;
-	const struct hc_module *program = NULL;
+	const struct hc_module *program = hc_modules_program(&process->modules);
 
-	for (size_t i = 0; i < process->modules.num; i++)
-		if (process->modules.items[i].executable)
-			program = &process->modules.items[i];
 	if (!program || !program->tls_size || !thread->tp)
 		return 0;
 	if (!machine->tls_above_tp)
