@@ -13,9 +13,14 @@
 /** Not a part yet. */
 #define NO_PART UINT32_MAX
 
-const char *hc_split_name(enum hc_split_by by)
+const char *hc_split_name(unsigned by)
 {
-	return by == HC_SPLIT_ARENA ? "arena" : "thread";
+	static const char *const names[HC_NUM_SPLITS] = {
+		[HC_SPLIT_ARENA] = "arena",
+		[HC_SPLIT_THREAD] = "thread",
+	};
+
+	return by < HC_NUM_SPLITS ? names[by] : NULL;
 }
 
 static void count_threads(const struct hc_process *process, const struct hc_heap *heap,

@@ -30,8 +30,8 @@ struct hc_arena_split {
 	struct hc_thread_names names;
 };
 
-/** "arena", "thread" */
-const char *hc_split_name(enum hc_split_by by);
+/** "arena", "thread"; NULL behind the last one. @param by enum hc_split_by */
+const char *hc_split_name(unsigned by);
 
 struct hc_error *hc_arena_split_run(struct hc_target *target, enum hc_split_by by,
 				    struct hc_arena_split *ret);

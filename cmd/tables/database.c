@@ -132,7 +132,8 @@ enum hc_cell_kind hc_database_column_kind(sqlite3_stmt *statement, int column)
 	return HC_CELL_UNKNOWN;
 }
 
-char *hc_relation_sql(const struct hc_relation *relation)
+/** @param in_place of a virtual table, whose types say what a column is; its name is not read */
+static char *create_table(const struct hc_relation *relation, bool in_place)
 {
 	const struct hc_shape *shape = relation->shape;
 	size_t size;
@@ -144,10 +145,11 @@ char *hc_relation_sql(const struct hc_relation *relation)
 	fprintf(file, "CREATE TABLE %s ( -- %s\n", shape->key, relation->help);
 	for (unsigned i = 0; i < shape->num_columns; i++) {
 		const struct hc_column *column = &shape->columns[i];
+		size_t type = type_of(column->kind);
 
 		fprintf(file, "  %s %s%s%s -- %s\n", column->name,
-			types[type_of(column->kind)].in_file,
-			!i && relation->has_key ? " PRIMARY KEY" : "",
+			in_place ? types[type].in_place : types[type].in_file,
+			!i && relation->has_key && !in_place ? " PRIMARY KEY" : "",
 			i + 1 < shape->num_columns ? "," : "", column->help);
 	}
 	fputs(")", file);
@@ -157,25 +159,9 @@ char *hc_relation_sql(const struct hc_relation *relation)
 	return NULL;
 }
 
-/** The same for a virtual table. */
-static char *declaration(const struct hc_relation *relation)
+char *hc_relation_sql(const struct hc_relation *relation)
 {
-	const struct hc_shape *shape = relation->shape;
-	size_t size;
-	char *ret = NULL;
-	FILE *file = open_memstream(&ret, &size);
-
-	if (!file)
-		return NULL;
-	fputs("CREATE TABLE x(", file);
-	for (unsigned i = 0; i < shape->num_columns; i++)
-		fprintf(file, "%s%s %s", i ? ", " : "", shape->columns[i].name,
-			types[type_of(shape->columns[i].kind)].in_place);
-	fputs(")", file);
-	if (!fclose(file))
-		return ret;
-	free(ret);
-	return NULL;
+	return create_table(relation, false);
 }
 /**@}*/
 
@@ -214,7 +200,7 @@ static int connect_table(sqlite3 *db, void *aux, int argc __attribute__((unused)
 			 char **message_ret __attribute__((unused)))
 {
 	const struct module *module = aux;
-	hc_cleanup_free char *sql = declaration(module->relation);
+	hc_cleanup_free char *sql = create_table(module->relation, true);
 	struct table *table = sqlite3_malloc64(sizeof(*table));
 	int code = sql && table ? sqlite3_declare_vtab(db, sql) : SQLITE_NOMEM;
 
@@ -460,11 +446,6 @@ static const sqlite3_module virtual_table = {
 /** @name Databases */
 /**@{*/
 
-static void close_databasep(struct hc_database **database)
-{
-	hc_database_close(*database);
-}
-
 static struct hc_error *add_modules(struct hc_database *database)
 {
 	for (unsigned i = 0; hc_relations[i]; i++) {
@@ -481,7 +462,7 @@ static struct hc_error *add_modules(struct hc_database *database)
 static struct hc_error *open_path(struct hc_tables *tables, const char *path, const char *shown,
 				  struct hc_database **ret)
 {
-	hc_cleanup(close_databasep) struct hc_database *database = calloc(1, sizeof(*database));
+	hc_cleanup(hc_database_closep) struct hc_database *database = calloc(1, sizeof(*database));
 
 	if (!database)
 		return &hc_enomem;
@@ -529,7 +510,7 @@ static struct hc_error *connect_all(struct hc_database *database)
 
 struct hc_error *hc_database_open(struct hc_tables *tables, struct hc_database **ret)
 {
-	hc_cleanup(close_databasep) struct hc_database *database = NULL;
+	hc_cleanup(hc_database_closep) struct hc_database *database = NULL;
 	struct hc_error *err = open_path(tables, ":memory:", NULL, &database);
 
 	if (!err)
@@ -546,7 +527,7 @@ struct hc_error *hc_database_open(struct hc_tables *tables, struct hc_database *
 struct hc_error *hc_database_create(struct hc_tables *tables, const char *path, const char *shown,
 				    struct hc_database **ret)
 {
-	hc_cleanup(close_databasep) struct hc_database *database = NULL;
+	hc_cleanup(hc_database_closep) struct hc_database *database = NULL;
 	struct hc_error *err = open_path(tables, path, shown, &database);
 
 	/* The file has no name that anybody asked for until all of it is there. */

@@ -52,6 +52,12 @@ struct hc_error *hc_database_finish(struct hc_database *database);
 /** NULL is fine. */
 void hc_database_close(struct hc_database *database);
 
+/** For hc_cleanup(). */
+static inline void hc_database_closep(struct hc_database **database)
+{
+	hc_database_close(*database);
+}
+
 /** @name Asking */
 /**@{*/
 

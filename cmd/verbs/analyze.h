@@ -66,12 +66,12 @@ void hc_analysis_say_next(struct hc_analysis *analysis);
 
 /* analyze_finding.c */
 
-/** What a finding is, without its bytes: "59,880 × ItopRequest (544 bytes) lost". */
-struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
-				 const struct hc_finding *finding);
-
-/** "12.0 MiB, 3 %"; where less was touched than there is, both. */
-struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct hc_document *doc);
+/**
+ * What a finding is, with its bytes and their share: "59,880 × ItopRequest (544 bytes) lost: 31.1
+ * MiB, 98 %"; where less was touched than there is, both.
+ */
+struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
+				      const struct hc_finding *finding);
 
 /** A text that many chunks of a finding hold. */
 struct hc_finding_text {

@@ -71,8 +71,7 @@ void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	struct hc_document *doc = analysis->doc;
-	struct hc_cell text = HC_PHRASE(doc, "{}: {}", hc_finding_phrase(analysis, finding),
-					hc_finding_bytes_phrase(finding, doc));
+	struct hc_cell text = hc_finding_full_phrase(analysis, finding);
 	struct hc_cell best = best_phrase(analysis, finding);
 	struct hc_cell both = HC_PHRASE(doc, "{}; {}", text, best);
 	bool known = best.kind != HC_CELL_UNKNOWN;

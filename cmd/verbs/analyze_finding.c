@@ -145,8 +145,9 @@ static struct hc_cell outside_phrase(const struct hc_analysis *analysis,
 			 hc_cell_count(set->mappings), hc_cell_plural(set->mappings));
 }
 
-struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
-				 const struct hc_finding *finding)
+/** Without its bytes. */
+static struct hc_cell finding_phrase(const struct hc_analysis *analysis,
+				     const struct hc_finding *finding)
 {
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
@@ -164,7 +165,8 @@ struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 	}
 }
 
-struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
+/** "12.0 MiB, 3 %" */
+static struct hc_cell bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
 {
 	struct hc_cell touched = hc_cell_bytes(finding->touched);
 	struct hc_cell share = hc_cell_share(finding->share);
@@ -175,6 +177,13 @@ struct hc_cell hc_finding_bytes_phrase(const struct hc_finding *finding, struct 
 	if (!finding->touched)
 		return HC_PHRASE(doc, "{}, never touched", bytes);
 	return HC_PHRASE(doc, "{} touched of {}, {}", touched, bytes, share);
+}
+
+struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
+				      const struct hc_finding *finding)
+{
+	return HC_PHRASE(analysis->doc, "{}: {}", finding_phrase(analysis, finding),
+			 bytes_phrase(finding, analysis->doc));
 }
 
 /** The command that shows the finding. */
@@ -909,8 +918,7 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	struct hc_document *doc = analysis->doc;
-	struct hc_cell text = HC_PHRASE(doc, "{}: {}", hc_finding_phrase(analysis, finding),
-					hc_finding_bytes_phrase(finding, doc));
+	struct hc_cell text = hc_finding_full_phrase(analysis, finding);
 	struct hc_cell more = more_phrase(analysis, i);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
@@ -969,7 +977,7 @@ void hc_analysis_describe_rest(struct hc_analysis *analysis)
 	hc_fact(doc, "touched", NULL, hc_cell_bytes(rest->touched));
 	hc_fact(doc, "share", NULL, hc_cell_share(rest->share));
 	hc_fact(doc, "largest", NULL,
-		next->count.bytes ? hc_finding_phrase(analysis, next) : hc_cell_unknown());
+		next->count.bytes ? finding_phrase(analysis, next) : hc_cell_unknown());
 	hc_fact(doc, "largest_touched", NULL, hc_cell_bytes(next->touched));
 	hc_end(doc);
 	say_rest(analysis);

@@ -98,14 +98,9 @@ static bool writes(const struct export *export, const struct hc_relation *relati
 /** @name SQLite */
 /**@{*/
 
-static void close_databasep(struct hc_database **database)
-{
-	hc_database_close(*database);
-}
-
 static struct hc_error *write_database(struct export *export, const char *path)
 {
-	hc_cleanup(close_databasep) struct hc_database *database = NULL;
+	hc_cleanup(hc_database_closep) struct hc_database *database = NULL;
 	struct hc_error *err = hc_database_create(&export->tables, path,
 						  export->session->options->output, &database);
 

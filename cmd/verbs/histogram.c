@@ -20,16 +20,11 @@ struct own {
 
 enum own_id { OWN_LOG2, OWN_TOP, OWN_WITH_LEAKS, OWN_BY };
 
-static const char *by_word(unsigned i)
-{
-	return i < HC_NUM_SPLITS ? hc_split_name(i) : NULL;
-}
-
 static const struct hc_option own_options[] = {
 	{OWN_LOG2, 0, "log2", NULL, "powers of two instead of exact sizes"},
 	{OWN_TOP, 0, "top", "N", "the first N rows; 0: all (default: 20 in text, else all)"},
 	{OWN_WITH_LEAKS, 0, "with-leaks", NULL, "follow pointers, and add what is lost"},
-	{OWN_BY, 0, "by", "WORD", "rows for each {words}", HC_VALUE_WORD, by_word,
+	{OWN_BY, 0, "by", "WORD", "rows for each {words}", HC_VALUE_WORD, hc_split_name,
 	 "By thread, what several threads of one arena have is in one row, and so is what no "
 	 "thread "
 	 "that is left has."},
@@ -52,7 +47,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		own->with_leaks = true;
 		return NULL;
 	case OWN_BY:
-		return hc_parse_word("--by", value, by_word, &own->by);
+		return hc_parse_word("--by", value, hc_split_name, &own->by);
 	}
 	return NULL;
 }

@@ -26,11 +26,6 @@ struct own {
 
 enum own_id { OWN_GROUP, OWN_TOP, OWN_FAIL, OWN_BY, OWN_SUPPRESS };
 
-static const char *by_word(unsigned i)
-{
-	return i < HC_NUM_SPLITS ? hc_split_name(i) : NULL;
-}
-
 static const struct hc_option own_options[] = {
 	{OWN_GROUP, 0, "group", "N", "what group N consists of, and its root objects"},
 	{OWN_TOP, 0, "top", "N", "the first N groups; 0: all (default: 20 in text, else all)"},
@@ -43,7 +38,7 @@ static const struct hc_option own_options[] = {
 		 "or its tree, or the module that its first word points into; ^ and $ are the ends "
 		 "of the name, * is any text. --fail-if-leaked counts what is left."},
 	{OWN_BY, 0, "by", "WORD", "what is lost in each {words}, in place of groups", HC_VALUE_WORD,
-	 by_word,
+	 hc_split_name,
 	 "What is below a root object counts where that is. What several threads of one arena "
 	 "have lost can't be told apart."},
 	{0},
@@ -77,7 +72,7 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		own->suppress = value;
 		return NULL;
 	case OWN_BY:
-		return hc_parse_word("--by", value, by_word, &own->by);
+		return hc_parse_word("--by", value, hc_split_name, &own->by);
 	}
 	return NULL;
 }
