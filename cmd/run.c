@@ -11,6 +11,7 @@
 #include "cmd/help.h"
 #include "cmd/meant.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 #include "core/base/nearest.h"
 
 int hc_run_report(const char *path, struct hc_error *err)
@@ -43,25 +44,20 @@ static char *advise(const char *word, const char *next)
 {
 	const char *elsewhere = hc_meant_elsewhere(word), *meant = hc_meant_verb(word);
 	bool is_file = access(word, F_OK) == 0, is_path = strpbrk(word, "./") != NULL;
-	char *ret = NULL;
-	int len;
 
 	if (is_file && next && hc_verb_find(next))
-		len = asprintf(&ret, "the verb comes first: heapcore %s %s", next, word);
-	else if (is_file && (is_path || !meant))
-		len = asprintf(&ret, "'%s' is a file, not a verb; try 'heapcore analyze %s'", word,
-			       word);
-	else if (elsewhere)
-		len = asprintf(&ret, "unknown verb '%s'; %s", word, elsewhere);
-	else if (meant && !is_path)
-		len = asprintf(&ret, "unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
-			       word, meant);
-	else if (is_path)
-		len = asprintf(&ret, "'%s' is neither a verb nor a file; try 'heapcore --help'",
-			       word);
-	else
-		len = asprintf(&ret, "unknown verb '%s'; try 'heapcore --help'", word);
-	return len < 0 ? NULL : ret;
+		return hc_format("the verb comes first: heapcore %s %s", next, word);
+	if (is_file && (is_path || !meant))
+		return hc_format("'%s' is a file, not a verb; try 'heapcore analyze %s'", word,
+				 word);
+	if (elsewhere)
+		return hc_format("unknown verb '%s'; %s", word, elsewhere);
+	if (meant && !is_path)
+		return hc_format("unknown verb '%s'; did you mean '%s'? Try 'heapcore --help'",
+				 word, meant);
+	if (is_path)
+		return hc_format("'%s' is neither a verb nor a file; try 'heapcore --help'", word);
+	return hc_format("unknown verb '%s'; try 'heapcore --help'", word);
 }
 
 int hc_run_unknown(const char *word, const char *next)

@@ -20,6 +20,7 @@
 #include "cmd/run.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** Commands that -c can give. */
 #define MAX_COMMANDS 256
@@ -71,9 +72,7 @@ static inline void close_corep(struct hc_shell_core **core)
 /** What a command names it by: never what looks like an option. */
 static char *make_path(const char *path)
 {
-	char *ret;
-
-	return *path != '-' ? strdup(path) : asprintf(&ret, "./%s", path) < 0 ? NULL : ret;
+	return *path != '-' ? strdup(path) : hc_format("./%s", path);
 }
 
 static struct hc_error *open_core(const struct hc_shell *shell, struct hc_shell_core *core,
@@ -130,13 +129,6 @@ static int say(struct hc_error *err)
 	return err ? hc_run_report(NULL, err) : 0;
 }
 
-static const char *const shell_words[] = {"open", "use", "cores", "help", "quit", "exit"};
-
-const char *hc_shell_word(unsigned i)
-{
-	return i < sizeof(shell_words) / sizeof(shell_words[0]) ? shell_words[i] : NULL;
-}
-
 /** Open a core, or say why not. @return exit status */
 static int open_or_say(struct hc_shell *shell, const char *path)
 {
@@ -145,14 +137,14 @@ static int open_or_say(struct hc_shell *shell, const char *path)
 	return err ? hc_run_report(path, err) : 0;
 }
 
-static int run_open(struct hc_shell *shell, const struct hc_shell_words *words)
+static int run_open(struct hc_shell *shell, struct hc_shell_words *words)
 {
 	if (words->num == 2)
 		return open_or_say(shell, words->items[1]);
 	return say(hc_error_create(HC_ERROR_ARGUMENT, "open takes one FILE"));
 }
 
-static struct hc_error *run_use(struct hc_shell *shell, const struct hc_shell_words *words)
+static struct hc_error *use(struct hc_shell *shell, const struct hc_shell_words *words)
 {
 	uint64_t number;
 
@@ -168,6 +160,18 @@ static struct hc_error *run_use(struct hc_shell *shell, const struct hc_shell_wo
 				       shell->num_cores);
 	shell->current = number - 1;
 	return NULL;
+}
+
+static int run_use(struct hc_shell *shell, struct hc_shell_words *words)
+{
+	return say(use(shell, words));
+}
+
+static int run_quit(struct hc_shell *shell, struct hc_shell_words *words)
+{
+	(void)words;
+	shell->done = true;
+	return shell->status;
 }
 
 static void write_cores(FILE *file, const void *ctx)
@@ -213,24 +217,36 @@ static int print_help(struct hc_shell *shell, struct hc_shell_words *words)
 			      : hc_run_print(write_help, shell);
 }
 
+/** Commands that are no verbs. */
+static const struct own_command {
+	const char *word;
+	hc_shell_fn *run;
+	bool prints; /**< in a process of its own, as verbs do */
+} own_commands[] = {
+	{"open", run_open},         {"use", run_use},   {"cores", print_cores, true},
+	{"help", print_help, true}, {"quit", run_quit}, {"exit", run_quit},
+};
+
+#define NUM_OWN_COMMANDS (sizeof(own_commands) / sizeof(own_commands[0]))
+
+const char *hc_shell_word(unsigned i)
+{
+	return i < NUM_OWN_COMMANDS ? own_commands[i].word : NULL;
+}
+
 /** Run a command that is no verb. @return false: it is none */
 static bool run_own(struct hc_shell *shell, struct hc_shell_words *words)
 {
-	const char *word = words->items[0];
+	for (size_t i = 0; i < NUM_OWN_COMMANDS; i++) {
+		const struct own_command *own = &own_commands[i];
 
-	if (!strcmp(word, "quit") || !strcmp(word, "exit"))
-		shell->done = true;
-	else if (!strcmp(word, "open"))
-		shell->status = run_open(shell, words);
-	else if (!strcmp(word, "use"))
-		shell->status = say(run_use(shell, words));
-	else if (!strcmp(word, "cores"))
-		shell->status = hc_shell_fork(shell, print_cores, words);
-	else if (!strcmp(word, "help"))
-		shell->status = hc_shell_fork(shell, print_help, words);
-	else
-		return false;
-	return true;
+		if (strcmp(words->items[0], own->word))
+			continue;
+		shell->status = own->prints ? hc_shell_fork(shell, own->run, words)
+					    : own->run(shell, words);
+		return true;
+	}
+	return false;
 }
 /**@}*/
 

@@ -22,6 +22,7 @@
 #include "cmd/verbs/shell.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/format.h"
 
 /** Lines that are kept. */
 #define HISTORY_SIZE 1000
@@ -63,12 +64,11 @@ static bool make_directories(char *path)
 static char *find_history(void)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	char *ret = NULL;
-	int len = state && *state == '/' ? asprintf(&ret, "%s/heapcore/history", state)
-		  : home && *home == '/' ? asprintf(&ret, "%s/.local/state/heapcore/history", home)
-					 : -1;
+	char *ret = state && *state == '/' ? hc_format("%s/heapcore/history", state)
+		    : home && *home == '/' ? hc_format("%s/.local/state/heapcore/history", home)
+					   : NULL;
 
-	if (len < 0)
+	if (!ret)
 		return NULL;
 	/* libedit makes the file as others may read it, so it has to be there before. */
 	int fd = make_directories(ret) ? open(ret, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
@@ -130,30 +130,22 @@ static void offers_deinit(struct offers *offers)
 /** @param prefix stands before it, "--" */
 static void offer(struct offers *offers, const char *prefix, const char *word)
 {
-	char *item = NULL;
+	hc_cleanup_free char *item = hc_format("%s%s", prefix, word);
 
-	if (offers->num == MAX_OFFERS || asprintf(&item, "%s%s", prefix, word) < 0)
+	if (!item || offers->num == MAX_OFFERS || strncmp(item, offers->word, offers->len))
 		return;
-	for (size_t i = 0; i < offers->num; i++) {
-		if (!strcmp(offers->items[i], item) || strncmp(item, offers->word, offers->len)) {
-			free(item);
+	for (size_t i = 0; i < offers->num; i++)
+		if (!strcmp(offers->items[i], item))
 			return;
-		}
-	}
-	if (strncmp(item, offers->word, offers->len))
-		free(item);
-	else
-		offers->items[offers->num++] = item;
+	offers->items[offers->num++] = hc_steal(item);
 }
 
 static void offer_files(struct offers *offers)
 {
-	hc_cleanup_free char *pattern = NULL;
+	hc_cleanup_free char *pattern = hc_format("%.*s*", (int)offers->len, offers->word);
 	glob_t found;
 
-	if (asprintf(&pattern, "%.*s*", (int)offers->len, offers->word) < 0)
-		return;
-	if (glob(pattern, GLOB_MARK, NULL, &found))
+	if (!pattern || glob(pattern, GLOB_MARK, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++)
 		offer(offers, "", found.gl_pathv[i]);
@@ -357,8 +349,7 @@ static char *prompt_text(EditLine *edit)
 static void make_text(struct prompt *prompt)
 {
 	const struct hc_shell_core *core = hc_shell_current(prompt->shell);
-	const char *slash = core ? strrchr(core->path, '/') : NULL;
-	const char *name = slash ? slash + 1 : core ? core->path : "";
+	const char *name = core ? hc_base_name(core->path) : "";
 
 	snprintf(prompt->text, sizeof(prompt->text), "heapcore%s%.40s> ", core ? " " : "", name);
 	for (char *c = prompt->text; *c; c++) {
