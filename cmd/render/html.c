@@ -211,23 +211,23 @@ static void put_cell(const struct state *state, const struct hc_cell *cell)
 	fputs(code ? "</code>" : "", state->file);
 }
 
-static double longest_bar(const struct hc_table *table, unsigned column, size_t rows)
+/** 0 where a column has none. */
+static double longest_bar(const struct hc_table *table, unsigned column)
 {
+	bool has = table->shape->columns[column].kind == HC_CELL_BAR;
 	double ret = 0;
 
-	for (size_t r = 0; r < rows; r++) {
+	for (size_t r = 0; has && r < table->num_rows; r++) {
 		double real = hc_table_at(table, r, column)->real;
 		ret = real > ret ? real : ret;
 	}
 	return ret;
 }
 
-static void put_table_cell(const struct state *state, const struct hc_table *table, size_t row,
-			   unsigned column)
+/** @param longest of the bars in the column */
+static void put_table_cell(const struct state *state, const struct hc_column *shape,
+			   const struct hc_cell *cell, double longest)
 {
-	const struct hc_column *shape = &table->shape->columns[column];
-	const struct hc_cell *cell = hc_table_at(table, row, column);
-
 	fputs(shape->kind == HC_CELL_BAR ? "<td class=\"b\""
 	      : hc_column_is_left(shape) ? "<td"
 					 : "<td class=\"n\"",
@@ -235,7 +235,7 @@ static void put_table_cell(const struct state *state, const struct hc_table *tab
 	put_value(state, cell);
 	fputc('>', state->file);
 	if (shape->kind == HC_CELL_BAR && cell->kind == HC_CELL_BAR)
-		put_bar(state, cell->real, longest_bar(table, column, table->num_rows));
+		put_bar(state, cell->real, longest);
 	else if (shape->kind != HC_CELL_BAR)
 		put_cell(state, cell);
 	fputs("</td>", state->file);
@@ -271,10 +271,15 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 static void put_rows(const struct state *state, const struct hc_table *table,
 		     const struct hc_column_list *columns, size_t rows)
 {
+	double longest[HC_MAX_COLUMNS];
+
+	for (unsigned i = 0; i < columns->num; i++)
+		longest[i] = longest_bar(table, columns->items[i]);
 	for (size_t r = 0; r < rows; r++) {
 		fputs("<tr>", state->file);
 		for (unsigned i = 0; i < columns->num; i++)
-			put_table_cell(state, table, r, columns->items[i]);
+			put_table_cell(state, &table->shape->columns[columns->items[i]],
+				       hc_table_at(table, r, columns->items[i]), longest[i]);
 		fputs("</tr>\n", state->file);
 	}
 }
