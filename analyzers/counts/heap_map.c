@@ -11,7 +11,6 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
-#define PAGE UINT64_C(4096)
 #define SLICE_BYTES (UINT64_C(16) << 20)
 
 /** Where a span's chunks are drawn; NOWHERE: its arena has no strip. */
@@ -23,15 +22,16 @@ struct place {
 
 struct job {
 	const struct hc_heap *heap;
+	uint64_t page;        /**< bytes of one */
 	struct place *places; /**< of each span */
 	struct hc_heap_map *map;
 };
 
 /** Whole pages around a span. */
-static struct hc_map_run run_of(const struct hc_span *span)
+static struct hc_map_run run_of(const struct job *job, const struct hc_span *span)
 {
-	uint64_t start = span->start & ~(PAGE - 1);
-	uint64_t bytes = (span->end - start + PAGE - 1) & ~(PAGE - 1);
+	uint64_t start = span->start & ~(job->page - 1);
+	uint64_t bytes = (span->end - start + job->page - 1) & ~(job->page - 1);
 
 	return (struct hc_map_run){start, bytes};
 }
@@ -68,7 +68,7 @@ static struct hc_error *make_strips(struct job *job)
 		map->strips[i].arena = i < heap->num_arenas ? i : HC_ARENA_MMAP;
 	for (size_t i = 0; i < heap->num_spans; i++)
 		map->strips[strip_number(heap, heap->spans[i].arena)].bytes +=
-			run_of(&heap->spans[i]).bytes;
+			run_of(job, &heap->spans[i]).bytes;
 	hc_sort(map->strips, num, largest_first);
 	while (used < num && map->strips[used].bytes)
 		used++;
@@ -100,7 +100,7 @@ static void place_spans(struct job *job, uint32_t number)
 	for (size_t i = 0; i < job->heap->num_spans; i++) {
 		if (job->places[i].strip != number)
 			continue;
-		const struct hc_map_run run = run_of(&job->heap->spans[i]);
+		const struct hc_map_run run = run_of(job, &job->heap->spans[i]);
 		struct hc_map_run *last = strip->num_runs ? &map->runs[map->num_runs - 1] : NULL;
 		job->places[i].shift = offset - run.start;
 		offset += run.bytes;
@@ -129,13 +129,14 @@ static struct hc_error *place_all(struct job *job)
 }
 
 /** Columns as small as their number allows. */
-static struct hc_error *make_columns(struct hc_heap_map *map, size_t columns)
+static struct hc_error *make_columns(const struct job *job, size_t columns)
 {
+	struct hc_heap_map *map = job->map;
 	uint64_t all = 0;
 
 	for (size_t i = 0; i < map->num_strips; i++)
 		all += map->strips[i].bytes;
-	map->column_bytes = PAGE;
+	map->column_bytes = job->page;
 	while (all / map->column_bytes > columns)
 		map->column_bytes *= 2;
 	for (size_t i = 0; i < map->num_strips; i++) {
@@ -176,7 +177,8 @@ static void add_free(const struct job *job, struct hc_map_column *columns,
 		     const struct hc_map_strip *strip, struct hc_map_run range)
 {
 	uint64_t end = range.start + range.bytes;
-	uint64_t from = (range.start + PAGE - 1) & ~(PAGE - 1), to = end & ~(PAGE - 1);
+	uint64_t from = (range.start + job->page - 1) & ~(job->page - 1);
+	uint64_t to = end & ~(job->page - 1);
 
 	if (from >= to) {
 		add(job, columns, strip, range, HC_MAP_PINNED);
@@ -240,7 +242,7 @@ static struct hc_error *make(struct hc_target *target, size_t columns, struct jo
 	if (!err)
 		err = place_all(job);
 	if (!err)
-		err = make_columns(job->map, columns);
+		err = make_columns(job, columns);
 	if (err || !job->map->num_columns)
 		return err;
 	const struct hc_tally tally = {
@@ -259,7 +261,7 @@ static struct hc_error *make(struct hc_target *target, size_t columns, struct jo
 struct hc_error *hc_heap_map_run(struct hc_target *target, size_t columns, struct hc_heap_map *ret)
 {
 	struct hc_heap_map map = {0};
-	struct job job = {.map = &map};
+	struct job job = {.map = &map, .page = hc_core_page_size(target->process->core)};
 	struct hc_error *err = hc_target_reach(target, NULL);
 
 	if (!err)
