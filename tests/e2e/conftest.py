@@ -124,6 +124,27 @@ class Heapcore:
         return result
 
 
+# Runs a command and writes into a file how many bytes of it were resident at most. The kernel counts what a process was
+# before exec(2), too, and that of the tests may be large.
+PEAK = """
+import os, sys
+pid = os.fork()
+if not pid:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss * 1024))
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+
+
+def peak(heapcore, folder, *args, **options):
+    """The result, and the most memory that was resident, bytes: pages of the core are in it."""
+    path = pathlib.Path(folder) / "peak"
+    front = (sys.executable, "-S", "-c", PEAK, str(path))
+    return Heapcore(heapcore.path, front)(*args, **options), int(path.read_text())
+
+
 @pytest.fixture(scope="session")
 def heapcore():
     path = os.path.abspath(os.environ.get("HEAPCORE", ROOT / "build/cmd/heapcore"))
