@@ -70,6 +70,28 @@ static void run(size_t columns, unsigned jobs)
 	fake_deinit(&fake);
 }
 
+/** Pages of 64 KiB, of which the free chunk has no whole one. */
+static void test_large_pages(void **state)
+{
+	uint64_t chunks[NUM];
+	struct hc_heap_map map;
+	struct fake fake;
+
+	(void)state;
+	fake_init(&fake, 8, 1, 0x100);
+	fake.core.page_size = 0x10000;
+	fake_span(&fake, HEAP, HC_SPAN_TILED, sizes, NUM, chunks);
+	fake_seal(&fake);
+	assert_true(hc_heap_set_free(fake.heap, chunks[1], &glibc_lists[GLIBC_UNSORTED]));
+	assert_ok(hc_heap_map_run(fake_target(&fake), 100, &map));
+	assert_int_equal(map.column_bytes, 0x10000);
+	assert_int_equal(map.num_columns, 1);
+	assert_int_equal(sum(&map, HC_MAP_FREE), 0);
+	assert_int_equal(sum(&map, HC_MAP_PINNED), sizes[1]);
+	hc_heap_map_deinit(&map);
+	fake_deinit(&fake);
+}
+
 static void test_adds_up(void **state)
 {
 	(void)state;
@@ -81,7 +103,10 @@ static void test_adds_up(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_adds_up)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_adds_up),
+		cmocka_unit_test(test_large_pages),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
