@@ -10,6 +10,10 @@
  * no harm: whatever dominates both vertices lies above each parent that either ever had. It only
  * may be too low, and the vertex moves further in a later round. The last round moves nothing, so
  * what it sees is one tree, in which no edge leads past a parent.
+ *
+ * What a round need not look at are edges whose source has the ancestors that it had when they were
+ * looked at last. In heaps where everything points to anything, these are nearly all: vertices
+ * find their place before their level is expanded.
  */
 #include "analyzers/reachability/kept_graph.h"
 
@@ -21,8 +25,11 @@
 #include "core/heap/build.h"
 
 enum {
-	RUN_EDGES = 1 << 12,   /* that a thread reserves at a time */
-	AHEAD = 32,            /* edges, or vertices of a list, that are fetched for in advance */
+	RUN_EDGES = 1 << 12, /* that a thread reserves at a time */
+	AHEAD = 16,          /* edges that are fetched for in advance */
+	VERTICES_AHEAD = 8,  /* of a list */
+	CHAIN = 8,           /* ancestors that are looked at to know whether one was moved */
+	LAST_TIME = UINT8_MAX,
 	PART = 1 << 12,        /* vertices of a list that are a task */
 	SLICE = 1 << 16,       /* vertices of a round that are one */
 	FOUND = 1 << 10,       /* vertices that a thread finds before it puts them to the level */
@@ -121,8 +128,13 @@ struct search {
 	uint32_t num_next; /**< atomic */
 	struct worker *workers;
 	uint64_t steps, max_steps; /**< up the tree; atomic */
-	bool backwards;            /**< the next round */
-	uint64_t num_reached;      /**< of levels that are done */
+	bool first_round;
+	bool backwards;       /**< the next round */
+	uint64_t num_reached; /**< of levels that are done */
+	/** Of each vertex, when it was moved last; 0: never. Times are those of levels and of
+	 * rounds, counted from 1; the last one stands for all that come later. */
+	uint8_t *moved;
+	unsigned time, last_time; /**< of this level or round, and of the one before */
 };
 
 static inline uint32_t parent_of(uint64_t link)
@@ -189,11 +201,19 @@ static inline void move_up(struct search *search, struct worker *worker, uint32_
 		if (common == parent)
 			return;
 		worker->moved = true;
+		__atomic_store_n(&search->moved[to], search->time, __ATOMIC_RELAXED);
 		if (__atomic_compare_exchange_n(&search->links[to], &link,
 						link_to(common, level_of(link)), false,
 						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return;
 	}
+}
+
+static void begin_time(struct search *search)
+{
+	search->last_time = search->time;
+	if (search->time < LAST_TIME)
+		search->time++;
 }
 /**@}*/
 
@@ -231,29 +251,33 @@ static inline void see_edge(struct search *search, struct worker *worker, uint32
 	move_up(search, worker, from, to);
 }
 
-/** Fetch, for a vertex that comes soon, sooner, and at once: where its edges are, these, and what
- * the first of them leads to. */
+/** Fetch what the edges of a vertex that comes soon lead to. */
+static inline __attribute__((always_inline)) void fetch_links(const struct search *search,
+							      const uint32_t *edges)
+{
+	for (size_t i = 0; i < AHEAD; i++) {
+		uint32_t to = edges[i] & ~LAST_EDGE;
+
+		__builtin_prefetch(&search->links[to], 1);
+		if (i < 2)
+			__builtin_prefetch(&search->graph->first[to]);
+		if (edges[i] & LAST_EDGE)
+			break;
+	}
+}
+
+/** The same; of one that comes later, its edges, and of one even later, where these are. */
 static inline __attribute__((always_inline)) void fetch_vertex(const struct search *search,
 							       const uint32_t *items, size_t left)
 {
 	const struct hc_kept_graph *graph = search->graph;
 
-	if (left > 3 * AHEAD)
-		__builtin_prefetch(&graph->first[items[3 * AHEAD]]);
-	if (left > 2 * AHEAD)
-		__builtin_prefetch(&graph->edges[graph->first[items[2 * AHEAD]]]);
-	if (left > AHEAD) {
-		const uint32_t *edges = &graph->edges[graph->first[items[AHEAD]]];
-
-		for (size_t i = 0; i < 2; i++) {
-			uint32_t to = edges[i] & ~LAST_EDGE;
-
-			__builtin_prefetch(&search->links[to], 1);
-			__builtin_prefetch(&graph->first[to]);
-			if (edges[i] & LAST_EDGE)
-				break;
-		}
-	}
+	if (left > 6 * VERTICES_AHEAD)
+		__builtin_prefetch(&graph->first[items[6 * VERTICES_AHEAD]]);
+	if (left > 3 * VERTICES_AHEAD)
+		__builtin_prefetch(&graph->edges[graph->first[items[3 * VERTICES_AHEAD]]]);
+	if (left > VERTICES_AHEAD)
+		fetch_links(search, &graph->edges[graph->first[items[VERTICES_AHEAD]]]);
 }
 
 static void expand_part(struct search *search, struct worker *worker, size_t from, size_t to)
@@ -266,9 +290,9 @@ static void expand_part(struct search *search, struct worker *worker, size_t fro
 
 		fetch_vertex(search, &search->level[i], to - i);
 		for (;; edge++) {
-			/* Of a long row, those behind the first two. */
+			/* Of a long row, those behind the first ones. */
 			if (!(*edge & LAST_EDGE))
-				__builtin_prefetch(&search->links[edge[AHEAD / 2] & ~LAST_EDGE]);
+				__builtin_prefetch(&search->links[edge[AHEAD] & ~LAST_EDGE]);
 			see_edge(search, worker, vertex, *edge & ~LAST_EDGE);
 			if (*edge & LAST_EDGE)
 				break;
@@ -297,6 +321,7 @@ static struct hc_error *expand_level(struct search *search)
 	uint64_t before = search->num_reached;
 
 	search->num_next = 0;
+	begin_time(search);
 	if (search->num_level <= PART)
 		expand_part(search, &search->workers[0], 0, search->num_level);
 	else
@@ -360,6 +385,29 @@ static bool has_moved(struct search *search)
 	return moved;
 }
 
+/**
+ * Whether a vertex or an ancestor was moved since the edges of the vertex were looked at: only then
+ * one may lead past a parent. That was when its level was expanded, at the earliest, or in the
+ * last round.
+ */
+static inline bool was_moved(const struct search *search, uint32_t vertex)
+{
+	uint64_t link = load(search, vertex);
+	unsigned since = search->last_time;
+
+	/* Anchors are of level 2. */
+	if (search->first_round && (level_of(link) & ~WEAK_LEVEL) - 1 < since)
+		since = (level_of(link) & ~WEAK_LEVEL) - 1;
+	for (unsigned i = 0; i < CHAIN; i++) {
+		if (__atomic_load_n(&search->moved[vertex], __ATOMIC_RELAXED) >= since)
+			return true;
+		vertex = parent_of(load(search, vertex));
+		if (!vertex)
+			return false;
+	}
+	return true;
+}
+
 static void look_at_vertex(struct search *search, struct worker *worker, uint32_t vertex)
 {
 	const uint32_t *edge = &search->graph->edges[search->graph->first[vertex]];
@@ -388,7 +436,7 @@ static struct hc_error *look_at_slice(void *ctx, unsigned index, size_t task)
 	for (uint64_t i = from; i < to && !takes_too_long(search); i++) {
 		uint32_t v = search->backwards ? to - 1 - (i - from) : i;
 
-		if (load(search, v) && first[v])
+		if (load(search, v) && first[v] && was_moved(search, v))
 			look_at_vertex(search, worker, v);
 	}
 	count_steps(search, worker);
@@ -400,13 +448,16 @@ static struct hc_error *settle(struct search *search)
 {
 	struct hc_error *err = NULL;
 
+	search->first_round = true;
 	while (!err && !takes_too_long(search) && has_moved(search)) {
+		begin_time(search);
 		/* A round is work, too, however little it moves. */
 		search->steps += search->graph->used;
 		err = hc_parallel_watched(search->jobs, search->watch,
 					  (search->graph->num - 1) / SLICE + 1, look_at_slice,
 					  search);
 		search->backwards = !search->backwards;
+		search->first_round = false;
 	}
 	return err;
 }
@@ -417,6 +468,7 @@ static void search_deinit(struct search *search)
 	const uint64_t num = search->graph->num;
 
 	hc_zeroes_destroy(search->links, num, sizeof(*search->links));
+	hc_zeroes_destroy(search->moved, num, sizeof(*search->moved));
 	hc_zeroes_destroy(search->level, num, sizeof(*search->level));
 	hc_zeroes_destroy(search->next, num, sizeof(*search->next));
 	free(search->workers);
@@ -427,12 +479,14 @@ static struct hc_error *search_init(struct search *search)
 	const uint64_t num = search->graph->num;
 
 	search->links = hc_zeroes_create(num, sizeof(*search->links));
+	search->moved = hc_zeroes_create(num, sizeof(*search->moved));
 	search->level = hc_zeroes_create(num, sizeof(*search->level));
 	search->next = hc_zeroes_create(num, sizeof(*search->next));
 	search->workers = calloc(search->jobs, sizeof(*search->workers));
 	search->max_steps = STEPS_AN_EDGE * (num + search->graph->used);
-	return search->links && search->level && search->next && search->workers ? NULL
-										 : &hc_enomem;
+	if (!search->links || !search->moved || !search->level || !search->next || !search->workers)
+		return &hc_enomem;
+	return NULL;
 }
 
 /** What only the search needs is given up before parents get memory of their own. */
