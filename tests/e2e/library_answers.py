@@ -84,8 +84,7 @@ def stops(core, pattern):
 
     def hear(match):
         seen.append(core.find(match.chunk.address).size == match.chunk.size)
-        if len(seen) == 2:
-            raise KeyError("enough")
+        raise KeyError("enough")
 
     try:
         core.search(pattern, on_match=hear)
@@ -111,7 +110,7 @@ def main(path, pattern):
             "classes": {address: core.classify(address).content_class for address in some},
             "referrers": {address: referrers(core, address) for address in some},
             "matches": [[match.address, match.bytes.hex(), match.group.hex(), match.chunk.address] for match in matches],
-            "limited": len(core.search(pattern, limit=3)), "stops": stops(core, pattern),
+            "limited": len(core.search(pattern, limit=1)), "stops": stops(core, pattern),
             "range": [item.address for item in core.chunks(start=some[3], end=some[5])],
             "first": core.read(some[0], 8).hex(), "threads": in_threads(core), "columns": columns(core),
         }
