@@ -33,6 +33,7 @@ test    pc:cmocka           1.1.5  libcmocka-dev      libcmocka-devel       libc
 test    py:pytest           6.0    python3-pytest     python3-pytest        python3-pytest     python-pytest  py3-pytest
 parallel py:xdist           3.1    python3-pytest-xdist python3-pytest-xdist python3-pytest-xdist python-pytest-xdist py3-pytest-xdist
 test    py:jsonschema       3.2    python3-jsonschema python3-jsonschema    python3-jsonschema python-jsonschema py3-jsonschema
+test    py:numpy            -      python3-numpy      python3-numpy         python3-numpy      python-numpy   py3-numpy
 test    cmd:git             -      git                git                   git                git            git
 test    cmd:cmark-gfm       -      cmark-gfm          cmark-gfm             cmark-gfm          cmark-gfm      cmark
 test    cmd:perl            -      perl               perl                  perl               perl           perl
