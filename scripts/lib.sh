@@ -33,7 +33,6 @@ test    pc:cmocka           1.1.5  libcmocka-dev      libcmocka-devel       libc
 test    py:pytest           6.0    python3-pytest     python3-pytest        python3-pytest     python-pytest  py3-pytest
 parallel py:xdist           3.1    python3-pytest-xdist python3-pytest-xdist python3-pytest-xdist python-pytest-xdist py3-pytest-xdist
 test    py:jsonschema       3.2    python3-jsonschema python3-jsonschema    python3-jsonschema python-jsonschema py3-jsonschema
-test    py:numpy            -      python3-numpy      python3-numpy         python3-numpy      python-numpy   py3-numpy
 test    cmd:git             -      git                git                   git                git            git
 test    cmd:cmark-gfm       -      cmark-gfm          cmark-gfm             cmark-gfm          cmark-gfm      cmark
 test    cmd:perl            -      perl               perl                  perl               perl           perl
@@ -255,7 +254,7 @@ require_programs() {
     command -v apt-get >/dev/null || return 0
     for package in php-cli ruby nodejs golang-go default-jdk-headless musl-tools libapr1-dev libboost-dev libglib2.0-dev \
         libxml2-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql mariadb-server nginx apache2 \
-        vim emacs-nox ripgrep bat tcl mawk git gdb dbus-daemon libglib2.0-bin xvfb openssh-client \
+        vim emacs-nox ripgrep bat tcl mawk git gdb python3-numpy python3-drgn dbus-daemon libglib2.0-bin xvfb openssh-client \
         dpkg-dev debhelper lintian mandoc groff man-db shellcheck zsh fish; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done

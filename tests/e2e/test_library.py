@@ -291,3 +291,53 @@ def test_host_with_a_handler(library, core, tmp_path):
     assert library.run(host, core, tmp_path / "cut", tmp_path / "kept").splitlines() == [
         "same: 1", "own faults: 1", *changed, "blocked: 1", "same: 1", "handler: the library's", "handler: the host's",
         "handler: the host's", "own faults: 1", *changed]
+
+
+# Examples
+
+
+class TestExamples:
+    FOLDER = conftest.ROOT / "examples"
+
+    @pytest.fixture(autouse=True)
+    def plain(self, library):
+        if library.sanitized:
+            pytest.skip("examples run in programs that are not sanitized")
+
+    def test_notebook(self, library, answers, core):
+        output = library.python(self.FOLDER / "notebook.py", core)
+        assert f"verdict: {answers['verdict']['verdict']}" in output and output.count("\ngroup ") == 10
+        assert "is held from" in output
+
+    def test_gdb(self, library, answers, core):
+        if not shutil.which("gdb"):
+            pytest.skip("gdb is not installed")
+        address = list(answers["referrers"])[0]
+        environment = {**os.environ, "HEAPCORE_LIBRARY": str(library.path), "PYTHONPATH": str(PYTHON), "DEBUGINFOD_URLS": "",
+                       "PYTHONDONTWRITEBYTECODE": "1"}
+        commands = ["python import ctypes", f"source {self.FOLDER / 'heapcore_gdb.py'}", f"heapcore what {address} + 1",
+                    "heapcore what $sp", "heapcore leaks", "heapcore findings", "heapcore what"]
+        process = subprocess.run(["gdb", "-nx", "-batch", "-core", str(core), *[arg for c in commands for arg in ("-ex", c)]],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                 env=environment, timeout=conftest.TIMEOUT)
+        if "Scripting in the \"Python\" language is not supported" in process.stdout:
+            pytest.skip("gdb has no Python")
+        lines = process.stdout.splitlines()
+        assert any(f"is 1 bytes into the chunk at {int(address):#x}" in line for line in lines), process.stdout
+        assert f"pointers to it: {answers['referrers'][address]['total']}" in lines
+        assert any(line.endswith("is in no chunk.") or " is in no chunk. " in line for line in lines)
+        assert f"verdict: {answers['verdict']['verdict']}" in lines and "usage: heapcore what EXPRESSION" in lines
+        for group in answers["leaks"]["groups"]:
+            assert any(line.startswith(f"{group['number']}: {group['roots']['chunks']} objects of {group['size']} bytes")
+                       for line in lines)
+
+    def test_drgn(self, library, heapcore, compiled, dump):
+        """Its API as of 0.0.22: objects of a struct that heapcore finds, and what drgn reads from them."""
+        if subprocess.run([sys.executable, "-c", "import drgn"], capture_output=True).returncode:
+            pytest.skip("drgn is not installed")
+        flags = [str(conftest.TESTDATA / "structs_other.c")]
+        program, core = compiled("structs.c", *flags), dump("structs.c", flags=flags)
+        found = heapcore("types", core, "--format", "json").json["types"]
+        number = next(row["chunks"] for row in found if row["type"] == "struct session")
+        output = library.python(self.FOLDER / "heapcore_drgn.py", core, program, "struct session", "id")
+        assert re.search(rf"^{number} objects of \d+ bytes, \d+ values of id$", output, re.M), output

@@ -210,18 +210,37 @@ class TestDebian:
             env={**compiler_cache(), "DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"})
         return source.parent
 
-    def package(self, packages):
-        return next(packages.glob("heapcore_*.deb"))
+    def package(self, packages, name="heapcore"):
+        return next(packages.glob(f"{name}_*.deb"))
+
+    def unpacked(self, packages, folder, name="heapcore"):
+        """Files of a package below usr, but for those that every package has."""
+        run("dpkg-deb", "-x", self.package(packages, name), folder)
+        names = {path[:-3] if path.endswith(".gz") else path for path in files(folder / "usr")}
+        of_debian = {f"share/doc/{name}/changelog", f"share/doc/{name}/copyright"}
+        assert of_debian <= names
+        return sorted(names - of_debian)
 
     def test_version(self, packages):
         assert run("dpkg-deb", "-f", self.package(packages), "Version").strip() == VERSION
 
     def test_contents(self, packages, tmp_path):
-        run("dpkg-deb", "-x", self.package(packages), tmp_path)
-        names = [name[:-3] if name.endswith(".gz") else name for name in files(tmp_path / "usr")]
-        of_debian = ["share/doc/heapcore/changelog", "share/doc/heapcore/copyright"]
-        assert sorted(names) == sorted(expected(zsh="share/zsh/vendor-completions") + of_debian)
+        assert self.unpacked(packages, tmp_path) == expected(zsh="share/zsh/vendor-completions")
         assert run(tmp_path / "usr/bin/heapcore", "--version") == f"heapcore {VERSION}\n"
+
+    def test_library(self, packages, tmp_path):
+        """One package to run with, one to compile with, one for Python; unpacked together they work."""
+        libdir = f"lib/{run('dpkg-architecture', '-qDEB_HOST_MULTIARCH').strip()}"
+        folder = "lib/python3/dist-packages"
+        examples = [f"share/doc/python3-heapcore/examples/{path.name}" for path in (ROOT / "examples").iterdir()]
+        for name, names in (("libheapcore0", shared(libdir)), ("libheapcore-dev", development(libdir)),
+                            ("python3-heapcore", module(folder) + examples)):
+            assert self.unpacked(packages, tmp_path / name, name) == sorted(names), name
+        control = run("dpkg-deb", "-f", self.package(packages, "python3-heapcore"), "Depends")
+        assert f"libheapcore0 (>= {VERSION})" in control
+        assert "heapcore_open@HEAPCORE_0.2" in run("dpkg-deb", "-I", self.package(packages, "libheapcore0"), "symbols")
+        assert version_by_python(tmp_path / "python3-heapcore/usr" / folder,
+                                 tmp_path / "libheapcore0/usr" / libdir / "libheapcore.so.0") == VERSION
 
     def test_lintian(self, packages):
         needs("lintian")
