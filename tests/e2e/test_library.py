@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import conftest
+import corefile
 
 HEADER = conftest.ROOT / "lib/heapcore.h"
 PYTHON = conftest.ROOT / "python"
@@ -261,10 +262,11 @@ def test_failures(answers):
 
 CUT = """
 import heapcore, os, sys
-with heapcore.open(sys.argv[1], jobs=4) as core:
-    before = core.heap.num_chunks
-    os.truncate(sys.argv[1], 4096)
-    for ask in (lambda: core.leaks, core.chunks, lambda: core.search("x"), lambda: core.read(0, 1)):
+core, program, victim, address = *sys.argv[1:4], int(sys.argv[4])
+with heapcore.open(core, jobs=4, executable=program) as core:
+    assert core.heap.num_chunks and core.read(address, 64)
+    os.truncate(victim, 4096)
+    for ask in (lambda: (core.read(address, 64), core.leaks), core.chunks, lambda: core.search("x"), lambda: core.read(0, 1)):
         try:
             ask()
         except heapcore.ChangedError as error:
@@ -272,11 +274,26 @@ with heapcore.open(sys.argv[1], jobs=4) as core:
 """
 
 
-def test_cut_short_in_python(library, core, tmp_path):
-    copy = tmp_path / "core"
+@pytest.fixture(scope="module")
+def lent(core, compiled):
+    """An address whose bytes are in the program's file, behind its first page, but not in the core."""
+    name, file = compiled("leak_shapes.cc").name, corefile.Core(core)
+    for start, _, offset, path in file.files:
+        if path.endswith(name) and offset and not any(s.start <= start < s.start + s.filesz for s in file.loads):
+            return start
+    return None
+
+
+@pytest.mark.parametrize("victim", ["core", "program"])
+def test_cut_short_in_python(library, core, compiled, lent, tmp_path, victim):
+    """Of the program's file, which lends the core what was not dumped, as well."""
+    if not lent:
+        pytest.skip("the core has all of the program")
+    copy, program = tmp_path / "core", tmp_path / "program"
     shutil.copyfile(core, copy)
+    shutil.copyfile(compiled("leak_shapes.cc"), program)
     (tmp_path / "cut.py").write_text(CUT)
-    lines = library.python(tmp_path / "cut.py", copy).splitlines()
+    lines = library.python(tmp_path / "cut.py", copy, program, tmp_path / victim, lent).splitlines()
     assert len(lines) == 4 and all("changed while it was being read" in line for line in lines)
 
 
