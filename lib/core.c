@@ -125,12 +125,23 @@ static bool is_cancelled(void *ctx)
 	       hc_guard_is_hit(&core->guard);
 }
 
+/** Why a call can't begin; NULL: it can. */
+static struct heapcore_error *refuse_call(struct heapcore *core)
+{
+	if (hc_guard_is_hit(&core->guard))
+		return changed();
+	if (!core->depth && atomic_exchange(&core->cancelled, false))
+		return create_error(HEAPCORE_CANCELLED, "interrupted");
+	return NULL;
+}
+
 struct heapcore_error *hc_call_begin(struct hc_call *call, struct heapcore *core)
 {
 	pthread_mutex_lock(&core->turn);
-	if (hc_guard_is_hit(&core->guard)) {
+	struct heapcore_error *refused = refuse_call(core);
+	if (refused) {
 		pthread_mutex_unlock(&core->turn);
-		return changed();
+		return refused;
 	}
 	call->core = core;
 	core->depth++;

@@ -123,7 +123,10 @@ struct heapcore_error *heapcore_open(const char *path, const struct heapcore_opt
 /** NULL is fine. No call may be running, and what the core gave is gone. */
 void heapcore_close(struct heapcore *core);
 
-/** End the call that runs; when none does, the next one. That returns @ref HEAPCORE_CANCELLED. */
+/**
+ * End the call that runs with @ref HEAPCORE_CANCELLED, unless it is nearly done; when none runs,
+ * the next one.
+ */
 void heapcore_cancel(struct heapcore *core);
 
 /**

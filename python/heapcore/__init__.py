@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import os
 import threading
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def _lib() -> ctypes.CDLL:
 
 def version() -> str:
     """Of the library that is used."""
-    return _lib().heapcore_version().decode()
+    return _text(_lib().heapcore_version())
 
 
 # Errors
@@ -64,7 +65,7 @@ def version() -> str:
 class Error(Exception):
     """What the library says. `address` is where in the process, or None."""
 
-    def __init__(self, message: str, address: Optional[int] = None):
+    def __init__(self, message: str, address: Optional[int] = None) -> None:
         super().__init__(message)
         self.address = address
 
@@ -133,6 +134,8 @@ def _path(value: Union[None, str, bytes, "os.PathLike[str]"]) -> Optional[bytes]
 
 
 # Answers
+
+_Bytes = bytes  # Members of that name hide it.
 
 
 @dataclass(frozen=True)
@@ -253,8 +256,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Match:
     address: int
-    bytes: bytes
-    group: bytes
+    bytes: _Bytes
+    group: _Bytes
     chunk: Optional[Chunk]
 
 
@@ -272,7 +275,7 @@ class Chunks(Sequence[Chunk]):
     `numpy()` is the same memory as a structured array, where NumPy is installed. It has no column `reserved`.
     """
 
-    def __init__(self, array: "ctypes.Array[Chunk]", num: int):
+    def __init__(self, array: "ctypes.Array[Chunk]", num: int) -> None:
         self._array, self._num = array, num
 
     def __len__(self) -> int:
@@ -292,8 +295,7 @@ class Chunks(Sequence[Chunk]):
 
     def numpy(self) -> Any:
         """A structured array over the same memory; ImportError without NumPy."""
-        import numpy
-
+        numpy: Any = importlib.import_module("numpy")
         columns = [(name, kind) for name, kind in Chunk._fields_ if name != "reserved"]
         form = numpy.dtype({"names": [name for name, _ in columns], "formats": [numpy.dtype(kind) for _, kind in columns],
                             "offsets": [getattr(Chunk, name).offset for name, _ in columns],
@@ -341,7 +343,7 @@ class Core:
                  debug_dir: Union[None, str, "os.PathLike[str]"] = None,
                  tmpdir: Union[None, str, "os.PathLike[str]"] = None,
                  smaps: Union[None, str, "os.PathLike[str]"] = None,
-                 signatures: Sequence[Union[str, "os.PathLike[str]"]] = (), keep_sigbus: bool = False):
+                 signatures: Sequence[Union[str, "os.PathLike[str]"]] = (), keep_sigbus: bool = False) -> None:
         self._core: Optional[int] = None
         self._lib = _lib()
         files = (ctypes.c_char_p * max(1, len(signatures)))(*map(os.fsencode, signatures))
@@ -522,8 +524,7 @@ class Core:
             matches.append(match)
             return len(matches) == limit
 
-        @_library.MATCH_FN
-        def hear(_, pointer):
+        def hear(_: Any, pointer: Any) -> bool:
             try:
                 found = pointer.contents
                 return take(Match(found.address, ctypes.string_at(found.bytes, found.size),
@@ -537,7 +538,8 @@ class Core:
                     if wanted)
         select = _select(**filters)
         search = _library.Search(pattern=pattern.encode() if isinstance(pattern, str) else pattern, flags=flags,
-                                 scope=_SCOPES.index(scope), select=ctypes.pointer(select), fn=hear)
+                                 scope=_SCOPES.index(scope), select=ctypes.pointer(select),
+                                 fn=_library.MATCH_FN(hear))
         _check(self._lib.heapcore_search(self._handle, ctypes.byref(search), None))
         if failure:
             raise failure[0]

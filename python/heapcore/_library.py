@@ -8,12 +8,13 @@ import ctypes
 import os
 from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint, c_uint8, c_uint32,
                     c_uint64, c_void_p)
+from typing import Any
 
 
 class Sized(Structure):
     """A struct that begins with its size."""
 
-    def __init__(self, **members):
+    def __init__(self, **members: Any) -> None:
         super().__init__(struct_size=ctypes.sizeof(type(self)), **members)
 
 

@@ -1,5 +1,6 @@
 """libheapcore and the Python module: the same answers as the program's, and a host that lives on whatever happens."""
 import ctypes
+import inspect
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import typing
 
 import pytest
 
@@ -152,6 +154,19 @@ def test_python_in_the_documents(library, core, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(code("python")[0].replace("core.1234", str(core)))
     assert library.python(script)
+
+
+def test_annotations():
+    """All that is public is typed."""
+    import heapcore
+
+    public = [getattr(heapcore, name) for name in heapcore.__all__]
+    functions = [item for item in public if inspect.isfunction(item)]
+    functions += [item for name, item in vars(heapcore.Core).items() if inspect.isfunction(item)]
+    assert len(functions) > 15
+    for function in functions:
+        hints = typing.get_type_hints(function)
+        assert {"self", "return", *hints} >= {*inspect.signature(function).parameters, "return"} and "return" in hints, function
 
 
 def test_process(answers, heapcore, core):
