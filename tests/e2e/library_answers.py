@@ -39,12 +39,25 @@ def failures(core):
             "nothing": failure(heapcore.open, "/no/such/core")}
 
 
-def cancelled(path):
+def cancelled(path, pattern):
     """A call that is cancelled, and the one after it."""
     with heapcore.open(path, jobs=2) as core:
         core.cancel()
         first = failure(lambda: core.leaks)
-        return [first and first[0], len(core.leaks.groups)]
+        return [first and first[0], cancelled_within(core, pattern), len(core.leaks.groups)]
+
+
+def cancelled_within(core, pattern):
+    """A call within a callback, which is cancelled as soon as it works."""
+    failures = []
+
+    def hear(match):
+        core.cancel()
+        failures.append(failure(lambda: core.kinds))
+        return True
+
+    failure(core.search, pattern, on_match=hear)
+    return failures[0] and failures[0][0]
 
 
 def in_threads(core):
@@ -114,7 +127,7 @@ def main(path, pattern):
             "range": [item.address for item in core.chunks(start=some[3], end=some[5])],
             "first": core.read(some[0], 8).hex(), "threads": in_threads(core), "columns": columns(core),
         }
-    answer["closed"], answer["cancelled"] = closed(path), cancelled(path)
+    answer["closed"], answer["cancelled"] = closed(path), cancelled(path, pattern)
     json.dump(answer, sys.stdout)
 
 
