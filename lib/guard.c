@@ -11,8 +11,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/** What the thread has entered. In static storage: a handler must not allocate it. */
-static _Thread_local __attribute__((tls_model("initial-exec"))) struct hc_guard *entered;
+/*
+ * A handler must not be what allocates a thread's variable. glibc may do that at the first access
+ * unless it is in static storage; musl never does, and has no room there for what is loaded late.
+ */
+#ifdef __GLIBC__
+#define STATIC_STORAGE __attribute__((tls_model("initial-exec")))
+#else
+#define STATIC_STORAGE
+#endif
+
+/** What the thread has entered. */
+static _Thread_local STATIC_STORAGE struct hc_guard *entered;
 
 /** @name Shared with the handler */
 /**@{*/
@@ -99,7 +109,8 @@ static void pass_on(int signum, siginfo_t *info, void *context)
 
 static void on_bus_error(int signum, siginfo_t *info, void *context)
 {
-	if (info->si_code > 0 && hc_guard_mend(info->si_addr))
+	/* Not unaligned access, nor broken hardware. */
+	if (info->si_code == BUS_ADRERR && hc_guard_mend(info->si_addr))
 		return;
 	pass_on(signum, info, context);
 }

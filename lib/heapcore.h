@@ -131,7 +131,8 @@ void heapcore_cancel(struct heapcore *core);
 
 /**
  * For a SIGBUS handler of the host: whether the fault was the library's, and is mended, so that the
- * handler is to return. Safe in signal handlers. @param address siginfo_t::si_addr
+ * handler is to return. Safe in signal handlers. @param address siginfo_t::si_addr, where si_code
+ * is BUS_ADRERR
  */
 int heapcore_on_sigbus(void *address);
 /**@}*/
@@ -142,7 +143,7 @@ int heapcore_on_sigbus(void *address);
 struct heapcore_info {
 	const char *path;    /**< of the core, as given */
 	const char *program; /**< name of the process, or of its file; "" when unknown */
-	const char *machine; /**< "x86_64", "aarch64"… */
+	const char *machine; /**< "x86-64", "aarch64"… */
 	int32_t pid;         /**< 0 when unknown */
 	uint32_t word_size;  /**< bytes of a pointer */
 	uint32_t big_endian; /**< whether words are */

@@ -28,7 +28,7 @@ static void on_bus(int signum, siginfo_t *info, void *context)
 {
 	(void)signum;
 	(void)context;
-	if (asks && heapcore_on_sigbus(info->si_addr))
+	if (asks && info->si_code == BUS_ADRERR && heapcore_on_sigbus(info->si_addr))
 		return;
 	faults++;
 	siglongjmp(back, 1);
