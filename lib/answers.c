@@ -315,6 +315,7 @@ static void fill_finding(const struct heapcore *core, const struct hc_finding *f
 		ret->content_class = hc_core_class_name(core, finding->class_id);
 		ret->type = hc_core_type_name(core->target->types, finding->type);
 		ret->sample = finding->sample;
+		ret->part_of = finding->with;
 	}
 	ret->owner = finding->owner ? finding->owner->name : NULL;
 }

@@ -399,6 +399,7 @@ struct heapcore_finding {
 	const char *type;            /**< the same */
 	const char *owner;           /**< of "outside": "python", "go"…; NULL: unknown */
 	uint64_t sample;             /**< address of a chunk of it; 0: none */
+	size_t part_of; /**< number of the larger finding with which it is one thing; 0: none */
 };
 
 struct heapcore_verdict {

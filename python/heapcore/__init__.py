@@ -243,6 +243,7 @@ class Finding:
     type: Optional[str]
     owner: Optional[str]
     sample: Optional[int]
+    part_of: Optional[int]
 
 
 @dataclass(frozen=True)
@@ -497,7 +498,7 @@ class Core:
         head = self._ask("verdict", _library.Verdict)
         findings = tuple(Finding(finding.number, _text(finding.kind), _count(finding.count), finding.touched, finding.share,
                                  finding.group or None, finding.size, finding.max_size, _name(finding.content_class),
-                                 _name(finding.type), _name(finding.owner), finding.sample or None)
+                                 _name(finding.type), _name(finding.owner), finding.sample or None, finding.part_of or None)
                          for finding in self._items("finding", head))
         return Verdict(_text(head.contents.verdict), head.contents.touched, head.contents.total, findings)
 

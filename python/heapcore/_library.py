@@ -104,7 +104,7 @@ class Kinds(Structure):
 class Finding(Structure):
     _fields_ = [("number", c_size_t), ("kind", c_char_p), ("count", Count), ("touched", c_uint64), ("share", c_double),
                 ("group", c_size_t), ("size", c_uint64), ("max_size", c_uint64), ("content_class", c_char_p),
-                ("type", c_char_p), ("owner", c_char_p), ("sample", c_uint64)]
+                ("type", c_char_p), ("owner", c_char_p), ("sample", c_uint64), ("part_of", c_size_t)]
 
 
 class Verdict(Structure):

@@ -239,8 +239,8 @@ def test_findings(answers, heapcore, core):
     ours = answers["verdict"]
     assert ours["verdict"] == analysis["verdict"] and ours["touched"] == analysis["touched"]["total"]
     assert ours["total"] == analysis["accounting"]["total"]
-    assert [(f["kind"], f["count"]["chunks"], f["count"]["bytes"], f["touched"]) for f in ours["findings"]] == [
-        (f["kind"], f["chunks"], f["bytes"], f["touched"]) for f in analysis["findings"]]
+    assert [(f["kind"], f["count"]["chunks"], f["count"]["bytes"], f["touched"], f["part_of"]) for f in ours["findings"]] == [
+        (f["kind"], f["chunks"], f["bytes"], f["touched"], f.get("with")) for f in analysis["findings"]]
     assert answers["findings"] == [f["count"] for f in ours["findings"] if f["kind"] in ("lost", "held")]
 
 
