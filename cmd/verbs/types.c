@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "analyzers/counts/type_count.h"
+#include "analyzers/counts/unlock.h"
 #include "analyzers/types/types.h"
 #include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
+#include "cmd/verbs/types_structs.h"
 #include "core/base/cleanup.h"
 
 struct own {
@@ -185,6 +187,67 @@ static void describe(const struct hc_session *session, const struct hc_type_tabl
 	hc_end(doc);
 }
 
+/**
+ * The size of chunks whose type would tell most: where pointers of known types lead to others, and
+ * of the whole heap, since what a selection leaves out may be what they lead to.
+ */
+static struct hc_error *add_unlock(const struct hc_session *session, struct hc_document *doc)
+{
+	const struct hc_options *options = session->options;
+	struct hc_unlock unlock = {0};
+
+	if (hc_types_have_debuginfo(session->target->types) && !options->selection_given &&
+	    options->content >= HC_CONTENT_CLASS) {
+		struct hc_error *err = hc_unlock_find(session->target, &unlock);
+
+		if (err)
+			return err;
+	}
+	if (!unlock.size) {
+		hc_fact(doc, "unlocks_most", NULL, hc_cell_unknown());
+		return NULL;
+	}
+	hc_begin_object(doc, "unlocks_most", HC_CONTENT_CLASS);
+	hc_fact(doc, "size", NULL, hc_cell_count(unlock.size));
+	hc_fact(doc, "usable", NULL, hc_cell_count(unlock.usable));
+	hc_count_fact(doc, "kind", HC_CONTENT_CLASS, unlock.kind.chunks, unlock.kind.bytes);
+	hc_count_fact(doc, "reached", HC_CONTENT_CLASS, unlock.reached.chunks,
+		      unlock.reached.bytes);
+	hc_end(doc);
+	hc_blank(doc);
+	HC_SAY(doc,
+	       "Of the chunks without a type those of {} usable bytes would tell most: {} chunk{} "
+	       "with pointers to {} other{} without one, {}. types --size {} lists the structs "
+	       "that "
+	       "they may be.",
+	       hc_cell_count(unlock.usable), hc_cell_count(unlock.kind.chunks),
+	       hc_cell_plural(unlock.kind.chunks), hc_cell_count(unlock.reached.chunks),
+	       hc_cell_plural(unlock.reached.chunks), hc_cell_bytes(unlock.reached.bytes),
+	       hc_cell_number(unlock.usable));
+	return NULL;
+}
+
+/** The structs of a size, where one was named. Nobody waits for what --content does not allow. */
+static struct hc_error *add_structs(const struct hc_session *session, struct hc_document *doc)
+{
+	const struct hc_options *options = session->options;
+	const struct own *own = options->own;
+	hc_cleanup(hc_candidates_deinit) struct hc_candidates candidates = {0};
+	struct hc_candidates_of of = {0};
+	bool wanted = hc_structs_wanted(options, &of) && options->content >= HC_CONTENT_CLASS;
+
+	if (wanted) {
+		struct hc_error *err = hc_candidates_find(session->target->process,
+							  session->target->heap, of, &candidates);
+
+		if (err)
+			return err;
+	}
+	hc_structs_describe(wanted ? &candidates : NULL, of,
+			    hc_top_rows(own->top, options->format, candidates.structs.num), doc);
+	return NULL;
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct hc_options *options = session->options;
@@ -204,7 +267,10 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_begin(session, &doc);
 	describe(session, &types, &doc);
-	return hc_session_write(session, &doc);
+	err = add_unlock(session, &doc);
+	if (!err)
+		err = add_structs(session, &doc);
+	return err ? err : hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_types = {

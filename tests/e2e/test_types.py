@@ -176,6 +176,99 @@ class TestDebugInformation:
         assert len({heapcore("types", core, "--format", "csv", "--jobs", jobs).out for jobs in (1, 2, 5)}) == 1
 
 
+class TestStructsOfASize:
+    """All structs of debug information that chunks of one size may hold."""
+
+    @pytest.fixture
+    def core(self, dump):
+        return dump("shelves.c")
+
+    def structs(self, heapcore, core, *options):
+        return heapcore("types", core, *options, "--format", "json").json["structs"]
+
+    def sizes(self, core):
+        return {name: (int(size), int(chunks)) for key in ("shelf", "book") for size, chunks in core.lines(key)
+                for name in (key,)}
+
+    @pytest.mark.parametrize("compiler", ["gcc", "clang"])
+    def test_by_request(self, heapcore, dump, compiler, monkeypatch):
+        if compiler == "clang":
+            conftest.machine.need_program("clang")
+            monkeypatch.setenv("CC", "clang")
+        # -DCLANG: another program for the cache.
+        core = dump("shelves.c", flags=["-DCLANG"] if compiler == "clang" else [])
+        size, _ = self.sizes(core)["shelf"]
+        found = self.structs(heapcore, core, "--request", size)
+        assert (found["min_size"], found["max_size"]) == (size, size)
+        assert {item["size"] for item in found["items"]} == {size} and len(found["items"]) == found["num"]
+        (shelf,) = [item for item in found["items"] if item["struct"] == "struct shelf"]
+        assert "/shelves-" in shelf["module"] and shelf["namespace"] is None and shelf["modules"] == 1
+        members = [(m["member"], m["offset"], m["size"], m["type"]) for m in shelf["members"]]
+        word = size // 6
+        assert members == [("next", 0, word, "void *"), ("books", word, 4 * word, "void *[4]"),
+                           ("width", 5 * word, 2, "uint16_t"), ("height", 5 * word + 1, 2, "uint16_t"),
+                           ("label", 5 * word + 2, 6, "char[6]")]
+        assert [m.get("bits") for m in shelf["members"]] == [None, None, 9, 7, None]
+        # One that has a typedef alone, and types of all sorts.
+        size, _ = self.sizes(core)["book"]
+        (book,) = [item for item in self.structs(heapcore, core, "--request", size)["items"] if "shelves" in item["module"]]
+        assert book["struct"] == "book_t" and book["members"][0]["type"] == "char[180]"
+        (drawer,) = [item for item in self.structs(heapcore, core, "--request", 5 * word + 48)["items"]
+                     if "shelves" in item["module"]]
+        assert [m["type"] for m in drawer["members"]] == [
+            "void *", "void *", "struct drawer *", "const char **", "function *", "double[2][3]"]
+
+    def test_by_the_size_of_chunks(self, heapcore, core):
+        """All for which malloc gives the chunk, of the program's first."""
+        size, chunks = self.sizes(core)["shelf"]
+        (usable,) = {int(row["usable_size"]) for row in
+                     heapcore("chunks", core, "--request", size, "--format", "csv").rows()
+                     if int(row["usable_size"]) >= size}
+        found = self.structs(heapcore, core, "--size", usable)
+        assert found["min_size"] <= size <= found["max_size"] == usable
+        assert found["items"][0]["struct"] == "struct shelf"
+        assert all(found["min_size"] <= item["size"] <= usable for item in found["items"])
+        text = " ".join(heapcore("types", core, "--size", usable).text.split())
+        assert f"struct shelf, {size} bytes (shelves-" in text and "books void *[4]" in text
+
+    def test_nothing_to_list(self, heapcore, core, tmp_path):
+        assert self.structs(heapcore, core) is None
+        assert self.structs(heapcore, core, "--size", "24-40") is None
+        assert self.structs(heapcore, core, "--request", 48, "--content", "none") is None
+        document = self.structs(heapcore, core, "--size", 21)
+        assert document["min_size"] is None and document["items"] == []
+        assert "No chunk in use has 21 usable bytes" in heapcore("types", core, "--size", 21).text
+        # No file of a module, and so no debug information.
+        moved = tmp_path / "core"
+        moved.write_bytes(re.sub(rb"/(shelves-|libc\.so|ld-linux)", lambda m: b"/" + b"x" * len(m[1]), open(core, "rb").read()))
+        assert self.structs(heapcore, moved, "--request", 48)["modules_with_debug_information"] == 0
+        text = " ".join(heapcore("types", moved, "--request", 48).text.split())
+        assert "no module's debug information was found. --debug-dir DIR says where it is" in text
+
+    def test_which_type_would_tell_most(self, heapcore, core):
+        """Shelves lead to each other, but for the first, and to all books; tickets to one shelf alone."""
+        size, shelves = self.sizes(core)["shelf"]
+        _, books = self.sizes(core)["book"]
+        found = heapcore("types", core, "--format", "json").json["unlocks_most"]
+        assert found["kind"]["chunks"] == shelves and found["usable"] >= size
+        assert found["reached"]["chunks"] == shelves - 1 + books
+        text = " ".join(heapcore("types", core).text.split())
+        assert f"those of {found['usable']} usable bytes would tell most: 100 chunks with pointers to 400 others" in text
+        assert heapcore("types", core, "--leaked", "--format", "json").json["unlocks_most"] is None
+
+    def test_schema(self, heapcore, core):
+        jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+        schema = json.loads((conftest.ROOT / "docs/schema/heapcore.types.json").read_text())
+        for options in [], ["--request", 48]:
+            jsonschema.validate(heapcore("types", core, *options, "--format", "json").json, schema)
+
+    def test_namespaces(self, heapcore, dump):
+        core = dump("classes.cc")
+        items = self.structs(heapcore, core, "--size", 24)["items"]
+        (owner,) = [item for item in items if item["struct"] == "shop::Owner"]
+        assert owner["namespace"] == "shop" and owner["members"][0]["offset"] == 0
+
+
 class TestSelection:
     @pytest.fixture
     def core(self, dump):
