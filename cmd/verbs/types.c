@@ -44,6 +44,8 @@ enum column {
 	SHARE,
 	LEAKED_CHUNKS,
 	LEAKED_BYTES,
+	OBJECTS,
+	OFFSET,
 	SOURCE,
 	ADDRESS,
 	TYPE,
@@ -59,6 +61,11 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_CELL_COUNT, 0,
 			   "lost chunks: definite and indirect"},
 	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
+	[OBJECTS] = {"objects", "OBJECTS", HC_CELL_COUNT, 0,
+		     "that lie inside of these chunks; null where objects start them"},
+	[OFFSET] = {"offset", "AT", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+		    "of the first object in its chunk; null where it differs, or objects start "
+		    "them"},
 	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
 		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
 		    "symbol; a magic number; the GType; the Python type; debug information and "
@@ -67,7 +74,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
 	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
 		  "class, or struct and its tag; [] behind it: an array; + behind it: the chunk "
-		  "goes on behind the object"},
+		  "goes on behind the object; inside: they do not start it"},
 };
 
 static const struct hc_shape types_shape = {.key = "types", HC_COLUMNS(columns)};
@@ -79,6 +86,8 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		hc_table_hide(table, LEAKED_CHUNKS);
 		hc_table_hide(table, LEAKED_BYTES);
 	}
+	bool has_objects = false;
+
 	for (size_t i = 0; i < types->num_rows; i++) {
 		const struct hc_type_count *row = &types->rows[i];
 		enum hc_type_source source = hc_type_source(session->target->types, row->type);
@@ -89,9 +98,18 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		hc_table_share(table, SHARE, hc_share(row->count.all.bytes, types->total.bytes));
 		hc_table_number(table, LEAKED_CHUNKS, row->count.leaked.chunks);
 		hc_table_number(table, LEAKED_BYTES, row->count.leaked.bytes);
+		if (row->objects)
+			hc_table_number(table, OBJECTS, row->objects);
+		if (row->objects && row->offset != UINT64_MAX)
+			hc_table_number(table, OFFSET, row->offset);
+		has_objects |= row->objects != 0;
 		hc_table_text(table, SOURCE, hc_type_source_name(source));
 		hc_table_number(table, ADDRESS, row->count.sample);
 		hc_table_cell(table, TYPE, hc_type_cell(session, row->type));
+	}
+	if (!has_objects) {
+		hc_table_hide(table, OBJECTS);
+		hc_table_hide(table, OFFSET);
 	}
 }
 

@@ -30,6 +30,11 @@ def expected(core):
     return {name: (int(chunks), int(leaked)) for _, chunks, leaked, name in rows}
 
 
+def inside(core):
+    """Chunks that have an object in the middle."""
+    return sum(int(row[0]) for row in core.lines("INSIDE"))
+
+
 def counted(heapcore, core, *options):
     """What vtables tell; what debug information adds is another test's."""
     document = heapcore("types", core, "--with-leaks", "--format", "json", *options).json
@@ -44,7 +49,7 @@ def test_every_class_is_counted(heapcore, dump, how, build):
     assert types == expected(core)
     assert {row["known_by"] for row in document["types"]} == {"vtable"}
     if "-s" in BUILDS[build]:
-        assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values())
+        assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values()) + inside(core)
 
 
 def test_without_typeinfos_symbols_tell(heapcore, dump, how):
@@ -176,6 +181,58 @@ class TestDebugInformation:
         assert len({heapcore("types", core, "--format", "csv", "--jobs", jobs).out for jobs in (1, 2, 5)}) == 1
 
 
+class TestInside:
+    """Objects that do not start their chunk: behind a header, in a list's node, many in a block."""
+
+    @pytest.fixture(scope="class", params=["gcc -O0", "clang -O2 -s"])
+    def core(self, request, dump):
+        compiler, *flags = request.param.split()
+        with pytest.MonkeyPatch.context() as patch:
+            if compiler == "clang":
+                conftest.machine.need_program("clang++")
+                patch.setenv("CXX", "clang++")
+            # A name of its own for each in the cache.
+            return dump("embedded.cc", flags=[*flags, f"-DBUILT_BY_{compiler.upper()}"])
+
+    def test_all_are_counted(self, heapcore, core):
+        document = heapcore("types", core, "--with-leaks", "--format", "json").json
+        found = {(row["type"], row["chunks"], row["objects"], row["leaked_chunks"], row["offset"])
+                 for row in document["types"] if row["known_by"] == "embedded"}
+        assert found == {(f"{name} inside", int(chunks), int(objects), int(leaked), int(offset))
+                         for chunks, objects, leaked, offset, name in core.lines("INSIDE")}
+        assert not any(row["known_by"] == "vtable" for row in document["types"])
+
+    def test_selections_know_them(self, heapcore, core):
+        """And nodes of the list are no other type's: no debug information is needed."""
+        counts = {name: (int(chunks), int(leaked)) for chunks, _, leaked, _, name in core.lines("INSIDE")}
+        rows = heapcore("chunks", core, "--type", "* inside", "--format", "csv").rows()
+        assert len(rows) == sum(chunks for chunks, _ in counts.values())
+        rows = heapcore("chunks", core, "--type", "bank::Token inside", "--leaked", "--format", "csv").rows()
+        assert len(rows) == counts["bank::Token"][1]
+
+    def test_what_names_them(self, heapcore, core):
+        for address, offset, name in core.lines("AT")[1::4]:
+            at = int(address, 16) + int(offset)
+            stride = 48
+            kind = heapcore("what", core, hex(at + 8), "--format", "json").json["chunk"]["type"]
+            assert (kind["name"], kind["known_by"]) == (f"{name}[] inside", "embedded")
+            assert kind["objects"]["object"] == hex(at) and kind["objects"]["stride"] == stride
+            assert kind["objects"]["ordinal"] == 1 + (int(offset) - 32) // stride
+        text = " ".join(heapcore("what", core, hex(at + 8)).text.split())
+        assert f"{name}[] inside (C++ objects inside of it, by their vtables): 3 from +32 on, every 48 bytes" in text
+        assert f"the address is in place {1 + (int(offset) - 32) // stride}, {hex(at)}" in text
+        # Before the first, and behind the last.
+        for other in int(address, 16), int(address, 16) + 900:
+            kind = heapcore("what", core, hex(other), "--format", "json").json["chunk"]["type"]
+            assert kind["objects"]["object"] is None
+
+    def test_schema(self, heapcore, core):
+        jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+        for args in ["types"], ["what", core.lines("AT")[0][0], "--types", "vtable"]:
+            schema = json.loads((conftest.ROOT / f"docs/schema/heapcore.{args[0]}.json").read_text())
+            jsonschema.validate(heapcore(args[0], core, *args[1:], "--format", "json").json, schema)
+
+
 class TestStructsOfASize:
     """All structs of debug information that chunks of one size may hold."""
 
@@ -289,11 +346,11 @@ class TestSelection:
         counts = expected(core)
         assert len(self.chunks(heapcore, core, "--type", "*Session")) == (
             counts["shop::Session"][0] + counts["shop::AdminSession"][0])
-        assert len(self.chunks(heapcore, core, "--type", "*")) == sum(c for c, _ in counts.values())
+        assert len(self.chunks(heapcore, core, "--type", "*")) == sum(c for c, _ in counts.values()) + inside(core)
 
     def test_none(self, heapcore, core):
         every = len(self.chunks(heapcore, core))
-        assert len(self.chunks(heapcore, core, "--type", "(none)")) == every - sum(
+        assert len(self.chunks(heapcore, core, "--type", "(none)")) == every - inside(core) - sum(
             c for c, _ in expected(core).values())
 
     def test_unknown(self, heapcore, core):
@@ -407,8 +464,8 @@ class TestOutput:
     def test_top(self, heapcore, core):
         names = list(expected(core))
         lines = heapcore("types", core, "--format", "csv").text.splitlines()
-        assert lines[0] == "chunks,bytes,share,known_by,sample_address,type"
-        assert len(lines) == len(names) + 1
+        assert lines[0] == "chunks,bytes,share,objects,offset,known_by,sample_address,type"
+        assert len(lines) == len(names) + len(core.lines("INSIDE")) + 1
         assert len(heapcore("types", core, "--format", "csv", "--top", 3).rows()) == 3
         assert "more types; --top 0 shows all" in heapcore("types", core, "--top", 3).text
 
