@@ -19,8 +19,9 @@
  * Not recognised: empty containers, which own nothing (but deques of libstdc++, which own a map and
  * a block); std::list of the old ABI, which has no count; std::forward_list, vector<bool>; nodes
  * from an allocator of the program's own; short strings of libc++, which no pointer shows; strings
- * of less than 256 bytes with a NUL among them; vectors beside which a fourth pointer leads to the
- * same body, as in buffers of C.
+ * of less than 256 bytes with a NUL among them; strings of libstdc++ of up to 15 bytes in a chunk,
+ * but for those that grew out of their head and became shorter; vectors beside which a fourth
+ * pointer leads to the same body, as in buffers of C.
  *
  * Cost. The pass reads every word of roots and chunks in use once, on all processors; walks visit a
  * node at most three times, and those that fail have a budget. Two heads may lead to one body,

@@ -130,14 +130,26 @@ static bool find_by_referrer(struct search *search, uint64_t address, uint64_t s
 	return false;
 }
 
+/** Tables of hashbrown are pointed to where their slots end and their control bytes begin. */
+static bool find_table(struct search *search, uint64_t address)
+{
+	unsigned word = search->heap->word_size;
+
+	return try_head(search, address, HC_FORM_SWISS, HC_PART_ARRAY) ||
+	       (address >= word && try_head(search, address - word, HC_FORM_SWISS, HC_PART_ARRAY));
+}
+
 static bool find_by_referrers(struct search *search, const struct hc_chunk *chunk,
 			      const struct hc_referrers *referrers)
 {
 	for (size_t i = 0; i < referrers->num; i++) {
 		const struct hc_referrer *referrer = &referrers->items[i];
 
-		if (referrer->address && referrer->value == chunk->address &&
-		    find_by_referrer(search, referrer->address, chunk->address))
+		if (!referrer->address)
+			continue;
+		if (referrer->value == chunk->address
+			    ? find_by_referrer(search, referrer->address, chunk->address)
+			    : find_table(search, referrer->address))
 			return true;
 	}
 	return false;
