@@ -9,8 +9,9 @@
  * it was walked and agrees with what the head counts (forms.h); a structure that is damaged is not
  * recognised. So counts of elements are exact. What is not told apart: map, set, multimap and
  * multiset are one structure, as are unordered ones, and list, vector and hash tables are the same
- * in libstdc++ and libc++. A C program may have built the same structure by hand: a ring with a
- * count behind its first two words is a list to this.
+ * in libstdc++ and libc++. A program may have built the same structure by hand: a ring with a count
+ * behind its first two words is a list to this. In programs that neither are C++ nor have a library
+ * of it only hashbrown is looked for.
  *
  * The size of an element is stored nowhere. What is known is a bound: a node's chunk without the
  * node's own words; of vectors and deques, what divides all their distances. So vectors, and deques
