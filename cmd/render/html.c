@@ -164,7 +164,7 @@ static bool is_foreign(const struct hc_cell *cell)
 /** A value for the script to sort by, where people read it in another form. */
 static void put_value(const struct state *state, const struct hc_cell *cell)
 {
-	if (!hc_cell_shows(&state->look, cell))
+	if (!hc_cell_shows(&state->look, cell) || state->look.policy.content < cell->needs)
 		return;
 	switch (cell->kind) {
 	case HC_CELL_COUNT:
@@ -198,12 +198,9 @@ static void put_bar(const struct state *state, double share, double longest)
 		width < 100 ? width : 100);
 }
 
-/** Columns of an excerpt that does not bound itself. */
-#define EXCERPT_COLUMNS 100
-
 static void put_cell(const struct state *state, const struct hc_cell *cell)
 {
-	hc_cleanup_free char *text = hc_cell_to_text(&state->look, cell, EXCERPT_COLUMNS);
+	hc_cleanup_free char *text = hc_cell_to_text(&state->look, cell, HC_HTML_EXCERPT);
 	bool code = is_foreign(cell) && hc_cell_shows(&state->look, cell) && text && *text;
 
 	fputs(code ? "<code>" : "", state->file);
@@ -211,13 +208,13 @@ static void put_cell(const struct state *state, const struct hc_cell *cell)
 	fputs(code ? "</code>" : "", state->file);
 }
 
-/** 0 where a column has none. */
-static double longest_bar(const struct hc_table *table, unsigned column)
+/** Of the rows that are written; 0 where a column has none. */
+static double longest_bar(const struct hc_table *table, unsigned column, size_t rows)
 {
 	bool has = table->shape->columns[column].kind == HC_CELL_BAR;
 	double ret = 0;
 
-	for (size_t r = 0; has && r < table->num_rows; r++) {
+	for (size_t r = 0; has && r < rows; r++) {
 		double real = hc_table_at(table, r, column)->real;
 		ret = real > ret ? real : ret;
 	}
@@ -274,7 +271,7 @@ static void put_rows(const struct state *state, const struct hc_table *table,
 	double longest[HC_MAX_COLUMNS];
 
 	for (unsigned i = 0; i < columns->num; i++)
-		longest[i] = longest_bar(table, columns->items[i]);
+		longest[i] = longest_bar(table, columns->items[i], rows);
 	for (size_t r = 0; r < rows; r++) {
 		fputs("<tr>", state->file);
 		for (unsigned i = 0; i < columns->num; i++)
@@ -328,9 +325,10 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 	put_headings(state, table->shape, &columns);
 	put_rows(state, table, &columns, rows);
 	fputs("</tbody></table>\n</div>\n", state->file);
-	if (rows < all)
+	uint64_t left_out = all - rows + table->more;
+	if (left_out)
 		fprintf(state->file, "<p class=\"note\">%s more row%s not in this file.</p>\n",
-			hc_unit_count(all - rows).text, all - rows == 1 ? " is" : "s are");
+			hc_unit_count(left_out).text, left_out == 1 ? " is" : "s are");
 	return NULL;
 }
 /**@}*/
