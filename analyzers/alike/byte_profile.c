@@ -13,10 +13,16 @@
 const char *hc_field_kind_name(enum hc_field_kind kind)
 {
 	static const char *const names[] = {
-		[HC_FIELD_ZERO] = "zero",       [HC_FIELD_CONSTANT] = "constant",
-		[HC_FIELD_POINTER] = "pointer", [HC_FIELD_TEXT] = "text",
-		[HC_FIELD_COUNTER] = "counter", [HC_FIELD_SMALL_INT] = "small-int",
-		[HC_FIELD_NOISE] = "noise",     [HC_FIELD_MIXED] = "mixed",
+		[HC_FIELD_ZERO] = "zero",
+		[HC_FIELD_CONSTANT] = "constant",
+		[HC_FIELD_POINTER] = "pointer",
+		[HC_FIELD_TEXT] = "text",
+		[HC_FIELD_COUNTER] = "counter",
+		[HC_FIELD_SMALL_INT] = "small-int",
+		[HC_FIELD_TAGGED] = "tagged-pointer",
+		[HC_FIELD_DOUBLE] = "double",
+		[HC_FIELD_NOISE] = "noise",
+		[HC_FIELD_MIXED] = "mixed",
 	};
 	return names[kind];
 }
@@ -212,6 +218,51 @@ static bool is_pointer(const struct run *run, struct hc_byte_field *field)
 	return true;
 }
 
+/** Bits of an address on 64-bit machines with four-level tables; a tag may stand above them. */
+#define ADDRESS_BITS 48
+
+static bool is_tagged(const struct run *run, struct hc_byte_field *field)
+{
+	size_t nulls = 0, pointers = 0, tagged = 0;
+
+	for (size_t i = 0; i < run->num; i++) {
+		uint64_t value = run->values[i], tag = value >> ADDRESS_BITS;
+		uint64_t address = value & ((UINT64_C(1) << ADDRESS_BITS) - 1);
+		bool leads = address && hc_mappings_find(&run->process->mappings, address);
+
+		nulls += !value;
+		pointers += leads && tag != 0xffff;
+		tagged += leads && tag && tag != 0xffff;
+	}
+	if (tagged < HC_PROFILE_MIN_POINTERS * run->num || !agree(run, nulls + pointers))
+		return false;
+	field->kind = HC_FIELD_TAGGED;
+	field->share = (double)(nulls + pointers) / run->num;
+	return true;
+}
+
+/** What doubles of programs count or measure; words that are none hardly ever lie in between. */
+#define MIN_DOUBLE 1e-9
+#define MAX_DOUBLE 1e15
+
+static bool is_double(const struct run *run, struct hc_byte_field *field)
+{
+	size_t zeroes = 0, numbers = 0;
+
+	for (size_t i = 0; i < run->num; i++) {
+		double value;
+
+		memcpy(&value, &run->values[i], sizeof(value));
+		zeroes += !run->values[i];
+		numbers += fabs(value) >= MIN_DOUBLE && fabs(value) <= MAX_DOUBLE;
+	}
+	if (numbers < zeroes || !agree(run, zeroes + numbers))
+		return false;
+	field->kind = HC_FIELD_DOUBLE;
+	field->share = (double)(zeroes + numbers) / run->num;
+	return true;
+}
+
 static bool is_text_byte(uint8_t c)
 {
 	return (c >= ' ' && c <= '~') || c == '\t' || c == '\n' || c == '\r';
@@ -302,6 +353,8 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 	double pointers =
 		field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
 	field->pointer_share = 0;
+	if (field->size == 8 && (is_tagged(run, field) || is_double(run, field)))
+		return true;
 	if (is_text(run, field) || is_same(run, field) || is_counter(run, field) ||
 	    is_small_int(run, field) || is_noise(run, field, entropy))
 		return true;

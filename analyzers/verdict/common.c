@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analyzers/verdict/offer.h"
+#include "analyzers/verdict/ties.h"
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
 
@@ -341,6 +342,8 @@ static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verd
 		err = hc_findings_count_classes(target, gather.samples, &verdict->findings);
 	if (!err)
 		err = hc_findings_count_types(target, verdict);
+	if (!err)
+		hc_findings_tie(target, gather.samples, verdict);
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_deinit(&gather.samples[i]);
 		hc_chunk_sample_deinit(&gather.roots[i]);

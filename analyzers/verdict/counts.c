@@ -4,9 +4,8 @@
  *
  * Growth knows both of a few hundred chunks of each size. Types are counted in all chunks: that
  * reads a word of each. A class reads all of a chunk, at about 300 MB/s, and more of small ones, so
- * that findings are counted in the order of the list while they fit MAX_CLASSIFIED: a quarter of a
- * second, a fiftieth of what analyze takes for five million chunks. What does not fit stays an
- * estimate, with the size of its sample.
+ * that findings are counted in the order of the list while they fit MAX_CLASSIFIED: half a second
+ * of one processor. What does not fit stays an estimate, with the size of its sample.
  */
 #include <stdlib.h>
 
@@ -17,7 +16,7 @@
 
 /** Bytes whose class is counted, of all findings together, and what a chunk costs beside its own.
  */
-#define MAX_CLASSIFIED (UINT64_C(80) << 20)
+#define MAX_CLASSIFIED (UINT64_C(160) << 20)
 #define CHUNK_COST 32
 #define TASK_CHUNKS 1024
 

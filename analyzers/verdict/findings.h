@@ -75,6 +75,10 @@ struct hc_finding {
 	/** Of held chunks, those that hidden links alone hold (hidden.h), by how they are hidden.
 	 */
 	uint64_t hidden[HC_NUM_HIDINGS];
+	/** Of held chunks: number, from 1, of the larger finding that it is part of one thing with
+	 * (ties.h); 0: of none. */
+	size_t with;
+	uint64_t together; /**< touched bytes of it and of all that are with it; 0: none is */
 	/**@}*/
 
 	/** @name Of memory outside of malloc; both NULL: what nobody owns, and has no pattern */

@@ -4,7 +4,9 @@
  */
 #include "cmd/show/chain.h"
 
+#include "analyzers/containers/containers.h"
 #include "analyzers/reachability/path.h"
+#include "cmd/show/container.h"
 #include "cmd/show/sample.h"
 #include "core/base/cleanup.h"
 
@@ -36,28 +38,70 @@ static struct hc_cell run_phrase(struct hc_cell kind, size_t num, struct hc_docu
 			: HC_PHRASE(doc, "{} {} {}", hc_cell_count(num), hc_cell_times(), kind);
 }
 
-static struct hc_cell path_phrase(const struct hc_namer *namer, const struct hc_path *path,
-				  struct hc_cell root, struct hc_document *doc)
+/** End of the chunks of one size and type that begin with step @p i. */
+static size_t run_end(const struct hc_session *session, const struct hc_path *path, size_t i)
+{
+	const struct hc_chunk *chunk = &path->steps[i].chunk;
+	hc_type_id type = hc_session_type(session, chunk);
+	size_t end = i + 1;
+
+	while (end < path->num && path->steps[end].chunk.size == chunk->size &&
+	       hc_session_type(session, &path->steps[end].chunk) == type)
+		end++;
+	return end;
+}
+
+/** The container that the chunk of a step is a part of: what led to it is its only known referrer.
+ */
+static struct hc_error *container_at(const struct hc_session *session, const struct hc_path *path,
+				     size_t i, struct hc_containment *ret)
+{
+	const struct hc_chunk *chunk = &path->steps[i].chunk;
+	const struct hc_referrers from = {&path->steps[i - 1], 1, 1};
+	struct hc_error *err =
+		hc_containers_of(session->target->heap, chunk->address, chunk, &from, ret);
+
+	if (!err && ret->part == HC_PART_HEAD)
+		*ret = (struct hc_containment){0};
+	return err;
+}
+
+static struct hc_error *path_phrase(const struct hc_namer *namer, const struct hc_path *path,
+				    struct hc_cell list, struct hc_document *doc,
+				    struct hc_cell *ret)
 {
 	const struct hc_session *session = namer->session;
-	struct hc_cell list = root;
+	struct hc_container last = {0};
+	bool leads_to_node = false;
 	size_t steps = 0;
 
 	for (size_t i = 1, end; i < path->num; i = end) {
 		const struct hc_chunk *chunk = &path->steps[i].chunk;
-		hc_type_id type = hc_session_type(session, chunk);
-		struct hc_cell kind = hc_kind_cell(session, type, chunk->size, doc);
+		struct hc_containment in = {0};
+		struct hc_error *err = container_at(session, path, i, &in);
 
-		for (end = i + 1; end < path->num && path->steps[end].chunk.size == chunk->size &&
-				  hc_session_type(session, &path->steps[end].chunk) == type;
-		     end++)
-			;
+		if (err)
+			return err;
+		end = run_end(session, path, i);
+		/* A node of a hash table does not lead to its head, but is what the array leads to.
+		 */
+		bool inside = in.found ? in.container.head == last.head : leads_to_node;
+		leads_to_node = in.found && in.part == HC_PART_ARRAY && in.container.nodes.chunks;
+		if (inside)
+			continue;
+		last = in.container;
+		struct hc_cell step =
+			in.found ? hc_container_phrase(&in.container, doc)
+				 : run_phrase(hc_kind_cell(session, hc_session_type(session, chunk),
+							   chunk->size, doc),
+					      end - i, doc);
 		if (++steps <= FIRST_STEPS || end == path->num)
-			list = hc_phrase_join(doc, list, " > ", run_phrase(kind, end - i, doc));
+			list = hc_phrase_join(doc, list, " > ", step);
 		else if (steps == FIRST_STEPS + 1)
 			list = hc_phrase_join(doc, list, " > ", hc_cell_text("..."));
 	}
-	return list;
+	*ret = list;
+	return NULL;
 }
 
 struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
@@ -71,7 +115,5 @@ struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_c
 	if (err || !paths.num)
 		return err;
 	err = root_phrase(namer, &paths.items[0].steps[0], doc, &root);
-	if (!err)
-		*ret = path_phrase(namer, &paths.items[0], root, doc);
-	return err;
+	return err ? err : path_phrase(namer, &paths.items[0], root, doc, ret);
 }

@@ -4,7 +4,9 @@
  *
  *     g_cache (app) > struct cache > struct entry*[] > struct entry
  *
- * Chunks of one kind in a row are one step with a number: "g_list (app) > 20 × struct node".
+ * Chunks of one kind in a row are one step with a number: "g_list (app) > 20 × struct node"; those
+ * of one container of a standard library are one, too: "g_cache (app) > std::map or set of 1,000
+ * elements".
  */
 #ifndef HC_CMD_SHOW_CHAIN_H
 #define HC_CMD_SHOW_CHAIN_H

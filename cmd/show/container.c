@@ -67,6 +67,14 @@ static struct hc_cell size_phrase(const struct hc_container *container, struct h
 			 hc_cell_plural(container->used));
 }
 
+struct hc_cell hc_container_phrase(const struct hc_container *container, struct hc_document *doc)
+{
+	return hc_cell_needs(HC_CONTENT_CLASS,
+			     HC_PHRASE(doc, "{} of {}",
+				       hc_cell_text(hc_container_kind_title(container->kind)),
+				       size_phrase(container, doc)));
+}
+
 struct hc_error *hc_containment_describe(const struct hc_namer *namer,
 					 const struct hc_containment *containment,
 					 struct hc_document *doc)
@@ -89,9 +97,8 @@ struct hc_error *hc_containment_describe(const struct hc_namer *namer,
 
 	hc_fact(doc, NULL, "container",
 		hc_cell_needs(HC_CONTENT_CLASS,
-			      HC_PHRASE(doc, "{} of a {} of {} at {}, {}", part,
-					hc_cell_text(hc_container_kind_title(container->kind)),
-					size_phrase(container, doc),
+			      HC_PHRASE(doc, "{} of a {} at {}, {}", part,
+					hc_container_phrase(container, doc),
 					hc_cell_address(container->head), where)));
 	return NULL;
 }

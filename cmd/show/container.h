@@ -8,6 +8,9 @@
 #include "analyzers/containers/containers.h"
 #include "cmd/show/holder.h"
 
+/** "std::map or set of 1,000 elements"; of what elements are not counted of, so many bytes. */
+struct hc_cell hc_container_phrase(const struct hc_container *container, struct hc_document *doc);
+
 /**
  * Add the fact "container":
  *

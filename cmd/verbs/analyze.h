@@ -107,14 +107,10 @@ bool hc_analysis_in_full(const struct hc_analysis *analysis, size_t i);
 /** Columns that a cell takes. */
 size_t hc_analysis_columns(const struct hc_analysis *analysis, struct hc_cell cell);
 
-/** For people: a finding in one line, with what tells most about it. */
-void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i);
-
 /**
- * For people: which commands show the findings that have one line each.
- *
- * @return whether there are any
+ * For people: a finding in one line, with what tells most about it. Behind the last one in a row,
+ * which commands show them.
  */
-bool hc_analysis_say_more(struct hc_analysis *analysis);
+void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i);
 
 #endif

@@ -29,7 +29,8 @@ static size_t largest_loss(const struct hc_verdict *verdict)
 bool hc_analysis_in_full(const struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
-	bool large = i < HC_ANALYSIS_MAX_IN_FULL && verdict->findings.items[i].share >= MIN_IN_FULL;
+	const struct hc_finding *finding = &verdict->findings.items[i];
+	bool large = i < HC_ANALYSIS_MAX_IN_FULL && finding->share >= MIN_IN_FULL && !finding->with;
 
 	return !i || large || i == largest_loss(verdict) || analysis->session->options->verbose;
 }
@@ -67,6 +68,30 @@ static struct hc_cell best_phrase(const struct hc_analysis *analysis,
 	return hc_class_cell(analysis->session, finding->class_id);
 }
 
+/** The commands that show the findings of [from, to), which were told in a line each. */
+static void say_more(const struct hc_analysis *analysis, size_t from, size_t to)
+{
+	const struct hc_finding *findings = analysis->verdict.findings.items;
+	size_t chunks = 0, maps = 0, last_chunks = 0, last_maps = 0;
+	struct hc_cell core = hc_cell_name(analysis->quoted);
+	struct hc_document *doc = analysis->doc;
+
+	for (size_t i = from; i < to; i++) {
+		bool mapped = findings[i].kind == HC_FINDING_STACKS ||
+			      findings[i].kind == HC_FINDING_OUTSIDE;
+
+		*(mapped ? &maps : &chunks) += 1;
+		*(mapped ? &last_maps : &last_chunks) = i + 1;
+	}
+	if (chunks)
+		HC_LINE(doc, "   more:    heapcore chunks {} --finding {}", core,
+			chunks == 1 ? hc_cell_number(last_chunks) : hc_cell_text("N"));
+	if (maps)
+		HC_LINE(doc, "   {}heapcore maps {} --finding {}",
+			hc_cell_text(chunks ? "         " : "more:    "), core,
+			maps == 1 ? hc_cell_number(last_maps) : hc_cell_text("N"));
+}
+
 void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
@@ -84,30 +109,11 @@ void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i)
 	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}", known && fits ? both : text);
 	if (known && !fits)
 		HC_SAY_AT(doc, hc_margin("   ", INDENT, false), "{}", best);
-}
 
-bool hc_analysis_say_more(struct hc_analysis *analysis)
-{
-	const struct hc_findings *findings = &analysis->verdict.findings;
-	size_t chunks = 0, maps = 0, last_chunks = 0, last_maps = 0;
-	struct hc_cell core = hc_cell_name(analysis->quoted);
-	struct hc_document *doc = analysis->doc;
-
-	for (size_t i = 0; i < findings->num; i++) {
-		enum hc_finding_kind kind = findings->items[i].kind;
-		bool mapped = kind == HC_FINDING_STACKS || kind == HC_FINDING_OUTSIDE;
-
-		if (hc_analysis_in_full(analysis, i))
-			continue;
-		*(mapped ? &maps : &chunks) += 1;
-		*(mapped ? &last_maps : &last_chunks) = i + 1;
-	}
-	if (chunks)
-		HC_LINE(doc, "   more:    heapcore chunks {} --finding {}", core,
-			chunks == 1 ? hc_cell_number(last_chunks) : hc_cell_text("N"));
-	if (maps)
-		HC_LINE(doc, "   {}heapcore maps {} --finding {}",
-			hc_cell_text(chunks ? "         " : "more:    "), core,
-			maps == 1 ? hc_cell_number(last_maps) : hc_cell_text("N"));
-	return chunks || maps;
+	size_t from = i;
+	if (i + 1 < analysis->verdict.findings.num && !hc_analysis_in_full(analysis, i + 1))
+		return;
+	while (!hc_analysis_in_full(analysis, from - 1))
+		from--;
+	say_more(analysis, from, i + 1);
 }

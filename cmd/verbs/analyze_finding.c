@@ -737,6 +737,68 @@ static void describe_pins(const struct hc_analysis *analysis)
 	hc_end(doc);
 }
 
+/** The findings that are with a finding: "2 to 7", or "2, 3 and 5". */
+static struct hc_cell ties_phrase(const struct hc_findings *findings, size_t i,
+				  struct hc_document *doc)
+{
+	struct hc_cell list = hc_cell_unknown();
+	size_t members[HC_MAX_FINDINGS], num = 0;
+
+	for (size_t k = 0; k < findings->num; k++)
+		if (findings->items[k].with == i + 1)
+			members[num++] = k + 1;
+	if (num > 2 && members[num - 1] - members[0] == num - 1)
+		return HC_PHRASE(doc, "{} to {}", hc_cell_number(members[0]),
+				 hc_cell_number(members[num - 1]));
+	for (size_t k = 0; k < num; k++)
+		list = HC_PHRASE(doc, "{}{}{}", list,
+				 hc_cell_text(!k             ? ""
+					      : k + 1 == num ? " and "
+							     : ", "),
+				 hc_cell_number(members[k]));
+	return list;
+}
+
+static void say_ties(struct hc_analysis *analysis, size_t i)
+{
+	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
+	double share = hc_part_share(finding->together, analysis->verdict.ruler.total);
+	struct hc_document *doc = analysis->doc;
+
+	if (finding->together)
+		say_detail(analysis, "with:",
+			   HC_PHRASE(doc, "{}, parts of the same thing: {}, {} together",
+				     ties_phrase(&analysis->verdict.findings, i, doc),
+				     hc_cell_bytes(finding->together), hc_cell_share(share)));
+}
+
+/** Where a finding has no text of its own: the longest one of what is with it. */
+static void say_text_of_parts(struct hc_analysis *analysis, size_t i)
+{
+	const struct hc_findings *findings = &analysis->verdict.findings;
+	struct hc_document *doc = analysis->doc;
+	struct hc_finding_text text, best = {0};
+	size_t of = 0;
+
+	if (!findings->items[i].together || hc_finding_best_text(&findings->items[i], &text))
+		return;
+	for (size_t k = 0; k < findings->num; k++) {
+		if (findings->items[k].with != i + 1 ||
+		    !hc_finding_best_text(&findings->items[k], &text) ||
+		    text.excerpt.bytes.size <= best.excerpt.bytes.size)
+			continue;
+		best = text;
+		of = k + 1;
+	}
+	if (!of)
+		return;
+	hc_begin_group(doc, HC_CONTENT_SAMPLE, HC_CONTENT_FULL);
+	say_detail(analysis, "repeats:",
+		   HC_PHRASE(doc, "{} in {} ({})", hc_cell_content(&best.excerpt),
+			     hc_cell_count(best.chunks), hc_cell_number(of)));
+	hc_end(doc);
+}
+
 static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 			struct hc_cell more)
 {
@@ -750,9 +812,11 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	snprintf(first, sizeof(first), "%-3zu", i + 1);
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
+	say_ties(analysis, i);
 	if (finding->group || finding->growth) {
 		say_hidden(analysis, finding);
 		say_common(analysis, finding);
+		say_text_of_parts(analysis, i);
 		say_sample(analysis, finding);
 	}
 	if (analysis->holders[i].kind != HC_CELL_UNKNOWN)
@@ -931,8 +995,13 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
 	if (finding->group || finding->growth)
 		describe_chunks(analysis, finding);
-	if (finding->growth)
+	if (finding->growth) {
 		hc_fact(doc, "holder", NULL, analysis->holders[i]);
+		hc_fact(doc, "with", NULL,
+			finding->with ? hc_cell_number(finding->with) : hc_cell_unknown());
+		hc_fact(doc, "together", NULL,
+			finding->together ? hc_cell_bytes(finding->together) : hc_cell_unknown());
+	}
 	if (finding->kind == HC_FINDING_FREED)
 		describe_pins(analysis);
 	if (finding->kind == HC_FINDING_OUTSIDE)
@@ -949,17 +1018,15 @@ static void say_rest(struct hc_analysis *analysis)
 	struct hc_document *doc = analysis->doc;
 	struct hc_cell chunks = hc_cell_unknown(), largest = hc_cell_unknown();
 
-	if (!findings->num || !rest->touched) {
-		hc_analysis_say_more(analysis);
+	if (!findings->num || !rest->touched)
 		return;
-	}
 	if (rest->count.chunks)
 		chunks = HC_PHRASE(doc, "{} chunk{}, ", hc_cell_count(rest->count.chunks),
 				   hc_cell_plural(rest->count.chunks));
 	if (findings->next.touched)
 		largest = HC_PHRASE(doc, "; the largest kind has {}",
 				    hc_cell_bytes(findings->next.touched));
-	if (!hc_analysis_say_more(analysis))
+	if (hc_analysis_in_full(analysis, findings->num - 1))
 		hc_blank(doc);
 	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);

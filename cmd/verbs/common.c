@@ -475,7 +475,9 @@ static struct hc_cell pointer_phrase(const struct hc_byte_field *field, struct h
 struct hc_cell hc_field_phrase(const struct hc_byte_field *field, struct hc_document *doc)
 {
 	const char *name = field->kind == HC_FIELD_SMALL_INT ? "small number"
-							     : hc_field_kind_name(field->kind);
+			   : field->kind == HC_FIELD_TAGGED
+				   ? "pointer with a tag in its top 16 bits"
+				   : hc_field_kind_name(field->kind);
 	struct hc_cell detail = hc_cell_unknown();
 
 	if (field->kind == HC_FIELD_POINTER)

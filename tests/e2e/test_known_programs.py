@@ -26,6 +26,7 @@ CASES = {
     "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
     "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
     "urls.c": ((), "leak", [(LOST, 3333, 80, "https://shop.example/admin/", 3333)]),
+    "parts.c": ((), "held", [(HELD, 50000, 320, None, None), (HELD, 24000, 128, None, None), (HELD, 12000, 176, None, None)]),
     "survivors.cc": ((), "retention", [(None, None, None, None, None), (HELD, 12500, 224, "receipt=N till=N state=PAID", 12500)]),
 }
 HEADERS = {"backlog.cc": ("boost/lockfree/queue.hpp", "libboost-dev")}
@@ -71,6 +72,38 @@ def test_findings(case):
         if line:
             shown = [row for row in text.splitlines() if line in row and re.search(rf" in {in_chunks:,}\b", row)]
             assert shown, text
+
+
+# Sizes of chunks that are parts of one thing, that of the first finding first; a size of 0 is text of several sizes.
+ONE_THING = {
+    "statements.c": [{1024, 576, 336, 96, 80, 64, 48, 32}],
+    "catalogue.cc": [{0, 64}],
+    "streams.c": [{1040, 480}],
+    "parts.c": [{176, 128, 80}],
+}
+
+
+def test_what_is_one_thing(case):
+    """Kinds whose chunks point to each other, each to its own, are told as parts of one thing, and no others."""
+    name, _, analysis, text = case
+    things = {}
+    for finding in analysis["findings"]:
+        if finding["kind"] == HELD and (finding["with"] or finding["together"]):
+            head = finding["with"] or finding["finding"]
+            assert head <= finding["finding"], text
+            things.setdefault(head, []).append(finding)
+    sizes = [{f["size"] if f["size"] == f["max_size"] else 0 for f in thing} for thing in things.values()]
+    if name in ONE_THING:
+        assert sizes == ONE_THING[name], text
+    for head, thing in things.items():
+        assert analysis["findings"][head - 1]["together"] == sum(f["touched"] for f in thing) > thing[0]["touched"]
+        assert "parts of the same thing" in text
+
+
+def test_a_hash_table_is_a_step_to_its_values(heapcore, dump):
+    core = dump("known/catalogue.cc")
+    holder = heapcore("analyze", core, "--format", "json").json["findings"][0]["holder"]
+    assert holder.endswith(" > std::unordered_map or set of 40,000 elements"), holder
 
 
 def test_nothing_else_is_lost(case):

@@ -288,6 +288,31 @@ static void test_profile_of_a_union(void **state)
 	fixture_deinit(&fixture);
 }
 
+/* A tag above an address, and IEEE 754 numbers, are in one piece. */
+static void test_profile_of_tags_and_doubles(void **state)
+{
+	struct fixture fixture;
+	struct hc_byte_profile profile;
+
+	(void)state;
+	fixture_init(&fixture, 1);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		double price = i * 0.75 - 10;
+		uint64_t bits;
+
+		memcpy(&bits, &price, sizeof(bits));
+		put(&fixture, i, 0, i % 8 ? fixture.chunks[i / 2] | (i * 37 % 4000) << 48 : 0, 8);
+		put(&fixture, i, 8, bits, 8);
+	}
+	assert_ok(hc_byte_profile_run(fake_target(&fixture.fake), &fixture.sample, &profile));
+	assert_int_equal(profile.fields[0].size, 8);
+	assert_int_equal(profile.fields[0].kind, HC_FIELD_TAGGED);
+	assert_int_equal(profile.fields[1].size, 8);
+	assert_int_equal(profile.fields[1].kind, HC_FIELD_DOUBLE);
+	hc_byte_profile_deinit(&profile);
+	fixture_deinit(&fixture);
+}
+
 static void test_profile(void **state)
 {
 	static const struct hc_byte_field expected[] = {
@@ -369,10 +394,15 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sample),  cmocka_unit_test(test_subsample),
-		cmocka_unit_test(test_repeats), cmocka_unit_test(test_alike),
-		cmocka_unit_test(test_noise),   cmocka_unit_test(test_template),
-		cmocka_unit_test(test_profile), cmocka_unit_test(test_profile_of_a_union),
+		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_subsample),
+		cmocka_unit_test(test_repeats),
+		cmocka_unit_test(test_alike),
+		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_profile_of_tags_and_doubles),
+		cmocka_unit_test(test_profile_of_a_union),
 		cmocka_unit_test(test_nothing),
 	};
 

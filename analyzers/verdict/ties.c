@@ -1,0 +1,198 @@
+/**
+ * @file
+ * Ties: how many different chunks of each finding a sample of every other one points to.
+ */
+#include "analyzers/verdict/ties.h"
+
+#include <stdlib.h>
+
+#include "analyzers/verdict/offer.h"
+#include "core/base/array.h"
+#include "core/base/cleanup.h"
+
+/** Bytes of a finding that are looked at, and bytes of one chunk: a pass of ten milliseconds. */
+#define MAX_LOOKED (UINT64_C(8) << 20)
+#define MAX_WINDOW 4096
+/** Fewer chunks make no kind that another one could be a part of. */
+#define MIN_CHUNKS 100
+/** Chunks of one kind that belong to one of another, at most. */
+#define MAX_EACH 64
+/** Least share of a kind that must be accounted for, and the most that can be without sharing. */
+#define MIN_SHARE 0.9
+#define MAX_SHARE 1.1
+/** Chunks met twice in a sample that say something, and their share of what chance would meet. */
+#define MIN_TWICE 8
+#define MAX_TWICE 0.25
+
+struct ties {
+	const struct hc_target *target;
+	struct hc_verdict *verdict;
+	/** Share of the chunks of the second finding that those of the first one point to. */
+	double share[HC_MAX_FINDINGS][HC_MAX_FINDINGS];
+	size_t head[HC_MAX_FINDINGS]; /* finding that each one is with; itself: none */
+};
+
+/** Chunks of one other finding that a sample points to: each as often as different chunks do. */
+struct pointees {
+	uint64_t *items; /* user addresses */
+	size_t num;
+	size_t own; /* where those of the chunk begin that is looked at */
+};
+
+static int compare_addresses(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t count_different(struct pointees *pointees)
+{
+	size_t ret = 0;
+
+	hc_sort(pointees->items, pointees->num, compare_addresses);
+	for (size_t i = 0; i < pointees->num; i++)
+		ret += !i || pointees->items[i] != pointees->items[i - 1];
+	return ret;
+}
+
+/** What there is no room for is left out. */
+static void add_pointee(struct pointees *pointees, uint64_t address)
+{
+	for (size_t i = pointees->own; i < pointees->num; i++)
+		if (pointees->items[i] == address)
+			return;
+	if (!hc_array_reserve(&pointees->items, pointees->num, sizeof(*pointees->items)))
+		pointees->items[pointees->num++] = address;
+}
+
+static bool is_kind(const struct hc_finding *finding)
+{
+	return finding->growth && finding->count.chunks >= MIN_CHUNKS;
+}
+
+/** Note what one chunk points to: chunks of other findings. What there is no room for is left out.
+ */
+static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *chunk,
+		    struct pointees *pointees)
+{
+	const struct hc_heap *heap = ties->target->heap;
+	const struct hc_findings *findings = &ties->verdict->findings;
+	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+	unsigned word = heap->word_size;
+	size_t end = bytes.size < MAX_WINDOW ? bytes.size : MAX_WINDOW;
+	struct hc_chunk other;
+
+	for (size_t i = 0; i < findings->num; i++)
+		pointees[i].own = pointees[i].num;
+	for (size_t at = 0; at + word <= end; at += word) {
+		uint64_t value = hc_read_word(bytes.data + at, word, heap->big_endian);
+
+		if (!value || !hc_heap_pointee(heap, value, &other) || other.state != HC_IN_USE ||
+		    (other.reach != HC_REACHABLE && other.reach != HC_POSSIBLE))
+			continue;
+		size_t i = hc_findings_of_size(ties->verdict, other.size);
+		if (i != own && i < findings->num && is_kind(&findings->items[i]))
+			add_pointee(&pointees[i], other.address);
+	}
+}
+
+/** The share of a finding's chunks that pointees of @p looked_at of @p all chunks stand for. */
+static double share_pointed_to(struct pointees *pointees, size_t looked_at, uint64_t all,
+			       const struct hc_finding *finding)
+{
+	double others = finding->count.chunks, num = pointees->num;
+	size_t different = count_different(pointees);
+	double each = looked_at ? (double)different / looked_at : 0, twice = num - different;
+
+	if (each > MAX_EACH ||
+	    (looked_at < all && twice >= MIN_TWICE && twice > MAX_TWICE * num * num / (2 * others)))
+		return 0;
+	return each * all / others;
+}
+
+/** What the chunks of one finding account for, in proportion to its sample. */
+static void measure(struct ties *ties, size_t own, const struct hc_chunk_sample *sample)
+{
+	const struct hc_findings *findings = &ties->verdict->findings;
+	const struct hc_finding *finding = &findings->items[own];
+	struct pointees pointees[HC_MAX_FINDINGS] = {0};
+	struct hc_chunk_subsample sub;
+	struct hc_chunk chunk;
+
+	hc_chunk_subsample_init_bytes(&sub, sample, MAX_LOOKED, MAX_WINDOW);
+	for (size_t i = 0; i < sub.num; i++)
+		if (hc_heap_chunk_at(ties->target->heap, hc_chunk_subsample_at(&sub, i), &chunk))
+			look_at(ties, own, &chunk, pointees);
+	for (size_t i = 0; i < findings->num; i++) {
+		if (pointees[i].num)
+			ties->share[own][i] = share_pointed_to(
+				&pointees[i], sub.num, finding->count.chunks, &findings->items[i]);
+		free(pointees[i].items);
+	}
+}
+
+/** What all that is with @p head accounts for of a finding. */
+static double share_of(const struct ties *ties, size_t head, size_t of)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < ties->verdict->findings.num; i++)
+		if (ties->head[i] == head && ties->share[i][of] <= MAX_SHARE)
+			sum += ties->share[i][of];
+	return sum;
+}
+
+/** The larger one is the head of both. @return whether that is new */
+static bool join(struct ties *ties, size_t a, size_t b)
+{
+	size_t head = a < b ? a : b, other = a < b ? b : a;
+
+	for (size_t i = 0; a != b && i < ties->verdict->findings.num; i++)
+		if (ties->head[i] == other)
+			ties->head[i] = head;
+	return a != b;
+}
+
+/** Until nothing more joins: each time one head less. */
+static void join_all(struct ties *ties)
+{
+	size_t num = ties->verdict->findings.num;
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t head = 0; head < num; head++)
+			for (size_t i = 0; ties->head[head] == head && i < num; i++)
+				if (ties->head[i] != head && share_of(ties, head, i) >= MIN_SHARE)
+					again |= join(ties, head, ties->head[i]);
+	}
+}
+
+static void tell(const struct ties *ties, struct hc_findings *findings)
+{
+	for (size_t i = 0; i < findings->num; i++) {
+		struct hc_finding *head = &findings->items[ties->head[i]];
+
+		findings->items[i].with = ties->head[i] == i ? 0 : ties->head[i] + 1;
+		if (ties->head[i] == i)
+			continue;
+		if (!head->together)
+			head->together = head->touched;
+		head->together += findings->items[i].touched;
+	}
+}
+
+void hc_findings_tie(const struct hc_target *target, const struct hc_chunk_sample *samples,
+		     struct hc_verdict *verdict)
+{
+	struct ties ties = {.target = target, .verdict = verdict};
+
+	for (size_t i = 0; i < verdict->findings.num; i++) {
+		ties.head[i] = i;
+		if (is_kind(&verdict->findings.items[i]))
+			measure(&ties, i, &samples[i]);
+	}
+	join_all(&ties);
+	tell(&ties, &verdict->findings);
+}
