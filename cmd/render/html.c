@@ -2,6 +2,7 @@
  * @file
  * Documents as HTML; see html.h.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -238,6 +239,16 @@ static void put_table_cell(const struct state *state, const struct hc_column *sh
 	fputs("</td>", state->file);
 }
 
+/** The name of a column that text gives no heading. */
+static void put_capitals(FILE *file, const char *name)
+{
+	hc_cleanup_free char *text = strdup(name);
+
+	for (char *c = text; c && *c; c++)
+		*c = *c == '_' ? ' ' : toupper((unsigned char)*c);
+	hc_html_put(file, text ? text : "");
+}
+
 /** Headings of columns. What a column is about is said where a pointer rests on it. */
 static void put_headings(const struct state *state, const struct hc_shape *shape,
 			 const struct hc_column_list *columns)
@@ -248,8 +259,10 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 	for (unsigned i = 0; i < columns->num; i++) {
 		const struct hc_column *column = &shape->columns[columns->items[i]];
 		const char *title = hc_column_title(column, buf);
+		/* What is drawn is in the column before it, too: its heading has no words. */
+		bool drawn = column->kind == HC_CELL_BAR && !*title;
 
-		fprintf(state->file, "<th scope=\"col\"%s title=\"",
+		fprintf(state->file, "<%s%s title=\"", drawn ? "td" : "th scope=\"col\"",
 			hc_column_is_left(column) ? "" : " class=\"n\"");
 		hc_html_put(state->file, column->help ? column->help : "");
 		fprintf(state->file, "\" data-c=\"");
@@ -258,9 +271,8 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 		if (*title)
 			hc_html_put(state->file, title);
 		else
-			hc_html_print(state->file, "%s",
-				      column->kind == HC_CELL_BAR ? "" : column->name);
-		fputs("</th>", state->file);
+			put_capitals(state->file, drawn ? "" : column->name);
+		fputs(drawn ? "</td>" : "</th>", state->file);
 	}
 	fputs("</tr></thead>\n<tbody>\n", state->file);
 }
@@ -317,7 +329,7 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 	const char *label = state->heading ? state->heading : name ? name : "table";
 	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", state->file);
 	hc_html_put(state->file, label);
-	fputs("\">\n<table data-t=\"", state->file);
+	fputs(", table\">\n<table data-t=\"", state->file);
 	hc_html_put(state->file, name ? name : "");
 	fputs("\"><caption>", state->file);
 	hc_html_put(state->file, label);

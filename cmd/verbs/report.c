@@ -206,26 +206,38 @@ static size_t room(struct report *report)
 	return used < MAX_REPORT ? MAX_REPORT - used : 0;
 }
 
+/** What is to be drawn before the first table of a section. */
+struct figures {
+	const struct hc_stacks *stacks; /**< NULL: drawn */
+	struct hc_look look;
+	struct hc_error *err;
+};
+
 static void draw_table(void *ctx, const struct hc_table *table, FILE *file)
 {
-	(void)ctx;
+	struct figures *figures = ctx;
+
+	if (figures->stacks)
+		figures->err = hc_report_draw_stacks(figures->stacks, &figures->look, file);
+	figures->stacks = NULL;
 	hc_report_draw_table(table, file);
 }
 
 static struct hc_error *write_html(const struct hc_report_section *section,
 				   const struct hc_view *view, size_t rows)
 {
+	struct figures figures = {.stacks = &section->doc->stacks,
+				  .look = hc_html_look(&view->look)};
 	const struct hc_html html = {
-		.view = view, .max_rows = rows, .level = 3, .figure = draw_table};
-	const struct hc_look look = hc_html_look(&view->look);
-	FILE *file = view->out->file;
+		.view = view, .max_rows = rows, .level = 3, .figure = draw_table, .ctx = &figures};
 	struct hc_error *err = NULL;
 
 	if (section->map)
-		err = hc_report_draw_map(section->map, file);
+		err = hc_report_draw_map(section->map, view->out->file);
 	if (!err)
-		err = hc_report_draw_stacks(&section->doc->stacks, &look, file);
-	return err ? err : hc_html_document(&html, section->doc);
+		err = hc_html_document(&html, section->doc);
+	/* One of the two says that there is no memory, which says it all. */
+	return err ? err : figures.err;
 }
 
 /** A section with at most so many rows to each table, as text of its own. To be freed. */

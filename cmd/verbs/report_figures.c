@@ -339,8 +339,8 @@ struct hc_error *hc_report_draw_map(const struct hc_heap_map *map, FILE *file)
 #define FLAME_LEAST 0.5
 #define FLAME_DEPTH 24
 #define FLAME_BOXES 2000
-/** Units that a letter takes, generously. */
-#define FLAME_LETTER 8
+/** Units that a letter takes; all are of one width. */
+#define FLAME_LETTER 7.3
 
 /** A frame with all that stands below it. */
 struct flame {
@@ -391,23 +391,32 @@ static bool flame_shows(const struct flame *flame, uint64_t total)
 	       flame->depth < FLAME_DEPTH;
 }
 
+/** Letters that a character takes, at most, by its first byte; 0 within one. */
+static unsigned letters_of(char c)
+{
+	uint8_t byte = c;
+
+	return byte >= 0xe1 ? 2 : (byte & 0xc0) != 0x80;
+}
+
 /** As much of a name as fits, whole characters. */
 static void put_name(FILE *file, const char *name, double width)
 {
-	size_t room = width > 2 * FLAME_LETTER ? (width - FLAME_LETTER) / FLAME_LETTER : 0,
-	       size = 0;
-	size_t letters = 0;
+	size_t room = width > 10 ? (width - 10) / FLAME_LETTER : 0, letters = 0, size = 0;
 
 	for (const char *c = name; *c; c++)
-		letters += (*c & 0xc0) != 0x80;
-	if (room < 3)
-		return;
+		letters += letters_of(*c);
 	if (letters <= room) {
 		hc_html_put(file, name);
 		return;
 	}
-	for (size_t n = 0; name[size] && n < room; size++)
-		n += (name[size + 1] & 0xc0) != 0x80;
+	if (room < 4)
+		return;
+	letters = 0;
+	while (letters + letters_of(name[size]) < room)
+		letters += letters_of(name[size++]);
+	while (!letters_of(name[size]))
+		size++;
 	hc_cleanup_free char *cut = strndup(name, size);
 	hc_html_put(file, cut ? cut : "");
 	fputs("\xe2\x80\xa6", file);
