@@ -17,6 +17,7 @@ enum {
 	LIST_PART = 1024,     /* chunks of a list that one task expands */
 	MIN_LIST = 1 << 16,   /* a list may have as many, however small the heap is */
 	UNITS_PER_ITEM = 256, /* and one for so many units */
+	AHEAD = 32,           /* chunks, and pointers, that are fetched for in advance; 2^n */
 	MAX_LAST_STEPS = 4096 /* referrers whose chains are looked for */
 };
 
@@ -42,10 +43,23 @@ struct list {
 	size_t num;
 };
 
+/** What is being fetched: a chunk to expand, or a pointer to follow. */
+struct awaited {
+	const struct hc_span *span;
+	uint64_t at; /**< its unit, or the word */
+};
+
+struct ring {
+	struct awaited items[AHEAD];
+	unsigned first, num;
+};
+
 struct worker {
-	struct list next;    /**< chunks of the next level */
-	struct list reached; /**< of these, wanted ones */
-	uint64_t num;        /**< chunks of the next level, also those that no list holds */
+	struct ring chunks, pointers;
+	const struct hc_span *recent; /**< that the last pointer led into; or NULL */
+	struct list next;             /**< chunks of the next level */
+	struct list reached;          /**< of these, wanted ones */
+	uint64_t num; /**< chunks of the next level, also those that no list holds */
 	struct hc_error *err;
 	const struct search *search;
 };
@@ -55,6 +69,7 @@ struct search {
 	const struct hc_process *process;
 	struct hc_plane_layout layout;
 	struct hc_plane low, high; /**< level modulo 3, plus 1, of a chunk that was reached */
+	struct hc_plane expanded;  /**< chunks whose pointers were followed */
 	struct hc_root *roots;
 	size_t num_roots;
 	size_t max_list;
@@ -137,53 +152,159 @@ static bool visit(void *ctx, const struct hc_edge *edge)
 	return !worker->err;
 }
 
-static struct hc_error *expand_chunk(const struct search *search, struct worker *worker,
-				     uint64_t address)
+/** Take what waits longest. */
+static inline struct awaited take(struct ring *ring)
+{
+	struct awaited item = ring->items[ring->first];
+
+	ring->first = (ring->first + 1) % AHEAD;
+	ring->num--;
+	return item;
+}
+
+static inline void put(struct ring *ring, struct awaited item)
+{
+	ring->items[(ring->first + ring->num++) % AHEAD] = item;
+}
+
+static void follow_pointer(struct worker *worker)
+{
+	const struct awaited pointer = take(&worker->pointers);
+	struct hc_edge edge;
+
+	if (hc_edge_into(worker->search->heap, pointer.span, pointer.at, &edge))
+		visit(worker, &edge);
+}
+
+/** Fetch what a word needs that is a pointer, and follow the one that has waited longest. */
+static inline void see_word(struct worker *worker, uint64_t value)
+{
+	const struct search *search = worker->search;
+	const struct hc_span *span = worker->recent;
+
+	if (!span || value - span->base >= span->end - span->base) {
+		span = hc_heap_span(search->heap, value);
+		if (!span || value < span->base)
+			return;
+		worker->recent = span;
+	}
+	uint64_t block = hc_span_unit(span, value - span->base) / HC_UNITS_PER_BLOCK;
+	uint64_t word = search->layout.first_word[span - search->heap->spans] + block;
+
+	__builtin_prefetch(&span->blocks[block]);
+	__builtin_prefetch(&search->low.words[word], 1);
+	__builtin_prefetch(&search->high.words[word], 1);
+	if (worker->pointers.num == AHEAD)
+		follow_pointer(worker);
+	put(&worker->pointers, (struct awaited){span, value});
+}
+
+/** Whether every edge of the heap is the plain value of a whole word. */
+static bool has_plain_words(const struct hc_heap *heap)
+{
+	return !heap->tagged && !heap->offset_form.found;
+}
+
+/** The words of the chunk that has waited longest. */
+static void expand_chunk(struct worker *worker)
+{
+	const struct search *search = worker->search;
+	const struct hc_heap *heap = search->heap;
+	const struct awaited chunk = take(&worker->chunks);
+	const struct hc_span *span = chunk.span;
+	uint64_t start = hc_span_offset(span, chunk.at), end = hc_edge_usable_end(span, chunk.at);
+
+	if (!span->data || !has_plain_words(heap)) {
+		hc_edges_of_chunk(heap, span, chunk.at, visit, worker);
+		return;
+	}
+	const uint8_t *data = span->data + (span->base - span->start);
+
+	for (; !worker->err && start + heap->word_size <= end; start += heap->word_size) {
+		uint64_t value = hc_read_word(data + start, heap->word_size, heap->big_endian);
+
+		if (value - heap->lowest < heap->highest - heap->lowest)
+			see_word(worker, value);
+	}
+}
+
+/** Fetch the first words of a chunk, and expand the one that has waited longest. */
+static inline void see_chunk(struct worker *worker, const struct hc_span *span, uint64_t unit)
+{
+	if (span->data)
+		__builtin_prefetch(span->data + (span->base - span->start) +
+				   hc_span_offset(span, unit));
+	if (worker->chunks.num == AHEAD)
+		expand_chunk(worker);
+	put(&worker->chunks, (struct awaited){span, unit});
+}
+
+/** Nothing waits any more. */
+static struct hc_error *drain(struct worker *worker)
+{
+	while (!worker->err && worker->chunks.num)
+		expand_chunk(worker);
+	while (!worker->err && worker->pointers.num)
+		follow_pointer(worker);
+	return worker->err;
+}
+
+static void see_item(const struct search *search, struct worker *worker, uint64_t address)
 {
 	const struct hc_span *span = hc_heap_span(search->heap, address);
-	uint64_t unit;
+	uint64_t unit = hc_span_unit(span, address - span->base);
+	uint64_t *expanded =
+		hc_plane_word(&search->layout, &search->expanded, span - search->heap->spans, unit);
 
-	if (span && hc_span_starts_at(span, address - span->base, &unit))
-		hc_edges_of_chunk(search->heap, span, unit, visit, worker);
-	return worker->err;
+	__builtin_prefetch(&span->blocks[unit / HC_UNITS_PER_BLOCK]);
+	__atomic_fetch_or(expanded, UINT64_C(1) << unit % HC_UNITS_PER_BLOCK, __ATOMIC_RELAXED);
+	see_chunk(worker, span, unit);
 }
 
 /** Chunks of the list of the level before. */
 static struct hc_error *expand_part(void *ctx, unsigned index, size_t task)
 {
 	struct search *search = ctx;
+	struct worker *worker = &search->workers[index];
 	const uint64_t *items = search->log.items + search->first[search->level - 1];
 	size_t num = search->log.num - search->first[search->level - 1];
 	size_t end = (task + 1) * LIST_PART < num ? (task + 1) * LIST_PART : num;
-	struct hc_error *err = NULL;
 
-	for (size_t i = task * LIST_PART; !err && i < end; i++)
-		err = expand_chunk(search, &search->workers[index], items[i]);
-	return err;
+	for (size_t i = task * LIST_PART; !worker->err && i < end; i++)
+		see_item(search, worker, items[i]);
+	return drain(worker);
 }
 
-/** Chunks of the level before, or of one that looks like it, in a stretch of the planes. */
+/** Chunks of a level among those of a word: all that look like it, on the way back. */
+static inline uint64_t of_level(const struct search *search, uint64_t word, uint64_t level)
+{
+	uint64_t low = __atomic_load_n(&search->low.words[word], __ATOMIC_RELAXED);
+	uint64_t high = __atomic_load_n(&search->high.words[word], __ATOMIC_RELAXED);
+	unsigned code = code_of(level);
+
+	return (code & 1 ? low : ~low) & (code & 2 ? high : ~high);
+}
+
+/** Chunks of the level before in a stretch of the planes; those that look like it were expanded. */
 static struct hc_error *expand_stretch(void *ctx, unsigned index, size_t task)
 {
 	struct search *search = ctx;
 	const struct hc_stretch *stretch = &search->layout.stretches[task];
 	const struct hc_span *span = &search->heap->spans[stretch->span];
 	struct worker *worker = &search->workers[index];
-	unsigned code = code_of(search->level - 1);
 
-	for (uint64_t i = stretch->from; i < stretch->to; i++) {
+	for (uint64_t i = stretch->from; !worker->err && i < stretch->to; i++) {
 		uint64_t word = search->layout.first_word[stretch->span] + i;
-		uint64_t low = __atomic_load_n(&search->low.words[word], __ATOMIC_RELAXED);
-		uint64_t high = __atomic_load_n(&search->high.words[word], __ATOMIC_RELAXED);
+		uint64_t found =
+			of_level(search, word, search->level - 1) & ~search->expanded.words[word];
 
-		hc_for_each_bit (bit, (code & 1 ? low : ~low) & (code & 2 ? high : ~high)) {
-			hc_edges_of_chunk(search->heap, span, i * HC_UNITS_PER_BLOCK + bit, visit,
-					  worker);
-			if (worker->err)
-				return worker->err;
-		}
+		if (!found)
+			continue;
+		search->expanded.words[word] |= found;
+		hc_for_each_bit (bit, found)
+			see_chunk(worker, span, i * HC_UNITS_PER_BLOCK + bit);
 	}
-	return NULL;
+	return drain(worker);
 }
 
 /** Put what the workers found together: the list of the level. @return chunks of the level */
@@ -259,6 +380,7 @@ static struct hc_error *begin(struct search *search, struct quality quality)
 		return err;
 	hc_plane_clear(&search->layout, &search->low);
 	hc_plane_clear(&search->layout, &search->high);
+	hc_plane_clear(&search->layout, &search->expanded);
 	search->quality = quality;
 	search->log.num = 0;
 	search->first[0] = 0;
@@ -383,24 +505,69 @@ struct sweep {
 	const struct search *search;
 	struct step_back *backs; /**< of each worker */
 	uint64_t level;
+	uint64_t best; /**< atomic: the lowest address of an exact pointer that was found */
 };
+
+/**
+ * Consider the words of a chunk of the level. Most lead elsewhere, which a comparison tells without
+ * looking them up.
+ */
+static void look_through(const struct sweep *sweep, struct step_back *back,
+			 const struct hc_span *span, uint64_t unit)
+{
+	const struct hc_heap *heap = sweep->search->heap;
+	const uint64_t address = hc_span_address(back->span, back->unit);
+	const uint64_t usable =
+		hc_edge_usable_end(back->span, back->unit) - hc_span_offset(back->span, back->unit);
+	uint64_t start = hc_span_offset(span, unit), end = hc_edge_usable_end(span, unit);
+
+	if (!span->data || !has_plain_words(heap)) {
+		hc_edges_of_chunk(heap, span, unit, consider_chunk, back);
+		return;
+	}
+	const uint8_t *data = span->data + (span->base - span->start);
+
+	for (; start + heap->word_size <= end; start += heap->word_size) {
+		struct hc_edge edge = {
+			.at = span->base + start,
+			.value = hc_read_word(data + start, heap->word_size, heap->big_endian)};
+
+		if (edge.value - address < usable &&
+		    hc_edge_into(heap, back->span, edge.value, &edge))
+			consider_chunk(back, &edge);
+	}
+}
+
+/** Others need not look behind it. */
+static void tell_best(struct sweep *sweep, const struct step_back *back)
+{
+	uint64_t best = __atomic_load_n(&sweep->best, __ATOMIC_RELAXED);
+
+	if (!back->found || !back->best.in_chunk || back->best.interior)
+		return;
+	while (back->best.address < best &&
+	       !__atomic_compare_exchange_n(&sweep->best, &best, back->best.address, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
 
 static struct hc_error *sweep_stretch(void *ctx, unsigned index, size_t task)
 {
 	struct sweep *sweep = ctx;
 	const struct search *search = sweep->search;
 	const struct hc_stretch *stretch = &search->layout.stretches[task];
-	unsigned code = code_of(sweep->level);
+	const struct hc_span *span = &search->heap->spans[stretch->span];
 
-	for (uint64_t i = stretch->from; i < stretch->to; i++) {
-		uint64_t word = search->layout.first_word[stretch->span] + i;
-		uint64_t low = search->low.words[word], high = search->high.words[word];
-
-		hc_for_each_bit (bit, (code & 1 ? low : ~low) & (code & 2 ? high : ~high))
-			hc_edges_of_chunk(search->heap, &search->heap->spans[stretch->span],
-					  i * HC_UNITS_PER_BLOCK + bit, consider_chunk,
-					  &sweep->backs[index]);
-	}
+	if (span->base > __atomic_load_n(&sweep->best, __ATOMIC_RELAXED) ||
+	    hc_span_address(span, stretch->from * HC_UNITS_PER_BLOCK) >
+		    __atomic_load_n(&sweep->best, __ATOMIC_RELAXED))
+		return NULL;
+	for (uint64_t i = stretch->from; i < stretch->to; i++)
+		hc_for_each_bit (bit, of_level(search, search->layout.first_word[stretch->span] + i,
+					       sweep->level))
+			look_through(sweep, &sweep->backs[index], span,
+				     i * HC_UNITS_PER_BLOCK + bit);
+	tell_best(sweep, &sweep->backs[index]);
 	return NULL;
 }
 
@@ -409,7 +576,7 @@ static struct hc_error *look_everywhere(struct step_back *back, uint64_t level)
 	const struct search *search = back->search;
 	unsigned jobs = search->process->jobs;
 	hc_cleanup_free struct step_back *backs = calloc(jobs, sizeof(*backs));
-	struct sweep sweep = {search, backs, level};
+	struct sweep sweep = {search, backs, level, UINT64_MAX};
 
 	if (!backs)
 		return &hc_enomem;
@@ -580,6 +747,7 @@ static void search_deinit(struct search *search)
 	free(search->wanted);
 	hc_plane_deinit(&search->low);
 	hc_plane_deinit(&search->high);
+	hc_plane_deinit(&search->expanded);
 	hc_plane_layout_deinit(&search->layout);
 }
 
@@ -591,6 +759,7 @@ static struct hc_error *search_init(struct search *search, const struct hc_heap 
 	if ((err = hc_plane_layout_init(heap, &search->layout)) ||
 	    (err = hc_plane_init(&search->layout, &search->low)) ||
 	    (err = hc_plane_init(&search->layout, &search->high)) ||
+	    (err = hc_plane_init(&search->layout, &search->expanded)) ||
 	    (err = hc_roots_collect(heap, &search->roots, &search->num_roots)))
 		return err;
 	search->workers = calloc(search->process->jobs, sizeof(*search->workers));

@@ -2,10 +2,15 @@
  * @file
  * The search; see graph.h.
  *
- * A chunk's words are looked at in order. The first that leads to a chunk which was not entered is
- * followed when a second such has been found or the chunk ends: where there is a second, its
- * address is put on a stack, and where there is none, nothing has to be remembered. So a list that
- * is linked by its only pointer needs no stack, and a tree needs its height.
+ * Pointers are read once, in the order of memory and by all processors, and kept as edges between
+ * numbers of chunks, four bytes each (kept_graph.h). That is by far the quickest. Where edges take
+ * more than a quarter of what the heap does, or are too entangled for that, they are not kept:
+ *
+ * A depth-first search goes over memory (dominators.h). A chunk's words are looked at in order. The
+ * first that leads to a chunk which was not entered is followed when a second such has been found
+ * or the chunk ends: where there is a second, its address is put on a stack, and where there is
+ * none, nothing has to be remembered. So a list that is linked by its only pointer needs no stack,
+ * and a tree needs its height.
  *
  * Pointers to what was entered before are most of all in some heaps. The search only wants to know
  * that they are such, which a bit for each unit tells; and it notes, by another one, which chunks
@@ -20,6 +25,8 @@
 #include <stdlib.h>
 
 #include "analyzers/reachability/edges.h"
+#include "analyzers/reachability/kept_graph.h"
+#include "analyzers/retained/names.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -31,7 +38,9 @@ enum {
 	CHECK_EVERY = 1 << 14, /* chunks between two looks at whether to go on */
 	AHEAD = 64,            /* words of a chunk that are fetched for at a time */
 	FRESH = 4,             /* of these, what was not entered is looked up so many at a time */
-	EDGE_SHARE = 4,        /* edges that wait may take a quarter of what the heap does */
+	EDGE_SHARE = 4,        /* edges may take a quarter of what the heap does */
+	MIN_EDGES = 1 << 13,   /* for each thread, edges are kept in a heap of any size */
+	AWAITED = 256,         /* pointers whose chunks are fetched before one is looked at */
 };
 
 /** The span that a word pointed into last: the next one does so, too, more often than not. */
@@ -41,8 +50,12 @@ struct recent {
 	uint64_t base, extent;
 };
 
+struct keeper;
+
 struct graph {
 	struct hc_retained *retained;
+	struct hc_kept_graph kept;
+	struct keeper *keepers;
 	const struct hc_heap *heap;
 	struct hc_dominators dominators;
 	struct hc_plane_layout layout;
@@ -75,15 +88,21 @@ struct child {
 /** @name Edges */
 /**@{*/
 
-static inline uint32_t *vertex_of(const struct graph *graph, const struct hc_span *span,
-				  uint64_t unit)
+static inline uint64_t number_of(const struct graph *graph, const struct hc_span *span,
+				 uint64_t unit)
 {
 	const struct hc_numbers *numbers = &graph->retained->numbers;
 	uint64_t block = unit / HC_UNITS_PER_BLOCK, bit = unit % HC_UNITS_PER_BLOCK;
 	uint64_t below = span->blocks[block].start & ((UINT64_C(1) << bit) - 1);
 
-	return &graph->retained->vertex[numbers->before[span - graph->heap->spans][block] +
-					(uint64_t)__builtin_popcountll(below)];
+	return numbers->before[span - graph->heap->spans][block] +
+	       (uint64_t)__builtin_popcountll(below);
+}
+
+static inline uint32_t *vertex_of(const struct graph *graph, const struct hc_span *span,
+				  uint64_t unit)
+{
+	return &graph->retained->vertex[number_of(graph, span, unit)];
 }
 
 static inline bool is_possible(const struct hc_span *span, uint64_t unit)
@@ -638,13 +657,220 @@ static struct hc_error *tell_edges(void *ctx)
 }
 /**@}*/
 
+/** @name Edges that are kept */
+/**@{*/
+
+/** A pointer whose chunk is being fetched. */
+struct awaited {
+	struct word word;
+	uint32_t from;
+	bool possible; /* what it stands in is */
+};
+
+/** A thread's own. */
+struct keeper {
+	struct graph *graph;
+	struct hc_kept_run run;
+	struct recent recent;
+	struct awaited awaited[AWAITED];
+	size_t num_awaited;
+	uint32_t from; /* whose edges these are: */
+	uint32_t *to;
+	size_t num, max;
+	struct hc_error *err;
+};
+
+/** Vertices of the graph that is kept: the root, anchors, chunks by number. */
+static inline uint32_t kept_vertex(const struct graph *graph, const struct hc_span *span,
+				   uint64_t unit)
+{
+	return 1 + graph->retained->anchors.num + number_of(graph, span, unit);
+}
+
+/** All edges of a vertex were seen. */
+static void end_vertex(struct keeper *keeper)
+{
+	hc_kept_graph_add(&keeper->graph->kept, &keeper->run, keeper->from, keeper->to,
+			  keeper->num);
+	keeper->num = 0;
+}
+
+static void keep_edge(struct keeper *keeper, const struct hc_edge *edge)
+{
+	if (!keeper->err)
+		keeper->err = hc_array_regrow(&keeper->to, keeper->num, &keeper->max,
+					      sizeof(*keeper->to));
+	if (!keeper->err)
+		keeper->to[keeper->num++] = kept_vertex(keeper->graph, edge->span, edge->unit);
+}
+
+/** Look at what was fetched. */
+static void follow(struct keeper *keeper)
+{
+	for (size_t i = 0; i < keeper->num_awaited; i++) {
+		const struct awaited *awaited = &keeper->awaited[i];
+		struct hc_edge edge;
+
+		if (awaited->from != keeper->from)
+			end_vertex(keeper);
+		keeper->from = awaited->from;
+		if (edge_of_word(keeper->graph, &awaited->word, &edge) &&
+		    counts(&edge, awaited->possible))
+			keep_edge(keeper, &edge);
+	}
+	keeper->num_awaited = 0;
+}
+
+static void keep_chunk(struct keeper *keeper, struct place place)
+{
+	const struct graph *graph = keeper->graph;
+	const unsigned size = graph->heap->word_size;
+	struct word words[AHEAD];
+	struct hc_bytes bytes;
+
+	while (next_words(graph, &place, &bytes)) {
+		size_t whole = bytes.size / size, num;
+
+		if (keeper->num_awaited + AHEAD > AWAITED)
+			follow(keeper);
+		num = find_words(&keeper->recent, &place, bytes, words);
+		for (size_t i = 0; i < num; i++) {
+			if (words[i].span)
+				fetch_block(graph, words[i].span, words[i].unit);
+			keeper->awaited[keeper->num_awaited++] =
+				(struct awaited){words[i], place.vertex, place.possible};
+		}
+		place.pos += (whole < AHEAD ? whole : AHEAD) * size;
+	}
+}
+
+static struct hc_error *keep_stretch(void *ctx, unsigned worker, size_t task)
+{
+	struct graph *graph = ctx;
+	const struct hc_stretch *stretch = &graph->layout.stretches[task];
+	const struct hc_span *span = &graph->heap->spans[stretch->span];
+	struct keeper *keeper = &graph->keepers[worker];
+
+	for (uint64_t i = stretch->from; i < stretch->to && !keeper->err; i++) {
+		const struct hc_block *block = &span->blocks[i];
+
+		if (hc_kept_graph_full(&graph->kept))
+			break;
+		hc_for_each_bit (bit, hc_block_in_use(block) & block->b) {
+			uint64_t unit = i * HC_UNITS_PER_BLOCK + bit;
+
+			keep_chunk(keeper,
+				   place_of_chunk(span, unit, kept_vertex(graph, span, unit)));
+		}
+	}
+	follow(keeper);
+	end_vertex(keeper);
+	return keeper->err;
+}
+
+static bool keep_pointer(void *ctx, const struct hc_edge *edge)
+{
+	struct keeper *keeper = ctx;
+
+	if (counts(edge, false))
+		keep_edge(keeper, edge);
+	return !keeper->err;
+}
+
+static struct hc_error *keep_anchors(struct graph *graph)
+{
+	const struct hc_anchors *anchors = &graph->retained->anchors;
+	struct keeper *keeper = &graph->keepers[0];
+
+	for (size_t i = 0; i < anchors->num && !keeper->err; i++) {
+		const struct hc_anchor *anchor = &anchors->items[i];
+
+		keeper->from = i + 1;
+		see_values(graph->heap, anchor, keep_pointer, keeper);
+		hc_edges_of_range(graph->heap, anchor->start, anchor->end, keep_pointer, keeper);
+		end_vertex(keeper);
+		if (!keeper->err)
+			keeper->err = hc_watch_check(graph->heap->process->watch);
+	}
+	return keeper->err;
+}
+
+static struct hc_error *keep_edges(struct graph *graph)
+{
+	const unsigned jobs = graph->heap->process->jobs;
+	struct hc_error *err;
+
+	graph->keepers = calloc(jobs, sizeof(*graph->keepers));
+	if (!graph->keepers)
+		return &hc_enomem;
+	for (unsigned i = 0; i < jobs; i++) {
+		graph->keepers[i].graph = graph;
+		graph->keepers[i].recent.heap = graph->heap;
+	}
+	err = keep_anchors(graph);
+	if (!err)
+		err = hc_process_parallel(graph->heap->process, graph->layout.num_stretches,
+					  keep_stretch, graph);
+	for (unsigned i = 0; i < jobs; i++)
+		free(graph->keepers[i].to);
+	free(graph->keepers);
+	graph->keepers = NULL;
+	return err;
+}
+
+/** In hc_retained::vertex, which is not looked at before. */
+static void name_as_kept(struct graph *graph, const uint32_t *parents)
+{
+	struct hc_retained *retained = graph->retained;
+	const uint32_t first = 1 + retained->anchors.num;
+
+	for (size_t i = 0; i < retained->anchors.num; i++)
+		retained->anchors.items[i].vertex = i + 1;
+	for (uint64_t i = 0; i < retained->numbers.num; i++)
+		if (parents[first + i] != HC_KEPT_UNREACHED)
+			retained->vertex[i] = first + i;
+}
+
+/** @param[out] ret NULL: edges are too many, or too entangled */
+static struct hc_error *find_by_kept_edges(struct graph *graph, struct hc_named_tree *ret)
+{
+	const struct hc_retained *retained = graph->retained;
+	const struct hc_process *process = graph->heap->process;
+	const struct hc_kept_graph_size size = {
+		.vertices = 1 + retained->anchors.num + retained->numbers.num,
+		.anchors = retained->anchors.num,
+		.strong = retained->anchors.num_known,
+		.max_edges = hc_heap_bytes(graph->heap) / EDGE_SHARE / sizeof(uint32_t) +
+			     MIN_EDGES * (uint64_t)process->jobs,
+	};
+	struct hc_error *err = NULL;
+
+	if (size.vertices >= HC_KEPT_GRAPH_MAX)
+		return NULL;
+	ret->max = size.vertices;
+	if ((err = hc_kept_graph_init(&size, &graph->kept)))
+		return err;
+	hc_watch_part(process->watch, 0, 0.3);
+	err = keep_edges(graph);
+	hc_watch_part(process->watch, 0.3, 0.6);
+	if (!err && !hc_kept_graph_full(&graph->kept))
+		err = hc_kept_graph_dominators(&graph->kept, process->jobs, process->watch,
+					       &ret->parents);
+	hc_kept_graph_deinit(&graph->kept);
+	if (ret->parents)
+		name_as_kept(graph, ret->parents);
+	return err;
+}
+/**@}*/
+
+/** @name Edges that are told */
+/**@{*/
+
 static struct hc_error *graph_init(struct graph *graph)
 {
 	const struct hc_heap *heap = graph->heap;
-	struct hc_error *err = hc_plane_layout_init(heap, &graph->layout);
+	struct hc_error *err = hc_plane_init(&graph->layout, &graph->entered);
 
-	if (!err)
-		err = hc_plane_init(&graph->layout, &graph->entered);
 	if (!err)
 		err = hc_plane_init(&graph->layout, &graph->more);
 	if (!err)
@@ -657,35 +883,63 @@ static struct hc_error *graph_init(struct graph *graph)
 static void graph_deinit(struct graph *graph)
 {
 	free(graph->stack);
+	graph->stack = NULL;
 	hc_plane_deinit(&graph->entered);
 	hc_plane_deinit(&graph->more);
 	hc_plane_layout_deinit(&graph->layout);
 	hc_dominators_deinit(&graph->dominators);
 }
 
-struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_chunks)
+static struct hc_error *find_by_told_edges(struct graph *graph, struct hc_named_tree *ret)
 {
-	struct hc_watch *watch = retained->heap->process->watch;
-	hc_cleanup(graph_deinit) struct graph graph = {.retained = retained,
-						       .heap = retained->heap,
-						       .recent.heap = retained->heap,
-						       .max_chunks = max_chunks};
-	struct hc_error *err = graph_init(&graph);
+	struct hc_watch *watch = graph->heap->process->watch;
+	struct hc_dominators *dominators = &graph->dominators;
+	struct hc_error *err = graph_init(graph);
 
 	if (err)
 		return err;
 	hc_watch_part(watch, 0, 0.6);
-	if ((err = search_anchors(&graph)))
+	if ((err = search_anchors(graph)))
 		return err;
-	free(graph.stack);
-	graph.stack = NULL;
-	hc_watch_part(watch, 0.6, 0.9);
-	err = hc_dominators_finish(&graph.dominators, tell_edges, &graph, watch);
+	free(graph->stack);
+	graph->stack = NULL;
+	hc_watch_part(watch, 0.6, 0.85);
+	err = hc_dominators_finish(dominators, tell_edges, graph, watch);
 	if (err)
 		return err;
-	retained->num = graph.dominators.num;
-	retained->idom = graph.dominators.idom;
-	retained->max = graph.dominators.max;
-	graph.dominators.idom = NULL;
+	ret->parents = dominators->idom;
+	ret->max = (uint64_t)dominators->max + 1;
+	dominators->idom = NULL;
 	return NULL;
+}
+/**@}*/
+
+struct hc_error *hc_retained_search(struct hc_retained *retained, uint64_t max_chunks)
+{
+	struct hc_named_tree tree = {0};
+	hc_cleanup(graph_deinit) struct graph graph = {.retained = retained,
+						       .heap = retained->heap,
+						       .recent.heap = retained->heap,
+						       .max_chunks = max_chunks};
+	struct hc_error *err = hc_plane_layout_init(retained->heap, &graph.layout);
+
+	if (!err)
+		err = find_by_kept_edges(&graph, &tree);
+	if (!err && !tree.parents)
+		err = find_by_told_edges(&graph, &tree);
+	if (err)
+		return err;
+	uint64_t num = graph.dominators.num;
+
+	graph_deinit(&graph);
+	graph = (struct graph){0};
+	/* So many come from told edges alone, and have names as good as any. */
+	if (num >= HC_MAX_NAMES) {
+		retained->idom = tree.parents;
+		retained->num = num;
+		retained->max = tree.max - 1;
+		return NULL;
+	}
+	hc_watch_part(retained->heap->process->watch, 0.85, 0.9);
+	return hc_retained_name(retained, &tree);
 }

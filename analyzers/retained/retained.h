@@ -13,9 +13,10 @@
  * anchors of known use lead to is not held by memory whose use is not known. So a stale word
  * somewhere does not take from a table what the table holds.
  *
- * Edges are read again from memory, and not stored (dominators.h). Memory: about 19 bytes a chunk
- * where chunks have 32 bytes; two more for every 100 bytes that they are larger, and what the
- * pointers take that wait, about a quarter of the heap at most.
+ * Edges are kept while they take no more than a quarter of what the heap does, and otherwise read
+ * again from memory (graph.c). Memory: 12 to 19 bytes a chunk where chunks have 32 bytes; two more
+ * for every 100 bytes that they are larger, and what the pointers take, a quarter of the heap at
+ * most.
  *
  * Reading is safe from several threads.
  */
@@ -33,7 +34,7 @@ struct hc_retained_kind {
 	hc_type_id type;
 };
 
-/** Vertices are named by the order of a depth-first search; 0 is the root, and so is "none". */
+/** Vertices are named as in names.h; 0 is the root, and so is "none". */
 struct hc_retained {
 	struct hc_target *target;
 	const struct hc_heap *heap;

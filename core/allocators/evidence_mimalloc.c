@@ -118,30 +118,41 @@ static void count_segment(const struct hc_memory *memory, const struct layout *l
 	}
 }
 
-/** All segments with one secret; the first one found sets it. */
+/** All segments have one secret; the first one found sets it. */
+static struct hc_error *consider_segment(const struct hc_memory *memory,
+					 const struct layout *layout, uint64_t at,
+					 struct totals *totals, struct hc_allocator_evidence *claim)
+{
+	struct segment segment;
+
+	if (!read_segment(memory, layout, at, &segment))
+		return NULL;
+	if (!totals->secret)
+		totals->secret = segment.cookie ^ at;
+	if ((segment.cookie ^ at) != totals->secret)
+		return NULL;
+	if (claim)
+		return hc_evidence_range(claim, at, at + segment.slices * SLICE);
+	count_segment(memory, layout, &segment, totals);
+	return NULL;
+}
+
+/** Count all segments, or claim their memory. */
 static struct hc_error *each_segment(const struct hc_process *process, const struct layout *layout,
 				     struct totals *totals, struct hc_allocator_evidence *claim)
 {
-	struct segment segment;
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && i < process->mappings.num; i++) {
 		const struct hc_mapping *mapping = &process->mappings.items[i];
+		uint64_t at = mapping->start;
+
 		if (!hc_evidence_may_hold(mapping))
 			continue;
-		for (uint64_t at = (mapping->start + SEGMENT - 1) / SEGMENT * SEGMENT;
-		     !err && at < mapping->end; at += SEGMENT) {
-			if (!read_segment(&process->memory, layout, at, &segment))
-				continue;
-			if (!totals->secret)
-				totals->secret = segment.cookie ^ at;
-			if ((segment.cookie ^ at) != totals->secret)
-				continue;
-			if (claim)
-				err = hc_evidence_range(claim, at, at + segment.slices * SLICE);
-			else
-				count_segment(&process->memory, layout, &segment, totals);
-		}
+		/* Found at a multiple of SEGMENT: behind its first byte comes the next one. */
+		for (; !err && hc_memory_next_aligned(&process->memory, &at, mapping->end, SEGMENT);
+		     at++)
+			err = consider_segment(&process->memory, layout, at, totals, claim);
 	}
 	return err;
 }

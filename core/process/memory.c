@@ -112,6 +112,25 @@ const struct hc_extent *hc_memory_find(const struct hc_memory *memory, uint64_t 
 	return extent && extent->start <= address ? extent : NULL;
 }
 
+bool hc_memory_next_aligned(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
+			    uint64_t step)
+{
+	uint64_t at = *pos;
+
+	for (;;) {
+		if (__builtin_add_overflow(at, step - 1, &at) || (at &= ~(step - 1)) >= end)
+			return false;
+		const struct hc_extent *extent = hc_memory_find_next(memory, at);
+		if (!extent || extent->start >= end)
+			return false;
+		if (extent->start <= at)
+			break;
+		at = extent->start;
+	}
+	*pos = at;
+	return true;
+}
+
 struct hc_bytes hc_memory_view(const struct hc_memory *memory, uint64_t address, uint64_t size)
 {
 	const struct hc_extent *extent = hc_memory_find(memory, address);

@@ -95,6 +95,16 @@ bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_
 bool hc_memory_next_data(const struct hc_memory *memory, uint64_t *pos, uint64_t end, uint64_t most,
 			 struct hc_piece *ret);
 
+/**
+ * The first address of [*pos, end) that is a multiple of @p step, a power of two, and whose byte is
+ * present: for structures that lie at such places, in ranges that may be terabytes of nothing.
+ *
+ * @param[in,out] pos address to begin at; what was found
+ * @return false when there is none
+ */
+bool hc_memory_next_aligned(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
+			    uint64_t step);
+
 /** Whether there is nothing in [start, end) but missing bytes and holes, as of
  * hc_memory_next_data(). */
 bool hc_memory_is_hole(const struct hc_memory *memory, uint64_t start, uint64_t end);

@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -62,8 +63,26 @@ def expected(datadir="share", zsh="share/zsh/site-functions"):
         + [f"{datadir}/man/man1/heapcore-{verb}.1" for verb in VERBS]
         + [f"{datadir}/heapcore/schema/heapcore.{verb}.json" for verb in VERBS if verb != "shell"]
         + [f"{doc}/{name}" for name in ("README.md", "NEWS.md", "adding.md", "design.md", "export.md", "fleet.md",
-                                    "performance.md", "recipes.md", "security.md")]
+                                    "library.md", "performance.md", "recipes.md", "security.md")]
         + [f"{doc}/cases/{name}" for name in CASES])
+
+
+def shared(libdir):
+    return [f"{libdir}/libheapcore.so.{VERSION}", f"{libdir}/libheapcore.so.0"]
+
+
+def development(libdir):
+    return ["include/heapcore.h", f"{libdir}/libheapcore.so", f"{libdir}/pkgconfig/libheapcore.pc"]
+
+
+def module(folder="share/heapcore/python"):
+    return [f"{folder}/heapcore/{name}" for name in ("__init__.py", "_library.py", "py.typed")]
+
+
+def version_by_python(folder, library):
+    """What the module says, found in a folder, of a library that is elsewhere."""
+    return run(sys.executable, "-c", "import heapcore; print(heapcore.version())",
+               env={"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "HEAPCORE_LIBRARY": library}).strip()
 
 
 def test_versions_agree():
@@ -92,8 +111,9 @@ class TestInstall:
         return destination, destination / options["prefix"].lstrip("/"), options
 
     def test_tree(self, installed):
-        destination, prefix, _ = installed
-        assert files(prefix) == expected()
+        destination, prefix, options = installed
+        libdir = options["libdir"]
+        assert files(prefix) == sorted(expected() + shared(libdir) + development(libdir) + module())
         assert len(files(destination)) == len(files(prefix))
 
     def test_program_works_from_there(self, installed, tmp_path):
@@ -104,6 +124,19 @@ class TestInstall:
         run(program, "signatures", "--test", prefix / "share/heapcore/signatures/builtin.ini")
         golden = ROOT / "testdata/golden/golden.core.xz"
         assert json.loads(run(program, "analyze", golden, "--format", "json", "-q"))["schema"] == "heapcore.analyze/2"
+
+    def test_library_works_from_there(self, installed, tmp_path):
+        """pkg-config finds header and library, a program runs with it, and so does the module."""
+        needs("pkg-config", "gcc")
+        destination, prefix, options = installed
+        folder = prefix / options["libdir"]
+        flags = run("pkg-config", "--cflags", "--libs", "libheapcore",
+                    env={"PKG_CONFIG_PATH": folder / "pkgconfig", "PKG_CONFIG_SYSROOT_DIR": destination}).split()
+        (tmp_path / "version.c").write_text("#include <heapcore.h>\n#include <stdio.h>\n"
+                                            "int main(void) { return puts(heapcore_version()) < 0; }\n")
+        run("gcc", "-o", tmp_path / "version", tmp_path / "version.c", *flags)
+        assert run(tmp_path / "version", env={"LD_LIBRARY_PATH": folder}) == f"{VERSION}\n"
+        assert version_by_python(prefix / "share/heapcore/python", folder / "libheapcore.so.0") == VERSION
 
     def test_manuals_name_what_is_installed(self, installed):
         destination, prefix, options = installed
@@ -177,18 +210,37 @@ class TestDebian:
             env={**compiler_cache(), "DEB_BUILD_OPTIONS": f"nocheck parallel={os.cpu_count()}"})
         return source.parent
 
-    def package(self, packages):
-        return next(packages.glob("heapcore_*.deb"))
+    def package(self, packages, name="heapcore"):
+        return next(packages.glob(f"{name}_*.deb"))
+
+    def unpacked(self, packages, folder, name="heapcore"):
+        """Files of a package below usr, but for those that every package has."""
+        run("dpkg-deb", "-x", self.package(packages, name), folder)
+        names = {path[:-3] if path.endswith(".gz") else path for path in files(folder / "usr")}
+        of_debian = {f"share/doc/{name}/changelog", f"share/doc/{name}/copyright"}
+        assert of_debian <= names
+        return sorted(names - of_debian)
 
     def test_version(self, packages):
         assert run("dpkg-deb", "-f", self.package(packages), "Version").strip() == VERSION
 
     def test_contents(self, packages, tmp_path):
-        run("dpkg-deb", "-x", self.package(packages), tmp_path)
-        names = [name[:-3] if name.endswith(".gz") else name for name in files(tmp_path / "usr")]
-        of_debian = ["share/doc/heapcore/changelog", "share/doc/heapcore/copyright"]
-        assert sorted(names) == sorted(expected(zsh="share/zsh/vendor-completions") + of_debian)
+        assert self.unpacked(packages, tmp_path) == expected(zsh="share/zsh/vendor-completions")
         assert run(tmp_path / "usr/bin/heapcore", "--version") == f"heapcore {VERSION}\n"
+
+    def test_library(self, packages, tmp_path):
+        """One package to run with, one to compile with, one for Python; unpacked together they work."""
+        libdir = f"lib/{run('dpkg-architecture', '-qDEB_HOST_MULTIARCH').strip()}"
+        folder = "lib/python3/dist-packages"
+        examples = [f"share/doc/python3-heapcore/examples/{path.name}" for path in (ROOT / "examples").iterdir()]
+        for name, names in (("libheapcore0", shared(libdir)), ("libheapcore-dev", development(libdir)),
+                            ("python3-heapcore", module(folder) + examples)):
+            assert self.unpacked(packages, tmp_path / name, name) == sorted(names), name
+        control = run("dpkg-deb", "-f", self.package(packages, "python3-heapcore"), "Depends")
+        assert f"libheapcore0 (>= {VERSION})" in control
+        assert "heapcore_open@HEAPCORE_0.2" in run("dpkg-deb", "-I", self.package(packages, "libheapcore0"), "symbols")
+        assert version_by_python(tmp_path / "python3-heapcore/usr" / folder,
+                                 tmp_path / "libheapcore0/usr" / libdir / "libheapcore.so.0") == VERSION
 
     def test_lintian(self, packages):
         needs("lintian")

@@ -560,8 +560,8 @@ static struct hc_error *add_arenas_of_heaps(struct glibc *g)
 {
 	uint64_t start, end, heap_max = g->params.heap_max;
 	for (size_t i = 0; glibc_next_run(g, &i, &start, &end);) {
-		for (uint64_t at = (start + heap_max - 1) & ~(heap_max - 1); at < end;
-		     at += heap_max) {
+		for (uint64_t at = start; hc_memory_next_aligned(g->memory, &at, end, heap_max);
+		     at++) {
 			struct hc_error *err = consider_heap(g, at);
 			if (err)
 				return err;

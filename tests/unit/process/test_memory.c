@@ -214,13 +214,41 @@ static void test_holes(void **state)
 	hc_memory_deinit(&memory);
 }
 
+/* Places at multiples of a size, in memory of which most is missing, to the end of the address
+ * space. */
+static void test_next_aligned(void **state)
+{
+	static const uint8_t bytes[64];
+	const struct hc_bytes view = {bytes, sizeof(bytes)};
+	struct hc_memory memory = {.word_size = 8};
+	uint64_t at = 0;
+
+	(void)state;
+	assert_null(hc_memory_add(&memory, 0x1010, view, true));
+	assert_null(hc_memory_add(&memory, 0x7fffff000, view, true));
+	assert_null(hc_memory_add(&memory, UINT64_MAX - 100, view, true));
+	assert_true(hc_memory_next_aligned(&memory, &at, UINT64_MAX, 0x20));
+	assert_int_equal(at, 0x1020);
+	at++;
+	assert_true(hc_memory_next_aligned(&memory, &at, UINT64_MAX, 0x20));
+	assert_int_equal(at, 0x1040);
+	at++;
+	assert_true(hc_memory_next_aligned(&memory, &at, UINT64_MAX, 0x1000));
+	assert_int_equal(at, 0x7fffff000);
+	at++;
+	assert_false(hc_memory_next_aligned(&memory, &at, UINT64_MAX, 0x1000));
+	at = 0;
+	assert_false(hc_memory_next_aligned(&memory, &at, 0x1040, 0x40));
+	hc_memory_deinit(&memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),   cmocka_unit_test(test_first_wins),
 		cmocka_unit_test(test_missing), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_wrap),    cmocka_unit_test(test_order),
-		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_holes),   cmocka_unit_test(test_next_aligned),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
