@@ -353,10 +353,11 @@ static bool explain(struct run *run, struct hc_byte_field *field, const double *
 	double pointers =
 		field->pointer_share >= HC_PROFILE_MIN_POINTERS ? field->pointer_share : 0;
 	field->pointer_share = 0;
+	if (is_text(run, field) || is_same(run, field))
+		return true;
 	if (field->size == 8 && (is_tagged(run, field) || is_double(run, field)))
 		return true;
-	if (is_text(run, field) || is_same(run, field) || is_counter(run, field) ||
-	    is_small_int(run, field) || is_noise(run, field, entropy))
+	if (is_counter(run, field) || is_small_int(run, field) || is_noise(run, field, entropy))
 		return true;
 	*field = (struct hc_byte_field){.offset = field->offset,
 					.size = field->size,

@@ -32,6 +32,8 @@ bool hc_analysis_in_full(const struct hc_analysis *analysis, size_t i)
 	const struct hc_finding *finding = &verdict->findings.items[i];
 	bool large = i < HC_ANALYSIS_MAX_IN_FULL && finding->share >= MIN_IN_FULL && !finding->with;
 
+	/* Where nothing stands out, one shows what there is to see. */
+	large &= verdict->kind != HC_VERDICT_NOTHING;
 	return !i || large || i == largest_loss(verdict) || analysis->session->options->verbose;
 }
 

@@ -251,7 +251,7 @@ static void say_type(struct hc_analysis *analysis, const struct hc_finding *find
 
 	if (type.kind != HC_CELL_UNKNOWN && !finding->group && !said)
 		say_how_many(
-			analysis, "type:", HC_PHRASE(analysis->doc, "{} (C++ class)", type),
+			analysis, "type:", type,
 			&(struct how_many){finding->type_chunks, all_of(finding), all_of(finding)});
 }
 
