@@ -54,6 +54,8 @@ struct hc_hex {
 	const char *more;   /**< "more bytes; …" behind the number of those that are left out */
 	uint64_t mark;      /**< address of a field that is at fault and stands in brackets */
 	unsigned mark_size; /**< 0: none, and no brackets */
+	const char
+		*text; /**< lines as they were once shown, of bytes that are not at hand; or NULL */
 };
 
 struct hc_node {

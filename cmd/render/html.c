@@ -2,6 +2,7 @@
  * @file
  * Documents as HTML; see html.h.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -164,7 +165,7 @@ static bool is_foreign(const struct hc_cell *cell)
 /** A value for the script to sort by, where people read it in another form. */
 static void put_value(const struct state *state, const struct hc_cell *cell)
 {
-	if (!hc_cell_shows(&state->look, cell))
+	if (!hc_cell_shows(&state->look, cell) || state->look.policy.content < cell->needs)
 		return;
 	switch (cell->kind) {
 	case HC_CELL_COUNT:
@@ -198,12 +199,9 @@ static void put_bar(const struct state *state, double share, double longest)
 		width < 100 ? width : 100);
 }
 
-/** Columns of an excerpt that does not bound itself. */
-#define EXCERPT_COLUMNS 100
-
 static void put_cell(const struct state *state, const struct hc_cell *cell)
 {
-	hc_cleanup_free char *text = hc_cell_to_text(&state->look, cell, EXCERPT_COLUMNS);
+	hc_cleanup_free char *text = hc_cell_to_text(&state->look, cell, HC_HTML_EXCERPT);
 	bool code = is_foreign(cell) && hc_cell_shows(&state->look, cell) && text && *text;
 
 	fputs(code ? "<code>" : "", state->file);
@@ -211,13 +209,13 @@ static void put_cell(const struct state *state, const struct hc_cell *cell)
 	fputs(code ? "</code>" : "", state->file);
 }
 
-/** 0 where a column has none. */
-static double longest_bar(const struct hc_table *table, unsigned column)
+/** Of the rows that are written; 0 where a column has none. */
+static double longest_bar(const struct hc_table *table, unsigned column, size_t rows)
 {
 	bool has = table->shape->columns[column].kind == HC_CELL_BAR;
 	double ret = 0;
 
-	for (size_t r = 0; has && r < table->num_rows; r++) {
+	for (size_t r = 0; has && r < rows; r++) {
 		double real = hc_table_at(table, r, column)->real;
 		ret = real > ret ? real : ret;
 	}
@@ -241,6 +239,16 @@ static void put_table_cell(const struct state *state, const struct hc_column *sh
 	fputs("</td>", state->file);
 }
 
+/** The name of a column that text gives no heading. */
+static void put_capitals(FILE *file, const char *name)
+{
+	hc_cleanup_free char *text = strdup(name);
+
+	for (char *c = text; c && *c; c++)
+		*c = *c == '_' ? ' ' : toupper((unsigned char)*c);
+	hc_html_put(file, text ? text : "");
+}
+
 /** Headings of columns. What a column is about is said where a pointer rests on it. */
 static void put_headings(const struct state *state, const struct hc_shape *shape,
 			 const struct hc_column_list *columns)
@@ -251,8 +259,10 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 	for (unsigned i = 0; i < columns->num; i++) {
 		const struct hc_column *column = &shape->columns[columns->items[i]];
 		const char *title = hc_column_title(column, buf);
+		/* What is drawn is in the column before it, too: its heading has no words. */
+		bool drawn = column->kind == HC_CELL_BAR && !*title;
 
-		fprintf(state->file, "<th scope=\"col\"%s title=\"",
+		fprintf(state->file, "<%s%s title=\"", drawn ? "td" : "th scope=\"col\"",
 			hc_column_is_left(column) ? "" : " class=\"n\"");
 		hc_html_put(state->file, column->help ? column->help : "");
 		fprintf(state->file, "\" data-c=\"");
@@ -261,9 +271,8 @@ static void put_headings(const struct state *state, const struct hc_shape *shape
 		if (*title)
 			hc_html_put(state->file, title);
 		else
-			hc_html_print(state->file, "%s",
-				      column->kind == HC_CELL_BAR ? "" : column->name);
-		fputs("</th>", state->file);
+			put_capitals(state->file, drawn ? "" : column->name);
+		fputs(drawn ? "</td>" : "</th>", state->file);
 	}
 	fputs("</tr></thead>\n<tbody>\n", state->file);
 }
@@ -274,7 +283,7 @@ static void put_rows(const struct state *state, const struct hc_table *table,
 	double longest[HC_MAX_COLUMNS];
 
 	for (unsigned i = 0; i < columns->num; i++)
-		longest[i] = longest_bar(table, columns->items[i]);
+		longest[i] = longest_bar(table, columns->items[i], rows);
 	for (size_t r = 0; r < rows; r++) {
 		fputs("<tr>", state->file);
 		for (unsigned i = 0; i < columns->num; i++)
@@ -320,7 +329,7 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 	const char *label = state->heading ? state->heading : name ? name : "table";
 	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", state->file);
 	hc_html_put(state->file, label);
-	fputs("\">\n<table data-t=\"", state->file);
+	fputs(", table\">\n<table data-t=\"", state->file);
 	hc_html_put(state->file, name ? name : "");
 	fputs("\"><caption>", state->file);
 	hc_html_put(state->file, label);
@@ -328,9 +337,10 @@ static struct hc_error *write_table(struct state *state, const struct hc_node *n
 	put_headings(state, table->shape, &columns);
 	put_rows(state, table, &columns, rows);
 	fputs("</tbody></table>\n</div>\n", state->file);
-	if (rows < all)
+	uint64_t left_out = all - rows + table->more;
+	if (left_out)
 		fprintf(state->file, "<p class=\"note\">%s more row%s not in this file.</p>\n",
-			hc_unit_count(all - rows).text, all - rows == 1 ? " is" : "s are");
+			hc_unit_count(left_out).text, left_out == 1 ? " is" : "s are");
 	return NULL;
 }
 /**@}*/

@@ -31,6 +31,9 @@ void hc_html_begin_page(FILE *file, const char *title);
 /** Its end, with the script. */
 void hc_html_end_page(FILE *file);
 
+/** Columns of an excerpt that does not bound itself. */
+#define HC_HTML_EXCERPT 100
+
 /** How a document is to be written in a page. */
 struct hc_html {
 	const struct hc_view *view;

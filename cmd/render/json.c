@@ -49,17 +49,22 @@ static struct hc_error *write_json(struct hc_output *out, const json_t *json, si
 	 * A failed write shows in the stream's error flag and is reported when the output is
 	 * closed.
 	 */
-	json_dumpf(json, out->file, flags | JSON_REAL_PRECISION(6));
+	json_dumpf(json, out->file, flags);
 	fputc('\n', out->file);
 	return NULL;
 }
 
 struct hc_error *hc_json_write(struct hc_output *out, const json_t *document)
 {
-	return write_json(out, document, JSON_INDENT(2));
+	return write_json(out, document, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+}
+
+struct hc_error *hc_json_write_exactly(struct hc_output *out, const json_t *document)
+{
+	return write_json(out, document, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
 }
 
 struct hc_error *hc_json_write_line(struct hc_output *out, const json_t *object)
 {
-	return write_json(out, object, JSON_COMPACT);
+	return write_json(out, object, JSON_COMPACT | JSON_REAL_PRECISION(6));
 }

@@ -33,6 +33,8 @@ json_t *hc_json_arena(uint32_t arena);
 
 /** Write a document, indented, with a newline. */
 struct hc_error *hc_json_write(struct hc_output *out, const json_t *document);
+/** The same where numbers with a fraction are read again: with all their digits. */
+struct hc_error *hc_json_write_exactly(struct hc_output *out, const json_t *document);
 /** Write one line of a JSON Lines stream. */
 struct hc_error *hc_json_write_line(struct hc_output *out, const json_t *object);
 

@@ -44,6 +44,10 @@ void hc_text_hex(const struct hc_node *node, const struct hc_view *view, FILE *f
 	const struct hc_hex *hex = &node->hex;
 	struct hc_bytes bytes = hex->bytes;
 
+	if (hex->text) {
+		fputs(hex->text, file);
+		return;
+	}
 	if (hex->max && view->look.policy.content != HC_CONTENT_FULL && bytes.size > hex->max)
 		bytes.size = hex->max;
 	hc_cleanup_shown struct hc_shown shown =

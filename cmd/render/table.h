@@ -71,6 +71,7 @@ struct hc_table {
 	struct hc_cell *cells; /**< row by row */
 	size_t num_rows, capacity;
 	size_t limit;          /**< rows that are shown */
+	uint64_t more;         /**< rows that there are besides, and that are not at hand */
 	enum hc_content needs; /**< no rows below that */
 	unsigned indent;       /**< in text */
 	uint64_t hidden; /**< bit per column, of the first 64: unknown in this run, and nowhere */

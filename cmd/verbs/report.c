@@ -68,6 +68,7 @@ enum {
 	SECTION_ALL = 2,       /**< --top 0 */
 	SECTION_HEAP = 4,      /**< not there without a heap */
 	SECTION_EXPENSIVE = 8, /**< of large heaps only with --detail max */
+	SECTION_MAP = 16,      /**< with the map of the heap */
 };
 
 #define MAX_SECTION_OPTIONS 4
@@ -80,7 +81,6 @@ struct section {
 	enum hc_detail least;
 	const char *options[MAX_SECTION_OPTIONS]; /**< names of options without a value */
 	const char *sort;                         /**< as --sort; NULL: the verb's own order */
-	struct hc_error *(*draw)(struct hc_session *session, enum hc_detail detail, FILE *file);
 };
 
 static const struct section core_sections[] = {
@@ -88,7 +88,7 @@ static const struct section core_sections[] = {
 	{"lost", "Lost", &hc_verb_leaks, SECTION_TOP | SECTION_HEAP},
 	{"sizes", "Sizes", &hc_verb_histogram, SECTION_ALL | SECTION_HEAP, .sort = "size",
 	 .options = {"log2", "with-leaks"}},
-	{"heap", "Heap", &hc_verb_arenas, SECTION_HEAP, .draw = hc_report_draw_heap},
+	{"heap", "Heap", &hc_verb_arenas, SECTION_HEAP | SECTION_MAP},
 	{"holders", "Holders", &hc_verb_retained, SECTION_TOP | SECTION_HEAP | SECTION_EXPENSIVE,
 	 HC_DETAIL_DEFAULT},
 	{"content", "Content", &hc_verb_classify, SECTION_HEAP, HC_DETAIL_DEFAULT,
@@ -112,8 +112,13 @@ struct report {
 	struct hc_session *session;
 	enum hc_format format;
 	enum hc_detail detail;
-	const struct section *section; /**< the one that is being written */
-	char *quoted;                  /**< the core's path, for a shell */
+	const struct section *section; /**< the one that is being made of a core */
+	const char *core;              /**< path, as it is or was given */
+	const char *version;           /**< of the heapcore that looked at the core */
+	enum hc_content content;       /**< that may show, if that is known */
+	bool told_content;
+	char *command_end; /**< the cores' paths, for a shell */
+	json_t *sections;  /**< those of JSON */
 	char *body, *nav;
 	size_t body_size, nav_size;
 	FILE *body_file, *nav_file;
@@ -201,26 +206,43 @@ static size_t room(struct report *report)
 	return used < MAX_REPORT ? MAX_REPORT - used : 0;
 }
 
+/** What is to be drawn before the first table of a section. */
+struct figures {
+	const struct hc_stacks *stacks; /**< NULL: drawn */
+	struct hc_look look;
+	struct hc_error *err;
+};
+
 static void draw_table(void *ctx, const struct hc_table *table, FILE *file)
 {
-	(void)ctx;
+	struct figures *figures = ctx;
+
+	if (figures->stacks)
+		figures->err = hc_report_draw_stacks(figures->stacks, &figures->look, file);
+	figures->stacks = NULL;
 	hc_report_draw_table(table, file);
 }
 
-static struct hc_error *write_html(struct report *report, const struct hc_document *doc,
+static struct hc_error *write_html(const struct hc_report_section *section,
 				   const struct hc_view *view, size_t rows)
 {
+	struct figures figures = {.stacks = &section->doc->stacks,
+				  .look = hc_html_look(&view->look)};
 	const struct hc_html html = {
-		.view = view, .max_rows = rows, .level = 3, .figure = draw_table};
+		.view = view, .max_rows = rows, .level = 3, .figure = draw_table, .ctx = &figures};
 	struct hc_error *err = NULL;
 
-	if (report->section->draw)
-		err = report->section->draw(report->session, report->detail, view->out->file);
-	return err ? err : hc_html_document(&html, doc);
+	if (section->map)
+		err = hc_report_draw_map(section->map, view->out->file);
+	if (!err)
+		err = hc_html_document(&html, section->doc);
+	/* One of the two says that there is no memory, which says it all. */
+	return err ? err : figures.err;
 }
 
-/** A document with at most so many rows to each table, as text of its own. To be freed. */
-static struct hc_error *write_to_memory(struct report *report, const struct hc_document *doc,
+/** A section with at most so many rows to each table, as text of its own. To be freed. */
+static struct hc_error *write_to_memory(const struct report *report,
+					const struct hc_report_section *section,
 					const struct hc_view *view, size_t rows, char **ret)
 {
 	hc_cleanup_free char *text = NULL;
@@ -233,8 +255,8 @@ static struct hc_error *write_to_memory(struct report *report, const struct hc_d
 	if (!out.file)
 		return &hc_enomem;
 	part.out = &out;
-	err = report->format == HC_FORMAT_HTML ? write_html(report, doc, &part, rows)
-					       : hc_markdown_renderer.document(doc, &part);
+	err = report->format == HC_FORMAT_HTML ? write_html(section, &part, rows)
+					       : hc_markdown_renderer.document(section->doc, &part);
 	if (fclose(out.file) && !err)
 		err = &hc_enomem;
 	if (!err)
@@ -243,32 +265,29 @@ static struct hc_error *write_to_memory(struct report *report, const struct hc_d
 }
 
 /** The title of a section, with a link to it. */
-static void begin_section(struct report *report)
+static void begin_section(struct report *report, const struct hc_report_section *section)
 {
-	const struct section *section = report->section;
+	const char *id = section->id;
 
 	if (report->format != HC_FORMAT_HTML) {
 		fprintf(report->body_file, "\n## %s\n\n", section->title);
 		return;
 	}
-	fprintf(report->body_file,
-		"<section id=\"%s\" aria-labelledby=\"h-%s\"><h2 id=\"h-%s\">%s</h2>\n",
-		section->id, section->id, section->id, section->title);
-	fprintf(report->nav_file, "<li><a href=\"#%s\">%s</a></li>", section->id, section->title);
+	fprintf(report->body_file, "<section id=\"%s\" aria-labelledby=\"h-%s\"><h2 id=\"h-%s\">",
+		id, id, id);
+	hc_html_put(report->body_file, section->title);
+	fputs("</h2>\n", report->body_file);
+	fprintf(report->nav_file, "<li><a href=\"#%s\">", id);
+	hc_html_put(report->nav_file, section->title);
+	fputs("</a></li>", report->nav_file);
 }
 
-/** The command that says the same and takes further questions. */
-static void end_section(struct report *report)
+static void end_section(struct report *report, const struct hc_report_section *section)
 {
 	if (report->format != HC_FORMAT_HTML)
 		return;
 	fputs("<p class=\"note\">More: <code>", report->body_file);
-	hc_html_print(report->body_file, "heapcore %s %s", report->section->verb->name,
-		      report->quoted);
-	for (int i = 0; i < report->session->options->num_args; i++) {
-		hc_cleanup_free char *quoted = hc_shell_quote(report->session->options->args[i]);
-		hc_html_print(report->body_file, " %s", quoted ? quoted : "");
-	}
+	hc_html_put(report->body_file, section->command);
 	fputs("</code></p></section>\n", report->body_file);
 }
 
@@ -284,34 +303,70 @@ static void put_note(struct report *report, const char *text)
 	}
 }
 
-/** Takes the document of a section. */
-static struct hc_error *take(void *ctx, struct hc_document *doc, const struct hc_view *view)
+/** Write a section with as many rows as there is room for. */
+static struct hc_error *write_section(struct report *report,
+				      const struct hc_report_section *section,
+				      const struct hc_view *view)
 {
-	struct report *report = ctx;
-	const char *sort = report->section->sort;
 	hc_cleanup_free char *text = NULL;
 	size_t rows = max_rows[report->detail];
-	struct hc_error *err = NULL;
+	struct hc_error *err = write_to_memory(report, section, view, rows, &text);
 
-	if (sort && doc->text_main)
-		err = hc_table_sort(doc->text_main, sort, view->look.policy.content);
-	if (!err)
-		err = write_to_memory(report, doc, view, rows, &text);
 	while (!err && strlen(text) > room(report) && rows / 4 >= MIN_ROWS) {
 		rows /= 4;
 		free(hc_steal(text));
-		err = write_to_memory(report, doc, view, rows, &text);
+		err = write_to_memory(report, section, view, rows, &text);
 	}
 	if (err)
 		return err;
-	report->session->taker->said_partial = true;
-	begin_section(report);
+	begin_section(report, section);
 	if (strlen(text) <= room(report))
 		fputs(text, report->body_file);
 	else
 		put_note(report, "This section is too large for the file.");
-	end_section(report);
+	end_section(report, section);
 	return NULL;
+}
+
+/** Add a section to what is being made. */
+static struct hc_error *add_section(struct report *report, const struct hc_report_section *section,
+				    const struct hc_view *view)
+{
+	json_t *json;
+
+	if (report->format != HC_FORMAT_JSON)
+		return write_section(report, section, view);
+	struct hc_error *err =
+		hc_report_section_json(section, view, max_rows[report->detail], &json);
+	if (!err && json_array_append_new(report->sections, json))
+		err = &hc_enomem;
+	return err;
+}
+
+/** "heapcore leaks core.1234". To be freed. */
+static char *command_of(const struct report *report)
+{
+	return hc_format("heapcore %s %s", report->section->verb->name, report->command_end);
+}
+
+/** Takes the document of a section. */
+static struct hc_error *take(void *ctx, struct hc_document *doc, const struct hc_view *view)
+{
+	hc_cleanup(hc_heap_map_deinit) struct hc_heap_map map = {0};
+	struct report *report = ctx;
+	hc_cleanup_free char *command = command_of(report);
+	const struct section *from = report->section;
+	struct hc_report_section section = {from->id, from->title, command, .doc = doc};
+	struct hc_error *err = command ? NULL : &hc_enomem;
+
+	if (!err && from->sort && doc->text_main)
+		err = hc_table_sort(doc->text_main, from->sort, view->look.policy.content);
+	if (!err && from->flags & SECTION_MAP) {
+		err = hc_report_find_map(report->session, report->detail, &map);
+		section.map = &map;
+	}
+	report->session->taker->said_partial = true;
+	return err ? err : add_section(report, &section, view);
 }
 
 /** Whether a section can be there at all, and is not too much. */
@@ -330,13 +385,22 @@ static bool is_wanted(const struct report *report)
 /** A section that could not be made is no reason to have none of the others. */
 static struct hc_error *say_failure(struct report *report, struct hc_error *err)
 {
+	hc_cleanup_free char *command = command_of(report);
+	hc_cleanup_document struct hc_document doc;
+	const struct section *from = report->section;
+	struct hc_view view;
+
+	hc_document_init(&doc);
 	if (err->code == HC_ERROR_NO_MEMORY || err->code == HC_ERROR_CANCELLED)
 		return err;
-	begin_section(report);
-	put_note(report, err->message);
-	end_section(report);
+	HC_LINE(&doc, "{}", hc_cell_name(err->message));
 	hc_error_destroy(err);
-	return NULL;
+	if (!command)
+		return &hc_enomem;
+	hc_session_view(report->session, &view);
+	return add_section(report,
+			   &(struct hc_report_section){from->id, from->title, command, .doc = &doc},
+			   &view);
 }
 
 static struct hc_error *write_sections(struct report *report, const struct section *sections,
@@ -372,15 +436,24 @@ static const char *content_words(enum hc_content content)
 	return "";
 }
 
+/** "Shows kinds of content, but no bytes of the heap (--content class)." */
+static char *shows_words(const struct report *report)
+{
+	if (!report->told_content)
+		return strdup("Shows what the file that it was made of has.");
+	return hc_format("Shows %s (--content %s).", content_words(report->content),
+			 hc_content_name(report->content));
+}
+
 static void write_head(const struct report *report, FILE *file)
 {
-	const struct hc_options *options = report->session->options;
-	const char *name = hc_base_name(options->core), *level = hc_content_name(options->content);
+	const char *name = hc_base_name(report->core);
+	hc_cleanup_free char *shows = shows_words(report);
 
 	if (report->format != HC_FORMAT_HTML) {
 		hc_cleanup_free char *escaped = hc_escape_string(name, HC_ESCAPE_PLAIN);
-		fprintf(file, "# heapcore report\n\n    %s\n\nShows %s (--content %s).\n",
-			escaped ? escaped : "", content_words(options->content), level);
+		fprintf(file, "# heapcore report\n\n    %s\n\n%s\n", escaped ? escaped : "",
+			shows ? shows : "");
 		return;
 	}
 	hc_cleanup_free char *title = hc_format("heapcore report: %s", name);
@@ -388,11 +461,31 @@ static void write_head(const struct report *report, FILE *file)
 	fputs("<header><h1>", file);
 	hc_html_put(file, name);
 	fputs("</h1><p>", file);
-	hc_html_print(file, "heapcore %s. Shows %s (--content %s).", HC_VERSION,
-		      content_words(options->content), level);
+	hc_html_print(file, "heapcore %s. %s", report->version, shows ? shows : "");
 	fputs("</p><nav aria-label=\"Sections\"><ul>", file);
 	fputs(report->nav, file);
 	fputs("</ul></nav></header>\n<main>\n", file);
+}
+
+/** What is read again by `report`. */
+static struct hc_error *write_json(struct report *report)
+{
+	hc_cleanup_document struct hc_document doc;
+	hc_cleanup_json json_t *object = NULL;
+	struct hc_view view;
+
+	hc_document_init(&doc);
+	hc_session_view(report->session, &view);
+	hc_session_begin_data(report->session, &doc);
+	hc_fact(&doc, "heapcore", NULL, hc_cell_text(HC_VERSION));
+	hc_fact(&doc, "content", NULL, hc_cell_text(hc_content_name(report->content)));
+	hc_fact(&doc, "detail", NULL, hc_cell_text(detail_word(report->detail)));
+	struct hc_error *err = hc_document_json(&doc, &view, &object);
+	if (err)
+		return err;
+	return json_object_set(object, "sections", report->sections)
+		       ? &hc_enomem
+		       : hc_json_write_exactly(&report->session->out, object);
 }
 
 static struct hc_error *write_report(struct report *report)
@@ -401,6 +494,8 @@ static struct hc_error *write_report(struct report *report)
 
 	if (fflush(report->body_file) || fflush(report->nav_file))
 		return &hc_enomem;
+	if (report->format == HC_FORMAT_JSON)
+		return write_json(report);
 	write_head(report, file);
 	fputs(report->body, file);
 	if (report->format == HC_FORMAT_HTML) {
@@ -408,6 +503,84 @@ static struct hc_error *write_report(struct report *report)
 		hc_html_end_page(file);
 	}
 	return NULL;
+}
+/**@}*/
+
+/** @name Saved reports */
+/**@{*/
+
+static struct hc_error *add_saved_section(struct report *report,
+					  const struct hc_saved_report *saved, size_t index)
+{
+	hc_cleanup(hc_heap_map_deinit) struct hc_heap_map map = {0};
+	hc_cleanup_document struct hc_document doc;
+	struct hc_report_section section = {.doc = &doc, .map = &map};
+	struct hc_view view;
+
+	hc_document_init(&doc);
+	hc_session_view(report->session, &view);
+	/* What was saved may show: more than that is not in the file. */
+	view.look.policy.content = saved->content;
+	struct hc_error *err = hc_saved_report_section(saved, index, &section);
+	return err ? err : add_section(report, &section, &view);
+}
+
+static struct hc_error *make_of_saved(struct report *report, const struct hc_input_file *input)
+{
+	hc_cleanup(hc_saved_report_deinit) struct hc_saved_report saved = {0};
+	struct hc_error *err = hc_saved_report_open(input, &saved);
+
+	if (err)
+		return err;
+	if (report->format == HC_FORMAT_JSON)
+		return hc_error_create(HC_ERROR_FORMAT,
+				       "is JSON already; report makes HTML or Markdown of it");
+	report->core = saved.core;
+	report->version = saved.version ? saved.version : HC_VERSION;
+	report->content = saved.content;
+	report->told_content = saved.told_content;
+	for (size_t i = 0; !err && i < saved.num_sections; i++)
+		err = add_saved_section(report, &saved, i);
+	return err ? err : write_report(report);
+}
+/**@}*/
+
+/** @name Cores */
+/**@{*/
+
+static struct hc_error *make_of_cores(struct report *report)
+{
+	struct hc_session *session = report->session;
+	struct hc_taker taker = {.take = take, .ctx = report};
+	struct hc_error *err;
+
+	session->taker = &taker;
+	if (session->options->num_args)
+		err = write_sections(report, diff_sections,
+				     sizeof(diff_sections) / sizeof(diff_sections[0]));
+	else
+		err = write_sections(report, core_sections,
+				     sizeof(core_sections) / sizeof(core_sections[0]));
+	session->taker = NULL;
+	return err ? err : write_report(report);
+}
+
+/** Of one input: what it is decides. */
+static struct hc_error *make_of_input(struct report *report)
+{
+	struct hc_process_options *process = &report->session->options->process;
+	hc_cleanup(hc_input_close) struct hc_input_file input = {.fd = -1};
+	struct hc_error *err =
+		hc_input_open(report->session->options->core, &process->decompress, &input);
+
+	if (err)
+		return err;
+	if (hc_saved_report_is(&input))
+		return make_of_saved(report, &input);
+	process->input = &input;
+	err = make_of_cores(report);
+	process->input = NULL;
+	return err;
 }
 /**@}*/
 
@@ -419,44 +592,56 @@ static void report_deinit(struct report *report)
 		fclose(report->nav_file);
 	free(report->body);
 	free(report->nav);
-	free(report->quoted);
+	free(report->command_end);
+	json_decref(report->sections);
+}
+
+/** The paths of all cores, for a shell. To be freed. */
+static char *quote_paths(const struct hc_options *options)
+{
+	char *ret = hc_shell_quote(options->core);
+
+	for (int i = 0; ret && i < options->num_args; i++) {
+		hc_cleanup_free char *before = ret;
+		hc_cleanup_free char *quoted = hc_shell_quote(options->args[i]);
+		ret = quoted ? hc_format("%s %s", before, quoted) : NULL;
+	}
+	return ret;
 }
 
 static struct hc_error *report_init(struct report *report, struct hc_session *session)
 {
 	const struct own *own = session->options->own;
 
-	report->session = session;
-	report->format = session->options->format;
-	report->detail = own->detail;
-	report->quoted = hc_shell_quote(session->options->core);
+	*report = (struct report){.session = session,
+				  .format = session->options->format,
+				  .detail = own->detail,
+				  .core = session->options->core,
+				  .version = HC_VERSION,
+				  .content = session->options->content,
+				  .told_content = true,
+				  .command_end = quote_paths(session->options),
+				  .sections = json_array()};
 	report->body_file = open_memstream(&report->body, &report->body_size);
 	report->nav_file = open_memstream(&report->nav, &report->nav_size);
-	return report->quoted && report->body_file && report->nav_file ? NULL : &hc_enomem;
+	return report->command_end && report->sections && report->body_file && report->nav_file
+		       ? NULL
+		       : &hc_enomem;
 }
 
 /** All of it, for a screen of one width that shows UTF-8, whatever the terminal is. */
 static struct hc_error *make(struct report *report)
 {
 	struct hc_session *session = report->session;
-	bool compares = session->options->num_args;
-	struct hc_taker taker = {.take = take, .ctx = report};
 	const struct hc_output out = session->out;
-	struct hc_error *err;
 
-	session->taker = &taker;
 	session->out.width = WIDTH;
 	session->out.utf8 = true;
 	session->out.color = false;
-	if (compares)
-		err = write_sections(report, diff_sections,
-				     sizeof(diff_sections) / sizeof(diff_sections[0]));
-	else
-		err = write_sections(report, core_sections,
-				     sizeof(core_sections) / sizeof(core_sections[0]));
-	session->taker = NULL;
+	struct hc_error *err =
+		session->options->num_args ? make_of_cores(report) : make_of_input(report);
 	session->out = out;
-	return err ? err : write_report(report);
+	return err;
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -487,15 +672,18 @@ const struct hc_verb hc_verb_report = {
 	.summary = "one HTML file for whoever looks at the incident",
 	.description = "Writes what the other verbs say of a core to one file that needs nothing "
 		       "else: the verdict, charts, tables that sort and filter. Of two or three "
-		       "cores it reports the difference.",
+		       "cores it reports the difference. With --format json it is saved, and made "
+		       "a page of later, without the core.",
 	.examples = "  heapcore report core.1234 -o incident.html\n"
 		    "  heapcore report core.1234 -o incident.html --detail max --content sample\n"
 		    "  heapcore report core.old core.new -o growth.html\n"
-		    "  heapcore report core.1234 --format markdown -o incident.md\n",
+		    "  heapcore report core.1234 --format markdown -o incident.md\n"
+		    "  heapcore report core.1234 --format json -o saved.json\n"
+		    "  heapcore report saved.json -o incident.html\n",
 	.min_args = 1,
 	.max_args = HC_MAX_TARGETS,
 	.num_inputs = HC_MAX_TARGETS,
-	.formats = 1u << HC_FORMAT_HTML | 1u << HC_FORMAT_MARKDOWN,
+	.formats = 1u << HC_FORMAT_HTML | 1u << HC_FORMAT_MARKDOWN | 1u << HC_FORMAT_JSON,
 	.format = HC_FORMAT_HTML,
 	.for_others = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),

@@ -26,6 +26,33 @@ static unsigned column_of(const struct hc_table *table, const char *name)
 	return i;
 }
 
+/** 0 for what is no number, and where there is no such column. */
+static uint64_t number_at(const struct hc_table *table, size_t row, const char *name)
+{
+	unsigned column = column_of(table, name);
+
+	if (column == table->shape->num_columns)
+		return 0;
+	const struct hc_cell *cell = hc_table_at(table, row, column);
+	bool is_number = cell->kind == HC_CELL_COUNT || cell->kind == HC_CELL_NUMBER ||
+			 cell->kind == HC_CELL_BYTES || cell->kind == HC_CELL_ADDRESS;
+
+	return is_number ? cell->number : 0;
+}
+
+/** "" for what is no text, and where there is no such column. */
+static const char *text_at(const struct hc_table *table, size_t row, const char *name)
+{
+	unsigned column = column_of(table, name);
+
+	if (column == table->shape->num_columns)
+		return "";
+	const struct hc_cell *cell = hc_table_at(table, row, column);
+	bool is_text = cell->kind == HC_CELL_TEXT || cell->kind == HC_CELL_NAME;
+
+	return is_text ? cell->text : "";
+}
+
 /** @name Where the bytes are */
 /**@{*/
 
@@ -58,15 +85,14 @@ static unsigned part_color(const char *name)
 /** The last row is the total. */
 static void draw_accounting(const struct hc_table *table, FILE *file)
 {
-	unsigned part = column_of(table, "part"), bytes = column_of(table, "bytes");
 	struct hc_html_part parts[MAX_PARTS];
 	size_t num = 0;
 
 	for (size_t r = 0; r + 1 < table->num_rows && num < MAX_PARTS; r++) {
-		const char *name = hc_table_at(table, r, part)->text;
+		const char *name = text_at(table, r, "part");
 
-		parts[num++] = (struct hc_html_part){name, hc_table_at(table, r, bytes)->number,
-						     part_color(name)};
+		parts[num++] =
+			(struct hc_html_part){name, number_at(table, r, "bytes"), part_color(name)};
 	}
 	hc_html_bar(file, "Where the bytes are; the table below says the same", parts, num);
 }
@@ -115,21 +141,6 @@ static int by_start(const void *a, const void *b)
 	const struct space_row *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static uint64_t number_at(const struct hc_table *table, size_t row, const char *column)
-{
-	const struct hc_cell *cell = hc_table_at(table, row, column_of(table, column));
-
-	return cell->kind == HC_CELL_UNKNOWN ? 0 : cell->number;
-}
-
-static const char *text_at(const struct hc_table *table, size_t row, const char *column)
-{
-	const struct hc_cell *cell = hc_table_at(table, row, column_of(table, column));
-	bool is_text = cell->kind == HC_CELL_TEXT || cell->kind == HC_CELL_NAME;
-
-	return is_text ? cell->text : "";
 }
 
 static void put_space(const struct space_row *rows, size_t num, FILE *file)
@@ -184,9 +195,9 @@ static void draw_space(const struct hc_table *table, FILE *file)
 
 void hc_report_draw_table(const struct hc_table *table, FILE *file)
 {
-	const char *key = table->shape->key;
+	const char *key = table->shape->key, *name = table->shape->name;
 
-	if (table->shape == &hc_analysis_lines_shape)
+	if (name && !strcmp(name, hc_analysis_lines_shape.name))
 		draw_accounting(table, file);
 	else if (key && !strcmp(key, "mappings") &&
 		 column_of(table, "title") < table->shape->num_columns)
@@ -304,12 +315,168 @@ static struct hc_error *put_map(const struct hc_heap_map *map, FILE *file)
 	return err;
 }
 
-struct hc_error *hc_report_draw_heap(struct hc_session *session, enum hc_detail detail, FILE *file)
+struct hc_error *hc_report_find_map(struct hc_session *session, enum hc_detail detail,
+				    struct hc_heap_map *ret)
 {
-	hc_cleanup(hc_heap_map_deinit) struct hc_heap_map map = {0};
-	struct hc_error *err = hc_heap_map_run(session->target, strip_columns[detail], &map);
+	struct hc_error *err = hc_heap_map_run(session->target, strip_columns[detail], ret);
 
 	hc_session_phase(session, NULL);
-	return err || !map.num_strips ? err : put_map(&map, file);
+	return err;
+}
+
+struct hc_error *hc_report_draw_map(const struct hc_heap_map *map, FILE *file)
+{
+	return map->num_strips ? put_map(map, file) : NULL;
+}
+/**@}*/
+
+/** @name Who holds what */
+/**@{*/
+
+#define FLAME_WIDTH 1000.0
+#define FLAME_STEP 20
+/** Narrower than that, nothing would be seen. */
+#define FLAME_LEAST 0.5
+#define FLAME_DEPTH 24
+#define FLAME_BOXES 2000
+/** Units that a letter takes; all are of one width. */
+#define FLAME_LETTER 7.3
+
+/** A frame with all that stands below it. */
+struct flame {
+	uint64_t chunks, bytes;
+	double x, next; /**< where it begins, and where what it holds goes on */
+	unsigned depth;
+};
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+/** Frames stand behind their callers: sums go up from the end, places down from the beginning. */
+static uint64_t lay_flames(const struct hc_stacks *stacks, struct flame *flames)
+{
+	uint64_t total = 0;
+
+	for (size_t i = stacks->num; i--;) {
+		const struct hc_stack_frame *frame = &stacks->items[i];
+
+		flames[i].chunks = add(flames[i].chunks, frame->own.chunks);
+		flames[i].bytes = add(flames[i].bytes, frame->own.bytes);
+		if (!frame->caller) {
+			total = add(total, flames[i].bytes);
+			continue;
+		}
+		struct flame *caller = &flames[frame->caller - 1];
+		caller->chunks = add(caller->chunks, flames[i].chunks);
+		caller->bytes = add(caller->bytes, flames[i].bytes);
+	}
+	double next = 0;
+	for (size_t i = 0; i < stacks->num; i++) {
+		struct flame *caller =
+			stacks->items[i].caller ? &flames[stacks->items[i].caller - 1] : NULL;
+		double *place = caller ? &caller->next : &next;
+
+		flames[i].x = flames[i].next = *place;
+		flames[i].depth = caller ? caller->depth + 1 : 0;
+		*place += hc_share(flames[i].bytes, total) * FLAME_WIDTH;
+	}
+	return total;
+}
+
+static bool flame_shows(const struct flame *flame, uint64_t total)
+{
+	return hc_share(flame->bytes, total) * FLAME_WIDTH >= FLAME_LEAST &&
+	       flame->depth < FLAME_DEPTH;
+}
+
+/** Letters that a character takes, at most, by its first byte; 0 within one. */
+static unsigned letters_of(char c)
+{
+	uint8_t byte = c;
+
+	return byte >= 0xe1 ? 2 : (byte & 0xc0) != 0x80;
+}
+
+/** As much of a name as fits, whole characters. */
+static void put_name(FILE *file, const char *name, double width)
+{
+	size_t room = width > 10 ? (width - 10) / FLAME_LETTER : 0, letters = 0, size = 0;
+
+	for (const char *c = name; *c; c++)
+		letters += letters_of(*c);
+	if (letters <= room) {
+		hc_html_put(file, name);
+		return;
+	}
+	if (room < 4)
+		return;
+	letters = 0;
+	while (letters + letters_of(name[size]) < room)
+		letters += letters_of(name[size++]);
+	while (!letters_of(name[size]))
+		size++;
+	hc_cleanup_free char *cut = strndup(name, size);
+	hc_html_put(file, cut ? cut : "");
+	fputs("\xe2\x80\xa6", file);
+}
+
+static void put_flame(FILE *file, const char *name, const struct flame *flame, uint64_t total)
+{
+	double width = hc_share(flame->bytes, total) * FLAME_WIDTH;
+	unsigned y = flame->depth * FLAME_STEP;
+	hc_cleanup_free char *text =
+		hc_format("%s: %s, %s, %s chunk%s", name, hc_unit_bytes(flame->bytes).text,
+			  hc_unit_share(hc_share(flame->bytes, total)).text,
+			  hc_unit_count(flame->chunks).text, flame->chunks == 1 ? "" : "s");
+
+	fputs("<g role=\"img\" aria-label=\"", file);
+	hc_html_put(file, text ? text : "");
+	fputs("\"><title>", file);
+	hc_html_put(file, text ? text : "");
+	fprintf(file,
+		"</title><rect class=\"f%u\" x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\"/>",
+		flame->depth % 4, flame->x, y, width, FLAME_STEP);
+	fprintf(file, "<text x=\"%.2f\" y=\"%u\">", flame->x + 5, y + 14);
+	put_name(file, name, width);
+	fputs("</text></g>", file);
+}
+
+static void put_flames(const struct hc_stacks *stacks, const struct flame *flames, uint64_t total,
+		       const struct hc_look *look, FILE *file)
+{
+	unsigned depth = 0, boxes = 0;
+
+	for (size_t i = 0; i < stacks->num; i++)
+		if (flame_shows(&flames[i], total) && flames[i].depth > depth)
+			depth = flames[i].depth;
+	fprintf(file,
+		"<figure><svg class=\"chart flame\" viewBox=\"0 0 %.0f %u\" role=\"group\" "
+		"aria-label=\"Who holds what, step by step; the table below has the holders\">",
+		FLAME_WIDTH, (depth + 1) * FLAME_STEP);
+	for (size_t i = 0; i < stacks->num && boxes < FLAME_BOXES; i++) {
+		if (!flame_shows(&flames[i], total))
+			continue;
+		hc_cleanup_free char *name = hc_stack_name(stacks, i, look);
+		put_flame(file, name ? name : "", &flames[i], total);
+		boxes++;
+	}
+	fputs("</svg><figcaption>From holders, at the top, down to what they hold: as wide as the "
+	      "bytes that would be free without it.</figcaption></figure>\n",
+	      file);
+}
+
+struct hc_error *hc_report_draw_stacks(const struct hc_stacks *stacks, const struct hc_look *look,
+				       FILE *file)
+{
+	hc_cleanup_free struct flame *flames = calloc(stacks->num + 1, sizeof(*flames));
+
+	if (!flames)
+		return &hc_enomem;
+	uint64_t total = lay_flames(stacks, flames);
+	if (total)
+		put_flames(stacks, flames, total, look, file);
+	return NULL;
 }
 /**@}*/

@@ -597,7 +597,10 @@ static struct hc_error *describe(const struct view *view, struct hc_document *do
 
 	if (!err)
 		err = fill_chain(view, chain);
-	if (!err && hc_format_is_of_stacks(view->session->options->format) && !doc->pool.no_memory)
+	/* A report draws them. */
+	bool wanted =
+		view->session->taker || hc_format_is_of_stacks(view->session->options->format);
+	if (!err && wanted && !doc->pool.no_memory)
 		err = add_frames(view, doc, table, chain);
 	return err;
 }

@@ -20,7 +20,7 @@ MAX_SIZE = 2_000_000
 VOID = {"meta"}
 # All elements and attributes that the program writes. What a core holds can't add to them.
 ELEMENTS = set("html head meta title style body header h1 h2 h3 p nav ul li a main section b code pre dl div dt dd figure "
-               "figcaption svg g rect path span table caption thead tbody tr th td script".split())
+               "figcaption svg g rect path text span table caption thead tbody tr th td script".split())
 ATTRIBUTES = set("lang charset http-equiv content name id href class aria-label aria-labelledby aria-hidden role tabindex scope "
                  "title data-c data-t data-v data-cell data-runs viewbox preserveaspectratio x y d width height".split())
 # That a reader of the page finds in it, if it was not lost on the way: names and, with --content full, bytes.
@@ -244,9 +244,9 @@ class TestFile:
         heapcore("report", path, "-o", tmp_path / "r.html", status=2)
         assert os.listdir(tmp_path) == ["no.core"]
 
-    def test_has_no_data_formats(self, heapcore, core, tmp_path):
-        result = heapcore("report", core, "-o", tmp_path / "r", "--format", "json", status=2)
-        assert b"report has no json output" in result.err
+    def test_has_no_rows(self, heapcore, core, tmp_path):
+        result = heapcore("report", core, "-o", tmp_path / "r", "--format", "csv", status=2)
+        assert b"report has no csv output" in result.err
 
 
 class TestMap:

@@ -151,6 +151,31 @@
 		return range + ": " + (parts.join("; ") || "none");
 	}
 
+	// One stop for the keyboard in a chart; arrows go from part to part, and each says what it is.
+	function prepareKeys(chart, said) {
+		const groups = Array.from(chart.querySelectorAll("g"));
+		groups.forEach(function (group, i) {
+			const show = () => (said.textContent = group.getAttribute("aria-label"));
+			group.setAttribute("tabindex", i ? "-1" : "0");
+			group.addEventListener("mouseenter", show);
+			group.addEventListener("focus", show);
+		});
+		const ways = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+		chart.addEventListener("keydown", function (event) {
+			const next = groups[groups.indexOf(document.activeElement) + ways[event.key]];
+			if (!next)
+				return;
+			event.preventDefault();
+			document.activeElement.setAttribute("tabindex", "-1");
+			next.setAttribute("tabindex", "0");
+			next.focus();
+		});
+	}
+
+	function lineFor() {
+		return make("p", { class: "note", "aria-live": "polite" }, "\u00a0");
+	}
+
 	function drawSizes(rows, how, said) {
 		const width = 1000, height = 240, left = 70, bottom = 24, top = 8;
 		const all = rows.map((row) => row[how.what]);
@@ -178,7 +203,7 @@
 		rows.forEach(function (row, i) {
 			const x = left + i * step;
 			const text = describe(row);
-			const group = draw("g", { tabindex: i ? "-1" : "0", role: "img", "aria-label": text });
+			const group = draw("g", { role: "img", "aria-label": text });
 			group.append(draw("rect", { class: "hit", x: x, y: 0, width: step, height: height - bottom }));
 			let value = 0;
 			row[how.what].forEach(function (part, layer) {
@@ -193,25 +218,12 @@
 					);
 			});
 			group.append(draw("title", {}, text));
-			group.addEventListener("mouseenter", () => (said.textContent = text));
-			group.addEventListener("focus", () => (said.textContent = text));
 			chart.append(group);
 			if (i % Math.ceil(rows.length / 14) === 0)
 				chart.append(draw("text", { x: x + step / 2, y: height - 6, "text-anchor": "middle" }, bytes(row.size)));
 		});
 		chart.append(draw("line", { x1: left, x2: width, y1: height - bottom, y2: height - bottom }));
-		// One stop for the keyboard; arrows go from bar to bar.
-		chart.addEventListener("keydown", function (event) {
-			const groups = Array.from(chart.querySelectorAll("g"));
-			const way = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-			const next = groups[groups.indexOf(document.activeElement) + way];
-			if (!way || !next)
-				return;
-			event.preventDefault();
-			document.activeElement.setAttribute("tabindex", "-1");
-			next.setAttribute("tabindex", "0");
-			next.focus();
-		});
+		prepareKeys(chart, said);
 		return chart;
 	}
 
@@ -233,7 +245,7 @@
 		if (!rows || !rows.length)
 			return;
 		const how = { what: "bytes", log: false };
-		const said = make("p", { class: "note", "aria-live": "polite" }, "\u00a0");
+		const said = lineFor();
 		let chart = drawSizes(rows, how, said);
 		const again = function () {
 			const next = drawSizes(rows, how, said);
@@ -294,6 +306,20 @@
 		return ret;
 	}
 
+	// Units of a chart that a letter of one width takes; characters of other scripts may take two.
+	const letter = 7.3;
+
+	function cut(text, room) {
+		let used = 0, kept = "";
+		for (const c of text) {
+			used += c >= "\u1000" ? 2 : 1;
+			if (used > room)
+				return kept.slice(0, -1) + "\u2026";
+			kept += c;
+		}
+		return text;
+	}
+
 	function prepareHolders(table, region) {
 		const columns = columnsOf(table), most = 60, width = 1000, height = 260;
 		if (!("retained_bytes" in columns && "which" in columns))
@@ -304,23 +330,25 @@
 			name: textOf(row, "which"),
 			text: [textOf(row, "which"), textOf(row, "retained_bytes"), textOf(row, "holds")].filter(Boolean).join(", "),
 		})).filter((row) => row.value > 0).sort((a, b) => b.value - a.value).slice(0, most);
-		if (rows.length < 2)
+		// Where one has nearly all there is nothing to compare.
+		if (rows.length < 2 || rows[0].value > 0.95 * sum(rows.map((row) => row.value)))
 			return;
-		const chart = draw("svg", { class: "chart tree", viewBox: `0 0 ${width} ${height}`, role: "img" });
+		const chart = draw("svg", { class: "chart tree", viewBox: `0 0 ${width} ${height}`, role: "group" });
 		chart.setAttribute("aria-label", "What each holder retains; the table below says the same");
 		squarify(rows.map((row) => row.value), width, height).forEach(function ([x, y, w, h], i) {
-			const group = draw("g", {}, draw("title", {}, rows[i].text),
+			const group = draw("g", { role: "img", "aria-label": rows[i].text }, draw("title", {}, rows[i].text),
 				draw("rect", { class: "k" + (i % 2 ? 5 : 0), x: x, y: y, width: w, height: h }));
-			// About eight units a letter.
-			const letters = Math.floor((w - 10) / 8);
+			const letters = Math.floor((w - 12) / letter);
 			if (h > 18 && letters > 4)
 				group.append(draw("text", { x: x + 6, y: y + 15 },
-					rows[i].name.length > letters ? rows[i].name.slice(0, letters - 1) + "\u2026" : rows[i].name));
+					cut(rows[i].name, letters)));
 			chart.append(group);
 		});
+		const said = lineFor();
+		prepareKeys(chart, said);
 		const together = bytes(sum(rows.map((row) => row.value)));
 		region.before(make("figure", {}, chart, make("figcaption", {}, "The areas are " + together + ", retained by the " +
-			count(rows.length) + " holders that retain the most.")));
+			count(rows.length) + " holders that retain the most."), said));
 	}
 
 	// Strips: part of one is enlarged by its viewBox.
@@ -393,6 +421,11 @@
 	}
 
 	document.documentElement.classList.add("on");
+	for (const chart of document.querySelectorAll("svg.flame")) {
+		const said = lineFor();
+		chart.parentNode.append(said);
+		prepareKeys(chart, said);
+	}
 	for (const region of document.querySelectorAll(".scroll")) {
 		const table = region.querySelector("table");
 		prepareSizes(table, region);

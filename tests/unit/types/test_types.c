@@ -239,7 +239,7 @@ static size_t num_others(struct program *program)
 	struct hc_rtti rtti;
 	size_t num;
 
-	assert_ok(hc_rtti_find(&program->fake.process, false, &rtti));
+	assert_ok(hc_rtti_find(&program->fake.process, NULL, &rtti));
 	num = rtti.num_classes;
 	for (size_t i = 0; i < rtti.num_classes; i++)
 		assert_true(strlen(rtti.classes[i].mangled) <= HC_MAX_MANGLED);
@@ -369,7 +369,7 @@ static void test_scrambled(void **state)
 
 			program_init(&program, 8);
 			put(&program, i, values[v]);
-			assert_ok(hc_rtti_find(&program.fake.process, false, &rtti));
+			assert_ok(hc_rtti_find(&program.fake.process, NULL, &rtti));
 			hc_rtti_deinit(&rtti);
 			fake_deinit(&program.fake);
 		}
