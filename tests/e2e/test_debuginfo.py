@@ -29,7 +29,7 @@ def test_chosen_damage_costs_no_time(heapcore, dump, damage):
     (row,) = document["types"]
     assert (row["type"], row["chunks"]) == ("node", NODES)
     (node,) = [item for item in document["structs"]["items"] if item["struct"] == "node"]
-    assert node["size"] == 8 and {member["type"] for member in node["members"]} <= {"node *", "node *[1]"}
+    assert node["size"] == 8 and all(member["type"].startswith("node *") for member in node["members"])
 
 
 @pytest.mark.parametrize("damage", ["LONG_NAME", "CONTROL"])
