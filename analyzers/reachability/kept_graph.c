@@ -25,10 +25,11 @@
 #include "core/heap/build.h"
 
 enum {
-	RUN_EDGES = 1 << 12, /* that a thread reserves at a time */
-	AHEAD = 16,          /* edges that are fetched for in advance */
-	VERTICES_AHEAD = 8,  /* of a list */
-	CHAIN = 8,           /* ancestors that are looked at to know whether one was moved */
+	RUN_EDGES = 1 << 12,    /* that a thread reserves at a time */
+	AHEAD = 16,             /* edges that are fetched for in advance */
+	VERTICES_PER_ITEM = 32, /* a list may have one for so many */
+	VERTICES_AHEAD = 8,     /* of a list */
+	CHAIN = 8,              /* ancestors that are looked at to know whether one was moved */
 	LAST_TIME = UINT8_MAX,
 	PART = 1 << 12,        /* vertices of a list that are a task */
 	SLICE = 1 << 16,       /* vertices of a round that are one */
@@ -125,6 +126,8 @@ struct search {
 	uint64_t *links;        /**< of each vertex: its level << 32 | its parent; 0: not reached */
 	uint32_t *level, *next; /**< vertices that have edges, of this level and of the next one */
 	uint32_t num_level;
+	uint32_t max_list; /**< of more, there is no list */
+	uint32_t depth;    /**< what links say of this level */
 	uint32_t num_next; /**< atomic */
 	struct worker *workers;
 	uint64_t steps, max_steps; /**< up the tree; atomic */
@@ -224,7 +227,8 @@ static void flush(struct search *search, struct worker *worker)
 {
 	uint32_t at = __atomic_fetch_add(&search->num_next, worker->num, __ATOMIC_RELAXED);
 
-	memcpy(search->next + at, worker->found, worker->num * sizeof(*worker->found));
+	if (at + worker->num <= search->max_list)
+		memcpy(search->next + at, worker->found, worker->num * sizeof(*worker->found));
 	worker->num = 0;
 }
 
@@ -280,15 +284,16 @@ static inline __attribute__((always_inline)) void fetch_vertex(const struct sear
 		fetch_links(search, &graph->edges[graph->first[items[VERTICES_AHEAD]]]);
 }
 
-static void expand_part(struct search *search, struct worker *worker, size_t from, size_t to)
+static void expand_items(struct search *search, struct worker *worker, const uint32_t *items,
+			 size_t num)
 {
 	const struct hc_kept_graph *graph = search->graph;
 
-	for (size_t i = from; i < to; i++) {
-		const uint32_t vertex = search->level[i];
+	for (size_t i = 0; i < num; i++) {
+		const uint32_t vertex = items[i];
 		const uint32_t *edge = &graph->edges[graph->first[vertex]];
 
-		fetch_vertex(search, &search->level[i], to - i);
+		fetch_vertex(search, &items[i], num - i);
 		for (;; edge++) {
 			/* Of a long row, those behind the first ones. */
 			if (!(*edge & LAST_EDGE))
@@ -298,19 +303,48 @@ static void expand_part(struct search *search, struct worker *worker, size_t fro
 				break;
 		}
 	}
+}
+
+static void end_task(struct search *search, struct worker *worker)
+{
 	flush(search, worker);
 	count_steps(search, worker);
 }
 
-static struct hc_error *expand_task(void *ctx, unsigned index, size_t task)
+static struct hc_error *expand_part(void *ctx, unsigned index, size_t task)
 {
 	struct search *search = ctx;
-	size_t from = task * PART, to = from + PART;
+	struct worker *worker = &search->workers[index];
+	size_t from = task * PART, left = search->num_level - from;
 
 	if (takes_too_long(search))
 		return NULL;
-	expand_part(search, &search->workers[index], from,
-		    to < search->num_level ? to : search->num_level);
+	expand_items(search, worker, search->level + from, left < PART ? left : PART);
+	end_task(search, worker);
+	return NULL;
+}
+
+/** Of a level that has no list. */
+static struct hc_error *expand_slice(void *ctx, unsigned index, size_t task)
+{
+	struct search *search = ctx;
+	struct worker *worker = &search->workers[index];
+	const uint64_t num = search->graph->num;
+	uint64_t from = (uint64_t)task * SLICE, to = from + SLICE < num ? from + SLICE : num;
+	uint32_t items[PART];
+	size_t n = 0;
+
+	for (uint64_t v = from; v < to && !takes_too_long(search); v++) {
+		if (level_of(load(search, v)) != search->depth || !search->graph->first[v])
+			continue;
+		items[n++] = v;
+		if (n == PART) {
+			expand_items(search, worker, items, n);
+			n = 0;
+		}
+	}
+	expand_items(search, worker, items, n);
+	end_task(search, worker);
 	return NULL;
 }
 
@@ -322,11 +356,14 @@ static struct hc_error *expand_level(struct search *search)
 
 	search->num_next = 0;
 	begin_time(search);
-	if (search->num_level <= PART)
-		expand_part(search, &search->workers[0], 0, search->num_level);
+	if (search->num_level > search->max_list)
+		err = hc_parallel_for(search->jobs, (search->graph->num - 1) / SLICE + 1,
+				      expand_slice, search);
+	else if (search->num_level <= PART)
+		err = expand_part(search, 0, 0);
 	else
 		err = hc_parallel_for(search->jobs, (search->num_level + PART - 1) / PART,
-				      expand_task, search);
+				      expand_part, search);
 	search->num_reached += search->num_level;
 	if (!err && before / CHECK_EVERY != search->num_reached / CHECK_EVERY) {
 		hc_watch_done(search->watch, search->num_reached, search->graph->num);
@@ -337,6 +374,7 @@ static struct hc_error *expand_level(struct search *search)
 	search->level = search->next;
 	search->next = level;
 	search->num_level = search->num_next;
+	search->depth++;
 	return err;
 }
 
@@ -349,9 +387,13 @@ static struct hc_error *search_from(struct search *search, uint32_t from, uint32
 	search->num_level = 0;
 	for (uint32_t i = from; i < to; i++) {
 		search->links[i] = link_to(0, level);
-		if (search->graph->first[i])
-			search->level[search->num_level++] = i;
+		if (!search->graph->first[i])
+			continue;
+		if (search->num_level < search->max_list)
+			search->level[search->num_level] = i;
+		search->num_level++;
 	}
+	search->depth = level;
 	while (!err && search->num_level && !takes_too_long(search))
 		err = expand_level(search);
 	return err;
@@ -469,8 +511,8 @@ static void search_deinit(struct search *search)
 
 	hc_zeroes_destroy(search->links, num, sizeof(*search->links));
 	hc_zeroes_destroy(search->moved, num, sizeof(*search->moved));
-	hc_zeroes_destroy(search->level, num, sizeof(*search->level));
-	hc_zeroes_destroy(search->next, num, sizeof(*search->next));
+	hc_zeroes_destroy(search->level, search->max_list, sizeof(*search->level));
+	hc_zeroes_destroy(search->next, search->max_list, sizeof(*search->next));
 	free(search->workers);
 }
 
@@ -480,8 +522,9 @@ static struct hc_error *search_init(struct search *search)
 
 	search->links = hc_zeroes_create(num, sizeof(*search->links));
 	search->moved = hc_zeroes_create(num, sizeof(*search->moved));
-	search->level = hc_zeroes_create(num, sizeof(*search->level));
-	search->next = hc_zeroes_create(num, sizeof(*search->next));
+	search->max_list = num / VERTICES_PER_ITEM + 1;
+	search->level = hc_zeroes_create(search->max_list, sizeof(*search->level));
+	search->next = hc_zeroes_create(search->max_list, sizeof(*search->next));
 	search->workers = calloc(search->jobs, sizeof(*search->workers));
 	search->max_steps = STEPS_AN_EDGE * (num + search->graph->used);
 	if (!search->links || !search->moved || !search->level || !search->next || !search->workers)
@@ -495,8 +538,8 @@ static struct hc_error *take_parents(struct search *search, uint32_t **ret)
 	const uint64_t num = search->graph->num;
 	uint32_t *parents;
 
-	hc_zeroes_destroy(search->level, num, sizeof(*search->level));
-	hc_zeroes_destroy(search->next, num, sizeof(*search->next));
+	hc_zeroes_destroy(search->level, search->max_list, sizeof(*search->level));
+	hc_zeroes_destroy(search->next, search->max_list, sizeof(*search->next));
 	search->level = search->next = NULL;
 	drop_edges(search->graph);
 	parents = hc_zeroes_create(num, sizeof(*parents));

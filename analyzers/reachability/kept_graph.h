@@ -19,7 +19,9 @@
  * anchors may be *weak*, the last ones: what the others lead to is not held by these, nor by what
  * only they lead to.
  *
- * Memory, for each vertex: 12 bytes, two lists of the widest levels, and 4 for each edge.
+ * A level is a list of vertices; one of more than a 32nd of them is looked for among all instead.
+ *
+ * Memory, for each vertex: 12 bytes and a quarter, and one of those that move; 4 for each edge.
  */
 #ifndef HC_ANALYZERS_REACHABILITY_KEPT_GRAPH_H
 #define HC_ANALYZERS_REACHABILITY_KEPT_GRAPH_H
