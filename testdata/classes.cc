@@ -4,11 +4,12 @@
  * usage: classes [abort|pause [MORE]]    MORE sessions are lost than otherwise
  *
  * Prints for each class "CLASS COUNT LEAKED NAME": how many chunks begin with an object of it, how many of these
- * nothing points to, and what a reader calls it; "BELOW …" for what only debug information tells; then "end". Built with -fno-rtti it has no typeinfos, and names
+ * nothing points to, and what a reader calls it; "INSIDE …" for those that have one in the middle; "BELOW …" for what
+ * only debug information tells; then "end". Built with -fno-rtti it has no typeinfos, and names
  * are known from symbols alone; then a class without a virtual function of its own is not known.
  *
  * Chunks that look like objects but are none, and must have no type: pointers to typeinfos, to functions and to
- * vtables' middles; objects behind other data.
+ * vtables' middles.
  */
 #include <exception>
 #include <list>
@@ -232,6 +233,7 @@ int main(int argc, char **argv)
 	say("CLASS 2 0 (anonymous namespace)::Hidden");
 	say("CLASS 8 5 Failure");
 	say("CLASS 7 7 shop::Owner");
+	say("INSIDE 7 0 shop::Session inside");
 	say("BELOW 7 7 shop::Part");
 	say("CLASS 13 0 std::_Sp_counted_ptr_inplace<shop::Order, %s, (__gnu_cxx::_Lock_policy)2>",
 	    __GNUC__ >= 12 ? "std::allocator<void>" : "std::allocator<shop::Order>");

@@ -60,8 +60,13 @@ bool hc_prove_vector(struct hc_container_reader *reader, const struct hc_head *h
 /** @name Strings */
 /**@{*/
 
-/** Of libstdc++: longest string that lies in its head. */
+/**
+ * Of libstdc++: longest string that lies in its head, and the least capacity of one that grew out
+ * of it. One that is short and yet in a chunk had grown before; less is also what Rust has next to
+ * each other in a struct: the length of a short String and the capacity of the next.
+ */
 #define SHORT_MAX 15
+#define GROWN_MIN 30
 
 /** Small numbers are in many structs: strings below this must have no NUL inside. */
 #define SURE_LENGTH 256
@@ -86,17 +91,21 @@ bool hc_prove_std_string(struct hc_container_reader *reader, const struct hc_hea
 {
 	const uint64_t *w = head->words;
 
-	return w[2] > SHORT_MAX && w[2] < UINT64_MAX &&
+	return w[2] > SHORT_MAX && w[2] < UINT64_MAX && (w[1] > SHORT_MAX || w[2] >= GROWN_MIN) &&
 	       prove_string(reader, w[0], w[1], w[2] + 1, ret);
 }
 
-/** The lowest bit of the capacity says that it is a long one. */
+/**
+ * The lowest bit of the capacity says that it is a long one. Chunks are asked for in multiples of
+ * 16 bytes, the least of which is for one character more than the head has room for.
+ */
 bool hc_prove_cxx_string(struct hc_container_reader *reader, const struct hc_head *head,
 			 struct hc_container *ret)
 {
 	const uint64_t *w = head->words;
 
-	return !reader->heap->big_endian && (w[0] & 1) && w[0] > SHORT_MAX &&
+	return !reader->heap->big_endian && (w[0] & 1) &&
+	       w[0] >= (reader->heap->word_size == 8 ? 32 : 16) &&
 	       prove_string(reader, w[2], w[1], w[0] & ~UINT64_C(1), ret);
 }
 

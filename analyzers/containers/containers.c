@@ -60,6 +60,7 @@ struct find {
 	struct hc_plane_layout layout;
 	struct hc_plane claimed;
 	struct hc_container_reader reader;
+	bool has_cxx; /* forms of C++ are looked for */
 	struct hc_containers found;
 	size_t capacity;
 };
@@ -147,6 +148,8 @@ static struct hc_error *walk_piece(struct find *find, size_t i)
 
 		if (!(k % 1024))
 			err = hc_watch_check(find->heap->process->watch);
+		if (likely->form != HC_FORM_SWISS && !find->has_cxx)
+			continue;
 		if (err || !hc_head_read(find->heap, likely->address, &head) ||
 		    !hc_form_prove(likely->form, &find->reader, &head, &container))
 			continue;
@@ -179,8 +182,10 @@ static struct hc_error *find_batch(struct find *find)
 
 static struct hc_error *find_all(struct hc_target *target, struct find *find)
 {
-	struct hc_error *err = hc_head_pieces_collect(find->heap, &find->pieces);
+	struct hc_error *err = hc_forms_of_cxx(find->heap, &find->has_cxx);
 
+	if (!err)
+		err = hc_head_pieces_collect(find->heap, &find->pieces);
 	if (!err)
 		err = hc_plane_layout_init(find->heap, &find->layout);
 	if (!err)

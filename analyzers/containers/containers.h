@@ -9,8 +9,9 @@
  * it was walked and agrees with what the head counts (forms.h); a structure that is damaged is not
  * recognised. So counts of elements are exact. What is not told apart: map, set, multimap and
  * multiset are one structure, as are unordered ones, and list, vector and hash tables are the same
- * in libstdc++ and libc++. A C program may have built the same structure by hand: a ring with a
- * count behind its first two words is a list to this.
+ * in libstdc++ and libc++. A program may have built the same structure by hand: a ring with a count
+ * behind its first two words is a list to this. In programs that neither are C++ nor have a library
+ * of it only hashbrown is looked for.
  *
  * The size of an element is stored nowhere. What is known is a bound: a node's chunk without the
  * node's own words; of vectors and deques, what divides all their distances. So vectors, and deques
@@ -19,8 +20,9 @@
  * Not recognised: empty containers, which own nothing (but deques of libstdc++, which own a map and
  * a block); std::list of the old ABI, which has no count; std::forward_list, vector<bool>; nodes
  * from an allocator of the program's own; short strings of libc++, which no pointer shows; strings
- * of less than 256 bytes with a NUL among them; vectors beside which a fourth pointer leads to the
- * same body, as in buffers of C.
+ * of less than 256 bytes with a NUL among them; strings of libstdc++ of up to 15 bytes in a chunk,
+ * but for those that grew out of their head and became shorter; vectors beside which a fourth
+ * pointer leads to the same body, as in buffers of C.
  *
  * Cost. The pass reads every word of roots and chunks in use once, on all processors; walks visit a
  * node at most three times, and those that fail have a budget. Two heads may lead to one body,

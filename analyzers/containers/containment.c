@@ -12,6 +12,7 @@
 struct search {
 	struct hc_container_reader reader;
 	const struct hc_heap *heap;
+	bool has_cxx;
 	struct hc_containment *ret;
 };
 
@@ -23,7 +24,8 @@ static bool try_head(struct search *search, uint64_t address, enum hc_form form,
 	struct hc_container container;
 
 	search->reader.ordinal = 0;
-	if (!hc_head_read(search->heap, address, &head) ||
+	if ((form != HC_FORM_SWISS && !search->has_cxx) ||
+	    !hc_head_read(search->heap, address, &head) ||
 	    !hc_form_likely(form, search->heap, &head) ||
 	    !hc_form_prove(form, &search->reader, &head, &container) ||
 	    (part == HC_PART_NODE && !search->reader.ordinal))
@@ -130,14 +132,26 @@ static bool find_by_referrer(struct search *search, uint64_t address, uint64_t s
 	return false;
 }
 
+/** Tables of hashbrown are pointed to where their slots end and their control bytes begin. */
+static bool find_table(struct search *search, uint64_t address)
+{
+	unsigned word = search->heap->word_size;
+
+	return try_head(search, address, HC_FORM_SWISS, HC_PART_ARRAY) ||
+	       (address >= word && try_head(search, address - word, HC_FORM_SWISS, HC_PART_ARRAY));
+}
+
 static bool find_by_referrers(struct search *search, const struct hc_chunk *chunk,
 			      const struct hc_referrers *referrers)
 {
 	for (size_t i = 0; i < referrers->num; i++) {
 		const struct hc_referrer *referrer = &referrers->items[i];
 
-		if (referrer->address && referrer->value == chunk->address &&
-		    find_by_referrer(search, referrer->address, chunk->address))
+		if (!referrer->address)
+			continue;
+		if (referrer->value == chunk->address
+			    ? find_by_referrer(search, referrer->address, chunk->address)
+			    : find_table(search, referrer->address))
 			return true;
 	}
 	return false;
@@ -182,12 +196,16 @@ struct hc_error *hc_containers_of(const struct hc_heap *heap, uint64_t address,
 	struct hc_containment found = {0};
 	struct search search = {.heap = heap, .ret = &found};
 
+	struct hc_error *err = hc_forms_of_cxx(heap, &search.has_cxx);
+
+	if (err)
+		return err;
 	hc_container_reader_init(heap, &search.reader);
 	if (!chunk ||
 	    (!find_by_links(&search, chunk) && !find_by_referrers(&search, chunk, referrers)))
 		find_head(&search, address);
-	struct hc_error *err = found.found ? find_place(heap, &found.container) : NULL;
-
+	if (found.found)
+		err = find_place(heap, &found.container);
 	if (!err)
 		*ret = found;
 	return err;

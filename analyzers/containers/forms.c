@@ -4,6 +4,9 @@
  */
 #include "analyzers/containers/forms.h"
 
+#include "analyzers/types/rtti.h"
+#include "core/base/cleanup.h"
+
 /** Steps for each chunk of the heap: an honest container is walked three times at most. */
 #define STEPS_PER_CHUNK 16
 /** And for heaps that have hardly any. */
@@ -118,6 +121,32 @@ void hc_unclaim(const struct hc_container_reader *reader, const struct hc_chunk 
 
 /** @name Forms */
 /**@{*/
+
+struct hc_error *hc_forms_of_cxx(const struct hc_heap *heap, bool *ret)
+{
+	const struct hc_modules *modules = &heap->process->modules;
+	const struct hc_module *program = hc_modules_program(modules);
+	hc_cleanup(hc_rtti_deinit) struct hc_rtti rtti = {0};
+
+	for (size_t i = 0; i < modules->num; i++) {
+		const char *name = hc_base_name(modules->items[i].path);
+
+		if (name && (!strncmp(name, "libstdc++.", 10) || !strncmp(name, "libc++.", 7))) {
+			*ret = true;
+			return NULL;
+		}
+	}
+	/* Names of classes are in files. */
+	if (!program || program->status != HC_FILE_MATCHED) {
+		*ret = true;
+		return NULL;
+	}
+	struct hc_error *err = hc_rtti_find(heap->process, NULL, &rtti);
+
+	if (!err)
+		*ret = rtti.vtables.num;
+	return err;
+}
 
 struct form {
 	unsigned words;      /**< of a head, at least */

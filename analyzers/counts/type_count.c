@@ -11,7 +11,7 @@
 struct run {
 	const struct hc_types *types;
 	const struct hc_heap *heap;
-	struct hc_kind_count *sums; /**< by id */
+	struct hc_type_count *sums; /**< by id */
 };
 
 static void run_deinit(struct run *run)
@@ -23,7 +23,7 @@ static void run_deinit(struct run *run)
 static struct hc_error *init(void *ctx, void *own)
 {
 	const struct run *run = ctx;
-	struct hc_kind_count **counts = own;
+	struct hc_type_count **counts = own;
 
 	*counts = calloc(hc_types_num(run->types), sizeof(**counts));
 	return *counts ? NULL : &hc_enomem;
@@ -31,27 +31,43 @@ static struct hc_error *init(void *ctx, void *own)
 
 static void deinit(void *ctx __attribute__((unused)), void *own)
 {
-	struct hc_kind_count **counts = own;
+	struct hc_type_count **counts = own;
 
 	free(*counts);
+}
+
+static void add_objects(struct hc_type_count *count, uint64_t objects, uint64_t offset)
+{
+	count->offset = count->objects && count->offset != offset ? UINT64_MAX : offset;
+	count->objects += objects;
 }
 
 static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
 {
 	const struct run *run = ctx;
-	struct hc_kind_count **counts = own, *count = *counts + hc_type_of(run->types, chunk);
+	hc_type_id type = hc_type_of(run->types, chunk);
+	struct hc_type_count **counts = own, *count = *counts + type;
+	struct hc_type_objects objects;
 
-	hc_kind_count_chunk(count, run->heap, chunk);
+	hc_kind_count_chunk(&count->count, run->heap, chunk);
+	if (type != HC_TYPE_NONE && hc_type_source(run->types, type) == HC_TYPE_EMBEDDED &&
+	    hc_type_find_objects(run->types, chunk, &objects))
+		add_objects(count, objects.count, objects.offset);
 	return NULL;
 }
 
 static struct hc_error *merge(void *ctx, void *own)
 {
 	struct run *run = ctx;
-	struct hc_kind_count *const *counts = own;
+	struct hc_type_count *const *counts = own;
 
-	for (hc_type_id type = 0; type < hc_types_num(run->types); type++)
-		hc_kind_count_add(&run->sums[type], &(*counts)[type]);
+	for (hc_type_id type = 0; type < hc_types_num(run->types); type++) {
+		const struct hc_type_count *more = &(*counts)[type];
+
+		hc_kind_count_add(&run->sums[type].count, &more->count);
+		if (more->objects)
+			add_objects(&run->sums[type], more->objects, more->offset);
+	}
 	return NULL;
 }
 
@@ -71,8 +87,9 @@ static struct hc_error *gather(const struct run *run, struct hc_types *types,
 			       struct hc_type_table *table)
 {
 	for (hc_type_id type = 0; type < hc_types_num(types); type++) {
-		const struct hc_kind_count *sum = &run->sums[type];
+		const struct hc_kind_count *sum = &run->sums[type].count;
 
+		run->sums[type].type = type;
 		hc_count_add(&table->total, &sum->all);
 		if (type == HC_TYPE_NONE || !sum->all.chunks)
 			continue;
@@ -80,7 +97,7 @@ static struct hc_error *gather(const struct run *run, struct hc_types *types,
 			hc_array_reserve(&table->rows, table->num_rows, sizeof(*table->rows));
 		if (err)
 			return err;
-		table->rows[table->num_rows++] = (struct hc_type_count){type, *sum};
+		table->rows[table->num_rows++] = run->sums[type];
 		hc_count_add(&table->typed, &sum->all);
 		hc_count_add(&table->typed_leaked, &sum->leaked);
 	}

@@ -13,6 +13,11 @@
 struct hc_type_count {
 	hc_type_id type;
 	struct hc_kind_count count;
+	/** @name Of types whose objects do not start their chunk (hc_type_find_objects()) */
+	/**@{*/
+	uint64_t objects; /**< in all of these; 0: it is another type */
+	uint64_t offset;  /**< of the first one in its chunk; UINT64_MAX: it differs */
+			  /**@}*/
 };
 
 struct hc_type_table {

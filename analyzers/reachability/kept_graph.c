@@ -258,7 +258,7 @@ static inline __attribute__((always_inline)) void fetch_links(const struct searc
 	for (size_t i = 0; i < AHEAD; i++) {
 		uint32_t to = edges[i] & ~LAST_EDGE;
 
-		__builtin_prefetch(&search->links[to], 1);
+		__builtin_prefetch(&search->links[to]);
 		if (i < 2)
 			__builtin_prefetch(&search->graph->first[to]);
 		if (edges[i] & LAST_EDGE)

@@ -751,7 +751,10 @@ static struct hc_error *keep_stretch(void *ctx, unsigned worker, size_t task)
 	const struct hc_span *span = &graph->heap->spans[stretch->span];
 	struct keeper *keeper = &graph->keepers[worker];
 
-	for (uint64_t i = stretch->from; i < stretch->to && !keeper->err; i++) {
+	/* A large chunk that is alone has one block, and planes for all of its bytes. */
+	uint64_t to = stretch->to < span->num_blocks ? stretch->to : span->num_blocks;
+
+	for (uint64_t i = stretch->from; i < to && !keeper->err; i++) {
 		const struct hc_block *block = &span->blocks[i];
 
 		if (hc_kept_graph_full(&graph->kept))

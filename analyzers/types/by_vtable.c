@@ -8,8 +8,9 @@
 
 static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
 {
-	struct hc_error *err =
-		hc_rtti_find(scope->process, scope->effort >= HC_TYPES_FULL, &scope->rtti);
+	struct hc_modules *symbols =
+		scope->effort >= HC_TYPES_FULL ? &scope->process->modules : NULL;
+	struct hc_error *err = hc_rtti_find(scope->process, symbols, &scope->rtti);
 
 	if (!err && scope->rtti.vtables.num)
 		*own_ret = scope;

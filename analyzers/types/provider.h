@@ -24,6 +24,8 @@ enum hc_type_form {
 	HC_FORM_ONE,    /**< it is one */
 	HC_FORM_ARRAY,  /**< several of them: [] behind the name */
 	HC_FORM_PREFIX, /**< it goes on behind it: + behind the name */
+	HC_FORM_INSIDE, /**< one is in it, behind something else: " inside" behind the name */
+	HC_FORM_SEVERAL_INSIDE, /**< several are: "[] inside" */
 	HC_NUM_FORMS
 };
 
@@ -66,6 +68,12 @@ struct hc_type_provider {
 	 */
 	bool (*find_type)(const void *own, const struct hc_type_subject *subject,
 			  struct hc_type_hit *hit);
+	/**
+	 * Where the objects of a chunk that has a type from here lie in it. NULL: it is one, at its
+	 * start. Safe from several threads.
+	 */
+	bool (*objects)(const void *own, const struct hc_type_subject *subject,
+			struct hc_type_objects *ret);
 	/** @return to be freed by the caller; NULL without memory */
 	char *(*name)(const void *own, struct hc_type_scope *scope, size_t index);
 	/** How types are known: all of them alike, or, where @ref source is there, each by itself.
@@ -82,6 +90,8 @@ struct hc_type_provider {
 
 /** C++ classes, by the vtable that a chunk begins with. */
 extern const struct hc_type_provider hc_types_by_vtable;
+/** C++ classes, by vtables inside of a chunk. */
+extern const struct hc_type_provider hc_types_by_embedded;
 /** Instances of GLib's types, by their class. */
 extern const struct hc_type_provider hc_types_by_gtype;
 /** Objects of CPython, by their type. */

@@ -36,7 +36,7 @@ enum kind {
 };
 
 struct finder {
-	struct hc_process *process;
+	const struct hc_process *process;
 	const struct hc_memory *memory;
 	unsigned word;
 	bool big_endian;
@@ -355,7 +355,8 @@ static void finder_deinit(struct finder *finder)
 	hc_hash_deinit(&finder->names);
 }
 
-struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct hc_rtti *ret)
+struct hc_error *hc_rtti_find(const struct hc_process *process, struct hc_modules *symbols,
+			      struct hc_rtti *ret)
 {
 	hc_cleanup(finder_deinit) struct finder finder = {
 		.process = process,
@@ -368,7 +369,7 @@ struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct h
 	for (size_t i = 0; i < process->modules.num && !err; i++)
 		err = scan_module(&finder, &process->modules.items[i]);
 	if (!err && symbols)
-		err = hc_modules_each_symbol(&process->modules, "_ZTV", consider_symbol, &finder);
+		err = hc_modules_each_symbol(symbols, "_ZTV", consider_symbol, &finder);
 	if (err)
 		return err;
 	*ret = finder.rtti;

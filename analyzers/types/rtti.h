@@ -52,10 +52,11 @@ struct hc_rtti {
 /**
  * Look for vtables.
  *
- * @param symbols also by symbol tables, which takes longer, and must not be done by two threads at
- * once
+ * @param symbols modules of the process: also by their symbol tables, which takes longer, and must
+ * not be done by two threads at once; NULL: without
  */
-struct hc_error *hc_rtti_find(struct hc_process *process, bool symbols, struct hc_rtti *ret);
+struct hc_error *hc_rtti_find(const struct hc_process *process, struct hc_modules *symbols,
+			      struct hc_rtti *ret);
 void hc_rtti_deinit(struct hc_rtti *rtti);
 
 #define HC_NO_RTTI_CLASS HC_NO_ADDRESS

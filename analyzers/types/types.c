@@ -16,8 +16,8 @@
  * before conclusions from what points to a chunk, and these before kinds.
  */
 static const struct hc_type_provider *const all_providers[] = {
-	&hc_types_by_vtable, &hc_types_stream,     &hc_types_by_gtype,
-	&hc_types_by_python, &hc_types_by_pointer, &hc_types_by_constant,
+	&hc_types_by_vtable,   &hc_types_stream,     &hc_types_by_gtype,    &hc_types_by_python,
+	&hc_types_by_embedded, &hc_types_by_pointer, &hc_types_by_constant,
 };
 
 #define NUM_PROVIDERS (sizeof(all_providers) / sizeof(all_providers[0]))
@@ -73,6 +73,7 @@ static const struct {
 	[HC_TYPE_CONSTANT] = {"constant", "by what it points to in a module", false},
 	[HC_TYPE_GTYPE] = {"gtype", "instance of a GLib type, by its class", true},
 	[HC_TYPE_PYTHON] = {"python", "object of Python, by its type", true},
+	[HC_TYPE_EMBEDDED] = {"embedded", "C++ objects inside of it, by their vtables", true},
 	[HC_TYPE_DWARF] = {"dwarf", "by debug information and what points to it", false},
 };
 
@@ -190,10 +191,29 @@ char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint6
 	hc_cleanup_error struct hc_error *err = hc_debuginfo_layout(info, id, &layout);
 	if (err)
 		return NULL;
+	struct hc_type_objects objects = {0};
+	if (hc_type_find_objects(types, chunk, &objects) && offset < objects.offset)
+		return NULL;
+	offset -= objects.offset;
+	if (objects.stride)
+		offset %= objects.stride;
 	if (type % HC_NUM_FORMS == HC_FORM_ARRAY)
 		offset %= layout.size;
 	return hc_debuginfo_member(info, id, offset, member, sizeof(member)) ? strdup(member)
 									     : NULL;
+}
+
+bool hc_type_find_objects(const struct hc_types *types, const struct hc_chunk *chunk,
+			  struct hc_type_objects *ret)
+{
+	struct hc_type_subject subject = {chunk, hc_chunk_bytes(types->scope.heap, chunk)};
+	hc_type_id type = hc_type_of(types, chunk);
+
+	if (type == HC_TYPE_NONE)
+		return false;
+	const struct provided *provided = provided_of(types, type);
+	return provided->provider->objects &&
+	       provided->provider->objects(provided->own, &subject, ret);
 }
 
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
@@ -218,6 +238,14 @@ char *hc_type_remark(struct hc_types *types, const struct hc_chunk *chunk)
 		       : NULL;
 }
 
+/** Behind the name of a type. */
+static const char *const suffixes[HC_NUM_FORMS] = {
+	[HC_FORM_ARRAY] = "[]",
+	[HC_FORM_PREFIX] = "+",
+	[HC_FORM_INSIDE] = " inside",
+	[HC_FORM_SEVERAL_INSIDE] = "[] inside",
+};
+
 /** Make the name of a type. */
 static char *make_name(struct hc_types *types, hc_type_id type)
 {
@@ -227,7 +255,7 @@ static char *make_name(struct hc_types *types, hc_type_id type)
 
 	if (!name || type % HC_NUM_FORMS == HC_FORM_ONE)
 		return hc_steal(name);
-	return hc_format("%s%s", name, type % HC_NUM_FORMS == HC_FORM_ARRAY ? "[]" : "+");
+	return hc_format("%s%s", name, suffixes[type % HC_NUM_FORMS]);
 }
 
 const char *hc_type_name(struct hc_types *types, hc_type_id type)
@@ -324,7 +352,8 @@ struct hc_error *hc_types_nearest(struct hc_types *types, const char *text, cons
 	struct hc_nearest nearest = hc_nearest_to(text);
 
 	for (hc_type_id type = HC_TYPE_NONE + 1; type < hc_types_num(types); type++) {
-		if (!is_possible(types, type) || type % HC_NUM_FORMS != HC_FORM_ONE)
+		if (!is_possible(types, type) ||
+		    (type % HC_NUM_FORMS != HC_FORM_ONE && type % HC_NUM_FORMS != HC_FORM_INSIDE))
 			continue;
 		const char *name = hc_type_short_name(types, type);
 		if (!name)

@@ -10,9 +10,10 @@
  *
  * What it can't tell: a chunk that begins with an object may go on with others (the buffer of a
  * vector of such objects looks like one of them); objects of classes without virtual functions have
- * no mark; an object that stands behind something else in its chunk, as in the node of a list, is
- * not looked for. A class that is being constructed or destroyed shows as one of its bases. A chunk
- * that was handed out but not written to yet may still hold what was there before.
+ * no mark. An object that stands behind something else in its chunk, as in the node of a list, or
+ * one of many in a block, is known where that repeats (by_embedded.c): " inside" is behind the
+ * name. A class that is being constructed or destroyed shows as one of its bases. A chunk that was
+ * handed out but not written to yet may still hold what was there before.
  *
  * Where modules have debug information, chunks without a vtable are typed by the pointers that lead
  * to them, from variables on (typegraph.h). That is a conclusion, not a mark: it needs a chain of
@@ -46,6 +47,7 @@ enum hc_type_source {
 	HC_TYPE_GTYPE,  /**< the GType in the class that the object points to */
 	HC_TYPE_PYTHON, /**< the type that an object of CPython's points to */
 	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
+	HC_TYPE_EMBEDDED, /**< typeinfos in vtables that objects in the middle of it point to */
 	HC_TYPE_CONSTANT, /**< objects of its size point to one constant of a module */
 	HC_NUM_TYPE_SOURCES
 };
@@ -109,6 +111,22 @@ char *hc_type_member(struct hc_types *types, const struct hc_chunk *chunk, uint6
  * @return to be freed by the caller; NULL where there is nothing to tell
  */
 char *hc_type_remark(struct hc_types *types, const struct hc_chunk *chunk);
+
+/** Objects that do not start their chunk. */
+struct hc_type_objects {
+	uint64_t offset; /**< of the first one, bytes from the start of the chunk */
+	uint64_t stride; /**< bytes from one to the next; 0: there is only one */
+	uint64_t places; /**< up to that of the last one, some of which may be empty */
+	uint64_t count;  /**< that are there */
+};
+
+/**
+ * Where the objects of a chunk lie in it, if they don't start it. Safe from several threads.
+ *
+ * @return false: they do, or it has no type
+ */
+bool hc_type_find_objects(const struct hc_types *types, const struct hc_chunk *chunk,
+			  struct hc_type_objects *ret);
 
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "analyzers/counts/type_count.h"
+#include "analyzers/counts/unlock.h"
 #include "analyzers/types/types.h"
 #include "cmd/render/units.h"
 #include "cmd/show/sample.h"
 #include "cmd/verb.h"
+#include "cmd/verbs/types_structs.h"
 #include "core/base/cleanup.h"
 
 struct own {
@@ -42,6 +44,8 @@ enum column {
 	SHARE,
 	LEAKED_CHUNKS,
 	LEAKED_BYTES,
+	OBJECTS,
+	OFFSET,
 	SOURCE,
 	ADDRESS,
 	TYPE,
@@ -57,6 +61,11 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[LEAKED_CHUNKS] = {"leaked_chunks", "LEAKED", HC_CELL_COUNT, 0,
 			   "lost chunks: definite and indirect"},
 	[LEAKED_BYTES] = {"leaked_bytes", "BYTES", HC_CELL_BYTES, 0, "of lost chunks"},
+	[OBJECTS] = {"objects", "OBJECTS", HC_CELL_COUNT, 0,
+		     "that lie inside of these chunks; null where objects start them"},
+	[OFFSET] = {"offset", "AT", HC_CELL_COUNT, HC_COLUMN_ASCENDING,
+		    "of the first object in its chunk; null where it differs, or objects start "
+		    "them"},
 	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
 		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
 		    "symbol; a magic number; the GType; the Python type; debug information and "
@@ -65,7 +74,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
 	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,
 		  "class, or struct and its tag; [] behind it: an array; + behind it: the chunk "
-		  "goes on behind the object"},
+		  "goes on behind the object; inside: they do not start it"},
 };
 
 static const struct hc_shape types_shape = {.key = "types", HC_COLUMNS(columns)};
@@ -77,6 +86,8 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		hc_table_hide(table, LEAKED_CHUNKS);
 		hc_table_hide(table, LEAKED_BYTES);
 	}
+	bool has_objects = false;
+
 	for (size_t i = 0; i < types->num_rows; i++) {
 		const struct hc_type_count *row = &types->rows[i];
 		enum hc_type_source source = hc_type_source(session->target->types, row->type);
@@ -87,9 +98,18 @@ static void fill_table(const struct hc_session *session, const struct hc_type_ta
 		hc_table_share(table, SHARE, hc_share(row->count.all.bytes, types->total.bytes));
 		hc_table_number(table, LEAKED_CHUNKS, row->count.leaked.chunks);
 		hc_table_number(table, LEAKED_BYTES, row->count.leaked.bytes);
+		if (row->objects)
+			hc_table_number(table, OBJECTS, row->objects);
+		if (row->objects && row->offset != UINT64_MAX)
+			hc_table_number(table, OFFSET, row->offset);
+		has_objects |= row->objects != 0;
 		hc_table_text(table, SOURCE, hc_type_source_name(source));
 		hc_table_number(table, ADDRESS, row->count.sample);
 		hc_table_cell(table, TYPE, hc_type_cell(session, row->type));
+	}
+	if (!has_objects) {
+		hc_table_hide(table, OBJECTS);
+		hc_table_hide(table, OFFSET);
 	}
 }
 
@@ -185,6 +205,67 @@ static void describe(const struct hc_session *session, const struct hc_type_tabl
 	hc_end(doc);
 }
 
+/**
+ * The size of chunks whose type would tell most: where pointers of known types lead to others, and
+ * of the whole heap, since what a selection leaves out may be what they lead to.
+ */
+static struct hc_error *add_unlock(const struct hc_session *session, struct hc_document *doc)
+{
+	const struct hc_options *options = session->options;
+	struct hc_unlock unlock = {0};
+
+	if (hc_types_have_debuginfo(session->target->types) && !options->selection_given &&
+	    options->content >= HC_CONTENT_CLASS) {
+		struct hc_error *err = hc_unlock_find(session->target, &unlock);
+
+		if (err)
+			return err;
+	}
+	if (!unlock.size) {
+		hc_fact(doc, "unlocks_most", NULL, hc_cell_unknown());
+		return NULL;
+	}
+	hc_begin_object(doc, "unlocks_most", HC_CONTENT_CLASS);
+	hc_fact(doc, "size", NULL, hc_cell_count(unlock.size));
+	hc_fact(doc, "usable", NULL, hc_cell_count(unlock.usable));
+	hc_count_fact(doc, "kind", HC_CONTENT_CLASS, unlock.kind.chunks, unlock.kind.bytes);
+	hc_count_fact(doc, "reached", HC_CONTENT_CLASS, unlock.reached.chunks,
+		      unlock.reached.bytes);
+	hc_end(doc);
+	hc_blank(doc);
+	HC_SAY(doc,
+	       "Of the chunks without a type those of {} usable bytes would tell most: {} chunk{} "
+	       "with pointers to {} other{} without one, {}. types --size {} lists the structs "
+	       "that "
+	       "they may be.",
+	       hc_cell_count(unlock.usable), hc_cell_count(unlock.kind.chunks),
+	       hc_cell_plural(unlock.kind.chunks), hc_cell_count(unlock.reached.chunks),
+	       hc_cell_plural(unlock.reached.chunks), hc_cell_bytes(unlock.reached.bytes),
+	       hc_cell_number(unlock.usable));
+	return NULL;
+}
+
+/** The structs of a size, where one was named. Nobody waits for what --content does not allow. */
+static struct hc_error *add_structs(const struct hc_session *session, struct hc_document *doc)
+{
+	const struct hc_options *options = session->options;
+	const struct own *own = options->own;
+	hc_cleanup(hc_candidates_deinit) struct hc_candidates candidates = {0};
+	struct hc_candidates_of of = {0};
+	bool wanted = hc_structs_wanted(options, &of) && options->content >= HC_CONTENT_CLASS;
+
+	if (wanted) {
+		struct hc_error *err = hc_candidates_find(session->target->process,
+							  session->target->heap, of, &candidates);
+
+		if (err)
+			return err;
+	}
+	hc_structs_describe(wanted ? &candidates : NULL, of,
+			    hc_top_rows(own->top, options->format, candidates.structs.num), doc);
+	return NULL;
+}
+
 static struct hc_error *run(struct hc_session *session)
 {
 	const struct hc_options *options = session->options;
@@ -204,7 +285,10 @@ static struct hc_error *run(struct hc_session *session)
 		return err;
 	hc_session_begin(session, &doc);
 	describe(session, &types, &doc);
-	return hc_session_write(session, &doc);
+	err = add_unlock(session, &doc);
+	if (!err)
+		err = add_structs(session, &doc);
+	return err ? err : hc_session_write(session, &doc);
 }
 
 const struct hc_verb hc_verb_types = {

@@ -273,9 +273,46 @@ static void describe_place(const struct hc_what *what, struct hc_document *doc)
 	hc_fact(doc, "special", what->in_chunk ? NULL : "known as", hc_cell_name(what->special));
 }
 
-static void describe_type(const struct hc_session *session, const struct hc_chunk *chunk,
+/** Where the objects of a chunk lie that do not start it, and which one has the address. */
+static struct hc_cell describe_objects(const struct hc_session *session, const struct hc_what *what,
+				       struct hc_document *doc)
+{
+	struct hc_type_objects objects;
+	struct hc_cell object = hc_cell_unknown(), ordinal = hc_cell_unknown();
+
+	if (!hc_type_find_objects(session->target->types, &what->chunk, &objects))
+		return hc_cell_unknown();
+	uint64_t first = what->chunk.address + objects.offset, stride = objects.stride;
+	/* Of one that stands alone nobody knows where it ends. */
+	uint64_t index = stride ? (what->address - first) / stride : 0;
+
+	if (stride && what->address >= first && index < objects.places) {
+		object = hc_cell_address(first + index * stride);
+		ordinal = hc_cell_count(index + 1);
+	}
+	hc_begin_object(doc, "objects", HC_CONTENT_CLASS);
+	hc_fact(doc, "offset", NULL, hc_cell_count(objects.offset));
+	hc_fact(doc, "count", NULL, hc_cell_count(objects.count));
+	hc_fact(doc, "places", NULL, hc_cell_count(objects.places));
+	hc_fact(doc, "stride", NULL, stride ? hc_cell_count(stride) : hc_cell_unknown());
+	hc_fact(doc, "object", NULL, object);
+	hc_fact(doc, "ordinal", NULL, ordinal);
+	hc_end(doc);
+	if (!stride)
+		return HC_PHRASE(doc, ": at +{}", hc_cell_number(objects.offset));
+	if (ordinal.kind == HC_CELL_UNKNOWN)
+		return HC_PHRASE(doc, ": {} from +{} on, every {} bytes",
+				 hc_cell_count(objects.count), hc_cell_number(objects.offset),
+				 hc_cell_count(stride));
+	return HC_PHRASE(doc, ": {} from +{} on, every {} bytes; the address is in place {}, {}",
+			 hc_cell_count(objects.count), hc_cell_number(objects.offset),
+			 hc_cell_count(stride), ordinal, object);
+}
+
+static void describe_type(const struct hc_session *session, const struct hc_what *what,
 			  struct hc_document *doc)
 {
+	const struct hc_chunk *chunk = &what->chunk;
 	hc_type_id type = hc_session_type(session, chunk);
 	struct hc_cell name = hc_type_cell(session, type);
 
@@ -290,13 +327,14 @@ static void describe_type(const struct hc_session *session, const struct hc_chun
 	hc_fact(doc, "known_by", NULL, hc_cell_text(hc_type_source_name(source)));
 	if (remark)
 		hc_fact(doc, "remark", NULL, hc_cell_name(remark));
+	struct hc_cell objects = describe_objects(session, what, doc);
 	hc_end(doc);
 	hc_fact(doc, NULL, "type",
 		hc_cell_needs(HC_CONTENT_CLASS,
-			      HC_PHRASE(doc, "{} ({}){}{}", name,
+			      HC_PHRASE(doc, "{} ({}){}{}{}", name,
 					hc_cell_text(hc_type_source_title(source)),
 					hc_cell_text(remark ? ": " : ""),
-					hc_cell_name(remark ? remark : ""))));
+					hc_cell_name(remark ? remark : ""), objects)));
 }
 
 /** A textual chunk begins with it. */
@@ -367,7 +405,7 @@ static void describe_chunk(const struct hc_session *session, const struct hc_wha
 	hc_fact(doc, "request_min", NULL, in_use ? min : hc_cell_unknown());
 	hc_fact(doc, "request_max", NULL, in_use ? max : hc_cell_unknown());
 	hc_fact(doc, "class", NULL, hc_class_cell(session, what->class_id));
-	describe_type(session, chunk, doc);
+	describe_type(session, what, doc);
 	describe_content(session, what, doc);
 	hc_end(doc);
 }

@@ -2,43 +2,30 @@
  * @file
  * Debug information, read with libdw.
  *
- * First all units are walked once: each struct is given an entry by its qualified name, each
- * variable is remembered with its type. libdw does not know the parent of an entry, so names are
- * put together on the way down, and the place of each struct's entry is remembered. Layouts are
+ * First all units are walked once (dwarf_walk.h): each struct is given an entry by its qualified
+ * name, with the place of its definition, each variable is remembered with its type. Layouts are
  * made when they are asked for.
  */
 #include "core/process/debuginfo.h"
 
 #include <dwarf.h>
-#include <elfutils/libdw.h>
-#include <elfutils/libdwfl.h>
 
 #include "core/base/format.h"
 #include "core/base/array.h"
 #include "core/base/hash.h"
 #include "core/base/cleanup.h"
+#include "core/process/dwarf_walk.h"
 
-/** Nesting of scopes that is looked into: namespaces, classes, functions, blocks. */
-#define MAX_DEPTH 24
-/** Typedefs, qualifiers, pointers and arrays around a type. */
-#define MAX_PEEL 32
-/** Bounds of one array: many arrays and members can share a long list of them. */
-#define MAX_DIMENSIONS 32
 /** Structs within structs. */
 #define MAX_NESTING 32
-/** Longest name that is taken, bytes: names can overlap, so that a file has more of them than
- * bytes. */
-#define MAX_NAME 4096
 /**
- * Bytes of all names that are kept, for the same reason; some times those of a browser. Structs
- * beyond have none.
+ * Bytes of all names that are kept: names can overlap, so that a file has more of them than bytes.
+ * Some times those of a browser; structs beyond have none.
  */
 #define MAX_NAMES (UINT64_C(512) << 20)
 #define UNNAMED "struct (unnamed)"
 /** Few variables share their bytes; all together may have so many times those of all modules. */
 #define MAX_OVERLAP 16
-/** Entries that are looked at in all; a program of a million lines has some ten million. */
-#define MAX_ENTRIES (UINT64_C(1) << 30)
 
 enum state { LAYOUT_UNREAD, LAYOUT_BEING_READ, LAYOUT_READ };
 
@@ -177,77 +164,6 @@ static struct hc_error *intern(struct hc_debuginfo *info, const char *name, hc_l
 
 /* --- Entries of the units --- */
 
-static bool is_struct(int tag)
-{
-	return tag == DW_TAG_structure_type || tag == DW_TAG_class_type;
-}
-
-/** The name of an entry; NULL when it has none that can be shown. */
-static const char *name_of(Dwarf_Die *die)
-{
-	const char *name = dwarf_diename(die);
-	size_t size = name ? strnlen(name, MAX_NAME + 1) : 0;
-
-	if (!size || size > MAX_NAME)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		if ((uint8_t)name[i] < ' ' || name[i] == 0x7f)
-			return NULL;
-	}
-	return name;
-}
-
-/** A number that is a constant; false for expressions. */
-static bool constant(Dwarf_Die *die, unsigned name, uint64_t *ret)
-{
-	Dwarf_Attribute attr;
-	Dwarf_Word value;
-
-	if (!dwarf_attr_integrate(die, name, &attr) || dwarf_formudata(&attr, &value))
-		return false;
-	*ret = value;
-	return true;
-}
-
-/** What an entry says is its type. */
-static bool type_of(Dwarf_Die *die, Dwarf_Die *ret)
-{
-	Dwarf_Attribute attr;
-
-	return dwarf_attr_integrate(die, DW_AT_type, &attr) && dwarf_formref_die(&attr, ret);
-}
-
-/**
- * What is behind typedefs and qualifiers.
- *
- * @param[in,out] die the type
- * @param[out] name_ret the name of the last typedef, or NULL
- */
-static bool peel(Dwarf_Die *die, const char **name_ret)
-{
-	*name_ret = NULL;
-	for (unsigned i = 0; i < MAX_PEEL; i++) {
-		Dwarf_Die next;
-
-		switch (dwarf_tag(die)) {
-		case DW_TAG_typedef:
-			*name_ret = name_of(die);
-			break;
-		case DW_TAG_const_type:
-		case DW_TAG_volatile_type:
-		case DW_TAG_restrict_type:
-		case DW_TAG_atomic_type:
-			break;
-		default:
-			return true;
-		}
-		if (!type_of(die, &next))
-			return false;
-		*die = next;
-	}
-	return false;
-}
-
 /** Take a definition of an entry, unless there is one already. */
 static void define(struct hc_debuginfo *info, hc_layout_id id, Dwarf_Die *die)
 {
@@ -255,7 +171,7 @@ static void define(struct hc_debuginfo *info, hc_layout_id id, Dwarf_Die *die)
 	uint64_t size;
 
 	if (entry->size || dwarf_hasattr(die, DW_AT_declaration) ||
-	    !constant(die, DW_AT_byte_size, &size) || size > HC_MAX_LAYOUT_SIZE)
+	    !hc_die_constant(die, DW_AT_byte_size, &size) || size > HC_MAX_LAYOUT_SIZE)
 		return;
 	entry->size = size;
 	entry->die = *die;
@@ -275,7 +191,7 @@ static struct hc_error *struct_entry(struct hc_debuginfo *info, Dwarf_Die *die,
 		return NULL;
 	}
 	/* Not met on the way down: in a partial unit of another file, or without a name. */
-	const char *name = name_of(die);
+	const char *name = hc_die_name(die);
 	if (!name)
 		name = typedef_name;
 	struct hc_error *err = name ? intern(info, name, &id) : add_entry(info, UNNAMED, &id);
@@ -325,15 +241,15 @@ static void count_elements(Dwarf_Die *array, struct shape *shape)
 	do {
 		uint64_t count, upper;
 
-		if (++dimensions > MAX_DIMENSIONS) {
+		if (++dimensions > HC_MAX_DIMENSIONS) {
 			shape->count = 0;
 			return;
 		}
 		if (dwarf_tag(&range) != DW_TAG_subrange_type)
 			continue;
-		if (constant(&range, DW_AT_upper_bound, &upper) && upper != UINT64_MAX)
+		if (hc_die_constant(&range, DW_AT_upper_bound, &upper) && upper != UINT64_MAX)
 			count = upper + 1;
-		else if (!constant(&range, DW_AT_count, &count))
+		else if (!hc_die_constant(&range, DW_AT_count, &count))
 			count = 0;
 		shape->open_ended |= count <= 1;
 		if (__builtin_mul_overflow(shape->count, count, &shape->count))
@@ -347,13 +263,13 @@ static struct hc_error *find_shape(struct hc_debuginfo *info, Dwarf_Die type, st
 	unsigned pointers = 0;
 	const char *name;
 
-	for (unsigned i = 0; i < MAX_PEEL; i++) {
+	for (unsigned i = 0; i < HC_MAX_PEEL; i++) {
 		Dwarf_Die next;
 
-		if (!peel(&type, &name))
+		if (!hc_die_peel(&type, &name))
 			break;
 		int tag = dwarf_tag(&type);
-		if (is_struct(tag)) {
+		if (hc_die_is_struct(tag)) {
 			struct hc_error *err = struct_entry(info, &type, name, &shape.layout);
 			for (; !err && pointers && shape.layout != HC_NO_LAYOUT; pointers--)
 				err = pointer_entry(info, shape.layout, &shape.layout);
@@ -368,7 +284,7 @@ static struct hc_error *find_shape(struct hc_debuginfo *info, Dwarf_Die type, st
 			pointers++;
 		else if (tag != DW_TAG_array_type)
 			break;
-		if (!type_of(&type, &next))
+		if (!hc_die_type(&type, &next))
 			break;
 		type = next;
 	}
@@ -429,11 +345,11 @@ static struct hc_error *add_member(struct hc_debuginfo *info, hc_layout_id id, D
 	Dwarf_Die type;
 
 	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
-	    !type_of(member, &type))
+	    !hc_die_type(member, &type))
 		return NULL;
 	/* Without a place it is at the start, unless the place is an expression. */
 	if (dwarf_hasattr(member, DW_AT_data_member_location) &&
-	    !constant(member, DW_AT_data_member_location, &offset))
+	    !hc_die_constant(member, DW_AT_data_member_location, &offset))
 		return NULL;
 	struct hc_error *err = find_shape(info, type, &shape);
 	if (err)
@@ -501,38 +417,6 @@ struct hc_error *hc_debuginfo_layout(struct hc_debuginfo *info, hc_layout_id id,
 
 /* --- Members --- */
 
-static unsigned count_dimensions(Dwarf_Die *array)
-{
-	unsigned ret = 0;
-	Dwarf_Die range;
-
-	if (dwarf_child(array, &range))
-		return 0;
-	do {
-		ret++;
-	} while (ret <= MAX_DIMENSIONS && !dwarf_siblingof(&range, &range));
-	return ret;
-}
-
-/** Whether libdw finds the size of a type soon, which goes through all bounds of arrays. */
-static bool is_measurable(Dwarf_Die type)
-{
-	const char *name;
-
-	for (unsigned i = 0; i < MAX_PEEL; i++) {
-		Dwarf_Die element;
-
-		if (!peel(&type, &name) || dwarf_tag(&type) != DW_TAG_array_type)
-			return true;
-		if (count_dimensions(&type) > MAX_DIMENSIONS)
-			return false;
-		if (!type_of(&type, &element))
-			return true;
-		type = element;
-	}
-	return false;
-}
-
 /** Step into an array, if the type is one: its element, and "[3]" behind the name. */
 static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
 {
@@ -541,7 +425,7 @@ static bool enter_array(Dwarf_Die *type, uint64_t *offset, FILE *name)
 
 	if (dwarf_tag(type) != DW_TAG_array_type)
 		return true;
-	if (!type_of(type, &element) || !is_measurable(element) ||
+	if (!hc_die_type(type, &element) || !hc_die_is_measurable(element) ||
 	    dwarf_aggregate_size(&element, &size) || !size)
 		return false;
 	fprintf(name, "[%llu]", (unsigned long long)(*offset / size));
@@ -557,9 +441,9 @@ static bool has_offset(Dwarf_Die *member, uint64_t *offset, Dwarf_Die *type_ret)
 	Dwarf_Word size;
 
 	if (dwarf_hasattr(member, DW_AT_bit_size) || dwarf_hasattr(member, DW_AT_external) ||
-	    !type_of(member, type_ret) || !is_measurable(*type_ret) ||
+	    !hc_die_type(member, type_ret) || !hc_die_is_measurable(*type_ret) ||
 	    (dwarf_hasattr(member, DW_AT_data_member_location) &&
-	     !constant(member, DW_AT_data_member_location, &start)) ||
+	     !hc_die_constant(member, DW_AT_data_member_location, &start)) ||
 	    *offset < start)
 		return false;
 	/* An array without a size is as long as its chunk. */
@@ -588,7 +472,7 @@ static bool enter_member(Dwarf_Die *die, uint64_t *offset, FILE *name)
 		    !has_offset(&child, offset, &type))
 			continue;
 		/* What has no name is looked through. */
-		const char *text = tag == DW_TAG_member ? name_of(&child) : NULL;
+		const char *text = tag == DW_TAG_member ? hc_die_name(&child) : NULL;
 		if (text)
 			fprintf(name, "%s%s", ftell(name) ? "." : "", text);
 		*die = type;
@@ -612,12 +496,12 @@ bool hc_debuginfo_member(struct hc_debuginfo *info, hc_layout_id id, uint64_t of
 	for (unsigned i = 0; i < MAX_NESTING; i++) {
 		int tag = dwarf_tag(&die);
 
-		if (!is_struct(tag) && tag != DW_TAG_union_type)
+		if (!hc_die_is_struct(tag) && tag != DW_TAG_union_type)
 			break;
 		if (!enter_member(&die, &offset, out))
 			break;
-		for (unsigned k = 0; k < MAX_PEEL; k++)
-			if (!peel(&die, &name) || dwarf_tag(&die) != DW_TAG_array_type ||
+		for (unsigned k = 0; k < HC_MAX_PEEL; k++)
+			if (!hc_die_peel(&die, &name) || dwarf_tag(&die) != DW_TAG_array_type ||
 			    !enter_array(&die, &offset, out))
 				break;
 	}
@@ -626,43 +510,25 @@ bool hc_debuginfo_member(struct hc_debuginfo *info, hc_layout_id id, uint64_t of
 
 /* --- The walk --- */
 
-/** Where the walk is: an entry, and the length of the qualified name that its scope has. */
-struct level {
-	Dwarf_Die die;
-	size_t prefix;
-};
-
 struct walk {
 	struct hc_debuginfo *info;
 	const struct hc_modules *modules;
-	const struct hc_module *module; /* the current one */
-	Dwarf_Addr bias;
-	bool is_c;
-	char prefix[1024]; /* "app::detail::" */
-	size_t prefix_size;
 	struct found_variable {
 		uint64_t address;
 		Dwarf_Die type;
 	} * found;
 	size_t num_found;
-	struct hc_error *err;
 };
 
-/** The name of a struct as its language writes it. */
-static char *qualified_name(const struct walk *walk, const char *name)
+static struct hc_error *note_struct(struct walk *walk, const struct hc_dwarf_scope *scope,
+				    Dwarf_Die *die)
 {
-	return walk->is_c ? hc_format("struct %s", name)
-			  : hc_format("%.*s%s", (int)walk->prefix_size, walk->prefix, name);
-}
-
-static struct hc_error *note_struct(struct walk *walk, Dwarf_Die *die)
-{
-	const char *name = name_of(die);
+	const char *name = hc_die_name(die);
 	hc_layout_id id;
 
 	if (!name)
 		return NULL;
-	hc_cleanup_free char *qualified = qualified_name(walk, name);
+	hc_cleanup_free char *qualified = hc_dwarf_qualified_name(scope, name);
 	struct hc_error *err = qualified ? intern(walk->info, qualified, &id) : &hc_enomem;
 	if (!err)
 		err = put_place(walk->info, (uintptr_t)die->addr, id);
@@ -691,15 +557,16 @@ static bool find_address(Dwarf_Die *die, Dwarf_Addr *ret)
 
 /** A variable, whose layout can be told when all structs have a name: its type is kept meanwhile.
  */
-static struct hc_error *note_variable(struct walk *walk, Dwarf_Die *die)
+static struct hc_error *note_variable(struct walk *walk, const struct hc_dwarf_scope *scope,
+				      Dwarf_Die *die)
 {
 	Dwarf_Addr address;
 	Dwarf_Die type;
 
-	if (!find_address(die, &address) || !type_of(die, &type))
+	if (!find_address(die, &address) || !hc_die_type(die, &type))
 		return NULL;
-	address += walk->bias;
-	if (address < walk->module->start || address >= walk->module->end)
+	address += scope->bias;
+	if (address < scope->module->start || address >= scope->module->end)
 		return NULL;
 	struct hc_error *err =
 		hc_array_reserve(&walk->found, walk->num_found, sizeof(*walk->found));
@@ -708,117 +575,36 @@ static struct hc_error *note_variable(struct walk *walk, Dwarf_Die *die)
 	return err;
 }
 
-/** Append the name of a scope; what is too long stays as it is. */
-static void enter_scope(struct walk *walk, Dwarf_Die *die)
+static void note_module(void *ctx, const struct hc_module *module)
 {
-	int tag = dwarf_tag(die);
-	const char *name = name_of(die);
-	size_t room = sizeof(walk->prefix) - walk->prefix_size;
+	struct walk *walk = ctx;
 
-	if (tag != DW_TAG_namespace && !is_struct(tag) && tag != DW_TAG_union_type)
-		return;
-	int size = snprintf(walk->prefix + walk->prefix_size, room,
-			    "%s::", name ? name : "(anonymous namespace)");
-	if (size > 0 && (size_t)size < room)
-		walk->prefix_size += size;
+	walk->info->num_modules++;
+	walk->info->of_program |= module->executable;
 }
 
-/** Take what an entry tells. @return whether there may be more inside */
-static bool look_at(struct walk *walk, Dwarf_Die *die, struct hc_error **err)
+/** Take what an entry tells. */
+static struct hc_error *look_at(void *ctx, const struct hc_dwarf_scope *scope, Dwarf_Die *die,
+				bool *inside_ret)
 {
+	struct walk *walk = ctx;
+
 	switch (dwarf_tag(die)) {
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
-		*err = note_struct(walk, die);
-		return !walk->is_c;
+		*inside_ret = !scope->is_c;
+		return note_struct(walk, scope, die);
 	case DW_TAG_variable:
-		*err = note_variable(walk, die);
-		return false;
+		return note_variable(walk, scope, die);
 	case DW_TAG_namespace:
 	case DW_TAG_union_type:
 	case DW_TAG_subprogram:
 	case DW_TAG_lexical_block:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/** All of one unit, with a stack of its own. */
-static struct hc_error *walk_unit(struct walk *walk, Dwarf_Die *unit)
-{
-	struct level levels[MAX_DEPTH];
-	struct hc_error *err = NULL;
-	unsigned depth = 0;
-	const void *last = NULL;
-
-	walk->prefix_size = 0;
-	if (dwarf_child(unit, &levels[0].die))
+		*inside_ret = true;
 		return NULL;
-	levels[0].prefix = 0;
-	while (!err && walk->info->seen++ < MAX_ENTRIES) {
-		Dwarf_Die *die = &levels[depth].die;
-
-		/*
-		 * Each entry lies behind the one before. A DW_AT_sibling that leads among children
-		 * would have them walked twice, theirs four times, and so on.
-		 */
-		if ((uintptr_t)die->addr <= (uintptr_t)last)
-			break;
-		last = die->addr;
-		bool inside = look_at(walk, die, &err);
-
-		if (!err && inside && depth + 1 < MAX_DEPTH &&
-		    !dwarf_child(die, &levels[depth + 1].die)) {
-			enter_scope(walk, die);
-			levels[++depth].prefix = walk->prefix_size;
-			continue;
-		}
-		while (dwarf_siblingof(&levels[depth].die, &levels[depth].die)) {
-			if (!depth--)
-				return err;
-			walk->prefix_size = levels[depth].prefix;
-		}
-	}
-	return err;
-}
-
-/** Of the list that continues that of DWARF 5; older headers lack it. */
-#define LANG_C17 0x2c
-
-static bool is_c(Dwarf_Die *unit)
-{
-	switch (dwarf_srclang(unit)) {
-	case DW_LANG_C:
-	case DW_LANG_C89:
-	case DW_LANG_C99:
-	case DW_LANG_C11:
-	case LANG_C17:
-		return true;
 	default:
-		return false;
+		return NULL;
 	}
-}
-
-/** Called for each module. */
-static int walk_module(Dwfl_Module *dwfl_module, void **user_data __attribute__((unused)),
-		       const char *name __attribute__((unused)), Dwarf_Addr start, void *ctx)
-{
-	struct walk *walk = ctx;
-	Dwarf *dwarf = dwfl_module_getdwarf(dwfl_module, &walk->bias);
-	Dwarf_CU *unit = NULL;
-	Dwarf_Die die;
-
-	walk->module = hc_modules_find(walk->modules, start);
-	if (!dwarf || !walk->module)
-		return DWARF_CB_OK;
-	walk->info->num_modules++;
-	walk->info->of_program |= walk->module->executable;
-	while (!walk->err && !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL)) {
-		walk->is_c = is_c(&die);
-		walk->err = walk_unit(walk, &die);
-	}
-	return walk->err ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
 /** The bytes that all variables may have. */
@@ -905,21 +691,18 @@ struct hc_error *hc_debuginfo_open(struct hc_modules *modules, unsigned word_siz
 				   struct hc_debuginfo **ret)
 {
 	hc_cleanup(debuginfo_closep) struct hc_debuginfo *info = calloc(1, sizeof(*info));
-	hc_cleanup_free struct walk *walk = calloc(1, sizeof(*walk));
-	Dwfl *dwfl = hc_modules_dwfl(modules);
+	struct walk walk = {.info = info, .modules = modules};
+	const struct hc_dwarf_visitor visitor = {note_module, look_at, &walk};
 
-	if (!info || !walk)
+	if (!info)
 		return &hc_enomem;
 	info->word = word_size;
-	walk->info = info;
-	walk->modules = modules;
-	if (dwfl)
-		dwfl_getmodules(dwfl, walk_module, walk, 0);
-	if (!walk->err)
-		walk->err = take_variables(walk);
-	free(walk->found);
-	if (walk->err)
-		return walk->err;
+	struct hc_error *err = hc_dwarf_walk(modules, &visitor);
+	if (!err)
+		err = take_variables(&walk);
+	free(walk.found);
+	if (err)
+		return err;
 	*ret = hc_steal(info);
 	return NULL;
 }

@@ -193,8 +193,10 @@ def compiled(cache):
         with once(program) as needed:
             if needed:
                 compiler = os.environ.get("CXX", "g++") if path.suffix == ".cc" else os.environ.get("CC", "gcc")
-                subprocess.run([compiler, "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-o", program, path,
-                                "-pthread", *flags], check=True, timeout=120)
+                command = [compiler, "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-pthread"]
+                if path.suffix == ".rs":
+                    command = [machine.which("rustc"), "-O"]
+                subprocess.run([*command, "-o", program, path, *flags], check=True, timeout=120)
         return program
 
     return compile_

@@ -142,6 +142,35 @@ def test_any_number_of_jobs(heapcore, core, document):
         heapcore("containers", core, "--top", 0, "--jobs", 3, "--format", "json").json == document
 
 
-def test_programs_in_c_have_hardly_any(heapcore, dump):
-    document = heapcore("containers", dump("mixed.c"), "--format", "json").json
-    assert document["total"] <= 1, document["containers"]
+class TestRust:
+    """A real program, of whatever release of rustc there is."""
+
+    @pytest.fixture(scope="class")
+    def core(self, dump):
+        conftest.machine.need_program("rustc")
+        return dump("tables.rs", flags=["-C", "strip=symbols"])
+
+    def test_tables_are_found_and_counted(self, heapcore, core):
+        rows = heapcore("containers", core, "--top", 0, "--format", "json").json["containers"]
+        told = core.lines("CONTAINER")
+        assert len(told) == 7
+        for kind, address, size, elements in told:
+            (row,) = [row for row in rows if 0 <= int(row["head"], 16) - int(address, 16) < int(size)]
+            assert (row["container"], row["elements"], row["library"]) == (kind, int(elements), "Rust")
+            assert row["arrays"] == 1 and row["place"] in ("chunk", "stack")
+        # No table that lost its elements, and nothing that a Rust program does not have.
+        assert len(rows) == len(told)
+
+    def test_what_a_body_is_part_of(self, heapcore, core):
+        """Of the table's control bytes, which its head points to, and slots."""
+        row = heapcore("containers", core, "--kind", "hashbrown", "--format", "csv").rows()[0]
+        targets = heapcore("what", core, row["head"], "--format", "json").json["targets"]
+        (target,) = [target for target in targets if target["chunk_size"] == int(row["array_bytes"])]
+        part = heapcore("what", core, target["chunk"], "--format", "json").json["container"]
+        assert (part["kind"], part["part"], part["head"]) == ("hashbrown", "array", row["head"])
+
+
+def test_programs_in_c_have_none(heapcore, dump):
+    """A list built by hand is none, where no C++ library is."""
+    document = heapcore("containers", dump("rings.c"), "--format", "json").json
+    assert document["total"] == 0, document["containers"]

@@ -24,8 +24,12 @@ def types_of(heapcore, core, *options):
 @pytest.mark.parametrize("damage", ["SIBLINGS", "SLOTS", "OVERLAP", "DIMENSIONS", "NESTED"])
 def test_chosen_damage_costs_no_time(heapcore, dump, damage):
     """Entries that lead to themselves, pointers in one place, arrays on top of each other or with thousands of bounds."""
-    (row,) = types_of(heapcore, dump("hostile_types.c", flags=["-g0", f"-D{damage}"]))
+    core = dump("hostile_types.c", flags=["-g0", f"-D{damage}"])
+    document = heapcore("types", core, "--request", 8, "--format", "json", timeout=HANG).json
+    (row,) = document["types"]
     assert (row["type"], row["chunks"]) == ("node", NODES)
+    (node,) = [item for item in document["structs"]["items"] if item["struct"] == "node"]
+    assert node["size"] == 8 and all(member["type"].startswith("node *") for member in node["members"])
 
 
 @pytest.mark.parametrize("damage", ["LONG_NAME", "CONTROL"])

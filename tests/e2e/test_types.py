@@ -30,6 +30,11 @@ def expected(core):
     return {name: (int(chunks), int(leaked)) for _, chunks, leaked, name in rows}
 
 
+def inside(core):
+    """Chunks that have an object in the middle."""
+    return sum(int(row[0]) for row in core.lines("INSIDE"))
+
+
 def counted(heapcore, core, *options):
     """What vtables tell; what debug information adds is another test's."""
     document = heapcore("types", core, "--with-leaks", "--format", "json", *options).json
@@ -44,7 +49,7 @@ def test_every_class_is_counted(heapcore, dump, how, build):
     assert types == expected(core)
     assert {row["known_by"] for row in document["types"]} == {"vtable"}
     if "-s" in BUILDS[build]:
-        assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values())
+        assert document["typed"]["chunks"] == sum(chunks for chunks, _ in types.values()) + inside(core)
 
 
 def test_without_typeinfos_symbols_tell(heapcore, dump, how):
@@ -176,6 +181,151 @@ class TestDebugInformation:
         assert len({heapcore("types", core, "--format", "csv", "--jobs", jobs).out for jobs in (1, 2, 5)}) == 1
 
 
+class TestInside:
+    """Objects that do not start their chunk: behind a header, in a list's node, many in a block."""
+
+    @pytest.fixture(scope="class", params=["gcc -O0", "clang -O2 -s"])
+    def core(self, request, dump):
+        compiler, *flags = request.param.split()
+        with pytest.MonkeyPatch.context() as patch:
+            if compiler == "clang":
+                conftest.machine.need_program("clang++")
+                patch.setenv("CXX", "clang++")
+            # A name of its own for each in the cache.
+            return dump("embedded.cc", flags=[*flags, f"-DBUILT_BY_{compiler.upper()}"])
+
+    def test_all_are_counted(self, heapcore, core):
+        document = heapcore("types", core, "--with-leaks", "--format", "json").json
+        found = {(row["type"], row["chunks"], row["objects"], row["leaked_chunks"], row["offset"])
+                 for row in document["types"] if row["known_by"] == "embedded"}
+        assert found == {(f"{name} inside", int(chunks), int(objects), int(leaked), int(offset))
+                         for chunks, objects, leaked, offset, name in core.lines("INSIDE")}
+        assert not any(row["known_by"] == "vtable" for row in document["types"])
+
+    def test_selections_know_them(self, heapcore, core):
+        """And nodes of the list are no other type's: no debug information is needed."""
+        counts = {name: (int(chunks), int(leaked)) for chunks, _, leaked, _, name in core.lines("INSIDE")}
+        rows = heapcore("chunks", core, "--type", "* inside", "--format", "csv").rows()
+        assert len(rows) == sum(chunks for chunks, _ in counts.values())
+        rows = heapcore("chunks", core, "--type", "bank::Token inside", "--leaked", "--format", "csv").rows()
+        assert len(rows) == counts["bank::Token"][1]
+
+    def test_what_names_them(self, heapcore, core):
+        for address, offset, name in core.lines("AT")[1::4]:
+            at = int(address, 16) + int(offset)
+            stride = 48
+            kind = heapcore("what", core, hex(at + 8), "--format", "json").json["chunk"]["type"]
+            assert (kind["name"], kind["known_by"]) == (f"{name}[] inside", "embedded")
+            assert kind["objects"]["object"] == hex(at) and kind["objects"]["stride"] == stride
+            assert kind["objects"]["ordinal"] == 1 + (int(offset) - 32) // stride
+        text = " ".join(heapcore("what", core, hex(at + 8)).text.split())
+        assert f"{name}[] inside (C++ objects inside of it, by their vtables): 3 from +32 on, every 48 bytes" in text
+        assert f"the address is in place {1 + (int(offset) - 32) // stride}, {hex(at)}" in text
+        # Before the first, and behind the last.
+        for other in int(address, 16), int(address, 16) + 900:
+            kind = heapcore("what", core, hex(other), "--format", "json").json["chunk"]["type"]
+            assert kind["objects"]["object"] is None
+
+    def test_schema(self, heapcore, core):
+        jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+        for args in ["types"], ["what", core.lines("AT")[0][0], "--types", "vtable"]:
+            schema = json.loads((conftest.ROOT / f"docs/schema/heapcore.{args[0]}.json").read_text())
+            jsonschema.validate(heapcore(args[0], core, *args[1:], "--format", "json").json, schema)
+
+
+class TestStructsOfASize:
+    """All structs of debug information that chunks of one size may hold."""
+
+    @pytest.fixture
+    def core(self, dump):
+        return dump("shelves.c")
+
+    def structs(self, heapcore, core, *options):
+        return heapcore("types", core, *options, "--format", "json").json["structs"]
+
+    def sizes(self, core):
+        return {name: (int(size), int(chunks)) for key in ("shelf", "book") for size, chunks in core.lines(key)
+                for name in (key,)}
+
+    @pytest.mark.parametrize("compiler", ["gcc", "clang"])
+    def test_by_request(self, heapcore, dump, compiler, monkeypatch):
+        if compiler == "clang":
+            conftest.machine.need_program("clang")
+            monkeypatch.setenv("CC", "clang")
+        # -DCLANG: another program for the cache.
+        core = dump("shelves.c", flags=["-DCLANG"] if compiler == "clang" else [])
+        size, _ = self.sizes(core)["shelf"]
+        found = self.structs(heapcore, core, "--request", size)
+        assert (found["min_size"], found["max_size"]) == (size, size)
+        assert {item["size"] for item in found["items"]} == {size} and len(found["items"]) == found["num"]
+        (shelf,) = [item for item in found["items"] if item["struct"] == "struct shelf"]
+        assert "/shelves-" in shelf["module"] and shelf["namespace"] is None and shelf["modules"] == 1
+        members = [(m["member"], m["offset"], m["size"], m["type"]) for m in shelf["members"]]
+        word = size // 6
+        assert members == [("next", 0, word, "void *"), ("books", word, 4 * word, "void *[4]"),
+                           ("width", 5 * word, 2, "uint16_t"), ("height", 5 * word + 1, 2, "uint16_t"),
+                           ("label", 5 * word + 2, 6, "char[6]")]
+        assert [m.get("bits") for m in shelf["members"]] == [None, None, 9, 7, None]
+        # One that has a typedef alone, and types of all sorts.
+        size, _ = self.sizes(core)["book"]
+        (book,) = [item for item in self.structs(heapcore, core, "--request", size)["items"] if "shelves" in item["module"]]
+        assert book["struct"] == "book_t" and book["members"][0]["type"] == "char[180]"
+        (drawer,) = [item for item in self.structs(heapcore, core, "--request", 5 * word + 48)["items"]
+                     if "shelves" in item["module"]]
+        assert [m["type"] for m in drawer["members"]] == [
+            "void *", "void *", "struct drawer *", "const char **", "function *", "double[2][3]"]
+
+    def test_by_the_size_of_chunks(self, heapcore, core):
+        """All for which malloc gives the chunk, of the program's first."""
+        size, chunks = self.sizes(core)["shelf"]
+        (usable,) = {int(row["usable_size"]) for row in
+                     heapcore("chunks", core, "--request", size, "--format", "csv").rows()
+                     if int(row["usable_size"]) >= size}
+        found = self.structs(heapcore, core, "--size", usable)
+        assert found["min_size"] <= size <= found["max_size"] == usable
+        assert found["items"][0]["struct"] == "struct shelf"
+        assert all(found["min_size"] <= item["size"] <= usable for item in found["items"])
+        text = " ".join(heapcore("types", core, "--size", usable).text.split())
+        assert f"struct shelf, {size} bytes (shelves-" in text and "books void *[4]" in text
+
+    def test_nothing_to_list(self, heapcore, core, tmp_path):
+        assert self.structs(heapcore, core) is None
+        assert self.structs(heapcore, core, "--size", "24-40") is None
+        assert self.structs(heapcore, core, "--request", 48, "--content", "none") is None
+        document = self.structs(heapcore, core, "--size", 21)
+        assert document["min_size"] is None and document["items"] == []
+        assert "No chunk in use has 21 usable bytes" in heapcore("types", core, "--size", 21).text
+        # No file of a module, and so no debug information.
+        moved = tmp_path / "core"
+        moved.write_bytes(re.sub(rb"/(shelves-|libc\.so|ld-linux)", lambda m: b"/" + b"x" * len(m[1]), open(core, "rb").read()))
+        assert self.structs(heapcore, moved, "--request", 48)["modules_with_debug_information"] == 0
+        text = " ".join(heapcore("types", moved, "--request", 48).text.split())
+        assert "no module's debug information was found. --debug-dir DIR says where it is" in text
+
+    def test_which_type_would_tell_most(self, heapcore, core):
+        """Shelves lead to each other, but for the first, and to all books; tickets to one shelf alone."""
+        size, shelves = self.sizes(core)["shelf"]
+        _, books = self.sizes(core)["book"]
+        found = heapcore("types", core, "--format", "json").json["unlocks_most"]
+        assert found["kind"]["chunks"] == shelves and found["usable"] >= size
+        assert found["reached"]["chunks"] == shelves - 1 + books
+        text = " ".join(heapcore("types", core).text.split())
+        assert f"those of {found['usable']} usable bytes would tell most: 100 chunks with pointers to 400 others" in text
+        assert heapcore("types", core, "--leaked", "--format", "json").json["unlocks_most"] is None
+
+    def test_schema(self, heapcore, core):
+        jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+        schema = json.loads((conftest.ROOT / "docs/schema/heapcore.types.json").read_text())
+        for options in [], ["--request", 48]:
+            jsonschema.validate(heapcore("types", core, *options, "--format", "json").json, schema)
+
+    def test_namespaces(self, heapcore, dump):
+        core = dump("classes.cc")
+        items = self.structs(heapcore, core, "--size", 24)["items"]
+        (owner,) = [item for item in items if item["struct"] == "shop::Owner"]
+        assert owner["namespace"] == "shop" and owner["members"][0]["offset"] == 0
+
+
 class TestSelection:
     @pytest.fixture
     def core(self, dump):
@@ -196,11 +346,11 @@ class TestSelection:
         counts = expected(core)
         assert len(self.chunks(heapcore, core, "--type", "*Session")) == (
             counts["shop::Session"][0] + counts["shop::AdminSession"][0])
-        assert len(self.chunks(heapcore, core, "--type", "*")) == sum(c for c, _ in counts.values())
+        assert len(self.chunks(heapcore, core, "--type", "*")) == sum(c for c, _ in counts.values()) + inside(core)
 
     def test_none(self, heapcore, core):
         every = len(self.chunks(heapcore, core))
-        assert len(self.chunks(heapcore, core, "--type", "(none)")) == every - sum(
+        assert len(self.chunks(heapcore, core, "--type", "(none)")) == every - inside(core) - sum(
             c for c, _ in expected(core).values())
 
     def test_unknown(self, heapcore, core):
@@ -314,8 +464,8 @@ class TestOutput:
     def test_top(self, heapcore, core):
         names = list(expected(core))
         lines = heapcore("types", core, "--format", "csv").text.splitlines()
-        assert lines[0] == "chunks,bytes,share,known_by,sample_address,type"
-        assert len(lines) == len(names) + 1
+        assert lines[0] == "chunks,bytes,share,objects,offset,known_by,sample_address,type"
+        assert len(lines) == len(names) + len(core.lines("INSIDE")) + 1
         assert len(heapcore("types", core, "--format", "csv", "--top", 3).rows()) == 3
         assert "more types; --top 0 shows all" in heapcore("types", core, "--top", 3).text
 

@@ -5,7 +5,7 @@
  * An input is an ELF file, or a list of faults of eight bytes each that are applied to a program
  * that was built with debug information (fuzz_program.c, fuzz_program.cc): to its headers, to its
  * sections with names like .debug_info, or anywhere. Then it is asked what analyzers ask: all
- * layouts that variables lead to, their members, symbols.
+ * layouts that variables lead to, their members, all structs, symbols.
  */
 #include "fuzz.h"
 
@@ -19,6 +19,7 @@
 #include "core/base/cleanup.h"
 #include "core/process/debuginfo.h"
 #include "core/process/module_loader.h"
+#include "core/process/structs.h"
 
 /** One fault as it stands in the input. */
 struct record {
@@ -209,6 +210,23 @@ static struct hc_error *on_symbol(void *ctx, const struct hc_symbol *symbol)
 	return NULL;
 }
 
+static void ask_structs(struct hc_modules *modules)
+{
+	hc_cleanup(hc_structs_deinit) struct hc_structs structs = {0};
+
+	if (failed(hc_structs_find(modules, 1, 256, &structs)))
+		return;
+	for (size_t i = 0; i < structs.num; i++) {
+		const struct hc_struct *item = &structs.items[i];
+		if (!*item->name || !item->size || item->size > 256 || !item->module ||
+		    item->num_members > HC_MAX_STRUCT_MEMBERS)
+			abort();
+		for (size_t k = 0; k < item->num_members; k++)
+			if (!*item->members[k].type)
+				abort();
+	}
+}
+
 static void ask(struct hc_modules *modules)
 {
 	struct hc_debuginfo *info;
@@ -218,6 +236,7 @@ static void ask(struct hc_modules *modules)
 
 	hc_modules_symbol(modules, TEXT_ADDRESS, &name, &offset);
 	failed(hc_modules_each_symbol(modules, "", on_symbol, NULL));
+	ask_structs(modules);
 	if (failed(hc_debuginfo_open(modules, 8, &info)))
 		return;
 	const struct hc_variable *variables = hc_debuginfo_variables(info, &num);

@@ -1,7 +1,7 @@
 /**
  * @file
- * Chains from roots, against a plain breadth-first search on random graphs; a list, more chains,
- * chains through interior pointers, and none.
+ * Chains from roots, against a plain breadth-first search on random graphs; a list, wide levels,
+ * more chains, chains through interior pointers, and none.
  */
 #include "analyzers/reachability/path.h"
 
@@ -144,6 +144,75 @@ static void test_list(void **state)
 	free(chunks);
 }
 
+/** The chunk of the level before that points to one: the lower of two. */
+static size_t pointer_to(size_t index, size_t width)
+{
+	size_t i = 0;
+
+	while ((i * 7919 + 13) % width != index)
+		i++;
+	return i & ~(size_t)1;
+}
+
+/** Levels that are too wide to be remembered, more than three, so that some look the same. */
+static void test_wide(void **state)
+{
+	enum { WIDE = 66000, LEVELS = 5, NUM = 1 + WIDE * LEVELS };
+	uint64_t *sizes = calloc(NUM, sizeof(*sizes)), *chunks = calloc(NUM, sizeof(*chunks));
+
+	(void)state;
+	assert_true(sizes && chunks);
+	random_state = 1;
+	sizes[0] = 8 * WIDE + 16;
+	for (size_t i = 1; i < NUM; i++)
+		sizes[i] = 32;
+	/* Its last word has no chunk behind. */
+	sizes[NUM - 1] = 48;
+	for (unsigned jobs = 1; jobs < 4; jobs += 2) {
+		struct fake fake;
+
+		fake_init(&fake, 8, jobs, ROOTS * 8);
+		fake_span(&fake, SPAN, HC_SPAN_TILED, sizes, NUM, chunks);
+		fake_seal(&fake);
+		fake_root(&fake, 0, chunks[0]);
+		for (size_t i = 0; i < WIDE; i++)
+			fake_store(&fake, chunks[0] + 8 * i, chunks[1 + i]);
+		/* To the next level, every other one twice, and to one that is no lower. */
+		for (size_t i = 0; i < NUM - 1; i++) {
+			size_t level = i / WIDE, at = i % WIDE;
+			const uint64_t *next = &chunks[1 + (level + 1) * WIDE];
+
+			fake_store(&fake, chunks[1 + i] + 16,
+				   chunks[next_random() % (1 + (level + 1) * WIDE)]);
+			if (level + 1 == LEVELS)
+				continue;
+			fake_store(&fake, chunks[1 + i], next[(at * 7919 + 13) % WIDE]);
+			if (at % 2 == 0)
+				fake_store(&fake, chunks[1 + i] + 8,
+					   next[((at + 1) * 7919 + 13) % WIDE]);
+		}
+		for (size_t i = 1; i < NUM; i += NUM / 7) {
+			size_t level = (i - 1) / WIDE, at = (i - 1) % WIDE;
+			struct hc_chunk chunk = chunk_at(&fake, chunks[i]);
+			struct hc_paths paths;
+
+			assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+			assert_int_equal(paths.num, 1);
+			assert_int_equal(paths.items[0].num, level + 2);
+			check_chain(&fake, &paths.items[0], &chunk);
+			for (; level > 0; level--) {
+				at = pointer_to(at, WIDE);
+				assert_int_equal(paths.items[0].steps[level + 1].chunk.address,
+						 chunks[1 + (level - 1) * WIDE + at]);
+			}
+			hc_paths_deinit(&paths);
+		}
+		fake_deinit(&fake);
+	}
+	free(sizes);
+	free(chunks);
+}
+
 /** Chains with another last step each: the shortest first, and none through the chunk itself. */
 static void test_more(void **state)
 {
@@ -209,9 +278,8 @@ static void test_quality(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_list),
+		cmocka_unit_test(test_wide),    cmocka_unit_test(test_more),
 		cmocka_unit_test(test_quality),
 	};
 

@@ -168,11 +168,86 @@ static void test_groups(void **state)
 	fake_deinit(&fake);
 }
 
+/** A large chunk that is alone in its span: a table of the others. */
+static void test_single(void **state)
+{
+	(void)state;
+	enum { LARGE = 1 << 20 };
+	uint64_t sizes[CHUNKS], chunks[CHUNKS], large, size = LARGE;
+	struct fake fake;
+	struct hc_retained retained;
+	struct hc_chunk chunk;
+
+	for (size_t i = 0; i < CHUNKS; i++)
+		sizes[i] = SIZE;
+	fake_init(&fake, 8, 2, ROOTS * 8);
+	fake_span(&fake, SPAN, HC_SPAN_TILED, sizes, CHUNKS, chunks);
+	fake_span(&fake, SPAN * 2, HC_SPAN_SINGLE, &size, 1, &large);
+	fake_seal(&fake);
+	fake_store(&fake, FAKE_ROOTS, large);
+	for (size_t i = 0; i < CHUNKS; i++)
+		fake_store(&fake, large + 8192 * i, chunks[i]);
+	find(&fake, &retained);
+	assert_true(hc_heap_chunk_at(fake.heap, large, &chunk));
+	assert_int_equal(hc_retained_bytes(&retained, hc_retained_vertex(&retained, &chunk)),
+			 chunk.size + CHUNKS * SIZE);
+	hc_retained_deinit(&retained);
+	fake_deinit(&fake);
+}
+
+/**
+ * Nodes that all know the first one: too much for edges that are kept. And edges that are too many
+ * for that. Names do not tell.
+ */
+static void test_told(void **state)
+{
+	(void)state;
+	enum { NODES = 3000, LINKS = 30 };
+	uint64_t *sizes = calloc(NODES, sizeof(*sizes)), *chunks = calloc(NODES, sizeof(*chunks));
+
+	assert_true(sizes && chunks);
+	for (size_t dense = 0; dense < 2; dense++) {
+		struct fake fake;
+		struct hc_retained retained;
+
+		for (size_t i = 0; i < NODES; i++)
+			sizes[i] = dense ? 16 + 8 * LINKS : SIZE;
+		make(&fake, 2, sizes, NODES, chunks);
+		fake_store(&fake, FAKE_ROOTS, chunks[0]);
+		for (size_t i = 0; i < NODES; i++) {
+			if (i + 1 < NODES)
+				fake_store(&fake, chunks[i], chunks[i + 1]);
+			for (size_t w = 1; w < (dense ? LINKS : 2); w++)
+				fake_store(&fake, chunks[i] + 8 * w, chunks[dense ? i - i % w : 0]);
+		}
+		find(&fake, &retained);
+		assert_int_equal(retained.num, 1 + retained.anchors.num + NODES);
+		for (size_t i = 0; i < NODES; i++) {
+			struct hc_chunk chunk;
+
+			assert_true(hc_heap_chunk_at(fake.heap, chunks[i], &chunk));
+			uint32_t vertex = hc_retained_vertex(&retained, &chunk);
+
+			/* The further up, the earlier; each holds all that come later. */
+			assert_int_equal(vertex, 1 + retained.anchors.num + i);
+			assert_int_equal(retained.idom[vertex], i ? vertex - 1 : 1);
+			assert_int_equal(hc_retained_bytes(&retained, vertex),
+					 (NODES - i) * chunk.size);
+		}
+		hc_retained_deinit(&retained);
+		fake_deinit(&fake);
+	}
+	free(sizes);
+	free(chunks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_definition),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_single),
+		cmocka_unit_test(test_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

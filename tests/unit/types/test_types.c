@@ -228,8 +228,9 @@ static void test_arrays(void **state)
 	struct hc_types *types = types_of(&program);
 	assert_string_equal(type_at(&program, types, chunks[0]), "B[]");
 	assert_string_equal(type_at(&program, types, chunks[1]), "B[]");
+	/* No arrays; but most chunks of the size have an object at one offset. */
 	for (unsigned i = 2; i < 6; i++)
-		assert_string_equal(type_at(&program, types, chunks[i]), "(none)");
+		assert_string_equal(type_at(&program, types, chunks[i]), "B inside");
 	fake_deinit(&program.fake);
 }
 
@@ -239,7 +240,7 @@ static size_t num_others(struct program *program)
 	struct hc_rtti rtti;
 	size_t num;
 
-	assert_ok(hc_rtti_find(&program->fake.process, false, &rtti));
+	assert_ok(hc_rtti_find(&program->fake.process, NULL, &rtti));
 	num = rtti.num_classes;
 	for (size_t i = 0; i < rtti.num_classes; i++)
 		assert_true(strlen(rtti.classes[i].mangled) <= HC_MAX_MANGLED);
@@ -369,7 +370,7 @@ static void test_scrambled(void **state)
 
 			program_init(&program, 8);
 			put(&program, i, values[v]);
-			assert_ok(hc_rtti_find(&program.fake.process, false, &rtti));
+			assert_ok(hc_rtti_find(&program.fake.process, NULL, &rtti));
 			hc_rtti_deinit(&rtti);
 			fake_deinit(&program.fake);
 		}
@@ -408,6 +409,66 @@ static void test_demangle(void **state)
 	assert_false(hc_demangle_is_safe(bomb));
 }
 
+/** Objects in a chunk, the first at @p offset, at these distances; 0 ends them. */
+static void put_objects(struct program *program, uint64_t chunk, unsigned offset,
+			const unsigned *distances)
+{
+	fake_store(&program->fake, chunk + offset, at(program, VTABLE_A));
+	for (; *distances; distances++) {
+		offset += *distances;
+		fake_store(&program->fake, chunk + offset, at(program, VTABLE_A));
+	}
+}
+
+static void check_inside(unsigned word)
+{
+	struct program program;
+	struct hc_type_objects objects;
+	struct hc_chunk chunk;
+	uint64_t sizes[10], chunks[10];
+
+	program_init(&program, word);
+	for (size_t i = 0; i < 10; i++)
+		sizes[i] = i < 4 ? 64 : 512;
+	fake_span(&program.fake, HEAP, HC_SPAN_TILED, sizes, 10, chunks);
+	fake_seal(&program.fake);
+	/* Half of those of a size are not most of them. */
+	put_objects(&program, chunks[0], 16, (unsigned[]){0});
+	put_objects(&program, chunks[1], 16, (unsigned[]){0});
+	put_objects(&program, chunks[4], 16, (unsigned[]){48, 48, 96, 0});
+	put_objects(&program, chunks[5], 24, (unsigned[]){48, 0});
+	put_objects(&program, chunks[6], 32, (unsigned[]){48, 64, 48, 0});
+	put_objects(&program, chunks[7], 40, (unsigned[]){word, word, word, word, 0});
+	/* Mostly empty places between them. */
+	put_objects(&program, chunks[8], 48, (unsigned[]){32, 320, 0});
+	put_objects(&program, chunks[9], 8, (unsigned[]){96, 48, 48, 0});
+	fake_store(&program.fake, chunks[9] + 8 + 48, at(&program, VTABLE_B));
+
+	struct hc_types *types = types_of(&program);
+	assert_string_equal(type_at(&program, types, chunks[4]), "A[] inside");
+	assert_string_equal(type_at(&program, types, chunks[9]), "A[] inside");
+	for (unsigned i = 0; i < 10; i++)
+		if (i != 4 && i != 9)
+			assert_string_equal(type_at(&program, types, chunks[i]), "(none)");
+	assert_true(hc_heap_chunk_at(program.fake.heap, chunks[4], &chunk));
+	assert_true(hc_type_find_objects(types, &chunk, &objects));
+	assert_int_equal(objects.offset, 16);
+	assert_int_equal(objects.stride, 48);
+	assert_int_equal(objects.places, 5);
+	assert_int_equal(objects.count, 4);
+	assert_true(hc_heap_chunk_at(program.fake.heap, chunks[9], &chunk));
+	assert_true(hc_type_find_objects(types, &chunk, &objects));
+	assert_int_equal(objects.count, 5);
+	fake_deinit(&program.fake);
+}
+
+static void test_inside(void **state)
+{
+	(void)state;
+	check_inside(8);
+	check_inside(4);
+}
+
 /** The names that a pattern finds, one after the other. */
 static void check_find(struct hc_types *types, const char *pattern, const char *expected)
 {
@@ -436,8 +497,9 @@ static void test_find(void **state)
 	struct hc_types *types = types_of(&program);
 	check_find(types, "A", "A ");
 	check_find(types, "?", "A B ");
-	check_find(types, "ns::*", "ns::C<int> ns::C<int>[] ");
-	check_find(types, "*[]*C*", "");
+	check_find(types, "ns::*",
+		   "ns::C<int> ns::C<int>[] ns::C<int> inside ns::C<int>[] inside ");
+	check_find(types, "*[] inside*C*", "");
 	check_find(types, "*C<*>", "ns::C<int> ");
 	check_find(types, "(none)", "(none) ");
 	check_find(types, "a", "");
@@ -494,17 +556,12 @@ static void test_majority(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classes),
-		cmocka_unit_test(test_arrays),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_name_bounds),
-		cmocka_unit_test(test_vtable_at_the_edge),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_scrambled),
-		cmocka_unit_test(test_demangle),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_selection),
-		cmocka_unit_test(test_majority),
+		cmocka_unit_test(test_classes),     cmocka_unit_test(test_arrays),
+		cmocka_unit_test(test_inside),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_name_bounds), cmocka_unit_test(test_vtable_at_the_edge),
+		cmocka_unit_test(test_cycles),      cmocka_unit_test(test_scrambled),
+		cmocka_unit_test(test_demangle),    cmocka_unit_test(test_find),
+		cmocka_unit_test(test_selection),   cmocka_unit_test(test_majority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
