@@ -330,8 +330,7 @@
 			name: textOf(row, "which"),
 			text: [textOf(row, "which"), textOf(row, "retained_bytes"), textOf(row, "holds")].filter(Boolean).join(", "),
 		})).filter((row) => row.value > 0).sort((a, b) => b.value - a.value).slice(0, most);
-		// Where one has nearly all there is nothing to compare.
-		if (rows.length < 2 || rows[0].value > 0.95 * sum(rows.map((row) => row.value)))
+		if (rows.length < 2)
 			return;
 		const chart = draw("svg", { class: "chart tree", viewBox: `0 0 ${width} ${height}`, role: "group" });
 		chart.setAttribute("aria-label", "What each holder retains; the table below says the same");
