@@ -64,7 +64,7 @@ void hc_analysis_say(struct hc_analysis *analysis);
 /** For people: what to do next. */
 void hc_analysis_say_next(struct hc_analysis *analysis);
 
-/* analyze_finding.c */
+/* analyze_phrase.c */
 
 /**
  * What a finding is, with its bytes and their share: "59,880 × ItopRequest (544 bytes) lost: 31.1
@@ -72,6 +72,8 @@ void hc_analysis_say_next(struct hc_analysis *analysis);
  */
 struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
 				      const struct hc_finding *finding);
+
+/* analyze_finding.c */
 
 /** A text that many chunks of a finding hold. */
 struct hc_finding_text {
@@ -83,6 +85,8 @@ struct hc_finding_text {
 /** The one text that tells most: a clue, a text that repeats, a line. @return whether there is one
  */
 bool hc_finding_best_text(const struct hc_finding *finding, struct hc_finding_text *ret);
+
+/* analyze_data.c */
 
 /** Find who holds the largest kinds of chunks that are held, where that takes little time. */
 struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis);

@@ -1,15 +1,15 @@
 /**
  * @file
- * One finding of analyze: in a sentence, and as text.
+ * What analyze says of one finding to people.
  */
+#include "cmd/verbs/analyze_finding.h"
+
 #include <stdlib.h>
 
-#include "cmd/verbs/analyze.h"
+#include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
-#include "cmd/show/chain.h"
 #include "cmd/show/owner.h"
 #include "cmd/verbs/common.h"
-#include "cmd/render/units.h"
 #include "core/base/cleanup.h"
 
 /**
@@ -24,11 +24,6 @@
 /** Fields of binary chunks that are shown, and columns for them: two lines. */
 #define MAX_FIELDS 4
 #define FIELDS_WIDTH 130
-
-/** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
-#define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
-/** … and of findings of at least this share. */
-#define HOLDER_MIN_SHARE 0.1
 
 /** Least share of the freed bytes for which a kind that pins them is named. */
 #define MIN_PINNED 0.1
@@ -47,163 +42,6 @@ static void say_detail(struct hc_analysis *analysis, const char *label, struct h
 	char first[32];
 
 	HC_SAY_AT(analysis->doc, detail(first, label), "{}", text);
-}
-
-/** What hangs below the root objects of a group: ", each with 3 chunks below it". */
-static struct hc_cell below_phrase(const struct hc_leak_group *group, struct hc_document *doc)
-{
-	uint64_t roots = group->roots.chunks, below = group->below.chunks;
-	bool even = roots && below % roots == 0;
-	uint64_t shown = even ? below / roots : below;
-
-	if (!below)
-		return hc_cell_unknown();
-	return HC_PHRASE(doc, ", {}with {} chunk{} below {}",
-			 hc_cell_text(even && roots > 1 ? "each " : ""), hc_cell_count(shown),
-			 hc_cell_plural(shown), hc_cell_text(even ? "it" : "them"));
-}
-
-/** "ItopRequest (544 bytes)"; what may show without --content is the size alone. */
-static struct hc_cell object_phrase(const struct hc_analysis *analysis,
-				    const struct hc_finding *finding, uint64_t count,
-				    const char *noun)
-{
-	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
-	struct hc_cell size = hc_cell_count(finding->size);
-	struct hc_document *doc = analysis->doc;
-	bool all = finding->group || finding->type_chunks >= finding->count.chunks;
-
-	if (type.kind != HC_CELL_UNKNOWN && all &&
-	    analysis->session->options->content >= HC_CONTENT_CLASS)
-		return HC_PHRASE(doc, "{} ({} bytes)", type, size);
-	return HC_PHRASE(doc, "{}-byte {}{}", size, hc_cell_text(noun), hc_cell_plural(count));
-}
-
-static struct hc_cell lost_phrase(const struct hc_analysis *analysis,
-				  const struct hc_finding *finding)
-{
-	const struct hc_leak_group *group = finding->group;
-	const char *lost = !hc_verdict_upper_bound(&analysis->verdict) ? "lost"
-			   : group->roots.chunks == 1                  ? "that looks lost"
-								       : "that look lost";
-
-	return HC_PHRASE(analysis->doc, "{} {} {} {}{}", hc_cell_count(group->roots.chunks),
-			 hc_cell_times(),
-			 object_phrase(analysis, finding, group->roots.chunks, "object"),
-			 hc_cell_text(lost), below_phrase(group, analysis->doc));
-}
-
-/** Sizes of the bulk; how many chunks these are where some are of others. */
-static struct hc_cell held_phrase(const struct hc_analysis *analysis,
-				  const struct hc_finding *finding)
-{
-	struct hc_cell count = hc_cell_count(finding->count.chunks);
-	bool strays = finding->growth->bulk < finding->count.chunks;
-	struct hc_document *doc = analysis->doc;
-
-	if (finding->max_size > finding->size)
-		return HC_PHRASE(doc, "{} chunks{} of {} to {} bytes held", count,
-				 hc_cell_text(strays ? ", nearly all" : ""),
-				 hc_cell_count(finding->size), hc_cell_count(finding->max_size));
-	if (strays)
-		return HC_PHRASE(doc, "{} chunks, {} of them of {} bytes, held", count,
-				 hc_cell_count(finding->growth->bulk),
-				 hc_cell_count(finding->size));
-	return HC_PHRASE(doc, "{} {} {} held", count, hc_cell_times(),
-			 object_phrase(analysis, finding, finding->count.chunks, "chunk"));
-}
-
-static struct hc_cell stacks_phrase(const struct hc_analysis *analysis,
-				    const struct hc_finding *finding)
-{
-	const struct hc_threads *threads = &analysis->session->target->process->threads;
-	size_t num = threads->num + threads->num_cached;
-	struct hc_cell bytes = hc_cell_bytes(finding->count.bytes);
-	struct hc_document *doc = analysis->doc;
-
-	if (threads->num_unjoined)
-		return HC_PHRASE(doc,
-				 "{} stacks, {} of them of threads that ended and were never "
-				 "joined, {} of addresses",
-				 hc_cell_count(num), hc_cell_count(threads->num_unjoined), bytes);
-	return HC_PHRASE(doc, "{} stack{}, {} of addresses", hc_cell_count(num),
-			 hc_cell_plural(num), bytes);
-}
-
-/** Owner, blocks, or neither. */
-static struct hc_cell outside_phrase(const struct hc_analysis *analysis,
-				     const struct hc_finding *finding)
-{
-	const struct hc_block_set *set = finding->blocks;
-
-	if (finding->owner)
-		return hc_cell_name(finding->owner->title);
-	if (!set)
-		return hc_cell_text("other memory outside of malloc");
-	return HC_PHRASE(analysis->doc, "{} {} {} outside of malloc, in {} mapping{}",
-			 hc_cell_count(set->num), hc_cell_times(), hc_cell_bytes(set->size),
-			 hc_cell_count(set->mappings), hc_cell_plural(set->mappings));
-}
-
-/** Without its bytes. */
-static struct hc_cell finding_phrase(const struct hc_analysis *analysis,
-				     const struct hc_finding *finding)
-{
-	switch (finding->kind) {
-	case HC_FINDING_LOST:
-		return lost_phrase(analysis, finding);
-	case HC_FINDING_HELD:
-		return held_phrase(analysis, finding);
-	case HC_FINDING_FREED:
-		return HC_PHRASE(analysis->doc, "{} free chunk{} that malloc keeps",
-				 hc_cell_count(finding->count.chunks),
-				 hc_cell_plural(finding->count.chunks));
-	case HC_FINDING_STACKS:
-		return stacks_phrase(analysis, finding);
-	default:
-		return outside_phrase(analysis, finding);
-	}
-}
-
-/** "12.0 MiB, 3 %" */
-static struct hc_cell bytes_phrase(const struct hc_finding *finding, struct hc_document *doc)
-{
-	struct hc_cell touched = hc_cell_bytes(finding->touched);
-	struct hc_cell share = hc_cell_share(finding->share);
-	struct hc_cell bytes = hc_cell_bytes(finding->count.bytes);
-
-	if (finding->touched == finding->count.bytes || finding->kind == HC_FINDING_STACKS)
-		return HC_PHRASE(doc, "{}, {}", touched, share);
-	if (!finding->touched)
-		return HC_PHRASE(doc, "{}, never touched", bytes);
-	return HC_PHRASE(doc, "{} touched of {}, {}", touched, bytes, share);
-}
-
-struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
-				      const struct hc_finding *finding)
-{
-	return HC_PHRASE(analysis->doc, "{}: {}", finding_phrase(analysis, finding),
-			 bytes_phrase(finding, analysis->doc));
-}
-
-/** The command that shows the finding. */
-static struct hc_cell more_phrase(const struct hc_analysis *analysis, size_t i)
-{
-	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
-	struct hc_cell core = hc_cell_name(analysis->quoted);
-	struct hc_document *doc = analysis->doc;
-
-	switch (finding->kind) {
-	case HC_FINDING_LOST:
-		return HC_PHRASE(doc, "heapcore leaks {} --group {}", core,
-				 hc_cell_number(finding->group_number));
-	case HC_FINDING_HELD:
-	case HC_FINDING_FREED:
-		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
-				 hc_cell_number(i + 1));
-	default:
-		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core, hc_cell_number(i + 1));
-	}
 }
 
 /** Chunks of which a type or a class can be said. */
@@ -437,7 +275,7 @@ static bool say_repeats(struct hc_analysis *analysis, const struct hc_finding *f
 }
 
 /** A text of the heap in a line. */
-static struct hc_excerpt text_excerpt(struct hc_bytes bytes)
+struct hc_excerpt hc_text_excerpt(struct hc_bytes bytes)
 {
 	struct hc_excerpt ret = hc_excerpt_of(bytes, HC_EXCERPT_TEXT);
 
@@ -452,7 +290,7 @@ bool hc_finding_best_text(const struct hc_finding *finding, struct hc_finding_te
 
 	choose_lines(&finding->common.text_template, &lines);
 	if (finding->num_clues) {
-		*ret = (struct hc_finding_text){text_excerpt(finding->clues[0].text),
+		*ret = (struct hc_finding_text){hc_text_excerpt(finding->clues[0].text),
 						finding->clues[0].lost.text, 0};
 	} else if (repeats->num && tells(&repeats->items[0], repeats, lines.num)) {
 		*ret = (struct hc_finding_text){
@@ -510,7 +348,7 @@ static bool has_structure(const struct hc_byte_profile *profile)
 /** "channelid=4099 in all 59,880 lost; in none of 120 others". */
 static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, const char *label)
 {
-	struct hc_excerpt text = text_excerpt(clue->text);
+	struct hc_excerpt text = hc_text_excerpt(clue->text);
 	uint64_t others = clue->held.key + clue->freed.key;
 	uint64_t with = clue->held.text + clue->freed.text;
 	struct hc_document *doc = analysis->doc;
@@ -653,57 +491,6 @@ static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *fi
 						     : hc_cell_count(finding->hidden[how])));
 }
 
-/** The finding of the kind that pins most, or NULL. */
-static const struct hc_finding *pinning_finding(const struct hc_findings *findings)
-{
-	for (size_t i = 0; i < findings->num; i++)
-		if (findings->items[i].growth &&
-		    findings->items[i].growth_number == findings->pins.growth)
-			return &findings->items[i];
-	return NULL;
-}
-
-/** "71,429 × AuditRecord (256 bytes)": the chunks that keep pages which are free otherwise. */
-static struct hc_cell pinning_phrase(const struct hc_analysis *analysis)
-{
-	const struct hc_verdict *verdict = &analysis->verdict;
-	const struct hc_pins *pins = &verdict->findings.pins;
-	const struct hc_growth_kind *kind = &verdict->growth.kinds[pins->growth];
-	const struct hc_finding *finding = pinning_finding(&verdict->findings);
-	struct hc_document *doc = analysis->doc;
-	struct hc_cell of = hc_cell_unknown();
-
-	if (pins->chunks < pins->all_chunks)
-		of = HC_PHRASE(doc, " of {}", hc_cell_count(pins->all_chunks));
-	if (kind->max_size > kind->size)
-		return HC_PHRASE(doc, "{}{} chunks of {} to {} bytes", hc_cell_count(pins->chunks),
-				 of, hc_cell_count(kind->size), hc_cell_count(kind->max_size));
-	if (finding)
-		return HC_PHRASE(doc, "{}{} {} {}", hc_cell_count(pins->chunks), of,
-				 hc_cell_times(),
-				 object_phrase(analysis, finding, pins->all_chunks, "chunk"));
-	return HC_PHRASE(doc, "{}{} {} {}-byte chunk{}", hc_cell_count(pins->chunks), of,
-			 hc_cell_times(), hc_cell_count(kind->size),
-			 hc_cell_plural(pins->all_chunks));
-}
-
-/** The command that lists the kind that pins most; unknown: none does exactly. */
-static struct hc_cell pinning_command(const struct hc_analysis *analysis)
-{
-	const struct hc_findings *findings = &analysis->verdict.findings;
-	const struct hc_finding *finding = pinning_finding(findings);
-	struct hc_cell core = hc_cell_name(analysis->quoted);
-	struct hc_document *doc = analysis->doc;
-
-	if (finding)
-		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
-				 hc_cell_number(finding - findings->items + 1));
-	if (!findings->pins.usable)
-		return hc_cell_unknown();
-	return HC_PHRASE(doc, "heapcore chunks {} --reach reachable,possible --size {}", core,
-			 hc_cell_number(findings->pins.usable));
-}
-
 static void say_pins(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	const struct hc_pins *pins = &analysis->verdict.findings.pins;
@@ -713,28 +500,11 @@ static void say_pins(struct hc_analysis *analysis, const struct hc_finding *find
 		return;
 	say_detail(analysis, "pinned:",
 		   HC_PHRASE(doc, "{} of it is on pages that {} alone keep{}",
-			     hc_cell_bytes(pins->bytes), pinning_phrase(analysis),
+			     hc_cell_bytes(pins->bytes), hc_pinning_phrase(analysis),
 			     hc_cell_text(pins->chunks == 1 ? "s" : "")));
-	struct hc_cell command = pinning_command(analysis);
+	struct hc_cell command = hc_pinning_command(analysis);
 	if (command.kind != HC_CELL_UNKNOWN)
 		HC_LINE(doc, "            {}", command);
-}
-
-/** What keeps free memory from being given back. */
-static void describe_pins(const struct hc_analysis *analysis)
-{
-	const struct hc_pins *pins = &analysis->verdict.findings.pins;
-	struct hc_document *doc = analysis->doc;
-	bool any = pins->bytes;
-
-	hc_begin_object(doc, "pinned", HC_CONTENT_NONE);
-	hc_fact(doc, "free_bytes", NULL, hc_cell_bytes(pins->free));
-	hc_fact(doc, "bytes", NULL, hc_cell_bytes(pins->bytes));
-	hc_fact(doc, "by", NULL, any ? pinning_phrase(analysis) : hc_cell_unknown());
-	hc_fact(doc, "chunks", NULL, hc_cell_count(pins->chunks));
-	hc_fact(doc, "of", NULL, hc_cell_count(pins->all_chunks));
-	hc_fact(doc, "more", NULL, any ? pinning_command(analysis) : hc_cell_unknown());
-	hc_end(doc);
 }
 
 /** The findings that are with a finding: "2 to 7", or "2, 3 and 5". */
@@ -799,8 +569,8 @@ static void say_text_of_parts(struct hc_analysis *analysis, size_t i)
 	hc_end(doc);
 }
 
-static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell text,
-			struct hc_cell more)
+void hc_finding_say(struct hc_analysis *analysis, size_t i, struct hc_cell text,
+		    struct hc_cell more)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
 	char first[32];
@@ -833,185 +603,7 @@ static void say_finding(struct hc_analysis *analysis, size_t i, struct hc_cell t
 	HC_LINE(analysis->doc, "{}{}", hc_cell_text(detail(first, "more:").first), more);
 }
 
-/** What only a group of lost objects has. */
-static void describe_group(const struct hc_finding *finding, struct hc_document *doc)
-{
-	const struct hc_leak_group *group = finding->group;
-
-	if (!group) {
-		hc_fact(doc, "group", NULL, hc_cell_unknown());
-		hc_fact(doc, "roots", NULL, hc_cell_unknown());
-		hc_fact(doc, "below", NULL, hc_cell_unknown());
-		hc_fact(doc, "roots_with_content", NULL, hc_cell_unknown());
-		return;
-	}
-	hc_fact(doc, "group", NULL, hc_cell_count(finding->group_number));
-	hc_count_fact(doc, "roots", HC_CONTENT_NONE, group->roots.chunks, group->roots.bytes);
-	hc_count_fact(doc, "below", HC_CONTENT_NONE, group->below.chunks, group->below.bytes);
-	hc_fact(doc, "roots_with_content", NULL,
-		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(group->roots_with_content)));
-}
-
-static void describe_clue_count(struct hc_document *doc, const char *key,
-				const struct hc_clue_count *count)
-{
-	hc_begin_object(doc, key, HC_CONTENT_NONE);
-	hc_fact(doc, "chunks", NULL, hc_cell_count(count->text));
-	hc_fact(doc, "of", NULL, hc_cell_count(count->key));
-	hc_end(doc);
-}
-
-static void describe_clues(const struct hc_finding *finding, struct hc_document *doc)
-{
-	hc_begin_array(doc, "clues", HC_CONTENT_SAMPLE);
-	for (size_t i = 0; i < finding->num_clues; i++) {
-		const struct hc_clue *clue = &finding->clues[i];
-		struct hc_excerpt text = text_excerpt(clue->text);
-
-		hc_begin_object(doc, NULL, HC_CONTENT_SAMPLE);
-		hc_fact(doc, "text", NULL, hc_cell_content(&text));
-		describe_clue_count(doc, "lost", &clue->lost);
-		describe_clue_count(doc, "held", &clue->held);
-		describe_clue_count(doc, "freed", &clue->freed);
-		hc_end(doc);
-	}
-	hc_end(doc);
-}
-
-/** What only lost and held chunks have. */
-static void describe_chunks(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
-	struct hc_document *doc = analysis->doc;
-	bool typed = type.kind != HC_CELL_UNKNOWN;
-
-	hc_fact(doc, "size", NULL, hc_cell_count(finding->size));
-	hc_fact(doc, "max_size", NULL, hc_cell_count(finding->max_size));
-	describe_group(finding, doc);
-	hc_begin_object(doc, "hidden_links", HC_CONTENT_NONE);
-	hc_fact(doc, "tagged", NULL, hc_cell_count(finding->hidden[HC_HIDING_TAGGED]));
-	hc_fact(doc, "offsets", NULL, hc_cell_count(finding->hidden[HC_HIDING_OFFSET]));
-	hc_end(doc);
-	hc_fact(doc, "type", NULL, type);
-	hc_fact(doc, "type_chunks", NULL,
-		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
-		      : hc_cell_unknown());
-	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class_id));
-	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, finding->class_count.chunks,
-		      finding->class_count.bytes);
-	hc_fact(doc, "looked_at", NULL,
-		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->looked_at)));
-	hc_begin_object(doc, "common", HC_CONTENT_NONE);
-	hc_common_describe(&finding->common, false, doc);
-	hc_end(doc);
-	describe_clues(finding, doc);
-	hc_fact(doc, "sample_address", NULL,
-		finding->sample ? hc_cell_address(finding->sample) : hc_cell_unknown());
-	hc_fact(doc, "sample", NULL, hc_sampler_cell(&analysis->sampler, finding->sample, 0));
-}
-
-static void describe_outside(const struct hc_finding *finding, struct hc_document *doc)
-{
-	const struct hc_block_set *set = finding->blocks;
-
-	bool looked = finding->mappings;
-
-	hc_fact(doc, "owner", NULL, hc_cell_name(finding->owner ? finding->owner->name : NULL));
-	hc_fact(doc, "mappings", NULL,
-		looked ? hc_cell_count(finding->mappings) : hc_cell_unknown());
-	hc_fact(doc, "lost_mappings", NULL,
-		looked ? hc_cell_count(finding->lost_mappings) : hc_cell_unknown());
-	hc_fact(doc, "lost_bytes", NULL,
-		looked ? hc_cell_bytes(finding->lost_bytes) : hc_cell_unknown());
-	if (!set) {
-		hc_fact(doc, "blocks", NULL, hc_cell_unknown());
-		return;
-	}
-	struct hc_excerpt line = hc_block_line_excerpt(&finding->contents);
-
-	hc_begin_object(doc, "blocks", HC_CONTENT_NONE);
-	hc_fact(doc, "first", NULL, hc_cell_address(set->addresses[0]));
-	hc_fact(doc, "size", NULL, hc_cell_bytes(set->size));
-	hc_fact(doc, "num", NULL, hc_cell_count(set->num));
-	hc_fact(doc, "mappings", NULL, hc_cell_count(set->mappings));
-	hc_fact(doc, "pointed", NULL, hc_cell_count(set->pointed));
-	hc_fact(doc, "linked", NULL, hc_cell_count(set->linked));
-	hc_fact(doc, "parts", NULL, hc_cell_count(set->parts));
-	hc_fact(doc, "line", NULL, hc_cell_content(&line));
-	hc_fact(doc, "line_blocks", NULL, hc_cell_count(finding->contents.line_blocks));
-	hc_fact(doc, "line_matches", NULL, hc_cell_count(finding->contents.line_matches));
-	hc_fact(doc, "line_gap", NULL,
-		finding->contents.line_gap ? hc_cell_count(finding->contents.line_gap)
-					   : hc_cell_unknown());
-	hc_fact(doc, "counted", NULL, hc_cell_count(finding->contents.counted));
-	hc_end(doc);
-}
-
-struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
-{
-	const struct hc_findings *findings = &analysis->verdict.findings;
-	struct hc_target *target = analysis->session->target;
-	const uint64_t held =
-		target->reach.kinds[HC_REACHABLE].chunks + target->reach.kinds[HC_POSSIBLE].chunks;
-	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
-	struct hc_error *err = NULL;
-
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
-		analysis->holders[i] = hc_cell_unknown();
-	if (held > HOLDER_MAX_CHUNKS)
-		return NULL;
-	for (size_t i = 0; !err && i < findings->num && i < HC_ANALYSIS_MAX_IN_FULL; i++) {
-		const struct hc_finding *finding = &findings->items[i];
-		struct hc_chunk chunk;
-
-		if (!finding->growth || finding->share < HOLDER_MIN_SHARE ||
-		    !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
-			continue;
-		if (!spots)
-			err = hc_spots_create(target->process, &spots);
-		const struct hc_namer namer = {analysis->session, spots,
-					       analysis->session->options->full_names};
-
-		if (!err)
-			err = hc_chain_phrase(&namer, &chunk, analysis->doc, &analysis->holders[i]);
-	}
-	return err;
-}
-
-void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
-{
-	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
-	struct hc_document *doc = analysis->doc;
-	struct hc_cell text = hc_finding_full_phrase(analysis, finding);
-	struct hc_cell more = more_phrase(analysis, i);
-
-	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
-	hc_fact(doc, "finding", NULL, hc_cell_count(i + 1));
-	hc_fact(doc, "kind", NULL, hc_cell_text(hc_finding_kind_name(finding->kind)));
-	hc_fact(doc, "text", NULL, text);
-	hc_fact(doc, "chunks", NULL, hc_cell_count(finding->count.chunks));
-	hc_fact(doc, "bytes", NULL, hc_cell_bytes(finding->count.bytes));
-	hc_fact(doc, "touched", NULL, hc_cell_bytes(finding->touched));
-	hc_fact(doc, "share", NULL, hc_cell_share(finding->share));
-	if (finding->group || finding->growth)
-		describe_chunks(analysis, finding);
-	if (finding->growth) {
-		hc_fact(doc, "holder", NULL, analysis->holders[i]);
-		hc_fact(doc, "with", NULL,
-			finding->with ? hc_cell_number(finding->with) : hc_cell_unknown());
-		hc_fact(doc, "together", NULL,
-			finding->together ? hc_cell_bytes(finding->together) : hc_cell_unknown());
-	}
-	if (finding->kind == HC_FINDING_FREED)
-		describe_pins(analysis);
-	if (finding->kind == HC_FINDING_OUTSIDE)
-		describe_outside(finding, doc);
-	hc_fact(doc, "more", NULL, more);
-	say_finding(analysis, i, text, more);
-	hc_end(doc);
-}
-
-static void say_rest(struct hc_analysis *analysis)
+void hc_findings_say_rest(struct hc_analysis *analysis)
 {
 	const struct hc_findings *findings = &analysis->verdict.findings;
 	const struct hc_finding *rest = &findings->rest;
@@ -1030,22 +622,4 @@ static void say_rest(struct hc_analysis *analysis)
 		hc_blank(doc);
 	HC_SAY_AT(doc, hc_margin("   ", 3, false), "the rest: {}{}, {}{}", chunks,
 		  hc_cell_bytes(rest->touched), hc_cell_share(rest->share), largest);
-}
-
-void hc_analysis_describe_rest(struct hc_analysis *analysis)
-{
-	const struct hc_findings *findings = &analysis->verdict.findings;
-	const struct hc_finding *rest = &findings->rest, *next = &findings->next;
-	struct hc_document *doc = analysis->doc;
-
-	hc_begin_object(doc, "rest", HC_CONTENT_NONE);
-	hc_fact(doc, "chunks", NULL, hc_cell_count(rest->count.chunks));
-	hc_fact(doc, "bytes", NULL, hc_cell_bytes(rest->count.bytes));
-	hc_fact(doc, "touched", NULL, hc_cell_bytes(rest->touched));
-	hc_fact(doc, "share", NULL, hc_cell_share(rest->share));
-	hc_fact(doc, "largest", NULL,
-		next->count.bytes ? finding_phrase(analysis, next) : hc_cell_unknown());
-	hc_fact(doc, "largest_touched", NULL, hc_cell_bytes(next->touched));
-	hc_end(doc);
-	say_rest(analysis);
 }
