@@ -339,6 +339,15 @@ static char *name_data(const char *text)
 	return hc_escape_is_needless(text, true) ? strdup(text) : hc_escape_string(text, 0);
 }
 
+/** A phrase may hold an excerpt with emphasis, which is for terminals. */
+static char *plain_text(const struct hc_look *look, const struct hc_cell *cell)
+{
+	struct hc_look plain = *look;
+
+	plain.color = false;
+	return known_text(&plain, cell, 0, "");
+}
+
 char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 {
 	if (!hc_cell_shows(look, cell))
@@ -366,7 +375,7 @@ char *hc_cell_to_data(const struct hc_look *look, const struct hc_cell *cell)
 	case HC_CELL_CONTENT:
 		return excerpt_data(look, cell->excerpt);
 	default:
-		return known_text(look, cell, 0, "");
+		return plain_text(look, cell);
 	}
 }
 

@@ -429,15 +429,47 @@ static void test_stacks(void **state)
 	}
 }
 
+/** Data has no colors, though a sentence in it holds an excerpt that has some on a terminal. */
+static void test_no_colors_in_data(void **state)
+{
+	static const char secretless[] = "one two three";
+	struct hc_bytes asked = {(const uint8_t *)secretless + 4, 3};
+	struct hc_excerpt excerpt = {
+		.bytes = bytes_of(secretless), .asked = asked, .emphasis = true};
+	struct hc_document doc;
+	struct screen screen;
+
+	(void)state;
+	screen_init(&screen, HC_CONTENT_FULL);
+	screen.view.look.color = true;
+	hc_document_init(&doc);
+	struct hc_cell cell = HC_PHRASE(&doc, "<{}>", hc_cell_content(&excerpt));
+	char *shown = hc_cell_to_text(&screen.view.look, &cell, 0);
+	char *data = hc_cell_to_data(&screen.view.look, &cell);
+	assert_non_null(strchr(shown, 033));
+	assert_string_equal(data, "<one two three>");
+	free(shown);
+	free(data);
+	hc_document_deinit(&doc);
+	screen_deinit(&screen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_content),   cmocka_unit_test(test_rows_content),
-		cmocka_unit_test(test_asked),     cmocka_unit_test(test_no_masker),
-		cmocka_unit_test(test_kinds),     cmocka_unit_test(test_plain_bytes),
-		cmocka_unit_test(test_tree),      cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_markdown),  cmocka_unit_test(test_names_as_data),
-		cmocka_unit_test(test_no_number), cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_content),
+		cmocka_unit_test(test_rows_content),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_no_masker),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_plain_bytes),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_markdown),
+		cmocka_unit_test(test_names_as_data),
+		cmocka_unit_test(test_no_number),
+		cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_no_colors_in_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
