@@ -169,17 +169,36 @@ static size_t piece_size(const char *text)
 /** Room behind a text for the mark of a cut: it may be longer than what it replaces. */
 #define MARK_ROOM 8
 
+/** Take out colors, which are the only escape sequences of a cell: nothing may cut one in two. */
+static void drop_colors(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at; at++) {
+		if (*at != '\033') {
+			*to++ = *at;
+			continue;
+		}
+		while (at[1] && *at != 'm')
+			at++;
+	}
+	*to = '\0';
+}
+
 /** Cut a text that is wider than @p room, and mark the cut; a closing quote is kept. */
 static void shorten(char *text, size_t room, bool utf8)
 {
 	const char *mark = utf8 ? "…" : "...";
-	const char *quote = text[0] == '"' ? "\"" : "";
-	size_t mark_columns = (utf8 ? 1 : 3) + strlen(quote);
 	size_t columns = 0;
 	char *end = text;
 
 	if (hc_text_columns(text) <= room)
 		return;
+	drop_colors(text);
+	if (hc_text_columns(text) <= room)
+		return;
+	const char *quote = text[0] == '"' ? "\"" : "";
+	size_t mark_columns = (utf8 ? 1 : 3) + strlen(quote);
 	while (*end) {
 		size_t size = piece_size(end);
 		size_t wide = *end == '\\' ? size : 1;

@@ -280,6 +280,41 @@ static void test_rows_choice(void **state)
 }
 /**@}*/
 
+/** A cell that is cut loses its colors whole; one that fits keeps them. */
+static void test_cut_colors(void **state)
+{
+	static const struct hc_column content[] = {
+		{"content", "CONTENT", HC_CELL_CONTENT, HC_COLUMN_SHRINK, "bytes"}};
+	static const struct hc_shape narrow = {.key = "rows", HC_COLUMNS(content)};
+	static const char bytes[] = "0123456789 needle 0123456789 0123456789";
+	struct hc_excerpt excerpt = {.bytes = bytes_of(bytes),
+				     .asked = {(const uint8_t *)bytes + 11, 6},
+				     .emphasis = true};
+
+	(void)state;
+	for (unsigned width = 20; width <= 80; width++) {
+		hc_cleanup_document struct hc_document doc;
+		struct screen screen;
+
+		screen_init(&screen, HC_CONTENT_FULL);
+		screen.out.width = width;
+		screen.out.color = screen.view.look.color = true;
+		screen.out.utf8 = screen.view.look.utf8 = false;
+		hc_document_init(&doc);
+		struct hc_table *table = hc_add_table(&doc, &narrow);
+		hc_table_add_row(table);
+		hc_table_cell(table, 0, hc_cell_content(&excerpt));
+		assert_ok(screen_render(&screen, &hc_text_renderer, &doc));
+		const char *text = strchr(screen_text(&screen), '\n');
+		const char *first = text ? strchr(text, 033) : NULL;
+		bool whole = first && strncmp(first, "\033[1;31mneedle\033[0m", 17) == 0 &&
+			     !strchr(first + 17, 033);
+		assert_true(!first || whole);
+		assert_true(first || width < 80);
+		screen_deinit(&screen);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_limit),       cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_rows),        cmocka_unit_test(test_long_rows),
 		cmocka_unit_test(test_rows_choice), cmocka_unit_test(test_html_rows),
+		cmocka_unit_test(test_cut_colors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
