@@ -182,7 +182,7 @@ static struct hc_error *find_batch(struct find *find)
 
 static struct hc_error *find_all(struct hc_target *target, struct find *find)
 {
-	struct hc_error *err = hc_forms_of_cxx(find->heap, &find->has_cxx);
+	struct hc_error *err = hc_forms_of_cxx(target, &find->has_cxx);
 
 	if (!err)
 		err = hc_head_pieces_collect(find->heap, &find->pieces);

@@ -131,11 +131,12 @@ struct hc_containment {
  * The container whose node or array a chunk is, or whose head an address is in. Goes up from the
  * chunk by its own links, or from those who point to it; makes no pass over memory.
  *
+ * @param target   whose heap is there
  * @param address  that was asked for
  * @param chunk    that holds it, in use; NULL: it is in none
  * @param referrers of the chunk, as far as they are known
  */
-struct hc_error *hc_containers_of(const struct hc_heap *heap, uint64_t address,
+struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 				  const struct hc_chunk *chunk,
 				  const struct hc_referrers *referrers, struct hc_containment *ret);
 

@@ -189,14 +189,14 @@ static struct hc_error *find_place(const struct hc_heap *heap, struct hc_contain
 	return NULL;
 }
 
-struct hc_error *hc_containers_of(const struct hc_heap *heap, uint64_t address,
+struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 				  const struct hc_chunk *chunk,
 				  const struct hc_referrers *referrers, struct hc_containment *ret)
 {
 	struct hc_containment found = {0};
+	const struct hc_heap *heap = target->heap;
 	struct search search = {.heap = heap, .ret = &found};
-
-	struct hc_error *err = hc_forms_of_cxx(heap, &search.has_cxx);
+	struct hc_error *err = hc_forms_of_cxx(target, &search.has_cxx);
 
 	if (err)
 		return err;

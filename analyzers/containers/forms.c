@@ -4,8 +4,7 @@
  */
 #include "analyzers/containers/forms.h"
 
-#include "analyzers/types/rtti.h"
-#include "core/base/cleanup.h"
+#include "analyzers/types/types.h"
 
 /** Steps for each chunk of the heap: an honest container is walked three times at most. */
 #define STEPS_PER_CHUNK 16
@@ -122,11 +121,11 @@ void hc_unclaim(const struct hc_container_reader *reader, const struct hc_chunk 
 /** @name Forms */
 /**@{*/
 
-struct hc_error *hc_forms_of_cxx(const struct hc_heap *heap, bool *ret)
+struct hc_error *hc_forms_of_cxx(struct hc_target *target, bool *ret)
 {
-	const struct hc_modules *modules = &heap->process->modules;
+	const struct hc_modules *modules = &target->process->modules;
 	const struct hc_module *program = hc_modules_program(modules);
-	hc_cleanup(hc_rtti_deinit) struct hc_rtti rtti = {0};
+	struct hc_types *types;
 
 	for (size_t i = 0; i < modules->num; i++) {
 		const char *name = hc_base_name(modules->items[i].path);
@@ -141,10 +140,10 @@ struct hc_error *hc_forms_of_cxx(const struct hc_heap *heap, bool *ret)
 		*ret = true;
 		return NULL;
 	}
-	struct hc_error *err = hc_rtti_find(heap->process, NULL, &rtti);
+	struct hc_error *err = hc_target_types(target, HC_TYPES_QUICK, &types);
 
 	if (!err)
-		*ret = rtti.vtables.num;
+		*ret = hc_types_have_typeinfo(types);
 	return err;
 }
 

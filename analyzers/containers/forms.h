@@ -89,7 +89,7 @@ bool hc_head_read(const struct hc_heap *heap, uint64_t address, struct hc_head *
  * Whether there can be containers of C++: where the program is known and neither it nor a library
  * has a class with virtual functions, as the C++ library has, what looks like one is chance.
  */
-struct hc_error *hc_forms_of_cxx(const struct hc_heap *heap, bool *ret);
+struct hc_error *hc_forms_of_cxx(struct hc_target *target, bool *ret);
 
 /** Words that a head of a form has at least. */
 unsigned hc_form_words(enum hc_form form);

@@ -161,6 +161,14 @@ struct hc_error *hc_types_create(struct hc_process *process, const struct hc_hea
 	return NULL;
 }
 
+bool hc_types_have_typeinfo(const struct hc_types *types)
+{
+	const struct hc_rtti *rtti = &types->scope.rtti;
+
+	/* Those that symbols tell come last. */
+	return rtti->num_classes && !rtti->classes[0].by_symbol;
+}
+
 bool hc_types_have_debuginfo(const struct hc_types *types)
 {
 	return types->scope.info && hc_debuginfo_of_program(types->scope.info);

@@ -77,6 +77,9 @@ struct hc_error *hc_types_create(struct hc_process *process, const struct hc_hea
 /** NULL is fine. */
 void hc_types_destroy(struct hc_types *types);
 
+/** Whether a class with virtual functions was found by its typeinfo: there is C++ in the process.
+ */
+bool hc_types_have_typeinfo(const struct hc_types *types);
 /** Whether the debug information of the program itself was looked at. */
 bool hc_types_have_debuginfo(const struct hc_types *types);
 

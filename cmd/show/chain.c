@@ -58,8 +58,7 @@ static struct hc_error *container_at(const struct hc_session *session, const str
 {
 	const struct hc_chunk *chunk = &path->steps[i].chunk;
 	const struct hc_referrers from = {&path->steps[i - 1], 1, 1};
-	struct hc_error *err =
-		hc_containers_of(session->target->heap, chunk->address, chunk, &from, ret);
+	struct hc_error *err = hc_containers_of(session->target, chunk->address, chunk, &from, ret);
 
 	if (!err && ret->part == HC_PART_HEAD)
 		*ret = (struct hc_containment){0};
@@ -78,11 +77,13 @@ static struct hc_error *path_phrase(const struct hc_namer *namer, const struct h
 	for (size_t i = 1, end; i < path->num; i = end) {
 		const struct hc_chunk *chunk = &path->steps[i].chunk;
 		struct hc_containment in = {0};
-		struct hc_error *err = container_at(session, path, i, &in);
 
+		end = run_end(session, path, i);
+		bool told = steps < FIRST_STEPS || end == path->num;
+		/* Steps that nobody sees are not looked up: a chain may have millions. */
+		struct hc_error *err = told ? container_at(session, path, i, &in) : NULL;
 		if (err)
 			return err;
-		end = run_end(session, path, i);
 		/* A node of a hash table does not lead to its head, but is what the array leads to.
 		 */
 		bool inside = in.found ? in.container.head == last.head : leads_to_node;
@@ -90,13 +91,15 @@ static struct hc_error *path_phrase(const struct hc_namer *namer, const struct h
 		if (inside)
 			continue;
 		last = in.container;
-		struct hc_cell step =
-			in.found ? hc_container_phrase(&in.container, doc)
-				 : run_phrase(hc_kind_cell(session, hc_session_type(session, chunk),
-							   chunk->size, doc),
-					      end - i, doc);
-		if (++steps <= FIRST_STEPS || end == path->num)
-			list = hc_phrase_join(doc, list, " > ", step);
+		steps++;
+		if (told)
+			list = hc_phrase_join(
+				doc, list, " > ",
+				in.found ? hc_container_phrase(&in.container, doc)
+					 : run_phrase(hc_kind_cell(session,
+								   hc_session_type(session, chunk),
+								   chunk->size, doc),
+						      end - i, doc));
 		else if (steps == FIRST_STEPS + 1)
 			list = hc_phrase_join(doc, list, " > ", hc_cell_text("..."));
 	}

@@ -516,7 +516,7 @@ static struct hc_error *find_context(struct hc_session *session, const struct hc
 
 	ret->namer = (struct hc_namer){session, ret->spots, session->options->full_names};
 	if (!err)
-		err = hc_containers_of(heap, what->address, in_use ? &what->chunk : NULL,
+		err = hc_containers_of(session->target, what->address, in_use ? &what->chunk : NULL,
 				       &what->referrers, &ret->containment);
 	if (!err && in_use)
 		err = hc_chain_phrase(&ret->namer, &what->chunk, doc, &ret->holder);

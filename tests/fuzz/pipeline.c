@@ -235,7 +235,7 @@ static void run_what(struct hc_target *target, uint64_t address)
 
 	if (failed(hc_what_run(target, address, 10, &what)))
 		return;
-	failed(hc_containers_of(target->heap, address,
+	failed(hc_containers_of(target, address,
 				what.in_chunk && what.chunk.state == HC_IN_USE ? &what.chunk : NULL,
 				&what.referrers, &part));
 	hc_what_deinit(&what);

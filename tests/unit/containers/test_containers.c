@@ -435,8 +435,8 @@ static struct hc_containment part_at(struct world *world, uint64_t address)
 	struct hc_chunk chunk;
 	bool in_chunk = hc_heap_chunk_at(world->fake.heap, address, &chunk);
 
-	assert_null(hc_containers_of(world->fake.heap, address, in_chunk ? &chunk : NULL, &nobody,
-				     &ret));
+	assert_null(hc_containers_of(fake_target(&world->fake), address, in_chunk ? &chunk : NULL,
+				     &nobody, &ret));
 	return ret;
 }
 
