@@ -167,19 +167,6 @@ static struct hc_error *run_task(void *ctx, unsigned worker, size_t index)
 	return err;
 }
 
-/** Go to the page of the next bytes: a mapping may be terabytes of nothing. */
-static bool next_page(const struct hc_memory *memory, uint64_t *at, uint64_t end)
-{
-	uint64_t pos = *at;
-	struct hc_piece piece;
-
-	if (pos >= end || !hc_memory_next_data(memory, &pos, end, 1, &piece))
-		return false;
-	if (piece.start - *at >= PAGE)
-		*at = piece.start & ~(uint64_t)(PAGE - 1);
-	return true;
-}
-
 static struct hc_error *cut(const struct hc_process *process, struct scan *scan)
 {
 	for (size_t i = 0; i < process->mappings.num; i++) {
@@ -189,7 +176,8 @@ static struct hc_error *cut(const struct hc_process *process, struct scan *scan)
 
 		if (!hc_survey_open_mapping(mapping))
 			continue;
-		for (uint64_t at = mapping->start; next_page(scan->memory, &at, mapping->end);) {
+		for (uint64_t at = mapping->start;
+		     hc_memory_next_aligned(scan->memory, &at, mapping->end, PAGE);) {
 			uint64_t end = mapping->end - at > most ? at + most : mapping->end;
 			struct hc_error *err = hc_array_reserve(&scan->tasks, scan->num_tasks,
 								sizeof(*scan->tasks));
