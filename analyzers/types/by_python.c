@@ -123,26 +123,17 @@ static bool is_anchor(const struct finder *finder, uint64_t type)
 	       name_of_type(finder, type, name) && !strcmp(name, "type");
 }
 
-static uint64_t hash_name(const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 /** The index of a name, which may be new. */
 static struct hc_error *intern(struct finder *finder, const char *name, uint32_t *ret)
 {
 	struct python *python = finder->python;
 	struct hc_error *err =
-		hc_hash_reserve(&finder->by_name, python->num, i, hash_name(python->names[i]));
+		hc_hash_reserve(&finder->by_name, python->num, i, hc_hash_string(python->names[i]));
 
 	if (err)
 		return err;
-	uint32_t *slot =
-		hc_hash_find(&finder->by_name, hash_name(name), i, !strcmp(python->names[i], name));
+	uint32_t *slot = hc_hash_find(&finder->by_name, hc_hash_string(name), i,
+				      !strcmp(python->names[i], name));
 	if (!*slot) {
 		err = hc_array_reserve(&python->names, python->num, sizeof(*python->names));
 		if (err)

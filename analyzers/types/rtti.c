@@ -161,26 +161,17 @@ static bool read_typeinfo(struct finder *finder, uint64_t typeinfo, char name[HC
 
 /* --- The result --- */
 
-static uint64_t hash_name(const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 /** The index of the class of that name, which may be new. */
 static struct hc_error *intern(struct finder *finder, const char *name, bool by_symbol,
 			       uint32_t *ret)
 {
 	struct hc_rtti *rtti = &finder->rtti;
 	struct hc_error *err = hc_hash_reserve(&finder->names, rtti->num_classes, i,
-					       hash_name(rtti->classes[i].mangled));
+					       hc_hash_string(rtti->classes[i].mangled));
 
 	if (err)
 		return err;
-	uint32_t *slot = hc_hash_find(&finder->names, hash_name(name), i,
+	uint32_t *slot = hc_hash_find(&finder->names, hc_hash_string(name), i,
 				      !strcmp(rtti->classes[i].mangled, name));
 	if (!*slot) {
 		err = hc_array_reserve(&rtti->classes, rtti->num_classes, sizeof(*rtti->classes));

@@ -33,6 +33,16 @@ static inline uint64_t hc_hash_mix(uint64_t key)
 	return key ^ key >> 29;
 }
 
+/** Of a string, mixed: FNV-1a (Fowler, Noll, Vo). */
+static inline uint64_t hc_hash_string(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 static inline void hc_hash_deinit(struct hc_hash *table)
 {
 	free(table->slots);

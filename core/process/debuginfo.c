@@ -92,16 +92,6 @@ static struct hc_error *put_place(struct hc_debuginfo *info, uint64_t die, hc_la
 	return NULL;
 }
 
-/** FNV-1a. */
-static uint64_t hash_name(const char *name)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 static uint32_t *name_slot(const struct hc_debuginfo *info, const char *name, uint64_t hash)
 {
 	return hc_hash_find(&info->by_name, hash, i,
@@ -111,7 +101,7 @@ static uint32_t *name_slot(const struct hc_debuginfo *info, const char *name, ui
 
 hc_layout_id hc_debuginfo_find(const struct hc_debuginfo *info, const char *name)
 {
-	uint32_t found = info->num_names ? *name_slot(info, name, hash_name(name)) : 0;
+	uint32_t found = info->num_names ? *name_slot(info, name, hc_hash_string(name)) : 0;
 
 	if (!found || !info->entries[info->names[found - 1].id].size)
 		return HC_NO_LAYOUT;
@@ -149,7 +139,7 @@ static struct hc_error *intern(struct hc_debuginfo *info, const char *name, hc_l
 		err = hc_array_reserve(&info->names, info->num_names, sizeof(*info->names));
 	if (err)
 		return err;
-	uint64_t hash = hash_name(name);
+	uint64_t hash = hc_hash_string(name);
 	uint32_t *slot = name_slot(info, name, hash);
 	if (*slot) {
 		*ret = info->names[*slot - 1].id;

@@ -297,14 +297,9 @@ static struct hc_error *add_members(struct search *search, const struct hc_dwarf
 
 /* --- Structs --- */
 
-/** FNV-1a. */
 static uint64_t hash_of(const char *name, uint64_t size)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ size;
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-	return hash;
+	return hc_hash_mix(hc_hash_string(name) ^ size);
 }
 
 /** The struct of a name and size, which may be new. @param[out] ret its index plus 1 in a slot */
