@@ -37,13 +37,6 @@ struct run {
 	uint64_t population;       /* chunks that the sample stands for */
 };
 
-static int compare_numbers(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /** @name The size */
 /**@{*/
 
@@ -77,7 +70,7 @@ static bool collect(struct run *run, struct hc_byte_profile *profile)
 		if (hc_heap_chunk_at(run->heap, hc_chunk_subsample_at(&chunks, i), &chunk))
 			run->sorted[num++] = chunk.usable;
 	profile->looked = num;
-	hc_sort(run->sorted, num, compare_numbers);
+	hc_sort(run->sorted, num, hc_compare_u64);
 	uint64_t usable = mode(run->sorted, num, &same);
 	if (same < HC_PROFILE_MIN_CHUNKS || same < HC_PROFILE_MIN_SHARE * num)
 		return false;
@@ -144,7 +137,7 @@ static void load_values(struct run *run, unsigned offset, unsigned size)
 	for (size_t i = 0; i < run->num; i++)
 		run->values[i] = load(run->chunks[i].data + offset, size, run->heap->big_endian);
 	memcpy(run->sorted, run->values, run->num * sizeof(*run->values));
-	hc_sort(run->sorted, run->num, compare_numbers);
+	hc_sort(run->sorted, run->num, hc_compare_u64);
 }
 
 static bool is_same(const struct run *run, struct hc_byte_field *field)

@@ -3,11 +3,11 @@
  * What each byte position of many chunks of one size holds: for structs that nobody has a type for.
  *
  * Words are looked at first, then their halves, down to two bytes: zero, constant, a pointer (into
- * the heap, a module, a stack…), a double, a counter, a small number, text, noise, or something
- * that none of these explains. A kind is given when nearly all chunks agree (HC_PROFILE_SHARE). A
- * word that is a pointer in some chunks and something else in others is mixed, and stays in one
- * piece: the upper half of an address would look like a small number. Beside it stand, for every
- * byte, how many values it has and the most frequent one.
+ * the heap, a module, a stack…), the same with a tag, a double, a counter, a small number, text,
+ * noise, or something that none of these explains. A kind is given when nearly all chunks agree
+ * (HC_PROFILE_SHARE). A word that is a pointer in some chunks and something else in others is
+ * mixed, and stays in one piece: the upper half of an address would look like a small number.
+ * Beside it stand, for every byte, how many values it has and the most frequent one.
  *
  * The last field may be slack: what malloc gave beyond what was asked for is never cleared.
  */

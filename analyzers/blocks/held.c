@@ -282,9 +282,7 @@ static void see_chunk(struct run *run, struct worker *worker, const struct hc_ch
 
 static bool is_live(const struct hc_heap *heap, const struct hc_chunk *chunk)
 {
-	if (chunk->state != HC_IN_USE)
-		return false;
-	return !heap->reach_known || chunk->reach == HC_REACHABLE || chunk->reach == HC_POSSIBLE;
+	return heap->reach_known ? hc_chunk_is_held(chunk) : chunk->state == HC_IN_USE;
 }
 
 static void run_slice(struct run *run, struct worker *worker, struct hc_slice slice)

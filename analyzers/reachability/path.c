@@ -667,13 +667,6 @@ static struct hc_error *append_path(struct hc_paths *paths, const struct hc_path
 	return err;
 }
 
-static int compare_addresses(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /** Chains to what this level has of the wanted chunks. */
 static struct hc_error *take_reached(struct search *search, size_t max, struct hc_paths *paths)
 {
@@ -687,7 +680,7 @@ static struct hc_error *take_reached(struct search *search, size_t max, struct h
 			err = append(&all, reached->items[k]);
 		reached->num = 0;
 	}
-	hc_sort(all.items, all.num, compare_addresses);
+	hc_sort(all.items, all.num, hc_compare_u64);
 	for (size_t i = 0; !err && i < all.num && paths->num < max; i++) {
 		struct wanted *wanted = find_wanted(search, all.items[i]);
 		struct hc_path path;
@@ -888,7 +881,7 @@ struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk
 	*ret = paths;
 	if (chunk->state != HC_IN_USE || !max)
 		return NULL;
-	if (heap->reach_known && chunk->reach != HC_REACHABLE && chunk->reach != HC_POSSIBLE)
+	if (heap->reach_known && !hc_chunk_is_held(chunk))
 		return NULL;
 	err = search_init(&search, heap);
 	if (!err)

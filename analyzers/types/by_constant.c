@@ -237,13 +237,6 @@ static struct hc_error *find_majority(struct look *look)
 	return best.constant == CONSTANT_NONE ? NULL : add_rule(look, best_offset, best);
 }
 
-static int compare_words(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /** Tables that some chunks begin with. */
 static struct hc_error *find_tables(struct look *look)
 {
@@ -253,7 +246,7 @@ static struct hc_error *find_tables(struct look *look)
 
 	for (size_t i = 0; i < num; i++)
 		look->words[i] = hc_subject_word(scope, &look->subjects[i], 0);
-	hc_sort(look->words, num, compare_words);
+	hc_sort(look->words, num, hc_compare_u64);
 	for (size_t i = 1; i <= num && num_tables < MAX_TABLES && !err; i++) {
 		if (i < num && look->words[i] == look->words[first])
 			continue;

@@ -12,13 +12,6 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
-static int compare_numbers(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 struct gather {
 	struct hc_selection *selection;
 	struct hc_error *err;
@@ -47,7 +40,7 @@ static struct hc_error *select_group(const struct hc_leaks *leaks, size_t number
 	if (err || gather.err)
 		return err ? err : gather.err;
 	selection->by_member = true;
-	hc_sort(selection->members, selection->num_members, compare_numbers);
+	hc_sort(selection->members, selection->num_members, hc_compare_u64);
 	return NULL;
 }
 

@@ -112,8 +112,7 @@ static void measure_held(const struct hc_verdict *verdict, const struct hc_heap 
 		const struct hc_untouched *item = &verdict->ruler.items[i];
 		struct hc_chunk chunk;
 
-		if (!hc_heap_chunk_at(heap, item->address, &chunk) || chunk.state != HC_IN_USE ||
-		    (chunk.reach != HC_REACHABLE && chunk.reach != HC_POSSIBLE))
+		if (!hc_heap_chunk_at(heap, item->address, &chunk) || !hc_chunk_is_held(&chunk))
 			continue;
 		size_t kind = hc_growth_kind_of(&verdict->growth, chunk.size);
 		if (kind < verdict->growth.num_kinds)

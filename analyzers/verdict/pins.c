@@ -41,10 +41,8 @@ struct page {
 /** Whose a chunk in use is: what is lost, or of a rare size, is of no kind. */
 static size_t keeper_of(const struct run *run, const struct hc_chunk *chunk)
 {
-	bool held = chunk->reach == HC_REACHABLE || chunk->reach == HC_POSSIBLE;
-	size_t kind = held && chunk->state == HC_IN_USE
-			      ? hc_growth_kind_of(run->growth, chunk->size)
-			      : run->growth->num_kinds;
+	size_t kind = hc_chunk_is_held(chunk) ? hc_growth_kind_of(run->growth, chunk->size)
+					      : run->growth->num_kinds;
 
 	return kind < run->growth->num_kinds ? kind : SEVERAL;
 }

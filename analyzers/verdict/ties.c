@@ -39,18 +39,11 @@ struct pointees {
 	size_t own; /* where those of the chunk begin that is looked at */
 };
 
-static int compare_addresses(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static size_t count_different(struct pointees *pointees)
 {
 	size_t ret = 0;
 
-	hc_sort(pointees->items, pointees->num, compare_addresses);
+	hc_sort(pointees->items, pointees->num, hc_compare_u64);
 	for (size_t i = 0; i < pointees->num; i++)
 		ret += !i || pointees->items[i] != pointees->items[i - 1];
 	return ret;
@@ -71,8 +64,7 @@ static bool is_kind(const struct hc_finding *finding)
 	return finding->growth && finding->count.chunks >= MIN_CHUNKS;
 }
 
-/** Note what one chunk points to: chunks of other findings. What there is no room for is left out.
- */
+/** Note what one chunk points to: chunks of other findings. */
 static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *chunk,
 		    struct pointees *pointees)
 {
@@ -88,8 +80,7 @@ static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *
 	for (size_t at = 0; at + word <= end; at += word) {
 		uint64_t value = hc_read_word(bytes.data + at, word, heap->big_endian);
 
-		if (!value || !hc_heap_pointee(heap, value, &other) || other.state != HC_IN_USE ||
-		    (other.reach != HC_REACHABLE && other.reach != HC_POSSIBLE))
+		if (!value || !hc_heap_pointee(heap, value, &other) || !hc_chunk_is_held(&other))
 			continue;
 		size_t i = hc_findings_of_size(ties->verdict, other.size);
 		if (i != own && i < findings->num && is_kind(&findings->items[i]))

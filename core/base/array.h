@@ -6,6 +6,7 @@
 #ifndef HC_CORE_BASE_ARRAY_H
 #define HC_CORE_BASE_ARRAY_H
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "core/base/error.h"
@@ -53,6 +54,14 @@ static inline struct hc_error *hc_array_regrow(void *array, size_t num, size_t *
 		if (num_)                                                                          \
 			qsort((items), num_, sizeof(*(items)), (compare));                         \
 	})
+
+/** For hc_sort() and bsearch(): uint64_t, the least first. */
+static inline int hc_compare_u64(const void *a, const void *b)
+{
+	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
+
+	return (*x > *y) - (*x < *y);
+}
 
 /**
  * Index of an item that more than half of @p num equal; @p num: there is none. Items are numbers.

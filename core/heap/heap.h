@@ -434,6 +434,14 @@ struct hc_chunk {
 	const struct hc_list *list; /**< of a cached or free chunk; else NULL */
 };
 
+/** Whether a chunk in use is reachable, or possibly so; where nobody marked, it is not known to be.
+ */
+static inline bool hc_chunk_is_held(const struct hc_chunk *chunk)
+{
+	return chunk->state == HC_IN_USE &&
+	       (chunk->reach == HC_REACHABLE || chunk->reach == HC_POSSIBLE);
+}
+
 /** "in-use", the name of its list, "top", "overhead": the allocator's words for its state. */
 static inline const char *hc_chunk_state_name(const struct hc_chunk *chunk)
 {

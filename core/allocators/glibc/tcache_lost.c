@@ -57,12 +57,6 @@ static bool is_variable(const struct glibc *g, uint64_t address)
 	return mapping && (mapping->kind == HC_MAPPING_DATA || mapping->kind == HC_MAPPING_BSS);
 }
 
-static int compare_words(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
-}
-
 /** Random words among libc's variables. */
 static void collect_keys(struct keys *keys)
 {
@@ -77,7 +71,7 @@ static void collect_keys(struct keys *keys)
 		if (is_variable(g, at) && glibc_word(g, at, &word) && looks_random(g, word))
 			keys->words[keys->num++] = word;
 	}
-	hc_sort(keys->words, keys->num, compare_words);
+	hc_sort(keys->words, keys->num, hc_compare_u64);
 }
 
 /** Count the chunks that carry each. */
@@ -92,7 +86,7 @@ static void count_keys(struct keys *keys)
 		    !glibc_word(keys->g, chunk.address + keys->g->params.word_size, &word))
 			continue;
 		const uint64_t *key = bsearch(&word, keys->words, keys->num, sizeof(keys->words[0]),
-					      compare_words);
+					      hc_compare_u64);
 		if (key)
 			keys->found[key - keys->words]++;
 	}
