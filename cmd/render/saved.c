@@ -88,13 +88,11 @@ static json_t *value_json(const struct hc_look *look, const struct hc_cell *cell
 		return number_json(cell->number);
 	case HC_CELL_CHANGE:
 	case HC_CELL_CHANGE_BYTES:
-		return json_integer((json_int_t)cell->number);
 	case HC_CELL_ADDRESS:
-		return hc_json_address(cell->number);
 	case HC_CELL_ARENA:
-		return hc_json_arena(cell->number);
 	case HC_CELL_BOOL:
-		return json_boolean(cell->number);
+		return hc_cell_to_json(look, cell);
+	/* Not rounded, as in other documents: figures are drawn of it. */
 	case HC_CELL_SHARE:
 	case HC_CELL_REAL:
 	case HC_CELL_BAR:
@@ -338,7 +336,7 @@ struct hc_error *hc_saved_write(const struct hc_document *doc, const struct hc_v
 /** No share of anything, and no number with a fraction, is larger. */
 #define MAX_REAL 1e15
 
-static struct hc_error *damaged(const char *what)
+struct hc_error *hc_saved_damaged(const char *what)
 {
 	return hc_error_create(HC_ERROR_FORMAT,
 			       "is no report as heapcore saves it: %s; save it again from the core",
@@ -363,16 +361,22 @@ static const char *text_of(struct hc_document *doc, const json_t *object, const 
 	return text ? hc_saved_text(doc, text) : NULL;
 }
 
+bool hc_saved_integer(const json_t *value, uint64_t *ret)
+{
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return false;
+	*ret = (uint64_t)json_integer_value(value);
+	return true;
+}
+
 /** As number_json() writes it. */
 static bool read_number(const json_t *value, uint64_t *ret)
 {
 	const char *text = json_string_value(value);
 	char *end;
 
-	if (json_is_integer(value) && json_integer_value(value) >= 0) {
-		*ret = (uint64_t)json_integer_value(value);
+	if (hc_saved_integer(value, ret))
 		return true;
-	}
 	if (!text || *text < '0' || *text > '9')
 		return false;
 	errno = 0;
@@ -380,7 +384,7 @@ static bool read_number(const json_t *value, uint64_t *ret)
 	return !errno && !*end;
 }
 
-static bool read_address(const json_t *value, uint64_t *ret)
+bool hc_saved_address(const json_t *value, uint64_t *ret)
 {
 	const char *text = json_string_value(value);
 	char *end;
@@ -392,7 +396,7 @@ static bool read_address(const json_t *value, uint64_t *ret)
 	return !errno && !*end;
 }
 
-static bool read_arena(const json_t *value, uint64_t *ret)
+bool hc_saved_arena(const json_t *value, uint64_t *ret)
 {
 	const char *text = json_string_value(value);
 
@@ -400,7 +404,7 @@ static bool read_arena(const json_t *value, uint64_t *ret)
 		*ret = HC_ARENA_MMAP;
 		return true;
 	}
-	return json_is_integer(value) && read_number(value, ret) && *ret <= UINT32_MAX;
+	return hc_saved_integer(value, ret) && *ret <= UINT32_MAX;
 }
 
 static bool read_real(const json_t *value, double *ret)
@@ -427,9 +431,9 @@ static bool read_value(struct hc_document *doc, const json_t *value, struct hc_c
 		cell->number = (uint64_t)json_integer_value(value);
 		return json_is_integer(value);
 	case HC_CELL_ADDRESS:
-		return read_address(value, &cell->number);
+		return hc_saved_address(value, &cell->number);
 	case HC_CELL_ARENA:
-		return read_arena(value, &cell->number);
+		return hc_saved_arena(value, &cell->number);
 	case HC_CELL_BOOL:
 		cell->number = json_is_true(value);
 		return json_is_boolean(value);
@@ -497,14 +501,14 @@ static struct hc_error *read_shape(struct hc_document *doc, const json_t *object
 	const char *key = text_of(doc, object, "key"), *name = text_of(doc, object, "name");
 
 	if (!num || num > HC_MAX_COLUMNS || !key || !name)
-		return damaged("a table has no columns");
+		return hc_saved_damaged("a table has no columns");
 	struct hc_column *columns = hc_pool_alloc(&doc->pool, num * sizeof(*columns));
 	struct hc_shape *shape = hc_pool_alloc(&doc->pool, sizeof(*shape));
 	if (!columns || !shape)
 		return &hc_enomem;
 	for (size_t i = 0; i < num; i++)
 		if (!read_column(doc, json_array_get(saved, i), &columns[i]))
-			return damaged("a column of a table");
+			return hc_saved_damaged("a column of a table");
 	*shape = (struct hc_shape){.key = *key ? key : NULL,
 				   .name = *name ? name : NULL,
 				   .columns = columns,
@@ -518,11 +522,11 @@ static struct hc_error *read_row(struct hc_document *doc, const json_t *row, str
 	struct hc_cell cell;
 
 	if (json_array_size(row) != table->shape->num_columns)
-		return damaged("a row of a table is not as long as its columns");
+		return hc_saved_damaged("a row of a table is not as long as its columns");
 	hc_table_add_row(table);
 	for (unsigned i = 0; i < table->shape->num_columns; i++) {
 		if (!read_cell(doc, json_array_get(row, i), table->shape->columns[i].kind, &cell))
-			return damaged("a cell of a table");
+			return hc_saved_damaged("a cell of a table");
 		hc_table_cell(table, i, cell);
 	}
 	return doc->pool.no_memory ? &hc_enomem : NULL;
@@ -531,14 +535,14 @@ static struct hc_error *read_row(struct hc_document *doc, const json_t *row, str
 static struct hc_error *read_table(struct hc_document *doc, const json_t *object)
 {
 	const json_t *rows = json_object_get(object, "rows");
-	const struct hc_shape *shape;
+	const struct hc_shape *shape = NULL;
 	struct hc_error *err = read_shape(doc, object, &shape);
 
 	if (err)
 		return err;
 	struct hc_table *table = hc_add_text_table(doc, shape);
 	if (!read_number(json_object_get(object, "more"), &table->more))
-		return damaged("how many rows a table leaves out");
+		return hc_saved_damaged("how many rows a table leaves out");
 	for (size_t i = 0; !err && i < json_array_size(rows); i++)
 		err = read_row(doc, json_array_get(rows, i), table);
 	return err;
@@ -554,7 +558,7 @@ static struct hc_error *read_frame(struct hc_document *doc, const json_t *object
 	    caller > doc->stacks.num || doc->stacks.num >= MAX_FRAMES ||
 	    !read_number(json_object_get(object, "chunks"), &own.chunks) ||
 	    !read_number(json_object_get(object, "bytes"), &own.bytes))
-		return damaged("a frame of who holds what");
+		return hc_saved_damaged("a frame of who holds what");
 	hc_add_frame(doc, caller, hc_cell_name(name), own);
 	return NULL;
 }
@@ -567,7 +571,7 @@ static struct hc_error *read_paragraph(struct hc_document *doc, const json_t *ob
 
 	if (!text || !first || !read_number(json_object_get(object, "indent"), &indent) ||
 	    indent > 64)
-		return damaged("a paragraph");
+		return hc_saved_damaged("a paragraph");
 	HC_SAY_AT(doc, hc_margin(first, indent, json_is_true(json_object_get(object, "strong"))),
 		  "{}", hc_cell_name(text));
 	return NULL;
@@ -613,13 +617,14 @@ static struct hc_error *read_node(struct hc_document *doc, const json_t *object)
 	else if ((text = json_string_value(json_object_get(object, "hex"))))
 		return read_hex(doc, text);
 	else
-		return damaged("a part of a section is of no kind");
+		return hc_saved_damaged("a part of a section is of no kind");
 	return NULL;
 }
 
 struct hc_error *hc_saved_read(const json_t *nodes, struct hc_document *doc)
 {
-	struct hc_error *err = json_is_array(nodes) ? NULL : damaged("a section without parts");
+	struct hc_error *err =
+		json_is_array(nodes) ? NULL : hc_saved_damaged("a section without parts");
 
 	for (size_t i = 0; !err && i < json_array_size(nodes); i++)
 		err = read_node(doc, json_array_get(nodes, i));

@@ -42,6 +42,19 @@ struct hc_error *hc_saved_read(const json_t *nodes, struct hc_document *doc);
 /** A text as it is kept: as hc_saved_text() will show it. */
 json_t *hc_saved_json(const char *text);
 
+/** @name Values that are read: whether @p value is one; else *ret may be anything */
+/**@{*/
+/** An integer that is not negative. */
+bool hc_saved_integer(const json_t *value, uint64_t *ret);
+/** As hc_json_address() writes it. */
+bool hc_saved_address(const json_t *value, uint64_t *ret);
+/** As hc_json_arena() does. */
+bool hc_saved_arena(const json_t *value, uint64_t *ret);
+/**@}*/
+
+/** What was saved is not what heapcore writes: @p what is wrong. @ref HC_ERROR_FORMAT */
+struct hc_error *hc_saved_damaged(const char *what);
+
 /** A foreign text that may stand in a document, in its pool. */
 const char *hc_saved_text(struct hc_document *doc, const char *text);
 

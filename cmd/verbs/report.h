@@ -20,8 +20,8 @@ enum hc_detail { HC_DETAIL_MINIMAL, HC_DETAIL_DEFAULT, HC_DETAIL_MAX, HC_NUM_DET
 /** A section. */
 struct hc_report_section {
 	const char *id, *title;
-	const char *command;     /**< that says the same and takes further questions */
-	struct hc_document *doc; /**< */
+	const char *command; /**< that says the same and takes further questions */
+	struct hc_document *doc;
 	struct hc_heap_map *map; /**< or NULL */
 };
 

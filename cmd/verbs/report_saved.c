@@ -23,13 +23,6 @@
 #define MAX_DEPTH 8
 #define MAX_SECTIONS 64
 
-static struct hc_error *damaged(const char *what)
-{
-	return hc_error_create(HC_ERROR_FORMAT,
-			       "is no report as heapcore saves it: %s; save it again from the core",
-			       what);
-}
-
 /** @name The map */
 /**@{*/
 
@@ -70,21 +63,13 @@ static json_t *map_json(const struct hc_heap_map *map)
 			 hc_json_number(map->left_out_bytes), "strips", strips);
 }
 
-static bool read_number(const json_t *value, uint64_t *ret)
-{
-	if (!json_is_integer(value) || json_integer_value(value) < 0)
-		return false;
-	*ret = (uint64_t)json_integer_value(value);
-	return true;
-}
-
 /** @param most that all of them together may be */
 static bool read_layers(const json_t *saved, uint64_t most, uint64_t ret[HC_NUM_MAP_LAYERS])
 {
 	uint64_t left = most;
 
 	for (unsigned i = 0; i < HC_NUM_MAP_LAYERS; i++) {
-		if (!read_number(json_array_get(saved, i), &ret[i]) || ret[i] > left)
+		if (!hc_saved_integer(json_array_get(saved, i), &ret[i]) || ret[i] > left)
 			return false;
 		left -= ret[i];
 	}
@@ -97,7 +82,7 @@ static struct hc_error *read_columns(const json_t *saved, struct hc_map_strip *s
 	strip->first_column = map->num_columns;
 	strip->num_columns = json_array_size(saved);
 	if (!strip->num_columns || strip->num_columns > MAX_MAP - map->num_columns)
-		return damaged("columns of the map");
+		return hc_saved_damaged("columns of the map");
 	for (size_t i = 0; i < strip->num_columns; i++) {
 		struct hc_error *err =
 			hc_array_reserve(&map->columns, map->num_columns, sizeof(*map->columns));
@@ -105,7 +90,7 @@ static struct hc_error *read_columns(const json_t *saved, struct hc_map_strip *s
 			return err;
 		if (!read_layers(json_array_get(saved, i), map->column_bytes,
 				 map->columns[map->num_columns++].bytes))
-			return damaged("a column of the map");
+			return hc_saved_damaged("a column of the map");
 	}
 	return NULL;
 }
@@ -116,19 +101,17 @@ static struct hc_error *read_runs(const json_t *saved, struct hc_map_strip *stri
 	strip->first_run = map->num_runs;
 	strip->num_runs = json_array_size(saved);
 	if (strip->num_runs > MAX_MAP - map->num_runs)
-		return damaged("runs of the map");
+		return hc_saved_damaged("runs of the map");
 	for (size_t i = 0; i < strip->num_runs; i++) {
 		const json_t *run = json_array_get(saved, i);
-		const char *start = json_string_value(json_array_get(run, 0));
 		struct hc_error *err =
 			hc_array_reserve(&map->runs, map->num_runs, sizeof(*map->runs));
 		if (err)
 			return err;
 		struct hc_map_run *ret = &map->runs[map->num_runs++];
-		if (!start || strncmp(start, "0x", 2) ||
-		    !read_number(json_array_get(run, 1), &ret->bytes))
-			return damaged("a run of the map");
-		ret->start = strtoull(start, NULL, 16);
+		if (!hc_saved_address(json_array_get(run, 0), &ret->start) ||
+		    !hc_saved_integer(json_array_get(run, 1), &ret->bytes))
+			return hc_saved_damaged("a run of the map");
 	}
 	return NULL;
 }
@@ -137,17 +120,16 @@ static struct hc_error *read_strip(const json_t *saved, struct hc_heap_map *map)
 {
 	struct hc_error *err =
 		hc_array_reserve(&map->strips, map->num_strips, sizeof(*map->strips));
-	const json_t *arena = json_object_get(saved, "arena");
-	uint64_t number = HC_ARENA_MMAP;
+	uint64_t number;
 
 	if (err)
 		return err;
 	struct hc_map_strip *strip = &map->strips[map->num_strips++];
 	*strip = (struct hc_map_strip){0};
-	if ((!json_is_string(arena) && !read_number(arena, &number)) || number > UINT32_MAX ||
-	    !read_number(json_object_get(saved, "bytes"), &strip->bytes) ||
+	if (!hc_saved_arena(json_object_get(saved, "arena"), &number) ||
+	    !hc_saved_integer(json_object_get(saved, "bytes"), &strip->bytes) ||
 	    !read_layers(json_object_get(saved, "layers"), INT64_MAX, strip->layers))
-		return damaged("a strip of the map");
+		return hc_saved_damaged("a strip of the map");
 	strip->arena = number;
 	err = read_columns(json_object_get(saved, "columns"), strip, map);
 	return err ? err : read_runs(json_object_get(saved, "runs"), strip, map);
@@ -159,11 +141,12 @@ static struct hc_error *read_map(const json_t *saved, struct hc_heap_map *map)
 	struct hc_error *err = NULL;
 	uint64_t left_out;
 
-	if (!read_number(json_object_get(saved, "column_bytes"), &map->column_bytes) ||
-	    !map->column_bytes || !read_number(json_object_get(saved, "left_out"), &left_out) ||
-	    !read_number(json_object_get(saved, "left_out_bytes"), &map->left_out_bytes) ||
+	if (!hc_saved_integer(json_object_get(saved, "column_bytes"), &map->column_bytes) ||
+	    !map->column_bytes ||
+	    !hc_saved_integer(json_object_get(saved, "left_out"), &left_out) ||
+	    !hc_saved_integer(json_object_get(saved, "left_out_bytes"), &map->left_out_bytes) ||
 	    json_array_size(strips) > HC_MAP_MAX_STRIPS)
-		return damaged("the map");
+		return hc_saved_damaged("the map");
 	map->left_out = left_out;
 	for (size_t i = 0; !err && i < json_array_size(strips); i++)
 		err = read_strip(json_array_get(strips, i), map);
@@ -532,9 +515,9 @@ static struct hc_error *read_head(struct hc_saved_report *saved)
 	saved->num_sections =
 		saved->is_report ? json_array_size(json_object_get(saved->root, "sections")) : 1;
 	if (saved->is_report && (!saved->version || !saved->told_content))
-		return damaged("it does not say what may show");
+		return hc_saved_damaged("it does not say what may show");
 	if (!saved->num_sections || saved->num_sections > MAX_SECTIONS)
-		return damaged("it has no sections");
+		return hc_saved_damaged("it has no sections");
 	return texts->pool.no_memory ? &hc_enomem : NULL;
 }
 
@@ -593,7 +576,7 @@ static struct hc_error *read_section(const json_t *sections, size_t index,
 
 	ret->id = json_string_value(json_object_get(saved, "id"));
 	if (!is_id(ret->id) || !is_title(title) || !command || !is_new(sections, index))
-		return damaged("a section has no name of its own");
+		return hc_saved_damaged("a section has no name of its own");
 	ret->title = title;
 	ret->command = hc_saved_text(ret->doc, command);
 	struct hc_error *err = map ? read_map(map, ret->map) : NULL;
