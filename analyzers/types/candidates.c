@@ -25,6 +25,8 @@ static uint64_t least_request(const struct hc_chunk *chunk, uint64_t min, uint64
 static bool find_requests(const struct hc_heap *heap, uint64_t usable, struct hc_candidates *ret)
 {
 	struct hc_chunk_iter iter;
+	const struct hc_zone *zone = NULL;
+	uint64_t size = 0;
 	struct hc_chunk chunk;
 	bool found = false;
 
@@ -32,8 +34,12 @@ static bool find_requests(const struct hc_heap *heap, uint64_t usable, struct hc
 	while (hc_chunk_iter_next(&iter, &chunk)) {
 		uint64_t min, max;
 
-		if (chunk.usable != usable || chunk.state != HC_IN_USE)
+		if (chunk.usable != usable || chunk.state != HC_IN_USE ||
+		    (chunk.span->zone == zone && chunk.size == size))
 			continue;
+		/* Millions may be alike. */
+		zone = chunk.span->zone;
+		size = chunk.size;
 		hc_chunk_request(heap, &chunk, &min, &max);
 		min = least_request(&chunk, min, max);
 		ret->min = found && ret->min < min ? ret->min : min;
