@@ -9,7 +9,10 @@
  *    all in it. Counts are scaled to the whole.
  * 2. An edge is *strong* when at least half of the chunks of the smaller kind take part in it, and
  *    when it is more than a stray word. Stale words make weak edges: they are where a freed pointer
- *    happened to survive.
+ *    happened to survive. Without a type, chunks of one size may be different things, of which only
+ *    one owns what is pointed to. So an edge is strong, too, when of the chunks that are *alike* at
+ *    least half take part: those that have pointers in the same words, and in this one or not.
+ *    Where a word is stale, others that are alike lack it.
  * 3. Strongly connected components of strong edges are kinds that point to each other as a matter
  *    of course (an object and its parts that know their owner). One that no other component has a
  *    strong edge to is a source, and its head is chosen by, in this order: it is not mostly pointed
@@ -27,6 +30,7 @@
  */
 #include "analyzers/leaks/leak_kinds.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +49,11 @@
 #define MAX_TOTAL_BYTES (UINT64_C(512) << 20)
 #define MAX_KINDS 1024
 #define MAX_EDGES (1u << 15)
+#define MAX_SHAPES (1u << 12)
 /** An edge of fewer words is a stray one, unless the kind that it leads to is small, too. */
 #define MIN_WORDS 8
+/** Weak edges that lead to less of a kind are stray words, too, or don't matter. */
+#define MIN_SHARE 0.05
 /** Share of a kind that must be pointed to by its own for it to be one structure. */
 #define STRUCTURE_SHARE 0.75
 
@@ -77,7 +84,15 @@ struct kind {
 struct edge {
 	uint32_t from, to;
 	double words;
+	double alike; /* chunks that have these words, or would but for them; large if not known */
 	bool strong;
+};
+
+/** Chunks of a kind that have pointers in the same words. */
+struct shape {
+	uint32_t kind;
+	uint64_t words; /* a bit each, of the first SHAPE_WORDS */
+	double chunks;
 };
 
 struct graph {
@@ -90,6 +105,9 @@ struct graph {
 	struct edge *edges;
 	uint32_t num_edges;
 	uint32_t edge_slots[MAX_EDGES * 2];
+	struct shape shapes[MAX_SHAPES];
+	uint32_t num_shapes;
+	uint32_t shape_slots[MAX_SHAPES * 2];
 	bool cycles; /* some head is of several kinds that point to each other */
 };
 
@@ -151,24 +169,60 @@ static uint32_t find_kind(struct graph *graph, const struct hc_chunk *chunk, boo
 /** @name Edges */
 /**@{*/
 
-static void add_edge(struct graph *graph, uint32_t from, uint32_t to, double words)
+/** NULL: there are too many; or it isn't there, and is not to be added. */
+static struct edge *find_edge(struct graph *graph, uint32_t from, uint32_t to, bool add)
 {
-	if (from == to) {
-		graph->kinds[from].own_words += words;
-		return;
-	}
 	struct hc_hash table = {graph->edge_slots, MAX_EDGES * 2};
 	uint32_t *slot = hc_hash_find(&table, hc_hash_mix((uint64_t)from << 32 | to), i,
 				      graph->edges[i].from == from && graph->edges[i].to == to);
 
-	if (*slot) {
-		graph->edges[*slot - 1].words += words;
-		return;
+	if (!*slot) {
+		if (!add || graph->num_edges == MAX_EDGES)
+			return NULL;
+		graph->edges[graph->num_edges] = (struct edge){.from = from, .to = to};
+		*slot = ++graph->num_edges;
 	}
-	if (graph->num_edges == MAX_EDGES)
-		return;
-	graph->edges[graph->num_edges] = (struct edge){from, to, words, false};
-	*slot = ++graph->num_edges;
+	return &graph->edges[*slot - 1];
+}
+
+static void add_edge(struct graph *graph, uint32_t from, uint32_t to, double words)
+{
+	struct edge *edge = from == to ? NULL : find_edge(graph, from, to, true);
+
+	if (from == to)
+		graph->kinds[from].own_words += words;
+	else if (edge)
+		edge->words += words;
+}
+
+/** Where the number of a shape is, plus one, or belongs. */
+static uint32_t *shape_slot(struct graph *graph, uint32_t kind, uint64_t words)
+{
+	struct hc_hash table = {graph->shape_slots, MAX_SHAPES * 2};
+
+	return hc_hash_find(&table, hc_hash_mix(words ^ (uint64_t)kind << 48), i,
+			    graph->shapes[i].kind == kind && graph->shapes[i].words == words);
+}
+
+static void add_shape(struct graph *graph, uint32_t kind, uint64_t words, double chunks)
+{
+	uint32_t *slot = shape_slot(graph, kind, words);
+
+	if (!*slot) {
+		if (graph->num_shapes == MAX_SHAPES)
+			return;
+		graph->shapes[graph->num_shapes] = (struct shape){.kind = kind, .words = words};
+		*slot = ++graph->num_shapes;
+	}
+	graph->shapes[*slot - 1].chunks += chunks;
+}
+
+/** Chunks of a kind with pointers in just these words. 0: none, or there were too many shapes. */
+static double of_shape(struct graph *graph, uint32_t kind, uint64_t words)
+{
+	uint32_t slot = *shape_slot(graph, kind, words);
+
+	return slot ? graph->shapes[slot - 1].chunks : 0;
 }
 
 /** Whether a word of a chunk is a pointer into another lost chunk. */
@@ -180,12 +234,24 @@ static bool find_lost(const struct hc_heap *heap, const struct hc_chunk *chunk, 
 	       value - ret->address < ret->usable;
 }
 
+/** A chunk of the sample that is looked at. */
+struct look {
+	struct graph *graph;
+	struct hc_chunk chunk;
+	uint32_t kind;
+	double weight;  /**< chunks that it stands for */
+	uint64_t words; /**< that have a pointer, of the first SHAPE_WORDS, a bit each */
+};
+
+/** @param target the lost chunk that word number @p word points to */
+typedef void (*pointer_fn)(struct look *look, size_t word, const struct hc_chunk *target);
+
 /** The pointers of a chunk to other lost chunks. One target in a row counts once. */
-static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint32_t kind,
-			 double weight)
+static void each_pointer(struct look *look, pointer_fn fn)
 {
+	struct graph *graph = look->graph;
 	const struct hc_heap *heap = graph->index->heap;
-	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+	struct hc_bytes bytes = hc_chunk_bytes(heap, &look->chunk);
 	uint64_t last = 0;
 
 	if (bytes.size > MAX_SEARCHED_BYTES)
@@ -197,37 +263,39 @@ static void add_pointers(struct graph *graph, const struct hc_chunk *chunk, uint
 		uint64_t value = hc_read_word(bytes.data + i, heap->word_size, heap->big_endian);
 		struct hc_chunk target;
 
-		if (!find_lost(heap, chunk, value, &target) || target.address == last)
+		if (!find_lost(heap, &look->chunk, value, &target) || target.address == last)
 			continue;
 		last = target.address;
-		if (chunk->reach == HC_DEFINITE && i / heap->word_size < SHAPE_WORDS)
-			graph->kinds[kind].pointers[i / heap->word_size] += weight;
-		uint32_t to = find_kind(graph, &target, true);
-
-		if (to != NO_KIND)
-			add_edge(graph, kind, to, weight);
+		fn(look, i / heap->word_size, &target);
 	}
 }
 
-static void sample_chunk(struct graph *graph, size_t span, uint64_t unit)
+static void add_pointer(struct look *look, size_t word, const struct hc_chunk *target)
+{
+	uint32_t to = find_kind(look->graph, target, true);
+
+	if (word < SHAPE_WORDS)
+		look->words |= UINT64_C(1) << word;
+	if (word < SHAPE_WORDS && look->chunk.reach == HC_DEFINITE)
+		look->graph->kinds[look->kind].pointers[word] += look->weight;
+	if (to != NO_KIND)
+		add_edge(look->graph, look->kind, to, look->weight);
+}
+
+/** @return whether the chunk is in the sample, and of a kind */
+static bool look_at_sample(struct graph *graph, size_t span, uint64_t unit, struct look *ret)
 {
 	const struct hc_heap *heap = graph->index->heap;
-	struct hc_chunk chunk;
 
-	hc_span_chunk(heap, &heap->spans[span], unit, &chunk);
-	bool large = chunk.size >= LARGE_BYTES;
-
-	if (graph->shift && !large && hc_hash_mix(chunk.address) >> (64 - graph->shift))
-		return;
-	double weight = large ? 1 : (double)(UINT64_C(1) << graph->shift);
-	uint32_t kind = find_kind(graph, &chunk, true);
-
-	if (kind == NO_KIND)
-		return;
-	graph->kinds[kind].chunks += weight;
-	graph->kinds[kind].indirect |= chunk.reach == HC_INDIRECT;
-	graph->kinds[kind].definite += chunk.reach == HC_DEFINITE ? weight : 0;
-	add_pointers(graph, &chunk, kind, weight);
+	*ret = (struct look){.graph = graph, .weight = 1};
+	hc_span_chunk(heap, &heap->spans[span], unit, &ret->chunk);
+	if (ret->chunk.size < LARGE_BYTES && graph->shift) {
+		if (hc_hash_mix(ret->chunk.address) >> (64 - graph->shift))
+			return false;
+		ret->weight = (double)(UINT64_C(1) << graph->shift);
+	}
+	ret->kind = find_kind(graph, &ret->chunk, true);
+	return ret->kind != NO_KIND;
 }
 
 /** A lost chunk. */
@@ -251,22 +319,102 @@ static void each_lost(const struct hc_heap *heap, bool indirect, lost_fn fn, voi
 
 static void sample_lost(void *ctx, size_t span, uint64_t unit)
 {
-	sample_chunk(ctx, span, unit);
+	struct graph *graph = ctx;
+	struct look look;
+
+	if (!look_at_sample(graph, span, unit, &look))
+		return;
+	struct kind *kind = &graph->kinds[look.kind];
+
+	kind->chunks += look.weight;
+	kind->indirect |= look.chunk.reach == HC_INDIRECT;
+	kind->definite += look.chunk.reach == HC_DEFINITE ? look.weight : 0;
+	each_pointer(&look, add_pointer);
+	add_shape(graph, look.kind, look.words, look.weight);
+}
+/**@}*/
+
+/** @name Chunks that are alike */
+/**@{*/
+
+static void note_word(struct look *look, size_t word, const struct hc_chunk *target)
+{
+	(void)target;
+	if (word < SHAPE_WORDS)
+		look->words |= UINT64_C(1) << word;
+}
+
+/** The chunk counts for those that have this word, and its share of those that are alike but for
+ * it. */
+static void add_alike(struct look *look, size_t word, const struct hc_chunk *target)
+{
+	struct graph *graph = look->graph;
+	uint32_t to = find_kind(graph, target, false);
+	struct edge *edge = to == NO_KIND ? NULL : find_edge(graph, look->kind, to, false);
+	double with = of_shape(graph, look->kind, look->words);
+
+	if (!edge)
+		return;
+	if (word >= SHAPE_WORDS || !with)
+		edge->alike = HUGE_VAL;
+	else
+		edge->alike += look->weight * (1 + of_shape(graph, look->kind,
+							    look->words & ~(UINT64_C(1) << word)) /
+							   with);
+}
+
+static void add_lost_alike(void *ctx, size_t span, uint64_t unit)
+{
+	struct look look;
+
+	if (!look_at_sample(ctx, span, unit, &look))
+		return;
+	each_pointer(&look, note_word);
+	each_pointer(&look, add_alike);
+}
+
+static void find_alike(struct graph *graph)
+{
+	graph->bytes_left = MAX_TOTAL_BYTES;
+	each_lost(graph->index->heap, false, add_lost_alike, graph);
 }
 /**@}*/
 
 /** @name Heads */
 /**@{*/
 
+/** Whether an edge leads to enough of a kind to be worth another look. */
+static bool is_large(const struct graph *graph, const struct edge *edge)
+{
+	return edge->words >= MIN_WORDS && edge->words >= MIN_SHARE * graph->kinds[edge->to].chunks;
+}
+
+/** @param alike compare with chunks that are alike, not with all of a kind */
+static bool is_strong(const struct graph *graph, const struct edge *edge, bool alike)
+{
+	double from = alike ? edge->alike : graph->kinds[edge->from].chunks;
+	double to = graph->kinds[edge->to].chunks;
+
+	return edge->words >= 0.5 * (from < to ? from : to) &&
+	       (edge->words >= MIN_WORDS || edge->words * 16 >= to);
+}
+
 static void find_strong(struct graph *graph)
 {
+	bool weak = false;
+
 	for (uint32_t i = 0; i < graph->num_edges; i++) {
 		struct edge *edge = &graph->edges[i];
-		double from = graph->kinds[edge->from].chunks, to = graph->kinds[edge->to].chunks;
 
-		edge->strong = edge->words >= 0.5 * (from < to ? from : to) &&
-			       (edge->words >= MIN_WORDS || edge->words * 16 >= to);
+		edge->strong = is_strong(graph, edge, false);
+		weak |= !edge->strong && is_large(graph, edge);
 	}
+	if (!weak)
+		return;
+	find_alike(graph);
+	for (uint32_t i = 0; i < graph->num_edges; i++)
+		graph->edges[i].strong |= is_large(graph, &graph->edges[i]) &&
+					  is_strong(graph, &graph->edges[i], true);
 }
 
 static int compare_edges(const void *a, const void *b)

@@ -427,3 +427,12 @@ void hc_leaks_deinit(struct hc_leaks *leaks)
 	hc_leak_index_destroy(leaks->index);
 	*leaks = (struct hc_leaks){0};
 }
+
+uint64_t hc_leaks_num_roots(const struct hc_leaks *leaks)
+{
+	uint64_t ret = 0;
+
+	for (size_t i = 0; i < leaks->num_groups; i++)
+		ret += leaks->groups[i].roots.chunks;
+	return ret;
+}

@@ -84,6 +84,10 @@ struct hc_error *hc_leaks_run(struct hc_target *target, const struct hc_selectio
 			      struct hc_leaks *ret);
 void hc_leaks_deinit(struct hc_leaks *leaks);
 
+/** Root objects of all groups. More or fewer than definite chunks where kinds say so
+ * (leak_kinds.h). */
+uint64_t hc_leaks_num_roots(const struct hc_leaks *leaks);
+
 /**
  * Call @p fn for each chunk of group @p number (from 1): first all root objects, then all chunks
  * below them, both in address order, until it returns false. @ref HC_ERROR_ARGUMENT when there is

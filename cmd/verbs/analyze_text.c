@@ -316,6 +316,7 @@ static void add_in_use(const struct hc_analysis *analysis, struct lines *lines)
 	const struct hc_leaks *leaks = &verdict->leaks;
 	const uint64_t *parts = verdict->ruler.parts, *reach = verdict->ruler.reach;
 	uint64_t in_use = parts[HC_PART_IN_USE] + parts[HC_PART_MMAPPED];
+	uint64_t roots = hc_leaks_num_roots(leaks);
 	uint64_t lost = hc_verdict_lost_touched(verdict), others = reach[HC_POSSIBLE] + lost;
 	struct hc_document *doc = analysis->doc;
 
@@ -330,9 +331,8 @@ static void add_in_use(const struct hc_analysis *analysis, struct lines *lines)
 	add_kept(lines, "in use, lost", lost,
 		 HC_PHRASE(doc, "{}{} root object{}, {} below",
 			   hc_cell_text(hc_verdict_upper_bound(verdict) ? "at most " : ""),
-			   hc_cell_count(leaks->definite.chunks),
-			   hc_cell_plural(leaks->definite.chunks),
-			   hc_cell_count(leaks->indirect.chunks)));
+			   hc_cell_count(roots), hc_cell_plural(roots),
+			   hc_cell_count(leaks->definite.chunks + leaks->indirect.chunks - roots)));
 }
 
 /** How much is mapped, where not all of it was touched. */

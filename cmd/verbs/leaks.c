@@ -430,6 +430,18 @@ static void add_frames(const struct view *view, struct hc_document *doc, size_t 
 			others);
 }
 
+/** Root objects by kind are not just those that nothing points to (leak_kinds.h). */
+static void say_what_roots_are(const struct hc_leaks *leaks, struct hc_document *doc)
+{
+	if (hc_leaks_num_roots(leaks) == leaks->definite.chunks)
+		HC_LINE(doc,
+			"ROOTS are chunks that nothing points to, BELOW what only they lead to.");
+	else
+		HC_LINE(doc, "ROOTS are what was lost as a whole, also where another lost chunk "
+			     "points to"
+			     " it; BELOW is what they lead to.");
+}
+
 /** All groups. */
 static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 {
@@ -453,7 +465,7 @@ static struct hc_error *show_groups(struct view *view, struct hc_document *doc)
 	say_types(view, shown, doc);
 	say_samples(view, shown, doc);
 	hc_blank(doc);
-	HC_LINE(doc, "ROOTS are chunks that nothing points to, BELOW what only they lead to.");
+	say_what_roots_are(&view->leaks, doc);
 	HC_LINE(doc, "More: --group N");
 	return NULL;
 }

@@ -76,6 +76,57 @@ static void test_stale_words(void **state)
 	finish(&f);
 }
 
+/**
+ * 400 → 64 → 160 in half of the objects, as a certificate owns its key; in the other half the 160
+ * is lost alone. Other chunks of 64, which outnumber the owners, point elsewhere or nowhere.
+ */
+static void test_owners_among_chunks_of_a_size(void **state)
+{
+	static const uint64_t sizes[PARTS] = {400, 64, 160, 64};
+	struct fixture f;
+
+	(void)state;
+	make(&f, sizes);
+	for (size_t i = 0; i < OBJECTS; i++) {
+		if (i % 4) { /* and is held here */
+			fake_root(&f.fake, 2 * i, f.c[i][0]);
+			fake_root(&f.fake, 2 * i + 1, f.c[i][1]);
+			continue;
+		}
+		fake_store(&f.fake, f.c[i][0] + 16, f.c[i][1]);
+		fake_store(&f.fake, f.c[i][1], f.c[i][3]);
+		fake_store(&f.fake, f.c[i][1] + 16, f.c[i][2]);
+	}
+	for (size_t i = 0; i < OBJECTS; i++)
+		fake_store(&f.fake, f.c[i][2] + 32, f.c[i][3]);
+	run(&f);
+	assert_int_equal(f.leaks.num_groups, 2);
+	assert_group(&f, 1, 400, OBJECTS / 4, OBJECTS * 3 / 4);
+	assert_group(&f, 2, 160, OBJECTS * 3 / 4, OBJECTS * 3 / 4);
+	finish(&f);
+}
+
+/** The same word, but others that look as these chunks do lack it: it is stale. */
+static void test_stale_words_among_chunks_of_a_size(void **state)
+{
+	static const uint64_t sizes[PARTS] = {400, 64, 160, 64};
+	struct fixture f;
+
+	(void)state;
+	make(&f, sizes);
+	for (size_t i = 0; i < OBJECTS; i++) {
+		fake_store(&f.fake, f.c[i][0] + 16, f.c[i][1]);
+		fake_store(&f.fake, f.c[i][2] + 32, f.c[i][3]);
+		if (i % 4 == 0)
+			fake_store(&f.fake, f.c[i][1] + 16, f.c[i][2]);
+	}
+	run(&f);
+	assert_int_equal(f.leaks.num_groups, 2);
+	assert_group(&f, 1, 400, OBJECTS, OBJECTS);
+	assert_group(&f, 2, 160, OBJECTS, OBJECTS);
+	finish(&f);
+}
+
 /** A document leads to its nodes, and each node to the next and to its document. */
 static void test_cycles(void **state)
 {
@@ -174,8 +225,12 @@ static void test_sums(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stale_words), cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_structures),  cmocka_unit_test(test_table),
+		cmocka_unit_test(test_stale_words),
+		cmocka_unit_test(test_owners_among_chunks_of_a_size),
+		cmocka_unit_test(test_stale_words_among_chunks_of_a_size),
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_structures),
+		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_sums),
 	};
 
