@@ -51,7 +51,6 @@ fuzz    cmd:clang           -      libclang-rt-dev    compiler-rt           clan
 distributions cmd:debootstrap -  debootstrap        debootstrap           debootstrap        debootstrap    debootstrap
 distributions cmd:unshare   -      util-linux         util-linux            util-linux         util-linux     util-linux
 distributions cmd:git       -      git                git                   git                git            git
-bench   cmd:hyperfine       -      hyperfine          hyperfine             hyperfine          hyperfine      hyperfine
 bench   cmd:rg              -      ripgrep            ripgrep               ripgrep            ripgrep        ripgrep
 TABLE
 }

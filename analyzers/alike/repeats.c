@@ -86,27 +86,31 @@ static void set_add(struct token_set *set, const struct hc_token *token)
 	*slot = ++set->num;
 }
 
-static void collect_tokens(const struct hc_heap *heap, uint64_t address, struct token_set *set)
+static void open_chunk(const struct hc_heap *heap, uint64_t address, struct hc_lines *ret)
 {
-	struct hc_token tokens[MAX_TOKENS];
-	struct hc_lines lines;
-	struct hc_bytes line;
+	struct hc_bytes bytes = {0};
 	struct hc_chunk chunk;
 
-	set_clear(set);
-	if (!hc_heap_chunk_at(heap, address, &chunk))
-		return;
-	struct hc_bytes bytes = hc_chunk_bytes(heap, &chunk);
+	if (hc_heap_chunk_at(heap, address, &chunk))
+		bytes = hc_chunk_bytes(heap, &chunk);
 	if (bytes.size > HC_REPEATS_WINDOW)
 		bytes.size = HC_REPEATS_WINDOW;
-	hc_lines_init(&lines, bytes, &heap->process->mappings, heap->word_size);
-	lines.big_endian = heap->big_endian;
-	while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line)) {
-		size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
+	hc_lines_init(ret, bytes, &heap->process->mappings, heap->word_size);
+	ret->big_endian = heap->big_endian;
+}
 
-		for (size_t i = 0; i < num; i++)
-			set_add(set, &tokens[i]);
-	}
+/** Add the tokens of the next line. @return false when there is no more, or no room */
+static bool collect_line(struct hc_lines *lines, struct token_set *set)
+{
+	struct hc_token tokens[MAX_TOKENS];
+	struct hc_bytes line;
+
+	if (set->num == MAX_TOKENS || !hc_lines_next(lines, &line))
+		return false;
+	size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
+	for (size_t i = 0; i < num; i++)
+		set_add(set, &tokens[i]);
+	return true;
 }
 /**@}*/
 
@@ -144,12 +148,16 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	struct token_set *set = &run->sets[worker];
 	struct hc_top_texts *table = &run->tables[task];
 	struct hc_error *err = NULL;
+	struct hc_lines lines;
 	size_t from, to;
 
 	hc_top_texts_clear(table);
 	task_range(run, run->first + task, &from, &to);
 	for (size_t i = from; !err && i < to; i++) {
-		collect_tokens(run->heap, hc_chunk_subsample_at(&run->chunks, i), set);
+		set_clear(set);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		while (collect_line(&lines, set))
+			;
 		for (size_t k = 0; !err && k < set->num; k++)
 			err = hc_top_texts_add(table, set->tokens[k].text, 1, 0);
 	}
@@ -479,7 +487,8 @@ static void add_value(struct count *count, size_t key, uint64_t hash)
 		count->keys[key].values[count->keys[key].num_values++] = hash;
 }
 
-static void count_token(struct count *count, struct candidates *candidates,
+/** @return whether it is a candidate */
+static bool count_token(struct count *count, struct candidates *candidates,
 			const struct hc_token *token, uint64_t hash, uint64_t chunk)
 {
 	uint32_t item = *item_slot(candidates, token->text, hash);
@@ -493,23 +502,36 @@ static void count_token(struct count *count, struct candidates *candidates,
 		count->keys[key - 1].tokens++;
 		add_value(count, key - 1, hash);
 	}
+	return item;
+}
+
+/**
+ * Count the tokens of a chunk. Where no candidate has a key, whose other values would count, a
+ * chunk that has all candidates is done with, however many lines follow.
+ */
+static void count_chunk(struct run *run, unsigned worker, uint64_t address)
+{
+	struct candidates *candidates = run->candidates;
+	struct token_set *set = &run->sets[worker];
+	struct hc_lines lines;
+	size_t counted = 0, found = 0;
+
+	set_clear(set);
+	open_chunk(run->heap, address, &lines);
+	while ((found < candidates->num || candidates->num_keys) && collect_line(&lines, set))
+		for (; counted < set->num; counted++)
+			found += count_token(&run->counts[worker], candidates,
+					     &set->tokens[counted], set->hashes[counted], address);
 }
 
 static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 {
 	struct run *run = ctx;
-	struct token_set *set = &run->sets[worker];
 	size_t from, to;
 
 	task_range(run, task, &from, &to);
-	for (size_t i = from; i < to; i++) {
-		uint64_t address = hc_chunk_subsample_at(&run->chunks, i);
-
-		collect_tokens(run->heap, address, set);
-		for (size_t k = 0; k < set->num; k++)
-			count_token(&run->counts[worker], run->candidates, &set->tokens[k],
-				    set->hashes[k], address);
-	}
+	for (size_t i = from; i < to; i++)
+		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
 	return NULL;
 }
 

@@ -171,10 +171,23 @@ struct shape {
 	struct hc_template_line whole; /* matches, matched_chunks, gap */
 };
 
+/** Lines that are kept with the shape they had: they repeat; a power of two. */
+#define MEMO_LINES 256
+#define MAX_MEMO_SIZE 16 /**< bytes of such a line: what two loads compare */
+
+struct memo {
+	struct {
+		uint64_t first, last; /* bytes of the line, which may overlap */
+		uint8_t size;         /* 0: nothing is here */
+		uint8_t shape;        /* of the run, or num_shapes */
+	} lines[MEMO_LINES];
+};
+
 struct run {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
 	struct hc_chunk_subsample chunks; /* that this pass looks at */
+	struct memo *memos;               /* of each worker, while lines are counted */
 	struct shape *shapes;
 	size_t num_shapes;
 	uint64_t (*counts)[HC_TEMPLATE_MAX_LINES]; /* of each worker */
@@ -191,6 +204,44 @@ static size_t find_shape(const struct run *run, const struct cut_line *line)
 		memcmp(run->shapes[i].text.data, line->shape, line->shape_size) != 0))
 		i++;
 	return i;
+}
+
+/** The same for bytes that are not cut yet. */
+static size_t find_shape_of(const struct run *run, struct hc_bytes text)
+{
+	struct cut_line line;
+
+	cut(text, &line);
+	return find_shape(run, &line);
+}
+
+/** The same again, for lines of which many are short and the same. */
+static size_t recall_shape(const struct run *run, struct memo *memo, struct hc_bytes text)
+{
+	uint64_t first, last;
+
+	_Static_assert(HC_LINE_MIN_SIZE >= 4, "the bytes of a line are loaded by four");
+	if (text.size > MAX_MEMO_SIZE)
+		return find_shape_of(run, text);
+	if (text.size >= 8) {
+		first = hc_load64(text.data);
+		last = hc_load64(text.data + text.size - 8);
+	} else {
+		first = hc_load32(text.data);
+		last = hc_load32(text.data + text.size - 4);
+	}
+	/* Multiplied by 2^64 over the golden ratio (Knuth), of which the highest bits are the best.
+	 */
+	size_t i = ((first ^ last << 7) + text.size) * UINT64_C(0x9e3779b97f4a7c15) >> 56;
+	_Static_assert(MEMO_LINES == 1 << 8, "as many bits are taken");
+	if (memo->lines[i].size != text.size || memo->lines[i].first != first ||
+	    memo->lines[i].last != last) {
+		memo->lines[i].size = text.size;
+		memo->lines[i].first = first;
+		memo->lines[i].last = last;
+		memo->lines[i].shape = find_shape_of(run, text);
+	}
+	return memo->lines[i].shape;
 }
 
 /** @name Learning */
@@ -275,30 +326,36 @@ static struct hc_error *learn_values(struct run *run)
 /** @name Counting */
 /**@{*/
 
+/** Count a chunk for each shape that a line of it has. */
+static void count_chunk(const struct run *run, unsigned worker, uint64_t address)
+{
+	uint64_t seen = 0, all = UINT64_MAX >> (64 - run->num_shapes); /* a bit per shape */
+	struct chunk_lines lines;
+	struct hc_bytes text;
+
+	open_chunk(run->heap, address, HC_TEMPLATE_WINDOW, &lines);
+	/* Who has them all is done with, however many lines follow. */
+	for (size_t i = 0;
+	     seen != all && i < HC_TEMPLATE_MAX_CHUNK_LINES && hc_lines_next(&lines.lines, &text);
+	     i++) {
+		size_t found = recall_shape(run, &run->memos[worker], text);
+
+		if (found < run->num_shapes && !(seen >> found & 1)) {
+			seen |= UINT64_C(1) << found;
+			run->counts[worker][found]++;
+		}
+	}
+}
+
 static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 {
-	struct run *run = ctx;
+	const struct run *run = ctx;
 	size_t end = (task + 1) * TASK_CHUNKS;
-
-	struct chunk_lines lines;
-	struct cut_line line;
 
 	if (end > run->chunks.num)
 		end = run->chunks.num;
-	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
-		uint64_t seen = 0; /* bit per shape */
-
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
-			   &lines);
-		while (next_line(&lines, &line)) {
-			size_t found = find_shape(run, &line);
-
-			if (found < run->num_shapes && !(seen >> found & 1)) {
-				seen |= UINT64_C(1) << found;
-				run->counts[worker][found]++;
-			}
-		}
-	}
+	for (size_t i = task * TASK_CHUNKS; i < end; i++)
+		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
 	return NULL;
 }
 
@@ -307,13 +364,16 @@ static struct hc_error *count_shapes(struct run *run)
 	unsigned jobs = run->process->jobs;
 	size_t tasks = (run->chunks.num + TASK_CHUNKS - 1) / TASK_CHUNKS;
 	hc_cleanup_free uint64_t(*counts)[HC_TEMPLATE_MAX_LINES] = calloc(jobs, sizeof(*counts));
+	hc_cleanup_free struct memo *memos = calloc(jobs, sizeof(*memos));
 
 	_Static_assert(HC_TEMPLATE_MAX_LINES <= 64, "a bit per shape must fit");
-	if (!counts)
+	if (!counts || !memos)
 		return &hc_enomem;
 	run->counts = counts;
+	run->memos = memos;
 	struct hc_error *err = hc_process_parallel(run->process, tasks, count_task, run);
 	run->counts = NULL;
+	run->memos = NULL;
 	for (unsigned i = 0; i < jobs; i++)
 		for (size_t k = 0; k < run->num_shapes; k++)
 			run->shapes[k].chunks += counts[i][k];
@@ -351,12 +411,10 @@ static void search_chunk(const struct run *run, struct whole *whole, uint64_t ad
 	const uint8_t *last[HC_TEMPLATE_MAX_LINES] = {NULL};
 	struct chunk_lines lines;
 	struct hc_bytes text;
-	struct cut_line line;
 
 	open_chunk(run->heap, address, UINT64_MAX, &lines);
 	while (hc_lines_next(&lines.lines, &text)) {
-		cut(text, &line);
-		size_t found = find_shape(run, &line);
+		size_t found = find_shape_of(run, text);
 
 		if (found == run->num_shapes)
 			continue;

@@ -240,6 +240,8 @@ static size_t line_end(const struct hc_lines *lines, size_t start)
 	uint64_t others = ~(lines->ascii >> (start - lines->look));
 	size_t end = others ? start + __builtin_ctzll(others) : lines->look + 64;
 
+	if (end - lines->look < 64 && !(lines->may >> (end - lines->look) & 1))
+		return end;
 	/* What goes on beyond the 64 bytes, or beyond ASCII, is looked at byte by byte. */
 	return text_end(lines->bytes, end);
 }

@@ -343,7 +343,7 @@ static struct hc_error *describe_chunks(struct hc_target *target, struct hc_verd
 	if (!err)
 		err = hc_findings_count_types(target, verdict);
 	if (!err)
-		hc_findings_tie(target, gather.samples, verdict);
+		err = hc_findings_tie(target, gather.samples, verdict);
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		hc_chunk_sample_deinit(&gather.samples[i]);
 		hc_chunk_sample_deinit(&gather.roots[i]);

@@ -27,6 +27,7 @@
 struct ties {
 	const struct hc_target *target;
 	struct hc_verdict *verdict;
+	const struct hc_chunk_sample *samples; /* of each finding */
 	/** Share of the chunks of the second finding that those of the first one point to. */
 	double share[HC_MAX_FINDINGS][HC_MAX_FINDINGS];
 	size_t head[HC_MAX_FINDINGS]; /* finding that each one is with; itself: none */
@@ -64,6 +65,23 @@ static bool is_kind(const struct hc_finding *finding)
 	return finding->growth && finding->count.chunks >= MIN_CHUNKS;
 }
 
+/**
+ * Fetch the planes of what some words may point to: they lie anywhere, and each would be waited
+ * for. Always inlined: to gcc, a function that does nothing but prefetch is one that does nothing.
+ */
+static inline __attribute__((always_inline)) void fetch_planes(const struct hc_heap *heap,
+							       struct hc_bytes words)
+{
+	for (size_t at = 0; at + heap->word_size <= words.size; at += heap->word_size) {
+		uint64_t value = hc_read_word(words.data + at, heap->word_size, heap->big_endian);
+		const struct hc_span *span = value ? hc_heap_span(heap, value) : NULL;
+
+		if (span && value >= span->base)
+			__builtin_prefetch(&span->blocks[hc_span_unit(span, value - span->base) /
+							 HC_UNITS_PER_BLOCK]);
+	}
+}
+
 /** Note what one chunk points to: chunks of other findings. */
 static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *chunk,
 		    struct pointees *pointees)
@@ -77,6 +95,7 @@ static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *
 
 	for (size_t i = 0; i < findings->num; i++)
 		pointees[i].own = pointees[i].num;
+	fetch_planes(heap, (struct hc_bytes){bytes.data, end});
 	for (size_t at = 0; at + word <= end; at += word) {
 		uint64_t value = hc_read_word(bytes.data + at, word, heap->big_endian);
 
@@ -103,15 +122,19 @@ static double share_pointed_to(struct pointees *pointees, size_t looked_at, uint
 }
 
 /** What the chunks of one finding account for, in proportion to its sample. */
-static void measure(struct ties *ties, size_t own, const struct hc_chunk_sample *sample)
+static struct hc_error *measure(void *ctx, unsigned worker, size_t own)
 {
+	struct ties *ties = ctx;
 	const struct hc_findings *findings = &ties->verdict->findings;
 	const struct hc_finding *finding = &findings->items[own];
 	struct pointees pointees[HC_MAX_FINDINGS] = {0};
 	struct hc_chunk_subsample sub;
 	struct hc_chunk chunk;
 
-	hc_chunk_subsample_init_bytes(&sub, sample, MAX_LOOKED, MAX_WINDOW);
+	(void)worker;
+	if (!is_kind(finding))
+		return NULL;
+	hc_chunk_subsample_init_bytes(&sub, &ties->samples[own], MAX_LOOKED, MAX_WINDOW);
 	for (size_t i = 0; i < sub.num; i++)
 		if (hc_heap_chunk_at(ties->target->heap, hc_chunk_subsample_at(&sub, i), &chunk))
 			look_at(ties, own, &chunk, pointees);
@@ -121,6 +144,7 @@ static void measure(struct ties *ties, size_t own, const struct hc_chunk_sample 
 				&pointees[i], sub.num, finding->count.chunks, &findings->items[i]);
 		free(pointees[i].items);
 	}
+	return NULL;
 }
 
 /** What all that is with @p head accounts for of a finding. */
@@ -174,16 +198,18 @@ static void tell(const struct ties *ties, struct hc_findings *findings)
 	}
 }
 
-void hc_findings_tie(const struct hc_target *target, const struct hc_chunk_sample *samples,
-		     struct hc_verdict *verdict)
+struct hc_error *hc_findings_tie(const struct hc_target *target,
+				 const struct hc_chunk_sample *samples, struct hc_verdict *verdict)
 {
-	struct ties ties = {.target = target, .verdict = verdict};
+	struct ties ties = {.target = target, .verdict = verdict, .samples = samples};
 
-	for (size_t i = 0; i < verdict->findings.num; i++) {
+	for (size_t i = 0; i < verdict->findings.num; i++)
 		ties.head[i] = i;
-		if (is_kind(&verdict->findings.items[i]))
-			measure(&ties, i, &samples[i]);
-	}
+	struct hc_error *err =
+		hc_process_parallel(target->process, verdict->findings.num, measure, &ties);
+	if (err)
+		return err;
 	join_all(&ties);
 	tell(&ties, &verdict->findings);
+	return NULL;
 }

@@ -19,7 +19,7 @@
 #include "analyzers/verdict/verdict.h"
 
 /** Set @ref hc_finding::with and @ref hc_finding::together of all findings; samples are theirs. */
-void hc_findings_tie(const struct hc_target *target, const struct hc_chunk_sample *samples,
-		     struct hc_verdict *verdict);
+struct hc_error *hc_findings_tie(const struct hc_target *target,
+				 const struct hc_chunk_sample *samples, struct hc_verdict *verdict);
 
 #endif

@@ -63,7 +63,7 @@ def expected(datadir="share", zsh="share/zsh/site-functions"):
         + [f"{datadir}/man/man1/heapcore-{verb}.1" for verb in VERBS]
         + [f"{datadir}/heapcore/schema/heapcore.{verb}.json" for verb in VERBS if verb != "shell"]
         + [f"{doc}/{name}" for name in ("README.md", "NEWS.md", "adding.md", "design.md", "export.md", "fleet.md",
-                                    "library.md", "performance.md", "recipes.md", "security.md")]
+                                    "library.md", "performance.md", "recipes.md", "scale.svg", "security.md")]
         + [f"{doc}/cases/{name}" for name in CASES])
 
 

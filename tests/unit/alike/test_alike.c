@@ -217,6 +217,71 @@ static void test_noise(void **state)
 	fixture_deinit(&fixture);
 }
 
+/**
+ * Short lines that differ in one byte, first, last or in the middle, or in their size alone: each
+ * is counted as what it is, also those of chunks that have all shapes before their last line.
+ */
+static void test_template_of_short_lines(void **state)
+{
+	static const char *const lines[] = {"abcd",
+					    "abcde",
+					    "abxde",
+					    "xbcde",
+					    "abcdefghijklmnop",
+					    "abcdefgxijklmnop",
+					    "abcdefghijklmnox"};
+	uint64_t expected[sizeof(lines) / sizeof(lines[0])] = {0};
+	const size_t num = sizeof(lines) / sizeof(lines[0]);
+	struct hc_template text_template;
+	struct fixture fixture;
+
+	(void)state;
+	fixture_init(&fixture, 2);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		const char *a = lines[i % num], *b = lines[i / 2 % num];
+
+		write_chunk(&fixture, i, "%s\n%s\n%s\n%s\n", a, b, a, b);
+		expected[i % num]++;
+		expected[i / 2 % num] += a != b;
+	}
+	assert_ok(hc_template_run(fake_target(&fixture.fake), &fixture.sample, &text_template));
+	assert_int_equal(text_template.num_lines, num);
+	for (size_t i = 0; i < num; i++) {
+		size_t k = 0;
+
+		while (k < num && strcmp(text_template.lines[k].text, lines[i]) != 0)
+			k++;
+		assert_true(k < num);
+		assert_int_equal(text_template.lines[k].chunks, expected[i]);
+	}
+	hc_template_deinit(&text_template);
+	fixture_deinit(&fixture);
+}
+
+/** Where words alone repeat, a chunk is left that has them all: those that lack one are not. */
+static void test_repeats_of_words(void **state)
+{
+	struct fixture fixture;
+	struct hc_repeats repeats;
+	uint64_t both = 0;
+
+	(void)state;
+	fixture_init(&fixture, 2);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		write_chunk(&fixture, i, "%s\nalpha\nomega\n", i % 3 ? "other" : "alpha");
+		if (i % 2)
+			memset(fake_at(&fixture.fake, fixture.chunks[i]) + 12, 0, 5);
+		both += i % 2 == 0;
+	}
+	assert_ok(hc_repeats_run(fake_target(&fixture.fake), &fixture.sample, &repeats));
+	assert_non_null(find_repeat(&repeats, "alpha"));
+	assert_int_equal(find_repeat(&repeats, "alpha")->chunks, CHUNKS);
+	assert_int_equal(find_repeat(&repeats, "omega")->chunks, both);
+	assert_int_equal(find_repeat(&repeats, "other")->chunks, CHUNKS - (CHUNKS + 2) / 3);
+	hc_repeats_deinit(&repeats);
+	fixture_deinit(&fixture);
+}
+
 static void test_template(void **state)
 {
 	struct fixture fixture;
@@ -400,6 +465,8 @@ int main(void)
 		cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_template_of_short_lines),
+		cmocka_unit_test(test_repeats_of_words),
 		cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_profile_of_tags_and_doubles),
 		cmocka_unit_test(test_profile_of_a_union),
