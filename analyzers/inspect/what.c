@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "analyzers/inspect/what_reach.h"
 #include "core/base/cleanup.h"
 
 /** Bytes shown of an address that is in no chunk. */
@@ -100,7 +101,9 @@ struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t 
 		.referents = &what.referent,
 		.num = 1,
 		.max = max_referrers,
+		.doubts = heap && !heap->reach_known,
 	};
+	what.reach_known = heap && heap->reach_known;
 	hc_referent_of(heap, address, &what.referent);
 	if (!err)
 		err = hc_referrers_find(&query, &what.referrers);
@@ -112,8 +115,41 @@ struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t 
 	return NULL;
 }
 
+/** Try without marking; hc_what::reach_known tells whether that did. */
+static struct hc_error *run_unmarked(struct hc_target *target, uint64_t address,
+				     size_t max_referrers, struct hc_what *ret)
+{
+	hc_cleanup(hc_what_deinit) struct hc_what what = {0};
+	struct hc_error *err = hc_what_run(target, address, max_referrers, &what);
+
+	if (!err)
+		err = hc_what_prove(target->heap, &what);
+	if (err || !what.reach_known)
+		return err;
+	*ret = what;
+	what = (struct hc_what){0};
+	return NULL;
+}
+
+struct hc_error *hc_what_run_reached(struct hc_target *target, uint64_t address,
+				     size_t max_referrers, uint64_t many, struct hc_what *ret)
+{
+	const struct hc_heap *heap;
+	struct hc_error *err = hc_target_heap_if_any(target, &heap);
+
+	*ret = (struct hc_what){0};
+	if (!err && heap && !heap->reach_known && hc_heap_num_chunks(heap) >= many)
+		err = run_unmarked(target, address, max_referrers, ret);
+	if (err || ret->reach_known)
+		return err;
+	if (heap)
+		err = hc_target_reach(target, NULL);
+	return err ? err : hc_what_run(target, address, max_referrers, ret);
+}
+
 void hc_what_deinit(struct hc_what *what)
 {
+	hc_paths_deinit(&what->paths);
 	hc_referrers_deinit(&what->referrers);
 	free(what->targets);
 	*what = (struct hc_what){0};

@@ -6,7 +6,7 @@
 #ifndef HC_ANALYZERS_INSPECT_WHAT_H
 #define HC_ANALYZERS_INSPECT_WHAT_H
 
-#include "analyzers/reachability/referrers.h"
+#include "analyzers/reachability/path.h"
 #include "analyzers/target.h"
 
 struct hc_what {
@@ -32,6 +32,8 @@ struct hc_what {
 		struct hc_chunk chunk;
 	} * targets;
 	size_t num_targets;
+	bool reach_known;      /**< hc_chunk::reach of all these chunks that are in use */
+	struct hc_paths paths; /**< a shortest chain, where that is how it is known */
 };
 
 #define HC_WHAT_MAX_TARGETS 64
@@ -39,6 +41,16 @@ struct hc_what {
 /** @param heap NULL: only what is known without one; then @p classifier may be NULL too */
 struct hc_error *hc_what_run(struct hc_target *target, uint64_t address, size_t max_referrers,
 			     struct hc_what *ret);
+
+/** A heap of fewer chunks is marked in a moment. */
+#define HC_WHAT_MANY_CHUNKS (UINT64_C(1) << 20)
+
+/**
+ * hc_what_run(), and reachability with it: of a heap of @p many chunks or more, by chains alone
+ * where these tell all (what_reach.h); else the heap is marked.
+ */
+struct hc_error *hc_what_run_reached(struct hc_target *target, uint64_t address,
+				     size_t max_referrers, uint64_t many, struct hc_what *ret);
 void hc_what_deinit(struct hc_what *what);
 
 #endif

@@ -74,11 +74,13 @@ struct search {
 	size_t num_roots;
 	size_t max_list;
 	struct hc_path_limits limits;
-	uint64_t followed; /**< chunks, of all levels of all searches */
+	uint64_t max_level; /**< 0: any */
+	uint64_t followed;  /**< chunks, of all levels of all searches */
 	bool gave_up;
 
 	struct quality quality;
 	uint64_t level;   /**< that is being filled; the roots point to level 1 */
+	uint64_t reached; /**< chunks of all levels */
 	uint64_t blocked; /**< address of a chunk that is on no chain; 0: none */
 	struct list log;  /**< the lists of all levels */
 	size_t *first;    /**< where in the log each level begins; it has no items when swept */
@@ -328,6 +330,7 @@ static struct hc_error *end_level(struct search *search, uint64_t *num_ret)
 			err = append(&search->log, worker->next.items[k]);
 		worker->next.num = worker->num = 0;
 	}
+	search->reached += num;
 	*num_ret = num;
 	return err;
 }
@@ -389,6 +392,7 @@ static struct hc_error *begin(struct search *search, struct quality quality)
 	search->first[0] = 0;
 	search->num_levels = 1;
 	search->level = 1;
+	search->reached = 0;
 	return NULL;
 }
 /**@}*/
@@ -700,12 +704,13 @@ static struct hc_error *take_reached(struct search *search, size_t max, struct h
 	return err;
 }
 
-/** Whether the next level, of so many chunks, is more than may be followed. */
+/** Whether the next level, of so many chunks, is more than may be followed, or one too many. */
 static bool gives_up(struct search *search, uint64_t num)
 {
 	uint64_t limit = search->limits.chunks;
 
-	search->gave_up = limit && num > limit - search->followed;
+	search->gave_up = (limit && num > limit - search->followed) ||
+			  (search->max_level && search->level >= search->max_level);
 	if (!search->gave_up)
 		search->followed += num;
 	return search->gave_up;
@@ -880,15 +885,22 @@ static struct hc_error *find_many(struct search *search, const struct hc_chunk *
 	return err;
 }
 
-static struct hc_error *find_one(struct search *search, const struct hc_chunk *chunk,
-				 struct hc_paths *paths)
+static struct hc_error *want_one(struct search *search, const struct hc_chunk *chunk)
 {
 	search->wanted = calloc(1, sizeof(*search->wanted));
 	if (!search->wanted)
 		return &hc_enomem;
 	search->wanted[0].address = chunk->address;
 	search->num_wanted = 1;
-	return run_all(search, paths);
+	return NULL;
+}
+
+static struct hc_error *find_one(struct search *search, const struct hc_chunk *chunk,
+				 struct hc_paths *paths)
+{
+	struct hc_error *err = want_one(search, chunk);
+
+	return err ? err : run_all(search, paths);
 }
 
 struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk,
@@ -921,5 +933,79 @@ void hc_paths_deinit(struct hc_paths *paths)
 		free(paths->items[i].steps);
 	free(paths->items);
 	*paths = (struct hc_paths){0};
+}
+/**@}*/
+
+/** @name A search that is kept */
+/**@{*/
+
+struct hc_path_search {
+	struct search search;
+};
+
+struct hc_error *hc_path_search_create(const struct hc_heap *heap, uint64_t levels,
+				       struct hc_path_search **ret)
+{
+	const struct hc_path_limits limits = {.paths = 1};
+	struct hc_path_search *kept = calloc(1, sizeof(*kept));
+	struct hc_error *err = kept ? search_init(&kept->search, heap, limits) : &hc_enomem;
+
+	if (err) {
+		hc_path_search_destroy(kept);
+		return err;
+	}
+	kept->search.max_level = levels;
+	*ret = kept;
+	return NULL;
+}
+
+void hc_path_search_destroy(struct hc_path_search *kept)
+{
+	if (!kept)
+		return;
+	search_deinit(&kept->search);
+	free(kept);
+}
+
+struct hc_error *hc_path_search_run(struct hc_path_search *kept, const struct hc_chunk *chunk,
+				    struct hc_paths *ret)
+{
+	struct search *search = &kept->search;
+	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
+	struct hc_error *err = want_one(search, chunk);
+
+	for (unsigned i = 0; !err && !paths.num && !search->gave_up && qualities[i].exact; i++)
+		err = run(search, qualities[i], &paths);
+	if (err)
+		return err;
+	*ret = paths;
+	paths = (struct hc_paths){0};
+	return NULL;
+}
+
+struct hc_error *hc_path_search_widen(struct hc_path_search *kept, uint64_t num_chunks)
+{
+	struct search *search = &kept->search;
+	struct hc_error *err = NULL;
+	uint64_t num = 1;
+
+	while (!err && num && search->reached < num_chunks && search->level < search->max_level) {
+		search->level++;
+		err = expand(search);
+		if (!err)
+			err = end_level(search, &num);
+	}
+	return err;
+}
+
+bool hc_path_search_has(const struct hc_path_search *kept, const struct hc_chunk *chunk)
+{
+	const struct search *search = &kept->search;
+	uint64_t word = search->layout.first_word[chunk->span - search->heap->spans] +
+			chunk->unit / HC_UNITS_PER_BLOCK;
+
+	return (search->low.words[word] | search->high.words[word]) >>
+		       chunk->unit % HC_UNITS_PER_BLOCK &
+	       1;
 }
 /**@}*/

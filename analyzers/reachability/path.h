@@ -55,4 +55,33 @@ struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk
 			       struct hc_path_limits limits, struct hc_paths *ret);
 void hc_paths_deinit(struct hc_paths *paths);
 
+/**
+ * A search that is kept, to be asked what else it has come by: whatever has, is reachable, since it
+ * goes by exact pointers alone. For heaps of which reachability is not known.
+ */
+struct hc_path_search;
+
+/**
+ * @param heap   must outlive the search
+ * @param levels chunks of a chain, at most; what longer ones lead to it does not come by
+ */
+struct hc_error *hc_path_search_create(const struct hc_heap *heap, uint64_t levels,
+				       struct hc_path_search **ret);
+/** NULL is fine. */
+void hc_path_search_destroy(struct hc_path_search *search);
+
+/**
+ * Find a shortest chain to a chunk in use. Once for a search.
+ *
+ * @param[out] ret none when there is none of that kind
+ */
+struct hc_error *hc_path_search_run(struct hc_path_search *search, const struct hc_chunk *chunk,
+				    struct hc_paths *ret);
+
+/** Go on, level by level, until it has come by so many chunks or by all that it can. */
+struct hc_error *hc_path_search_widen(struct hc_path_search *search, uint64_t num_chunks);
+
+/** Whether it has come by a chunk. */
+bool hc_path_search_has(const struct hc_path_search *search, const struct hc_chunk *chunk);
+
 #endif

@@ -23,7 +23,10 @@
 /** A chunk is for the string at its start when that is as long as this, and fills half of it. */
 #define MIN_STRING 24
 
-enum { NUM_RANKS = 4 };
+enum {
+	NUM_RANKS = 4,
+	GROUP = 16, /* words that are compared before any of them is looked at */
+};
 
 /** A range of memory that one worker searches. */
 struct place {
@@ -47,6 +50,7 @@ struct found {
 struct counts {
 	uint32_t (*kept)[NUM_RANKS]; /* of each referent, in the current place */
 	uint64_t *total;             /* of each referent, in all places */
+	uint64_t *doubtful;          /* the same */
 };
 
 /** A block, by address. */
@@ -247,6 +251,8 @@ static struct hc_error *keep(const struct hunt *hunt, size_t place, struct count
 
 	counts->total[hit->referent]++;
 	explain(hunt, &hunt->query->referents[hit->referent], &kept.referrer);
+	if (kept.referrer.value != hunt->query->referents[hit->referent].start)
+		counts->doubtful[hit->referent]++;
 	kept.rank = 2 * kept.referrer.stale + kept.referrer.interior;
 	if (counts->kept[hit->referent][kept.rank] >= hunt->query->max)
 		return NULL;
@@ -287,6 +293,15 @@ static struct hc_error *see(const struct hunt *hunt, size_t task, struct counts 
 	return is_held(hunt, &hunt->places[task], hit) ? keep(hunt, task, counts, hit) : NULL;
 }
 
+/** A word that is a pointer if the process turns out to have tagged ones. */
+static void doubt(const struct hunt *hunt, struct counts *counts, uint64_t value)
+{
+	const struct range *range = find_tagged(hunt, value);
+
+	if (range)
+		counts->doubtful[range->referent]++;
+}
+
 /** The two links that a word may be. */
 static struct hc_error *search_halves(const struct hunt *hunt, size_t task, struct counts *counts,
 				      uint64_t pos, const uint8_t *word)
@@ -310,15 +325,84 @@ static struct hc_error *search_halves(const struct hunt *hunt, size_t task, stru
 	return NULL;
 }
 
+/**
+ * Whether any of GROUP words may lead to a block; no word is a branch.
+ *
+ * @param mask of the bits that are a pointer in a word with a tag; all: nobody asks for tags
+ */
+static inline bool any_near(const struct hunt *hunt, const uint8_t *words, uint64_t mask,
+			    bool big_endian)
+{
+	const uint64_t low = hunt->low, extent = hunt->extent;
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < GROUP; i++) {
+		uint64_t value = hc_read64(words + i * sizeof(uint64_t), big_endian);
+
+		any |= (value & mask) - low < extent;
+	}
+	return any;
+}
+
+/** The same where blocks are far from each other: by their plane, too. */
+static inline bool any_in_plane(const struct hunt *hunt, const uint8_t *words, bool big_endian)
+{
+	const uint64_t low = hunt->low, extent = hunt->extent;
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < GROUP; i++) {
+		uint64_t value = hc_read64(words + i * sizeof(uint64_t), big_endian);
+
+		any |= (uint64_t)(value - low < extent) & in_plane(hunt, value);
+	}
+	return any;
+}
+
+/** Bytes from @p from on, in whole groups, that hold nothing that may lead to a block. */
+static size_t skip_groups(const struct hunt *hunt, struct hc_bytes bytes, size_t from)
+{
+	const size_t size = GROUP * sizeof(uint64_t);
+	/* No block that lies higher is where a pointer with a tag leads. */
+	const bool tags = hunt->query->doubts && hunt->low < HC_TAGGED_POINTER &&
+			  hunt->extent < HC_TAGGED_POINTER - hunt->low;
+	const uint64_t mask = tags ? HC_TAGGED_POINTER : UINT64_MAX;
+	const bool big_endian = hunt->process->memory.big_endian;
+	size_t i = from;
+
+	while (bytes.size - i >= size && !any_near(hunt, bytes.data + i, mask, big_endian))
+		i += size;
+	if (hunt->num_ranges == 1 || hunt->query->doubts)
+		return i - from;
+	while (bytes.size - i >= size && !any_in_plane(hunt, bytes.data + i, big_endian))
+		i += size;
+	return i - from;
+}
+
+/** Whether a word leads to a block only if it lies between the lowest and the highest. */
+static bool are_plain(const struct hunt *hunt)
+{
+	const struct hc_heap *heap = hunt->heap;
+
+	return hunt->process->memory.word_size == sizeof(uint64_t) &&
+	       (!heap || (!heap->tagged && !heap->offset_form.found));
+}
+
 static struct hc_error *search_bytes(const struct hunt *hunt, size_t task, struct counts *counts,
 				     uint64_t pos, struct hc_bytes bytes)
 {
 	const struct hc_memory *memory = &hunt->process->memory;
-	const bool halves = hunt->heap && hunt->heap->offset_form.found;
+	const bool halves = hunt->heap && hunt->heap->offset_form.found, plain = are_plain(hunt);
 	const unsigned word = memory->word_size;
+	size_t next_group = 0;
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && i + word <= bytes.size; i += word) {
+		if (plain && i == next_group) {
+			i += skip_groups(hunt, bytes, i);
+			next_group = i + GROUP * word;
+			if (i + word > bytes.size)
+				break;
+		}
 		uint64_t value = hc_read_word(bytes.data + i, word, memory->big_endian);
 		const struct range *range = find_pointee(hunt, value);
 
@@ -326,6 +410,8 @@ static struct hc_error *search_bytes(const struct hunt *hunt, size_t task, struc
 			struct hit hit = {range->referent, 0, {.address = pos + i, .value = value}};
 
 			err = see(hunt, task, counts, &hit);
+		} else if (hunt->query->doubts) {
+			doubt(hunt, counts, value);
 		} else if (halves) {
 			err = search_halves(hunt, task, counts, pos + i, bytes.data + i);
 		}
@@ -373,6 +459,9 @@ static struct hc_error *search_place(void *ctx, unsigned worker, size_t task)
 static struct hc_error *search_value(struct hunt *hunt, const struct hc_referrer *referrer)
 {
 	const struct range *range = find_pointee(hunt, referrer->value);
+
+	if (!range && hunt->query->doubts)
+		doubt(hunt, &hunt->counts[0], referrer->value);
 	struct hit hit = {range ? range->referent : 0, 0, *referrer};
 
 	return range ? keep(hunt, hunt->num_places, &hunt->counts[0], &hit) : NULL;
@@ -529,7 +618,8 @@ static struct hc_error *create_counts(struct hunt *hunt)
 	for (unsigned i = 0; hunt->counts && i < hunt->process->jobs; i++) {
 		hunt->counts[i].kept = calloc(num + 1, sizeof(*hunt->counts[i].kept));
 		hunt->counts[i].total = calloc(num + 1, sizeof(*hunt->counts[i].total));
-		if (!hunt->counts[i].kept || !hunt->counts[i].total)
+		hunt->counts[i].doubtful = calloc(num + 1, sizeof(*hunt->counts[i].doubtful));
+		if (!hunt->counts[i].kept || !hunt->counts[i].total || !hunt->counts[i].doubtful)
 			return &hc_enomem;
 	}
 	return hunt->counts ? NULL : &hc_enomem;
@@ -604,8 +694,10 @@ static struct hc_error *hand_over(const struct hunt *hunt, struct hc_referrers *
 		while (next < num && hits[next].referent == i)
 			next++;
 		err = take(hunt, hits + first, next - first, &ret[i]);
-		for (unsigned w = 0; w < hunt->process->jobs; w++)
+		for (unsigned w = 0; w < hunt->process->jobs; w++) {
 			ret[i].total += hunt->counts[w].total[i];
+			ret[i].doubtful += hunt->counts[w].doubtful[i];
+		}
 	}
 	return err;
 }
@@ -617,6 +709,7 @@ static void deinit(struct hunt *hunt)
 	for (unsigned i = 0; hunt->counts && i < hunt->process->jobs; i++) {
 		free(hunt->counts[i].kept);
 		free(hunt->counts[i].total);
+		free(hunt->counts[i].doubtful);
 	}
 	free(hunt->counts);
 	free(hunt->found);

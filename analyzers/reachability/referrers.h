@@ -54,6 +54,7 @@ struct hc_refer_query {
 	size_t num;                          /**< at most HC_MAX_REFERENTS */
 	size_t max;                          /**< referrers of each that are kept */
 	bool stale;                          /**< search stale stacks, too */
+	bool doubts; /**< count hc_referrers::doubtful, before reachability is known */
 };
 
 /**
@@ -62,8 +63,10 @@ struct hc_refer_query {
  */
 struct hc_referrers {
 	struct hc_referrer *items;
-	size_t num;     /**< that were kept: the first in this order */
-	uint64_t total; /**< of all */
+	size_t num;        /**< that were kept: the first in this order */
+	uint64_t total;    /**< of all */
+	uint64_t doubtful; /**< words whose part marking decides: interior pointers, and what is one
+			      if the process has tagged pointers */
 };
 
 /**

@@ -107,17 +107,24 @@ static struct hc_error *path_phrase(const struct hc_namer *namer, const struct h
 	return NULL;
 }
 
+struct hc_error *hc_chain_path_phrase(const struct hc_namer *namer, const struct hc_path *path,
+				      struct hc_document *doc, struct hc_cell *ret)
+{
+	struct hc_cell root = hc_cell_unknown();
+	struct hc_error *err = root_phrase(namer, &path->steps[0], doc, &root);
+
+	return err ? err : path_phrase(namer, path, root, doc, ret);
+}
+
 struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
 				 uint64_t max_chunks, struct hc_document *doc, struct hc_cell *ret)
 {
 	const struct hc_path_limits limits = {.paths = 1, .chunks = max_chunks};
 	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
-	struct hc_cell root = hc_cell_unknown();
 	struct hc_error *err = hc_paths_find(namer->session->target->heap, chunk, limits, &paths);
 
-	*ret = root;
+	*ret = hc_cell_unknown();
 	if (err || !paths.num)
 		return err;
-	err = root_phrase(namer, &paths.items[0].steps[0], doc, &root);
-	return err ? err : path_phrase(namer, &paths.items[0], root, doc, ret);
+	return hc_chain_path_phrase(namer, &paths.items[0], doc, ret);
 }

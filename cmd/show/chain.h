@@ -11,6 +11,7 @@
 #ifndef HC_CMD_SHOW_CHAIN_H
 #define HC_CMD_SHOW_CHAIN_H
 
+#include "analyzers/reachability/path.h"
 #include "cmd/show/holder.h"
 #include "core/heap/heap.h"
 
@@ -23,5 +24,9 @@
  */
 struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
 				 uint64_t max_chunks, struct hc_document *doc, struct hc_cell *ret);
+
+/** The same of a chain that was found already. */
+struct hc_error *hc_chain_path_phrase(const struct hc_namer *namer, const struct hc_path *path,
+				      struct hc_document *doc, struct hc_cell *ret);
 
 #endif

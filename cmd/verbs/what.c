@@ -116,11 +116,11 @@ static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
 static const struct hc_shape referrers_shape = {
 	.key = "referrers", .name = "what points to it", HC_COLUMNS(referrer_columns)};
 
-static void add_chunk_referrer(const struct hc_session *session, struct hc_table *table,
+static void add_chunk_referrer(const struct hc_what *what, struct hc_table *table,
 			       const struct hc_referrer *referrer)
 {
 	const struct hc_chunk *chunk = &referrer->chunk;
-	bool reach = session->target->heap->reach_known && chunk->state == HC_IN_USE;
+	bool reach = what->reach_known && chunk->state == HC_IN_USE;
 
 	hc_table_text(table, REF_FROM, "chunk");
 	hc_table_number(table, REF_CHUNK, chunk->address);
@@ -155,8 +155,7 @@ static void add_root_referrer(struct hc_table *table, const struct hc_referrer *
 					      : hc_mapping_kind_title(mapping->kind));
 }
 
-static void fill_referrers(const struct hc_session *session, struct hc_table *table,
-			   const struct hc_what *what)
+static void fill_referrers(struct hc_table *table, const struct hc_what *what)
 {
 	for (size_t i = 0; i < what->referrers.num; i++) {
 		const struct hc_referrer *referrer = &what->referrers.items[i];
@@ -175,7 +174,7 @@ static void fill_referrers(const struct hc_session *session, struct hc_table *ta
 		if (referrer->heuristic != HC_HEURISTIC_NONE)
 			hc_table_text(table, REF_HEURISTIC, hc_heuristic_name(referrer->heuristic));
 		if (referrer->in_chunk)
-			add_chunk_referrer(session, table, referrer);
+			add_chunk_referrer(what, table, referrer);
 		else
 			add_root_referrer(table, referrer);
 	}
@@ -203,8 +202,7 @@ static const struct hc_column target_columns[NUM_TARGET_COLUMNS] = {
 static const struct hc_shape targets_shape = {
 	.key = "targets", .name = "what it points to", HC_COLUMNS(target_columns)};
 
-static void fill_targets(const struct hc_session *session, struct hc_table *table,
-			 const struct hc_what *what)
+static void fill_targets(struct hc_table *table, const struct hc_what *what)
 {
 	for (size_t i = 0; i < what->num_targets; i++) {
 		const struct hc_what_target *target = &what->targets[i];
@@ -214,7 +212,7 @@ static void fill_targets(const struct hc_session *session, struct hc_table *tabl
 		hc_table_number(table, TARGET_CHUNK, target->chunk.address);
 		hc_table_number(table, TARGET_SIZE, target->chunk.size);
 		hc_table_text(table, TARGET_STATE, hc_chunk_state_name(&target->chunk));
-		if (session->target->heap->reach_known && target->chunk.state == HC_IN_USE)
+		if (what->reach_known && target->chunk.state == HC_IN_USE)
 			hc_table_text(table, TARGET_REACH, hc_reach_name(target->chunk.reach));
 	}
 }
@@ -388,7 +386,7 @@ static void describe_chunk(const struct hc_session *session, const struct hc_wha
 		return;
 	}
 	bool in_use = chunk->state == HC_IN_USE;
-	bool reach = in_use && session->target->heap->reach_known;
+	bool reach = in_use && what->reach_known;
 	struct hc_cell min = hc_cell_count(what->request_min);
 	struct hc_cell max = hc_cell_count(what->request_max);
 	hc_begin_object(doc, "chunk", HC_CONTENT_NONE);
@@ -477,14 +475,14 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 	if (session->target->heap)
 		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->referrers.total));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
-	fill_referrers(session, referrers, what);
+	fill_referrers(referrers, what);
 	describe_conventions(what, doc);
 	if (session->target->heap && what->referrers.num < what->referrers.total)
 		HC_LINE(doc, "{} more; --referrers N shows more",
 			hc_cell_count(what->referrers.total - what->referrers.num));
 	if (what->num_targets)
 		HC_HEADING(doc, "Points to");
-	fill_targets(session, hc_add_table(doc, &targets_shape), what);
+	fill_targets(hc_add_table(doc, &targets_shape), what);
 	hc_fact(doc, "total_referrers", NULL, hc_cell_count(what->referrers.total));
 }
 
@@ -519,7 +517,10 @@ static struct hc_error *find_context(struct hc_session *session, const struct hc
 		err = hc_containers_of(session->target, what->address, in_use ? &what->chunk : NULL,
 				       &what->referrers, &ret->containment);
 	if (!err && in_use)
-		err = hc_chain_phrase(&ret->namer, &what->chunk, 0, doc, &ret->holder);
+		err = what->paths.num
+			      ? hc_chain_path_phrase(&ret->namer, &what->paths.items[0], doc,
+						     &ret->holder)
+			      : hc_chain_phrase(&ret->namer, &what->chunk, 0, doc, &ret->holder);
 	return err;
 }
 
@@ -537,13 +538,6 @@ static struct hc_error *describe(const struct hc_session *session, const struct 
 	return err;
 }
 /**@}*/
-
-static struct hc_error *follow_pointers(struct hc_session *session)
-{
-	if (!session->target->heap)
-		return NULL;
-	return hc_target_reach(session->target, NULL);
-}
 
 /** Whether a chunk's type is known for good. */
 static bool is_marked(const struct hc_session *session, const struct hc_chunk *chunk)
@@ -582,9 +576,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (!err)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
-		err = follow_pointers(session);
-	if (!err)
-		err = hc_what_run(session->target, address, own->referrers, &what);
+		err = hc_what_run_reached(session->target, address, own->referrers,
+					  HC_WHAT_MANY_CHUNKS, &what);
 	if (!err)
 		err = read_types(session, &what);
 	if (err)

@@ -618,6 +618,16 @@ static inline uint64_t hc_heap_bytes(const struct hc_heap *heap)
 	return bytes;
 }
 
+/** Chunks of all spans, free ones included. */
+static inline uint64_t hc_heap_num_chunks(const struct hc_heap *heap)
+{
+	uint64_t num = 0;
+
+	for (size_t i = 0; i < heap->num_spans; i++)
+		num += heap->spans[i].num_chunks;
+	return num;
+}
+
 /** Cut the heap into slices of about @p bytes. @param[out] ret array, freed by the caller */
 struct hc_error *hc_heap_slices(const struct hc_heap *heap, uint64_t bytes, struct hc_slice **ret,
 				size_t *num_ret);

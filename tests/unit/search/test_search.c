@@ -250,17 +250,23 @@ static void test_literal_find(void **state)
 	(void)state;
 	for (unsigned round = 0; round < 3000; round++) {
 		struct hc_literal literal = {.size = 1 + next_random(&seed) % 5};
-		size_t size = next_random(&seed) % 200;
-		bool ignore_case = round & 1;
+		/* Some are long, with little in them that looks like the literal. */
+		bool sparse = round % 4 == 0;
+		size_t size = next_random(&seed) % (sparse ? 700 : 200);
+		bool ignore_case = round & 2;
 		uint8_t *data = malloc(size + 1), *exact;
 
 		for (size_t i = 0; i < literal.size; i++)
 			literal.bytes[i] = "ab@"[next_random(&seed) % 3];
 		for (size_t i = 0; i < size; i++)
-			data[i] = "abAB@`"[next_random(&seed) % 6];
+			data[i] = sparse && next_random(&seed) % 24
+					  ? '~'
+					  : "abAB@`"[next_random(&seed) % 6];
+		if (round & 1)
+			hc_literal_choose_probes(&literal);
 		exact = realloc(data, size ? size : 1);
 
-		for (size_t from = 0; from <= size + 1; from++) {
+		for (size_t from = 0; from <= size + 1; from += sparse ? 13 : 1) {
 			size_t expected = SIZE_MAX;
 
 			for (size_t i = from; i + literal.size <= size && expected == SIZE_MAX;
