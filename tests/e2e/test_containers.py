@@ -112,6 +112,7 @@ def test_what_shared_ptr_counts(heapcore, core, document, build):
             ("shared_ptr", "head", row["uses"], row["weak"])
     assert "std::shared_ptr object of 41 shared_ptrs and 13 weak_ptrs" in \
         " ".join(heapcore("what", core, next(row["head"] for row in rows if row["uses"] == 41)).text.split())
+    assert "41 shared, 13 weak: 0x" in heapcore("containers", core, "--kind", "shared_ptr", env={"COLUMNS": "200"}).text
     assert {row["uses"] for row in document["containers"] if row["container"] != "shared_ptr"} == {None}
 
 
