@@ -75,6 +75,25 @@ def test_help_names_every_option():
     assert "set -euo" not in out
 
 
+LEAVES = """
+def test_passes(tmp_path):
+    (tmp_path / "core").write_bytes(bytes(4096))
+
+def test_fails(tmp_path):
+    (tmp_path / "core").write_bytes(bytes(4096))
+    assert False
+"""
+
+
+def test_folders_of_what_passed_go(tmp_path):
+    """Those of all tests together were more than a disk had free."""
+    (tmp_path / "test_leaves.py").write_text(LEAVES)
+    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tidy",
+        f"--basetemp={tmp_path / 'folders'}", tmp_path / "test_leaves.py", status=1, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")})
+    assert [path.parent.name for path in sorted((tmp_path / "folders").rglob("core"))] == ["test_fails0"]
+
+
 class TestTree:
     @pytest.fixture
     def copy(self, tmp_path):

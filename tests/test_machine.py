@@ -56,7 +56,7 @@ def session(tmp_path):
         # A cache of its own: a core that is kept from before needs nobody to write it.
         env = environment(lacking, HEAPCORE_TEST_CACHE=str(tmp_path / "cache"))
         done = subprocess.run([*front, sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                               f"--junitxml={report}", *(str(TESTS / test) for test in tests)], env=env,
+                               f"--basetemp={tmp_path / 'folders'}", f"--junitxml={report}", *(str(TESTS / test) for test in tests)], env=env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               preexec_fn=prepare, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:]

@@ -73,6 +73,9 @@ struct search {
 	struct hc_root *roots;
 	size_t num_roots;
 	size_t max_list;
+	struct hc_path_limits limits;
+	uint64_t followed; /**< chunks, of all levels of all searches */
+	bool gave_up;
 
 	struct quality quality;
 	uint64_t level;   /**< that is being filled; the roots point to level 1 */
@@ -697,10 +700,21 @@ static struct hc_error *take_reached(struct search *search, size_t max, struct h
 	return err;
 }
 
-/** One breadth-first search, until there are enough chains. */
-static struct hc_error *run(struct search *search, struct quality quality, size_t max,
-			    struct hc_paths *paths)
+/** Whether the next level, of so many chunks, is more than may be followed. */
+static bool gives_up(struct search *search, uint64_t num)
 {
+	uint64_t limit = search->limits.chunks;
+
+	search->gave_up = limit && num > limit - search->followed;
+	if (!search->gave_up)
+		search->followed += num;
+	return search->gave_up;
+}
+
+/** One breadth-first search, until there are enough chains. */
+static struct hc_error *run(struct search *search, struct quality quality, struct hc_paths *paths)
+{
+	size_t max = search->limits.paths;
 	uint64_t num = 0;
 	struct hc_error *err = begin(search, quality);
 
@@ -710,7 +724,7 @@ static struct hc_error *run(struct search *search, struct quality quality, size_
 		err = end_level(search, &num);
 		if (!err)
 			err = take_reached(search, max, paths);
-		if (err || !num || paths->num >= max)
+		if (err || !num || paths->num >= max || gives_up(search, num))
 			break;
 		search->level++;
 		err = expand(search);
@@ -718,12 +732,17 @@ static struct hc_error *run(struct search *search, struct quality quality, size_
 	return err;
 }
 
-static struct hc_error *run_all(struct search *search, size_t max, struct hc_paths *paths)
+static struct hc_error *run_all(struct search *search, struct hc_paths *paths)
 {
 	struct hc_error *err = NULL;
 
-	for (unsigned i = 0; !err && i < NUM_QUALITIES && paths->num < max; i++)
-		err = run(search, qualities[i], max, paths);
+	/* What a search that gave up would have found is better than what the next one finds. */
+	for (unsigned i = 0; !err && i < NUM_QUALITIES; i++) {
+		if (paths->num >= search->limits.paths || search->gave_up)
+			break;
+		err = run(search, qualities[i], paths);
+	}
+	paths->gave_up = search->gave_up;
 	return err;
 }
 
@@ -744,11 +763,12 @@ static void search_deinit(struct search *search)
 	hc_plane_layout_deinit(&search->layout);
 }
 
-static struct hc_error *search_init(struct search *search, const struct hc_heap *heap)
+static struct hc_error *search_init(struct search *search, const struct hc_heap *heap,
+				    struct hc_path_limits limits)
 {
 	struct hc_error *err;
 
-	*search = (struct search){.heap = heap, .process = heap->process};
+	*search = (struct search){.heap = heap, .process = heap->process, .limits = limits};
 	if ((err = hc_plane_layout_init(heap, &search->layout)) ||
 	    (err = hc_plane_init(&search->layout, &search->low)) ||
 	    (err = hc_plane_init(&search->layout, &search->high)) ||
@@ -793,7 +813,7 @@ static struct hc_error *append_root(struct hc_paths *paths, const struct hc_refe
 
 /** What chains with another last step lead through: the chunks that point to the target. */
 static struct hc_error *want_referrers(struct search *search, const struct hc_referrers *referrers,
-				       size_t max, struct hc_paths *paths)
+				       struct hc_paths *paths)
 {
 	struct hc_error *err = NULL;
 
@@ -808,7 +828,7 @@ static struct hc_error *want_referrers(struct search *search, const struct hc_re
 		if (referrer->in_chunk)
 			search->wanted[search->num_wanted++] =
 				(struct wanted){referrer->chunk.address, referrer, false};
-		else if (paths->num < max)
+		else if (paths->num < search->limits.paths)
 			err = append_root(paths, referrer);
 	}
 	/* Of several words of a chunk the best one is shown. */
@@ -834,7 +854,7 @@ static int compare_paths(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct hc_error *find_many(struct search *search, const struct hc_chunk *chunk, size_t max,
+static struct hc_error *find_many(struct search *search, const struct hc_chunk *chunk,
 				  struct hc_paths *paths)
 {
 	struct hc_referrers referrers = {0};
@@ -850,10 +870,10 @@ static struct hc_error *find_many(struct search *search, const struct hc_chunk *
 	hc_referent_of(search->heap, chunk->address, &referent);
 	struct hc_error *err = hc_referrers_find(&query, &referrers);
 	if (!err)
-		err = want_referrers(search, &referrers, max, paths);
+		err = want_referrers(search, &referrers, paths);
 	search->blocked = chunk->address;
 	if (!err && search->num_wanted)
-		err = run_all(search, max, paths);
+		err = run_all(search, paths);
 	hc_referrers_deinit(&referrers);
 	if (!err)
 		hc_sort(paths->items, paths->num, compare_paths);
@@ -868,25 +888,25 @@ static struct hc_error *find_one(struct search *search, const struct hc_chunk *c
 		return &hc_enomem;
 	search->wanted[0].address = chunk->address;
 	search->num_wanted = 1;
-	return run_all(search, 1, paths);
+	return run_all(search, paths);
 }
 
-struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk, size_t max,
-			       struct hc_paths *ret)
+struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			       struct hc_path_limits limits, struct hc_paths *ret)
 {
 	hc_cleanup(search_deinit) struct search search = {.heap = heap, .process = heap->process};
 	struct hc_paths paths = {0};
 	struct hc_error *err = NULL;
 
 	*ret = paths;
-	if (chunk->state != HC_IN_USE || !max)
+	if (chunk->state != HC_IN_USE || !limits.paths)
 		return NULL;
 	if (heap->reach_known && !hc_chunk_is_held(chunk))
 		return NULL;
-	err = search_init(&search, heap);
+	err = search_init(&search, heap, limits);
 	if (!err)
-		err = max == 1 ? find_one(&search, chunk, &paths)
-			       : find_many(&search, chunk, max, &paths);
+		err = limits.paths == 1 ? find_one(&search, chunk, &paths)
+					: find_many(&search, chunk, &paths);
 	if (err) {
 		hc_paths_deinit(&paths);
 		return err;

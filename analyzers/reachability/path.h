@@ -34,17 +34,25 @@ struct hc_path {
 struct hc_paths {
 	struct hc_path *items; /**< the best first */
 	size_t num;
+	bool gave_up; /**< for @ref hc_path_limits::chunks: there may be more, or one where none is
+		       */
+};
+
+/** How far a search goes. */
+struct hc_path_limits {
+	size_t paths; /**< 1: a shortest one; more: that differ in their last step, shortest first
+		       */
+	uint64_t chunks; /**< whose pointers are followed, over all levels; 0: all that there are */
 };
 
 /**
  * Find chains to a chunk in use.
  *
- * @param max 1: a shortest one; more: chains that differ in their last step, shortest first
  * @param[out] ret none when nothing reaches the chunk
  * @return also @ref HC_ERROR_CANCELLED
  */
-struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk, size_t max,
-			       struct hc_paths *ret);
+struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk,
+			       struct hc_path_limits limits, struct hc_paths *ret);
 void hc_paths_deinit(struct hc_paths *paths);
 
 #endif

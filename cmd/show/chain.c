@@ -108,11 +108,12 @@ static struct hc_error *path_phrase(const struct hc_namer *namer, const struct h
 }
 
 struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
-				 struct hc_document *doc, struct hc_cell *ret)
+				 uint64_t max_chunks, struct hc_document *doc, struct hc_cell *ret)
 {
+	const struct hc_path_limits limits = {.paths = 1, .chunks = max_chunks};
 	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
 	struct hc_cell root = hc_cell_unknown();
-	struct hc_error *err = hc_paths_find(namer->session->target->heap, chunk, 1, &paths);
+	struct hc_error *err = hc_paths_find(namer->session->target->heap, chunk, limits, &paths);
 
 	*ret = root;
 	if (err || !paths.num)

@@ -17,9 +17,11 @@
 /**
  * A shortest chain (path.h) to a chunk, up to what points to it.
  *
- * @param[out] ret a phrase of @p doc; unknown where no chain leads to it
+ * @param max_chunks that are looked through for it; 0: all that there are
+ * @param[out] ret a phrase of @p doc; unknown where no chain leads to it, or only a longer search
+ *                 would tell
  */
 struct hc_error *hc_chain_phrase(const struct hc_namer *namer, const struct hc_chunk *chunk,
-				 struct hc_document *doc, struct hc_cell *ret);
+				 uint64_t max_chunks, struct hc_document *doc, struct hc_cell *ret);
 
 #endif

@@ -9,9 +9,12 @@
 #include "cmd/verbs/common.h"
 #include "core/base/cleanup.h"
 
-/** Holders are looked for in heaps of so many chunks in use, which takes milliseconds … */
-#define HOLDER_MAX_CHUNKS (UINT64_C(1) << 20)
-/** … and of findings of at least this share. */
+/** Holders are looked for among so many chunks, which takes milliseconds, … */
+#define HOLDER_MIN_CHUNKS (UINT64_C(1) << 20)
+/** … and in larger heaps among this share of those that are held: what a table holds is a few steps
+ * from its root, and what lies deeper in a list or tree is not worth half a second more. */
+#define HOLDER_SHIFT 3
+/** Findings of less have none. */
 #define HOLDER_MIN_SHARE 0.1
 
 /** What only a group of lost objects has. */
@@ -154,10 +157,11 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
 	struct hc_error *err = NULL;
 
+	const uint64_t max_chunks =
+		held >> HOLDER_SHIFT > HOLDER_MIN_CHUNKS ? held >> HOLDER_SHIFT : HOLDER_MIN_CHUNKS;
+
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
 		analysis->holders[i] = hc_cell_unknown();
-	if (held > HOLDER_MAX_CHUNKS)
-		return NULL;
 	for (size_t i = 0; !err && i < findings->num && i < HC_ANALYSIS_MAX_IN_FULL; i++) {
 		const struct hc_finding *finding = &findings->items[i];
 		struct hc_chunk chunk;
@@ -171,7 +175,8 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 					       analysis->session->options->full_names};
 
 		if (!err)
-			err = hc_chain_phrase(&namer, &chunk, analysis->doc, &analysis->holders[i]);
+			err = hc_chain_phrase(&namer, &chunk, max_chunks, analysis->doc,
+					      &analysis->holders[i]);
 	}
 	return err;
 }

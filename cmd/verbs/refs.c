@@ -195,12 +195,13 @@ static struct hc_error *find_blocks(struct view *view)
 static struct hc_error *find_chains(struct view *view)
 {
 	const struct own *own = view->own;
+	const struct hc_path_limits limits = {.paths = own->all ? own->limit : 1};
 	struct hc_error *err = NULL;
 
 	for (size_t i = 0; !err && own->to_root && i < view->num; i++)
 		if (view->referents[i].in_chunk)
 			err = hc_paths_find(view->session->target->heap, &view->referents[i].chunk,
-					    own->all ? own->limit : 1, &view->paths[i]);
+					    limits, &view->paths[i]);
 	return err;
 }
 

@@ -519,7 +519,7 @@ static struct hc_error *find_context(struct hc_session *session, const struct hc
 		err = hc_containers_of(session->target, what->address, in_use ? &what->chunk : NULL,
 				       &what->referrers, &ret->containment);
 	if (!err && in_use)
-		err = hc_chain_phrase(&ret->namer, &what->chunk, doc, &ret->holder);
+		err = hc_chain_phrase(&ret->namer, &what->chunk, 0, doc, &ret->holder);
 	return err;
 }
 

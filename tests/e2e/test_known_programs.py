@@ -106,6 +106,13 @@ def test_a_hash_table_is_a_step_to_its_values(heapcore, dump):
     assert holder.endswith(" > std::unordered_map or set of 40,000 elements"), holder
 
 
+def test_a_large_heap_has_a_holder(heapcore, dump):
+    """Only the first steps from the roots are looked through there."""
+    core = dump("bench_heap.c", "linked", "1250000")
+    finding = heapcore("analyze", core, "--format", "json").json["findings"][0]
+    assert finding["chunks"] == 1250000 and finding["holder"].startswith("root (bench_heap"), finding
+
+
 def test_nothing_else_is_lost(case):
     name, _, analysis, text = case
     lost = sum(1 for kind, *_ in CASES[name][2] if kind == LOST)

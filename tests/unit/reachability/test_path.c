@@ -100,7 +100,8 @@ static void test_random(void **state)
 			struct hc_chunk chunk = chunk_at(&fake, chunks[i]);
 			struct hc_paths paths;
 
-			assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+			assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0},
+						&paths));
 			assert_int_equal(paths.num, length[i] > 0);
 			if (paths.num) {
 				assert_int_equal(paths.items[0].num, length[i]);
@@ -135,10 +136,20 @@ static void test_list(void **state)
 	}
 	fake_root(&fake, 1, chunks[0]);
 	struct hc_chunk chunk = chunk_at(&fake, chunks[(LIST - 1) * UINT64_C(7919) % LIST]);
-	assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
 	assert_int_equal(paths.num, 1);
 	assert_int_equal(paths.items[0].num, LIST);
 	check_chain(&fake, &paths.items[0], &chunk);
+	hc_paths_deinit(&paths);
+
+	/* The pointers of all but the last one are followed. */
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, LIST - 1}, &paths));
+	assert_int_equal(paths.num, 1);
+	assert_false(paths.gave_up);
+	hc_paths_deinit(&paths);
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, LIST - 2}, &paths));
+	assert_int_equal(paths.num, 0);
+	assert_true(paths.gave_up);
 	hc_paths_deinit(&paths);
 	fake_deinit(&fake);
 	free(chunks);
@@ -196,7 +207,8 @@ static void test_wide(void **state)
 			struct hc_chunk chunk = chunk_at(&fake, chunks[i]);
 			struct hc_paths paths;
 
-			assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+			assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0},
+						&paths));
 			assert_int_equal(paths.num, 1);
 			assert_int_equal(paths.items[0].num, level + 2);
 			check_chain(&fake, &paths.items[0], &chunk);
@@ -232,7 +244,7 @@ static void test_more(void **state)
 	fake_store(&fake, chunks[20], chunks[9]);
 	fake_store(&fake, chunks[30], chunks[9]);
 	struct hc_chunk chunk = chunk_at(&fake, chunks[9]);
-	assert_ok(hc_paths_find(fake.heap, &chunk, 10, &paths));
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){10, 0}, &paths));
 	assert_int_equal(paths.num, 2);
 	assert_int_equal(paths.items[0].num, 2);
 	assert_int_equal(paths.items[0].steps[1].chunk.address, chunks[10]);
@@ -241,7 +253,7 @@ static void test_more(void **state)
 	for (size_t i = 0; i < paths.num; i++)
 		check_chain(&fake, &paths.items[i], &chunk);
 	hc_paths_deinit(&paths);
-	assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
 	assert_int_equal(paths.items[0].num, 2);
 	hc_paths_deinit(&paths);
 	fake_deinit(&fake);
@@ -261,13 +273,13 @@ static void test_quality(void **state)
 	fake_store(&fake, chunks[1], chunks[9]);
 	fake_root(&fake, 2, chunks[5] + 40);
 	struct hc_chunk chunk = chunk_at(&fake, chunks[9]), inner = chunk_at(&fake, chunks[5]);
-	assert_ok(hc_paths_find(fake.heap, &chunk, 1, &paths));
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
 	assert_int_equal(paths.items[0].num, 2);
 	assert_true(paths.items[0].exact);
 	/* The root is anonymous memory: nobody knows what it is for. */
 	assert_false(paths.items[0].real);
 	hc_paths_deinit(&paths);
-	assert_ok(hc_paths_find(fake.heap, &inner, 1, &paths));
+	assert_ok(hc_paths_find(fake.heap, &inner, (struct hc_path_limits){1, 0}, &paths));
 	assert_int_equal(paths.num, 1);
 	assert_false(paths.items[0].exact);
 	assert_true(paths.items[0].steps[0].interior);
