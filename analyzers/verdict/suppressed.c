@@ -20,7 +20,7 @@ static struct hc_error *is_suppressed(struct hc_target *target, struct hc_spots 
 	*ret = false;
 	if (!finding->growth || !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
 		return NULL;
-	err = hc_paths_find(target->heap, &chunk, 1, &paths);
+	err = hc_paths_find(target->heap, &chunk, (struct hc_path_limits){.paths = 1}, &paths);
 	if (err || !paths.num || !paths.items[0].steps[0].address)
 		return err;
 	root = &paths.items[0].steps[0];
