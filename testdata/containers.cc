@@ -9,10 +9,13 @@
  *     NODE kind address ordinal head     a node, by the chunk it is in, and its place in the order
  *     BODY kind address head             an array
  *     DAMAGED kind head                  one whose count is wrong, and that must not be shown
+ *     SHARED uses weak address           what so many shared_ptrs own and weak_ptrs watch; the address is in the
+ *                                        chunk with the counts, or - where that is another than the object's
  */
 #include <deque>
 #include <list>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -49,9 +52,15 @@ std::string g_text;
 std::map<int, int> g_lying_map;
 std::list<int> g_lying_list;
 everything *g_everything;
+std::vector<std::shared_ptr<wide>> g_owners;
+std::vector<std::weak_ptr<wide>> g_watchers;
+std::shared_ptr<void> g_freed;
+std::shared_ptr<std::map<int, int>> g_shared_map;
 thread_local std::map<int, char> t_map;
 
 static sem_t parked;
+
+static std::weak_ptr<wide> g_expired;
 
 static void tell(const char *kind, const char *place, const void *head, long elements, long used, long nodes)
 {
@@ -136,6 +145,28 @@ static void fill_globals()
 	tell("string", "data", &g_text, 100000, 100000, 0);
 }
 
+/* Made in each way; some are watched by more than own them, and of one only the memory is left. */
+static void share()
+{
+	auto inside = std::make_shared<wide>();
+	std::shared_ptr<wide> beside(new wide), expired = std::make_shared<wide>();
+
+	g_owners.assign(41, inside);
+	g_owners.resize(48, beside);
+	g_watchers.assign(13, inside);
+	g_expired = expired;
+	say("SHARED 41 13 %p", (void *)inside.get());
+	say("SHARED 7 0 -");
+	say("SHARED 0 1 %p", (void *)expired.get());
+	g_freed.reset(malloc(100), free);
+	say("SHARED 1 0 -");
+	g_shared_map = std::make_shared<std::map<int, int>>();
+	for (int i = 0; i < 19; i++)
+		(*g_shared_map)[i] = i;
+	say("SHARED 1 0 %p", (void *)g_shared_map.get());
+	tell("map", "chunk", g_shared_map.get(), 19, 0, 19);
+}
+
 /* Nodes are told by where their values are: they are in the same chunk. */
 static void tell_nodes()
 {
@@ -154,6 +185,7 @@ int main(int argc, char **argv)
 	fill_globals();
 	g_everything = new everything;
 	fill(g_everything, "chunk", 500);
+	share();
 	std::thread thread(park);
 
 	sem_wait(&parked);

@@ -5,7 +5,11 @@
  */
 #include "analyzers/containers/containers.h"
 
+#include <pthread.h>
+
+#include "analyzers/containers/counted.h"
 #include "analyzers/containers/pass.h"
+#include "analyzers/select/tally.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
@@ -15,7 +19,7 @@ const char *hc_container_kind_name(enum hc_container_kind kind)
 		[HC_CONTAINER_TREE] = "map",        [HC_CONTAINER_HASH] = "unordered_map",
 		[HC_CONTAINER_LIST] = "list",       [HC_CONTAINER_DEQUE] = "deque",
 		[HC_CONTAINER_VECTOR] = "vector",   [HC_CONTAINER_STRING] = "string",
-		[HC_CONTAINER_SWISS] = "hashbrown",
+		[HC_CONTAINER_SWISS] = "hashbrown", [HC_CONTAINER_SHARED] = "shared_ptr",
 	};
 
 	return names[kind];
@@ -31,6 +35,7 @@ const char *hc_container_kind_title(enum hc_container_kind kind)
 		[HC_CONTAINER_VECTOR] = "std::vector",
 		[HC_CONTAINER_STRING] = "std::string",
 		[HC_CONTAINER_SWISS] = "HashMap or HashSet of Rust",
+		[HC_CONTAINER_SHARED] = "std::shared_ptr object",
 	};
 
 	return titles[kind];
@@ -60,7 +65,9 @@ struct find {
 	struct hc_plane_layout layout;
 	struct hc_plane claimed;
 	struct hc_container_reader reader;
-	bool has_cxx; /* forms of C++ are looked for */
+	struct hc_counted counted;
+	pthread_mutex_t lock; /* for what is found, while chunks are looked at */
+	bool has_cxx;         /* forms of C++ are looked for */
 	struct hc_containers found;
 	size_t capacity;
 };
@@ -79,6 +86,8 @@ static void find_deinit(struct find *find)
 	hc_head_pieces_deinit(&find->pieces);
 	hc_plane_deinit(&find->claimed);
 	hc_plane_layout_deinit(&find->layout);
+	hc_counted_deinit(&find->counted);
+	pthread_mutex_destroy(&find->lock);
 	hc_containers_deinit(&find->found);
 }
 
@@ -118,18 +127,18 @@ static struct hc_error *keep(struct find *find, const struct hc_container *conta
 }
 /**@}*/
 
-static struct hc_error *add(struct find *find, const struct hc_container *container)
+static void count(struct hc_container_total *total, const struct hc_container *container)
 {
-	struct hc_container_total *total = &find->found.kinds[container->kind];
-
 	total->containers++;
 	hc_count_add(&total->chunks, &container->nodes);
 	hc_count_add(&total->chunks, &container->arrays);
-	if (!hc_container_bytes(container)) {
-		total->inline_strings++;
-		return NULL;
-	}
-	if (!(find->kinds >> container->kind & 1))
+	total->inline_strings += !hc_container_bytes(container);
+}
+
+/** Keep one that was counted, if it was asked for. */
+static struct hc_error *keep_counted(struct find *find, const struct hc_container *container)
+{
+	if (!hc_container_bytes(container) || !(find->kinds >> container->kind & 1))
 		return NULL;
 	find->found.total++;
 	return find->max ? keep(find, container) : NULL;
@@ -155,7 +164,8 @@ static struct hc_error *walk_piece(struct find *find, size_t i)
 			continue;
 		container.place = hc_head_place(
 			find->heap, find->pieces.items[find->first + i].root, head.address);
-		err = add(find, &container);
+		count(&find->found.kinds[container.kind], &container);
+		err = keep_counted(find, &container);
 	}
 	return err;
 }
@@ -180,6 +190,50 @@ static struct hc_error *find_batch(struct find *find)
 	return err ? err : hc_watch_check(find->heap->process->watch);
 }
 
+/** @name What shared_ptr counts */
+/**@{*/
+
+static struct hc_error *look_at_chunk(void *ctx, void *worker, const struct hc_chunk *chunk)
+{
+	struct find *find = ctx;
+	struct hc_container container;
+
+	if (chunk->state != HC_IN_USE || !hc_counted_prove(&find->counted, chunk, &container))
+		return NULL;
+	container.place = hc_head_place(find->heap, NULL, container.head);
+	count(worker, &container);
+	pthread_mutex_lock(&find->lock);
+	struct hc_error *err = keep_counted(find, &container);
+	pthread_mutex_unlock(&find->lock);
+	return err;
+}
+
+static struct hc_error *add_total(void *ctx, void *worker)
+{
+	struct find *find = ctx;
+	struct hc_container_total *total = &find->found.kinds[HC_CONTAINER_SHARED];
+	const struct hc_container_total *more = worker;
+
+	total->containers += more->containers;
+	hc_count_add(&total->chunks, &more->chunks);
+	return NULL;
+}
+
+static struct hc_error *find_counted(struct hc_target *target, struct find *find)
+{
+	static const struct hc_tally tally = {
+		.phase = HC_PHASE_CONTAINERS,
+		.slice_bytes = 4 << 20,
+		.worker_size = sizeof(struct hc_container_total),
+		.chunk = look_at_chunk,
+		.merge = add_total,
+	};
+	struct hc_error *err = hc_counted_init(target, &find->counted);
+
+	return err || !find->counted.any ? err : hc_tally_run(target, NULL, &tally, find);
+}
+/**@}*/
+
 static struct hc_error *find_all(struct hc_target *target, struct find *find)
 {
 	struct hc_error *err = hc_forms_of_cxx(target, &find->has_cxx);
@@ -199,13 +253,16 @@ static struct hc_error *find_all(struct hc_target *target, struct find *find)
 			      from + BATCH / num < 1 ? from + BATCH / num : 1);
 		err = find_batch(find);
 	}
+	if (!err && find->has_cxx)
+		err = find_counted(target, find);
 	return err;
 }
 
 struct hc_error *hc_containers_find(struct hc_target *target, unsigned kinds, size_t max,
 				    struct hc_containers *ret)
 {
-	hc_cleanup(find_deinit) struct find find = {.kinds = kinds, .max = max};
+	hc_cleanup(find_deinit) struct find find = {
+		.kinds = kinds, .max = max, .lock = PTHREAD_MUTEX_INITIALIZER};
 	struct hc_error *err = hc_target_heap(target, &find.heap);
 
 	if (err)

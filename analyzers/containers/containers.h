@@ -13,6 +13,8 @@
  * behind its first two words is a list to this. In programs that neither are C++ nor have a library
  * of it only hashbrown is looked for.
  *
+ * What shared_ptr counts is told beside these, by its class and not by structure (counted.h).
+ *
  * The size of an element is stored nowhere. What is known is a bound: a node's chunk without the
  * node's own words; of vectors and deques, what divides all their distances. So vectors, and deques
  * of libstdc++, have no count, but the bytes that their elements take.
@@ -44,6 +46,7 @@ enum hc_container_kind {
 	HC_CONTAINER_VECTOR, /**< std::vector */
 	HC_CONTAINER_STRING, /**< std::string */
 	HC_CONTAINER_SWISS,  /**< HashMap and HashSet of Rust */
+	HC_CONTAINER_SHARED, /**< what std::shared_ptr counts: counted.h */
 	HC_NUM_CONTAINER_KINDS
 };
 
@@ -75,6 +78,7 @@ struct hc_container {
 	uint64_t element_max;     /**< bytes that one element has at most; 0: nothing tells */
 	struct hc_count nodes;    /**< chunks, one for each element */
 	struct hc_count arrays;   /**< other chunks */
+	uint64_t uses, weak;      /**< of HC_CONTAINER_SHARED: shared_ptrs and weak_ptrs to it */
 	struct hc_referrer place; /**< where the head lies, in terms of a pointer at its start */
 };
 
@@ -128,7 +132,8 @@ struct hc_containment {
 };
 
 /**
- * The container whose node or array a chunk is, or whose head an address is in. Goes up from the
+ * The container whose node or array a chunk is, or whose head an address is in; or the chunk that
+ * shared_ptr counts. Goes up from the
  * chunk by its own links, or from those who point to it; makes no pass over memory.
  *
  * @param target   whose heap is there

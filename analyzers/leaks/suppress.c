@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzers/types/demangle.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
@@ -28,26 +29,38 @@ static char *trim(char *line)
 	return line;
 }
 
+static struct hc_error *add_pattern(struct hc_suppression_patterns *patterns, char *pattern)
+{
+	struct hc_error *err =
+		hc_array_reserve(&patterns->items, patterns->num, sizeof(*patterns->items));
+
+	if (!err)
+		patterns->items[patterns->num++] = pattern;
+	return err;
+}
+
 static struct hc_error *add_line(struct hc_suppressions *ret, char *line, size_t number,
 				 const char *name, struct hc_diagnostics *diag)
 {
-	static const char mark[] = "leak:";
-	size_t size = strlen(mark);
+	const struct {
+		const char *mark;
+		struct hc_suppression_patterns *patterns;
+	} kinds[] = {{"leak:", &ret->leaks}, {"holder:", &ret->holders}};
 
 	line = trim(line);
 	if (!*line || *line == '#')
 		return NULL;
-	if (strncmp(line, mark, size) != 0 || !line[size]) {
-		hc_diagnostics_add(diag, false,
-				   "%s: line %zu is no 'leak:PATTERN', but '%.60s'; left it out",
-				   name, number, line);
-		return NULL;
-	}
-	struct hc_error *err = hc_array_reserve(&ret->patterns, ret->num, sizeof(*ret->patterns));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		size_t size = strlen(kinds[i].mark);
 
-	if (!err)
-		ret->patterns[ret->num++] = line + size;
-	return err;
+		if (!strncmp(line, kinds[i].mark, size) && line[size])
+			return add_pattern(kinds[i].patterns, line + size);
+	}
+	hc_diagnostics_add(diag, false,
+			   "%s: line %zu is neither 'leak:PATTERN' nor 'holder:PATTERN', but "
+			   "'%.60s'; left it out",
+			   name, number, line);
+	return NULL;
 }
 
 struct hc_error *hc_suppressions_parse(char *text, const char *name, struct hc_diagnostics *diag,
@@ -73,7 +86,8 @@ struct hc_error *hc_suppressions_parse(char *text, const char *name, struct hc_d
 void hc_suppressions_deinit(struct hc_suppressions *suppressions)
 {
 	free(suppressions->text);
-	free(suppressions->patterns);
+	free(suppressions->leaks.items);
+	free(suppressions->holders.items);
 	*suppressions = (struct hc_suppressions){0};
 }
 
@@ -165,12 +179,41 @@ static bool matches(const char *pattern, const char *text)
 	}
 }
 
-bool hc_suppressions_match(const struct hc_suppressions *suppressions, const char *name)
+bool hc_suppressions_match(const struct hc_suppression_patterns *patterns, const char *name)
 {
-	for (size_t i = 0; name && i < suppressions->num; i++)
-		if (matches(suppressions->patterns[i], name))
+	for (size_t i = 0; name && i < patterns->num; i++)
+		if (matches(patterns->items[i], name))
 			return true;
 	return false;
+}
+
+/** The name of a symbol, as people write it. */
+static struct hc_error *match_symbol(const struct hc_suppression_patterns *patterns,
+				     const char *symbol, bool *ret)
+{
+	hc_cleanup_free char *name = hc_demangle_function(symbol, false);
+
+	if (!name)
+		return &hc_enomem;
+	*ret = hc_suppressions_match(patterns, name);
+	return NULL;
+}
+
+struct hc_error *hc_suppressions_match_holder(const struct hc_suppressions *suppressions,
+					      const struct hc_spot *spot, bool *ret)
+{
+	const struct hc_suppression_patterns *patterns = &suppressions->holders;
+	bool matched = hc_suppressions_match(patterns, spot->variable) ||
+		       hc_suppressions_match(patterns, spot->module ? spot->module->path : NULL);
+	struct hc_error *err = NULL;
+
+	if (!matched && spot->symbol)
+		err = match_symbol(patterns, spot->symbol->name, &matched);
+	if (!err && !matched && spot->function)
+		err = match_symbol(patterns, spot->function, &matched);
+	if (!err)
+		*ret = matched;
+	return err;
 }
 /**@}*/
 
@@ -232,8 +275,9 @@ static bool ask(const struct hc_suppressor *suppressor, uint8_t *answer, const c
 		const char *other)
 {
 	if (*answer == NOT_ASKED)
-		*answer = hc_suppressions_match(suppressor->suppressions, name) ||
-					  hc_suppressions_match(suppressor->suppressions, other)
+		*answer = hc_suppressions_match(&suppressor->suppressions->leaks, name) ||
+					  hc_suppressions_match(&suppressor->suppressions->leaks,
+								other)
 				  ? YES
 				  : NO;
 	return *answer == YES;

@@ -7,7 +7,12 @@
  * compared with what a core tells of a lost tree: the type of its root object, the content classes
  * of that and of the tree, by name and by title, and the file of the module that the first word of
  * the root object points into (its vtable, or a constant). Functions that allocated it, of which
- * the sanitizer would know, nothing in a core tells, nor has what is lost a holder.
+ * the sanitizer would know, nothing in a core tells.
+ *
+ * What is lost has no holder, but what is held does: a line "holder:PATTERN", which the sanitizer
+ * does not have, is compared with the place outside of chunks from which a finding is held
+ * (findings.h): the variable, global, static or thread-local, the function of a frame and its
+ * variable, and the file of their module.
  *
  * Kinds of lines that are other sanitizers' ("race:") are left out with a remark.
  */
@@ -15,14 +20,20 @@
 #define HC_ANALYZERS_LEAKS_SUPPRESS_H
 
 #include "analyzers/leaks/leak_trees.h"
+#include "analyzers/reachability/spots.h"
 
 /** Most bytes of a file. */
 #define HC_MAX_SUPPRESSION_BYTES (1u << 20)
 
-struct hc_suppressions {
-	char *text;      /**< of the file; patterns end with NUL in it */
-	char **patterns; /**< into it */
+struct hc_suppression_patterns {
+	char **items; /**< into the text of the file */
 	size_t num;
+};
+
+struct hc_suppressions {
+	char *text;                             /**< of the file; patterns end with NUL in it */
+	struct hc_suppression_patterns leaks;   /**< of lost trees */
+	struct hc_suppression_patterns holders; /**< of what holds the others */
 };
 
 /**
@@ -39,8 +50,12 @@ struct hc_error *hc_suppressions_parse(char *text, const char *name, struct hc_d
 				       struct hc_suppressions *ret);
 void hc_suppressions_deinit(struct hc_suppressions *suppressions);
 
-/** Whether a name is meant by any pattern. */
-bool hc_suppressions_match(const struct hc_suppressions *suppressions, const char *name);
+/** Whether a name is meant by any pattern. @param name NULL: it is not */
+bool hc_suppressions_match(const struct hc_suppression_patterns *patterns, const char *name);
+
+/** Whether a holder is meant: any of its names by any pattern. Names are compared as they show. */
+struct hc_error *hc_suppressions_match_holder(const struct hc_suppressions *suppressions,
+					      const struct hc_spot *spot, bool *ret);
 
 /** Suppressions at work on a target; names are compared once each. */
 struct hc_suppressor;

@@ -241,10 +241,12 @@ static void cut(const struct hc_candidates *all, struct hc_findings *findings)
 		struct hc_finding *finding = &all->items[i];
 
 		finding->share = hc_part_share(finding->touched, all->verdict->ruler.total);
-		if (is_listed(findings, finding))
+		if (is_listed(findings, finding)) {
+			finding->number = findings->num + 1;
 			findings->items[findings->num++] = *finding;
-		else if (!findings->next.count.bytes)
+		} else if (!findings->next.count.bytes) {
 			findings->next = *finding;
+		}
 	}
 	find_rest(all, findings);
 }
@@ -272,7 +274,7 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 	return err;
 }
 
-static void finding_deinit(struct hc_finding *finding)
+void hc_finding_deinit(struct hc_finding *finding)
 {
 	hc_common_deinit(&finding->common);
 	if (finding->has_contents)
@@ -282,6 +284,6 @@ static void finding_deinit(struct hc_finding *finding)
 void hc_findings_deinit(struct hc_findings *findings)
 {
 	for (size_t i = 0; i < findings->num; i++)
-		finding_deinit(&findings->items[i]);
+		hc_finding_deinit(&findings->items[i]);
 	*findings = (struct hc_findings){0};
 }

@@ -38,6 +38,7 @@ const char *hc_finding_kind_name(enum hc_finding_kind kind);
 
 struct hc_finding {
 	enum hc_finding_kind kind;
+	size_t number;         /**< from 1, in the order of size; 0: it is not listed */
 	struct hc_count count; /**< everything that the finding holds; chunks 0: it has none */
 	uint64_t touched;      /**< of its bytes */
 	double share;          /**< of the touched total, 0 to 1 */
@@ -102,7 +103,9 @@ struct hc_findings {
 	struct hc_finding
 		rest; /**< what is not listed: count has its chunks, whatever their state */
 	struct hc_finding
-		next;    /**< the largest of what could have been listed; count.bytes 0: none */
+		next; /**< the largest of what could have been listed; count.bytes 0: none */
+	/** Held, and not listed since its holder is suppressed: in neither of the above. */
+	struct hc_finding suppressed;
 	bool held_known; /**< what points to blocks is known: no roots are missing */
 	/** What keeps freed memory, once described, where that is a cause; else all zero. */
 	struct hc_pins pins;
@@ -116,7 +119,17 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 /** Fill in common, clues, and contents of all findings. */
 struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict);
 
+/**
+ * Take those off the list that are held from where a suppression of the target names a holder
+ * (leaks/suppress.h), with what is with them. The place is where a shortest chain (path.h) to the
+ * finding's sample begins. Others keep their numbers.
+ *
+ * @param verdict with its findings described
+ */
+struct hc_error *hc_findings_suppress(struct hc_target *target, struct hc_verdict *verdict);
+
 void hc_findings_deinit(struct hc_findings *findings);
+void hc_finding_deinit(struct hc_finding *finding);
 
 /** A part of a mapping. */
 struct hc_finding_range {

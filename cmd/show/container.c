@@ -42,6 +42,7 @@ static void add_facts(const struct hc_containment *containment, struct hc_docume
 {
 	const struct hc_container *container = &containment->container;
 	uint64_t ordinal = containment->ordinal;
+	bool shared = container->kind == HC_CONTAINER_SHARED;
 
 	hc_begin_object(doc, "container", HC_CONTENT_CLASS);
 	hc_fact(doc, "kind", NULL, hc_cell_text(hc_container_kind_name(container->kind)));
@@ -51,6 +52,8 @@ static void add_facts(const struct hc_containment *containment, struct hc_docume
 	hc_fact(doc, "head", NULL, hc_cell_address(container->head));
 	hc_fact(doc, "elements", NULL, elements_cell(container));
 	hc_fact(doc, "bytes", NULL, hc_cell_count(hc_container_bytes(container)));
+	hc_fact(doc, "uses", NULL, shared ? hc_cell_count(container->uses) : hc_cell_unknown());
+	hc_fact(doc, "weak", NULL, shared ? hc_cell_count(container->weak) : hc_cell_unknown());
 	hc_end(doc);
 }
 
@@ -60,6 +63,10 @@ static struct hc_cell size_phrase(const struct hc_container *container, struct h
 	if (container->kind == HC_CONTAINER_STRING)
 		return HC_PHRASE(doc, "{} byte{}", hc_cell_count(container->used),
 				 hc_cell_plural(container->used));
+	if (container->kind == HC_CONTAINER_SHARED)
+		return HC_PHRASE(doc, "{} shared_ptr{} and {} weak_ptr{}",
+				 hc_cell_count(container->uses), hc_cell_plural(container->uses),
+				 hc_cell_count(container->weak), hc_cell_plural(container->weak));
 	if (container->elements != HC_UNKNOWN_ELEMENTS)
 		return HC_PHRASE(doc, "{} element{}", hc_cell_count(container->elements),
 				 hc_cell_plural(container->elements));

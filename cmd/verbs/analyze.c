@@ -25,11 +25,14 @@ static const struct hc_option own_options[] = {
 	{OWN_FAIL, 0, "fail-if-leaked", "BYTES",
 	 "exit 1 when more is lost, 2 when the core lacks what would tell; with K, M, G"},
 	{OWN_SUPPRESS, 0, "suppress", "FILE",
-	 "no findings of lost chunks that lines of leak:PATTERN name, as in LeakSanitizer",
+	 "no findings of lost chunks that lines of leak:PATTERN name, as in LeakSanitizer, nor "
+	 "of those that are held by what holder:PATTERN names",
 	 HC_VALUE_FILE,
 	 .more = "The same file as for leaks. The accounting and the verdict count what is "
 		 "suppressed "
-		 "as before; --fail-if-leaked does not."},
+		 "as before; --fail-if-leaked does not. A holder is the variable, function or "
+		 "module where the pointers begin that lead to the finding's sample: "
+		 "holder:^g_cache$."},
 	{0},
 };
 
@@ -181,6 +184,20 @@ static void describe_touched(const struct hc_verdict *verdict, struct hc_documen
 	hc_end(doc);
 }
 
+/** Held chunks of which no finding tells. */
+static void say_suppressed(const struct hc_analysis *analysis)
+{
+	const struct hc_count *count = &analysis->verdict.findings.suppressed.count;
+	struct hc_document *doc = analysis->doc;
+
+	if (!analysis->suppressions.holders.num)
+		return;
+	hc_count_fact(doc, "suppressed_held", HC_CONTENT_NONE, count->chunks, count->bytes);
+	HC_SAY(doc, "Suppressed: {} held chunk{} ({}), whose holder --suppress names.",
+	       hc_cell_count(count->chunks), hc_cell_plural(count->chunks),
+	       hc_cell_bytes(count->bytes));
+}
+
 static void describe(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
@@ -209,6 +226,7 @@ static void describe(struct hc_analysis *analysis)
 	hc_end(doc);
 	hc_analysis_describe_rest(analysis);
 	hc_lost_say_suppressed(analysis->session, &verdict->leaks.suppressed, doc);
+	say_suppressed(analysis);
 	hc_analysis_say_next(analysis);
 }
 /**@}*/
@@ -239,6 +257,8 @@ static struct hc_error *run(struct hc_session *session)
 	if (err)
 		return err;
 	err = hc_verdict_run(session->target, &analysis.verdict);
+	if (!err)
+		err = hc_findings_suppress(session->target, &analysis.verdict);
 	if (!err && session->target->heap)
 		err = hc_sampler_init(&analysis.sampler, session);
 	if (!err && session->target->heap)

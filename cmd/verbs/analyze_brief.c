@@ -83,7 +83,7 @@ static void say_more(const struct hc_analysis *analysis, size_t from, size_t to)
 			      findings[i].kind == HC_FINDING_OUTSIDE;
 
 		*(mapped ? &maps : &chunks) += 1;
-		*(mapped ? &last_maps : &last_chunks) = i + 1;
+		*(mapped ? &last_maps : &last_chunks) = findings[i].number;
 	}
 	if (chunks)
 		HC_LINE(doc, "   more:    heapcore chunks {} --finding {}", core,
@@ -105,7 +105,7 @@ void hc_analysis_say_briefly(struct hc_analysis *analysis, size_t i)
 	bool fits = INDENT + hc_analysis_columns(analysis, both) <= analysis->session->out.width;
 	char first[32];
 
-	snprintf(first, sizeof(first), "%-*zu", INDENT, i + 1);
+	snprintf(first, sizeof(first), "%-*zu", INDENT, finding->number);
 	if (hc_analysis_in_full(analysis, i - 1))
 		hc_blank(doc);
 	HC_SAY_AT(doc, hc_margin(first, INDENT, false), "{}", known && fits ? both : text);

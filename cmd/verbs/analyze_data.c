@@ -189,7 +189,7 @@ void hc_analysis_describe_finding(struct hc_analysis *analysis, size_t i)
 	struct hc_cell more = hc_finding_more(analysis, i);
 
 	hc_begin_object(doc, NULL, HC_CONTENT_NONE);
-	hc_fact(doc, "finding", NULL, hc_cell_count(i + 1));
+	hc_fact(doc, "finding", NULL, hc_cell_count(finding->number));
 	hc_fact(doc, "kind", NULL, hc_cell_text(hc_finding_kind_name(finding->kind)));
 	hc_fact(doc, "text", NULL, text);
 	hc_fact(doc, "chunks", NULL, hc_cell_count(finding->count.chunks));

@@ -515,8 +515,8 @@ static struct hc_cell ties_phrase(const struct hc_findings *findings, size_t i,
 	size_t members[HC_MAX_FINDINGS], num = 0;
 
 	for (size_t k = 0; k < findings->num; k++)
-		if (findings->items[k].with == i + 1)
-			members[num++] = k + 1;
+		if (findings->items[k].with == findings->items[i].number)
+			members[num++] = findings->items[k].number;
 	if (num > 2 && members[num - 1] - members[0] == num - 1)
 		return HC_PHRASE(doc, "{} to {}", hc_cell_number(members[0]),
 				 hc_cell_number(members[num - 1]));
@@ -553,12 +553,12 @@ static void say_text_of_parts(struct hc_analysis *analysis, size_t i)
 	if (!findings->items[i].together || hc_finding_best_text(&findings->items[i], &text))
 		return;
 	for (size_t k = 0; k < findings->num; k++) {
-		if (findings->items[k].with != i + 1 ||
+		if (findings->items[k].with != findings->items[i].number ||
 		    !hc_finding_best_text(&findings->items[k], &text) ||
 		    text.excerpt.bytes.size <= best.excerpt.bytes.size)
 			continue;
 		best = text;
-		of = k + 1;
+		of = findings->items[k].number;
 	}
 	if (!of)
 		return;
@@ -579,7 +579,7 @@ void hc_finding_say(struct hc_analysis *analysis, size_t i, struct hc_cell text,
 		hc_analysis_say_briefly(analysis, i);
 		return;
 	}
-	snprintf(first, sizeof(first), "%-3zu", i + 1);
+	snprintf(first, sizeof(first), "%-3zu", finding->number);
 	hc_blank(analysis->doc);
 	HC_SAY_AT(analysis->doc, hc_margin(first, 3, false), "{}", text);
 	say_ties(analysis, i);

@@ -157,9 +157,10 @@ struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i)
 	case HC_FINDING_HELD:
 	case HC_FINDING_FREED:
 		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
-				 hc_cell_number(i + 1));
+				 hc_cell_number(finding->number));
 	default:
-		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core, hc_cell_number(i + 1));
+		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core,
+				 hc_cell_number(finding->number));
 	}
 }
 
@@ -207,7 +208,7 @@ struct hc_cell hc_pinning_command(const struct hc_analysis *analysis)
 
 	if (finding)
 		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
-				 hc_cell_number(finding - findings->items + 1));
+				 hc_cell_number(finding->number));
 	if (!findings->pins.usable)
 		return hc_cell_unknown();
 	return HC_PHRASE(doc, "heapcore chunks {} --reach reachable,possible --size {}", core,

@@ -24,7 +24,7 @@ struct own {
 enum own_id { OWN_KIND, OWN_TOP };
 
 HC_WORDS(kind_words, "all", "map", "unordered_map", "list", "deque", "vector", "string",
-	 "hashbrown")
+	 "hashbrown", "shared_ptr")
 
 static const struct hc_option own_options[] = {
 	{OWN_KIND, 0, "kind", "WORD", "containers of this kind: {words}", HC_VALUE_WORD,
@@ -62,6 +62,8 @@ enum column {
 	ARRAY_BYTES,
 	USED,
 	ELEMENT_MAX,
+	USES,
+	WEAK,
 	LIBRARY,
 	HEAD,
 	PLACE,
@@ -80,7 +82,8 @@ enum column {
 static const struct hc_column columns[NUM_COLUMNS] = {
 	[KIND] = {"container", "CONTAINER", HC_CELL_NAME, HC_COLUMN_CLASS,
 		  "map: also set and multi ones; unordered_map: the same; list, deque, vector, "
-		  "string; hashbrown: HashMap and HashSet of Rust"},
+		  "string; hashbrown: HashMap and HashSet of Rust; shared_ptr: the object or the "
+		  "counts of one"},
 	[ELEMENTS] = {"elements", "ELEMENTS", HC_CELL_COUNT, 0,
 		      "that were counted; of strings, bytes; null of vectors and deques whose size "
 		      "of an element is not known"},
@@ -96,6 +99,10 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 		  "of elements in arrays; null where they are in nodes"},
 	[ELEMENT_MAX] = {"element_max", "EACH", HC_CELL_COUNT, 0,
 			 "bytes that an element has at most; null: nothing tells"},
+	[USES] = {"uses", "", HC_CELL_COUNT, DATA,
+		  "of shared_ptr: how many own it; null of others"},
+	[WEAK] = {"weak", "", HC_CELL_COUNT, DATA,
+		  "of shared_ptr: weak_ptrs to it; null of others"},
 	[LIBRARY] = {"library", "", HC_CELL_TEXT, DATA | HC_COLUMN_CLASS,
 		     "whose form it is: libstdc++, libc++, Rust; null: it is the same in the first "
 		     "two"},
@@ -206,6 +213,19 @@ static struct hc_error *fill_place(const struct view *view, struct hc_document *
 	return err;
 }
 
+/** How many share it, in text before where it is. */
+static void fill_counts(struct hc_document *doc, struct hc_table *table,
+			const struct hc_container *container)
+{
+	struct hc_cell where = *hc_table_at(table, table->num_rows - 1, WHICH);
+
+	hc_table_number(table, USES, container->uses);
+	hc_table_number(table, WEAK, container->weak);
+	hc_table_cell(table, WHICH,
+		      HC_PHRASE(doc, "{} shared, {} weak: {}", hc_cell_count(container->uses),
+				hc_cell_count(container->weak), where));
+}
+
 static struct hc_error *fill_container(const struct view *view, struct hc_document *doc,
 				       struct hc_table *table, const struct hc_container *container)
 {
@@ -221,13 +241,18 @@ static struct hc_error *fill_container(const struct view *view, struct hc_docume
 	hc_table_number(table, NODE_BYTES, container->nodes.bytes);
 	hc_table_number(table, ARRAYS, container->arrays.chunks);
 	hc_table_number(table, ARRAY_BYTES, container->arrays.bytes);
-	if (!container->nodes.chunks && container->elements == HC_UNKNOWN_ELEMENTS)
+	if (!container->nodes.chunks && container->elements == HC_UNKNOWN_ELEMENTS &&
+	    container->kind != HC_CONTAINER_SHARED)
 		hc_table_number(table, USED, container->used);
 	if (container->element_max)
 		hc_table_number(table, ELEMENT_MAX, container->element_max);
 	hc_table_text(table, LIBRARY, hc_container_library_name(container->library));
 	hc_table_number(table, HEAD, container->head);
-	return fill_place(view, doc, table, container);
+	struct hc_error *err = fill_place(view, doc, table, container);
+
+	if (!err && container->kind == HC_CONTAINER_SHARED)
+		fill_counts(doc, table, container);
+	return err;
 }
 
 static void count_all(struct view *view)

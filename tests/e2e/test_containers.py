@@ -56,7 +56,7 @@ def told(core):
 def test_every_container_is_found(core, document):
     rows = {row["head"]: row for row in document["containers"]}
     truth = told(core)
-    assert len(truth) == 21
+    assert len(truth) == 22
     assert {head: rows[head]["container"] for head in truth if head in rows} == \
         {head: facts[0] for head, facts in truth.items()}
     for head, (kind, place, elements, used, nodes) in truth.items():
@@ -93,6 +93,27 @@ def test_names_where_there_are_symbols(core, document, build):
             assert symbol is None if "stripped" in build else symbol.startswith("g_")
         if place == "chunk":
             assert rows[head]["chunk_offset"] > 0
+
+
+def test_what_shared_ptr_counts(heapcore, core, document, build):
+    rows = [row for row in document["containers"] if row["container"] == "shared_ptr"]
+    truth = core.lines("SHARED")
+    assert sorted((int(uses), int(weak)) for uses, weak, _ in truth) == \
+        sorted((row["uses"], row["weak"]) for row in rows)
+    assert {row["library"] for row in rows} == {"libc++" if "libc++" in build else "libstdc++"}
+    for uses, weak, address in truth:
+        if address == "-":
+            continue
+        (row,) = [row for row in rows if 0 < int(address, 16) - int(row["head"], 16) < row["bytes"]]
+        assert (row["uses"], row["weak"]) == (int(uses), int(weak))
+        assert (row["place"], row["chunk_offset"], row["elements"], row["used_bytes"]) == ("chunk", 0, None, None)
+        part = heapcore("what", core, row["head"], "--format", "json").json["container"]
+        assert (part["kind"], part["part"], part["uses"], part["weak"]) == \
+            ("shared_ptr", "head", row["uses"], row["weak"])
+    assert "std::shared_ptr object of 41 shared_ptrs and 13 weak_ptrs" in \
+        " ".join(heapcore("what", core, next(row["head"] for row in rows if row["uses"] == 41)).text.split())
+    assert "41 shared, 13 weak: 0x" in heapcore("containers", core, "--kind", "shared_ptr", env={"COLUMNS": "200"}).text
+    assert {row["uses"] for row in document["containers"] if row["container"] != "shared_ptr"} == {None}
 
 
 def test_what_lies_is_not_believed(core, document):

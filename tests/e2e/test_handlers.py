@@ -294,7 +294,7 @@ class TestSuppress:
         validate(result.json, "leaks")
         assert result.json["suppressed"] == plain["definite"] and result.json["groups"] == []
         assert result.json["definite"]["chunks"] == 0 and not result.json["partial"]
-        assert result.err.count(b"\n") == 1 and b"known: line 3 is no 'leak:PATTERN'" in result.err
+        assert result.err.count(b"\n") == 1 and b"known: line 3 is neither 'leak:PATTERN'" in result.err
         assert f"Suppressed: {self.LOST:,} lost chunks" in heapcore("leaks", core, "--suppress", file, "-q").text
         parts = heapcore("leaks", core, "--suppress", file, "--by", "thread", "--format", "json", "-q").json["parts"]
         assert parts == []

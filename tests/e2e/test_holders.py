@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 import conftest
+from test_cli import validate
 
 BUILDS = {
     "default": [],
@@ -152,6 +153,30 @@ class TestChains:
         # what knows more types than analyze has read.
         assert finding["holder"].split(" > ")[0] == holder.split(" > ")[0]
         assert f"holder:  {holder.split(' > ')[0]}" in heapcore("analyze", core, env={"COLUMNS": "200"}).text
+
+    def test_what_a_known_holder_holds_is_not_told(self, heapcore, core, build, tmp_path):
+        plain = heapcore("analyze", core, "--format", "json").json
+        finding, *others = plain["findings"]
+        file = tmp_path / "known"
+        manual = (conftest.ROOT / "docs/manual/analyze.man").read_text()
+        file.write_text(manual.split(".nf\n")[1].split(".fi\n")[0])
+        if build == "stripped":
+            file.write_text("holder:/holders-*")
+        assert finding["holder"].startswith("g_cache") or build == "stripped"
+        result = heapcore("analyze", core, "--suppress", file, "--format", "json")
+        validate(result.json, "analyze")
+        assert not result.err
+        # What is one thing with it goes, too; the others keep their numbers.
+        left = [row for row in others if row["kind"] != "held" or row["with"] not in (None, 1)]
+        gone = [row for row in plain["findings"] if row not in left]
+        assert result.json["findings"] == left and len(gone) > 1
+        assert result.json["suppressed_held"] == {what: sum(row[what] for row in gone) for what in ("chunks", "bytes")}
+        assert result.json["rest"] == plain["rest"] and result.json["verdict"] == plain["verdict"]
+        text = heapcore("analyze", core, "--suppress", file).text
+        assert "held chunks (" in text and "whose holder --suppress names" in text
+        file.write_text("holder:^nobody$\n")
+        other = heapcore("analyze", core, "--suppress", file, "--format", "json").json
+        assert other["findings"] == plain["findings"] and other["suppressed_held"] == {"chunks": 0, "bytes": 0}
 
     def test_a_long_list_and_what_is_lost(self, heapcore, core):
         truth = Truth(core)
