@@ -102,7 +102,13 @@ struct hc_findings {
 	struct hc_finding
 		rest; /**< what is not listed: count has its chunks, whatever their state */
 	struct hc_finding
-		next;    /**< the largest of what could have been listed; count.bytes 0: none */
+		next; /**< the largest of what could have been listed; count.bytes 0: none */
+	/**
+	 * Everything that competed, most touched bytes first; nothing that is described. Of lost
+	 * chunks the first HC_LEAKS_MAX_WALK groups.
+	 */
+	struct hc_finding *candidates;
+	size_t num_candidates;
 	bool held_known; /**< what points to blocks is known: no roots are missing */
 	/** What keeps freed memory, once described, where that is a cause; else all zero. */
 	struct hc_pins pins;
