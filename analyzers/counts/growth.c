@@ -287,6 +287,7 @@ static struct hc_error *make_kinds(const struct run *run, struct hc_growth *grow
 		if (kind == growth->num_kinds)
 			order[growth->num_kinds++].number = kind;
 		add_row(&order[kind].kind, row);
+		order[kind].kind.joined = joins;
 		growth->sizes[growth->num_sizes++] = (struct hc_growth_size){row->size, kind};
 	}
 	for (size_t i = 0; i < growth->num_kinds; i++)

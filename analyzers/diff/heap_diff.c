@@ -93,15 +93,18 @@ static struct hc_error *items_find(struct items *kinds, const struct key *key, s
 	return NULL;
 }
 
+static struct key place_key(uint32_t place)
+{
+	return (struct key){HC_TYPE_NONE, HC_CLASS_NONE, .place = place};
+}
+
 static struct key key_of(const struct run *run, struct worker *worker, const struct hc_chunk *chunk,
 			 struct hc_bytes bytes)
 {
 	struct key key = {HC_TYPE_NONE, HC_CLASS_NONE};
 
-	if (run->places) {
-		key.place = hc_places_of(run->places, chunk);
-		return key;
-	}
+	if (run->places)
+		return place_key(hc_places_of(run->places, chunk));
 	key.type = hc_type_of(run->types, chunk);
 	if (key.type != HC_TYPE_NONE)
 		return key;
@@ -192,14 +195,27 @@ static struct hc_error *count_in_use(const struct run *run, struct worker *worke
 	return NULL;
 }
 
+static struct hc_error *count_free(const struct run *run, struct worker *worker,
+				   const struct hc_chunk *chunk)
+{
+	struct key key = place_key(hc_places_of(run->places, chunk));
+	struct item *item;
+	struct hc_error *err = items_find(&worker->kinds, &key, &item);
+
+	if (!err)
+		hc_count_chunk(&item->side.free, chunk);
+	return err;
+}
+
 static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk)
 {
+	const struct run *run = ctx;
 	struct worker *worker = own;
 
 	if (chunk->state == HC_IN_USE)
 		return count_in_use(ctx, worker, chunk);
 	hc_count_chunk(&worker->free, chunk);
-	return NULL;
+	return run->places && hc_places_of_all(run->places) ? count_free(run, worker, chunk) : NULL;
 }
 
 static void add_side(struct hc_diff_side *to, const struct hc_diff_side *more)
@@ -207,6 +223,8 @@ static void add_side(struct hc_diff_side *to, const struct hc_diff_side *more)
 	hc_count_add(&to->held, &more->held);
 	hc_count_add(&to->lost, &more->lost);
 	hc_count_add(&to->unchanged, &more->unchanged);
+	hc_count_add(&to->free, &more->free);
+	to->other += more->other;
 }
 
 static struct hc_error *merge(void *ctx, void *own)
@@ -345,6 +363,8 @@ static void add_item(struct hc_diff_kind *kind, unsigned core, const struct item
 		kind->min_size = item->min_size;
 	if (item->max_size > kind->max_size)
 		kind->max_size = item->max_size;
+	if (!item->sample)
+		return;
 	kind->sample = item->sample;
 	kind->sample_core = core;
 }
@@ -369,6 +389,8 @@ static struct hc_error *join_target(struct join *join, struct hc_target *target,
 		err = join_find(join, &name, &kind);
 		if (err)
 			break;
+		if (diff->findings)
+			kind->finding = &diff->findings->items[item->key.place];
 		add_item(kind, core, item);
 		add_side(&diff->total[core], &item->side);
 		hc_count_add(&diff->stayed, &item->stayed);
@@ -380,15 +402,18 @@ static struct hc_error *join_target(struct join *join, struct hc_target *target,
 /** Growth first; of what did not grow, what shrank most comes last. */
 static int compare_kinds(const void *a, const void *b, void *ctx)
 {
+	const struct hc_heap_diff *diff = ctx;
 	const struct hc_diff_kind *x = a, *y = b;
-	unsigned last = ((const struct hc_heap_diff *)ctx)->num_cores - 1;
-	int64_t dx = hc_diff_bytes(&x->sides[last]) - hc_diff_bytes(&x->sides[0]);
-	int64_t dy = hc_diff_bytes(&y->sides[last]) - hc_diff_bytes(&y->sides[0]);
+	unsigned last = diff->num_cores - 1;
+	uint64_t ax = hc_diff_row_bytes(diff->by, &x->sides[last]);
+	uint64_t ay = hc_diff_row_bytes(diff->by, &y->sides[last]);
+	int64_t dx = ax - hc_diff_row_bytes(diff->by, &x->sides[0]);
+	int64_t dy = ay - hc_diff_row_bytes(diff->by, &y->sides[0]);
 
 	if (dx != dy)
 		return dx < dy ? 1 : -1;
-	if (hc_diff_bytes(&x->sides[last]) != hc_diff_bytes(&y->sides[last]))
-		return hc_diff_bytes(&x->sides[last]) < hc_diff_bytes(&y->sides[last]) ? 1 : -1;
+	if (ax != ay)
+		return ax < ay ? 1 : -1;
 	if (x->min_size != y->min_size)
 		return x->min_size < y->min_size ? -1 : 1;
 	if (x->class_id != y->class_id)
@@ -420,6 +445,23 @@ bool hc_diff_same_process(const struct hc_target *a, const struct hc_target *b)
 	return false;
 }
 
+/** What a finding has that is no chunks. */
+static struct hc_error *add_others(const struct hc_finding_names *findings, unsigned core,
+				   struct run *run)
+{
+	struct hc_error *err = NULL;
+
+	for (uint32_t i = 0; !err && i < findings->num; i++) {
+		struct key key = place_key(i);
+		struct item *item;
+
+		err = items_find(&run->kinds, &key, &item);
+		if (!err)
+			item->side.other += findings->items[i].others[core];
+	}
+	return err;
+}
+
 /** Of a place only its names are kept. */
 static struct hc_error *diff_target(struct join *join, struct hc_target *target, unsigned core,
 				    struct run *run)
@@ -428,12 +470,16 @@ static struct hc_error *diff_target(struct join *join, struct hc_target *target,
 	struct hc_places *places = &diff->places[core];
 	struct hc_error *err = NULL;
 
-	if (diff->by != HC_DIFF_BY_KIND) {
+	if (diff->by == HC_DIFF_BY_FINDING)
+		err = hc_finding_places_run(diff->findings, core, places);
+	else if (diff->by != HC_DIFF_BY_KIND)
 		err = hc_places_run(target, diff->by, diff->same_process, places);
+	if (diff->by != HC_DIFF_BY_KIND)
 		run->places = places;
-	}
 	if (!err)
 		err = run_target(target, run);
+	if (!err && diff->by == HC_DIFF_BY_FINDING)
+		err = add_others(diff->findings, core, run);
 	if (!err)
 		err = join_target(join, target, core, run);
 	hc_places_keep_names(places);
@@ -449,6 +495,8 @@ struct hc_error *hc_heap_diff_run(struct hc_target *const *targets, unsigned num
 
 	for (unsigned i = 1; i < num; i++)
 		diff.same_process &= hc_diff_same_process(targets[0], targets[i]);
+	if (by == HC_DIFF_BY_FINDING)
+		err = hc_finding_names_create(targets, num, &diff.findings);
 	for (unsigned i = 0; !err && i < num; i++) {
 		hc_cleanup(run_deinit) struct run run = {0};
 
@@ -474,5 +522,6 @@ void hc_heap_diff_deinit(struct hc_heap_diff *diff)
 	free(diff->kinds);
 	for (unsigned i = 0; i < HC_DIFF_MAX_CORES; i++)
 		hc_places_deinit(&diff->places[i]);
+	hc_finding_names_destroy(diff->findings);
 	*diff = (struct hc_heap_diff){0};
 }

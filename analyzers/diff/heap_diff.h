@@ -11,7 +11,7 @@
  * is no kind, since it changes as the program writes.
  *
  * Or they are put together by place instead (places.h): the arena, thread, mapping or holder whose
- * they are.
+ * they are, or the finding (finding_places.h), which may also be free chunks, or no chunks at all.
  *
  * Every chunk in use is counted, exactly. Where the cores are of one process, a chunk of a later
  * core is told from its earlier self: it is *unchanged* when it was in use at the same address and
@@ -26,10 +26,8 @@
 #define HC_ANALYZERS_DIFF_HEAP_DIFF_H
 
 #include "analyzers/count.h"
+#include "analyzers/diff/finding_places.h"
 #include "analyzers/diff/places.h"
-
-/** Most cores that are compared. */
-#define HC_DIFF_MAX_CORES 3
 
 /** Bytes of a chunk by which it is recognised: what follows is rarely all that differs. */
 #define HC_DIFF_COMPARED 4096
@@ -39,6 +37,8 @@ struct hc_diff_side {
 	struct hc_count held;      /**< reachable, or possibly so */
 	struct hc_count lost;      /**< definite and indirect */
 	struct hc_count unchanged; /**< of both, since the core before; 0 in the first */
+	struct hc_count free;      /**< not in use, top included; where hc_diff_has_free() */
+	uint64_t other; /**< by finding: touched bytes of stacks and what is outside of malloc */
 };
 
 static inline uint64_t hc_diff_chunks(const struct hc_diff_side *side)
@@ -61,20 +61,43 @@ struct hc_diff_kind {
 	/** User address, in the last core that has any: of a lost chunk, or of a new one, or any.
 	 */
 	uint64_t sample;
-	unsigned sample_core; /**< index of that core */
+	unsigned sample_core;                  /**< index of that core */
+	const struct hc_finding_name *finding; /**< by finding: what it is; else NULL */
 };
 
 struct hc_heap_diff {
 	unsigned num_cores;
 	enum hc_diff_by by;
-	struct hc_diff_kind *kinds; /**< by growth of bytes from the first core to the last */
+	struct hc_diff_kind
+		*kinds; /**< by growth of a row's bytes from the first core to the last */
 	size_t num_kinds;
 	struct hc_diff_side total[HC_DIFF_MAX_CORES];
 	struct hc_count stayed;
 	struct hc_count free[HC_DIFF_MAX_CORES];    /**< what is not in use, top included */
 	bool same_process;                          /**< unchanged and stayed are known */
 	struct hc_places places[HC_DIFF_MAX_CORES]; /**< private: owns names */
+	struct hc_finding_names *findings;          /**< by finding; else NULL */
 };
+
+/** Whether what is free is told apart: it has an arena, but no type, and nobody holds it. */
+static inline bool hc_diff_has_free(enum hc_diff_by by)
+{
+	return by != HC_DIFF_BY_KIND && by != HC_DIFF_BY_HOLDER;
+}
+
+/** @name What a row is measured by: chunks in use; everything that a finding has. */
+/**@{*/
+static inline uint64_t hc_diff_row_chunks(enum hc_diff_by by, const struct hc_diff_side *side)
+{
+	return hc_diff_chunks(side) + (by == HC_DIFF_BY_FINDING ? side->free.chunks : 0);
+}
+
+static inline uint64_t hc_diff_row_bytes(enum hc_diff_by by, const struct hc_diff_side *side)
+{
+	return hc_diff_bytes(side) +
+	       (by == HC_DIFF_BY_FINDING ? side->free.bytes + side->other : 0);
+}
+/**@}*/
 
 /**
  * Whether two targets are of one process: one pid, one program, and its mappings where they were.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/diff/finding_places.h"
 #include "analyzers/inspect/arena_split.h"
 #include "analyzers/types/demangle.h"
 #include "core/base/array.h"
@@ -19,13 +20,12 @@ const char *hc_diff_by_name(enum hc_diff_by by)
 	static const char *const names[HC_NUM_DIFF_BYS] = {
 		[HC_DIFF_BY_KIND] = "kind",     [HC_DIFF_BY_ARENA] = "arena",
 		[HC_DIFF_BY_THREAD] = "thread", [HC_DIFF_BY_MAPPING] = "mapping",
-		[HC_DIFF_BY_HOLDER] = "holder",
+		[HC_DIFF_BY_HOLDER] = "holder", [HC_DIFF_BY_FINDING] = "finding",
 	};
 	return names[by];
 }
 
-/** @param label taken over; NULL: there was no memory */
-static struct hc_error *add_label(struct hc_places *places, char *label, uint32_t *ret)
+struct hc_error *hc_places_add(struct hc_places *places, char *label, uint32_t *ret)
 {
 	struct hc_error *err =
 		label ? hc_array_reserve(&places->labels, places->num, sizeof(*places->labels))
@@ -60,7 +60,7 @@ static struct hc_error *split_by_arena(struct hc_target *target, enum hc_diff_by
 	uint32_t index;
 
 	for (size_t i = 0; !err && i < split.num_parts; i++)
-		err = add_label(places, part_label(&split.parts[i], by, one), &index);
+		err = hc_places_add(places, part_label(&split.parts[i], by, one), &index);
 	for (size_t i = 0; !err && i < places->heap->num_spans; i++)
 		places->of_span[i] = hc_arena_split_find(&split, places->heap->spans[i].arena);
 	return err;
@@ -91,7 +91,7 @@ static struct hc_error *split_by_mapping(struct hc_target *target, bool one,
 			hc_mappings_find(&target->process->mappings, places->heap->spans[i].start);
 
 		if (!i || mapping != last)
-			err = add_label(places, mapping_label(mapping, one), &index);
+			err = hc_places_add(places, mapping_label(mapping, one), &index);
 		places->of_span[i] = index;
 		last = mapping;
 	}
@@ -175,8 +175,8 @@ static struct hc_error *name_anchors(struct hc_spots *spots, struct hc_places *p
 			continue;
 		err = anchor_label(spots, &anchors->items[i], &label);
 		if (!err)
-			err = add_label(places, label,
-					&places->of_vertex[anchors->items[i].vertex]);
+			err = hc_places_add(places, label,
+					    &places->of_vertex[anchors->items[i].vertex]);
 	}
 	return err;
 }
@@ -200,9 +200,9 @@ static struct hc_error *split_by_holder(struct hc_target *target, struct hc_plac
 	uint32_t index;
 
 	if (!err)
-		err = add_label(places, strdup("nobody: lost"), &index);
+		err = hc_places_add(places, strdup("nobody: lost"), &index);
 	if (!err)
-		err = add_label(places, strdup("several holders"), &index);
+		err = hc_places_add(places, strdup("several holders"), &index);
 	if (!err)
 		err = hc_retained_find(target, spots, NULL, &places->retained);
 	if (err)
@@ -246,6 +246,8 @@ void hc_places_keep_names(struct hc_places *places)
 	free(places->of_span);
 	free(places->of_vertex);
 	places->of_span = places->of_vertex = NULL;
+	hc_finding_map_destroy(places->findings);
+	places->findings = NULL;
 	if (places->retained.heap)
 		hc_retained_deinit(&places->retained);
 }
@@ -263,6 +265,8 @@ uint32_t hc_places_of(const struct hc_places *places, const struct hc_chunk *chu
 {
 	if (places->of_span)
 		return places->of_span[chunk->span - places->heap->spans];
+	if (places->findings)
+		return hc_finding_map_find(places->findings, chunk);
 	uint32_t vertex = hc_retained_vertex(&places->retained, chunk);
 
 	return vertex ? places->of_vertex[vertex] : NOBODY;

@@ -268,10 +268,14 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 		err = hc_findings_offer_outside(&all, target);
 	if (!err)
 		hc_sort(all.items, all.num, compare);
-	if (!err)
-		cut(&all, &verdict->findings);
-	free(all.items);
-	return err;
+	if (err) {
+		free(all.items);
+		return err;
+	}
+	cut(&all, &verdict->findings);
+	verdict->findings.candidates = all.items;
+	verdict->findings.num_candidates = all.num;
+	return NULL;
 }
 
 void hc_finding_deinit(struct hc_finding *finding)
@@ -285,5 +289,6 @@ void hc_findings_deinit(struct hc_findings *findings)
 {
 	for (size_t i = 0; i < findings->num; i++)
 		hc_finding_deinit(&findings->items[i]);
+	free(findings->candidates);
 	*findings = (struct hc_findings){0};
 }

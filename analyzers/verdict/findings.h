@@ -106,6 +106,12 @@ struct hc_findings {
 		next; /**< the largest of what could have been listed; count.bytes 0: none */
 	/** Held, and not listed since its holder is suppressed: in neither of the above. */
 	struct hc_finding suppressed;
+	/**
+	 * Everything that competed, most touched bytes first; nothing that is described. Of lost
+	 * chunks the first HC_LEAKS_MAX_WALK groups.
+	 */
+	struct hc_finding *candidates;
+	size_t num_candidates;
 	bool held_known; /**< what points to blocks is known: no roots are missing */
 	/** What keeps freed memory, once described, where that is a cause; else all zero. */
 	struct hc_pins pins;

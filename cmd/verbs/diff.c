@@ -38,7 +38,7 @@ static const struct hc_option own_options[] = {
 	 HC_VALUE_WORD, by_word,
 	 "A holder is what alone keeps chunks alive, as retained has it. Of cores of different "
 	 "processes threads are known by the function that they began in, mappings by what they "
-	 "are for."},
+	 "are for. Findings are those that analyze lists of any of the cores."},
 	{0},
 };
 
@@ -337,6 +337,7 @@ const struct hc_verb hc_verb_diff = {
 	.examples = "  heapcore diff core.1 core.2\n"
 		    "  heapcore diff core.1 core.2 core.3 --top 5\n"
 		    "  heapcore diff core.1 core.2 --by holder\n"
+		    "  heapcore diff core.1 core.2 --by finding\n"
 		    "  heapcore diff smaps.before smaps.after\n"
 		    "  heapcore diff pmap.before pmap.after --core core.1234\n",
 	.min_args = 2,

@@ -151,10 +151,13 @@ static struct hc_cell type_cell(const struct hc_diff_kind *kind)
 	return hc_cell_needs(HC_CONTENT_CLASS, hc_cell_name(kind->type));
 }
 
-/** Names of arenas and the like are no content. */
+/** Names of arenas and the like are no content; those of findings may tell types and classes. */
 static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc_diff_kind *kind,
 				struct hc_document *doc)
 {
+	if (kind->finding)
+		return hc_cell_or(HC_CONTENT_CLASS, hc_cell_name(kind->finding->title),
+				  kind->finding->plain);
 	if (view->by != HC_DIFF_BY_KIND)
 		return hc_cell_name(kind->type);
 	struct hc_cell label =
@@ -166,13 +169,13 @@ static struct hc_cell what_cell(const struct hc_diff_view *view, const struct hc
 	return HC_PHRASE(doc, "{} of {}", label, sizes_cell(kind, doc));
 }
 
-/** Change of bytes in use, as if it had gone on for an hour. */
+/** Change of a row's bytes, as if it had gone on for an hour. */
 static struct hc_cell per_hour_cell(const struct hc_diff_view *view,
 				    const struct hc_diff_kind *kind)
 {
 	uint64_t seconds = seconds_between(view);
-	int64_t change =
-		hc_diff_bytes(&kind->sides[last_of(view)]) - hc_diff_bytes(&kind->sides[0]);
+	int64_t change = hc_diff_row_bytes(view->by, &kind->sides[last_of(view)]) -
+			 hc_diff_row_bytes(view->by, &kind->sides[0]);
 
 	return seconds >= MIN_SECONDS ? hc_cell_change_bytes((double)change * 3600 / seconds)
 				      : hc_cell_unknown();
@@ -219,8 +222,8 @@ static bool has_changed(const struct hc_diff_view *view, const struct hc_diff_ki
 {
 	const struct hc_diff_side *before = &kind->sides[0], *after = &kind->sides[last_of(view)];
 
-	return hc_diff_chunks(before) != hc_diff_chunks(after) ||
-	       hc_diff_bytes(before) != hc_diff_bytes(after) ||
+	return hc_diff_row_chunks(view->by, before) != hc_diff_row_chunks(view->by, after) ||
+	       hc_diff_row_bytes(view->by, before) != hc_diff_row_bytes(view->by, after) ||
 	       before->lost.chunks != after->lost.chunks;
 }
 
@@ -235,19 +238,27 @@ enum place_column {
 	PLACE_AFTER,
 	PLACE_LOST,
 	PLACE_STAYED,
+	PLACE_TITLE,
+	PLACE_HOW,
 	PLACE_NAME,
 	PLACE_BEFORE_CHUNKS,
 	PLACE_AFTER_CHUNKS,
 	PLACE_BEFORE_LOST_BYTES,
 	PLACE_AFTER_LOST_BYTES,
 	PLACE_FRESH,
+	PLACE_BEFORE_FREE_CHUNKS,
+	PLACE_BEFORE_FREE_BYTES,
+	PLACE_AFTER_FREE_CHUNKS,
+	PLACE_AFTER_FREE_BYTES,
+	PLACE_CAUSE,
 	PLACE_ADDRESS,
 	NUM_PLACE_COLUMNS
 };
 
 static const struct hc_column place_columns[NUM_PLACE_COLUMNS] = {
 	[PLACE_CHANGE] = {"change_bytes", "CHANGE", HC_CELL_CHANGE_BYTES, 0,
-			  "bytes of chunks in use, from the first core to the last"},
+			  "bytes of chunks in use, from the first core to the last; of a finding, "
+			  "of all that it has"},
 	[PLACE_PER_HOUR] =
 		{"change_per_hour", "AN HOUR", HC_CELL_CHANGE_BYTES, 0,
 		 "the same in an hour, about; null: less than a minute lies between, or how "
@@ -260,8 +271,13 @@ static const struct hc_column place_columns[NUM_PLACE_COLUMNS] = {
 	[PLACE_STAYED] = {"stayed_chunks", "STAYED", HC_CELL_COUNT, 0,
 			  "of three cores: chunks that came between the first two, and were "
 			  "unchanged in the third"},
-	[PLACE_NAME] = {"place", "WHERE", HC_CELL_NAME, HC_COLUMN_SHRINK,
-			"arena, thread, mapping or holder, as --by says"},
+	[PLACE_TITLE] = {"title", "WHERE", HC_CELL_PHRASE, HC_COLUMN_TEXT_ONLY | HC_COLUMN_SHRINK,
+			 "the place, and whether it is new or gone"},
+	[PLACE_HOW] = {"how", "", HC_CELL_TEXT, DATA,
+		       "new: it had nothing before; gone: it has nothing any more; else grown, "
+		       "shrunk or same"},
+	[PLACE_NAME] = {"place", "", HC_CELL_NAME, DATA,
+			"arena, thread, mapping, holder or finding, as --by says"},
 	[PLACE_BEFORE_CHUNKS] = {"before_chunks", "", HC_CELL_COUNT, DATA, "in the first core"},
 	[PLACE_AFTER_CHUNKS] = {"after_chunks", "", HC_CELL_COUNT, DATA, "in the last core"},
 	[PLACE_BEFORE_LOST_BYTES] = {"before_lost_bytes", "", HC_CELL_BYTES, DATA,
@@ -271,6 +287,15 @@ static const struct hc_column place_columns[NUM_PLACE_COLUMNS] = {
 	[PLACE_FRESH] = {"fresh_chunks", "", HC_CELL_COUNT, DATA,
 			 "in the last core, new or written to since the core before; null when the "
 			 "cores are of different processes"},
+	[PLACE_BEFORE_FREE_CHUNKS] = {"before_free_chunks", "", HC_CELL_COUNT, DATA,
+				      "free in the first core, of an arena, thread, mapping or "
+				      "finding"},
+	[PLACE_BEFORE_FREE_BYTES] = {"before_free_bytes", "", HC_CELL_BYTES, DATA, "the same"},
+	[PLACE_AFTER_FREE_CHUNKS] = {"after_free_chunks", "", HC_CELL_COUNT, DATA,
+				     "free in the last core"},
+	[PLACE_AFTER_FREE_BYTES] = {"after_free_bytes", "", HC_CELL_BYTES, DATA, "the same"},
+	[PLACE_CAUSE] = {"cause", "", HC_CELL_TEXT, DATA,
+			 "of a finding: lost, held, freed, stacks or outside; null: of none"},
 	[PLACE_ADDRESS] = {"sample_address", "", HC_CELL_ADDRESS, DATA,
 			   "of a chunk in the last core: a lost one, or a new one, if there is "
 			   "any"},
@@ -279,24 +304,59 @@ static const struct hc_column place_columns[NUM_PLACE_COLUMNS] = {
 const struct hc_shape hc_diff_places_shape = {
 	.key = "places", .name = "with --by", HC_COLUMNS(place_columns)};
 
+static const char *how_word(uint64_t before, uint64_t after)
+{
+	if (before == after)
+		return "same";
+	if (!before || !after)
+		return before ? "gone" : "new";
+	return before < after ? "grown" : "shrunk";
+}
+
+/** "new, lost: HTTP request, 336 bytes" */
+static struct hc_cell title_cell(const char *how, struct hc_cell what, struct hc_document *doc)
+{
+	if (!strcmp(how, "new") || !strcmp(how, "gone"))
+		return HC_PHRASE(doc, "{}, {}", hc_cell_text(how), what);
+	return what;
+}
+
+static void fill_free(const struct hc_diff_side *before, const struct hc_diff_side *after,
+		      struct hc_table *table)
+{
+	hc_table_number(table, PLACE_BEFORE_FREE_CHUNKS, before->free.chunks);
+	hc_table_number(table, PLACE_BEFORE_FREE_BYTES, before->free.bytes);
+	hc_table_number(table, PLACE_AFTER_FREE_CHUNKS, after->free.chunks);
+	hc_table_number(table, PLACE_AFTER_FREE_BYTES, after->free.bytes);
+}
+
 static void fill_place(const struct hc_diff_view *view, const struct hc_diff_kind *place,
-		       struct hc_table *table)
+		       struct hc_document *doc, struct hc_table *table)
 {
 	const struct hc_diff_side *before = &place->sides[0], *after = &place->sides[last_of(view)];
+	uint64_t bytes_before = hc_diff_row_bytes(view->by, before);
+	uint64_t bytes_after = hc_diff_row_bytes(view->by, after);
+	uint64_t chunks_before = hc_diff_row_chunks(view->by, before);
+	uint64_t chunks_after = hc_diff_row_chunks(view->by, after);
+	const char *how = how_word(bytes_before, bytes_after);
 
 	hc_table_add_row(table);
-	hc_table_cell(table, PLACE_CHANGE,
-		      hc_cell_change_bytes(hc_diff_bytes(after) - hc_diff_bytes(before)));
+	hc_table_cell(table, PLACE_CHANGE, hc_cell_change_bytes(bytes_after - bytes_before));
 	hc_table_cell(table, PLACE_PER_HOUR, per_hour_cell(view, place));
-	hc_table_cell(table, PLACE_CHUNKS,
-		      hc_cell_change(hc_diff_chunks(after) - hc_diff_chunks(before)));
-	hc_table_number(table, PLACE_BEFORE, hc_diff_bytes(before));
-	hc_table_number(table, PLACE_AFTER, hc_diff_bytes(after));
+	hc_table_cell(table, PLACE_CHUNKS, hc_cell_change(chunks_after - chunks_before));
+	hc_table_number(table, PLACE_BEFORE, bytes_before);
+	hc_table_number(table, PLACE_AFTER, bytes_after);
 	hc_table_cell(table, PLACE_LOST,
 		      hc_cell_change_bytes(after->lost.bytes - before->lost.bytes));
-	hc_table_cell(table, PLACE_NAME, hc_cell_name(place->type));
-	hc_table_number(table, PLACE_BEFORE_CHUNKS, hc_diff_chunks(before));
-	hc_table_number(table, PLACE_AFTER_CHUNKS, hc_diff_chunks(after));
+	hc_table_text(table, PLACE_HOW, how);
+	hc_table_cell(table, PLACE_TITLE, title_cell(how, what_cell(view, place, doc), doc));
+	hc_table_cell(table, PLACE_NAME, what_cell(view, place, doc));
+	hc_table_number(table, PLACE_BEFORE_CHUNKS, chunks_before);
+	hc_table_number(table, PLACE_AFTER_CHUNKS, chunks_after);
+	if (hc_diff_has_free(view->by))
+		fill_free(before, after, table);
+	if (place->finding && *place->finding->key)
+		hc_table_text(table, PLACE_CAUSE, hc_finding_kind_name(place->finding->kind));
 	hc_table_number(table, PLACE_BEFORE_LOST_BYTES, before->lost.bytes);
 	hc_table_number(table, PLACE_AFTER_LOST_BYTES, after->lost.bytes);
 	if (view->heap.same_process) {
@@ -315,7 +375,10 @@ static void describe_places(const struct hc_diff_view *view, struct hc_document 
 	struct hc_table *table;
 	size_t shown = 0;
 
-	HC_HEADING(doc, "Chunks in use by {}", hc_cell_text(hc_diff_by_name(view->by)));
+	if (view->by == HC_DIFF_BY_FINDING)
+		HC_HEADING(doc, "Findings");
+	else
+		HC_HEADING(doc, "Chunks in use by {}", hc_cell_text(hc_diff_by_name(view->by)));
 	table = hc_add_table(doc, &hc_diff_places_shape);
 	hc_document_main(doc, table);
 	if (view->num < 3 || !view->heap.same_process)
@@ -325,7 +388,7 @@ static void describe_places(const struct hc_diff_view *view, struct hc_document 
 
 		if (hc_format_is_for_people(format) && !has_changed(view, place))
 			continue;
-		fill_place(view, place, table);
+		fill_place(view, place, doc, table);
 		shown++;
 	}
 	say_left_out(view, table, shown, doc);
@@ -509,7 +572,8 @@ static const struct hc_diff_kind *main_kind(const struct hc_diff_view *view)
 					 ? after->lost.bytes - before->lost.bytes
 					 : after->held.bytes - before->held.bytes;
 
-		if (change > most) {
+		/* What is in no finding is no kind. */
+		if (change > most && !(kind->finding && !*kind->finding->key)) {
 			most = change;
 			best = kind;
 		}

@@ -40,7 +40,7 @@ class Stages:
 
 @pytest.fixture(scope="module")
 def moments(compiled, tmp_path_factory):
-    """core.1 to core.3 of one process, other.core of another one, and its maps and smaps."""
+    """core.1 to core.3 of one process, its maps and smaps, and few.core and other.core of another one."""
     machine.need("ptrace")
     folder = tmp_path_factory.mktemp("moments")
     program = compiled("stages.cc")
@@ -57,7 +57,9 @@ def moments(compiled, tmp_path_factory):
         stages.end()
     other = Stages(program)
     try:
-        other.tell("lose 1000", "hold 2600")
+        other.tell("lose 40", "hold 2600")
+        other.core(folder / "few.core")
+        other.tell("lose 960")
         other.core(folder / "other.core")
     finally:
         other.end()
@@ -151,6 +153,9 @@ class TestCores:
         for by in "arena", "thread", "mapping":
             document = diff(heapcore, moments, "core.1", "core.2", "core.3", options=("--by", by))
             validate(document, "diff")
+            for side, moment in (("before", 0), ("after", 2)):
+                for key in "chunks", "bytes":
+                    assert document["moments"][moment]["free"][key] == sum(row[f"{side}_free_{key}"] for row in document["places"])
             for key in "after_chunks", "after_bytes", "stayed_chunks", "fresh_chunks":
                 assert sum(row[key] for row in document["places"]) == sum(row[key] for row in plain["kinds"]), (by, key)
             rows = heapcore("diff", moments / "core.1", moments / "core.3", "--by", by, "--format", "csv", "-q").rows()
@@ -158,8 +163,81 @@ class TestCores:
         text = heapcore("diff", moments / "core.1", moments / "core.3", "--by", "thread").text
         assert "Chunks in use by thread" in text and "AN HOUR" in text and "(main)" in text
 
+    @pytest.mark.parametrize("names", [("core.1", "core.2"), ("core.2", "core.1"), ("core.1", "other.core"),
+                                       ("core.1", "core.2", "core.3")])
+    def test_by_finding(self, heapcore, moments, names):
+        """What is listed of one core is counted in all of them; the parts are the whole."""
+        document = diff(heapcore, moments, *names, options=("--by", "finding"))
+        validate(document, "diff")
+        plain = diff(heapcore, moments, *names)
+        assert document["by"] == "finding" and document["change"] == plain["change"]
+        places = {row["place"]: row for row in document["places"]}
+        assert len(places) == len(document["places"])
+        assert [row["change_bytes"] for row in document["places"]] == sorted(
+            (row["change_bytes"] for row in document["places"]), reverse=True)
+        for side, name, moment in (("before", names[0], document["moments"][0]), ("after", names[-1], document["moments"][-1])):
+            in_use = sum(moment[key]["chunks"] for key in ("held", "lost"))
+            assert sum(row[f"{side}_chunks"] - row[f"{side}_free_chunks"] for row in places.values()) == in_use
+            assert sum(row[f"{side}_free_bytes"] for row in places.values()) == moment["free"]["bytes"]
+            assert sum(row[f"{side}_lost_bytes"] for row in places.values()) == moment["lost"]["bytes"]
+            found = heapcore("analyze", moments / name, "--format", "json", "-q").json
+            for finding in found["findings"]:
+                (row,) = [row for row in places.values() if row["cause"] == finding["kind"] and self.says(row["place"], finding)]
+                touched = finding["kind"] in ("stacks", "outside")
+                assert row[f"{side}_bytes"] == finding["touched" if touched else "bytes"], (row, finding)
+                assert row[f"{side}_chunks"] == finding["chunks"]
+        for row in places.values():
+            before, after = row["before_bytes"], row["after_bytes"]
+            assert row["change_bytes"] == after - before
+            assert row["how"] == ("same" if before == after else "new" if not before else "gone" if not after
+                                  else "grown" if before < after else "shrunk")
+        if len(names) == 3:
+            for key in "stayed_chunks", "fresh_chunks":
+                assert sum(row[key] for row in places.values()) == sum(row[key] for row in plain["kinds"])
+
+    @staticmethod
+    def says(place, finding):
+        """Whether a place of a finding's kind is that finding."""
+        if finding["kind"] not in ("lost", "held"):
+            return True
+        sized = place.endswith(f" {finding['size']} bytes")
+        if finding["kind"] == "held":
+            return sized or (finding["max_size"] > finding["size"] and not place.endswith(" bytes"))
+        return sized
+
+    def test_finding_of_small_groups(self, heapcore, moments):
+        """A group that is not listed before, since others are larger, was there all the same."""
+        leaked = {name: [int(chunk["chunk_size"]) for chunk in
+                         heapcore("chunks", moments / name, "--leaked", "--format", "csv").rows()]
+                  for name in ("core.1", "core.2", "few.core")}
+        for old, new, least in (("core.1", "core.2", 9), ("core.1", "few.core", 12)):
+            rows = diff(heapcore, moments, old, new, options=("--by", "finding"))["places"]
+            lost = [row for row in rows if row["cause"] == "lost"]
+            assert len(lost) >= least
+            for row in lost:
+                size = int(re.match(r"lost: HTTP request, (\d+) bytes$", row["place"])[1])
+                assert row["before_chunks"] == leaked[old].count(size) > 0
+                assert row["after_chunks"] == leaked[new].count(size)
+                assert row["how"] == ("grown" if new == "core.2" else "shrunk" if row["after_chunks"] else "gone")
+                assert row["change_bytes"] == row["change_lost_bytes"]
+                assert new != "core.2" or row["change_per_hour"] == row["change_bytes"]
+        rows = diff(heapcore, moments, "core.1", "core.2", options=("--by", "finding"))["places"]
+        (blocks,) = [row for row in rows if row["how"] == "new"]
+        assert (blocks["cause"], blocks["change_bytes"], blocks["after_chunks"]) == ("outside", 3 << 20, 0)
+
+    def test_finding_in_words(self, heapcore, moments):
+        cores = moments / "core.2", moments / "core.1"
+        text = heapcore("diff", *reversed(cores), "--by", "finding", "--top", "0").text
+        assert "\nFindings\n" in text and "lost: HTTP request, 4" in text and "AN HOUR" in text
+        text = heapcore("diff", *cores, "--by", "finding", "--format", "markdown").text
+        assert "| gone, " in text or "| lost: " in text
+        # What is in chunks does not show where it must not.
+        for form in "text", "json", "csv":
+            shown = heapcore("diff", *cores, "--by", "finding", "--content", "none", "--format", form).text
+            assert "HTTP" not in shown and "Session" not in shown and "lost: 4" in shown
+
     def test_by_without_a_heap(self, heapcore, moments):
-        for by in "arena", "thread", "holder":
+        for by in "arena", "thread", "holder", "finding":
             result = heapcore("diff", moments / "maps.1", moments / "core.2", "--by", by, status=2)
             assert b"is about the chunks of cores" in result.err and result.err.count(b"\n") == 1
         heapcore("diff", moments / "maps.1", moments / "maps.2", "--by", "mapping")
