@@ -132,9 +132,9 @@ struct hc_containment {
 };
 
 /**
- * The container whose node or array a chunk is, or whose head an address is in; or the chunk that
- * shared_ptr counts. Goes up from the
- * chunk by its own links, or from those who point to it; makes no pass over memory.
+ * The container whose node or array a chunk is, or whose head an address is in; or, where types
+ * were read, the chunk that shared_ptr counts. Goes up from the chunk by its own links, or from
+ * those who point to it; makes no pass over memory.
  *
  * @param target   whose heap is there
  * @param address  that was asked for

@@ -219,7 +219,8 @@ struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 	if (!chunk ||
 	    (!find_by_links(&search, chunk) && !find_by_referrers(&search, chunk, referrers)))
 		find_head(&search, address);
-	if (chunk && !found.found && search.has_cxx)
+	/* Names of classes tell it: whoever has read no types does not want to wait for them. */
+	if (chunk && !found.found && search.has_cxx && target->types)
 		err = find_counted(target, chunk, &found);
 	if (!err && found.found)
 		err = find_place(heap, &found.container);
