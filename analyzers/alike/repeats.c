@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "analyzers/alike/chunk_lines.h"
 #include "analyzers/texts/top_texts.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -86,19 +87,6 @@ static void set_add(struct token_set *set, const struct hc_token *token)
 	*slot = ++set->num;
 }
 
-static void open_chunk(const struct hc_heap *heap, uint64_t address, struct hc_lines *ret)
-{
-	struct hc_bytes bytes = {0};
-	struct hc_chunk chunk;
-
-	if (hc_heap_chunk_at(heap, address, &chunk))
-		bytes = hc_chunk_bytes(heap, &chunk);
-	if (bytes.size > HC_REPEATS_WINDOW)
-		bytes.size = HC_REPEATS_WINDOW;
-	hc_lines_init(ret, bytes, &heap->process->mappings, heap->word_size);
-	ret->big_endian = heap->big_endian;
-}
-
 /** Add the tokens of the next line. @return false when there is no more, or no room */
 static bool collect_line(struct hc_lines *lines, struct token_set *set)
 {
@@ -155,7 +143,8 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	task_range(run, run->first + task, &from, &to);
 	for (size_t i = from; !err && i < to; i++) {
 		set_clear(set);
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		hc_chunk_lines_init(run->heap, hc_chunk_subsample_at(&run->chunks, i),
+				    HC_REPEATS_WINDOW, &lines);
 		while (collect_line(&lines, set))
 			;
 		for (size_t k = 0; !err && k < set->num; k++)
@@ -517,7 +506,7 @@ static void count_chunk(struct run *run, unsigned worker, uint64_t address)
 	size_t counted = 0, found = 0;
 
 	set_clear(set);
-	open_chunk(run->heap, address, &lines);
+	hc_chunk_lines_init(run->heap, address, HC_REPEATS_WINDOW, &lines);
 	while ((found < candidates->num || candidates->num_keys) && collect_line(&lines, set))
 		for (; counted < set->num; counted++)
 			found += count_token(&run->counts[worker], candidates,

@@ -11,10 +11,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "analyzers/texts/tokens.h"
+#include "analyzers/alike/chunk_lines.h"
 #include "analyzers/texts/top_texts.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 #include "core/base/parallel.h"
 
 #define MAX_PATTERN 64 /**< bytes of a normalised atom; longer ones are cut */
@@ -117,18 +118,9 @@ struct chunk_lines {
 	size_t num;
 };
 
-static void open_chunk(const struct hc_heap *heap, uint64_t address, uint64_t window,
-		       struct chunk_lines *ret)
+static void open_chunk(const struct hc_heap *heap, uint64_t address, struct chunk_lines *ret)
 {
-	struct hc_bytes bytes = {0};
-	struct hc_chunk chunk;
-
-	if (hc_heap_chunk_at(heap, address, &chunk))
-		bytes = hc_chunk_bytes(heap, &chunk);
-	if (bytes.size > window)
-		bytes.size = window;
-	hc_lines_init(&ret->lines, bytes, &heap->process->mappings, heap->word_size);
-	ret->lines.big_endian = heap->big_endian;
+	hc_chunk_lines_init(heap, address, HC_TEMPLATE_WINDOW, &ret->lines);
 	ret->num = 0;
 }
 
@@ -230,10 +222,7 @@ static size_t recall_shape(const struct run *run, struct memo *memo, struct hc_b
 		first = hc_load32(text.data);
 		last = hc_load32(text.data + text.size - 4);
 	}
-	/* Multiplied by 2^64 over the golden ratio (Knuth), of which the highest bits are the best.
-	 */
-	size_t i = ((first ^ last << 7) + text.size) * UINT64_C(0x9e3779b97f4a7c15) >> 56;
-	_Static_assert(MEMO_LINES == 1 << 8, "as many bits are taken");
+	size_t i = hc_hash_mix((first ^ last << 7) + text.size) % MEMO_LINES;
 	if (memo->lines[i].size != text.size || memo->lines[i].first != first ||
 	    memo->lines[i].last != last) {
 		memo->lines[i].size = text.size;
@@ -259,8 +248,7 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 	own.copies = true;
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
 		hc_top_texts_clear(&own);
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
-			   &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
 				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
@@ -305,8 +293,7 @@ static struct hc_error *learn_values(struct run *run)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < run->chunks.num; i++) {
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), HC_TEMPLATE_WINDOW,
-			   &lines);
+		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(run, &line);
 
@@ -330,14 +317,14 @@ static struct hc_error *learn_values(struct run *run)
 static void count_chunk(const struct run *run, unsigned worker, uint64_t address)
 {
 	uint64_t seen = 0, all = UINT64_MAX >> (64 - run->num_shapes); /* a bit per shape */
-	struct chunk_lines lines;
+	struct hc_lines lines;
 	struct hc_bytes text;
 
-	open_chunk(run->heap, address, HC_TEMPLATE_WINDOW, &lines);
+	hc_chunk_lines_init(run->heap, address, HC_TEMPLATE_WINDOW, &lines);
 	/* Who has them all is done with, however many lines follow. */
-	for (size_t i = 0;
-	     seen != all && i < HC_TEMPLATE_MAX_CHUNK_LINES && hc_lines_next(&lines.lines, &text);
-	     i++) {
+	for (size_t i = 0; seen != all && i < HC_TEMPLATE_MAX_CHUNK_LINES; i++) {
+		if (!hc_lines_next(&lines, &text))
+			break;
 		size_t found = recall_shape(run, &run->memos[worker], text);
 
 		if (found < run->num_shapes && !(seen >> found & 1)) {
@@ -409,11 +396,11 @@ static void add_gap(struct whole_lines *lines, uint64_t gap, uint64_t num)
 static void search_chunk(const struct run *run, struct whole *whole, uint64_t address)
 {
 	const uint8_t *last[HC_TEMPLATE_MAX_LINES] = {NULL};
-	struct chunk_lines lines;
+	struct hc_lines lines;
 	struct hc_bytes text;
 
-	open_chunk(run->heap, address, UINT64_MAX, &lines);
-	while (hc_lines_next(&lines.lines, &text)) {
+	hc_chunk_lines_init(run->heap, address, UINT64_MAX, &lines);
+	while (hc_lines_next(&lines, &text)) {
 		size_t found = find_shape_of(run, text);
 
 		if (found == run->num_shapes)
