@@ -132,9 +132,8 @@ struct hc_containment {
 };
 
 /**
- * The container whose node or array a chunk is, or whose head an address is in; or, where types
- * were read, the chunk that shared_ptr counts. Goes up from the chunk by its own links, or from
- * those who point to it; makes no pass over memory.
+ * The container whose node or array a chunk is, or whose head an address is in. Goes up from the
+ * chunk by its own links, or from those who point to it; makes no pass over memory.
  *
  * @param target   whose heap is there
  * @param address  that was asked for
@@ -144,5 +143,9 @@ struct hc_containment {
 struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 				  const struct hc_chunk *chunk,
 				  const struct hc_referrers *referrers, struct hc_containment *ret);
+
+/** The same for a chunk in use that shared_ptr counts, by its type: asks for types. */
+struct hc_error *hc_containers_counted(struct hc_target *target, const struct hc_chunk *chunk,
+				       struct hc_containment *ret);
 
 #endif

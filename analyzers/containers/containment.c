@@ -174,20 +174,6 @@ static bool find_head(struct search *search, uint64_t address)
 	return false;
 }
 
-/** The chunk itself, when shared_ptr counts it. */
-static struct hc_error *find_counted(struct hc_target *target, const struct hc_chunk *chunk,
-				     struct hc_containment *ret)
-{
-	hc_cleanup(hc_counted_deinit) struct hc_counted counted = {0};
-	struct hc_error *err = hc_counted_init(target, &counted);
-
-	if (err || !hc_counted_prove(&counted, chunk, &ret->container))
-		return err;
-	ret->found = true;
-	ret->part = HC_PART_HEAD;
-	return NULL;
-}
-
 /** The root that an address is in, if it is in one. */
 static struct hc_error *find_place(const struct hc_heap *heap, struct hc_container *container)
 {
@@ -219,11 +205,27 @@ struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 	if (!chunk ||
 	    (!find_by_links(&search, chunk) && !find_by_referrers(&search, chunk, referrers)))
 		find_head(&search, address);
-	/* Names of classes tell it: whoever has read no types does not want to wait for them. */
-	if (chunk && !found.found && search.has_cxx && target->types)
-		err = find_counted(target, chunk, &found);
-	if (!err && found.found)
+	if (found.found)
 		err = find_place(heap, &found.container);
+	if (!err)
+		*ret = found;
+	return err;
+}
+
+struct hc_error *hc_containers_counted(struct hc_target *target, const struct hc_chunk *chunk,
+				       struct hc_containment *ret)
+{
+	hc_cleanup(hc_counted_deinit) struct hc_counted counted = {0};
+	struct hc_containment found = {.part = HC_PART_HEAD};
+	struct hc_error *err = hc_counted_init(target, &counted);
+
+	if (err)
+		return err;
+	*ret = (struct hc_containment){0};
+	if (!hc_counted_prove(&counted, chunk, &found.container))
+		return NULL;
+	found.found = true;
+	err = find_place(target->heap, &found.container);
 	if (!err)
 		*ret = found;
 	return err;

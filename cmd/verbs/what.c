@@ -504,6 +504,7 @@ static struct hc_error *find_context(struct hc_session *session, const struct hc
 				     struct hc_document *doc, struct context *ret)
 {
 	const struct hc_heap *heap = session->target->heap;
+	const struct own *own = session->options->own;
 	bool in_use = what->in_chunk && what->chunk.state == HC_IN_USE;
 
 	ret->holder = hc_cell_unknown();
@@ -516,6 +517,8 @@ static struct hc_error *find_context(struct hc_session *session, const struct hc
 	if (!err)
 		err = hc_containers_of(session->target, what->address, in_use ? &what->chunk : NULL,
 				       &what->referrers, &ret->containment);
+	if (!err && in_use && !ret->containment.found && own->types != TYPES_NONE)
+		err = hc_containers_counted(session->target, &what->chunk, &ret->containment);
 	if (!err && in_use)
 		err = what->paths.num
 			      ? hc_chain_path_phrase(&ret->namer, &what->paths.items[0], doc,

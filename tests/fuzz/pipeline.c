@@ -229,15 +229,17 @@ static void run_search(struct hc_target *target, const char *text, enum hc_searc
 
 static void run_what(struct hc_target *target, uint64_t address)
 {
-	struct hc_what what;
-
 	struct hc_containment part;
+	struct hc_what what;
 
 	if (failed(hc_what_run(target, address, 10, &what)))
 		return;
-	failed(hc_containers_of(target, address,
-				what.in_chunk && what.chunk.state == HC_IN_USE ? &what.chunk : NULL,
-				&what.referrers, &part));
+	bool in_use = what.in_chunk && what.chunk.state == HC_IN_USE;
+
+	failed(hc_containers_of(target, address, in_use ? &what.chunk : NULL, &what.referrers,
+				&part));
+	if (in_use)
+		failed(hc_containers_counted(target, &what.chunk, &part));
 	hc_what_deinit(&what);
 }
 
