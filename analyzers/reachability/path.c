@@ -74,8 +74,7 @@ struct search {
 	size_t num_roots;
 	size_t max_list;
 	struct hc_path_limits limits;
-	uint64_t max_level; /**< 0: any */
-	uint64_t followed;  /**< chunks, of all levels of all searches */
+	uint64_t followed; /**< chunks, of all levels of all searches */
 	bool gave_up;
 
 	struct quality quality;
@@ -675,8 +674,9 @@ static struct hc_error *append_path(struct hc_paths *paths, const struct hc_path
 }
 
 /** Chains to what this level has of the wanted chunks. */
-static struct hc_error *take_reached(struct search *search, size_t max, struct hc_paths *paths)
+static struct hc_error *take_reached(struct search *search, struct hc_paths *paths)
 {
+	size_t max = search->limits.paths;
 	struct list all = {0};
 	struct hc_error *err = NULL;
 
@@ -704,13 +704,18 @@ static struct hc_error *take_reached(struct search *search, size_t max, struct h
 	return err;
 }
 
+static bool has_enough(const struct search *search, const struct hc_paths *paths)
+{
+	return paths->num >= search->limits.paths;
+}
+
 /** Whether the next level, of so many chunks, is more than may be followed, or one too many. */
 static bool gives_up(struct search *search, uint64_t num)
 {
-	uint64_t limit = search->limits.chunks;
+	const struct hc_path_limits *limits = &search->limits;
 
-	search->gave_up = (limit && num > limit - search->followed) ||
-			  (search->max_level && search->level >= search->max_level);
+	search->gave_up = (limits->chunks && num > limits->chunks - search->followed) ||
+			  (limits->levels && search->level >= limits->levels);
 	if (!search->gave_up)
 		search->followed += num;
 	return search->gave_up;
@@ -719,7 +724,6 @@ static bool gives_up(struct search *search, uint64_t num)
 /** One breadth-first search, until there are enough chains. */
 static struct hc_error *run(struct search *search, struct quality quality, struct hc_paths *paths)
 {
-	size_t max = search->limits.paths;
 	uint64_t num = 0;
 	struct hc_error *err = begin(search, quality);
 
@@ -728,8 +732,8 @@ static struct hc_error *run(struct search *search, struct quality quality, struc
 	while (!err) {
 		err = end_level(search, &num);
 		if (!err)
-			err = take_reached(search, max, paths);
-		if (err || !num || paths->num >= max || gives_up(search, num))
+			err = take_reached(search, paths);
+		if (err || !num || has_enough(search, paths) || gives_up(search, num))
 			break;
 		search->level++;
 		err = expand(search);
@@ -737,15 +741,17 @@ static struct hc_error *run(struct search *search, struct quality quality, struc
 	return err;
 }
 
-static struct hc_error *run_all(struct search *search, struct hc_paths *paths)
+/** @param exact only the qualities that are */
+static struct hc_error *run_all(struct search *search, bool exact, struct hc_paths *paths)
 {
 	struct hc_error *err = NULL;
 
 	/* What a search that gave up would have found is better than what the next one finds. */
 	for (unsigned i = 0; !err && i < NUM_QUALITIES; i++) {
-		if (paths->num >= search->limits.paths || search->gave_up)
+		if (has_enough(search, paths) || search->gave_up)
 			break;
-		err = run(search, qualities[i], paths);
+		if (qualities[i].exact || !exact)
+			err = run(search, qualities[i], paths);
 	}
 	paths->gave_up = search->gave_up;
 	return err;
@@ -833,7 +839,7 @@ static struct hc_error *want_referrers(struct search *search, const struct hc_re
 		if (referrer->in_chunk)
 			search->wanted[search->num_wanted++] =
 				(struct wanted){referrer->chunk.address, referrer, false};
-		else if (paths->num < search->limits.paths)
+		else if (!has_enough(search, paths))
 			err = append_root(paths, referrer);
 	}
 	/* Of several words of a chunk the best one is shown. */
@@ -878,7 +884,7 @@ static struct hc_error *find_many(struct search *search, const struct hc_chunk *
 		err = want_referrers(search, &referrers, paths);
 	search->blocked = chunk->address;
 	if (!err && search->num_wanted)
-		err = run_all(search, paths);
+		err = run_all(search, false, paths);
 	hc_referrers_deinit(&referrers);
 	if (!err)
 		hc_sort(paths->items, paths->num, compare_paths);
@@ -900,7 +906,7 @@ static struct hc_error *find_one(struct search *search, const struct hc_chunk *c
 {
 	struct hc_error *err = want_one(search, chunk);
 
-	return err ? err : run_all(search, paths);
+	return err ? err : run_all(search, false, paths);
 }
 
 struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk,
@@ -946,7 +952,7 @@ struct hc_path_search {
 struct hc_error *hc_path_search_create(const struct hc_heap *heap, uint64_t levels,
 				       struct hc_path_search **ret)
 {
-	const struct hc_path_limits limits = {.paths = 1};
+	const struct hc_path_limits limits = {.paths = 1, .levels = levels};
 	struct hc_path_search *kept = calloc(1, sizeof(*kept));
 	struct hc_error *err = kept ? search_init(&kept->search, heap, limits) : &hc_enomem;
 
@@ -954,7 +960,6 @@ struct hc_error *hc_path_search_create(const struct hc_heap *heap, uint64_t leve
 		hc_path_search_destroy(kept);
 		return err;
 	}
-	kept->search.max_level = levels;
 	*ret = kept;
 	return NULL;
 }
@@ -974,8 +979,8 @@ struct hc_error *hc_path_search_run(struct hc_path_search *kept, const struct hc
 	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
 	struct hc_error *err = want_one(search, chunk);
 
-	for (unsigned i = 0; !err && !paths.num && !search->gave_up && qualities[i].exact; i++)
-		err = run(search, qualities[i], &paths);
+	if (!err)
+		err = run_all(search, true, &paths);
 	if (err)
 		return err;
 	*ret = paths;
@@ -989,7 +994,8 @@ struct hc_error *hc_path_search_widen(struct hc_path_search *kept, uint64_t num_
 	struct hc_error *err = NULL;
 	uint64_t num = 1;
 
-	while (!err && num && search->reached < num_chunks && search->level < search->max_level) {
+	while (!err && num && search->reached < num_chunks &&
+	       search->level < search->limits.levels) {
 		search->level++;
 		err = expand(search);
 		if (!err)

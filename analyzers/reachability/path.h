@@ -43,6 +43,7 @@ struct hc_path_limits {
 	size_t paths; /**< 1: a shortest one; more: that differ in their last step, shortest first
 		       */
 	uint64_t chunks; /**< whose pointers are followed, over all levels; 0: all that there are */
+	uint64_t levels; /**< chunks of a chain; 0: any number */
 };
 
 /**
