@@ -453,10 +453,9 @@ static struct hc_error *know_heap(struct heapcore *core, const struct hc_heap *h
 		return &hc_enomem;
 	}
 	core->heap = (struct heapcore_heap){.bytes = hc_heap_bytes(heap),
+					    .num_chunks = hc_heap_num_chunks(heap),
 					    .num_arenas = heap->num_arenas,
 					    .allocator = core->allocator};
-	for (size_t i = 0; i < heap->num_spans; i++)
-		core->heap.num_chunks += heap->spans[i].num_chunks;
 	core->has_heap = true;
 	return NULL;
 }

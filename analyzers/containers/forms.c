@@ -15,10 +15,8 @@
 
 void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_reader *ret)
 {
-	uint64_t chunks = 0;
+	uint64_t chunks = hc_heap_num_chunks(heap);
 
-	for (size_t i = 0; i < heap->num_spans; i++)
-		chunks += heap->spans[i].num_chunks;
 	*ret = (struct hc_container_reader){
 		.heap = heap,
 		.max_nodes = chunks,

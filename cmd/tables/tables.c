@@ -202,13 +202,10 @@ uint64_t hc_tables_rows(const struct hc_tables *tables, const struct hc_relation
 {
 	const struct hc_heap *heap = tables->session->target->heap;
 	unsigned i = hc_relation_index(relation);
-	uint64_t ret = 0;
 
 	if (relation->fill)
 		return tables->filled[i] ? tables->tables[i].num_rows : 0;
-	for (size_t k = 0; heap && k < heap->num_spans; k++)
-		ret += heap->spans[k].num_chunks;
-	return ret;
+	return heap ? hc_heap_num_chunks(heap) : 0;
 }
 
 struct hc_error *hc_reader_open(struct hc_reader *reader, struct hc_tables *tables,
