@@ -329,6 +329,11 @@ require() {
     fi
 }
 
+# free_mib FOLDER: what its file system has left, in MiB
+free_mib() {
+    df -P -m "$1" | awk 'NR == 2 { print $4 }'
+}
+
 # build DIR [MESON OPTION...]: configure when the options are new, then bring up to date
 build() {
     local dir=$root/$1 configured

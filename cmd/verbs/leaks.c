@@ -438,8 +438,7 @@ static void say_what_roots_are(const struct hc_leaks *leaks, struct hc_document 
 			"ROOTS are chunks that nothing points to, BELOW what only they lead to.");
 	else
 		HC_LINE(doc, "ROOTS are what was lost as a whole, also where another lost chunk "
-			     "points to"
-			     " it; BELOW is what they lead to.");
+			     "points to it; BELOW is what they lead to.");
 }
 
 /** All groups. */
