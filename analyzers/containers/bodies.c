@@ -257,9 +257,6 @@ bool hc_prove_cxx_deque(struct hc_container_reader *reader, const struct hc_head
 /** @name hashbrown */
 /**@{*/
 
-/** Control bytes that are read at once, and so repeat behind the last. */
-#define GROUP 16
-
 /** A slot that is full has a control byte below this; empty and deleted ones, this and more. */
 #define FULL 0x80
 #define EMPTY 0xff
@@ -272,7 +269,7 @@ struct controls {
 static bool count_controls(struct hc_container_reader *reader, struct hc_bytes bytes,
 			   uint64_t buckets, struct controls *ret)
 {
-	uint64_t repeated = buckets < GROUP ? buckets : GROUP;
+	uint64_t repeated = buckets < HC_SWISS_GROUP ? buckets : HC_SWISS_GROUP;
 
 	if (!hc_container_step(reader, buckets))
 		return false;
@@ -285,7 +282,9 @@ static bool count_controls(struct hc_container_reader *reader, struct hc_bytes b
 		ret->empty += control == EMPTY;
 	}
 	/* Small tables repeat behind the whole group. */
-	return !memcmp(bytes.data, bytes.data + (buckets < GROUP ? GROUP : buckets), repeated);
+	return !memcmp(bytes.data,
+		       bytes.data + (buckets < HC_SWISS_GROUP ? HC_SWISS_GROUP : buckets),
+		       repeated);
 }
 
 /** Slots that are filled at most: seven of eight. */
@@ -310,16 +309,17 @@ static bool prove_table(struct hc_container_reader *reader, const struct hc_head
 	struct hc_chunk chunk;
 	struct hc_part body;
 
-	if (!is_mask(mask) || !items || items > capacity_of(buckets) || control % GROUP ||
+	if (!is_mask(mask) || !items || items > capacity_of(buckets) || control % HC_SWISS_GROUP ||
 	    !hc_heap_pointee(reader->heap, control, &chunk) || buckets > chunk.usable ||
 	    control - chunk.address < buckets)
 		return false;
-	uint64_t asked = control - chunk.address + buckets + GROUP;
+	uint64_t asked = control - chunk.address + buckets + HC_SWISS_GROUP;
 
 	if (!hc_part_read(reader->heap, chunk.address, asked, &body) ||
 	    !hc_part_asked(&body, asked))
 		return false;
-	struct hc_bytes bytes = {body.bytes.data + (control - chunk.address), buckets + GROUP};
+	struct hc_bytes bytes = {body.bytes.data + (control - chunk.address),
+				 buckets + HC_SWISS_GROUP};
 
 	if (!count_controls(reader, bytes, buckets, &controls) || controls.full != items ||
 	    growth > capacity_of(buckets) - items || growth > controls.empty ||

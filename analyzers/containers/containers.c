@@ -157,8 +157,6 @@ static struct hc_error *walk_piece(struct find *find, size_t i)
 
 		if (!(k % 1024))
 			err = hc_watch_check(find->heap->process->watch);
-		if (likely->form != HC_FORM_SWISS && !find->has_cxx)
-			continue;
 		if (err || !hc_head_read(find->heap, likely->address, &head) ||
 		    !hc_form_prove(likely->form, &find->reader, &head, &container))
 			continue;
@@ -175,7 +173,7 @@ static struct hc_error *look(void *ctx, unsigned worker __attribute__((unused)),
 	struct find *find = ctx;
 
 	return hc_head_piece_look(find->heap, &find->pieces.items[find->first + task],
-				  &find->likelies[task]);
+				  find->has_cxx, &find->likelies[task]);
 }
 
 static struct hc_error *find_batch(struct find *find)

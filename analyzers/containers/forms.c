@@ -57,6 +57,7 @@ bool hc_head_read(const struct hc_heap *heap, uint64_t address, struct hc_head *
 		head.words[i] = hc_read_word(bytes.data + i * word, word, heap->big_endian);
 	head.has_before =
 		inside && address >= word && hc_memory_word(memory, address - word, &head.before);
+	head.bytes = (struct hc_bytes){bytes.data, (size_t)head.num * word};
 	if (head.num)
 		*ret = head;
 	return head.num;
@@ -175,29 +176,72 @@ static const struct form forms[HC_NUM_FORMS] = {
 	[HC_FORM_SWISS] = {4, 0, 0, 0, HC_CONTAINER_SWISS, HC_LIBRARY_RUST, hc_prove_swiss},
 };
 
+/** Whether a word of a head may point into the heap. */
+static bool in_heap(const struct hc_heap *heap, uint64_t address)
+{
+	return address - heap->lowest < heap->highest - heap->lowest;
+}
+
+/** Whether a heap has room for as many things of so many bytes, and there is one. */
+static bool has_room(const struct hc_heap *heap, uint64_t num, uint64_t bytes)
+{
+	return num - 1 < (heap->highest - heap->lowest) / bytes;
+}
+
+bool hc_form_fits(enum hc_form form, const struct hc_heap *heap, uint64_t address,
+		  struct hc_bytes bytes)
+{
+	const struct form *of = &forms[form];
+	unsigned word = heap->word_size;
+
+#define W(i) hc_read_word(bytes.data + (i)*word, word, heap->big_endian)
+	if (bytes.size < of->words * word || (of->count && !has_room(heap, W(of->count), word)))
+		return false;
+	switch (form) {
+	case HC_FORM_STD_TREE:
+		return in_heap(heap, W(3)) && in_heap(heap, W(4));
+	case HC_FORM_CXX_TREE:
+		return in_heap(heap, W(0));
+	case HC_FORM_LIST:
+		return in_heap(heap, W(1));
+	case HC_FORM_HASH:
+		return has_room(heap, W(1), word) &&
+		       (in_heap(heap, W(0)) || W(0) == address + 6 * word);
+	case HC_FORM_STD_DEQUE:
+		return W(3) < W(4) && W(7) < W(8) && W(5) >= W(0) && W(9) >= W(5) && W(2) >= W(3) &&
+		       W(6) >= W(7);
+	case HC_FORM_CXX_DEQUE:
+		return W(0) <= W(1) && W(1) < W(2) && W(2) <= W(3) && W(5);
+	case HC_FORM_VECTOR:
+		return W(0) <= W(1) && W(1) <= W(2) && has_room(heap, W(2) - W(0), 1);
+	case HC_FORM_STD_STRING:
+		return W(1) <= W(2) && has_room(heap, W(2), 1);
+	case HC_FORM_CXX_STRING:
+		return (W(0) & 1) && W(1) < W(0) && has_room(heap, W(0), 1);
+	case HC_FORM_SHORT:
+		return W(0) == address + 2 * word;
+	case HC_FORM_SWISS:
+		return has_room(heap, W(3), 1) && !((W(0) & (W(0) + 1)) && (W(1) & (W(1) + 1)));
+	case HC_NUM_FORMS:
+		break;
+	}
+	return false;
+#undef W
+}
+
 /** What the first node says of the head. */
 static bool agrees(enum hc_form form, const struct hc_heap *heap, const struct hc_head *head,
 		   const struct hc_part *node)
 {
 	unsigned word = heap->word_size;
-	const uint64_t *w = head->words;
 
 	switch (form) {
 	case HC_FORM_STD_TREE:
-		return hc_part_word(heap, node, 1) == head->address + word && w[3] && w[4];
+		return hc_part_word(heap, node, 1) == head->address + word;
 	case HC_FORM_CXX_TREE:
-		return hc_part_word(heap, node, 2) == head->address + word && w[0];
+		return hc_part_word(heap, node, 2) == head->address + word;
 	case HC_FORM_LIST:
 		return hc_part_word(heap, node, 1) == head->address;
-	case HC_FORM_HASH:
-		return w[0] && w[1];
-	case HC_FORM_STD_DEQUE:
-		return w[3] < w[4] && w[7] < w[8] && w[5] >= w[0] && w[9] >= w[5] && w[2] >= w[3] &&
-		       w[6] >= w[7];
-	case HC_FORM_CXX_DEQUE:
-		return w[0] <= w[1] && w[1] < w[2] && w[2] <= w[3] && w[5];
-	case HC_FORM_SWISS:
-		return w[3] && !((w[0] & (w[0] + 1)) && (w[1] & (w[1] + 1)));
 	default:
 		return true;
 	}
@@ -213,7 +257,7 @@ bool hc_form_likely(enum hc_form form, const struct hc_heap *heap, const struct 
 	const struct form *of = &forms[form];
 	struct hc_part node;
 
-	if (head->num < of->words || (of->count && !head->words[of->count]))
+	if (!hc_form_fits(form, heap, head->address, head->bytes))
 		return false;
 	if (of->node_words && !hc_part_read(heap, head->words[of->node],
 					    (uint64_t)of->node_words * heap->word_size, &node))

@@ -53,9 +53,14 @@ enum hc_form {
 /** Most words of a head. */
 #define HC_HEAD_WORDS 10
 
+/** Of hashbrown: control bytes that are read at once, so that the first ones repeat behind the
+ * last. */
+#define HC_SWISS_GROUP 16
+
 /** A place that may be a head: the words from there on, and the one before it. */
 struct hc_head {
 	uint64_t address;
+	struct hc_bytes bytes; /**< the words as they stand in memory */
 	uint64_t words[HC_HEAD_WORDS];
 	unsigned num; /**< words that are there, and in the same chunk, if they are in one */
 	bool has_before;
@@ -95,8 +100,17 @@ struct hc_error *hc_forms_of_cxx(struct hc_target *target, bool *ret);
 unsigned hc_form_words(enum hc_form form);
 
 /**
- * Whether it is worth a walk: everything that can be told without following more than one pointer.
- * Safe from several threads.
+ * Whether words are such as a head of a form has, as far as they tell by themselves: nothing is
+ * looked up, so this can be asked of every word in memory. No proof holds of what it refuses.
+ *
+ * @param bytes what is there from @p address on, as far as it is in the same chunk
+ */
+bool hc_form_fits(enum hc_form form, const struct hc_heap *heap, uint64_t address,
+		  struct hc_bytes bytes);
+
+/**
+ * Whether it fits and is worth a walk: everything that can be told by following one pointer at
+ * most. Safe from several threads.
  */
 bool hc_form_likely(enum hc_form form, const struct hc_heap *heap, const struct hc_head *head);
 

@@ -2,8 +2,9 @@
  * @file
  * Looking through memory for places that are likely heads; see pass.h.
  *
- * Most words point nowhere. One that is the start of a chunk in use is tried as each word of a head
- * that would have to be one; so the cost of a word is that of marking it.
+ * Most words point nowhere. One that points into the heap is tried as each word of a head that
+ * would have to; the words around it rule out nearly all, before anything that it leads to is
+ * looked at.
  */
 #include "analyzers/containers/pass.h"
 
@@ -102,72 +103,89 @@ struct hc_referrer hc_head_place(const struct hc_heap *heap, const struct hc_roo
 /** @name Looking */
 /**@{*/
 
+/** A chunk, or a piece of a root. */
 struct look {
 	const struct hc_heap *heap;
+	uint64_t start,
+		address; /**< where the chunk or the root begins, and what is looked at of it */
+	struct hc_bytes bytes;
+	bool whole; /**< heads end where these bytes do */
 	struct hc_likelies *ret;
 };
 
-/** Forms by the word of their head that is the start of a chunk. */
+/** Forms by the word of their head that is the start of a chunk, or only in one. */
 static const enum hc_form by_first[] = {HC_FORM_CXX_TREE,  HC_FORM_LIST,       HC_FORM_STD_DEQUE,
 					HC_FORM_CXX_DEQUE, HC_FORM_STD_STRING, HC_FORM_VECTOR};
 static const enum hc_form by_third[] = {HC_FORM_STD_TREE, HC_FORM_HASH, HC_FORM_CXX_STRING};
+static const enum hc_form inner[] = {HC_FORM_SHORT}, swiss[] = {HC_FORM_SWISS};
 
-static struct hc_error *try_forms(struct look *look, uint64_t address, const enum hc_form *forms,
-				  size_t num)
+/** Whether a head may be there, whose words may go on behind the bytes at hand. */
+static bool fits(const struct look *look, uint64_t address, enum hc_form form)
+{
+	uint64_t offset = address - look->address;
+	struct hc_bytes rest;
+
+	if (address < look->address)
+		return true;
+	rest = (struct hc_bytes){look->bytes.data + offset, look->bytes.size - offset};
+	return hc_form_fits(form, look->heap, address, rest) ||
+	       (!look->whole && rest.size < (uint64_t)HC_HEAD_WORDS * look->heap->word_size);
+}
+
+static struct hc_error *try_form(const struct look *look, uint64_t address, enum hc_form form)
 {
 	struct hc_likelies *ret = look->ret;
-	struct hc_error *err = NULL;
+	struct hc_error *err;
 	struct hc_head head;
 
-	if (!hc_head_read(look->heap, address, &head))
+	if (!fits(look, address, form) || !hc_head_read(look->heap, address, &head) ||
+	    !hc_form_likely(form, look->heap, &head))
 		return NULL;
-	for (size_t i = 0; !err && i < num; i++) {
-		if (!hc_form_likely(forms[i], look->heap, &head))
-			continue;
-		err = hc_array_reserve(&ret->items, ret->num, sizeof(*ret->items));
-		if (!err)
-			ret->items[ret->num++] = (struct hc_likely){address, forms[i]};
-	}
+	err = hc_array_reserve(&ret->items, ret->num, sizeof(*ret->items));
+	if (!err)
+		ret->items[ret->num++] = (struct hc_likely){address, form};
 	return err;
 }
 
-#define TRY(look, address, forms) try_forms(look, address, forms, sizeof(forms) / sizeof(*(forms)))
-
-static bool starts_chunk(const struct hc_heap *heap, uint64_t address)
+/** Try forms of a head that lies @p before words in front of @p at. */
+static struct hc_error *try_forms(const struct look *look, uint64_t at, unsigned before,
+				  const enum hc_form *forms, size_t num)
 {
-	const struct hc_span *span = hc_heap_span(heap, address);
-	uint64_t unit;
+	uint64_t bytes = (uint64_t)before * look->heap->word_size;
+	struct hc_error *err = NULL;
 
-	return span && hc_span_starts_at(span, address - span->base, &unit) &&
-	       !(span->blocks[unit / HC_UNITS_PER_BLOCK].free >> unit % HC_UNITS_PER_BLOCK & 1);
+	if (at - look->start >= bytes)
+		for (size_t i = 0; !err && i < num; i++)
+			err = try_form(look, at - bytes, forms[i]);
+	return err;
 }
 
-/** The words that stand in [address, …). @param start where the chunk or the root begins */
-static struct hc_error *look_at(struct look *look, uint64_t start, uint64_t address,
-				struct hc_bytes bytes)
+#define TRY(look, at, before, forms)                                                               \
+	try_forms(look, at, before, forms, sizeof(forms) / sizeof(*(forms)))
+
+/** The words that are at hand. @param has_cxx whether there may be others than hashbrown */
+static struct hc_error *look_at(const struct look *look, bool has_cxx)
 {
-	static const enum hc_form inner[] = {HC_FORM_SHORT}, swiss[] = {HC_FORM_SWISS};
 	const struct hc_heap *heap = look->heap;
 	unsigned word = heap->word_size;
 	struct hc_error *err = NULL;
 
-	for (size_t i = 0; !err && i + word <= bytes.size; i += word) {
-		uint64_t value = hc_read_word(bytes.data + i, word, heap->big_endian);
-		uint64_t at = address + i;
+	for (size_t i = 0; !err && i + word <= look->bytes.size; i += word) {
+		uint64_t value = hc_read_word(look->bytes.data + i, word, heap->big_endian);
+		uint64_t at = look->address + i;
 
-		if (value == at + 2 * word)
-			err = TRY(look, at, inner);
+		if (has_cxx && value == at + 2 * word)
+			err = TRY(look, at, 0, inner);
 		if (value - heap->lowest >= heap->highest - heap->lowest)
 			continue;
-		if (starts_chunk(heap, value)) {
-			err = TRY(look, at, by_first);
-			if (!err && at - start >= 2 * word)
-				err = TRY(look, at - 2 * word, by_third);
-		} else if (!(value % 16)) {
-			err = TRY(look, at, swiss);
-			if (!err && at - start >= word)
-				err = TRY(look, at - word, swiss);
-		}
+		if (!err && has_cxx)
+			err = TRY(look, at, 0, by_first);
+		if (!err && has_cxx)
+			err = TRY(look, at, 2, by_third);
+		if (!err && !(value % HC_SWISS_GROUP))
+			err = TRY(look, at, 0, swiss);
+		if (!err && !(value % HC_SWISS_GROUP))
+			err = TRY(look, at, 1, swiss);
 	}
 	return err;
 }
@@ -182,9 +200,9 @@ static int compare(const void *a, const void *b)
 }
 
 struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_head_piece *piece,
-				    struct hc_likelies *ret)
+				    bool has_cxx, struct hc_likelies *ret)
 {
-	struct look look = {heap, ret};
+	struct look look = {.heap = heap, .ret = ret};
 	struct hc_error *err = NULL;
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
@@ -192,15 +210,20 @@ struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_
 
 	if (piece->root) {
 		uint64_t skip = -piece->start % heap->word_size;
-		struct hc_bytes bytes = hc_memory_view(&heap->process->memory, piece->start + skip,
-						       piece->end - piece->start - skip);
 
-		err = look_at(&look, piece->root->start, piece->start + skip, bytes);
+		look.start = piece->root->start;
+		look.address = piece->start + skip;
+		look.bytes = hc_memory_view(&heap->process->memory, look.address,
+					    piece->end - look.address);
+		err = look_at(&look, has_cxx);
 	} else {
+		look.whole = true;
 		hc_chunk_iter_kinds(&iter, heap, piece->slice, HC_KINDS_IN_USE);
-		while (!err && hc_chunk_iter_next(&iter, &chunk))
-			err = look_at(&look, chunk.address, chunk.address,
-				      hc_chunk_bytes(heap, &chunk));
+		while (!err && hc_chunk_iter_next(&iter, &chunk)) {
+			look.start = look.address = chunk.address;
+			look.bytes = hc_chunk_bytes(heap, &chunk);
+			err = look_at(&look, has_cxx);
+		}
 	}
 	hc_sort(ret->items, ret->num, compare);
 	/* What two of its words led to stands there twice. */

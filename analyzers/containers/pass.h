@@ -41,9 +41,13 @@ struct hc_likelies {
 	size_t num;
 };
 
-/** Look through a piece. Safe from several threads. @param ret empty; its items are freed by the
- * caller */
+/**
+ * Look through a piece. Safe from several threads.
+ *
+ * @param has_cxx whether there may be containers of C++ (hc_forms_of_cxx()), and not only hashbrown
+ * @param ret empty; its items are freed by the caller
+ */
 struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_head_piece *piece,
-				    struct hc_likelies *ret);
+				    bool has_cxx, struct hc_likelies *ret);
 
 #endif
