@@ -532,23 +532,38 @@ static struct hc_error *search_init(struct search *search)
 	return NULL;
 }
 
+struct taking {
+	const struct search *search;
+	uint32_t *parents;
+};
+
+static struct hc_error *take_slice(void *ctx, unsigned worker, size_t task)
+{
+	const struct taking *taking = ctx;
+	const uint64_t *links = taking->search->links, num = taking->search->graph->num;
+	uint64_t from = (uint64_t)task * SLICE, to = from + SLICE < num ? from + SLICE : num;
+
+	(void)worker;
+	for (uint64_t v = from; v < to; v++)
+		taking->parents[v] = links[v] ? parent_of(links[v]) : HC_KEPT_UNREACHED;
+	return NULL;
+}
+
 /** What only the search needs is given up before parents get memory of their own. */
 static struct hc_error *take_parents(struct search *search, uint32_t **ret)
 {
 	const uint64_t num = search->graph->num;
-	uint32_t *parents;
+	struct taking taking = {.search = search};
 
 	hc_zeroes_destroy(search->level, search->max_list, sizeof(*search->level));
 	hc_zeroes_destroy(search->next, search->max_list, sizeof(*search->next));
 	search->level = search->next = NULL;
 	drop_edges(search->graph);
-	parents = hc_zeroes_create(num, sizeof(*parents));
-	if (!parents)
+	taking.parents = hc_zeroes_create(num, sizeof(*taking.parents));
+	if (!taking.parents)
 		return &hc_enomem;
-	for (uint64_t v = 0; v < num; v++)
-		parents[v] = search->links[v] ? parent_of(search->links[v]) : HC_KEPT_UNREACHED;
-	*ret = parents;
-	return NULL;
+	*ret = taking.parents;
+	return hc_parallel_for(search->jobs, (num - 1) / SLICE + 1, take_slice, &taking);
 }
 
 struct hc_error *hc_kept_graph_dominators(struct hc_kept_graph *graph, unsigned jobs,

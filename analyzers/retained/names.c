@@ -8,6 +8,7 @@
 #include "analyzers/retained/names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
@@ -158,10 +159,11 @@ struct hc_error *hc_retained_name(struct hc_retained *retained, struct hc_named_
 	name_anchors(&naming);
 	if ((err = name_chunks(&naming)))
 		return err;
-	hc_zeroes_destroy(naming.order, tree->max, sizeof(*naming.order));
-	naming.order = NULL;
 	retained->num = 1 + retained->anchors.num + naming.num;
-	retained->max = retained->num;
-	retained->idom = hc_zeroes_create((uint64_t)retained->max + 1, sizeof(*retained->idom));
-	return retained->idom ? for_all_numbers(&naming, put_slice) : &hc_enomem;
+	retained->max = tree->max - 1;
+	/* No new pages: chunks' are all written, and what was there for the others is not theirs. */
+	retained->idom = naming.order;
+	naming.order = NULL;
+	memset(retained->idom, 0, (1 + retained->anchors.num) * sizeof(*retained->idom));
+	return for_all_numbers(&naming, put_slice);
 }

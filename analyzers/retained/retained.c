@@ -17,6 +17,7 @@
 
 enum {
 	SLICE_BYTES = 16 << 20,
+	AHEAD = 16,            /* vertices whose holders are fetched in advance */
 	RECENT = 256,          /* kinds that a worker remembers: a power of two */
 	CHECK_EVERY = 1 << 20, /* vertices between two looks at whether to go on */
 };
@@ -148,6 +149,9 @@ static struct hc_error *sum_up(struct hc_retained *retained)
 		return &hc_enomem;
 	for (uint32_t v = retained->num; v-- > 0;) {
 		uint32_t holder = retained->idom[v];
+
+		if (v >= AHEAD)
+			__builtin_prefetch(&retained->low[retained->idom[v - AHEAD]], 1);
 		uint64_t bytes =
 			hc_retained_bytes(retained, v) + retained->kinds[retained->kind[v]].size;
 		uint64_t sum = bytes + (v ? hc_retained_bytes(retained, holder) : 0);
