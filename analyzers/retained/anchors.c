@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "analyzers/reachability/edges.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/process/process.h"
@@ -294,4 +293,16 @@ void hc_anchors_deinit(struct hc_anchors *anchors)
 	hc_inflight_deinit(&anchors->inflight);
 	free(anchors->items);
 	*anchors = (struct hc_anchors){0};
+}
+
+void hc_edges_of_anchor(const struct hc_heap *heap, const struct hc_anchor *anchor, hc_edge_fn fn,
+			void *ctx)
+{
+	for (size_t i = 0; i < anchor->num_values; i++) {
+		struct hc_edge edge = {.value = anchor->values[i]};
+
+		if (hc_edge_of(heap, anchor->values[i], &edge) && !fn(ctx, &edge))
+			return;
+	}
+	hc_edges_of_range(heap, anchor->start, anchor->end, fn, ctx);
 }

@@ -13,6 +13,7 @@
 #ifndef HC_ANALYZERS_RETAINED_ANCHORS_H
 #define HC_ANALYZERS_RETAINED_ANCHORS_H
 
+#include "analyzers/reachability/edges.h"
 #include "analyzers/reachability/inflight.h"
 #include "analyzers/reachability/referrers.h"
 #include "analyzers/reachability/spots.h"
@@ -39,5 +40,9 @@ struct hc_anchors {
 struct hc_error *hc_anchors_find(const struct hc_heap *heap, struct hc_spots *spots,
 				 struct hc_anchors *ret);
 void hc_anchors_deinit(struct hc_anchors *anchors);
+
+/** Everything in the heap that an anchor points to, until @p fn returns false. */
+void hc_edges_of_anchor(const struct hc_heap *heap, const struct hc_anchor *anchor, hc_edge_fn fn,
+			void *ctx);
 
 #endif

@@ -161,7 +161,8 @@ struct hc_error *hc_retained_name(struct hc_retained *retained, struct hc_named_
 		return err;
 	retained->num = 1 + retained->anchors.num + naming.num;
 	retained->max = tree->max - 1;
-	/* No new pages: chunks' are all written, and what was there for the others is not theirs. */
+	/* No new pages: chunks' are all written, and what was there for the others is not theirs.
+	 */
 	retained->idom = naming.order;
 	naming.order = NULL;
 	memset(retained->idom, 0, (1 + retained->anchors.num) * sizeof(*retained->idom));
