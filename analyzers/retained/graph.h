@@ -1,6 +1,6 @@
 /**
  * @file
- * The graph of anchors and chunks, searched depth first.
+ * The graph of anchors and chunks, searched by edges that are kept (kept.h) or told (told.h).
  */
 #ifndef HC_ANALYZERS_RETAINED_GRAPH_H
 #define HC_ANALYZERS_RETAINED_GRAPH_H

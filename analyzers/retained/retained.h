@@ -14,7 +14,7 @@
  * somewhere does not take from a table what the table holds.
  *
  * Edges are kept while they take no more than a quarter of what the heap does, and otherwise read
- * again from memory (graph.c). Memory: 12 to 19 bytes a chunk where chunks have 32 bytes; two more
+ * again from memory (graph.h). Memory: 12 to 19 bytes a chunk where chunks have 32 bytes; two more
  * for every 100 bytes that they are larger, and what the pointers take, a quarter of the heap at
  * most.
  *
