@@ -147,11 +147,11 @@ static struct hc_error *try_form(const struct look *look, uint64_t address, enum
 	return err;
 }
 
-/** Try forms of a head that lies @p before words in front of @p at. */
-static struct hc_error *try_forms(const struct look *look, uint64_t at, unsigned before,
+/** Try forms of a head of which @p at is the word @p index. */
+static struct hc_error *try_forms(const struct look *look, uint64_t at, unsigned index,
 				  const enum hc_form *forms, size_t num)
 {
-	uint64_t bytes = (uint64_t)before * look->heap->word_size;
+	uint64_t bytes = (uint64_t)index * look->heap->word_size;
 	struct hc_error *err = NULL;
 
 	if (at - look->start >= bytes)
@@ -160,8 +160,8 @@ static struct hc_error *try_forms(const struct look *look, uint64_t at, unsigned
 	return err;
 }
 
-#define TRY(look, at, before, forms)                                                               \
-	try_forms(look, at, before, forms, sizeof(forms) / sizeof(*(forms)))
+#define TRY(look, at, index, forms)                                                                \
+	try_forms(look, at, index, forms, sizeof(forms) / sizeof(*(forms)))
 
 /** The words that are at hand. @param has_cxx whether there may be others than hashbrown */
 static struct hc_error *look_at(const struct look *look, bool has_cxx)
