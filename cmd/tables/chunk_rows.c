@@ -84,6 +84,7 @@ enum chunk_column {
 	CLASS,
 	KIND,
 	FINDING,
+	RETAINED,
 	NUM_CHUNK_COLUMNS
 };
 
@@ -100,6 +101,8 @@ static const struct hc_column chunk_columns[NUM_CHUNK_COLUMNS] = {
 		   "content class of a chunk in use"},
 	[KIND] = {"kind", "KIND", HC_CELL_NUMBER, 0, "its row in kinds"},
 	[FINDING] = {"finding", "FINDING", HC_CELL_NUMBER, 0, "its row in findings"},
+	[RETAINED] = {"retained", "RETAINED", HC_CELL_COUNT, 0,
+		      "bytes that would be free without it, its own among them; export --retained"},
 };
 
 const struct hc_shape hc_chunks_shape = {
@@ -115,6 +118,11 @@ static bool wants_kind(const struct hc_reader *reader)
 	return wants(reader, TYPE) || wants(reader, CLASS) || wants(reader, KIND);
 }
 
+static bool wants_retained(const struct hc_reader *reader)
+{
+	return wants(reader, RETAINED) && reader->tables->with_retained;
+}
+
 static struct hc_error *start_chunks(struct hc_reader *reader)
 {
 	struct hc_tables *tables = reader->tables;
@@ -126,8 +134,20 @@ static struct hc_error *start_chunks(struct hc_reader *reader)
 		err = hc_tables_kinds(tables);
 	if (!err && wants(reader, REACH))
 		err = hc_target_reach(tables->session->target, NULL);
+	if (!err && wants_retained(reader))
+		err = hc_tables_retained(tables);
 	seek(reader);
 	return err;
+}
+
+/** What nothing leads to is held by nobody: it is of no vertex. */
+static struct hc_cell retained_cell(const struct hc_tables *tables, const struct hc_chunk *chunk)
+{
+	uint32_t vertex =
+		chunk->state == HC_IN_USE ? hc_retained_vertex(&tables->retained, chunk) : 0;
+
+	return vertex ? hc_cell_count(hc_retained_bytes(&tables->retained, vertex))
+		      : hc_cell_unknown();
 }
 
 static void fill_kind(struct hc_reader *reader, uint32_t number)
@@ -174,6 +194,7 @@ static struct hc_error *next_chunk_row(struct hc_reader *reader, bool *found_ret
 	if (wants(reader, FINDING))
 		finding = hc_tables_finding(tables, chunk);
 	cells[FINDING] = finding ? hc_cell_number(finding) : hc_cell_unknown();
+	cells[RETAINED] = wants_retained(reader) ? retained_cell(tables, chunk) : hc_cell_unknown();
 	return NULL;
 }
 

@@ -49,6 +49,7 @@ void hc_tables_deinit(struct hc_tables *tables)
 		hc_verdict_deinit(&tables->verdict);
 	hc_chunk_kinds_deinit(&tables->kinds);
 	hc_attributes_deinit(&tables->attributes);
+	hc_retained_deinit(&tables->retained);
 	free(tables->slices);
 	hc_pool_deinit(&tables->pool);
 }
@@ -146,6 +147,22 @@ struct hc_error *hc_tables_verdict(struct hc_tables *tables)
 	tables->has_verdict = true;
 	for (unsigned i = 0; !err && i < tables->verdict.findings.num; i++)
 		err = gather(tables, i);
+	return err;
+}
+
+struct hc_error *hc_tables_retained(struct hc_tables *tables)
+{
+	struct hc_target *target = tables->session->target;
+	struct hc_spots *spots = NULL;
+	struct hc_error *err;
+
+	if (tables->has_retained)
+		return NULL;
+	err = hc_spots_create(target->process, &spots);
+	if (!err)
+		err = hc_retained_find(target, spots, NULL, &tables->retained);
+	hc_spots_destroy(spots);
+	tables->has_retained = !err;
 	return err;
 }
 

@@ -15,6 +15,7 @@
  * | reach | reachability |
  * | type, class, kind | a look at all chunks in use, with every processor (kinds.h) |
  * | finding | the verdict |
+ * | retained | who holds whom, of all chunks (retained.h); where it is asked for |
  *
  * What --content does not allow is NULL in every table; values are masked as everywhere.
  */
@@ -23,6 +24,7 @@
 
 #include "analyzers/counts/attributes.h"
 #include "analyzers/counts/kinds.h"
+#include "analyzers/retained/retained.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/session.h"
 
@@ -88,6 +90,7 @@ struct hc_tables {
 	struct hc_session *session; /**< open */
 	struct hc_labels labels;
 	struct hc_view view; /**< what may show; its renderer is nobody's business here */
+	bool with_retained;  /**< the caller's: fill the column, which costs more than all others */
 
 	/** @name Private */
 	/**@{*/
@@ -96,11 +99,12 @@ struct hc_tables {
 	bool filled[HC_MAX_RELATIONS];
 	struct hc_slice *slices; /**< of the heap, as hc_chunk_kinds has them */
 	size_t num_slices;
-	bool has_kinds, has_verdict, has_attributes;
+	bool has_kinds, has_verdict, has_attributes, has_retained;
 	struct hc_chunk_kinds kinds;
 	struct hc_verdict verdict;
 	struct hc_finding_chunks findings[HC_MAX_FINDINGS];
 	struct hc_attributes attributes;
+	struct hc_retained retained;
 	struct hc_sampler *sampler;
 	/**@}*/
 };
@@ -177,6 +181,7 @@ static inline bool hc_relation_shows(const struct hc_tables *tables, const struc
 /**@{*/
 struct hc_error *hc_tables_kinds(struct hc_tables *tables);
 struct hc_error *hc_tables_verdict(struct hc_tables *tables);
+struct hc_error *hc_tables_retained(struct hc_tables *tables);
 /** Number of the finding that a chunk is of; 0: of none. */
 unsigned hc_tables_finding(struct hc_tables *tables, const struct hc_chunk *chunk);
 /**@}*/

@@ -18,14 +18,16 @@
 #include "core/base/format.h"
 
 struct own {
-	bool edges;
+	bool edges, retained;
 	struct hc_labels labels;
 };
 
-enum own_id { OWN_EDGES, OWN_HOST, OWN_SERVICE, OWN_TIME };
+enum own_id { OWN_EDGES, OWN_RETAINED, OWN_HOST, OWN_SERVICE, OWN_TIME };
 
 static const struct hc_option own_options[] = {
 	{OWN_EDGES, 0, "edges", NULL, "and the pointers between chunks, which are many"},
+	{OWN_RETAINED, 0, "retained", NULL,
+	 "and what each chunk keeps alive, for the column retained"},
 	{OWN_HOST, 0, "host", "NAME", "where the process ran, for the column host"},
 	{OWN_SERVICE, 0, "service", "NAME", "what it was (default: the name of the program)"},
 	{OWN_TIME, 0, "time", "TIME",
@@ -59,6 +61,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 	switch ((enum own_id)id) {
 	case OWN_EDGES:
 		own->edges = true;
+		break;
+	case OWN_RETAINED:
+		own->retained = true;
 		break;
 	case OWN_HOST:
 		own->labels.host = value;
@@ -390,6 +395,7 @@ static struct hc_error *run(struct hc_session *session)
 		err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = hc_tables_init(&export.tables, session, &export.own->labels);
+	export.tables.with_retained = export.own->retained;
 	if (!err)
 		err = hc_tables_prepare(&export.tables);
 	if (!err)

@@ -573,6 +573,9 @@ static struct hc_error *make_of_input(struct report *report)
 	struct hc_error *err =
 		hc_input_open(report->session->options->core, &process->decompress, &input);
 
+	if (!err)
+		err = hc_input_unpack_text(&input, &process->decompress, HC_MAX_SAVED_REPORT,
+					   &report->session->remarks);
 	if (err)
 		return err;
 	if (hc_saved_report_is(&input))

@@ -46,6 +46,9 @@ struct hc_error *hc_report_draw_map(const struct hc_heap_map *map, FILE *file);
 /** @name Saved reports: report_saved.c */
 /**@{*/
 
+/** Bytes of one, at most, unpacked: those of the largest kind have some MB. */
+#define HC_MAX_SAVED_REPORT (32u << 20)
+
 /** Version of the schema of a saved report. */
 #define HC_REPORT_VERSION 1
 

@@ -15,8 +15,6 @@
 #include "core/base/array.h"
 #include "core/base/format.h"
 
-/** Bytes of a saved report, at most: those of the largest kind have some MB. */
-#define MAX_SAVED (32u << 20)
 /** Columns and runs of a map, at most. */
 #define MAX_MAP (1u << 17)
 /** Objects within objects that are shown; documents of heapcore have five at most. */
@@ -439,17 +437,17 @@ static struct hc_error *read_json(const struct hc_input_file *input, json_t **re
 {
 	json_error_t error;
 
-	if (input->size > MAX_SAVED)
+	if (input->size > HC_MAX_SAVED_REPORT)
 		return hc_error_create(HC_ERROR_FORMAT,
 				       "is text of more than %u MiB; a report that heapcore saved "
 				       "is smaller",
-				       MAX_SAVED >> 20);
-	hc_cleanup_free char *text = malloc(MAX_SAVED + 1);
+				       HC_MAX_SAVED_REPORT >> 20);
+	hc_cleanup_free char *text = malloc(HC_MAX_SAVED_REPORT + 1);
 	size_t size = 0;
 	ssize_t got;
 	if (!text)
 		return &hc_enomem;
-	while ((got = pread(input->fd, text + size, MAX_SAVED + 1 - size, size)) > 0)
+	while ((got = pread(input->fd, text + size, HC_MAX_SAVED_REPORT + 1 - size, size)) > 0)
 		size += got;
 	if (got < 0)
 		return hc_error_os(errno, "can't be read");

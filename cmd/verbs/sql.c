@@ -284,6 +284,7 @@ static struct hc_error *run(struct hc_session *session)
 	struct hc_error *err = hc_session_open(session, HC_NEED_HEAP_IF_ANY);
 	if (!err)
 		err = hc_tables_init(&query.tables, session, &labels);
+	query.tables.with_retained = true;
 	if (!err)
 		err = hc_database_open(&query.tables, &query.database);
 	if (!err)

@@ -88,6 +88,7 @@ struct unpacking {
 	int fd;          /**< of the content */
 	int from;        /**< the compressed file */
 	uint64_t packed; /**< its bytes */
+	uint64_t most;   /**< bytes of content that are taken */
 	/** Of these, where the format begins, what is read next, and where the format ends. */
 	uint64_t start, pos, end;
 	uint8_t *block;     /**< READ_SIZE bytes of it */
@@ -258,7 +259,7 @@ static struct hc_error *refuse_size(const struct unpacking *u, uint64_t size)
 		HC_ERROR_LIMIT,
 		"is compressed (%s) and unpacks to %s or more, beyond the limit of %s; "
 		"unpack it with '%s' and give the result",
-		u->compression->name, hc_amount(size).text, hc_amount(HC_DECOMPRESS_MAX).text,
+		u->compression->name, hc_amount(size).text, hc_amount(u->most).text,
 		u->compression->tool);
 }
 
@@ -272,7 +273,7 @@ static struct hc_error *examine_head(struct unpacking *u, hc_decompress_examine_
 	if (examine)
 		err = examine(ctx, (struct hc_bytes){.data = u->head, .size = u->head_size},
 			      &u->promised);
-	if (!err && u->promised > HC_DECOMPRESS_MAX)
+	if (!err && u->promised > u->most)
 		err = refuse_size(u, u->promised);
 	if (!err)
 		err = check_room(u, u->holes ? u->packed : u->promised);
@@ -297,8 +298,8 @@ static struct hc_error *take_block(struct unpacking *u, struct hc_bytes block,
 {
 	struct hc_error *err;
 
-	if (block.size > HC_DECOMPRESS_MAX - u->size)
-		return refuse_size(u, HC_DECOMPRESS_MAX);
+	if (block.size > u->most - u->size)
+		return refuse_size(u, u->most);
 	if (u->written - u->room_seen >= ROOM_STEP && (err = check_room(u, block.size + ROOM_STEP)))
 		return err;
 	if ((!u->examined && (err = take_head(u, block, examine, ctx))) ||
@@ -495,6 +496,7 @@ struct hc_error *hc_decompress(const struct hc_packed_file *file,
 		.fd = content,
 		.from = file->fd,
 		.packed = file->size,
+		.most = file->most ? file->most : HC_DECOMPRESS_MAX,
 		.block = block,
 		.head = head,
 		.holes = has_holes(content),

@@ -67,6 +67,7 @@ struct hc_packed_file {
 	const struct hc_compression *compression;
 	hc_decompress_examine_fn examine; /**< NULL: none */
 	void *examine_ctx;
+	uint64_t most; /**< bytes of content that are taken; 0: HC_DECOMPRESS_MAX */
 };
 
 /**
@@ -75,7 +76,7 @@ struct hc_packed_file {
  * @param diag a remark when the compressed data is damaged or ends early
  * @param[out] ret descriptor of the content, to be closed by the caller
  * @return NULL; @ref HC_ERROR_FORMAT when nothing can be unpacked, @ref HC_ERROR_LIMIT when the
- * content is larger than HC_DECOMPRESS_MAX, @ref HC_ERROR_OS when it can't be written: the message
+ * content is larger than it may be, @ref HC_ERROR_OS when it can't be written: the message
  * says how much room is needed
  */
 struct hc_error *hc_decompress(const struct hc_packed_file *file,

@@ -397,8 +397,10 @@ void hc_input_close(struct hc_input_file *input)
 	input->fd = -1;
 }
 
-/** Whether there is a snapshot in what is packed. */
+/** Whether there is in what is packed what is looked for. */
 struct peek {
+	bool any_text; /**< not snapshots alone */
+	uint64_t most; /**< bytes of it; 0: as many as can be unpacked */
 	bool found;
 };
 
@@ -410,29 +412,35 @@ static struct hc_error *peek_head(void *ctx, struct hc_bytes head, uint64_t *siz
 
 	*size_ret = 0;
 	content.kind = hc_input_recognise(head, &name);
-	peek->found = hc_input_is_snapshot(&content);
+	peek->found =
+		hc_input_is_snapshot(&content) || (peek->any_text && content.kind == HC_INPUT_TEXT);
 	/* Whatever it is, somebody else unpacks it. */
-	return peek->found ? NULL : hc_error_create(HC_ERROR_FORMAT, "holds no snapshot");
+	return peek->found ? NULL : hc_error_create(HC_ERROR_FORMAT, "holds something else");
 }
 
-/** Unpack what is found to be a snapshot. @param[out] ret the content; -1: it is none */
-static struct hc_error *unpack(const struct hc_input_file *input, struct hc_bytes head,
+/** Unpack what is looked for. @param[out] ret the content; -1: it is something else */
+static struct hc_error *unpack(const struct hc_input_file *input, struct peek *peek,
 			       const struct hc_decompress_options *options,
 			       struct hc_diagnostics *diag, int *ret)
 {
+	hc_cleanup_free uint8_t *room = malloc(HC_INPUT_HEAD);
+	struct hc_bytes head;
 	static const struct hc_decompress_options defaults;
 	hc_cleanup(hc_diagnostics_deinit) struct hc_diagnostics own = {0};
-	struct peek peek = {false};
 	struct hc_packed_file file = {
 		.fd = input->fd,
 		.size = input->size,
-		.compression = hc_decompress_recognise(head),
 		.examine = peek_head,
-		.examine_ctx = &peek,
+		.examine_ctx = peek,
+		.most = peek->most,
 	};
-	struct hc_error *err = hc_decompress(&file, options ? options : &defaults, &own, ret);
+	struct hc_error *err = room ? read_head(input->fd, room, &head) : &hc_enomem;
 
-	if (peek.found) {
+	if (err)
+		return err;
+	file.compression = hc_decompress_recognise(head);
+	err = hc_decompress(&file, options ? options : &defaults, &own, ret);
+	if (peek->found) {
 		for (size_t i = 0; i < own.num; i++)
 			hc_diagnostics_add(diag, own.items[i].partial, "%s", own.items[i].message);
 		return err;
@@ -442,27 +450,40 @@ static struct hc_error *unpack(const struct hc_input_file *input, struct hc_byte
 	return lseek(input->fd, 0, SEEK_SET) < 0 ? hc_error_os(errno, "can't be examined") : NULL;
 }
 
-struct hc_error *hc_input_unpack_snapshot(struct hc_input_file *input,
-					  const struct hc_decompress_options *options,
-					  struct hc_diagnostics *diag)
+/** From here on the input is what is in it, if that is looked for. */
+static struct hc_error *unpack_input(struct hc_input_file *input, struct peek *peek,
+				     const struct hc_decompress_options *options,
+				     struct hc_diagnostics *diag)
 {
-	hc_cleanup_free uint8_t *room = malloc(HC_INPUT_HEAD);
-	struct hc_bytes head;
 	int fd = -1;
 
-	if (!room)
-		return &hc_enomem;
 	if (input->kind != HC_INPUT_PACKED)
 		return NULL;
-	struct hc_error *err = read_head(input->fd, room, &head);
-	if (!err)
-		err = unpack(input, head, options, diag, &fd);
+	struct hc_error *err = unpack(input, peek, options, diag, &fd);
 	if (err || fd < 0)
 		return err;
 	close(input->fd);
 	input->fd = fd;
 	return lseek(fd, 0, SEEK_SET) < 0 ? hc_error_os(errno, "can't be examined")
 					  : examine(input);
+}
+
+struct hc_error *hc_input_unpack_snapshot(struct hc_input_file *input,
+					  const struct hc_decompress_options *options,
+					  struct hc_diagnostics *diag)
+{
+	struct peek peek = {.any_text = false};
+
+	return unpack_input(input, &peek, options, diag);
+}
+
+struct hc_error *hc_input_unpack_text(struct hc_input_file *input,
+				      const struct hc_decompress_options *options, uint64_t most,
+				      struct hc_diagnostics *diag)
+{
+	struct peek peek = {.any_text = true, .most = most};
+
+	return unpack_input(input, &peek, options, diag);
 }
 
 struct hc_error *hc_input_expect_core(const struct hc_input_file *input)

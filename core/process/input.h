@@ -71,6 +71,15 @@ struct hc_error *hc_input_unpack_snapshot(struct hc_input_file *input,
 					  const struct hc_decompress_options *options,
 					  struct hc_diagnostics *diag);
 
+/**
+ * The same of any text, snapshots among them.
+ *
+ * @param most bytes of it; @ref HC_ERROR_LIMIT when there are more
+ */
+struct hc_error *hc_input_unpack_text(struct hc_input_file *input,
+				      const struct hc_decompress_options *options, uint64_t most,
+				      struct hc_diagnostics *diag);
+
 /** NULL for what may be a core; else as hc_input_refuse(). */
 struct hc_error *hc_input_expect_core(const struct hc_input_file *input);
 

@@ -30,7 +30,7 @@ def core(dump):
 @pytest.fixture(scope="module")
 def folder(heapcore, core, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    heapcore("export", core, "--edges", "-o", folder / "all.sqlite", "--host", "web-17", "--time", "2026-11-29T03:15:00Z")
+    heapcore("export", core, "--edges", "--retained", "-o", folder / "all.sqlite", "--host", "web-17", "--time", "2026-11-29T03:15:00Z")
     return folder
 
 
@@ -158,6 +158,27 @@ class TestFile:
         refs = heapcore("refs", core, hex(target), "--format", "json").json["referrers"]
         holders = {(int(row["chunk"], 16), row["chunk_offset"]) for row in refs if row["chunk"] and row["state"] == "in-use"}
         assert holders and holders == set(db.execute("SELECT source, source_offset FROM edges WHERE target = ?", [target]))
+
+    def test_retained(self, heapcore, dump, tmp_path):
+        """Of each chunk what `retained --of` says of it, here of lists, rings, and what two hold."""
+        held = dump("holders.c")
+        heapcore("export", held, "--retained", "-o", tmp_path / "held.sqlite")
+        db = sqlite3.connect(tmp_path / "held.sqlite")
+        query = "SELECT address, size, state, reach, retained FROM chunks"
+        rows = db.execute(query + " ORDER BY address").fetchall()
+        assert [(int(row["address"], 16), row["size"], row["state"], row.get("reach"), row.get("retained"))
+                for row in ask(heapcore, held, query + " ORDER BY address")] == rows
+        assert all((retained is None) == (reach not in ("reachable", "possible")) for _, _, _, reach, retained in rows)
+        largest = sorted((row for row in rows if row[4]), key=lambda row: (-row[4], row[0]))
+        assert largest[0][4] > largest[0][1]
+        for address, size, _, _, retained in largest[:6] + largest[-2:]:
+            of = heapcore("retained", held, "--of", hex(address), "--format", "json").json["chain"][0]
+            assert of["retained_bytes"] == retained >= size
+        assert any(retained == size for _, size, _, _, retained in rows)
+
+    def test_retained_on_request(self, heapcore, core, tmp_path):
+        heapcore("export", core, "-o", tmp_path / "x.sqlite")
+        assert sqlite3.connect(tmp_path / "x.sqlite").execute("SELECT count(retained), count(*) > 1000 FROM chunks").fetchone() == (0, 1)
 
     def test_labels(self, heapcore, core, db):
         info = heapcore("info", core, "--format", "json").json
@@ -297,7 +318,7 @@ class TestSql:
 class TestDirectory:
     @pytest.mark.parametrize("form", ["csv", "jsonl"])
     def test_same_tables(self, heapcore, core, db, tmp_path, form):
-        heapcore("export", core, "--edges", "--format", form, "-o", tmp_path / "out", "--host", "web-17", "--time", "1795922100")
+        heapcore("export", core, "--edges", "--retained", "--format", form, "-o", tmp_path / "out", "--host", "web-17", "--time", "1795922100")
         assert sorted(os.listdir(tmp_path / "out")) == sorted(f"{name}.{form}" for name in TABLES)
         schema = json.loads((conftest.ROOT / "docs/schema/heapcore.export.json").read_text())
         for i, name in enumerate(TABLES):

@@ -61,6 +61,17 @@ class TestSamePage:
         heapcore("report", core, core, "--format", "json", "-o", path)
         assert report(heapcore, tmp_path, path, name="b.html") == expected
 
+    @pytest.mark.parametrize("tool", ["gzip", "zstd"])
+    def test_packed(self, heapcore, saved, tmp_path, tool):
+        """As tickets keep it; and no more of it is unpacked than a saved report can have."""
+        expected = report(heapcore, tmp_path, saved[0], name="a.html", env=WIDTHS)
+        path = tmp_path / "saved.json.packed"
+        path.write_bytes(subprocess.run([tool, "-c", saved[0]], capture_output=True, check=True, timeout=TIMEOUT).stdout)
+        assert report(heapcore, tmp_path, path, name="b.html", env=WIDTHS) == expected
+        path.write_bytes(subprocess.run([tool, "-c"], input=b"{" + b" " * (33 << 20), capture_output=True, check=True,
+                                        timeout=TIMEOUT).stdout)
+        assert b"beyond the limit of 32.0 MiB" in heapcore("report", path, "-o", "-", status=2).err
+
     def test_needs_no_file(self, heapcore, saved, tmp_path):
         """As Markdown, with fewer rows, from a pipe; what it may show is what it was saved with."""
         path, _ = saved
