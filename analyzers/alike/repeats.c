@@ -105,9 +105,9 @@ struct run {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
 	struct hc_chunk_subsample chunks;
-	size_t first;                     /* task of the batch */
-	struct token_set *sets;           /* of each worker */
-	struct hc_top_texts *tables;      /* of each task of a batch */
+	size_t first;                /* task of the batch */
+	struct token_set *sets;      /* of each worker */
+	struct hc_top_texts *tables; /* of each task of a batch */
 };
 
 static size_t num_tasks(const struct run *run)

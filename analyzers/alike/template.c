@@ -219,7 +219,8 @@ static size_t find_shape_of(const struct hc_template_pass *pass, struct hc_bytes
 }
 
 /** The same again, for lines of which many are short and the same. */
-static size_t recall_shape(const struct hc_template_pass *pass, struct memo *memo, struct hc_bytes text)
+static size_t recall_shape(const struct hc_template_pass *pass, struct memo *memo,
+			   struct hc_bytes text)
 {
 	uint64_t first, last;
 
@@ -248,7 +249,8 @@ static size_t recall_shape(const struct hc_template_pass *pass, struct memo *mem
 /**@{*/
 
 /** Count shapes, each once a chunk: a chunk's table is added to that of all. */
-static struct hc_error *learn_shapes(const struct hc_template_pass *pass, struct hc_top_texts *shapes)
+static struct hc_error *learn_shapes(const struct hc_template_pass *pass,
+				     struct hc_top_texts *shapes)
 {
 	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts own;
 	struct hc_error *err = NULL;
@@ -270,7 +272,8 @@ static struct hc_error *learn_shapes(const struct hc_template_pass *pass, struct
 }
 
 /** Take the shapes that are frequent enough. Their texts stay in the table. */
-static struct hc_error *choose_shapes(struct hc_template_pass *pass, const struct hc_top_texts *table)
+static struct hc_error *choose_shapes(struct hc_template_pass *pass,
+				      const struct hc_top_texts *table)
 {
 	hc_cleanup_free struct hc_text_count *texts = NULL;
 	uint64_t least = ceil(pass->chunks.num * HC_TEMPLATE_MIN_SHARE);
@@ -442,7 +445,8 @@ static struct hc_error *search_wholes(struct hc_template_pass *pass)
 	if (!wholes)
 		return &hc_enomem;
 	pass->wholes = wholes;
-	struct hc_error *err = hc_process_parallel(pass->process, pass->chunks.num, search_task, pass);
+	struct hc_error *err =
+		hc_process_parallel(pass->process, pass->chunks.num, search_task, pass);
 	pass->wholes = NULL;
 	for (size_t k = 0; !err && k < pass->num_shapes; k++) {
 		struct whole_lines sum = {0};
@@ -580,7 +584,8 @@ static int compare_shapes(const void *a, const void *b)
 	return order ? order : (x->text.size > y->text.size) - (x->text.size < y->text.size);
 }
 
-static struct hc_error *write_lines(struct hc_template_pass *pass, struct hc_template *text_template)
+static struct hc_error *write_lines(struct hc_template_pass *pass,
+				    struct hc_template *text_template)
 {
 	struct hc_error *err = NULL;
 
