@@ -4,6 +4,8 @@
  */
 #include "analyzers/alike/alike.h"
 
+#include "analyzers/alike/count_lines.h"
+
 struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_sample *sample,
 			       struct hc_common *ret)
 {
@@ -17,12 +19,7 @@ struct hc_error *hc_common_run(struct hc_target *target, const struct hc_chunk_s
 	if (err)
 		return err;
 	hc_target_phase(target, HC_PHASE_COMPARE);
-	hc_watch_part(&target->watch, 0, 0.5);
-	err = hc_repeats_run(target, sample, &common.repeats);
-
-	hc_watch_part(&target->watch, 0.5, 1);
-	if (!err)
-		err = hc_template_run(target, sample, &common.text_template);
+	err = hc_count_lines(target, sample, &common.repeats, &common.text_template);
 	if (!err)
 		err = hc_byte_profile_run(target, sample, &common.profile);
 	if (err) {

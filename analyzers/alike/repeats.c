@@ -4,7 +4,8 @@
  *
  * Both passes cut the chunks into tasks. In the first, a task has a table of its own, large enough
  * to be exact, and tables are merged in order, so that the summary does not depend on the number of
- * threads. In the second, what a worker adds up is a sum or a set, for which order does not matter.
+ * threads. In the second, whose lines come from count_lines.c, what a worker adds up is a sum or a
+ * set, for which order does not matter.
  */
 #include "analyzers/alike/repeats.h"
 
@@ -13,6 +14,7 @@
 #include <strings.h>
 
 #include "analyzers/alike/chunk_lines.h"
+#include "analyzers/alike/count_lines.h"
 #include "analyzers/texts/top_texts.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -87,31 +89,25 @@ static void set_add(struct token_set *set, const struct hc_token *token)
 	*slot = ++set->num;
 }
 
-/** Add the tokens of the next line. @return false when there is no more, or no room */
-static bool collect_line(struct hc_lines *lines, struct token_set *set)
+/** Add the tokens of a line, as far as there is room. */
+static void set_add_line(struct token_set *set, struct hc_bytes line)
 {
 	struct hc_token tokens[MAX_TOKENS];
-	struct hc_bytes line;
-
-	if (set->num == MAX_TOKENS || !hc_lines_next(lines, &line))
-		return false;
 	size_t num = hc_tokens_of_line(line, tokens, MAX_TOKENS - set->num);
+
 	for (size_t i = 0; i < num; i++)
 		set_add(set, &tokens[i]);
-	return true;
 }
 /**@}*/
 
-/** What both passes share. */
+/** What the first pass looks at. */
 struct run {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
-	struct hc_chunk_subsample chunks; /* that this pass looks at */
-	size_t first;                     /* task of the batch */
-	struct token_set *sets;           /* of each worker */
-	struct hc_top_texts *tables;      /* of each task of a batch; first pass */
-	struct count *counts;             /* of each worker; second pass */
-	struct candidates *candidates;
+	struct hc_chunk_subsample chunks;
+	size_t first;                /* task of the batch */
+	struct token_set *sets;      /* of each worker */
+	struct hc_top_texts *tables; /* of each task of a batch */
 };
 
 static size_t num_tasks(const struct run *run)
@@ -137,6 +133,7 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	struct hc_top_texts *table = &run->tables[task];
 	struct hc_error *err = NULL;
 	struct hc_lines lines;
+	struct hc_bytes line;
 	size_t from, to;
 
 	hc_top_texts_clear(table);
@@ -145,8 +142,8 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 		set_clear(set);
 		hc_chunk_lines_init(run->heap, hc_chunk_subsample_at(&run->chunks, i),
 				    HC_REPEATS_WINDOW, &lines);
-		while (collect_line(&lines, set))
-			;
+		while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line))
+			set_add_line(set, line);
 		for (size_t k = 0; !err && k < set->num; k++)
 			err = hc_top_texts_add(table, set->tokens[k].text, 1, 0);
 	}
@@ -494,34 +491,51 @@ static bool count_token(struct count *count, struct candidates *candidates,
 	return item;
 }
 
-/**
- * Count the tokens of a chunk. Where no candidate has a key, whose other values would count, a
- * chunk that has all candidates is done with, however many lines follow.
- */
-static void count_chunk(struct run *run, unsigned worker, uint64_t address)
-{
-	struct candidates *candidates = run->candidates;
-	struct token_set *set = &run->sets[worker];
-	struct hc_lines lines;
-	size_t counted = 0, found = 0;
+/** What a worker counts with. */
+struct worker {
+	struct token_set set; /* of the chunk it is at */
+	uint64_t chunk;
+	size_t found; /* candidates that the chunk has */
+	struct count count;
+};
 
-	set_clear(set);
-	hc_chunk_lines_init(run->heap, address, HC_REPEATS_WINDOW, &lines);
-	while ((found < candidates->num || candidates->num_keys) && collect_line(&lines, set))
-		for (; counted < set->num; counted++)
-			found += count_token(&run->counts[worker], candidates,
-					     &set->tokens[counted], set->hashes[counted], address);
+struct hc_repeats_pass {
+	struct worker *workers;
+	struct candidates candidates;
+	struct hc_top_texts found;
+	struct hc_repeats repeats;
+};
+
+/**
+ * Where no candidate has a key, whose other values would count, a chunk that has all candidates is
+ * done with, however many lines follow.
+ */
+static bool wants_lines(const struct hc_repeats_pass *pass, const struct worker *worker)
+{
+	return worker->set.num < MAX_TOKENS &&
+	       (worker->found < pass->candidates.num || pass->candidates.num_keys);
 }
 
-static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
+bool hc_repeats_begin_chunk(struct hc_repeats_pass *pass, unsigned worker, uint64_t address)
 {
-	struct run *run = ctx;
-	size_t from, to;
+	struct worker *own = &pass->workers[worker];
 
-	task_range(run, task, &from, &to);
-	for (size_t i = from; i < to; i++)
-		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
-	return NULL;
+	set_clear(&own->set);
+	own->chunk = address;
+	own->found = 0;
+	return wants_lines(pass, own);
+}
+
+bool hc_repeats_add_line(struct hc_repeats_pass *pass, unsigned worker, struct hc_bytes line)
+{
+	struct worker *own = &pass->workers[worker];
+	size_t i = own->set.num;
+
+	set_add_line(&own->set, line);
+	for (; i < own->set.num; i++)
+		own->found += count_token(&own->count, &pass->candidates, &own->set.tokens[i],
+					  own->set.hashes[i], own->chunk);
+	return wants_lines(pass, own);
 }
 
 static void merge_counts(struct count *all, const struct count *count,
@@ -536,27 +550,6 @@ static void merge_counts(struct count *all, const struct count *count,
 		for (unsigned k = 0; k < count->keys[i].num_values; k++)
 			add_value(all, i, count->keys[i].values[k]);
 	}
-}
-
-/** @param[out] ret what all workers have counted, freed by the caller */
-static struct hc_error *count_candidates(struct run *run, struct candidates *candidates,
-					 struct count **ret)
-{
-	unsigned jobs = run->process->jobs;
-	hc_cleanup_free struct count *counts = calloc(jobs, sizeof(*counts));
-
-	if (!counts)
-		return &hc_enomem;
-	run->counts = counts;
-	run->candidates = candidates;
-	struct hc_error *err = hc_process_parallel(run->process, num_tasks(run), count_task, run);
-	run->counts = NULL;
-	if (err)
-		return err;
-	for (unsigned i = 1; i < jobs; i++)
-		merge_counts(&counts[0], &counts[i], candidates);
-	*ret = hc_steal(counts);
-	return NULL;
 }
 /**@}*/
 
@@ -657,54 +650,79 @@ static uint64_t missed_count(const struct hc_top_texts *table)
 	return least;
 }
 
-static struct hc_error *run_passes(struct run *run, const struct hc_chunk_sample *sample,
-				   struct hc_top_texts *found, struct candidates *candidates,
-				   struct hc_repeats *repeats)
-{
-	hc_cleanup_free struct count *count = NULL;
-	struct hc_error *err;
-
-	hc_chunk_subsample_init(&run->chunks, sample, HC_REPEATS_FIND_CHUNKS);
-	repeats->searched = run->chunks.num;
-	if ((err = find(run, found)))
-		return err;
-	repeats->missed = missed_count(found);
-	if ((err = choose(found, least_chunks(run->chunks.num), candidates)))
-		return err;
-	hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_REPEATS_COUNT_BYTES,
-				      HC_REPEATS_WINDOW);
-	repeats->counted = run->chunks.num;
-	if (candidates->num && (err = count_candidates(run, candidates, &count)))
-		return err;
-	return candidates->num ? finish(candidates, count, repeats) : NULL;
-}
-
-struct hc_error *hc_repeats_run(struct hc_target *target, const struct hc_chunk_sample *sample,
-				struct hc_repeats *ret)
+/** The first pass, by sets of tokens that are not needed afterwards. */
+static struct hc_error *find_candidates(struct hc_target *target,
+					const struct hc_chunk_sample *sample,
+					struct hc_repeats_pass *pass)
 {
 	const struct hc_process *process = target->process;
 	hc_cleanup_free struct token_set *sets = calloc(process->jobs, sizeof(*sets));
-	hc_cleanup_free struct candidates *candidates = calloc(1, sizeof(*candidates));
 	struct run run = {.process = process, .sets = sets};
-	struct hc_repeats repeats = {0};
-	struct hc_top_texts found;
 
-	if (!sets || !candidates)
+	if (!sets)
 		return &hc_enomem;
 	struct hc_error *err = hc_target_heap(target, &run.heap);
 	if (err)
 		return err;
 	hc_target_phase(target, HC_PHASE_COMPARE);
-	hc_top_texts_init(&found, HC_REPEATS_TABLE_BYTES);
-	err = run_passes(&run, sample, &found, candidates, &repeats);
-	hc_top_texts_deinit(&found);
-	free(candidates->items);
-	if (err) {
-		hc_repeats_deinit(&repeats);
+	hc_chunk_subsample_init(&run.chunks, sample, HC_REPEATS_FIND_CHUNKS);
+	pass->repeats.searched = run.chunks.num;
+	if ((err = find(&run, &pass->found)))
 		return err;
-	}
-	*ret = repeats;
+	pass->repeats.missed = missed_count(&pass->found);
+	return choose(&pass->found, least_chunks(run.chunks.num), &pass->candidates);
+}
+
+struct hc_error *hc_repeats_find(struct hc_target *target, const struct hc_chunk_sample *sample,
+				 struct hc_repeats_pass **ret)
+{
+	hc_cleanup(hc_repeats_pass_freep) struct hc_repeats_pass *pass = calloc(1, sizeof(*pass));
+
+	if (!pass)
+		return &hc_enomem;
+	hc_top_texts_init(&pass->found, HC_REPEATS_TABLE_BYTES);
+	struct hc_error *err = find_candidates(target, sample, pass);
+	if (err)
+		return err;
+	pass->workers = calloc(target->process->jobs, sizeof(*pass->workers));
+	if (!pass->workers)
+		return &hc_enomem;
+	*ret = hc_steal(pass);
 	return NULL;
+}
+
+struct hc_error *hc_repeats_end(struct hc_repeats_pass *pass, unsigned jobs, uint64_t counted,
+				struct hc_repeats *ret)
+{
+	struct count *count = &pass->workers[0].count;
+
+	pass->repeats.counted = counted;
+	for (unsigned i = 1; i < jobs; i++)
+		merge_counts(count, &pass->workers[i].count, &pass->candidates);
+	struct hc_error *err =
+		pass->candidates.num ? finish(&pass->candidates, count, &pass->repeats) : NULL;
+	if (err)
+		return err;
+	*ret = pass->repeats;
+	pass->repeats = (struct hc_repeats){0};
+	return NULL;
+}
+
+void hc_repeats_pass_freep(struct hc_repeats_pass **pass)
+{
+	if (!*pass)
+		return;
+	hc_repeats_deinit(&(*pass)->repeats);
+	hc_top_texts_deinit(&(*pass)->found);
+	free((*pass)->candidates.items);
+	free((*pass)->workers);
+	free(*pass);
+}
+
+struct hc_error *hc_repeats_run(struct hc_target *target, const struct hc_chunk_sample *sample,
+				struct hc_repeats *ret)
+{
+	return hc_count_lines(target, sample, ret, NULL);
 }
 
 void hc_repeats_deinit(struct hc_repeats *repeats)

@@ -1,7 +1,7 @@
 /**
  * @file
  * Learning the template: shapes, then their values, from a few thousand chunks in the calling
- * thread; then counting the lines of these shapes in all chunks, in parallel.
+ * thread; then counting the lines of these shapes in all chunks, in parallel (count_lines.c).
  *
  * A shape is written as text, so that the table of distinct texts (top_texts.h) can count it: the
  * first atom that is not empty, normalised, a zero byte, and the separators.
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "analyzers/alike/chunk_lines.h"
+#include "analyzers/alike/count_lines.h"
 #include "analyzers/texts/top_texts.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -175,46 +176,57 @@ struct memo {
 	} lines[MEMO_LINES];
 };
 
-struct run {
+/** What a worker counts lines with. */
+struct worker {
+	struct memo memo;
+	uint64_t seen;  /* a bit for each shape that the chunk it is at has */
+	unsigned lines; /* of that chunk, so far */
+	uint64_t counts[HC_TEMPLATE_MAX_LINES];
+};
+
+struct hc_template_pass {
 	const struct hc_process *process;
 	const struct hc_heap *heap;
-	struct hc_chunk_subsample chunks; /* that this pass looks at */
-	struct memo *memos;               /* of each worker, while lines are counted */
+	const struct hc_chunk_sample *sample;
+	struct hc_chunk_subsample chunks; /* that are looked at now */
+	struct hc_top_texts table;        /* of shapes */
 	struct shape *shapes;
 	size_t num_shapes;
-	uint64_t (*counts)[HC_TEMPLATE_MAX_LINES]; /* of each worker */
-	struct whole *wholes;                      /* the same, of whole chunks */
+	struct worker *workers;
+	struct whole *wholes; /* of each worker, of whole chunks */
+	struct hc_template text_template;
 };
 
 /** Index of a line's shape, or num_shapes. */
-static size_t find_shape(const struct run *run, const struct cut_line *line)
+static size_t find_shape(const struct hc_template_pass *pass, const struct cut_line *line)
 {
 	size_t i = 0;
 
-	while (i < run->num_shapes &&
-	       (run->shapes[i].text.size != line->shape_size ||
-		memcmp(run->shapes[i].text.data, line->shape, line->shape_size) != 0))
+	while (i < pass->num_shapes &&
+	       (pass->shapes[i].text.size != line->shape_size ||
+		memcmp(pass->shapes[i].text.data, line->shape, line->shape_size) != 0))
 		i++;
 	return i;
 }
 
 /** The same for bytes that are not cut yet. */
-static size_t find_shape_of(const struct run *run, struct hc_bytes text)
+static size_t find_shape_of(const struct hc_template_pass *pass, struct hc_bytes text)
 {
 	struct cut_line line;
 
 	cut(text, &line);
-	return find_shape(run, &line);
+	return find_shape(pass, &line);
 }
 
 /** The same again, for lines of which many are short and the same. */
-static size_t recall_shape(const struct run *run, struct memo *memo, struct hc_bytes text)
+static size_t recall_shape(const struct hc_template_pass *pass, struct memo *memo,
+			   struct hc_bytes text)
 {
 	uint64_t first, last;
 
 	_Static_assert(HC_LINE_MIN_SIZE >= 4, "the bytes of a line are loaded by four");
 	if (text.size > MAX_MEMO_SIZE)
-		return find_shape_of(run, text);
+		return find_shape_of(pass, text);
 	if (text.size >= 8) {
 		first = hc_load64(text.data);
 		last = hc_load64(text.data + text.size - 8);
@@ -228,7 +240,7 @@ static size_t recall_shape(const struct run *run, struct memo *memo, struct hc_b
 		memo->lines[i].size = text.size;
 		memo->lines[i].first = first;
 		memo->lines[i].last = last;
-		memo->lines[i].shape = find_shape_of(run, text);
+		memo->lines[i].shape = find_shape_of(pass, text);
 	}
 	return memo->lines[i].shape;
 }
@@ -237,7 +249,8 @@ static size_t recall_shape(const struct run *run, struct memo *memo, struct hc_b
 /**@{*/
 
 /** Count shapes, each once a chunk: a chunk's table is added to that of all. */
-static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts *shapes)
+static struct hc_error *learn_shapes(const struct hc_template_pass *pass,
+				     struct hc_top_texts *shapes)
 {
 	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts own;
 	struct hc_error *err = NULL;
@@ -246,9 +259,9 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 
 	hc_top_texts_init(&own, HC_TEMPLATE_MAX_CHUNK_LINES * HC_TOP_TEXTS_PLACE_BYTES);
 	own.copies = true;
-	for (size_t i = 0; !err && i < run->chunks.num; i++) {
+	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
 		hc_top_texts_clear(&own);
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
 				err = hc_top_texts_add(&own, shape_of(&line), 1, 0);
@@ -259,10 +272,11 @@ static struct hc_error *learn_shapes(const struct run *run, struct hc_top_texts 
 }
 
 /** Take the shapes that are frequent enough. Their texts stay in the table. */
-static struct hc_error *choose_shapes(struct run *run, const struct hc_top_texts *table)
+static struct hc_error *choose_shapes(struct hc_template_pass *pass,
+				      const struct hc_top_texts *table)
 {
 	hc_cleanup_free struct hc_text_count *texts = NULL;
-	uint64_t least = ceil(run->chunks.num * HC_TEMPLATE_MIN_SHARE);
+	uint64_t least = ceil(pass->chunks.num * HC_TEMPLATE_MIN_SHARE);
 	size_t num;
 	struct hc_error *err = hc_top_texts_list(table, HC_TEMPLATE_MAX_LINES, &texts, &num);
 
@@ -270,11 +284,11 @@ static struct hc_error *choose_shapes(struct run *run, const struct hc_top_texts
 		return err;
 	if (least < HC_TEMPLATE_MIN_CHUNKS)
 		least = HC_TEMPLATE_MIN_CHUNKS;
-	run->shapes = calloc(HC_TEMPLATE_MAX_LINES, sizeof(*run->shapes));
-	if (!run->shapes)
+	pass->shapes = calloc(HC_TEMPLATE_MAX_LINES, sizeof(*pass->shapes));
+	if (!pass->shapes)
 		return &hc_enomem;
 	for (size_t i = 0; i < num && texts[i].matches - texts[i].error >= least; i++) {
-		struct shape *shape = &run->shapes[run->num_shapes++];
+		struct shape *shape = &pass->shapes[pass->num_shapes++];
 		const char *end = memchr(texts[i].text, 0, texts[i].size);
 
 		shape->text = (struct hc_bytes){texts[i].text, texts[i].size};
@@ -286,20 +300,20 @@ static struct hc_error *choose_shapes(struct run *run, const struct hc_top_texts
 	return NULL;
 }
 
-static struct hc_error *learn_values(struct run *run)
+static struct hc_error *learn_values(struct hc_template_pass *pass)
 {
 	struct hc_error *err = NULL;
 	struct chunk_lines lines;
 	struct cut_line line;
 
-	for (size_t i = 0; !err && i < run->chunks.num; i++) {
-		open_chunk(run->heap, hc_chunk_subsample_at(&run->chunks, i), &lines);
+	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
+		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line)) {
-			size_t found = find_shape(run, &line);
+			size_t found = find_shape(pass, &line);
 
-			if (found == run->num_shapes)
+			if (found == pass->num_shapes)
 				continue;
-			struct shape *shape = &run->shapes[found];
+			struct shape *shape = &pass->shapes[found];
 			shape->lines++;
 			shape->places += lines.num;
 			for (size_t k = 0; !err && k < line.num_atoms; k++)
@@ -313,58 +327,35 @@ static struct hc_error *learn_values(struct run *run)
 /** @name Counting */
 /**@{*/
 
-/** Count a chunk for each shape that a line of it has. */
-static void count_chunk(const struct run *run, unsigned worker, uint64_t address)
+_Static_assert(HC_TEMPLATE_MAX_LINES < 64, "a bit per shape must fit");
+
+/** Who has all shapes is done with, however many lines follow. */
+static bool wants_lines(const struct hc_template_pass *pass, const struct worker *worker)
 {
-	uint64_t seen = 0, all = UINT64_MAX >> (64 - run->num_shapes); /* a bit per shape */
-	struct hc_lines lines;
-	struct hc_bytes text;
+	return worker->seen != (UINT64_C(1) << pass->num_shapes) - 1 &&
+	       worker->lines < HC_TEMPLATE_MAX_CHUNK_LINES;
+}
 
-	hc_chunk_lines_init(run->heap, address, HC_TEMPLATE_WINDOW, &lines);
-	/* Who has them all is done with, however many lines follow. */
-	for (size_t i = 0; seen != all && i < HC_TEMPLATE_MAX_CHUNK_LINES; i++) {
-		if (!hc_lines_next(&lines, &text))
-			break;
-		size_t found = recall_shape(run, &run->memos[worker], text);
+bool hc_template_begin_chunk(struct hc_template_pass *pass, unsigned worker)
+{
+	struct worker *own = &pass->workers[worker];
 
-		if (found < run->num_shapes && !(seen >> found & 1)) {
-			seen |= UINT64_C(1) << found;
-			run->counts[worker][found]++;
-		}
+	own->seen = 0;
+	own->lines = 0;
+	return wants_lines(pass, own);
+}
+
+bool hc_template_add_line(struct hc_template_pass *pass, unsigned worker, struct hc_bytes line)
+{
+	struct worker *own = &pass->workers[worker];
+	size_t found = recall_shape(pass, &own->memo, line);
+
+	own->lines++;
+	if (found < pass->num_shapes && !(own->seen >> found & 1)) {
+		own->seen |= UINT64_C(1) << found;
+		own->counts[found]++;
 	}
-}
-
-static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
-{
-	const struct run *run = ctx;
-	size_t end = (task + 1) * TASK_CHUNKS;
-
-	if (end > run->chunks.num)
-		end = run->chunks.num;
-	for (size_t i = task * TASK_CHUNKS; i < end; i++)
-		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
-	return NULL;
-}
-
-static struct hc_error *count_shapes(struct run *run)
-{
-	unsigned jobs = run->process->jobs;
-	size_t tasks = (run->chunks.num + TASK_CHUNKS - 1) / TASK_CHUNKS;
-	hc_cleanup_free uint64_t(*counts)[HC_TEMPLATE_MAX_LINES] = calloc(jobs, sizeof(*counts));
-	hc_cleanup_free struct memo *memos = calloc(jobs, sizeof(*memos));
-
-	_Static_assert(HC_TEMPLATE_MAX_LINES <= 64, "a bit per shape must fit");
-	if (!counts || !memos)
-		return &hc_enomem;
-	run->counts = counts;
-	run->memos = memos;
-	struct hc_error *err = hc_process_parallel(run->process, tasks, count_task, run);
-	run->counts = NULL;
-	run->memos = NULL;
-	for (unsigned i = 0; i < jobs; i++)
-		for (size_t k = 0; k < run->num_shapes; k++)
-			run->shapes[k].chunks += counts[i][k];
-	return err;
+	return wants_lines(pass, own);
 }
 /**@}*/
 
@@ -393,17 +384,17 @@ static void add_gap(struct whole_lines *lines, uint64_t gap, uint64_t num)
 	lines->gaps[least].num = num;
 }
 
-static void search_chunk(const struct run *run, struct whole *whole, uint64_t address)
+static void search_chunk(const struct hc_template_pass *pass, struct whole *whole, uint64_t address)
 {
 	const uint8_t *last[HC_TEMPLATE_MAX_LINES] = {NULL};
 	struct hc_lines lines;
 	struct hc_bytes text;
 
-	hc_chunk_lines_init(run->heap, address, UINT64_MAX, &lines);
+	hc_chunk_lines_init(pass->heap, address, UINT64_MAX, &lines);
 	while (hc_lines_next(&lines, &text)) {
-		size_t found = find_shape_of(run, text);
+		size_t found = find_shape_of(pass, text);
 
-		if (found == run->num_shapes)
+		if (found == pass->num_shapes)
 			continue;
 		struct whole_lines *count = &whole->shapes[found];
 		count->matches++;
@@ -416,9 +407,9 @@ static void search_chunk(const struct run *run, struct whole *whole, uint64_t ad
 
 static struct hc_error *search_task(void *ctx, unsigned worker, size_t task)
 {
-	const struct run *run = ctx;
+	const struct hc_template_pass *pass = ctx;
 
-	search_chunk(run, &run->wholes[worker], hc_chunk_subsample_at(&run->chunks, task));
+	search_chunk(pass, &pass->wholes[worker], hc_chunk_subsample_at(&pass->chunks, task));
 	return NULL;
 }
 
@@ -446,20 +437,21 @@ static void add_whole(struct shape *shape, struct whole_lines *sum, const struct
 }
 
 /** Chunks of many lines: count these, to the ends of the chunks. */
-static struct hc_error *search_wholes(struct run *run)
+static struct hc_error *search_wholes(struct hc_template_pass *pass)
 {
-	unsigned jobs = run->process->jobs;
+	unsigned jobs = pass->process->jobs;
 	hc_cleanup_free struct whole *wholes = calloc(jobs, sizeof(*wholes));
 
 	if (!wholes)
 		return &hc_enomem;
-	run->wholes = wholes;
-	struct hc_error *err = hc_process_parallel(run->process, run->chunks.num, search_task, run);
-	run->wholes = NULL;
-	for (size_t k = 0; !err && k < run->num_shapes; k++) {
+	pass->wholes = wholes;
+	struct hc_error *err =
+		hc_process_parallel(pass->process, pass->chunks.num, search_task, pass);
+	pass->wholes = NULL;
+	for (size_t k = 0; !err && k < pass->num_shapes; k++) {
 		struct whole_lines sum = {0};
 
-		add_whole(&run->shapes[k], &sum, wholes, jobs, k);
+		add_whole(&pass->shapes[k], &sum, wholes, jobs, k);
 	}
 	return err;
 }
@@ -592,72 +584,98 @@ static int compare_shapes(const void *a, const void *b)
 	return order ? order : (x->text.size > y->text.size) - (x->text.size < y->text.size);
 }
 
-static struct hc_error *write_lines(struct run *run, struct hc_template *text_template)
+static struct hc_error *write_lines(struct hc_template_pass *pass,
+				    struct hc_template *text_template)
 {
 	struct hc_error *err = NULL;
 
-	text_template->lines = calloc(run->num_shapes + 1, sizeof(*text_template->lines));
+	text_template->lines = calloc(pass->num_shapes + 1, sizeof(*text_template->lines));
 	if (!text_template->lines)
 		return &hc_enomem;
-	hc_sort(run->shapes, run->num_shapes, compare_shapes);
-	for (size_t i = 0; !err && i < run->num_shapes; i++)
-		err = write_line(&run->shapes[i],
+	hc_sort(pass->shapes, pass->num_shapes, compare_shapes);
+	for (size_t i = 0; !err && i < pass->num_shapes; i++)
+		err = write_line(&pass->shapes[i],
 				 &text_template->lines[text_template->num_lines++]);
 	return err;
 }
 /**@}*/
 
-static struct hc_error *learn_and_count(struct run *run, const struct hc_chunk_sample *sample,
-					struct hc_top_texts *shapes,
-					struct hc_template *text_template)
+static struct hc_error *learn(struct hc_target *target, struct hc_template_pass *pass)
 {
-	struct hc_error *err;
+	struct hc_error *err = hc_target_heap(target, &pass->heap);
 
-	hc_chunk_subsample_init(&run->chunks, sample, HC_TEMPLATE_LEARN_CHUNKS);
-	text_template->learned = run->chunks.num;
-	if ((err = learn_shapes(run, shapes)) || (err = choose_shapes(run, shapes)) ||
-	    (err = learn_values(run)))
+	if (err)
 		return err;
-	hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_TEMPLATE_COUNT_BYTES,
-				      HC_TEMPLATE_WINDOW);
-	text_template->counted = run->chunks.num;
-	if (run->num_shapes && (err = count_shapes(run)))
+	hc_target_phase(target, HC_PHASE_COMPARE);
+	hc_chunk_subsample_init(&pass->chunks, pass->sample, HC_TEMPLATE_LEARN_CHUNKS);
+	pass->text_template.learned = pass->chunks.num;
+	if ((err = learn_shapes(pass, &pass->table)) || (err = choose_shapes(pass, &pass->table)))
 		return err;
-	if (run->num_shapes && sample->bytes / sample->offered > HC_TEMPLATE_WINDOW) {
-		hc_chunk_subsample_init_bytes(&run->chunks, sample, HC_TEMPLATE_SEARCH_BYTES,
+	return learn_values(pass);
+}
+
+struct hc_error *hc_template_learn(struct hc_target *target, const struct hc_chunk_sample *sample,
+				   struct hc_template_pass **ret)
+{
+	hc_cleanup(hc_template_pass_freep) struct hc_template_pass *pass = calloc(1, sizeof(*pass));
+
+	if (!pass)
+		return &hc_enomem;
+	pass->process = target->process;
+	pass->sample = sample;
+	hc_top_texts_init(&pass->table, HC_TEMPLATE_SHAPE_BYTES);
+	pass->table.copies = true;
+	pass->workers = calloc(target->process->jobs, sizeof(*pass->workers));
+	struct hc_error *err = pass->workers ? learn(target, pass) : &hc_enomem;
+	if (err)
+		return err;
+	*ret = hc_steal(pass);
+	return NULL;
+}
+
+struct hc_error *hc_template_end(struct hc_template_pass *pass, unsigned jobs, uint64_t counted,
+				 struct hc_template *ret)
+{
+	const struct hc_chunk_sample *sample = pass->sample;
+	struct hc_error *err = NULL;
+
+	pass->text_template.counted = counted;
+	for (unsigned i = 0; i < jobs; i++)
+		for (size_t k = 0; k < pass->num_shapes; k++)
+			pass->shapes[k].chunks += pass->workers[i].counts[k];
+	if (pass->num_shapes && sample->bytes / sample->offered > HC_TEMPLATE_WINDOW) {
+		hc_chunk_subsample_init_bytes(&pass->chunks, sample, HC_TEMPLATE_SEARCH_BYTES,
 					      UINT64_MAX);
-		text_template->searched = run->chunks.num;
-		err = search_wholes(run);
-		if (err)
-			return err;
+		pass->text_template.searched = pass->chunks.num;
+		err = search_wholes(pass);
 	}
-	return write_lines(run, text_template);
+	if (!err)
+		err = write_lines(pass, &pass->text_template);
+	if (err)
+		return err;
+	*ret = pass->text_template;
+	pass->text_template = (struct hc_template){0};
+	return NULL;
+}
+
+void hc_template_pass_freep(struct hc_template_pass **pass)
+{
+	if (!*pass)
+		return;
+	for (size_t i = 0; i < (*pass)->num_shapes; i++)
+		for (size_t k = 0; k < (*pass)->shapes[i].num_atoms; k++)
+			hc_top_texts_deinit(&(*pass)->shapes[i].values[k]);
+	hc_template_deinit(&(*pass)->text_template);
+	hc_top_texts_deinit(&(*pass)->table);
+	free((*pass)->shapes);
+	free((*pass)->workers);
+	free(*pass);
 }
 
 struct hc_error *hc_template_run(struct hc_target *target, const struct hc_chunk_sample *sample,
 				 struct hc_template *ret)
 {
-	struct run run = {.process = target->process};
-	hc_cleanup(hc_top_texts_deinit) struct hc_top_texts shapes;
-	struct hc_template text_template = {0};
-
-	hc_top_texts_init(&shapes, HC_TEMPLATE_SHAPE_BYTES);
-	shapes.copies = true;
-	struct hc_error *err = hc_target_heap(target, &run.heap);
-	if (err)
-		return err;
-	hc_target_phase(target, HC_PHASE_COMPARE);
-	err = learn_and_count(&run, sample, &shapes, &text_template);
-	for (size_t i = 0; i < run.num_shapes; i++)
-		for (size_t k = 0; k < run.shapes[i].num_atoms; k++)
-			hc_top_texts_deinit(&run.shapes[i].values[k]);
-	free(run.shapes);
-	if (err) {
-		hc_template_deinit(&text_template);
-		return err;
-	}
-	*ret = text_template;
-	return NULL;
+	return hc_count_lines(target, sample, NULL, ret);
 }
 
 void hc_template_deinit(struct hc_template *text_template)

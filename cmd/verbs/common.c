@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "analyzers/alike/count_lines.h"
 #include "analyzers/blocks/pages.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/select_options.h"
@@ -752,9 +753,7 @@ static struct hc_error *compare_pages(struct hc_target *target, const struct hc_
 	ret->all = (struct hc_count){pages->touched, pages->touched * pages->set.size};
 	ret->kept = sample.num;
 	if (!err)
-		err = hc_repeats_run(blocks, &sample, &ret->repeats);
-	if (!err)
-		err = hc_template_run(blocks, &sample, &ret->text_template);
+		err = hc_count_lines(blocks, &sample, &ret->repeats, &ret->text_template);
 	hc_chunk_sample_deinit(&sample);
 	return err;
 }

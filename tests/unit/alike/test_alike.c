@@ -282,6 +282,51 @@ static void test_repeats_of_words(void **state)
 	fixture_deinit(&fixture);
 }
 
+/** Words and lines that are counted together come out as each does by itself, also where one of
+ * them has enough of a chunk before the other. */
+static void test_common(void **state)
+{
+	(void)state;
+	for (unsigned jobs = 1; jobs <= 4; jobs += 3) {
+		struct fixture fixture;
+		struct hc_common common;
+		struct hc_repeats repeats;
+		struct hc_template text_template;
+
+		fixture_init(&fixture, jobs);
+		for (size_t i = 0; i < CHUNKS; i++)
+			write_chunk(&fixture, i, "%s\nalpha\n%s\nnumber=%zu\n",
+				    i % 3 ? "other" : "alpha", i % 2 ? "omega" : "[gamma]", i % 5);
+		struct hc_target *target = fake_target(&fixture.fake);
+		assert_ok(hc_common_run(target, &fixture.sample, &common));
+		assert_ok(hc_repeats_run(target, &fixture.sample, &repeats));
+		assert_ok(hc_template_run(target, &fixture.sample, &text_template));
+		assert_int_equal(find_repeat(&common.repeats, "omega")->chunks, CHUNKS / 2);
+		assert_int_equal(common.repeats.num, repeats.num);
+		for (size_t i = 0; i < repeats.num; i++) {
+			const struct hc_repeat *both = &common.repeats.items[i];
+
+			assert_int_equal(both->token.text.size, repeats.items[i].token.text.size);
+			assert_memory_equal(both->token.text.data, repeats.items[i].token.text.data,
+					    both->token.text.size);
+			assert_int_equal(both->chunks, repeats.items[i].chunks);
+			assert_int_equal(both->values, repeats.items[i].values);
+		}
+		assert_true(text_template.num_lines > 0);
+		assert_int_equal(common.text_template.num_lines, text_template.num_lines);
+		for (size_t i = 0; i < text_template.num_lines; i++) {
+			assert_string_equal(common.text_template.lines[i].text,
+					    text_template.lines[i].text);
+			assert_int_equal(common.text_template.lines[i].chunks,
+					 text_template.lines[i].chunks);
+		}
+		hc_repeats_deinit(&repeats);
+		hc_template_deinit(&text_template);
+		hc_common_deinit(&common);
+		fixture_deinit(&fixture);
+	}
+}
+
 static void test_template(void **state)
 {
 	struct fixture fixture;
@@ -464,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_common),
 		cmocka_unit_test(test_template),
 		cmocka_unit_test(test_template_of_short_lines),
 		cmocka_unit_test(test_repeats_of_words),
