@@ -38,6 +38,8 @@ VARYING = [
     (r"^ +5[0-9a-f]{11}  ", " 5xxxxxxxxxxx  "),
     # The same, cut off at the end of a column.
     (r"0x[0-9a-f]{0,11}…", "0x…"),
+    # Which of several like it comes first is a matter of where the kernel put its arena.
+    (r'"(?:HGETALL|GET) (?:user|session):[\w:]+"', '"…"'),
     (r"\bpid \d+", "pid N"),
     # Threads, and the arenas that they came to in their race.
     (r"\barena [1-9]\d* \(thre(?=ad|…)", "arena N (thre"),
