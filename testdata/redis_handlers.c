@@ -69,7 +69,7 @@ static struct held *held;
 static _Atomic unsigned counts[NUM_KINDS], skipped;
 static unsigned rounds;
 static int port;
-static pthread_barrier_t done;
+static pthread_barrier_t done, served;
 
 static void tell(const char *state, enum kind kind, const void *p, size_t size)
 {
@@ -205,6 +205,7 @@ static void *handler(void *arg)
 	scrub();
 	say("inside buffer %p", (void *)c->reader->buf);
 	say("inside buffer %p", (void *)c->obuf);
+	pthread_barrier_wait(&served);
 	pthread_barrier_wait(&done);
 	for (;;)
 		pause();
@@ -308,8 +309,12 @@ int main(int argc, char **argv)
 	hold_wire(c);
 	redisFree(c);
 	pthread_barrier_init(&done, NULL, THREADS + 1);
-	for (size_t i = 0; i < THREADS; i++)
+	pthread_barrier_init(&served, NULL, 2);
+	/* One after the other, so that each start leaves the same heaps. */
+	for (size_t i = 0; i < THREADS; i++) {
 		pthread_create(&thread, NULL, handler, (void *)i);
+		pthread_barrier_wait(&served);
+	}
 	pthread_barrier_wait(&done);
 	usleep(20000); /* the handlers reach their pause */
 	for (unsigned i = 0; i < NUM_KINDS; i++)

@@ -19,7 +19,7 @@ HEAPCORE = pathlib.Path(os.environ.get("HEAPCORE", ROOT / "build/cmd/heapcore"))
 BUILD = HEAPCORE.parents[1]
 VERSION = re.search(r"^    version: '(.*)'", (ROOT / "meson.build").read_text(), re.M)[1]
 VERBS = sorted(path.stem for path in (ROOT / "docs/manual").glob("*.man") if path.stem != "heapcore")
-CASES = sorted(path.name for path in (ROOT / "docs/cases").iterdir())
+CASES = sorted(str(path.relative_to(ROOT / "docs/cases")) for path in (ROOT / "docs/cases").rglob("*") if path.is_file())
 
 
 def needs(*programs):
