@@ -218,7 +218,7 @@ void hc_lost_unsuppress(struct hc_session *session, struct hc_suppressions *supp
 void hc_lost_say_suppressed(const struct hc_session *session, const struct hc_count *suppressed,
 			    struct hc_document *doc)
 {
-	if (!session->target->suppressions)
+	if (!session->target->suppressions || !session->target->suppressions->leaks.num)
 		return;
 	hc_count_fact(doc, "suppressed", HC_CONTENT_NONE, suppressed->chunks, suppressed->bytes);
 	HC_SAY(doc, "Suppressed: {} lost chunk{} ({}), which --suppress names.",

@@ -239,6 +239,7 @@ static void analysis_deinit(struct hc_analysis *analysis)
 	hc_inflight_deinit(&analysis->inflight);
 	free(analysis->last_words);
 	free(analysis->quoted);
+	free(analysis->suppress);
 }
 
 static struct hc_error *run(struct hc_session *session)
@@ -270,7 +271,9 @@ static struct hc_error *run(struct hc_session *session)
 			hc_session_mask(session, session->target->heap->abort_message);
 
 	analysis.quoted = hc_shell_quote(session->options->core);
-	if (!analysis.quoted)
+	if (analysis.suppressions.leaks.num)
+		analysis.suppress = hc_shell_quote(own->suppress);
+	if (!analysis.quoted || (analysis.suppressions.leaks.num && !analysis.suppress))
 		return &hc_enomem;
 	if (own->has_limit)
 		hc_lost_judge(session, &session->target->reach,

@@ -22,6 +22,7 @@ struct hc_analysis {
 	struct hc_verdict verdict;
 	struct hc_sampler sampler;   /**< when there is a heap */
 	char *quoted;                /**< the core's path, for a shell */
+	char *suppress;              /**< the file that names leaks, for a shell; NULL: none */
 	char *last_words;            /**< hc_heap::abort_message without secrets; NULL: none */
 	struct hc_inflight inflight; /**< threads that were inside the allocator */
 	/** Of each finding: by which pointers a root leads to its sample; unknown: not looked for.
@@ -53,6 +54,11 @@ static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
 
 	return num < HC_ANALYSIS_DAMAGE_SHOWN ? num : HC_ANALYSIS_DAMAGE_SHOWN;
 }
+
+/* analyze_phrase.c */
+
+/** "heapcore leaks CORE", with --suppress: without it, groups would have other numbers. */
+struct hc_cell hc_leaks_command(const struct hc_analysis *analysis);
 
 /* analyze_text.c */
 

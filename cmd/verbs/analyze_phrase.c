@@ -143,6 +143,16 @@ struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
 			 bytes_phrase(finding, analysis->doc));
 }
 
+struct hc_cell hc_leaks_command(const struct hc_analysis *analysis)
+{
+	struct hc_cell core = hc_cell_name(analysis->quoted);
+
+	if (!analysis->suppress)
+		return HC_PHRASE(analysis->doc, "heapcore leaks {}", core);
+	return HC_PHRASE(analysis->doc, "heapcore leaks {} --suppress {}", core,
+			 hc_cell_name(analysis->suppress));
+}
+
 /** The command that shows the finding. */
 struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i)
 {
@@ -152,7 +162,7 @@ struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i)
 
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
-		return HC_PHRASE(doc, "heapcore leaks {} --group {}", core,
+		return HC_PHRASE(doc, "{} --group {}", hc_leaks_command(analysis),
 				 hc_cell_number(finding->group_number));
 	case HC_FINDING_HELD:
 	case HC_FINDING_FREED:

@@ -462,7 +462,7 @@ static void next_leak(struct hc_analysis *analysis)
 	HC_SAY_AT(analysis->doc, next(), "{}",
 		  hc_cell_text("find out who should free the lost objects, the largest first. All "
 			       "groups:"));
-	say_command(analysis, "leaks", "");
+	HC_LINE(analysis->doc, "      {}", hc_leaks_command(analysis));
 }
 
 /** The largest kind that is held, or NULL. */

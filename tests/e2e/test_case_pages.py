@@ -44,6 +44,8 @@ VARYING = [
     # Threads, and the arenas that they came to in their race.
     (r"\barena [1-9]\d* \(thre(?=ad|…)", "arena N (thre"),
     (r"\bthread \d+\b", "thread N"),
+    # Which of those has more pages touched.
+    (r"(?:^(?:TLS/thread block|main stack|stack of an exited thread) .*\n)+", lambda rows: "".join(sorted(rows[0].splitlines(True)))),
     # What the loader, the kernel and the C library take for themselves; of stacks, how far they are used.
     (rf"(?:^  (?:{MACHINE_PARTS}) .*\n)+", "  …\n"),
     (r"^(\d+  \d+ stacks?, ).*$", r"\1…"),

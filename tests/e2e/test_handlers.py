@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import types
@@ -325,6 +326,10 @@ class TestSuppress:
             left = heapcore("leaks", core, "--suppress", file, "--format", "json").json
             assert group["root_type"] not in [other["root_type"] for other in left["groups"]]
             assert left["suppressed"]["chunks"] >= group["roots"] + group["below"]
+            for finding in heapcore("analyze", core, "--suppress", file, "--format", "json").json["findings"]:
+                if finding["kind"] == "lost":
+                    shown = heapcore(*shlex.split(finding["more"])[1:], "--format", "json").json
+                    assert shown["roots"] + shown["below"] == finding["chunks"]
             for count in "chunks", "bytes":
                 assert left["suppressed"][count] + left["definite"][count] + left["indirect"][count] == \
                     plain["definite"][count] + plain["indirect"][count]
