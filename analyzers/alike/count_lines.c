@@ -54,6 +54,7 @@ struct hc_error *hc_count_lines(struct hc_target *target, const struct hc_chunk_
 {
 	hc_cleanup(hc_repeats_pass_freep) struct hc_repeats_pass *words = NULL;
 	hc_cleanup(hc_template_pass_freep) struct hc_template_pass *shapes = NULL;
+	hc_cleanup(hc_repeats_deinit) struct hc_repeats found = {0};
 	const struct hc_process *process = target->process;
 	struct run run = {0};
 	struct hc_error *err = hc_target_heap(target, &run.heap);
@@ -71,10 +72,12 @@ struct hc_error *hc_count_lines(struct hc_target *target, const struct hc_chunk_
 	err = hc_process_parallel(process, (run.chunks.num + TASK_CHUNKS - 1) / TASK_CHUNKS,
 				  count_task, &run);
 	if (!err && repeats)
-		err = hc_repeats_end(words, process->jobs, run.chunks.num, repeats);
+		err = hc_repeats_end(words, process->jobs, run.chunks.num, &found);
 	if (!err && text_template)
 		err = hc_template_end(shapes, process->jobs, run.chunks.num, text_template);
-	if (err && repeats)
-		hc_repeats_deinit(repeats);
-	return err;
+	if (err || !repeats)
+		return err;
+	*repeats = found;
+	found = (struct hc_repeats){0};
+	return NULL;
 }

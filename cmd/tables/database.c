@@ -540,8 +540,8 @@ struct hc_error *hc_database_create(struct hc_tables *tables, const char *path, 
 	bool many = hc_tables_rows(tables, &hc_chunks_relation) >= MANY_ROWS;
 	/*
 	 * The file has no name that anybody asked for until all of it is there. Rows come sorted,
-	 * or nearly: threads that help to sort them for an index take twice the time that one
-	 * takes.
+	 * or nearly, for an index: threads that help to sort them make it longer
+	 * (docs/performance.md).
 	 */
 	if (!err)
 		err = run_own(database, hc_format("PRAGMA page_size = %d; "
