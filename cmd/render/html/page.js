@@ -41,10 +41,13 @@
 		return cell.textContent === "-" ? null : cell.textContent;
 	}
 
+	// One for all: localeCompare() makes one for each comparison.
+	const collator = new Intl.Collator("en", { numeric: true });
+
 	function compare(a, b) {
 		if (typeof a === "number" && typeof b === "number")
 			return a - b;
-		return String(a).localeCompare(String(b), "en", { numeric: true });
+		return collator.compare(String(a), String(b));
 	}
 
 	function sortTable(table, column, heading) {
