@@ -10,18 +10,9 @@
 
 #include "manifest.h"
 
-class Order
-{
-public:
-	explicit Order(char *request) : text(request)
-	{
-	}
-	virtual ~Order()
-	{
-	}
-
-private:
-	char *text;
+struct Order {
+	virtual ~Order() = default;
+	char *request = nullptr;
 	unsigned long lines[9] = {};
 };
 
@@ -35,7 +26,9 @@ __attribute__((noinline)) static Order *make(const char *customer, unsigned long
 
 	snprintf(text, 304, "POST /orders/%lu HTTP/1.1\r\nHost: %s.example\r\nContent-Type: application/json\r\n\r\n{\"order\":%lu}",
 		 number, customer, number);
-	return new (calloc(1, 88)) Order(text);
+	Order *order = new (calloc(1, sizeof(Order))) Order;
+	order->request = text;
+	return order;
 }
 
 /* Nothing of what was forgotten stays on the stack. */

@@ -463,7 +463,8 @@ def npm(package):
                 new = tempfile.mkdtemp(dir=cache)
                 try:
                     subprocess.run([program, "install", "--prefix", new, "--no-audit", "--no-fund", "--ignore-scripts",
-                                    "--fetch-retries=1", "--fetch-timeout=20000", f"{package}@{NPM[package]}"],
+                                    "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000",
+                                    f"{package}@{NPM[package]}"],
                                    stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True)
                     os.rename(new, folder)
                 finally:

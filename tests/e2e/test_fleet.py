@@ -188,8 +188,9 @@ class ClickHouse:
         self.home.mkdir()
         (self.home / "config.xml").write_text(CONFIG.format(folder=self.home, port=self.port))
         (self.home / "users.xml").write_text(USERS)
-        self.server = subprocess.Popen([program, f"--config-file={self.home}/config.xml"], cwd=self.home, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=open(self.home / "stderr", "wb"))
+        with open(self.home / "stderr", "wb") as said:
+            self.server = subprocess.Popen([program, f"--config-file={self.home}/config.xml"], cwd=self.home,
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
         try:
             conftest.wait_for(self.answers, "clickhouse-server", 60)
             create, = sql(section("ClickHouse"))
