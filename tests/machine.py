@@ -12,6 +12,7 @@ other machines than the one at hand.
 """
 import contextlib
 import ctypes
+import fcntl
 import functools
 import json
 import os
@@ -41,6 +42,10 @@ FLAGS_32_BIT = ["-m32", "-isystem", "/usr/include/x86_64-linux-gnu"]
 # Of which the lack is worth a line. Tests that need another one look for it by which().
 PROGRAMS = ["bash", "clang", "curl", "gcore", "gzip", "lz4", "perl", "redis-server", "sqlite3", "wrk", "xxd", "xz",
             "zstd"]
+
+
+# Packages of npm that tests use, and which version: what they bring runs without scripts of theirs, on Node 18 and later.
+NPM = {"@duckdb/node-api": "1.5.6-r.1", "axe-core": "4.10.3"}
 
 
 class Missing(Exception):
@@ -440,6 +445,41 @@ def need_program(*names):
     for name in names:
         if not which(name):
             pytest.skip(f"{name} is not installed")
+
+
+@functools.lru_cache(maxsize=None)
+def npm(package):
+    """The folder of a package of NPM, fetched once; None where that can't be, which is tried once a session."""
+    program = which("npm")
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "heapcore-npm"
+    folder = cache / f"{package.strip('@').replace('/', '-')}-{NPM[package]}"
+    if not program:
+        return None
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with open(f"{folder}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                new = tempfile.mkdtemp(dir=cache)
+                try:
+                    subprocess.run([program, "install", "--prefix", new, "--no-audit", "--no-fund", "--ignore-scripts",
+                                    "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000",
+                                    f"{package}@{NPM[package]}"],
+                                   stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True)
+                    os.rename(new, folder)
+                finally:
+                    shutil.rmtree(new, ignore_errors=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return folder / "node_modules" / package
+
+
+def need_npm(package):
+    import pytest
+    found_in = npm(package)
+    if not found_in:
+        pytest.skip(f"npm is not installed, or can't bring {package}")
+    return found_in
 
 
 def dump(pid, path):

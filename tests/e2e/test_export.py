@@ -380,58 +380,6 @@ class TestFleet:
         assert line["time"] == int(os.stat(core).st_mtime)
 
 
-FLEET_PAGE = conftest.ROOT / "docs/fleet.md"
-needs_operator = pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 38), reason="SQLite before 3.38 has no ->>")
-
-
-@needs_operator
-class TestFleetPage:
-    """docs/fleet.md: its commands load the lines, its queries answer. Two programs on a thousand hosts, of two builds each."""
-
-    @pytest.fixture(scope="class")
-    def fleet(self, heapcore, core, dump, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("fleet")
-        shapes = heapcore("export", dump("leak_shapes.cc"), "--format", "jsonl", "--host", "HOST").jsonl
-        tickets = heapcore("export", core, "--format", "jsonl", "--host", "HOST", "--time", "1795922100").jsonl
-        with open(folder / "fleet.jsonl", "w") as file:
-            for host in range(1000):
-                for line in shapes if host % 10 == 3 else tickets:
-                    # All lines of verdicts, and the first ones of the others: a thousand whole cores are 100 MB.
-                    if line["table"] == "verdict" or line.get("finding", line.get("kind", 0)) <= 3:
-                        more = {"build_id": "old"} if host % 2 else {}
-                        print(json.dumps({**line, "host": f"web-{host}", **more}), file=file)
-        commands = re.findall(r"^    (sqlite3 .*)$", FLEET_PAGE.read_text(), re.M)
-        assert len(commands) == 2
-        for command in commands:
-            subprocess.run(command, shell=True, cwd=folder, check=True)
-        return sqlite3.connect(folder / "fleet.sqlite")
-
-    def ask(self, fleet, what):
-        query, = re.findall(rf"\n{what}[^\n]*:\n\n```sql\n(.*?);\n```", FLEET_PAGE.read_text(), re.S)
-        return fleet.execute(query).fetchall()
-
-    def test_all_queries(self, fleet):
-        queries = re.findall(r"```sql\n(.*?);\n```", FLEET_PAGE.read_text(), re.S)
-        assert len(queries) == 5
-        for query in queries[:4]:
-            assert fleet.execute(query).fetchall(), query
-
-    def test_builds(self, heapcore, core, fleet):
-        lost = heapcore("analyze", core, "--format", "json").json["lost_bytes"]
-        rows = [row for row in self.ask(fleet, "Which build leaks") if row[0].startswith("tickets")]
-        assert sorted((row[2], row[4]) for row in rows) == [(400, 400 * lost), (500, 500 * lost)]
-        assert {row[1] == "old" for row in rows} == {True, False}
-
-    def test_kinds(self, heapcore, core, fleet, db):
-        size, chunks = db.execute("SELECT size, lost_chunks FROM kinds WHERE kind <= 3 AND lost_bytes > 0 ORDER BY lost_bytes DESC").fetchone()
-        found = [row for row in self.ask(fleet, "What is lost") if row[0] == size]
-        assert max(row[3] for row in found) >= 900 and sum(row[4] for row in found) >= 900 * chunks
-
-    def test_outliers(self, fleet):
-        for _, host, size in self.ask(fleet, "Which hosts differ"):
-            assert host and size
-
-
 class TestRecipes:
     """docs/recipes.md: what it says the tests run."""
 

@@ -2,12 +2,11 @@
 How reports look, in a browser: of five incidents, wide and narrow, light and dark. What a person would see at a glance is asked of
 the layout: nothing sticks out, no two texts lie on each other, the answer is in the first screen, all of it can be read and reached.
 
-HEAPCORE_SCREENSHOTS names a folder for pictures of all of them. HEAPCORE_AXE names axe.min.js of axe-core; without it, and where
-npm has not installed it, its test is skipped, and the rules that are written here remain.
+HEAPCORE_SCREENSHOTS names a folder for pictures of all of them. HEAPCORE_AXE names axe.min.js of axe-core; without it npm brings
+one. Where it can't, that test is skipped, and the rules that are written here remain.
 """
 import os
 import pathlib
-import subprocess
 
 import pytest
 
@@ -125,14 +124,9 @@ def browser(tmp_path_factory):
 
 
 def axe():
-    """axe.min.js, or None."""
+    """The text of axe-core."""
     named = os.environ.get("HEAPCORE_AXE")
-    places = [pathlib.Path(named)] if named else []
-    npm = machine.which("npm")
-    if npm and not named:
-        root = subprocess.run([npm, "root", "-g"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        places.append(pathlib.Path(root.stdout.strip() or "/") / "axe-core/axe.min.js")
-    return next((place for place in places if place.is_file()), None)
+    return (pathlib.Path(named) if named else machine.need_npm("axe-core") / "axe.min.js").read_text()
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -164,11 +158,9 @@ def test_questions_notice(browser, pages):
 
 def test_axe_finds_nothing_serious(browser, pages):
     script = axe()
-    if not script:
-        pytest.skip("axe-core is not installed")
     for name in ("leak", "held"):
         browser.open(pages[name])
-        browser.ask(script.read_text() + "; 0")
+        browser.ask(script + "; 0")
         found = browser.ask("axe.run().then((found) => found.violations.map((one) => [one.impact, one.id, "
                             "one.nodes.map((node) => node.html.slice(0, 120))]))")
         assert [one for one in found if one[0] in ("serious", "critical")] == [], name

@@ -225,14 +225,15 @@ class TestDebian:
         assert run("dpkg-deb", "-f", self.package(packages), "Version").strip() == VERSION
 
     def test_contents(self, packages, tmp_path):
-        assert self.unpacked(packages, tmp_path) == expected(zsh="share/zsh/vendor-completions")
+        fleet = [f"share/doc/heapcore/examples/fleet/{path.name}" for path in (ROOT / "examples/fleet").iterdir()]
+        assert self.unpacked(packages, tmp_path) == sorted(expected(zsh="share/zsh/vendor-completions") + fleet)
         assert run(tmp_path / "usr/bin/heapcore", "--version") == f"heapcore {VERSION}\n"
 
     def test_library(self, packages, tmp_path):
         """One package to run with, one to compile with, one for Python; unpacked together they work."""
         libdir = f"lib/{run('dpkg-architecture', '-qDEB_HOST_MULTIARCH').strip()}"
         folder = "lib/python3/dist-packages"
-        examples = [f"share/doc/python3-heapcore/examples/{path.name}" for path in (ROOT / "examples").iterdir()]
+        examples = [f"share/doc/python3-heapcore/examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
         for name, names in (("libheapcore0", shared(libdir)), ("libheapcore-dev", development(libdir)),
                             ("python3-heapcore", module(folder) + examples)):
             assert self.unpacked(packages, tmp_path / name, name) == sorted(names), name
