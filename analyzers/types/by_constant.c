@@ -16,23 +16,35 @@
  *   - a function.
  *
  * A table is better than a text, and that than a function; of equal ones the lowest offset counts.
- * Where the first word is a pointer to a table, three chunks are enough, whatever else there is of
- * that size: objects that begin with their methods are how C spells classes. A chunk is of a kind
+ * Where no table has more than half, those that have more than a quarter are enough; and where the
+ * first word is a pointer to a table, three chunks are, whatever else there is of that size:
+ * objects that begin with their methods are how C spells classes. A chunk is of a kind
  * if it has the pointer itself.
  *
+ * One table may serve many kinds of objects that have a text each for a name: a database's memory
+ * contexts. So where more than half of the sampled objects of a table have a pointer to some text
+ * at one offset, the lowest, each text that three of them share makes a kind of its own within that
+ * of the table.
+ *
  * What it can't do. Objects without such a constant, and kinds that share their size with more
- * numerous ones and don't begin with a table, are not found. Several structs that use one table are
- * one kind. Chunks that hold nothing any more but what was there before look like that.
+ * numerous ones and don't begin with a table, are not found. Several structs that use one table and
+ * have no text are one kind. A text may be a state rather than a name. Chunks that hold nothing any
+ * more but what was there before look like that.
  */
 #include "analyzers/types/demangle.h"
 #include "analyzers/types/provider.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/format.h"
+#include "core/base/hash.h"
 
 /** Chunks of a size that there must be to speak of more than half; with the same table first. */
 #define MIN_CHUNKS 4
 #define MIN_WITH_TABLE 3
+#define MIN_WITH_TEXT 3
+
+/** One of fewer than so many chunks of a size has a table that isn't its first word. */
+#define TABLE_SHARE 4
 
 /** Bytes of a chunk in which a pointer is looked for. */
 #define MAX_OFFSET 256
@@ -48,9 +60,10 @@
 #define MIN_TEXT 3
 #define MAX_TEXT 64
 
-/** Most kinds; of a size, most that begin with a table. */
+/** Most kinds; of a size, most that begin with a table; of a table there, most with a text. */
 #define MAX_KINDS 4096
 #define MAX_TABLES 16
+#define MAX_TEXTS 16
 
 /** What a pointer leads to, the better the higher. */
 enum constant { CONSTANT_NONE, CONSTANT_FUNCTION, CONSTANT_TEXT, CONSTANT_TABLE };
@@ -58,13 +71,16 @@ enum constant { CONSTANT_NONE, CONSTANT_FUNCTION, CONSTANT_TEXT, CONSTANT_TABLE 
 struct kind {
 	uint64_t target;
 	enum constant constant;
+	uint64_t text; /* that objects of a table have, too; 0: any or none */
 };
 
-/** Chunks of this size that have this word at this offset are of a kind. */
+/** Chunks of this size that have this word at this offset, and the text, are of a kind. */
 struct rule {
 	uint64_t size;
 	uint64_t offset; /* bytes */
 	uint64_t word;
+	uint64_t text_offset; /* where the kind has a text */
+	uint64_t text;
 	uint32_t kind;
 	uint32_t order; /* in which it was found: tables that chunks begin with come first */
 };
@@ -73,8 +89,8 @@ struct constants {
 	const struct hc_type_scope *scope;
 	struct kind *kinds;
 	size_t num;
-	struct hc_addresses by_target; /* index into kinds */
-	struct rule *rules;            /* by size, the better first */
+	struct hc_hash by_target;
+	struct rule *rules; /* by size, the better first */
 	size_t num_rules;
 };
 
@@ -84,6 +100,7 @@ struct look {
 	const struct hc_sampled_size *size;
 	struct hc_type_subject subjects[HC_MAX_SAMPLED];
 	uint64_t words[HC_MAX_SAMPLED];
+	uint64_t texts[HC_MAX_SAMPLED];
 };
 
 static void destroy(void *own)
@@ -92,7 +109,7 @@ static void destroy(void *own)
 
 	if (!constants)
 		return;
-	hc_addresses_deinit(&constants->by_target);
+	hc_hash_deinit(&constants->by_target);
 	free(constants->kinds);
 	free(constants->rules);
 	free(constants);
@@ -174,35 +191,107 @@ static enum constant find_constant(const struct hc_type_scope *scope, uint64_t a
 
 /* --- Rules --- */
 
-/** The kind of a constant, which may be new. */
+static uint64_t hash_of(const struct kind *kind)
+{
+	return hc_hash_mix(hc_hash_mix(kind->target) ^ kind->text);
+}
+
+/** The kind of a constant, which may be new. @param[out] ret MAX_KINDS: there are too many */
 static struct hc_error *find_kind(struct constants *constants, struct kind kind, uint32_t *ret)
 {
-	*ret = hc_addresses_find(&constants->by_target, kind.target);
-	if (*ret != HC_NO_ADDRESS || constants->num == MAX_KINDS)
-		return NULL;
-	struct hc_error *err =
-		hc_array_reserve(&constants->kinds, constants->num, sizeof(*constants->kinds));
-	if (!err)
-		err = hc_addresses_add(&constants->by_target, kind.target, constants->num);
+	const struct kind *kinds = constants->kinds;
+	struct hc_error *err = hc_hash_reserve(&constants->by_target, constants->num, i,
+					       hash_of(&kinds[i]));
+
 	if (err)
 		return err;
-	*ret = constants->num;
-	constants->kinds[constants->num++] = kind;
+	uint32_t *slot = hc_hash_find(&constants->by_target, hash_of(&kind), i,
+				      kinds[i].target == kind.target && kinds[i].text == kind.text);
+	if (!*slot && constants->num < MAX_KINDS) {
+		err = hc_array_reserve(&constants->kinds, constants->num, sizeof(*kinds));
+		if (err)
+			return err;
+		constants->kinds[constants->num++] = kind;
+		*slot = constants->num;
+	}
+	*ret = *slot ? *slot - 1 : MAX_KINDS;
 	return NULL;
 }
 
-static struct hc_error *add_rule(struct look *look, uint64_t offset, struct kind kind)
+static struct hc_error *add_rule(struct look *look, struct rule rule, struct kind kind)
 {
 	struct constants *constants = look->constants;
-	struct rule rule = {look->size->size, offset, kind.target, 0, constants->num_rules};
 	struct hc_error *err = find_kind(constants, kind, &rule.kind);
 
-	if (err || rule.kind == HC_NO_ADDRESS)
+	if (err || rule.kind == MAX_KINDS)
 		return err;
+	rule.size = look->size->size;
+	rule.word = kind.target;
+	rule.text = kind.text;
+	rule.order = constants->num_rules;
 	err = hc_array_reserve(&constants->rules, constants->num_rules, sizeof(*constants->rules));
 	if (!err)
 		constants->rules[constants->num_rules++] = rule;
 	return err;
+}
+
+/**
+ * The texts that objects of a table point to at an offset, into look->texts.
+ *
+ * @return their number, 0 unless more than half of the objects have one
+ */
+static size_t texts_at(struct look *look, const struct rule *table, uint64_t offset)
+{
+	const struct hc_type_scope *scope = look->constants->scope;
+	size_t num = 0, num_without = 0;
+
+	for (size_t i = 0; i < look->size->num; i++) {
+		const struct hc_type_subject *subject = &look->subjects[i];
+
+		if (hc_subject_word(scope, subject, table->offset) != table->word)
+			continue;
+		look->texts[num] = hc_subject_word(scope, subject, offset);
+		if (find_constant(scope, look->texts[num]) == CONSTANT_TEXT)
+			num++;
+		else if (++num_without > look->size->num / 2)
+			return 0;
+	}
+	return num > num_without ? num : 0;
+}
+
+/** A rule for each text that several objects of a table share. */
+static struct hc_error *add_texts(struct look *look, struct rule rule)
+{
+	struct kind kind = {rule.word, CONSTANT_TABLE, 0};
+	size_t num = 0, num_texts = 0, first = 0;
+	struct hc_error *err = NULL;
+
+	for (uint64_t offset = 0; offset < MAX_OFFSET && offset < look->size->size && !num;
+	     offset += look->constants->scope->heap->word_size) {
+		num = texts_at(look, &rule, offset);
+		rule.text_offset = offset;
+	}
+	hc_sort(look->texts, num, hc_compare_u64);
+	for (size_t i = 1; i <= num && num_texts < MAX_TEXTS && !err; i++) {
+		if (i < num && look->texts[i] == look->texts[first])
+			continue;
+		kind.text = look->texts[first];
+		if (i - first >= MIN_WITH_TEXT) {
+			err = add_rule(look, rule, kind);
+			num_texts++;
+		}
+		first = i;
+	}
+	return err;
+}
+
+/** Rules for what has a constant at an offset: a table's objects with a text come first. */
+static struct hc_error *add_rules(struct look *look, uint64_t offset, struct kind kind)
+{
+	struct rule rule = {.offset = offset, .word = kind.target};
+	struct hc_error *err = kind.constant == CONSTANT_TABLE ? add_texts(look, rule) : NULL;
+
+	return err ? err : add_rule(look, rule, kind);
 }
 
 /** The word that more than half of the chunks have at an offset; 0: there is none. */
@@ -217,24 +306,78 @@ static uint64_t majority_at(struct look *look, uint64_t offset)
 	return at < num ? look->words[at] : 0;
 }
 
-/** The best constant that more than half have. */
+/**
+ * The words that more than one of TABLE_SHARE chunks may have at an offset, as J. Misra and D. Gries
+ * find them ("Finding Repeated Elements", 1982): what differs from all candidates takes one of each.
+ */
+static void candidates_at(struct look *look, uint64_t offset, uint64_t *ret)
+{
+	size_t counts[TABLE_SHARE - 1] = {0};
+
+	for (size_t i = 0; i < look->size->num; i++) {
+		size_t same = 0, vacant = 0;
+
+		look->words[i] =
+			hc_subject_word(look->constants->scope, &look->subjects[i], offset);
+		while (same < TABLE_SHARE - 1 && (!counts[same] || ret[same] != look->words[i]))
+			same++;
+		while (vacant < TABLE_SHARE - 1 && counts[vacant])
+			vacant++;
+		if (same < TABLE_SHARE - 1) {
+			counts[same]++;
+		} else if (vacant < TABLE_SHARE - 1) {
+			ret[vacant] = look->words[i];
+			counts[vacant] = 1;
+		} else {
+			for (size_t j = 0; j < TABLE_SHARE - 1; j++)
+				counts[j]--;
+		}
+	}
+}
+
+/** Tables that many chunks have at an offset. */
+static struct hc_error *find_frequent(struct look *look, uint64_t offset)
+{
+	uint64_t candidates[TABLE_SHARE - 1] = {0};
+	struct hc_error *err = NULL;
+
+	candidates_at(look, offset, candidates);
+	for (size_t i = 0; i < TABLE_SHARE - 1 && !err; i++) {
+		size_t count = 0;
+
+		for (size_t j = 0; j < look->size->num; j++)
+			count += look->words[j] == candidates[i];
+		if (count >= MIN_CHUNKS && count * TABLE_SHARE > look->size->num &&
+		    find_constant(look->constants->scope, candidates[i]) == CONSTANT_TABLE)
+			err = add_rules(look, offset,
+					(struct kind){candidates[i], CONSTANT_TABLE, 0});
+	}
+	return err;
+}
+
+/** The best constant that more than half have, after tables that many have. */
 static struct hc_error *find_majority(struct look *look)
 {
 	const struct hc_type_scope *scope = look->constants->scope;
 	struct kind best = {0};
-	uint64_t best_offset = 0;
+	uint64_t best_offset = 0, word_size = scope->heap->word_size;
+	struct hc_error *err = NULL;
 
 	for (uint64_t offset = 0; offset < MAX_OFFSET && offset < look->size->size;
-	     offset += scope->heap->word_size) {
+	     offset += word_size) {
 		uint64_t word = majority_at(look, offset);
 		enum constant constant = find_constant(scope, word);
 
 		if (constant <= best.constant)
 			continue;
-		best = (struct kind){word, constant};
+		best = (struct kind){word, constant, 0};
 		best_offset = offset;
 	}
-	return best.constant == CONSTANT_NONE ? NULL : add_rule(look, best_offset, best);
+	for (uint64_t offset = word_size; offset < MAX_OFFSET && offset < look->size->size &&
+					  best.constant != CONSTANT_TABLE && !err;
+	     offset += word_size)
+		err = find_frequent(look, offset);
+	return err || best.constant == CONSTANT_NONE ? err : add_rules(look, best_offset, best);
 }
 
 /** Tables that some chunks begin with. */
@@ -252,7 +395,8 @@ static struct hc_error *find_tables(struct look *look)
 			continue;
 		if (i - first >= MIN_WITH_TABLE &&
 		    find_constant(scope, look->words[first]) == CONSTANT_TABLE) {
-			err = add_rule(look, 0, (struct kind){look->words[first], CONSTANT_TABLE});
+			err = add_rules(look, 0,
+					(struct kind){look->words[first], CONSTANT_TABLE, 0});
 			num_tables++;
 		}
 		first = i;
@@ -335,7 +479,9 @@ static bool find_type(const void *own, const struct hc_type_subject *subject,
 
 	for (; at < constants->num_rules && rules[at].size == size; at++) {
 		if (hc_subject_word(constants->scope, subject, rules[at].offset) ==
-		    rules[at].word) {
+			    rules[at].word &&
+		    (!rules[at].text || hc_subject_word(constants->scope, subject,
+							rules[at].text_offset) == rules[at].text)) {
 			hit->index = rules[at].kind;
 			return true;
 		}
@@ -378,13 +524,25 @@ static char *name_of_symbol(const char *what, const char *symbol, uint64_t offse
 		      : hc_format("%s %s (%s)", what, name, module);
 }
 
+/** What comes before the name of a constant. @return to be freed by the caller */
+static char *role_of(const struct hc_process *process, const struct kind *kind)
+{
+	struct hc_bytes text = {0};
+
+	if (kind->constant == CONSTANT_FUNCTION)
+		return strdup("object calling");
+	if (!kind->text)
+		return strdup("object of");
+	int length = find_text(process, kind->text, &text);
+	return hc_format("object \"%.*s\" of", length, text.data);
+}
+
 static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 {
 	const struct constants *constants = own;
 	const struct kind *kind = &constants->kinds[index];
 	const struct hc_module *module = hc_modules_find(&scope->process->modules, kind->target);
 	const char *file = name_of_module(module);
-	const char *what = kind->constant == CONSTANT_TABLE ? "object of" : "object calling";
 	uint64_t start = module ? module->start : 0, offset;
 	struct hc_bytes text = {0};
 	const char *symbol;
@@ -394,6 +552,9 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 
 		return hc_format("object \"%.*s\" (%s)", length, text.data, file);
 	}
+	hc_cleanup_free char *what = role_of(scope->process, kind);
+	if (!what)
+		return NULL;
 	if (hc_modules_symbol(&scope->process->modules, kind->target, &symbol, &offset) &&
 	    is_clean(symbol) && (!offset || is_object(symbol)))
 		return name_of_symbol(what, symbol, offset, file);

@@ -55,17 +55,24 @@ static struct hc_error *find_size(struct sampler *sampler, uint64_t size,
 	return NULL;
 }
 
-/** Take a chunk if it is its turn; where there is no room, every second one goes. */
+/** Of every two chunks that were taken one goes. */
+static void thin_out(struct hc_sampled_size *size)
+{
+	size->num /= 2;
+	size->step *= 2;
+	for (size_t i = 0; i < size->num; i++)
+		size->addresses[i] = size->addresses[2 * i + (hc_hash_mix(i) & 1)];
+}
+
+/** Take a chunk if it is its turn: one of every step. */
 static struct hc_error *take(struct hc_sampled_size *size, uint64_t address)
 {
-	if (size->total++ & (size->step - 1))
+	uint64_t turn = size->total++;
+
+	if (size->num == HC_MAX_SAMPLED && !(turn & (size->step - 1)))
+		thin_out(size);
+	if ((turn ^ hc_hash_mix(turn / size->step)) & (size->step - 1))
 		return NULL;
-	if (size->num == HC_MAX_SAMPLED) {
-		size->num /= 2;
-		size->step *= 2;
-		for (size_t i = 0; i < size->num; i++)
-			size->addresses[i] = size->addresses[2 * i];
-	}
 	struct hc_error *err =
 		hc_array_reserve(&size->addresses, size->num, sizeof(*size->addresses));
 	if (!err)

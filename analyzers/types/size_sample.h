@@ -3,8 +3,9 @@
  * Some chunks in use of every size: what rules about all chunks of a size are found with.
  *
  * One walk over the planes, which reads no chunk. Of the first few of a size all are taken, of more
- * every second, fourth and so on, so that a sample is spread evenly over the heap and always the
- * same.
+ * one of every two, four and so on, so that a sample is spread evenly over the heap and always the
+ * same. Which of them, a hash says: programs allocate in a rhythm, and every fourth chunk may be of
+ * one kind.
  */
 #ifndef HC_ANALYZERS_TYPES_SIZE_SAMPLE_H
 #define HC_ANALYZERS_TYPES_SIZE_SAMPLE_H
