@@ -16,10 +16,10 @@
  *   - a function.
  *
  * A table is better than a text, and that than a function; of equal ones the lowest offset counts.
- * Where no table has more than half, those that have more than a quarter are enough; and where the
- * first word is a pointer to a table, three chunks are, whatever else there is of that size:
- * objects that begin with their methods are how C spells classes. A chunk is of a kind
- * if it has the pointer itself.
+ * Three chunks are enough for a table, whatever else there is of that size, where the first word is
+ * the pointer to it, since objects that begin with their methods are how C spells classes; and
+ * where more than half of another size have it at that offset and nobody can write to it. A chunk
+ * is of a kind if it has the pointer itself.
  *
  * One table may serve many kinds of objects that have a text each for a name: a database's memory
  * contexts. So where more than half of the sampled objects of a table have a pointer to some text
@@ -42,9 +42,6 @@
 #define MIN_CHUNKS 4
 #define MIN_WITH_TABLE 3
 #define MIN_WITH_TEXT 3
-
-/** One of fewer than so many chunks of a size has a table that isn't its first word. */
-#define TABLE_SHARE 4
 
 /** Bytes of a chunk in which a pointer is looked for. */
 #define MAX_OFFSET 256
@@ -94,13 +91,15 @@ struct constants {
 	size_t num_rules;
 };
 
-/** One size, while it is looked at. */
+/** What is kept while sizes are looked at, one after the other. */
 struct look {
 	struct constants *constants;
 	const struct hc_sampled_size *size;
 	struct hc_type_subject subjects[HC_MAX_SAMPLED];
 	uint64_t words[HC_MAX_SAMPLED];
 	uint64_t texts[HC_MAX_SAMPLED];
+	struct rule known[MAX_TABLES]; /* tables, of all sizes so far */
+	size_t num_known;
 };
 
 static void destroy(void *own)
@@ -200,8 +199,8 @@ static uint64_t hash_of(const struct kind *kind)
 static struct hc_error *find_kind(struct constants *constants, struct kind kind, uint32_t *ret)
 {
 	const struct kind *kinds = constants->kinds;
-	struct hc_error *err = hc_hash_reserve(&constants->by_target, constants->num, i,
-					       hash_of(&kinds[i]));
+	struct hc_error *err =
+		hc_hash_reserve(&constants->by_target, constants->num, i, hash_of(&kinds[i]));
 
 	if (err)
 		return err;
@@ -306,65 +305,31 @@ static uint64_t majority_at(struct look *look, uint64_t offset)
 	return at < num ? look->words[at] : 0;
 }
 
-/**
- * The words that more than one of TABLE_SHARE chunks may have at an offset, as J. Misra and D. Gries
- * find them ("Finding Repeated Elements", 1982): what differs from all candidates takes one of each.
- */
-static void candidates_at(struct look *look, uint64_t offset, uint64_t *ret)
+/** A constant table that isn't the first word is looked for in other sizes, too. */
+static void remember(struct look *look, uint64_t offset, uint64_t table)
 {
-	size_t counts[TABLE_SHARE - 1] = {0};
+	const struct hc_mappings *mappings = &look->constants->scope->process->mappings;
+	const struct hc_mapping *row = hc_mappings_find(mappings, table);
 
-	for (size_t i = 0; i < look->size->num; i++) {
-		size_t same = 0, vacant = 0;
-
-		look->words[i] =
-			hc_subject_word(look->constants->scope, &look->subjects[i], offset);
-		while (same < TABLE_SHARE - 1 && (!counts[same] || ret[same] != look->words[i]))
-			same++;
-		while (vacant < TABLE_SHARE - 1 && counts[vacant])
-			vacant++;
-		if (same < TABLE_SHARE - 1) {
-			counts[same]++;
-		} else if (vacant < TABLE_SHARE - 1) {
-			ret[vacant] = look->words[i];
-			counts[vacant] = 1;
-		} else {
-			for (size_t j = 0; j < TABLE_SHARE - 1; j++)
-				counts[j]--;
-		}
+	if (!row || row->kind != HC_MAPPING_RODATA)
+		return;
+	for (size_t i = 0; i < look->num_known; i++) {
+		if (look->known[i].offset == offset && look->known[i].word == table)
+			return;
 	}
+	if (look->num_known < MAX_TABLES)
+		look->known[look->num_known++] = (struct rule){.offset = offset, .word = table};
 }
 
-/** Tables that many chunks have at an offset. */
-static struct hc_error *find_frequent(struct look *look, uint64_t offset)
-{
-	uint64_t candidates[TABLE_SHARE - 1] = {0};
-	struct hc_error *err = NULL;
-
-	candidates_at(look, offset, candidates);
-	for (size_t i = 0; i < TABLE_SHARE - 1 && !err; i++) {
-		size_t count = 0;
-
-		for (size_t j = 0; j < look->size->num; j++)
-			count += look->words[j] == candidates[i];
-		if (count >= MIN_CHUNKS && count * TABLE_SHARE > look->size->num &&
-		    find_constant(look->constants->scope, candidates[i]) == CONSTANT_TABLE)
-			err = add_rules(look, offset,
-					(struct kind){candidates[i], CONSTANT_TABLE, 0});
-	}
-	return err;
-}
-
-/** The best constant that more than half have, after tables that many have. */
+/** The best constant that more than half have. */
 static struct hc_error *find_majority(struct look *look)
 {
 	const struct hc_type_scope *scope = look->constants->scope;
 	struct kind best = {0};
-	uint64_t best_offset = 0, word_size = scope->heap->word_size;
-	struct hc_error *err = NULL;
+	uint64_t best_offset = 0;
 
 	for (uint64_t offset = 0; offset < MAX_OFFSET && offset < look->size->size;
-	     offset += word_size) {
+	     offset += scope->heap->word_size) {
 		uint64_t word = majority_at(look, offset);
 		enum constant constant = find_constant(scope, word);
 
@@ -373,11 +338,9 @@ static struct hc_error *find_majority(struct look *look)
 		best = (struct kind){word, constant, 0};
 		best_offset = offset;
 	}
-	for (uint64_t offset = word_size; offset < MAX_OFFSET && offset < look->size->size &&
-					  best.constant != CONSTANT_TABLE && !err;
-	     offset += word_size)
-		err = find_frequent(look, offset);
-	return err || best.constant == CONSTANT_NONE ? err : add_rules(look, best_offset, best);
+	if (best.constant == CONSTANT_TABLE && best_offset)
+		remember(look, best_offset, best.target);
+	return best.constant == CONSTANT_NONE ? NULL : add_rules(look, best_offset, best);
 }
 
 /** Tables that some chunks begin with. */
@@ -404,20 +367,52 @@ static struct hc_error *find_tables(struct look *look)
 	return err;
 }
 
-static struct hc_error *look_at(struct look *look)
+/** Tables that more than half of another size have. */
+static struct hc_error *find_known(struct look *look)
 {
-	const struct hc_heap *heap = look->constants->scope->heap;
-	struct hc_error *err;
+	struct hc_error *err = NULL;
 
-	for (size_t i = 0; i < look->size->num; i++) {
-		struct hc_chunk chunk;
+	for (size_t i = 0; i < look->num_known && !err; i++) {
+		const struct rule *known = &look->known[i];
+		size_t count = 0;
 
-		look->subjects[i] = (struct hc_type_subject){0};
-		if (hc_heap_chunk_at(heap, look->size->addresses[i], &chunk))
-			look->subjects[i].bytes = hc_chunk_bytes(heap, &chunk);
+		for (size_t j = 0; j < look->size->num; j++)
+			count += hc_subject_word(look->constants->scope, &look->subjects[j],
+						 known->offset) == known->word;
+		if (count >= MIN_WITH_TABLE && count <= look->size->num / 2)
+			err = add_rules(look, known->offset,
+					(struct kind){known->word, CONSTANT_TABLE, 0});
 	}
-	err = find_tables(look);
+	return err;
+}
+
+static struct hc_error *find_own(struct look *look)
+{
+	struct hc_error *err = find_tables(look);
+
 	return err || look->size->num < MIN_CHUNKS ? err : find_majority(look);
+}
+
+/** Look at every size. */
+static struct hc_error *look_at_all(struct look *look, struct hc_error *(*find)(struct look *))
+{
+	const struct hc_type_scope *scope = look->constants->scope;
+	struct hc_error *err = NULL;
+
+	for (size_t i = 0; i < scope->sample.num && !err; i++) {
+		look->size = &scope->sample.sizes[i];
+		if (look->size->num < MIN_WITH_TABLE)
+			continue;
+		for (size_t j = 0; j < look->size->num; j++) {
+			struct hc_chunk chunk;
+
+			look->subjects[j] = (struct hc_type_subject){0};
+			if (hc_heap_chunk_at(scope->heap, look->size->addresses[j], &chunk))
+				look->subjects[j].bytes = hc_chunk_bytes(scope->heap, &chunk);
+		}
+		err = find(look);
+	}
+	return err;
 }
 
 static int compare_rules(const void *a, const void *b)
@@ -429,7 +424,7 @@ static int compare_rules(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-static struct hc_error *look_at_all(struct hc_type_scope *scope, struct constants *constants)
+static struct hc_error *find_rules(struct hc_type_scope *scope, struct constants *constants)
 {
 	hc_cleanup_free struct look *look = calloc(1, sizeof(*look));
 	struct hc_error *err = look ? hc_type_scope_sample(scope) : &hc_enomem;
@@ -437,12 +432,8 @@ static struct hc_error *look_at_all(struct hc_type_scope *scope, struct constant
 	if (err)
 		return err;
 	look->constants = constants;
-	for (size_t i = 0; i < scope->sample.num && !err; i++) {
-		look->size = &scope->sample.sizes[i];
-		if (look->size->num >= MIN_WITH_TABLE)
-			err = look_at(look);
-	}
-	return err;
+	err = look_at_all(look, find_own);
+	return err || !look->num_known ? err : look_at_all(look, find_known);
 }
 
 static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
@@ -452,7 +443,7 @@ static struct hc_error *find(struct hc_type_scope *scope, void **own_ret)
 	if (!constants)
 		return &hc_enomem;
 	constants->scope = scope;
-	struct hc_error *err = look_at_all(scope, constants);
+	struct hc_error *err = find_rules(scope, constants);
 	if (err || !constants->num)
 		return err;
 	hc_sort(constants->rules, constants->num_rules, compare_rules);

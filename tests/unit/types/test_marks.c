@@ -185,6 +185,89 @@ static void test_constants(void **state)
 	check_constants(4);
 }
 
+/** Twelve chunks of each of three sizes, and texts that objects may have for names. */
+static void named_init(struct program *program, unsigned word)
+{
+	static const char *const texts[] = {"CachedPlanSource", "CachedPlanQuery", "index info",
+					    "x"};
+	uint64_t sizes[36];
+
+	for (unsigned i = 0; i < 36; i++)
+		sizes[i] = 96 + 16 * (i / 12);
+	program_init(program, word, sizes, 36);
+	memset(fake_at(&program->fake, CODE), 0x90, AREA_SIZE);
+	put_table(program, CONSTANTS + 0x2000, 0, 4);
+	put_table(program, DATA, 0, 4);
+	for (unsigned i = 0; i < 4; i++)
+		put_text(program, CONSTANTS + 0x101 + 0x40 * i, texts[i]);
+}
+
+static void check_named(unsigned word)
+{
+	static const char *const names[] = {
+		"object \"CachedPlanSource\" of unnamed module+0x2000",
+		"object \"CachedPlanQuery\" of unnamed module+0x2000",
+		"object of unnamed module+0x2000",
+	};
+	struct program program;
+
+	named_init(&program, word);
+	for (unsigned i = 0; i < 12; i++) {
+		/* Four have one name, four another, one has its own, one none, and two aren't of
+		 * the table. */
+		put(&program, program.chunks[i], 2, i < 10 ? CONSTANTS + 0x2000 : 0);
+		put(&program, program.chunks[i], 4,
+		    i == 9 ? 0 : CONSTANTS + 0x101 + 0x40 * (i / 4));
+		/* Where three of another size have it, that's enough; not at another offset. */
+		put(&program, program.chunks[12 + i], i < 3 ? 2 : 3,
+		    i < 6 ? CONSTANTS + 0x2000 : 0);
+		/* Nor where two have. */
+		put(&program, program.chunks[24 + i], 2, i < 2 ? CONSTANTS + 0x2000 : 0);
+	}
+	for (unsigned i = 0; i < 12; i++) {
+		assert_string_equal(type_of(&program, i), i < 10 ? names[i / 4] : "(none)");
+		assert_string_equal(type_of(&program, 12 + i), i < 3 ? names[2] : "(none)");
+		assert_string_equal(type_of(&program, 24 + i), "(none)");
+	}
+	fake_deinit(&program.fake);
+}
+
+static void test_named_objects(void **state)
+{
+	(void)state;
+	check_named(8);
+	check_named(4);
+}
+
+/** What tells no objects of a table apart. */
+static void test_what_is_no_name(void **state)
+{
+	struct program program;
+
+	(void)state;
+	named_init(&program, 8);
+	for (unsigned i = 0; i < 12; i++) {
+		put(&program, program.chunks[i], 0, DATA);
+		/* Half of them have a text; others the middle of one, a short one, none. */
+		put(&program, program.chunks[i], 1, i < 6 ? CONSTANTS + 0x101 : 0);
+		put(&program, program.chunks[i], 2, CONSTANTS + 0x103);
+		put(&program, program.chunks[i], 3, CONSTANTS + 0x101 + 0x40 * 3);
+		/* In a table that may be written to, another size sees none. */
+		put(&program, program.chunks[12 + i], 2, DATA);
+		put(&program, program.chunks[24 + i], 2, i < 3 ? DATA : 0);
+	}
+	/* Each has a text of its own, or shares it with one other. */
+	for (unsigned i = 0; i < 12; i++) {
+		put_text(&program, CONSTANTS + 0x1001 + 0x40 * (i / 2), "some words");
+		put(&program, program.chunks[12 + i], 5, CONSTANTS + 0x1001 + 0x40 * (i / 2));
+	}
+	for (unsigned i = 0; i < 24; i++)
+		assert_string_equal(type_of(&program, i), "object of unnamed module+0x10000");
+	for (unsigned i = 24; i < 36; i++)
+		assert_string_equal(type_of(&program, i), "(none)");
+	fake_deinit(&program.fake);
+}
+
 static void test_what_is_no_constant(void **state)
 {
 	static const struct {
@@ -403,6 +486,16 @@ static void test_sample(void **state)
 		assert_true(sample.sizes[0].addresses[i] > sample.sizes[0].addresses[i - 1]);
 	assert_int_equal(sample.sizes[1].total, 1);
 	assert_int_equal(sample.sizes[1].addresses[0], chunks[5]);
+	/* One of every four, and in no rhythm: of each remainder there are some. */
+	unsigned remainders[4] = {0};
+	for (size_t i = 0, at = 0; i < NUM; i++) {
+		if (at < sample.sizes[0].num && sample.sizes[0].addresses[at] == chunks[i]) {
+			remainders[i % 4]++;
+			at++;
+		}
+	}
+	for (size_t i = 0; i < 4; i++)
+		assert_true(remainders[i] > sample.sizes[0].num / 8);
 	hc_size_sample_deinit(&sample);
 	fake_deinit(&fake);
 	free(sizes);
@@ -414,6 +507,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_named_objects),
+		cmocka_unit_test(test_what_is_no_name),
 		cmocka_unit_test(test_what_is_no_constant),
 		cmocka_unit_test(test_glib),
 		cmocka_unit_test(test_glib_scrambled),
