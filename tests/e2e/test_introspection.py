@@ -124,6 +124,61 @@ def test_postgres_names_the_same_holder(heapcore, backend):
     assert parent < 64
 
 
+@pytest.mark.parametrize("name", ["CachedPlanSource", "CachedPlanQuery"])
+def test_postgres_types_are_its_names(heapcore, backend, name):
+    """Contexts have one table of methods and a name: a kind each."""
+    rows = {row["type"]: row["chunks"] for row in heapcore("types", backend[0], "--format", "json").json["types"]}
+    ((kind, chunks),) = [row for row in rows.items() if row[0].startswith(f'object "{name}" of postgres')]
+    assert chunks == STATEMENTS
+    found = heapcore("chunks", backend[0], "--type", kind, "--format", "csv", "--limit", 0).rows()
+    assert {row["address"] for row in found} == {r["chunk"] for r in contexts_called(heapcore, backend, name.encode())}
+
+
+def of_chunks(memory, block):
+    """What a block of a context takes as a chunk: whole pages where it is a mapping, else units of 16."""
+    return memory and (block + 2 * HEADER + 4095) // 4096 * 4096 or (block + HEADER + 15) // 16 * 16
+
+
+def blocks_of(total):
+    """Blocks of a context that began with 8 KiB, each twice the one before: what it comes to, the first one taken twice."""
+    blocks = [8192, 8192]
+    while sum(blocks) < total:
+        blocks.append(2 * blocks[-1])
+    return blocks
+
+
+@pytest.mark.parametrize("name", ["CacheMemoryContext", "Prepared Queries"])
+def test_postgres_contexts_retain_their_blocks(heapcore, backend, name):
+    """
+    The chunk of a context is what retains its blocks, as many and as large as the view says. Contexts below it are held from several
+    sides (by their siblings, by the list of plans, by the table of statements), so that no context alone retains them.
+    """
+    core = backend[0]
+    ((_, _, size, blocks),) = [row for row in backend[2] if row[0] == name]
+    memory = corefile.Core(core)
+    holders = heapcore("retained", core, "--top", 20, "--format", "json").json["holders"]
+    if name == "CacheMemoryContext":
+        address = heapcore("refs", core, f"*{name}", "--format", "json").json["targets"][0]["chunk"]
+        found = [row for row in holders if row["chunk"] == address]
+    else:  # a table has its name in its context
+        found = [row for row in holders if row["chunk"] and
+                 name.encode() + b"\0" in memory.read(int(row["chunk"], 16), row["chunk_size"])]
+    (holder,) = found
+    assert sum(blocks_of(size)) == size and len(blocks_of(size)) == blocks == holder["retained_chunks"]
+    # Those of 128 KiB and more are mappings of their own, of whole pages.
+    assert holder["retained_bytes"] == sum(of_chunks(block >= 128 << 10, block) for block in blocks_of(size))
+
+
+def test_postgres_names_the_holder_of_the_largest_finding(heapcore, backend):
+    """Its holder leads through the context that the view says is the parent."""
+    core = backend[0]
+    first = heapcore("analyze", core, "--format", "json").json["findings"][0]
+    assert first["size"] == 1024 + 2 * HEADER and first["holder"].startswith("postgres+0x")
+    context = heapcore("refs", core, "*CacheMemoryContext", "--format", "json").json["targets"][0]["chunk"]
+    chain = heapcore("refs", core, first["sample_address"], "--to-root", "--format", "json").json["chains"]
+    assert chain[0]["kind"] == "data" and context in {step["chunk"] for step in chain}
+
+
 def test_postgres_counts_no_more_bytes_than_there_are(heapcore, backend):
     """
     Blocks of the contexts are chunks in use. They were counted in a query whose own contexts are gone in the core: these are the
