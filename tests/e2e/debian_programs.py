@@ -206,20 +206,39 @@ def script(folder, *argv, **options):
 
 # Servers
 
-@program("mariadbd", "mariadbd", "mariadb-install-db", "mariadb", package="mariadb-server")
-def mariadbd(folder):
+@contextlib.contextmanager
+def mariadb_server(folder, *options):
+    """Listens on the socket "s" in the folder."""
     subprocess.run([find("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
                     "--skip-test-db", "--innodb-log-file-size=8M"], check=True, preexec_fn=become_nobody, timeout=300,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=folder)
     path = f"{folder}/s"
     with running(folder, "mariadbd", "--no-defaults", f"--datadir={folder}/data", f"--socket={path}", "--skip-networking",
-                 "--innodb-buffer-pool-size=16M", "--loose-innodb-buffer-pool-size-max=16M", "--innodb-log-file-size=8M", f"--pid-file={folder}/pid") as process:
+                 "--innodb-buffer-pool-size=16M", "--loose-innodb-buffer-pool-size-max=16M", "--innodb-log-file-size=8M", f"--pid-file={folder}/pid",
+                 *options) as process:
         wait(process, lambda: accepts(path), folder)
+        yield process
+
+
+@program("mariadbd", "mariadbd", "mariadb-install-db", "mariadb", package="mariadb-server")
+def mariadbd(folder):
+    with mariadb_server(folder) as process:
         sql = "create database d; use d; create table t (id int primary key, name varchar(40));" + \
             "".join(f"insert into t values ({i}, 'name{i}');" for i in range(300)) + "select count(*) from t where name like '%7%';"
-        subprocess.run([find("mariadb"), "--no-defaults", f"--socket={path}", "-uroot"], input=sql.encode(), check=True,
+        subprocess.run([find("mariadb"), "--no-defaults", f"--socket={folder}/s", "-uroot"], input=sql.encode(), check=True,
                        capture_output=True, timeout=120)
         yield process.pid
+
+
+@contextlib.contextmanager
+def mariadb_session(folder, sql, *options):
+    """A server after some SQL of a client that stays: its process, and what the client said."""
+    with mariadb_server(folder, *options) as process:
+        with running(folder, "mariadb", "--no-defaults", f"--socket={folder}/s", "-uroot", "-N", "-B", "-n", stdin=subprocess.PIPE,
+                     stdout=subprocess.PIPE) as client:
+            client.stdin.write(f"{sql}\nselect 'end';\n".encode())
+            client.stdin.flush()
+            yield process, conftest.read_until(client.stdout, b"end", 120).decode()
 
 
 def get(port, paths):
@@ -230,9 +249,9 @@ def get(port, paths):
         connection.close()
 
 
-@program("nginx", "nginx")
-def nginx(folder):
-    """A worker."""
+@contextlib.contextmanager
+def nginx_server(folder, location=""):
+    """A worker and the port on which it listens."""
     port = free_port()
     pathlib.Path(folder, "html").mkdir()
     pathlib.Path(folder, "html/index.html").write_text(HTML)
@@ -241,11 +260,18 @@ def nginx(folder):
     pathlib.Path(folder, "conf").write_text(
         f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;"
         f"events {{ worker_connections 512; }} http {{ access_log {folder}/access; {paths} gzip on; gzip_min_length 10;"
-        f"server {{ listen 127.0.0.1:{port}; root {folder}/html; }} }}")
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/html; {location} }} }}")
     with running(folder, "nginx", "-p", folder, "-c", f"{folder}/conf", "-e", f"{folder}/error") as process:
         wait(process, lambda: listens(port), folder)
+        yield children(process.pid)[0], port
+
+
+@program("nginx", "nginx")
+def nginx(folder):
+    """A worker."""
+    with nginx_server(folder) as (worker, port):
         get(port, ["/", "/index.html", "/missing"] * 20)
-        yield children(process.pid)[0]
+        yield worker
 
 
 @contextlib.contextmanager

@@ -1,6 +1,9 @@
 """
 What programs say of their own memory, and what heapcore says of it: the same numbers, with each difference explained.
 """
+import collections
+import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -190,3 +193,227 @@ def test_postgres_counts_no_more_bytes_than_there_are(heapcore, backend):
     assert sum(row[3] for row in lasting) <= in_use["chunks"]
     assert sum(row[2] for row in lasting) <= in_use["bytes"]
     assert sum(row[2] for row in lasting) > 16 << 20 > in_use["bytes"] - sum(row[2] for row in lasting)
+
+
+def said_by(core):
+    return {word: int(value) for word, value in (line.split() for line in core.said if " " in line)}
+
+
+def chunks(heapcore, core, *args):
+    return heapcore("chunks", core, *args, "--format", "csv", "--limit", 0).rows()
+
+
+@pytest.fixture(scope="module")
+def objects(dump):
+    done = subprocess.run(["pkg-config", "--cflags", "--libs", "gobject-2.0"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("GLib's headers are not installed")
+    return dump("counted_objects.c", flags=done.stdout.split(), env={"G_SLICE": "always-malloc"})
+
+
+@pytest.mark.parametrize("name, holder, length", [("Book", "library", "table"), ("Visitor", "visitors", "queue")])
+def test_glib_counts_the_same_objects(heapcore, objects, name, holder, length):
+    """Objects that the program made and that are not gone; the variable of their container holds all of them."""
+    says = said_by(objects)
+    (row,) = [row for row in heapcore("types", objects, "--format", "json").json["types"] if row["type"] == name]
+    assert row["known_by"] == "gtype" and row["chunks"] == says[name] == says[length] > 0
+    document = heapcore("retained", objects, "--of", holder, "--format", "json").json
+    (variable, *_) = document["chain"]
+    assert (variable["kind"], variable["symbol"]) == ("data", holder)
+    assert sum(row["chunks"] for row in document["groups"] if row["holder"] == 0 and row["type"] == name) == says[name]
+
+
+@pytest.fixture(scope="module")
+def counted(dump):
+    conftest.machine.need_program("rustc")
+    return dump("counted.rs")
+
+
+def test_rust_counts_the_same_blocks(heapcore, counted):
+    """The allocator counted every block of the program, and the C library has none of its own."""
+    says = said_by(counted)
+    usable = [int(row["usable_size"]) for row in chunks(heapcore, counted)]
+    assert len(usable) == says["blocks"]
+    # A chunk has 24 bytes at least, and then units of 16.
+    assert says["bytes"] <= sum(usable) < says["bytes"] + 24 * len(usable)
+
+
+def test_rust_names_the_holder(heapcore, counted):
+    """The variable holds all blocks that were made for it, not those of the runtime before."""
+    says = said_by(counted)
+    (first, *_) = heapcore("retained", counted, "--top", 1, "--format", "json").json["holders"]
+    assert first["symbol"] == "LIBRARY"
+    assert first["retained_chunks"] == says["blocks"] - says["before"]
+
+
+@pytest.fixture(scope="module")
+def buffers(cache):
+    conftest.machine.need_program("node")
+    conftest.machine.need("ptrace")
+    path = cache / "introspection-node.core"
+    with conftest.once(path) as needed:
+        if needed:
+            with conftest.machine.child(["node", "--expose-gc", conftest.TESTDATA / "outside/node_buffers.js"]) as (process, _):
+                said = conftest.read_until(process.stdout, b"end")
+                conftest.gcore(process.pid, path)
+            (cache / f"{path.name}.said").write_bytes(said)
+    core = conftest.Dump(path)
+    return core, said_by(core)
+
+
+def test_node_counts_the_same_buffers(heapcore, buffers):
+    """memoryUsage().arrayBuffers grew by the bytes of the buffers, which are a chunk each, held by the isolate."""
+    core, says = buffers
+    assert says["array_buffers"] == says["buffers"] * says["size"]
+    # A chunk is of units of 16.
+    request = (says["size"] + HEADER + 15) // 16 * 16
+    assert sum(int(row["chunk_size"]) == request for row in chunks(heapcore, core)) == says["buffers"]
+    first = heapcore("analyze", core, "--format", "json").json["findings"][0]
+    assert (first["size"], first["chunks"]) == (request, says["buffers"])
+    assert first["holder"].startswith("v8::internal::g_current_isolate_ (node)")
+
+
+def test_node_counts_the_same_heap(heapcore, buffers):
+    """memoryUsage().heapTotal is the size of V8's pages: with guards around code, which owners don't have."""
+    core, says = buffers
+    (owner,) = [owner for owner in heapcore("maps", core, "--format", "json").json["owners"] if owner["name"] == "v8"]
+    (pages,) = [count["value"] for count in owner["counts"] if count["name"] == "bytes of pages"]
+    assert pages == owner["bytes"] + owner["reserved"] == says["heap_total"]
+
+
+PERFORMANCE_SCHEMA = "select event_name, current_count_used, current_number_of_bytes_used from " \
+    "performance_schema.memory_summary_global_by_event_name where current_count_used <> 0;\n"
+
+
+@pytest.fixture(scope="module")
+def server(cache):
+    """A core of mariadbd, one connection of which holds statements, and what its performance_schema said: count and bytes of an event."""
+    if os.environ.get("HEAPCORE_BUILD", "release") != "release":
+        pytest.skip("the release build is asked")
+    conftest.machine.need("ptrace")
+    path = cache / "introspection-mariadbd.core"
+    sql = "create database d; use d; create table t (id int primary key, name varchar(40));\n" + "".join(
+        f"prepare p{i} from \"select name from t where id = ? and name like 'guest-{i}-%'\";\n" for i in range(STATEMENTS))
+
+    @programs.used("mariadbd", "mariadb-install-db", "mariadb", package="mariadb-server")
+    def start(folder):
+        with programs.mariadb_session(folder, sql + PERFORMANCE_SCHEMA, "--performance-schema=ON",
+                                      "--performance-schema-instrument=memory/%=ON") as session:
+            yield session
+
+    with conftest.once(path) as needed:
+        if needed:
+            with start() as (process, said):
+                conftest.gcore(process.pid, path)
+            (cache / f"{path.name}.said").write_text(said)
+    rows = [line.split("\t") for line in conftest.Dump(path).said if "\t" in line]
+    return path, {event: (int(count), int(size)) for event, count, size in rows}
+
+
+# In front of each block of the server's: who pays for it, its size, and the number of its event.
+SERVER_HEADER = 24
+
+
+def test_mariadb_counts_the_same_blocks(heapcore, server):
+    """
+    Statements' own roots of memory are blocks of one size, which is in front of each, with flags in its lowest bits, and the number of
+    the event behind it.
+    """
+    core, events = server
+    count, size = events["memory/sql/Prepared_statement::main_mem_root"]
+    assert count == STATEMENTS and size % count == 0
+    block = size // count
+    rows = [row for row in chunks(heapcore, core) if int(row["chunk_size"]) == block + SERVER_HEADER + HEADER]
+    memory = corefile.Core(core)
+    words = [[int.from_bytes(memory.read(int(row["address"], 16) + at, width), "little") for at, width in ((8, 8), (16, 4))] for row in rows]
+    keys = collections.Counter(key for told, key in words if told & ~7 == block)
+    (key, most), *others = keys.most_common()
+    assert most == count
+    assert len(rows) - count < 10
+
+
+def test_mariadb_names_the_same_kind(heapcore, server):
+    """A statement's root begins with its parse tree, which has C++ objects inside; all of them are held from the list of connections."""
+    core, events = server
+    count, size = events["memory/sql/Prepared_statement::main_mem_root"]
+    finding = heapcore("analyze", core, "--format", "json").json["findings"][0]
+    assert finding["size"] == size // count + SERVER_HEADER + HEADER
+    assert finding["type"] == "st_lex_local inside" and finding["type_chunks"] == count
+    assert finding["holder"].startswith("server_threads (mariadbd) > THD inside > ")
+    assert finding["holder"].endswith("Prepared_statement inside")
+
+
+def test_mariadb_counts_the_same_tables(heapcore, server):
+    """What performance_schema has for itself is a block each, aligned to a line of the cache; the large ones are whole pages."""
+    core, events = server
+    sizes = [int(row["chunk_size"]) for row in chunks(heapcore, core)]
+    tables = collections.Counter(size for event, (count, size) in events.items()
+                                 if event.startswith("memory/performance_schema/") and count == 1 and size >= 256 << 10)
+    assert len(tables) > 20
+    for size, count in tables.items():
+        assert sum(size + HEADER <= chunk < size + 4096 + 64 + 2 * HEADER for chunk in sizes) >= count, size
+
+
+CLIENTS = 150
+
+
+@pytest.fixture(scope="module")
+def worker(cache):
+    """A core of a worker of nginx with connections that wait, and how many its stub_status told."""
+    conftest.machine.need("ptrace")
+    path = cache / "introspection-nginx.core"
+
+    @programs.used("nginx")
+    def start(folder):
+        with contextlib.ExitStack() as stack:
+            pid, port = stack.enter_context(programs.nginx_server(folder, "location /status { stub_status; }"))
+            clients = [stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)))
+                       for _ in range(CLIENTS)]
+            for client in clients:
+                client.request("GET", "/status")
+                text = client.getresponse().read().decode()
+            yield pid, int(text.split("Active connections:")[1].split()[0])
+
+    with conftest.once(path) as needed:
+        if needed:
+            with start() as (pid, active):
+                conftest.gcore(pid, path)
+            (cache / f"{path.name}.said").write_text(f"active {active}\n")
+    core = conftest.Dump(path)
+    return core, said_by(core)["active"]
+
+
+def pools_of(heapcore, core):
+    """A pool of a connection knows its end, 512 bytes behind its start, and is its own current block."""
+    memory = corefile.Core(core)
+    for row in chunks(heapcore, core):
+        address = int(row["address"], 16)
+        if int(row["chunk_size"]) == 512 + 2 * HEADER:
+            words = [int.from_bytes(memory.read(address + 8 * i, 8), "little") for i in range(6)]
+            if words[1] == address + 512 and words[5] == address:
+                yield row["address"]
+
+
+def test_nginx_counts_the_same_connections(heapcore, worker):
+    """Each active connection has a pool; and all of them have been used for the same, so that they are one kind."""
+    core, active = worker
+    pools = set(pools_of(heapcore, core))
+    assert len(pools) == active == CLIENTS
+    kinds = [row["type"] for row in heapcore("types", core, "--format", "json").json["types"] if row["chunks"] == active]
+    assert pools in [{row["address"] for row in chunks(heapcore, core, "--type", kind)} for kind in kinds]
+
+
+def test_nginx_names_the_holder(heapcore, worker):
+    """The array of connections, as many as the configuration says, has each pool at one offset of an element; the cycle has it."""
+    core, active = worker
+    pools = set(pools_of(heapcore, core))
+    document = heapcore("refs", core, *pools, "--limit", 1000000, "--format", "json").json
+    ((array, size),) = {(r["chunk"], r["chunk_size"]) for r in document["referrers"] if (r["chunk_size"] or 0) > 512 * 200}
+    element = (size - 2 * HEADER) // 512
+    assert element * 512 == size - 2 * HEADER
+    places = [(r["target"], r["chunk_offset"] % element) for r in document["referrers"] if r["chunk"] == array and r["into"] == 0]
+    offsets = collections.Counter(offset for _, offset in places)
+    (offset, _), = offsets.most_common(1)
+    assert {target for target, at in places if at == offset} == pools
+    chain = heapcore("refs", core, array, "--to-root", "--format", "json").json["chains"]
+    assert chain[0]["symbol"] == "ngx_cycle"
