@@ -48,6 +48,9 @@ const struct methods connection_methods = {1, "connection", open_one, close_one,
 /* Have them elsewhere. */
 const struct methods request_methods = {2, "request", open_one, close_one, read_one};
 
+/* Have a name each, which tells them apart. */
+const struct methods context_methods = {4, "context", open_one, close_one, read_one};
+
 /* Few of them, among others of their size. */
 struct methods rare_methods = {3, "rare", open_one, close_one, read_one};
 
@@ -76,6 +79,15 @@ struct timer {
 	long every;
 	void (*call)(void *);
 	char state[240];
+};
+
+struct context {
+	struct context *parent;
+	long id;
+	const struct methods *methods;
+	long used;
+	const char *name;
+	char state[360];
 };
 
 /* One text each, or only some of them have the text: no kind. */
@@ -134,6 +146,16 @@ static void make_marked(void)
 	}
 }
 
+static void make_contexts(int num, const char *name)
+{
+	for (int i = 0; i < num; i++) {
+		struct context *context = make(sizeof(*context));
+		context->methods = &context_methods;
+		context->name = name;
+		context->id = i;
+	}
+}
+
 static void make_others(void)
 {
 	for (int i = 0; i < 200; i++) {
@@ -157,6 +179,10 @@ int main(int argc, char **argv)
 	all[num_all++] = fopencookie(NULL, "r", (cookie_io_functions_t){0});
 	fclose(streams[4]);
 	make_marked();
+	make_contexts(90, "PortalOfMarks");
+	make_contexts(60, "QueryOfMarks");
+	/* Names of two are nothing that several share. */
+	make_contexts(2, "SessionOfMarks");
 	make_others();
 	say("FILE 5");
 	say("KIND 200 object of connection_methods");
@@ -164,6 +190,9 @@ int main(int argc, char **argv)
 	say("KIND 10 object of rare_methods");
 	say("KIND 150 object \"CachedPlanOfMarks\"");
 	say("KIND 105 object calling on_timer");
+	say("KIND 90 object \"PortalOfMarks\" of context_methods");
+	say("KIND 60 object \"QueryOfMarks\" of context_methods");
+	say("KIND 2 object of context_methods");
 	say("FD %d %p", fileno(streams[2]), (void *)streams[2]);
 	say("COOKIE %p", all[0]);
 	stop_here(argc > 1 ? argv[1] : "pause");

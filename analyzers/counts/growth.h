@@ -37,7 +37,7 @@ struct hc_growth_kind {
 	uint64_t sample;             /**< user address of a chunk of @ref class_id, of the size that
 					most have; 0: none */
 	uint64_t sample_chunks;      /**< of that size */
-	hc_type_id type;             /**< of most chunks, or HC_TYPE_NONE */
+	hc_type_id type;             /**< that most, or many, have; or HC_TYPE_NONE */
 	uint64_t type_chunks;        /**< of it, as the sample tells */
 	bool joined; /**< all sizes of @ref class_id are of it; else it has one size */
 };
