@@ -15,10 +15,10 @@
 /** Share of a size's chunks that must be of a class for it to join other sizes. */
 #define MIN_JOINED 0.5
 
-/** One size. */
 /** A type that no more than half of a row's chunks have is told if one of so many has it. */
 #define MIN_TYPED 5
 
+/** One size. */
 struct row {
 	uint64_t size;
 	struct hc_count count;

@@ -38,7 +38,8 @@
 #include "core/base/format.h"
 #include "core/base/hash.h"
 
-/** Chunks of a size that there must be to speak of more than half; with the same table first. */
+/** Chunks of a size that there must be to speak of more than half; with the same table, where that
+ * is first or known; and with the same text beside it. */
 #define MIN_CHUNKS 4
 #define MIN_WITH_TABLE 3
 #define MIN_WITH_TEXT 3
