@@ -44,8 +44,13 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 
 	if (end > run->chunks.num)
 		end = run->chunks.num;
-	for (size_t i = task * TASK_CHUNKS; i < end; i++)
+	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
+		if (i + HC_FETCH_AHEAD < run->chunks.num)
+			hc_heap_fetch(run->heap,
+				      hc_chunk_subsample_at(&run->chunks, i + HC_FETCH_AHEAD),
+				      HC_FETCH_BYTES);
 		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
+	}
 	return NULL;
 }
 

@@ -43,11 +43,15 @@ static struct hc_error *classify_task(void *ctx, unsigned worker, size_t task)
 	size_t from = task * TASK_CHUNKS, to = from + TASK_CHUNKS;
 	struct hc_chunk chunk;
 
-	for (size_t i = from; i < to && i < run->sample->num; i++)
+	for (size_t i = from; i < to && i < run->sample->num; i++) {
+		if (i + HC_FETCH_AHEAD < run->sample->num)
+			hc_heap_fetch(heap, run->sample->addresses[i + HC_FETCH_AHEAD],
+				      HC_FETCH_BYTES);
 		if (hc_heap_chunk_at(heap, run->sample->addresses[i], &chunk) &&
 		    hc_classify(run->classifier, own->scratch, hc_chunk_bytes(heap, &chunk)) ==
 			    run->class_id)
 			hc_count_chunk(&own->count, &chunk);
+	}
 	return NULL;
 }
 

@@ -82,21 +82,29 @@ static inline __attribute__((always_inline)) void fetch_planes(const struct hc_h
 	}
 }
 
+/** The bytes of a chunk that are looked at. */
+static struct hc_bytes window_of(const struct hc_heap *heap, const struct hc_chunk *chunk)
+{
+	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+
+	if (bytes.size > MAX_WINDOW)
+		bytes.size = MAX_WINDOW;
+	return bytes;
+}
+
 /** Note what one chunk points to: chunks of other findings. */
 static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *chunk,
 		    struct pointees *pointees)
 {
 	const struct hc_heap *heap = ties->target->heap;
 	const struct hc_findings *findings = &ties->verdict->findings;
-	struct hc_bytes bytes = hc_chunk_bytes(heap, chunk);
+	struct hc_bytes bytes = window_of(heap, chunk);
 	unsigned word = heap->word_size;
-	size_t end = bytes.size < MAX_WINDOW ? bytes.size : MAX_WINDOW;
 	struct hc_chunk other;
 
 	for (size_t i = 0; i < findings->num; i++)
 		pointees[i].own = pointees[i].num;
-	fetch_planes(heap, (struct hc_bytes){bytes.data, end});
-	for (size_t at = 0; at + word <= end; at += word) {
+	for (size_t at = 0; at + word <= bytes.size; at += word) {
 		uint64_t value = hc_read_word(bytes.data + at, word, heap->big_endian);
 
 		if (!value || !hc_heap_pointee(heap, value, &other) || !hc_chunk_is_held(&other))
@@ -128,16 +136,30 @@ static struct hc_error *measure(void *ctx, unsigned worker, size_t own)
 	const struct hc_findings *findings = &ties->verdict->findings;
 	const struct hc_finding *finding = &findings->items[own];
 	struct pointees pointees[HC_MAX_FINDINGS] = {0};
+	const struct hc_heap *heap = ties->target->heap;
 	struct hc_chunk_subsample sub;
-	struct hc_chunk chunk;
+	struct hc_chunk chunk, before = {0};
+	bool waits = false;
 
 	(void)worker;
 	if (!is_kind(finding))
 		return NULL;
 	hc_chunk_subsample_init_bytes(&sub, &ties->samples[own], MAX_LOOKED, MAX_WINDOW);
-	for (size_t i = 0; i < sub.num; i++)
-		if (hc_heap_chunk_at(ties->target->heap, hc_chunk_subsample_at(&sub, i), &chunk))
-			look_at(ties, own, &chunk, pointees);
+	for (size_t i = 0; i < sub.num; i++) {
+		if (i + HC_FETCH_AHEAD < sub.num)
+			hc_heap_fetch(heap, hc_chunk_subsample_at(&sub, i + HC_FETCH_AHEAD),
+				      HC_FETCH_BYTES);
+		if (!hc_heap_chunk_at(heap, hc_chunk_subsample_at(&sub, i), &chunk))
+			continue;
+		fetch_planes(heap, window_of(heap, &chunk));
+		/* What was asked for last time has come meanwhile. */
+		if (waits)
+			look_at(ties, own, &before, pointees);
+		before = chunk;
+		waits = true;
+	}
+	if (waits)
+		look_at(ties, own, &before, pointees);
 	for (size_t i = 0; i < findings->num; i++) {
 		if (pointees[i].num)
 			ties->share[own][i] = share_pointed_to(

@@ -517,6 +517,35 @@ static inline uint64_t hc_span_unit(const struct hc_span *span, uint64_t offset)
 	return offset / span->unit;
 }
 
+/**
+ * Chunks of a list that are fetched ahead of the one that is looked at, and their bytes: the
+ * processor sees by itself that more is read.
+ */
+#define HC_FETCH_AHEAD 8
+#define HC_FETCH_BYTES 256
+
+/**
+ * Fetch what will be asked for soon: where the chunk at @p address begins and ends, and its first
+ * @p size bytes. Always inlined: to gcc, a function that does nothing but prefetch is one that does
+ * nothing.
+ */
+static inline __attribute__((always_inline)) void hc_heap_fetch(const struct hc_heap *heap,
+								uint64_t address, size_t size)
+{
+	const struct hc_span *span = hc_heap_span(heap, address);
+
+	if (!span || address < span->base)
+		return;
+	__builtin_prefetch(
+		&span->blocks[hc_span_unit(span, address - span->base) / HC_UNITS_PER_BLOCK]);
+	if (!span->data)
+		return;
+	if (size > span->end - address)
+		size = span->end - address;
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch(span->data + (address - span->start) + at);
+}
+
 /** User address of a chunk that starts at @p unit. */
 static inline uint64_t hc_span_address(const struct hc_span *span, uint64_t unit)
 {

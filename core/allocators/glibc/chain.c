@@ -23,7 +23,7 @@
 /** Pieces are at least this long. Bytes. */
 #define MIN_PIECE (UINT64_C(4) << 20)
 /** Pieces that one thread walks in turn: as many cache misses are under way. */
-#define LANES 4
+#define LANES 8
 
 /**
  * Walk from @p offset until a header at or after @p stop, or one that can't be one.
@@ -95,10 +95,14 @@ static struct hc_error *walk_in_turn(const struct glibc_chain *chain, struct pie
 			piece->end = piece->end < piece->to ? walk_chain(chain, piece->end, stop,
 									 piece->last, &piece->last)
 							    : piece->end;
-			if (piece->end < stop)
+			if (piece->end < stop) {
 				walking[i] = walking[--num];
-			else
-				i++;
+				continue;
+			}
+			/* Asked for now, it is there when this piece has its turn again. */
+			if (piece->end < piece->to)
+				__builtin_prefetch(chain->data + piece->end + chain->word);
+			i++;
 		}
 	}
 	return NULL;
