@@ -274,7 +274,7 @@ static void see_chunk(struct run *run, struct worker *worker, const struct hc_ch
 	const struct origin origin = {.source = FROM_CHUNK};
 	struct hc_bytes bytes = hc_chunk_bytes(run->heap, chunk);
 
-	if (bytes.size < HC_HOLE_BLOCK)
+	if (bytes.size < run->process->memory.hole_block)
 		see_bytes(run, worker, bytes, chunk->address, origin);
 	else
 		see_range(run, worker, chunk->address, chunk->address + bytes.size, origin);

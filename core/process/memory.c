@@ -10,7 +10,7 @@
 
 void hc_memory_init(struct hc_memory *memory, unsigned word_size)
 {
-	*memory = (struct hc_memory){.word_size = word_size};
+	*memory = (struct hc_memory){.word_size = word_size, .hole_block = HC_HOLE_BLOCK};
 }
 
 void hc_memory_deinit(struct hc_memory *memory)
@@ -230,7 +230,7 @@ static uint64_t hole_before(const struct hc_memory *memory, const struct hc_piec
 
 	if (next - offset >= piece->bytes.size)
 		return piece->bytes.size;
-	uint64_t start = (piece->start + (next - offset)) & ~(HC_HOLE_BLOCK - 1);
+	uint64_t start = (piece->start + (next - offset)) & ~(memory->hole_block - 1);
 	return start > piece->start ? start - piece->start : 0;
 }
 
@@ -245,7 +245,8 @@ static uint64_t data_before(const struct hc_memory *memory, const struct hc_piec
 		if (end >= size)
 			break;
 		/* To the end of the block; go on unless the next data begins behind it. */
-		uint64_t stop = (piece->start + end + HC_HOLE_BLOCK - 1) & ~(HC_HOLE_BLOCK - 1);
+		uint64_t stop =
+			(piece->start + end + memory->hole_block - 1) & ~(memory->hole_block - 1);
 		if (stop - piece->start >= size)
 			break;
 		at = hc_data_map_next(memory->data, offset + end) - offset;

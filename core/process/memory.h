@@ -18,6 +18,9 @@
 #include "core/base/bytes.h"
 #include "core/elf/data_map.h"
 
+/** @ref hc_memory::hole_block where the size of pages is unknown: Linux has no larger ones. */
+#define HC_HOLE_BLOCK (UINT64_C(64) << 10)
+
 struct hc_extent {
 	uint64_t start, end; /**< addresses, end exclusive */
 	const uint8_t *data; /**< byte at @ref start */
@@ -33,6 +36,13 @@ struct hc_memory {
 	 * known */
 	struct hc_bytes file;
 	const struct hc_data_map *data;
+	/**
+	 * Addresses in which holes are told: one that does not cover a block of these, at a
+	 * multiple of its size, is no hole to hc_memory_next_data(). So no page and no word is cut
+	 * in two, wherever in the file it lies. Bytes, a power of two: those of a page of the
+	 * process, or @ref HC_HOLE_BLOCK, as hc_memory_init() sets it.
+	 */
+	uint64_t hole_block;
 };
 
 void hc_memory_init(struct hc_memory *memory, unsigned word_size);
@@ -80,13 +90,6 @@ struct hc_piece {
  */
 bool hc_memory_next_piece(const struct hc_memory *memory, uint64_t *pos, uint64_t end,
 			  uint64_t most, struct hc_piece *ret);
-
-/**
- * Addresses in which holes of the core's file are told: a hole that does not cover one of these
- * blocks, at a multiple of their size, is no hole to hc_memory_next_data(). So no page and no word
- * is cut in two, wherever in the file it lies. Bytes.
- */
-#define HC_HOLE_BLOCK (UINT64_C(64) << 10)
 
 /**
  * The same for work to which zeroes say nothing: what are holes in the core's file is left out.

@@ -20,6 +20,8 @@ static struct hc_error *process_load_memory(struct hc_process *process)
 	process->memory.big_endian = core->machine->big_endian;
 	process->memory.file = core->file;
 	process->memory.data = &core->data;
+	if (core->page_size)
+		process->memory.hole_block = core->page_size;
 	for (size_t i = 0; i < core->num_segments; i++) {
 		const struct hc_segment *segment = &core->segments[i];
 		if (!segment->available)

@@ -207,6 +207,13 @@ static void test_holes(void **state)
 	assert_true(hc_memory_is_hole(&memory, 16 * BLOCK, 18 * BLOCK + 5));
 	assert_false(hc_memory_is_hole(&memory, 16 * BLOCK, 18 * BLOCK + 6));
 	assert_true(hc_memory_is_hole(&memory, 23 * BLOCK, 40 * BLOCK));
+	/* A page of 4 KiB is told from its neighbours. */
+	memory.hole_block = 4096;
+	const uint64_t pages[][2] = {{18 * BLOCK, 18 * BLOCK + 4096},
+				     {21 * BLOCK - 4096, 21 * BLOCK + 4096},
+				     {22 * BLOCK, 22 * BLOCK + 4096}};
+	check_data(&memory, UINT64_MAX, pages, 3);
+	assert_true(hc_memory_is_hole(&memory, 18 * BLOCK + 4096, 21 * BLOCK - 4096));
 	map.known = false;
 	check_data(&memory, UINT64_MAX, all, 1);
 	map = (struct hc_data_map){.known = true};
