@@ -154,14 +154,6 @@ template <typename T, typename... Args> __attribute__((noinline)) static void lo
 	}
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[65536];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 /* Chunks with words in front that are no pointers to objects' vtables. */
 __attribute__((noinline)) static void make_others(void)
 {

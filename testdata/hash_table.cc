@@ -45,14 +45,6 @@ __attribute__((noinline)) static void fill(long num)
 		sessions[i * 7] = "a session with a name too long to stand in a node";
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[65536];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 int main(int argc, char **argv)
 {
 	fill(argc > 2 ? atol(argv[2]) : 200000);

@@ -65,14 +65,6 @@ static struct cache *make_cache(const char *name, size_t num)
 	return cache;
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[65536];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 /* Whoever is called keeps no pointer to a cache in a register. */
 __attribute__((noinline)) static void forget(void)
 {

@@ -187,14 +187,6 @@ __attribute__((noinline)) static void handle(redisContext *c, unsigned thread)
 	release(ask(c, 1, FIRST_USER));
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[32768];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 static void *handler(void *arg)
 {
 	redisContext *c;

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 		texts[i] = (struct text){calloc(1, 101), 60, 100};
 		memset(texts[i].data, 'a' + i % 26, 60);
 	}
+	scrub();
 	stop_here(argc > 1 ? argv[1] : NULL);
 	return 0;
 }

@@ -215,14 +215,6 @@ static void make_others(void)
 	list->item = (struct item *)((char *)anything + 16);
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[65536];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 int main(int argc, char **argv)
 {
 	make_list();

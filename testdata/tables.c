@@ -57,14 +57,6 @@ __attribute__((noinline)) static void fill_slots(void)
 	}
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[65536];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 int main(int argc, char **argv)
 {
 	data.before = data.between = data.behind = data.end = 12345;

@@ -28,14 +28,6 @@ __attribute__((noinline)) static void work(void)
 	}
 }
 
-__attribute__((noinline)) static void scrub(void)
-{
-	volatile char stack[16384];
-
-	for (unsigned i = 0; i < sizeof(stack); i++)
-		stack[i] = 0;
-}
-
 static void *worker(void *arg)
 {
 	say("worker %d", gettid());
