@@ -562,8 +562,13 @@ static struct hc_error *take_parents(struct search *search, uint32_t **ret)
 	taking.parents = hc_zeroes_create(num, sizeof(*taking.parents));
 	if (!taking.parents)
 		return &hc_enomem;
-	*ret = taking.parents;
-	return hc_parallel_for(search->jobs, (num - 1) / SLICE + 1, take_slice, &taking);
+	struct hc_error *err =
+		hc_parallel_for(search->jobs, (num - 1) / SLICE + 1, take_slice, &taking);
+	if (err)
+		hc_zeroes_destroy(taking.parents, num, sizeof(*taking.parents));
+	else
+		*ret = taking.parents;
+	return err;
 }
 
 struct hc_error *hc_kept_graph_dominators(struct hc_kept_graph *graph, unsigned jobs,
