@@ -15,7 +15,7 @@
 /** Share of a size's chunks that must be of a class for it to join other sizes. */
 #define MIN_JOINED 0.5
 
-/** A type that no more than half of a row's chunks have is told if one of so many has it. */
+/** A type is told if one of so many chunks of a row has it. */
 #define MIN_TYPED 5
 
 /** One size. */
@@ -88,13 +88,6 @@ static struct hc_error *find_rows(const struct hc_census *census, struct run *ru
 /** @name Classes */
 /**@{*/
 
-static int compare_types(const void *a, const void *b)
-{
-	const hc_type_id *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /** The row of a size; num_rows: none. */
 static size_t row_of(void *ctx, uint64_t size)
 {
@@ -102,26 +95,6 @@ static size_t row_of(void *ctx, uint64_t size)
 	size_t low = hc_lower_bound(run->num_rows, i, run->rows[i].size < size);
 
 	return low < run->num_rows && run->rows[low].size == size ? low : run->num_rows;
-}
-
-/** The type that most have, if that's one of MIN_TYPED. @return how many, 0 with HC_TYPE_NONE */
-static size_t most_frequent(hc_type_id *types, size_t num, hc_type_id *ret)
-{
-	size_t first = 0, most = 0;
-
-	hc_sort(types, num, compare_types);
-	for (size_t i = 1; i <= num; i++) {
-		if (i < num && types[i] == types[first])
-			continue;
-		if (types[first] != HC_TYPE_NONE && i - first > most) {
-			most = i - first;
-			*ret = types[first];
-		}
-		first = i;
-	}
-	if (most * MIN_TYPED < num)
-		*ret = HC_TYPE_NONE;
-	return *ret == HC_TYPE_NONE ? 0 : most;
 }
 
 static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
@@ -149,10 +122,8 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 	if (!num)
 		return NULL;
 	row->share = (double)counts[row->class_id] / num;
-	size_t typed = hc_types_majority(types, num, &row->type);
-	if (row->type == HC_TYPE_NONE)
-		typed = most_frequent(types, num, &row->type);
-	row->type_share = (double)typed / num;
+	size_t least = (num + MIN_TYPED - 1) / MIN_TYPED;
+	row->type_share = (double)hc_types_most(types, num, least, &row->type) / num;
 	return NULL;
 }
 

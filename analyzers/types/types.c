@@ -387,12 +387,27 @@ hc_type_id hc_type_of(const struct hc_types *types, const struct hc_chunk *chunk
 	return HC_TYPE_NONE;
 }
 
-size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret)
+static int compare_ids(const void *a, const void *b)
 {
-	size_t at = hc_majority(items, num), count = 0;
+	const hc_type_id *x = a, *y = b;
 
-	*ret = at < num ? items[at] : HC_TYPE_NONE;
-	for (size_t i = 0; *ret != HC_TYPE_NONE && i < num; i++)
-		count += items[i] == *ret;
-	return count;
+	return (*x > *y) - (*x < *y);
+}
+
+size_t hc_types_most(hc_type_id *items, size_t num, size_t least, hc_type_id *ret)
+{
+	size_t first = 0, most = 0;
+
+	*ret = HC_TYPE_NONE;
+	hc_sort(items, num, compare_ids);
+	for (size_t i = 1; i <= num; i++) {
+		if (i < num && items[i] == items[first])
+			continue;
+		if (items[first] != HC_TYPE_NONE && i - first > most && i - first >= least) {
+			most = i - first;
+			*ret = items[first];
+		}
+		first = i;
+	}
+	return most;
 }

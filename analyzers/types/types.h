@@ -148,10 +148,11 @@ struct hc_error *hc_types_find(struct hc_types *types, const char *pattern, uint
 struct hc_error *hc_types_nearest(struct hc_types *types, const char *text, const char **ret);
 
 /**
- * The type that more than half of some chunks have, or @ref HC_TYPE_NONE.
+ * The type that most of some chunks have, if at least @p least have it; or @ref HC_TYPE_NONE.
  *
+ * @param items of the chunks, sorted by this
  * @return how many of them have it; 0 when there is none
  */
-size_t hc_types_majority(const hc_type_id *items, size_t num, hc_type_id *ret);
+size_t hc_types_most(hc_type_id *items, size_t num, size_t least, hc_type_id *ret);
 
 #endif

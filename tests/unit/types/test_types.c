@@ -538,19 +538,19 @@ static void test_selection(void **state)
 	fake_deinit(&program.fake);
 }
 
-static void test_majority(void **state)
+static void test_most(void **state)
 {
-	const hc_type_id most[] = {2, 4, 2, 2, 0}, half[] = {2, 2, 4, 4}, none[] = {0, 0, 2};
+	hc_type_id most[] = {2, 4, 2, 2, 0}, half[] = {2, 2, 4, 4}, none[] = {0, 0, 2};
 	hc_type_id type;
 
 	(void)state;
-	assert_int_equal(hc_types_majority(most, 5, &type), 3);
+	assert_int_equal(hc_types_most(most, 5, 3, &type), 3);
 	assert_int_equal(type, 2);
-	assert_int_equal(hc_types_majority(half, 4, &type), 0);
+	assert_int_equal(hc_types_most(half, 4, 3, &type), 0);
 	assert_int_equal(type, HC_TYPE_NONE);
-	assert_int_equal(hc_types_majority(none, 3, &type), 0);
+	assert_int_equal(hc_types_most(none, 3, 2, &type), 0);
 	assert_int_equal(type, HC_TYPE_NONE);
-	assert_int_equal(hc_types_majority(NULL, 0, &type), 0);
+	assert_int_equal(hc_types_most(NULL, 0, 1, &type), 0);
 }
 
 int main(void)
@@ -561,7 +561,7 @@ int main(void)
 		cmocka_unit_test(test_name_bounds), cmocka_unit_test(test_vtable_at_the_edge),
 		cmocka_unit_test(test_cycles),      cmocka_unit_test(test_scrambled),
 		cmocka_unit_test(test_demangle),    cmocka_unit_test(test_find),
-		cmocka_unit_test(test_selection),   cmocka_unit_test(test_majority),
+		cmocka_unit_test(test_selection),   cmocka_unit_test(test_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
