@@ -9,6 +9,7 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/parallel.h"
+#include "core/base/pick.h"
 
 /** Bytes of heap that a task filters: its buffer holds at most one chunk for each 16 of them. */
 #define SLICE_BYTES (1u << 20)
@@ -25,21 +26,11 @@ void hc_chunk_sample_deinit(struct hc_chunk_sample *sample)
 	*sample = (struct hc_chunk_sample){0};
 }
 
-uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride)
-{
-	/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-	uint64_t x = group + UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (x ^ x >> 31) % stride;
-}
-
 /** Keep one of each two. */
 static void thin_out(struct hc_chunk_sample *sample)
 {
 	for (size_t i = 0; i < sample->num / 2; i++)
-		sample->addresses[i] = sample->addresses[2 * i + hc_chunk_sample_pick(i, 2)];
+		sample->addresses[i] = sample->addresses[2 * i + hc_pick_of_group(i, 2)];
 	sample->num /= 2;
 	sample->stride *= 2;
 }
@@ -72,7 +63,7 @@ struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struc
 
 	sample->offered++;
 	sample->bytes += chunk->size;
-	if (place != hc_chunk_sample_pick(group, sample->stride))
+	if (place != hc_pick_of_group(group, sample->stride))
 		return NULL;
 	return keep(sample, chunk->address);
 }
@@ -86,7 +77,7 @@ struct hc_error *hc_chunk_sample_add_numbers(struct hc_chunk_sample *sample,
 	while (!err && sample->offered < count->chunks) {
 		make_room(sample);
 		uint64_t group = sample->offered / sample->stride;
-		uint64_t number = sample->offered + hc_chunk_sample_pick(group, sample->stride);
+		uint64_t number = sample->offered + hc_pick_of_group(group, sample->stride);
 		uint64_t left = count->chunks - sample->offered;
 
 		if (number < count->chunks)
@@ -126,7 +117,7 @@ uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i)
 	size_t first = i * sub->step, left = sub->sample->num - first;
 
 	return sub->sample
-		->addresses[first + hc_chunk_sample_pick(i, left < sub->step ? left : sub->step)];
+		->addresses[first + hc_pick_of_group(i, left < sub->step ? left : sub->step)];
 }
 /**@}*/
 

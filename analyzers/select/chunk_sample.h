@@ -4,9 +4,7 @@
  *
  * All chunks are kept while they fit. When they no longer do, one of each two neighbours is dropped
  * and from there on one of two is taken, and so on: what is kept is always one of each group of
- * stride chunks that were offered. Which one is pseudo-random, because programs allocate in turns:
- * every third chunk may always be of the same kind. It depends on the number of the group alone, so
- * that the sample is the same in every run and for any number of threads.
+ * stride chunks that were offered; which one, core/base/pick.h says.
  */
 #ifndef HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
 #define HC_ANALYZERS_SELECT_CHUNK_SAMPLE_H
@@ -27,9 +25,6 @@ struct hc_chunk_sample {
 /** @param max chunks to keep at most, at least 2 */
 void hc_chunk_sample_init(struct hc_chunk_sample *sample, size_t max);
 void hc_chunk_sample_deinit(struct hc_chunk_sample *sample);
-
-/** Which of @p stride chunks stands for group number @p group: 0 to stride - 1. */
-uint64_t hc_chunk_sample_pick(uint64_t group, uint64_t stride);
 
 /** A smaller sample of a sample: one of each @p step addresses. */
 struct hc_chunk_subsample {

@@ -7,6 +7,7 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 #include "core/base/hash.h"
+#include "core/base/pick.h"
 
 /** Sizes below SMALL are found without a hash: most chunks have one of these. */
 #define SMALL 16384
@@ -61,7 +62,7 @@ static void thin_out(struct hc_sampled_size *size)
 	size->num /= 2;
 	size->step *= 2;
 	for (size_t i = 0; i < size->num; i++)
-		size->addresses[i] = size->addresses[2 * i + (hc_hash_mix(i) & 1)];
+		size->addresses[i] = size->addresses[2 * i + hc_pick_of_group(i, 2)];
 }
 
 /** Take a chunk if it is its turn: one of every step. */
@@ -69,9 +70,12 @@ static struct hc_error *take(struct hc_sampled_size *size, uint64_t address)
 {
 	uint64_t turn = size->total++;
 
-	if (size->num == HC_MAX_SAMPLED && !(turn & (size->step - 1)))
-		thin_out(size);
-	if ((turn ^ hc_hash_mix(turn / size->step)) & (size->step - 1))
+	if (!(turn & (size->step - 1))) {
+		if (size->num == HC_MAX_SAMPLED)
+			thin_out(size);
+		size->next = turn + hc_pick_of_group(turn / size->step, size->step);
+	}
+	if (turn != size->next)
 		return NULL;
 	struct hc_error *err =
 		hc_array_reserve(&size->addresses, size->num, sizeof(*size->addresses));

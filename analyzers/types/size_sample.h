@@ -4,8 +4,7 @@
  *
  * One walk over the planes, which reads no chunk. Of the first few of a size all are taken, of more
  * one of every two, four and so on, so that a sample is spread evenly over the heap and always the
- * same. Which of them, a hash says: programs allocate in a rhythm, and every fourth chunk may be of
- * one kind.
+ * same (core/base/pick.h).
  */
 #ifndef HC_ANALYZERS_TYPES_SIZE_SAMPLE_H
 #define HC_ANALYZERS_TYPES_SIZE_SAMPLE_H
@@ -20,6 +19,7 @@ struct hc_sampled_size {
 	uint64_t size;  /**< chunk size, bytes */
 	uint64_t total; /**< chunks in use of that size */
 	uint64_t step;  /**< every how many of them one is taken: a power of two */
+	uint64_t next;  /**< the one of them that is taken in this step, from 0 on */
 	uint64_t *addresses;
 	size_t num;
 };

@@ -9,6 +9,7 @@
 
 #include "analyzers/alike/alike.h"
 #include "tests/unit/unit.h"
+#include "core/base/pick.h"
 
 #define HEAP UINT64_C(0x20000000)
 #define CHUNKS 600
@@ -94,7 +95,7 @@ static void test_sample(void **state)
 	}
 	size_t odd = 0;
 	for (uint64_t i = 0; i < 1000; i++)
-		odd += hc_chunk_sample_pick(i, 2);
+		odd += hc_pick_of_group(i, 2);
 	assert_uint_in_range(odd, 400, 600);
 }
 
