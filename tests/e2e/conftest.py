@@ -164,6 +164,11 @@ def cache():
         yield pathlib.Path(folder)
 
 
+# Where the sanitized build has nothing to add to what the release build says.
+IS_RELEASE = os.environ.get("HEAPCORE_BUILD", "release") == "release"
+release_only = pytest.mark.skipif(not IS_RELEASE, reason="the release build is asked")
+
+
 @contextlib.contextmanager
 def once(path):
     """

@@ -24,7 +24,7 @@ PAGES = conftest.ROOT / "docs/cases"
 REPORTS = PAGES / "reports"
 UPDATE = bool(os.environ.get("HEAPCORE_UPDATE_GOLDEN"))
 # The sanitized build is asked for crashes by the other tests; what it prints is the same.
-pytestmark = pytest.mark.skipif(os.environ.get("HEAPCORE_BUILD", "release") != "release", reason="the release build is asked")
+pytestmark = conftest.release_only
 
 SCREEN = re.compile(r"^```console\n\$ (heapcore .*)\n((?:.*\n)*?)```$", re.M)
 MACHINE_PARTS = "stacks|thread-local storage|program's variables|other|smaller parts|total|malloc's own"

@@ -33,7 +33,7 @@ FOLDER = conftest.ROOT / "examples/fleet"
 UPDATE = bool(os.environ.get("HEAPCORE_UPDATE_GOLDEN"))
 HOSTS = 1000
 # The sanitized build is asked for these lines by test_export.py; what the queries make of them is the same.
-pytestmark = pytest.mark.skipif(os.environ.get("HEAPCORE_BUILD", "release") != "release", reason="the release build is asked")
+pytestmark = conftest.release_only
 
 # Name: service, build-id, and arguments of checkout.cc: orders of each customer, forgotten ones, texts of the cache. Build-ids are
 # given to the linker, so that they are the same everywhere.

@@ -11,7 +11,7 @@ import conftest
 import debian_programs as programs
 
 # One build answers: these are about rules, not about the program's own errors.
-pytestmark = pytest.mark.skipif(os.environ.get("HEAPCORE_BUILD", "release") != "release", reason="the release build is asked")
+pytestmark = conftest.release_only
 
 # Bytes that a healthy program may have lost, for good and in all.
 LOST = 8 << 10

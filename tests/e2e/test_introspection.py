@@ -65,7 +65,7 @@ STATEMENTS = 2000
 
 def need_release():
     """Servers' cores are large: the sanitized build has others."""
-    if os.environ.get("HEAPCORE_BUILD", "release") != "release":
+    if not conftest.IS_RELEASE:
         pytest.skip("the release build is asked")
     conftest.machine.need("ptrace")
 
