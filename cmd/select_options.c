@@ -196,15 +196,6 @@ static int suffix_shift(char suffix)
 	}
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return 16;
-}
-
 /** Whether a comma stands where output puts one: before three digits, and no fourth. */
 static bool is_separator(const char *pos)
 {
@@ -217,10 +208,10 @@ const char *hc_scan_number(const char *text, uint64_t *ret)
 	const char *digits = text + 2 * hex, *pos = digits;
 	uint64_t value = 0;
 
-	for (; digit_of(*pos) < (hex ? 16 : 10) || (!hex && pos > digits && is_separator(pos));
+	for (; hc_hex_digit(*pos) < (hex ? 16 : 10) || (!hex && pos > digits && is_separator(pos));
 	     pos++) {
 		if (*pos != ',' && (__builtin_mul_overflow(value, hex ? 16 : 10, &value) ||
-				    __builtin_add_overflow(value, digit_of(*pos), &value)))
+				    __builtin_add_overflow(value, hc_hex_digit(*pos), &value)))
 			return NULL;
 	}
 	if (pos == digits)
@@ -288,18 +279,10 @@ static const char *scan_address(const char *text, uint64_t *ret)
 		digits += 2;
 
 	const char *pos = digits;
-	for (;; pos++) {
-		unsigned digit;
-
-		if (*pos >= '0' && *pos <= '9')
-			digit = *pos - '0';
-		else if ((*pos | 0x20) >= 'a' && (*pos | 0x20) <= 'f')
-			digit = (*pos | 0x20) - 'a' + 10;
-		else
-			break;
+	for (; hc_hex_digit(*pos) < 16; pos++) {
 		if (value >> 60)
 			return NULL;
-		value = value << 4 | digit;
+		value = value << 4 | hc_hex_digit(*pos);
 	}
 	if (pos == digits)
 		return NULL;

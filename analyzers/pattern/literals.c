@@ -132,14 +132,6 @@ static const char *skip_group(const char *pos)
 	return pos;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_ascii_punct(char c)
 {
 	return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') &&
@@ -157,8 +149,8 @@ static const char *escaped_byte(const char *pos, uint8_t *ret)
 		*ret = *pos;
 		return pos + 1;
 	}
-	if (*pos == 'x' && hex_digit(pos[1]) >= 0 && hex_digit(pos[2]) >= 0) {
-		*ret = hex_digit(pos[1]) << 4 | hex_digit(pos[2]);
+	if (*pos == 'x' && hc_hex_digit(pos[1]) < 16 && hc_hex_digit(pos[2]) < 16) {
+		*ret = hc_hex_digit(pos[1]) << 4 | hc_hex_digit(pos[2]);
 		return pos + 3;
 	}
 	name = *pos ? strchr(names, *pos) : NULL;

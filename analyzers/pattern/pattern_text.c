@@ -20,14 +20,6 @@ static bool is_alnum(char c)
 	return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /** A byte that stands for itself, whatever it is and whatever follows. */
 static void put_byte(FILE *out, uint8_t byte)
 {
@@ -44,7 +36,8 @@ static struct hc_error *translate_hex(const char *text, FILE *out)
 	const char *pos = text;
 
 	while (*pos) {
-		int high = hex_digit(pos[0]), low = high < 0 ? -1 : hex_digit(pos[1]);
+		unsigned high = hc_hex_digit(pos[0]);
+		unsigned low = high < 16 ? hc_hex_digit(pos[1]) : 16;
 
 		if (*pos == ' ' || *pos == ':') {
 			pos++;
@@ -52,7 +45,7 @@ static struct hc_error *translate_hex(const char *text, FILE *out)
 		}
 		if (pos[0] == '?' && pos[1] == '?')
 			fputs("[\\s\\S]", out);
-		else if (low >= 0)
+		else if (low < 16)
 			put_byte(out, high << 4 | low);
 		else
 			return hc_error_about(
@@ -234,7 +227,7 @@ static struct hc_error *wide_escape(FILE *out, const char **pos)
 
 	if (!start[1])
 		return not_wide(start, 1);
-	if (start[1] == 'x' && hex_digit(start[2]) >= 0 && hex_digit(start[3]) >= 0) {
+	if (start[1] == 'x' && hc_hex_digit(start[2]) < 16 && hc_hex_digit(start[3]) < 16) {
 		end += 2;
 		put_unit(out, start, 4, end);
 	} else if (strchr("dwshvnrtfea", start[1]) ||

@@ -76,6 +76,15 @@ static inline bool hc_is_zero(struct hc_bytes bytes)
 	       memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0;
 }
 
+/** The value of a hexadecimal digit in either case; 16: it is none. */
+static inline unsigned hc_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
+
 /** A number of bytes in words, for messages: "1.5 MiB". */
 struct hc_amount {
 	char text[24];

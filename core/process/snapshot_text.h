@@ -22,14 +22,6 @@ static inline bool hc_text_char(struct hc_text *text, char c)
 	return true;
 }
 
-static inline unsigned hc_text_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
-}
-
 /** At least one digit, and no overflow. */
 static inline bool hc_text_number(struct hc_text *text, unsigned base, uint64_t *ret)
 {
@@ -37,7 +29,7 @@ static inline bool hc_text_number(struct hc_text *text, unsigned base, uint64_t 
 	uint64_t value = 0;
 
 	for (; text->pos < text->end; text->pos++) {
-		unsigned digit = hc_text_digit(*text->pos);
+		unsigned digit = hc_hex_digit(*text->pos);
 		if (digit >= base)
 			break;
 		if (__builtin_mul_overflow(value, base, &value) ||
