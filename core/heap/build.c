@@ -1,73 +1,16 @@
 /**
  * @file
- * The heap model, writing side: what allocator back ends call, and the life of a heap.
+ * The heap model, writing side: what allocator back ends call.
  */
-#include <stdarg.h>
-#include <sys/mman.h>
-
-#include "core/base/format.h"
 #include "core/heap/build.h"
 
-#include "core/heap/allocator.h"
+#include <stdarg.h>
+
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
-
-/** Planes of at least this many bytes are mapped, in units of huge pages. */
-#define MAPPED_PLANES (UINT64_C(4) << 20)
-#define HUGE_PAGE (UINT64_C(2) << 20)
-#define CACHE_LINE 64
-
-static bool is_mapped(uint64_t bytes)
-{
-	return bytes >= MAPPED_PLANES;
-}
-
-static uint64_t mapped_bytes(uint64_t bytes)
-{
-	return (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-}
-
-/** Map zeroes that begin at a huge page. */
-static void *map_aligned(uint64_t bytes)
-{
-	uint64_t size = mapped_bytes(bytes);
-	uint8_t *map = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED)
-		return NULL;
-	uint64_t before = -(uintptr_t)map & (HUGE_PAGE - 1);
-	if (before)
-		munmap(map, before);
-	if (HUGE_PAGE - before)
-		munmap(map + before + size, HUGE_PAGE - before);
-	madvise(map + before, size, MADV_HUGEPAGE); /* only a wish */
-	return map + before;
-}
-
-void *hc_zeroes_create(uint64_t num, size_t size)
-{
-	uint64_t bytes;
-
-	if (__builtin_mul_overflow(num ? num : 1, size, &bytes) ||
-	    bytes > PTRDIFF_MAX - 2 * HUGE_PAGE)
-		return NULL;
-	if (is_mapped(bytes))
-		return map_aligned(bytes);
-	bytes = (bytes + CACHE_LINE - 1) & ~(uint64_t)(CACHE_LINE - 1);
-	void *zeroes = aligned_alloc(CACHE_LINE, bytes);
-
-	return zeroes ? memset(zeroes, 0, bytes) : NULL;
-}
-
-void hc_zeroes_destroy(void *zeroes, uint64_t num, size_t size)
-{
-	uint64_t bytes = num * size;
-
-	if (zeroes && is_mapped(bytes))
-		munmap(zeroes, mapped_bytes(bytes));
-	else
-		free(zeroes);
-}
+#include "core/base/format.h"
+#include "core/heap/allocator.h"
+#include "core/heap/carve.h"
 
 struct hc_block *hc_blocks_create(uint64_t num)
 {
@@ -81,20 +24,7 @@ void hc_blocks_destroy(struct hc_block *blocks, uint64_t num)
 
 struct hc_block *hc_blocks_shrink(struct hc_block *blocks, uint64_t old_num, uint64_t num)
 {
-	uint64_t old_bytes = old_num * sizeof(*blocks), bytes = num * sizeof(*blocks);
-	if (num == old_num)
-		return blocks;
-	if (is_mapped(bytes)) {
-		uint64_t kept = mapped_bytes(bytes), rest = mapped_bytes(old_bytes) - kept;
-		if (rest)
-			munmap((uint8_t *)blocks + kept, rest);
-		return blocks;
-	}
-	struct hc_block *smaller = hc_blocks_create(num);
-	if (smaller)
-		memcpy(smaller, blocks, bytes);
-	hc_blocks_destroy(blocks, old_num);
-	return smaller;
+	return hc_zeroes_shrink(blocks, old_num, num, sizeof(*blocks));
 }
 
 /** @name Zones */
@@ -170,16 +100,6 @@ struct hc_error *hc_heap_add_backend(struct hc_heap *heap, const struct hc_alloc
 	return NULL;
 }
 
-static void backend_destroy(struct hc_backend *backend)
-{
-	if (backend->allocator->destroy)
-		backend->allocator->destroy(backend->state);
-	free(backend->evidence.layout);
-	free(backend->evidence.version);
-	free(backend->evidence.version_source);
-	free(backend->evidence.how);
-	free(backend);
-}
 /**@}*/
 
 struct hc_error *hc_heap_add_arenas(struct hc_backend *backend, size_t num, uint32_t *ret)
@@ -272,25 +192,6 @@ struct hc_error *hc_heap_add_hole(struct hc_heap *heap, uint64_t start, uint64_t
 	if (!err)
 		heap->holes[heap->num_holes++] = (struct hc_hole){start, end};
 	return err;
-}
-
-struct hc_error *hc_heap_carve(struct hc_heap *heap, const struct hc_chunk *chunk, uint32_t arena)
-{
-	struct hc_error *err =
-		hc_array_reserve(&heap->carvings, heap->num_carvings, sizeof(*heap->carvings));
-	if (err)
-		return err;
-	const struct hc_span *span = chunk->span;
-	uint64_t start = chunk->address - span->header, end = start + chunk->size;
-	heap->carvings[heap->num_carvings++] = (struct hc_carving){
-		.start = start,
-		.end = end < span->end ? end : span->end,
-		.arena = arena,
-		.from = span->zone,
-		.kind = span->kind,
-	};
-	/* What the chunk before may use of the header is not the allocator's. */
-	return hc_heap_add_hole(heap, start + span->zone->shared, end);
 }
 
 struct hc_error *hc_heap_add_inconsistency(struct hc_heap *heap, struct hc_inconsistency fault,
@@ -425,123 +326,6 @@ static struct hc_error *build_index(struct hc_heap *heap)
 	return NULL;
 }
 
-/** @name Carving */
-/**@{*/
-
-static int compare_carvings(const void *a, const void *b)
-{
-	const struct hc_carving *x = a, *y = b;
-	return (x->start > y->start) - (x->start < y->start);
-}
-
-/** Sixty-four bits of a plane, from @p unit on. */
-static uint64_t bits_from(const struct hc_span *span, size_t plane, uint64_t unit)
-{
-	uint64_t block = unit / HC_UNITS_PER_BLOCK, shift = unit % HC_UNITS_PER_BLOCK;
-	const uint64_t *low = (const uint64_t *)&span->blocks[block] + plane;
-	uint64_t bits = *low >> shift;
-	if (shift && block + 1 < span->num_blocks)
-		bits |= *(low + sizeof(struct hc_block) / sizeof(*low)) << (64 - shift);
-	return bits;
-}
-
-/** Add the chunks of @p span that start in [from, to) units as a span, whose end is @p end. */
-static struct hc_error *add_piece(struct hc_heap *heap, const struct hc_span *span, uint64_t from,
-				  uint64_t to, uint64_t end)
-{
-	struct hc_span piece = *span, *added;
-	piece.start = hc_span_address(span, from) - span->header;
-	piece.end = end;
-	piece.num_units = to - from;
-	if (from >= to || piece.start >= end)
-		return NULL;
-	uint64_t num = hc_num_blocks(piece.num_units);
-	piece.blocks = hc_blocks_create(num);
-	if (!piece.blocks)
-		return &hc_enomem;
-	for (uint64_t i = 0; i < num; i++) {
-		uint64_t left = piece.num_units - i * HC_UNITS_PER_BLOCK;
-		uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
-		uint64_t unit = from + i * HC_UNITS_PER_BLOCK;
-		piece.blocks[i] = (struct hc_block){
-			.start = bits_from(span, 0, unit) & mask,
-			.free = bits_from(span, 1, unit) & mask,
-			.a = bits_from(span, 2, unit) & mask,
-			.b = bits_from(span, 3, unit) & mask,
-		};
-	}
-	return hc_heap_add_span(heap, &piece, &added);
-}
-
-/** Replace a span by what the carvings [first, last), which lie in it, leave of it. */
-static struct hc_error *cut_span(struct hc_heap *heap, size_t index, size_t first, size_t last)
-{
-	struct hc_span span = heap->spans[index];
-	struct hc_error *err = NULL;
-	uint64_t from = 0;
-	heap->spans[index] = heap->spans[--heap->num_spans];
-	for (size_t i = first; i < last && !err; i++) {
-		struct hc_carving *carving = &heap->carvings[i];
-		uint64_t unit = hc_span_unit(&span, carving->start - span.start);
-		carving->done = true;
-		err = add_piece(heap, &span, from, unit, carving->start);
-		from = hc_span_next_start(&span, unit + 1);
-	}
-	if (!err)
-		err = add_piece(heap, &span, from, span.num_units, span.end);
-	hc_blocks_destroy(span.blocks, span.num_blocks);
-	return err;
-}
-
-/** Drop carvings of one chunk but the first. */
-static void sort_carvings(struct hc_heap *heap)
-{
-	size_t kept = 0;
-	hc_sort(heap->carvings, heap->num_carvings, compare_carvings);
-	for (size_t i = 0; i < heap->num_carvings; i++)
-		if (!kept || heap->carvings[kept - 1].start != heap->carvings[i].start)
-			heap->carvings[kept++] = heap->carvings[i];
-	heap->num_carvings = kept;
-}
-
-static struct hc_error *cut_all(struct hc_heap *heap)
-{
-	struct hc_error *err = NULL;
-	sort_carvings(heap);
-	/* From the last on, since a span that is cut is replaced by the last, and pieces follow. */
-	for (size_t i = heap->num_spans; i-- > 0 && !err;) {
-		const struct hc_span *span = &heap->spans[i];
-		size_t first = hc_lower_bound(heap->num_carvings, k,
-					      heap->carvings[k].start < span->start);
-		size_t last = first;
-		while (last < heap->num_carvings && heap->carvings[last].start < span->end &&
-		       heap->carvings[last].from == span->zone && !heap->carvings[last].done)
-			last++;
-		if (last > first)
-			err = cut_span(heap, i, first, last);
-	}
-	return err;
-}
-
-/** What the spans of a sub-allocator leave of the memory that it carved is its overhead. */
-static void count_carvings(struct hc_heap *heap)
-{
-	for (size_t i = 0; i < heap->num_carvings; i++) {
-		struct hc_carving *carving = &heap->carvings[i];
-		if (!carving->done || carving->counted)
-			continue;
-		uint64_t left = carving->end - carving->start;
-		size_t k =
-			hc_lower_bound(heap->num_spans, s, heap->spans[s].start < carving->start);
-		for (; k < heap->num_spans && heap->spans[k].end <= carving->end; k++)
-			left -= heap->spans[k].end - heap->spans[k].start;
-		if (carving->arena < heap->num_arenas)
-			heap->arenas[carving->arena].outside += left;
-		carving->counted = true;
-	}
-}
-/**@}*/
-
 static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 {
 	while (b) {
@@ -554,13 +338,13 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 
 struct hc_error *hc_heap_seal(struct hc_heap *heap)
 {
-	struct hc_error *err = cut_all(heap);
+	struct hc_error *err = hc_carvings_cut(heap);
 	if (err)
 		return err;
 	hc_heap_sort_spans(heap);
 	if ((err = sift_spans(heap)))
 		return err;
-	count_carvings(heap);
+	hc_carvings_count(heap);
 	heap->granule = 0; /* 0 and a number: that number */
 	for (size_t i = 0; i < heap->num_spans; i++)
 		heap->granule = greatest_divisor(heap->spans[i].unit, heap->granule);
@@ -691,197 +475,8 @@ static void finish_inconsistencies(struct hc_heap *heap)
 		items[i].last_good = items[i].chunk ? last_good(heap, &items[i]) : 0;
 }
 
-/** Back ends in the order in which they are asked; a sub-allocator behind those that it lives on.
- */
-static const struct hc_allocator *const allocators[] = {
-	&hc_allocator_glibc,
-};
-
-const struct hc_allocator *const *hc_allocators(size_t *num_ret)
+void hc_heap_finish(struct hc_heap *heap)
 {
-	*num_ret = sizeof(allocators) / sizeof(allocators[0]);
-	return allocators;
-}
-
-/** Give an error its details. */
-static struct hc_error *absence(enum hc_absence why, struct hc_error *err)
-{
-	if (err != &hc_enomem)
-		err->detail = why;
-	return hc_error_about(err, HC_ABOUT_ALLOCATOR);
-}
-
-/** The program uses an allocator that can only be named. NULL: not to all that is known. */
-static struct hc_error *other_allocator(const struct hc_process *process)
-{
-	const char *path, *name = hc_allocator_foreign(process, &path);
-	hc_cleanup_free char *evident = NULL;
-	struct hc_error *err = name ? NULL : hc_allocator_evident(process, &evident);
-
-	if (err)
-		return err;
-	if (name)
-		return absence(HC_ABSENT_OTHER,
-			       hc_error_create(HC_ERROR_NO_ALLOCATOR,
-					       "the program allocates with %s (%s), whose heap "
-					       "this version can't read",
-					       name, path));
-	return evident ? absence(HC_ABSENT_OTHER,
-				 hc_error_create(HC_ERROR_NO_ALLOCATOR,
-						 "the program allocates with %s, whose heap this "
-						 "version can't read",
-						 evident))
-		       : NULL;
-}
-
-static struct hc_error *no_allocator(const struct hc_process *process)
-{
-	enum hc_absence why = HC_ABSENT_UNKNOWN;
-	hc_cleanup_free char *library = NULL;
-	struct hc_error *err = other_allocator(process);
-
-	for (size_t i = 0; !err && i < sizeof(allocators) / sizeof(allocators[0]) && !library; i++)
-		err = allocators[i]->absent ? allocators[i]->absent(process, &why, &library) : NULL;
-	if (err)
-		return err;
-	const char *name = library ? library : "the C library";
-	if (why == HC_ABSENT_NEVER_CALLED)
-		return absence(why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
-						    "malloc was never called: %s has its arena as "
-						    "it was at the start",
-						    name));
-	if (why == HC_ABSENT_NOT_DUMPED)
-		return absence(why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
-						    "the heap was not dumped: the core lacks the "
-						    "data of %s",
-						    name));
-	return absence(
-		why, hc_error_create(HC_ERROR_NO_ALLOCATOR,
-				     "no allocator that is known left a heap in the core%s%s",
-				     library ? "; its C library is " : "", library ? library : ""));
-}
-
-/** Ask one allocator, and when it is at work have it walk its heap. */
-static struct hc_error *try_allocator(struct hc_heap *heap, const struct hc_allocator *allocator)
-{
-	struct hc_backend *backend;
-	bool recognised = false;
-	struct hc_error *err = hc_heap_add_backend(heap, allocator, &backend);
-	if (err)
-		return err;
-	heap->calling = backend;
-	err = allocator->recognise(backend, &recognised);
-	if (!err && !recognised) {
-		backend_destroy(backend);
-		heap->num_backends--;
-	}
-	if (err || !recognised)
-		return err;
-	err = allocator->walk(backend);
-	return err ? err : hc_heap_seal(heap);
-}
-
-static struct hc_error *call_all(struct hc_heap *heap,
-				 struct hc_error *(*call)(struct hc_backend *backend))
-{
-	struct hc_error *err = NULL;
-	for (size_t i = 0; i < heap->num_backends && !err; i++) {
-		heap->calling = heap->backends[i];
-		err = call(heap->backends[i]);
-	}
-	heap->calling = NULL;
-	return err;
-}
-
-static struct hc_error *call_mark(struct hc_backend *backend)
-{
-	return backend->allocator->mark(backend);
-}
-
-static struct hc_error *call_assign(struct hc_backend *backend)
-{
-	return backend->allocator->assign ? backend->allocator->assign(backend) : NULL;
-}
-
-static struct hc_error *call_check(struct hc_backend *backend)
-{
-	return backend->allocator->check ? backend->allocator->check(backend) : NULL;
-}
-
-struct hc_error *hc_heap_fill(struct hc_heap *heap, const struct hc_allocator *const *table,
-			      size_t num)
-{
-	struct hc_error *err = NULL;
-	for (size_t i = 0; i < num && !err; i++)
-		err = try_allocator(heap, table[i]);
-	if (err)
-		return err;
-	if (!heap->num_backends)
-		return no_allocator(heap->process);
-	if ((err = call_all(heap, call_mark)))
-		return err;
 	finish_specials(heap);
 	finish_inconsistencies(heap);
-	return call_all(heap, call_assign);
-}
-
-struct hc_error *hc_heap_open(struct hc_process *process, struct hc_heap **ret)
-{
-	struct hc_heap *heap = calloc(1, sizeof(*heap));
-	if (!heap)
-		return &hc_enomem;
-	heap->process = process;
-	heap->word_size = process->memory.word_size;
-	heap->big_endian = process->memory.big_endian;
-	struct hc_error *err =
-		hc_heap_fill(heap, allocators, sizeof(allocators) / sizeof(allocators[0]));
-	if (err) {
-		hc_heap_close(heap);
-		return err;
-	}
-	*ret = heap;
-	return NULL;
-}
-
-struct hc_error *hc_heap_check(struct hc_heap *heap)
-{
-	if (heap->checked)
-		return NULL;
-	struct hc_error *err = call_all(heap, call_check);
-	finish_inconsistencies(heap);
-	heap->checked = !err;
-	return err;
-}
-
-void hc_heap_close(struct hc_heap *heap)
-{
-	if (!heap)
-		return;
-	for (size_t i = 0; i < heap->num_backends; i++)
-		backend_destroy(heap->backends[i]);
-	for (size_t i = 0; i < heap->num_zones; i++)
-		free(heap->zones[i]);
-	for (size_t i = 0; i < heap->num_spans; i++)
-		hc_blocks_destroy(heap->spans[i].blocks, heap->spans[i].num_blocks);
-	for (size_t i = 0; i < heap->num_pins; i++)
-		free(heap->pins[i].what);
-	for (size_t i = 0; i < heap->num_inconsistencies; i++)
-		free(heap->inconsistencies[i].what);
-	free(heap->spans);
-	free(heap->index.slots);
-	free(heap->arenas);
-	free(heap->specials);
-	free(heap->pins);
-	free(heap->conventions);
-	free(heap->pool_sizes);
-	free(heap->hidden);
-	free(heap->inconsistencies);
-	free(heap->thread_arena);
-	free(heap->thread_cache);
-	free(heap->abort_message);
-	free(heap->backends);
-	free(heap->zones);
-	free(heap->holes);
-	free(heap->carvings);
-	free(heap);
 }

@@ -5,15 +5,8 @@
 #ifndef HC_CORE_HEAP_BUILD_H
 #define HC_CORE_HEAP_BUILD_H
 
+#include "core/base/zeroes.h"
 #include "core/heap/heap.h"
-
-/**
- * Zeroes, at least one item: on cache lines, and in huge pages where the system has them when they
- * are large, since markers visit them at random. NULL without memory.
- */
-void *hc_zeroes_create(uint64_t num, size_t size);
-/** NULL is fine. @param num @param size as they were given to the call that made them */
-void hc_zeroes_destroy(void *zeroes, uint64_t num, size_t size);
 
 /**
  * Clear planes, at least one block; NULL without memory. No block straddles a cache line, and large
@@ -67,7 +60,7 @@ struct hc_error *hc_heap_add_span(struct hc_heap *heap, const struct hc_span *sp
  */
 struct hc_error *hc_heap_carve(struct hc_heap *heap, const struct hc_chunk *chunk, uint32_t arena);
 
-/** Memory that was carved out and is now sealed. */
+/** Memory that was carved out, and, once sealed, is in no span of the allocator that it was of. */
 struct hc_carving {
 	uint64_t start, end; /**< all bytes that were the chunk's */
 	uint32_t arena;
@@ -125,6 +118,12 @@ bool hc_heap_set_free(struct hc_heap *heap, uint64_t address, const struct hc_li
 /** Fill a new heap, of which process and word_size are set, by the allocators of a table. */
 struct hc_error *hc_heap_fill(struct hc_heap *heap, const struct hc_allocator *const *table,
 			      size_t num);
+
+/**
+ * Once all lists are walked, and again after a check: sort specials, pins and inconsistencies, drop
+ * what no chunk starts at and what was noted twice.
+ */
+void hc_heap_finish(struct hc_heap *heap);
 
 /** Add a back end to a heap that is filled by hand. */
 struct hc_error *hc_heap_add_backend(struct hc_heap *heap, const struct hc_allocator *allocator,
