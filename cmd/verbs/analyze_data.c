@@ -6,7 +6,7 @@
 
 #include "cmd/show/blocks.h"
 #include "cmd/show/chain.h"
-#include "cmd/verbs/common.h"
+#include "cmd/show/common.h"
 #include "core/base/cleanup.h"
 
 /** Holders are looked for among so many chunks, which takes milliseconds, … */

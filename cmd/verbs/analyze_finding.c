@@ -9,7 +9,7 @@
 #include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/owner.h"
-#include "cmd/verbs/common.h"
+#include "cmd/show/common.h"
 #include "core/base/cleanup.h"
 
 /**

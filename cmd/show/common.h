@@ -1,12 +1,12 @@
 /**
  * @file
- * What chunks have in common, in words and as data: for `common` and for the suspects of `analyze`.
+ * What chunks have in common: for `common` and for the findings of `analyze`.
  *
  * What is the heap's own shows only where --content allows it: kinds of bytes from `class` on,
  * texts and values from `sample` on.
  */
-#ifndef HC_CMD_VERBS_COMMON_H
-#define HC_CMD_VERBS_COMMON_H
+#ifndef HC_CMD_SHOW_COMMON_H
+#define HC_CMD_SHOW_COMMON_H
 
 #include "analyzers/alike/alike.h"
 #include "cmd/render/document.h"
@@ -22,5 +22,8 @@ void hc_common_describe(const struct hc_common *common, bool columns, struct hc_
 /** What a field of a byte profile holds: "pointer into [heap], 3 % NULL", "counter, 17 to 9,023".
  */
 struct hc_cell hc_field_phrase(const struct hc_byte_field *field, struct hc_document *doc);
+
+/** A line of a template with its placeholders. Borrowed. */
+struct hc_excerpt hc_template_line_excerpt(const struct hc_template_line *line);
 
 #endif
