@@ -50,8 +50,7 @@ static struct hc_error *count(void *ctx, void *own, const struct hc_chunk *chunk
 	struct hc_type_objects objects;
 
 	hc_kind_count_chunk(&count->count, run->heap, chunk);
-	if (type != HC_TYPE_NONE && hc_type_source(run->types, type) == HC_TYPE_EMBEDDED &&
-	    hc_type_find_objects(run->types, chunk, &objects))
+	if (hc_type_is_inside(type) && hc_type_find_objects(run->types, chunk, &objects))
 		add_objects(count, objects.count, objects.offset);
 	return NULL;
 }

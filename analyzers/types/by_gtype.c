@@ -17,8 +17,11 @@
  *
  * Private data stand in front of an instance, so that it begins at an offset that depends on its
  * class, and is in its node. Offsets are those of struct _TypeNode and InstanceData since
- * GLib 2.36. Instances that GLib before 2.76 has in slices are no chunks (G_SLICE=always-malloc
- * makes them some).
+ * GLib 2.36.
+ *
+ * GLib before 2.76 has instances in slices, of which a slab has many: a chunk of malloc's, aligned
+ * to its size, at whose end struct _SlabInfo links it into the ring of slabs of this size. An
+ * instance that is gone has no class any more (g_type_free_instance() clears it).
  */
 #include "analyzers/types/provider.h"
 #include "core/base/array.h"
@@ -386,7 +389,78 @@ static size_t num(const void *own)
 	return gtypes->num;
 }
 
-/** A slab of GLib's begins with an instance, too. */
+/** The type of a class that a word of a subject points to, or HC_NO_ADDRESS. */
+static uint32_t type_at(const struct gtypes *gtypes, const struct hc_type_subject *subject,
+			uint64_t offset)
+{
+	return hc_addresses_find(&gtypes->by_class,
+				 hc_subject_word(gtypes->scope, subject, offset));
+}
+
+/**
+ * Whether a chunk is a slab of slices: one page of GLib's, a power of two, whose slots end where
+ * its SlabInfo begins: chunks, n_allocated, next, prev, and room that malloc takes for its header.
+ *
+ * @param[out] end_ret of the slots, bytes from the start
+ */
+static bool is_slab(const struct gtypes *gtypes, const struct hc_type_subject *subject,
+		    uint64_t *end_ret)
+{
+	unsigned word = gtypes->scope->heap->word_size;
+	uint64_t room = subject->chunk->usable + 2 * word;
+	uint64_t page = UINT64_C(1) << (63 - __builtin_clzll(room)), end = page - 6 * word;
+
+	if (page < 32 * word || subject->chunk->address % page)
+		return false;
+	for (unsigned i = 2; i < 4; i++) {
+		if (hc_subject_word(gtypes->scope, subject, end + i * word) % page != end)
+			return false;
+	}
+	*end_ret = end;
+	return true;
+}
+
+/** Instances of one type in the slots of a slab. */
+static bool find_in_slab(const struct gtypes *gtypes, const struct hc_type_subject *subject,
+			 uint32_t *type_ret, struct hc_type_objects *ret)
+{
+	uint64_t end, at = 0, align = 2 * gtypes->scope->heap->word_size;
+	uint32_t index = HC_NO_ADDRESS;
+
+	if (!is_slab(gtypes, subject, &end))
+		return false;
+	for (; at < end && index == HC_NO_ADDRESS; at += align / 2)
+		index = type_at(gtypes, subject, at);
+	if (index == HC_NO_ADDRESS)
+		return false;
+
+	const struct gtype *type = &gtypes->types[index];
+	uint64_t slot = (type->offset + type->size + align - 1) / align * align;
+
+	at -= align / 2;
+	if (at < type->offset || (at - type->offset) % align)
+		return false;
+	*type_ret = index;
+	*ret = (struct hc_type_objects){.offset = at - type->offset, .stride = slot};
+	for (uint64_t i = 1; at < end; at += slot, i++) {
+		if (type_at(gtypes, subject, at) != index)
+			continue;
+		ret->count++;
+		ret->places = i;
+	}
+	ret->stride = ret->places > 1 ? slot : 0;
+	return true;
+}
+
+static bool find_objects(const void *own, const struct hc_type_subject *subject,
+			 struct hc_type_objects *ret)
+{
+	uint32_t type;
+
+	return find_in_slab(own, subject, &type, ret);
+}
+
+/** A chunk may begin with an instance and go on behind it. */
 static enum hc_type_form form_of(const struct hc_chunk *chunk, uint64_t size)
 {
 	uint64_t min, max;
@@ -399,11 +473,15 @@ static bool find_type(const void *own, const struct hc_type_subject *subject,
 		      struct hc_type_hit *hit)
 {
 	const struct gtypes *gtypes = own;
+	struct hc_type_objects objects;
 
+	if (find_in_slab(gtypes, subject, &hit->index, &objects)) {
+		hit->form = objects.count > 1 ? HC_FORM_SEVERAL_INSIDE : HC_FORM_INSIDE;
+		return true;
+	}
 	for (size_t i = 0; i < gtypes->num_offsets; i++) {
 		uint64_t offset = gtypes->offsets[i];
-		uint32_t index = hc_addresses_find(&gtypes->by_class,
-						   hc_subject_word(gtypes->scope, subject, offset));
+		uint32_t index = type_at(gtypes, subject, offset);
 
 		if (index == HC_NO_ADDRESS || gtypes->types[index].offset != offset ||
 		    subject->chunk->usable < offset + gtypes->types[index].size)
@@ -428,7 +506,9 @@ const struct hc_type_provider hc_types_by_gtype = {
 	.destroy = destroy,
 	.num = num,
 	.find_type = find_type,
+	.objects = find_objects,
 	.name = name,
 	.known_by = HC_TYPE_GTYPE,
-	.forms = 1 << HC_FORM_ONE | 1 << HC_FORM_PREFIX,
+	.forms = 1 << HC_FORM_ONE | 1 << HC_FORM_PREFIX | 1 << HC_FORM_INSIDE |
+		 1 << HC_FORM_SEVERAL_INSIDE,
 };

@@ -224,6 +224,18 @@ bool hc_type_find_objects(const struct hc_types *types, const struct hc_chunk *c
 	       provided->provider->objects(provided->own, &subject, ret);
 }
 
+bool hc_type_is_inside(hc_type_id type)
+{
+	enum hc_type_form form = type % HC_NUM_FORMS;
+
+	return type != HC_TYPE_NONE && (form == HC_FORM_INSIDE || form == HC_FORM_SEVERAL_INSIDE);
+}
+
+hc_type_id hc_type_of_object(hc_type_id type)
+{
+	return type == HC_TYPE_NONE ? type : type - type % HC_NUM_FORMS + HC_FORM_ONE;
+}
+
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type)
 {
 	const struct provided *provided = provided_of(types, type);

@@ -131,6 +131,12 @@ struct hc_type_objects {
 bool hc_type_find_objects(const struct hc_types *types, const struct hc_chunk *chunk,
 			  struct hc_type_objects *ret);
 
+/** Whether the objects of chunks of this type do not start them. */
+bool hc_type_is_inside(hc_type_id type);
+
+/** The type of one object alone, whatever a chunk has around it; of @ref HC_TYPE_NONE itself. */
+hc_type_id hc_type_of_object(hc_type_id type);
+
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);
 

@@ -120,9 +120,9 @@ struct hc_error *hc_findings_count_classes(struct hc_target *target,
 /** @name Types */
 /**@{*/
 
-/** Chunks of each finding that are of its type. */
+/** Chunks of each finding that are of its type, and objects that do not start them. */
 struct type_counts {
-	uint64_t chunks[HC_MAX_FINDINGS];
+	uint64_t chunks[HC_MAX_FINDINGS], objects[HC_MAX_FINDINGS];
 };
 
 struct type_count {
@@ -137,9 +137,15 @@ static struct hc_error *count_type(void *ctx, void *own, const struct hc_chunk *
 	const struct hc_findings *findings = &count->verdict->findings;
 	struct type_counts *counts = own;
 	size_t i = hc_findings_of_size(count->verdict, chunk->size);
+	struct hc_type_objects objects;
 
-	if (i < findings->num && findings->items[i].type != HC_TYPE_NONE)
-		counts->chunks[i] += hc_type_of(count->types, chunk) == findings->items[i].type;
+	if (i >= findings->num || findings->items[i].type == HC_TYPE_NONE ||
+	    hc_type_of(count->types, chunk) != findings->items[i].type)
+		return NULL;
+	counts->chunks[i]++;
+	if (hc_type_is_inside(findings->items[i].type) &&
+	    hc_type_find_objects(count->types, chunk, &objects))
+		counts->objects[i] += objects.count;
 	return NULL;
 }
 
@@ -148,8 +154,10 @@ static struct hc_error *add_type_counts(void *ctx, void *own)
 	struct type_count *count = ctx;
 	const struct type_counts *counts = own;
 
-	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
+	for (size_t i = 0; i < HC_MAX_FINDINGS; i++) {
 		count->all.chunks[i] += counts->chunks[i];
+		count->all.objects[i] += counts->objects[i];
+	}
 	return NULL;
 }
 
@@ -176,9 +184,14 @@ struct hc_error *hc_findings_count_types(struct hc_target *target, struct hc_ver
 	    (err = hc_selection_prepare(&selection, target)) ||
 	    (err = hc_tally_run(target, &selection, &tally, &count)))
 		return err;
-	for (size_t i = 0; i < findings->num; i++)
-		if (findings->items[i].growth && findings->items[i].type != HC_TYPE_NONE)
-			findings->items[i].type_chunks = count.all.chunks[i];
+	for (size_t i = 0; i < findings->num; i++) {
+		struct hc_finding *finding = &findings->items[i];
+
+		if (!finding->growth || finding->type == HC_TYPE_NONE)
+			continue;
+		finding->type_chunks = count.all.chunks[i];
+		finding->type_objects = count.all.objects[i];
+	}
 	return NULL;
 }
 /**@}*/

@@ -59,6 +59,9 @@ struct hc_finding {
 	 */
 	hc_type_id type;
 	uint64_t type_chunks; /**< root objects, or chunks, of that type; exact once described */
+	/** Held: objects in these chunks where they do not start them (hc_type_is_inside()); or 0.
+	 */
+	uint64_t type_objects;
 	/**
 	 * Chunks that @ref class_id and @ref class_count are known of. Where these are not all, the
 	 * count is an estimate.

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "cmd/render/units.h"
-#include "cmd/verbs/analyze.h"
+#include "cmd/show/sample.h"
+#include "cmd/verbs/analyze_finding.h"
 
 /** Least share of what is said in full. */
 #define MIN_IN_FULL 0.1
@@ -48,13 +49,26 @@ size_t hc_analysis_columns(const struct hc_analysis *analysis, struct hc_cell ce
 	return columns;
 }
 
-/** What tells most: a text, or else a class; unknown: nothing does. */
+/** A type that the first words do not say, since not all are of it; unknown: there is none. */
+static struct hc_cell type_phrase(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
+{
+	struct hc_cell type = hc_finding_objects(analysis, finding);
+	bool said = finding->group || (finding->type_chunks >= finding->count.chunks &&
+				       finding->type_objects <= finding->type_chunks);
+
+	if (type.kind == HC_CELL_UNKNOWN || said)
+		return hc_cell_unknown();
+	return HC_PHRASE(analysis->doc, "{} in {}", type, hc_cell_count(finding->type_chunks));
+}
+
+/** What tells most: a text, a type, or else a class; unknown: nothing does. */
 static struct hc_cell best_phrase(const struct hc_analysis *analysis,
 				  const struct hc_finding *finding)
 {
 	enum hc_content content = analysis->session->options->content;
 	struct hc_document *doc = analysis->doc;
-	struct hc_cell times = hc_cell_unknown();
+	struct hc_cell times = hc_cell_unknown(), type = type_phrase(analysis, finding);
 	struct hc_finding_text text;
 
 	if (!finding->group && !finding->growth)
@@ -65,7 +79,11 @@ static struct hc_cell best_phrase(const struct hc_analysis *analysis,
 		return HC_PHRASE(doc, "{} {}in {}", hc_cell_content(&text.excerpt), times,
 				 hc_cell_count(text.chunks));
 	}
-	if (content < HC_CONTENT_CLASS || finding->class_id == HC_CLASS_OTHER)
+	if (content < HC_CONTENT_CLASS)
+		return hc_cell_unknown();
+	if (type.kind != HC_CELL_UNKNOWN)
+		return type;
+	if (finding->class_id == HC_CLASS_OTHER)
 		return hc_cell_unknown();
 	return hc_class_cell(analysis->session, finding->class_id);
 }

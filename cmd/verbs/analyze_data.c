@@ -80,6 +80,10 @@ static void describe_chunks(struct hc_analysis *analysis, const struct hc_findin
 	hc_fact(doc, "type_chunks", NULL,
 		typed ? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_chunks))
 		      : hc_cell_unknown());
+	hc_fact(doc, "type_objects", NULL,
+		typed && finding->type_objects
+			? hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(finding->type_objects))
+			: hc_cell_unknown());
 	hc_fact(doc, "class", NULL, hc_class_cell(analysis->session, finding->class_id));
 	hc_count_fact(doc, "class_count", HC_CONTENT_CLASS, finding->class_count.chunks,
 		      finding->class_count.bytes);

@@ -8,8 +8,8 @@
 
 #include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
-#include "cmd/show/owner.h"
 #include "cmd/show/common.h"
+#include "cmd/show/owner.h"
 #include "core/base/cleanup.h"
 
 /**
@@ -80,12 +80,13 @@ static void say_how_many(struct hc_analysis *analysis, const char *label, struct
 			   HC_PHRASE(doc, "{} in {} of them", what, hc_cell_count(with)));
 }
 
-/** Where all are of it, the first line says so. */
+/** Where all are of it, the first line says so, but for how many each chunk holds. */
 static void say_type(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
-	bool said =
-		finding->type_chunks >= finding->count.chunks && finding->max_size == finding->size;
+	struct hc_cell type = hc_finding_objects(analysis, finding);
+	bool said = finding->type_chunks >= finding->count.chunks &&
+		    finding->max_size == finding->size &&
+		    finding->type_objects <= finding->type_chunks;
 
 	if (type.kind != HC_CELL_UNKNOWN && !finding->group && !said)
 		say_how_many(

@@ -12,6 +12,10 @@
 struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 				 const struct hc_finding *finding);
 
+/** The type of its chunks, or "4,000 × Type" where each holds several; unknown: none is. */
+struct hc_cell hc_finding_objects(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding);
+
 /** The command that shows finding @p i. */
 struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i);
 

@@ -36,6 +36,16 @@ static struct hc_cell object_phrase(const struct hc_analysis *analysis,
 	return HC_PHRASE(doc, "{}-byte {}{}", size, hc_cell_text(noun), hc_cell_plural(count));
 }
 
+struct hc_cell hc_finding_objects(const struct hc_analysis *analysis,
+				  const struct hc_finding *finding)
+{
+	if (finding->type_objects <= finding->type_chunks)
+		return hc_type_cell(analysis->session, finding->type);
+	return HC_PHRASE(analysis->doc, "{} {} {}", hc_cell_count(finding->type_objects),
+			 hc_cell_times(),
+			 hc_type_cell(analysis->session, hc_type_of_object(finding->type)));
+}
+
 static struct hc_cell lost_phrase(const struct hc_analysis *analysis,
 				  const struct hc_finding *finding)
 {

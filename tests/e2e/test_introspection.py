@@ -211,12 +211,22 @@ def chunks(heapcore, core, *args):
     return heapcore("chunks", core, *args, "--format", "csv", "--limit", 0).rows()
 
 
-@pytest.fixture(scope="module")
-def objects(dump):
+def dump_objects(dump, **env):
     done = subprocess.run(["pkg-config", "--cflags", "--libs", "gobject-2.0"], capture_output=True, text=True)
     if done.returncode:
         pytest.skip("GLib's headers are not installed")
-    return dump("counted_objects.c", flags=done.stdout.split(), env={"G_SLICE": "always-malloc"})
+    return dump("counted_objects.c", flags=done.stdout.split(), env=env)
+
+
+@pytest.fixture(scope="module")
+def objects(dump):
+    return dump_objects(dump, G_SLICE="always-malloc")
+
+
+@pytest.fixture(scope="module")
+def sliced(dump):
+    """The same with what GLib before 2.76 does by itself: a slab has many objects."""
+    return dump_objects(dump)
 
 
 @pytest.mark.parametrize("name, holder, length", [("Book", "library", "table"), ("Visitor", "visitors", "queue")])
@@ -229,6 +239,28 @@ def test_glib_counts_the_same_objects(heapcore, objects, name, holder, length):
     (variable, *_) = document["chain"]
     assert (variable["kind"], variable["symbol"]) == ("data", holder)
     assert sum(row["chunks"] for row in document["groups"] if row["holder"] == 0 and row["type"] == name) == says[name]
+
+
+@pytest.mark.parametrize("name", ["Book", "Visitor"])
+def test_glib_counts_the_objects_in_slabs(heapcore, sliced, name):
+    """Slots whose object is gone are not counted, and a slab with one object is one, too."""
+    rows = [row for row in heapcore("types", sliced, "--format", "json").json["types"] if row["type"].split("[")[0].split()[0] == name]
+    assert rows and all(row["known_by"] == "gtype" for row in rows)
+    assert sum(row.get("objects") or row["chunks"] for row in rows) == said_by(sliced)[name]
+
+
+def test_glib_says_how_many_are_in_slabs(heapcore, sliced):
+    """A finding counts the objects in its chunks, not those in chunks of other sizes; what it says to people is the same."""
+    findings = [row for row in heapcore("analyze", sliced, "--format", "json").json["findings"] if row.get("type_objects")]
+    if not findings:
+        assert "[] inside" not in heapcore("types", sliced).text, "no slabs: GLib 2.76 or later"
+        pytest.skip("GLib has no slices")
+    for finding in findings:
+        name = finding["type"].removesuffix("[] inside")
+        sizes = [int(row["chunk_size"]) for row in chunks(heapcore, sliced, "--type", finding["type"])]
+        assert sizes.count(finding["size"]) == finding["type_chunks"]
+        assert 0 < finding["type_objects"] <= said_by(sliced)[name]
+        assert f'{finding["type_objects"]:,} × {name}' in heapcore("analyze", sliced, "-v").text
 
 
 @pytest.fixture(scope="module")
