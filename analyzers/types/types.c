@@ -245,6 +245,22 @@ enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type
 				: provider->known_by;
 }
 
+bool hc_type_is_counted(struct hc_types *types, hc_type_id type)
+{
+	/* Control blocks of libstdc++ and of libc++. */
+	static const char *const blocks[] = {"std::_Sp_counted_", "std::__1::__shared_ptr_"};
+	const char *name = type == HC_TYPE_NONE ? NULL : hc_type_name(types, type);
+
+	if (!name)
+		return false;
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		if (!strncmp(name, blocks[i], strlen(blocks[i])))
+			return true;
+	}
+	return hc_type_source(types, type) == HC_TYPE_GTYPE ||
+	       hc_type_source(types, type) == HC_TYPE_PYTHON;
+}
+
 char *hc_type_remark(struct hc_types *types, const struct hc_chunk *chunk)
 {
 	struct hc_type_subject subject = {chunk, hc_chunk_bytes(types->scope.heap, chunk)};

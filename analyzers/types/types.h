@@ -137,6 +137,12 @@ bool hc_type_is_inside(hc_type_id type);
 /** The type of one object alone, whatever a chunk has around it; of @ref HC_TYPE_NONE itself. */
 hc_type_id hc_type_of_object(hc_type_id type);
 
+/**
+ * Whether objects of this type are freed when the last reference to them is gone, and so never in a
+ * cycle: what shared_ptr counts in, GObjects, Python's.
+ */
+bool hc_type_is_counted(struct hc_types *types, hc_type_id type);
+
 /** Not of @ref HC_TYPE_NONE. */
 enum hc_type_source hc_type_source(const struct hc_types *types, hc_type_id type);
 

@@ -9,6 +9,7 @@
 #include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/common.h"
+#include "cmd/show/cycle.h"
 #include "cmd/show/owner.h"
 #include "core/base/cleanup.h"
 
@@ -365,6 +366,20 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
+/** Of the first object of a group that is lost. */
+static void say_cycle(struct hc_analysis *analysis, const struct hc_finding *finding)
+{
+	struct hc_leak_cycle cycle = {.num = 0};
+
+	if (finding->group)
+		cycle = hc_cycle_of(analysis->session, finding->group->sample_root);
+	if (cycle.num)
+		say_detail(analysis, "cycle:",
+			   HC_PHRASE(analysis->doc,
+				     "{}, the first one; counting references frees no cycle",
+				     hc_cycle_phrase(analysis->session, &cycle, analysis->doc)));
+}
+
 /** What tells something about the content: each part from its level of --content on. */
 static void say_common(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
@@ -376,6 +391,7 @@ static void say_common(struct hc_analysis *analysis, const struct hc_finding *fi
 
 	hc_begin_group(doc, HC_CONTENT_CLASS, HC_CONTENT_FULL);
 	say_type(analysis, finding);
+	say_cycle(analysis, finding);
 	/* "Other" says nothing that its texts and fields don't. */
 	if (finding->class_id != HC_CLASS_OTHER || !fields)
 		say_content(analysis, finding);

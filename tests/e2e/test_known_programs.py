@@ -113,6 +113,20 @@ def test_a_large_heap_has_a_holder(heapcore, dump):
     assert finding["chunks"] == 1250000 and finding["holder"].startswith("root (bench_heap"), finding
 
 
+def test_a_cycle_is_told_where_references_are_counted(case):
+    """Of shared_ptr's objects alone: lists and tables lead back to themselves, too."""
+    name, _, analysis, text = case
+    cycles = [finding["cycle"] for finding in analysis["findings"] if finding.get("cycle")]
+    if name != "circles.cc":
+        assert not cycles and "cycle:" not in text
+        return
+    ((first, second),) = cycles
+    assert (first["size"], second["size"]) == (112, 32) and first["type"].startswith("std::_Sp_counted_ptr_inplace<Watcher")
+    # The function's target behind the string and the vector; the shared_ptr that it caught has the count behind the pointer.
+    assert (first["offset"], second["offset"]) == (16 + 32 + 24, 8)
+    assert "cycle:   +72 > 32 bytes +8 > back to it" in text
+
+
 def test_nothing_else_is_lost(case):
     name, _, analysis, text = case
     lost = sum(1 for kind, *_ in CASES[name][2] if kind == LOST)
