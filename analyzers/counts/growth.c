@@ -2,6 +2,9 @@
  * @file
  * Kinds of growth: a census gives the sizes, their chunks are sampled from it, and the classes of
  * the samples put sizes together.
+ *
+ * The chunk that stands for a kind is from the middle of its addresses. The first ones are those of
+ * the program's start, of its libraries more often than of what has grown.
  */
 #include "analyzers/counts/growth.h"
 
@@ -25,7 +28,8 @@ struct row {
 	struct hc_chunk_sample sample;
 	hc_class_id class_id;
 	double share;     /* of the sample that is of it */
-	uint64_t address; /* of the first such chunk */
+	uint64_t address; /* of such a chunk, in the middle of them */
+	uint64_t first;   /* of the first one */
 	hc_type_id type;
 	double type_share;
 };
@@ -97,11 +101,23 @@ static size_t row_of(void *ctx, uint64_t size)
 	return low < run->num_rows && run->rows[low].size == size ? low : run->num_rows;
 }
 
+/** The chunk of a class that so many others of it come before; there is one. */
+static uint64_t nth_of_class(hc_class_id class_id, const hc_class_id *classes,
+			     const uint64_t *addresses, uint64_t nth)
+{
+	size_t i = 0;
+
+	for (;; i++)
+		if (classes[i] == class_id && !nth--)
+			return addresses[i];
+}
+
 static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 {
 	struct run *run = ctx;
 	struct row *row = &run->rows[task];
-	uint64_t counts[HC_MAX_CLASSES] = {0}, first[HC_MAX_CLASSES] = {0};
+	uint64_t counts[HC_MAX_CLASSES] = {0}, addresses[HC_GROWTH_SAMPLES];
+	hc_class_id classes[HC_GROWTH_SAMPLES];
 	hc_type_id types[HC_GROWTH_SAMPLES];
 	struct hc_chunk chunk;
 	size_t num = 0;
@@ -111,16 +127,19 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 			continue;
 		hc_class_id class_id = hc_classify(run->classifier, run->scratch[worker],
 						   hc_chunk_bytes(run->heap, &chunk));
-		if (!counts[class_id]++)
-			first[class_id] = chunk.address;
+		counts[class_id]++;
+		classes[num] = class_id;
+		addresses[num] = chunk.address;
 		types[num++] = hc_type_of(run->types, &chunk);
 	}
 	row->class_id = HC_CLASS_OTHER;
 	for (hc_class_id i = 0; i < HC_MAX_CLASSES; i++)
 		row->class_id = counts[i] > counts[row->class_id] ? i : row->class_id;
-	row->address = first[row->class_id];
 	if (!num)
 		return NULL;
+	row->first = nth_of_class(row->class_id, classes, addresses, 0);
+	row->address =
+		nth_of_class(row->class_id, classes, addresses, counts[row->class_id] / 2);
 	row->share = (double)counts[row->class_id] / num;
 	size_t least = (num + MIN_TYPED - 1) / MIN_TYPED;
 	row->type_share = (double)hc_types_most(types, num, least, &row->type) / num;
@@ -188,6 +207,7 @@ static void add_row(struct hc_growth_kind *kind, const struct row *row)
 	}
 	if (row->count.chunks > kind->sample_chunks) {
 		kind->sample = row->address;
+		kind->first = row->first;
 		kind->sample_chunks = row->count.chunks;
 	}
 	if (kind->type != row->type)

@@ -35,7 +35,8 @@ struct hc_growth_kind {
 	struct hc_count class_count; /**< of these, as the sample tells */
 	uint64_t looked_at;          /**< chunks in the sample; all of them: counts are exact */
 	uint64_t sample;             /**< user address of a chunk of @ref class_id, of the size that
-					most have; 0: none */
+					most have, in the middle of them; 0: none */
+	uint64_t first;              /**< that of the first such chunk */
 	uint64_t sample_chunks;      /**< of that size */
 	hc_type_id type;             /**< that most, or many, have; or HC_TYPE_NONE */
 	uint64_t type_chunks;        /**< of it, as the sample tells */

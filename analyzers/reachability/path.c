@@ -24,7 +24,7 @@ enum {
 /** How good a chain is that is looked for. */
 struct quality {
 	bool exact; /**< exact pointers only */
-	bool real;  /**< no roots of unknown use */
+	bool real;  /**< no roots of unknown use, and nothing below a stack pointer */
 };
 
 static const struct quality qualities[] = {{true, true}, {true, false}, {false, false}};
@@ -334,9 +334,22 @@ static struct hc_error *end_level(struct search *search, uint64_t *num_ret)
 	return err;
 }
 
-static bool is_real(const struct hc_root *root)
+/**
+ * Where the words of a root begin that are followed; its end: nowhere. Below a stack pointer is what
+ * calls that are over have left, unless the function is a leaf that uses its red zone.
+ */
+static uint64_t root_start(const struct search *search, const struct hc_root *root)
 {
-	return root->kind != HC_ROOT_OTHER;
+	const struct hc_thread *thread = root->thread;
+
+	if (!search->quality.real)
+		return root->start;
+	if (root->kind == HC_ROOT_OTHER)
+		return root->end;
+	if (root->kind == HC_ROOT_STACK && thread && thread->sp > root->start &&
+	    thread->sp <= root->end)
+		return thread->sp;
+	return root->start;
 }
 
 /** Level 1. */
@@ -347,9 +360,8 @@ static struct hc_error *start_at_roots(struct search *search)
 	struct hc_edge edge;
 
 	for (size_t i = 0; !worker->err && i < search->num_roots; i++)
-		if (is_real(&search->roots[i]) || !search->quality.real)
-			hc_edges_of_range(search->heap, search->roots[i].start,
-					  search->roots[i].end, visit, worker);
+		hc_edges_of_range(search->heap, root_start(search, &search->roots[i]),
+				  search->roots[i].end, visit, worker);
 	for (size_t i = 0; i < process->threads.num; i++)
 		for (unsigned r = 0; !worker->err && r < process->threads.items[i].num_regs; r++)
 			if (hc_edge_of(search->heap, process->threads.items[i].regs[r], &edge))
@@ -490,9 +502,8 @@ static void look_at_roots(struct step_back *back)
 	for (size_t i = 0; i < search->num_roots; i++) {
 		struct root_back in = {back, &search->roots[i]};
 
-		if (is_real(in.root) || !search->quality.real)
-			hc_edges_of_range(search->heap, in.root->start, in.root->end, consider_root,
-					  &in);
+		hc_edges_of_range(search->heap, root_start(search, in.root), in.root->end,
+				  consider_root, &in);
 	}
 	for (size_t i = 0; i < process->threads.num; i++)
 		for (unsigned r = 0; r < process->threads.items[i].num_regs; r++)

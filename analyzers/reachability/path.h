@@ -28,7 +28,7 @@ struct hc_path {
 	struct hc_referrer *steps;
 	size_t num;
 	bool exact; /**< all pointers are */
-	bool real;  /**< and the root is no memory of unknown use */
+	bool real;  /**< and the root is no memory of unknown use, nor below a stack pointer */
 };
 
 struct hc_paths {

@@ -164,9 +164,32 @@ static void describe_pins(const struct hc_analysis *analysis)
 	hc_end(doc);
 }
 
+/**
+ * The chain to the sample. One that is too far from the roots, in the midst of a long list, gives
+ * way to the first chunk of its kind, which stands nearer to its head in most lists.
+ */
+static struct hc_error *find_holder(struct hc_analysis *analysis, const struct hc_namer *namer,
+				    uint64_t max_chunks, struct hc_finding *finding,
+				    struct hc_cell *ret)
+{
+	const struct hc_heap *heap = analysis->session->target->heap;
+	struct hc_chunk chunk;
+	struct hc_error *err = NULL;
+
+	if (hc_heap_chunk_at(heap, finding->sample, &chunk))
+		err = hc_chain_phrase(namer, &chunk, max_chunks, analysis->doc, ret);
+	if (err || ret->kind != HC_CELL_UNKNOWN || finding->growth->first == finding->sample ||
+	    !hc_heap_chunk_at(heap, finding->growth->first, &chunk))
+		return err;
+	err = hc_chain_phrase(namer, &chunk, max_chunks, analysis->doc, ret);
+	if (ret->kind != HC_CELL_UNKNOWN)
+		finding->sample = chunk.address;
+	return err;
+}
+
 struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 {
-	const struct hc_findings *findings = &analysis->verdict.findings;
+	struct hc_findings *findings = &analysis->verdict.findings;
 	struct hc_target *target = analysis->session->target;
 	const uint64_t held =
 		target->reach.kinds[HC_REACHABLE].chunks + target->reach.kinds[HC_POSSIBLE].chunks;
@@ -179,11 +202,9 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
 		analysis->holders[i] = hc_cell_unknown();
 	for (size_t i = 0; !err && i < findings->num && i < HC_ANALYSIS_MAX_IN_FULL; i++) {
-		const struct hc_finding *finding = &findings->items[i];
-		struct hc_chunk chunk;
+		struct hc_finding *finding = &findings->items[i];
 
-		if (!finding->growth || finding->share < HOLDER_MIN_SHARE ||
-		    !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
+		if (!finding->growth || finding->share < HOLDER_MIN_SHARE)
 			continue;
 		if (!spots)
 			err = hc_spots_create(target->process, &spots);
@@ -191,8 +212,8 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 					       analysis->session->options->full_names};
 
 		if (!err)
-			err = hc_chain_phrase(&namer, &chunk, max_chunks, analysis->doc,
-					      &analysis->holders[i]);
+			err = find_holder(analysis, &namer, max_chunks, finding,
+					  &analysis->holders[i]);
 	}
 	return err;
 }
