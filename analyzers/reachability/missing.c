@@ -13,7 +13,7 @@
  *     itself writes before main() begins;
  *   - other memory that was left out by choice: a core that promises no byte of it was not cut
  *     there. Programs exclude buffers and secrets from dumps, and the kernel excludes files that
- *     are shared; both are counted (left_out). Where somebody has set coredump_filter to nothing,
+ *     are shared; both are counted (left_out, files). Where somebody has set coredump_filter to nothing,
  *     stacks and data are missing as well, and decide.
  *
  * When the roots are all there, chunks matter: bytes missing of a chunk in use that a root leads to
@@ -135,6 +135,47 @@ static void count_root(const struct hc_process *process, const struct hc_root *r
 		lacking = cut;
 	}
 	kind->missing += lacking;
+}
+
+/** Whether the core's headers tell how a mapping may be used: gdb leaves out all of some files. */
+static bool has_segment(const struct hc_core *core, uint64_t address)
+{
+	size_t i = hc_lower_bound(core->num_segments, s,
+				  core->segments[s].start + core->segments[s].mem_size <= address);
+
+	return i < core->num_segments && core->segments[i].start <= address;
+}
+
+/** Locales, fonts, caches of converters: nobody's data structures. */
+static bool is_system_file(const char *path)
+{
+	static const char *const folders[] = {"/usr/", "/lib", "/etc/", "/dev/", "/sys/", "/proc/"};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (!strncmp(path, folders[i], strlen(folders[i])))
+			return true;
+	return false;
+}
+
+/** Mapped files that may have been written, and that the core lacks. */
+static void count_files(const struct hc_process *process, struct hc_missing *missing)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < process->mappings.num; i++) {
+		const struct hc_mapping *mapping = &process->mappings.items[i];
+		uint64_t size = mapping->end - mapping->start;
+		bool writable = mapping->flags & PF_W || !has_segment(process->core, mapping->start);
+
+		if (mapping->kind != HC_MAPPING_FILE || !mapping->path || mapping->present ||
+		    !writable || is_system_file(mapping->path))
+			continue;
+		missing->files += size;
+		if (size > most) {
+			most = size;
+			missing->file = mapping->path;
+		}
+	}
 }
 
 /** Threads: their registers, and stacks of which the core does not even have a header. */
@@ -293,6 +334,7 @@ void hc_missing_find(const struct hc_heap *heap, const struct hc_root *roots, si
 
 	for (size_t i = 0; i < num_roots; i++)
 		count_root(process, &roots[i], &missing);
+	count_files(process, &missing);
 	count_threads(process, &missing);
 	count_snapshot(process, &missing);
 	count_chunks(process, heap, &missing);

@@ -39,6 +39,13 @@ struct hc_missing {
 	 * counted as missing: they decide nothing.
 	 */
 	uint64_t left_out;
+	/**
+	 * Bytes of mapped files that the core lacks, and that may have been written: those that are
+	 * shared, and those of which it has no more than the name. What points from there is not
+	 * seen. Files below the system's own directories are not of them.
+	 */
+	uint64_t files;
+	const char *file; /**< the largest one's path, or NULL; as the core has it */
 	/** Usable bytes of chunks in use; missing: of those that a root leads to. */
 	struct hc_share_missing chunks;
 	uint64_t unwalked; /**< bytes of heaps that the core lacks, so that no chunk is known there

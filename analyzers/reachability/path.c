@@ -24,7 +24,7 @@ enum {
 /** How good a chain is that is looked for. */
 struct quality {
 	bool exact; /**< exact pointers only */
-	bool real;  /**< no roots of unknown use, and nothing below a stack pointer */
+	bool real;  /**< from places that have a use: variables, frames, thread-local storage */
 };
 
 static const struct quality qualities[] = {{true, true}, {true, false}, {false, false}};
@@ -362,7 +362,7 @@ static struct hc_error *start_at_roots(struct search *search)
 	for (size_t i = 0; !worker->err && i < search->num_roots; i++)
 		hc_edges_of_range(search->heap, root_start(search, &search->roots[i]),
 				  search->roots[i].end, visit, worker);
-	for (size_t i = 0; i < process->threads.num; i++)
+	for (size_t i = 0; !search->quality.real && i < process->threads.num; i++)
 		for (unsigned r = 0; !worker->err && r < process->threads.items[i].num_regs; r++)
 			if (hc_edge_of(search->heap, process->threads.items[i].regs[r], &edge))
 				visit(worker, &edge);
@@ -505,7 +505,7 @@ static void look_at_roots(struct step_back *back)
 		hc_edges_of_range(search->heap, root_start(search, in.root), in.root->end,
 				  consider_root, &in);
 	}
-	for (size_t i = 0; i < process->threads.num; i++)
+	for (size_t i = 0; !search->quality.real && i < process->threads.num; i++)
 		for (unsigned r = 0; r < process->threads.items[i].num_regs; r++)
 			consider_value(back, process->threads.items[i].regs[r],
 				       (struct hc_referrer){.root = HC_ROOT_REGISTER,
@@ -817,6 +817,14 @@ static int compare_wanted(const void *a, const void *b)
 	return (x->last > y->last) - (x->last < y->last);
 }
 
+/** Whether a root is a place that has a use. */
+static bool is_real(const struct hc_referrer *root)
+{
+	if (root->root == HC_ROOT_STACK && root->thread)
+		return root->address >= root->thread->sp;
+	return root->root != HC_ROOT_OTHER && root->root != HC_ROOT_REGISTER;
+}
+
 /** A chain of one step. */
 static struct hc_error *append_root(struct hc_paths *paths, const struct hc_referrer *referrer)
 {
@@ -824,7 +832,7 @@ static struct hc_error *append_root(struct hc_paths *paths, const struct hc_refe
 		.steps = calloc(1, sizeof(*path.steps)),
 		.num = 1,
 		.exact = !referrer->interior,
-		.real = !referrer->interior && referrer->root != HC_ROOT_OTHER,
+		.real = !referrer->interior && is_real(referrer),
 	};
 
 	if (!path.steps)

@@ -14,8 +14,10 @@
  * Memory: three bits a unit, a list of a 128th of the chunks, and what is remembered: 8 bytes for
  * each chunk of a short level. In a tree that is under one byte a chunk, in a single long list 8.
  *
- * Better chains come first: exact pointers from registers, live stacks, thread-local storage and
- * data of modules; then from any root; then through interior pointers, too.
+ * Better chains come first: exact pointers from live frames, thread-local storage and data of
+ * modules; then from any root, which adds memory of unknown use, registers, and the red zone below
+ * a stack pointer, two places where calls that are over leave pointers; then through interior
+ * pointers, too.
  */
 #ifndef HC_ANALYZERS_REACHABILITY_PATH_H
 #define HC_ANALYZERS_REACHABILITY_PATH_H
@@ -28,7 +30,7 @@ struct hc_path {
 	struct hc_referrer *steps;
 	size_t num;
 	bool exact; /**< all pointers are */
-	bool real;  /**< and the root is no memory of unknown use, nor below a stack pointer */
+	bool real;  /**< and the root is a variable, a frame's word, or the C library's */
 };
 
 struct hc_paths {

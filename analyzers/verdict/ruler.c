@@ -200,6 +200,8 @@ static void measure_parts(const struct hc_target *target, const struct hc_accoun
 	for (size_t i = 0; i < mappings->num; i++) {
 		enum hc_part part = hc_part_of_mapping(mappings->items[i].kind);
 
+		if (mappings->items[i].kind == HC_MAPPING_SHARED)
+			ruler->shared += touched->bytes[i];
 		if (!mappings->items[i].anonymous)
 			continue;
 		*(is_heap(part) ? &heap : &ruler->parts[part]) += touched->bytes[i];

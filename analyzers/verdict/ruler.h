@@ -26,6 +26,7 @@ struct hc_untouched {
 struct hc_ruler {
 	uint64_t parts[HC_NUM_PARTS]; /**< touched bytes of each part of the accounting */
 	uint64_t total;               /**< their sum */
+	uint64_t shared;              /**< touched bytes of shared memory: in no part */
 	uint64_t reach[HC_NUM_REACH]; /**< touched bytes of chunks in use, when reach is known */
 	uint64_t untouched_free;      /**< bytes in untouched pages of free chunks and of tops */
 	struct hc_untouched *items;   /**< by address */

@@ -76,6 +76,7 @@ static void describe_roots(struct hc_document *doc, const struct hc_missing *mis
 			       kind == HC_ROOT_REGISTER ? "threads" : "bytes",
 			       &missing->roots[kind]);
 	hc_fact(doc, "left_out", NULL, hc_cell_bytes(missing->left_out));
+	hc_fact(doc, "files", NULL, hc_cell_bytes(missing->files));
 	describe_share(doc, "chunks", "bytes", &missing->chunks);
 	hc_fact(doc, "unwalked", NULL, hc_cell_bytes(missing->unwalked));
 	hc_end(doc);

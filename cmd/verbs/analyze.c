@@ -178,6 +178,7 @@ static void describe_touched(const struct hc_verdict *verdict, struct hc_documen
 
 	hc_begin_object(doc, "touched", HC_CONTENT_NONE);
 	hc_fact(doc, "total", NULL, hc_cell_bytes(verdict->ruler.total));
+	hc_fact(doc, "shared", NULL, hc_cell_bytes(verdict->ruler.shared));
 	hc_fact(doc, "resident", NULL, hc_cell_bool(verdict->ruler.resident));
 	for (enum hc_cause i = 0; i < HC_NUM_CAUSES; i++)
 		hc_fact(doc, names[i], NULL, hc_cell_bytes(verdict->causes[i].touched));

@@ -128,6 +128,27 @@ static void say_cause(struct hc_analysis *analysis)
 		      lost, growth);
 }
 
+/** Shared memory is told of where there is a tenth as much as of the process's own. */
+#define MIN_SHARED 0.1
+
+/** What the figures can't have: shared memory, and pointers that the core lacks. */
+static void say_beside(struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+	const struct hc_missing *missing = &verdict->reach.missing;
+	struct hc_document *doc = analysis->doc;
+
+	if (hc_part_share(verdict->ruler.shared, verdict->ruler.total) > MIN_SHARED)
+		HC_SAY(doc, "{} of shared memory was touched, too, which these figures leave out.",
+		       hc_cell_bytes(verdict->ruler.shared));
+	if (missing->files && verdict->causes[HC_CAUSE_LOST].stands_out)
+		HC_SAY(doc,
+		       "The core lacks {} of mapped files ({}): what pointers there alone hold "
+		       "looks lost.",
+		       hc_cell_bytes(missing->files),
+		       hc_cell_name(hc_base_name(missing->file)));
+}
+
 static void say_verdict(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
@@ -156,6 +177,7 @@ static void say_verdict(struct hc_analysis *analysis)
 	if (stacks > verdict->accounting.total / 2)
 		HC_SAY(doc, "{} of addresses are set aside for stacks; {} of them was touched.",
 		       hc_cell_bytes(stacks), hc_cell_bytes(verdict->ruler.parts[HC_PART_STACK]));
+	say_beside(analysis);
 }
 /**@}*/
 
@@ -577,7 +599,7 @@ void hc_analysis_say_next(struct hc_analysis *analysis)
 		HC_SAY_AT(analysis->doc, next(),
 			  "take a whole core: nothing of it may be cut off or filtered out "
 			  "(ulimit -c, coredump_filter, disk space).");
-	else if (!verdict->heap)
+	else if (!verdict->heap || verdict->ruler.shared > verdict->ruler.total)
 		next_outside(analysis);
 	else if (verdict->kind == HC_VERDICT_NOTHING)
 		next_nothing(analysis);

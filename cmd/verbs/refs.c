@@ -338,7 +338,10 @@ static const char *weakness(const struct hc_path *path)
 {
 	if (path->real)
 		return "";
-	return path->exact ? ", from memory of unknown use" : ", through a pointer to an interior";
+	if (!path->exact)
+		return ", through a pointer to an interior";
+	return path->steps[0].root == HC_ROOT_OTHER ? ", from memory of unknown use"
+						    : ", from what may be left of a call";
 }
 
 static struct hc_error *say_chains(const struct view *view, struct hc_document *doc, size_t i)
