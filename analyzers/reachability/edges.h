@@ -64,7 +64,7 @@ static inline bool hc_edge_of(const struct hc_heap *heap, uint64_t value, struct
 	const struct hc_span *span = hc_heap_span(heap, value);
 
 	if (!span && heap->tagged) {
-		uint64_t target = hc_tagged_target(heap, value);
+		uint64_t target = hc_tagged_target(heap, heap->tagged, value);
 
 		span = target ? hc_heap_span(heap, target) : NULL;
 		ret->span = span;

@@ -103,6 +103,6 @@ void hc_hidden_forget(struct hc_heap *heap)
 	free(heap->hidden);
 	heap->hidden = NULL;
 	heap->num_hidden = 0;
-	heap->tagged = false;
+	heap->tagged = HC_TAG_NONE;
 	heap->offset_form = (struct hc_offset_form){0};
 }

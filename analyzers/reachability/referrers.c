@@ -170,9 +170,9 @@ static const struct range *find_range(const struct hunt *hunt, uint64_t value)
 /** The chunk whose start a word is a tagged pointer to, in a process that has such pointers. */
 static const struct range *find_tagged(const struct hunt *hunt, uint64_t value)
 {
-	uint64_t start = value & HC_TAGGED_POINTER;
-	const struct range *range =
-		start != value && hc_tagged_form(value) ? find_range(hunt, start) : NULL;
+	const bool known = hunt->heap && hunt->heap->tagged;
+	uint64_t start = hc_tagged_address(known ? hunt->heap->tagged : HC_TAG_TOP, value);
+	const struct range *range = start ? find_range(hunt, start) : NULL;
 
 	return range && range->start == start && hunt->query->referents[range->referent].in_chunk
 		       ? range

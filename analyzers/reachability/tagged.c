@@ -28,6 +28,7 @@ enum {
 
 struct evidence {
 	struct hc_tracer *tracer;
+	enum hc_tag_place place; /* that is looked at */
 	struct hc_slice *slices;
 	size_t num_slices, step;
 	struct hc_plane targets;
@@ -36,11 +37,11 @@ struct evidence {
 	uint64_t num_lost; /* atomic */
 };
 
-uint64_t hc_tagged_target(const struct hc_heap *heap, uint64_t value)
+uint64_t hc_tagged_target(const struct hc_heap *heap, enum hc_tag_place place, uint64_t value)
 {
-	uint64_t address = value & HC_TAGGED_POINTER;
+	uint64_t address = hc_tagged_address(place, value);
 
-	if (heap->word_size != WORD || !hc_tagged_form(value))
+	if (heap->word_size != WORD || !address)
 		return 0;
 	const struct hc_span *span = hc_heap_span(heap, address);
 
@@ -62,7 +63,7 @@ uint64_t hc_tagged_target(const struct hc_heap *heap, uint64_t value)
 static void count_word(struct evidence *evidence, uint32_t *counter, uint64_t value)
 {
 	const struct hc_heap *heap = evidence->tracer->heap;
-	uint64_t address = hc_tagged_target(heap, value);
+	uint64_t address = hc_tagged_target(heap, evidence->place, value);
 
 	if (!address)
 		return;
@@ -83,11 +84,13 @@ static void count_word(struct evidence *evidence, uint32_t *counter, uint64_t va
 static inline void count_bytes(struct evidence *evidence, uint32_t *counters, bool table,
 			       struct hc_bytes bytes)
 {
-	for (size_t i = 0; (i + 1) * WORD <= bytes.size; i++) {
-		uint64_t value =
-			hc_read64(bytes.data + i * WORD, evidence->tracer->heap->big_endian);
+	const struct hc_heap *heap = evidence->tracer->heap;
+	const uint64_t lowest = heap->lowest, extent = heap->highest - lowest;
 
-		if (hc_tagged_form(value))
+	for (size_t i = 0; (i + 1) * WORD <= bytes.size; i++) {
+		uint64_t value = hc_read64(bytes.data + i * WORD, heap->big_endian);
+
+		if (hc_tagged_address(evidence->place, value) - lowest < extent)
 			count_word(evidence, &counters[table ? 0 : i], value);
 	}
 }
@@ -204,10 +207,11 @@ static void evidence_deinit(struct evidence *evidence)
 	hc_plane_deinit(&evidence->targets);
 }
 
-static struct hc_error *find(struct hc_tracer *tracer, const struct hc_root *roots,
-			     size_t num_roots, struct hc_tagged *ret)
+/** Look for tags in one place. */
+static struct hc_error *find(struct hc_tracer *tracer, enum hc_tag_place place,
+			     const struct hc_root *roots, size_t num_roots, struct hc_tagged *ret)
 {
-	hc_cleanup(evidence_deinit) struct evidence evidence = {.tracer = tracer};
+	hc_cleanup(evidence_deinit) struct evidence evidence = {.tracer = tracer, .place = place};
 	unsigned jobs = tracer->heap->process->jobs;
 	struct hc_error *err =
 		hc_parallel_for(jobs, tracer->layout.num_stretches, count_lost, &evidence);
@@ -229,11 +233,15 @@ struct hc_error *hc_tagged_run(struct hc_tracer *tracer, const struct hc_root *r
 {
 	struct hc_hidden_count added = {0};
 	struct hc_tagged tagged = {0};
-	struct hc_error *err = find(tracer, roots, num_roots, &tagged);
+	struct hc_error *err = NULL;
 
-	tracer->heap->tagged = !err && tagged.found;
-	if (!err && !tagged.found)
+	for (int place = HC_TAG_TOP; !err && !tagged.found && place <= HC_TAG_LOW; place++) {
+		tagged = (struct hc_tagged){.place = place};
+		err = find(tracer, place, roots, num_roots, &tagged);
+	}
+	if (err || !tagged.found)
 		tagged = (struct hc_tagged){0};
+	tracer->heap->tagged = tagged.place;
 	if (!err && tagged.found)
 		err = hc_hidden_follow(tracer, HC_HIDING_TAGGED, &added);
 	tagged.chunks = added.chunks;

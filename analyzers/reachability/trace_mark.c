@@ -274,7 +274,8 @@ static ALWAYS_INLINE void push_any_words(struct hc_trace_worker *w, const uint8_
 /** The same for HC_PASS_TAGGED: plain pointers, and those that are hidden in some way. */
 static void push_hidden(struct hc_trace_worker *w, uint64_t value)
 {
-	uint64_t target = w->heap->tagged ? hc_tagged_target(w->heap, value) : 0, entry;
+	uint64_t target = w->heap->tagged ? hc_tagged_target(w->heap, w->heap->tagged, value) : 0;
+	uint64_t entry;
 
 	if (is_candidate(w, target ? target : value, &entry)) {
 		w->stack[w->depth++] = entry;

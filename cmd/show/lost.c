@@ -37,6 +37,12 @@ void hc_lost_describe_convention(struct hc_document *doc, const char *key,
 	hc_end(doc);
 }
 
+const char *hc_lost_tagged(enum hc_tag_place place)
+{
+	return place == HC_TAG_LOW ? "pointers above a tag of 16 bits"
+				   : "pointers with a tag in their top 16 bits";
+}
+
 static void describe_tagged(struct hc_document *doc, const struct hc_tagged *tagged)
 {
 	if (!tagged->found) {
@@ -44,6 +50,7 @@ static void describe_tagged(struct hc_document *doc, const struct hc_tagged *tag
 		return;
 	}
 	hc_begin_object(doc, "tagged", HC_CONTENT_NONE);
+	hc_fact(doc, "tag", NULL, hc_cell_text(tagged->place == HC_TAG_LOW ? "low" : "top"));
 	hc_fact(doc, "size", NULL, tagged->size ? hc_cell_count(tagged->size) : hc_cell_unknown());
 	hc_fact(doc, "offset", NULL, hc_cell_count(tagged->offset));
 	hc_fact(doc, "chunks", NULL, hc_cell_count(tagged->chunks));

@@ -22,6 +22,9 @@ void hc_lost_describe(struct hc_document *doc, const struct hc_heap *heap,
 void hc_lost_describe_convention(struct hc_document *doc, const char *key,
 				 const struct hc_convention *convention);
 
+/** "pointers with a tag in their top 16 bits": those of a process whose tags are there. */
+const char *hc_lost_tagged(enum hc_tag_place place);
+
 /**
  * "all of 3 threads' registers, 68 of 132 KiB of stacks": what is missing and could hold what looks
  * lost; unknown when nothing is.

@@ -10,6 +10,7 @@
 #include "cmd/show/blocks.h"
 #include "cmd/show/common.h"
 #include "cmd/show/cycle.h"
+#include "cmd/show/lost.h"
 #include "cmd/show/owner.h"
 #include "core/base/cleanup.h"
 
@@ -492,8 +493,8 @@ static void say_owner(struct hc_analysis *analysis, const struct hc_owner *owner
 /** Why chunks are held that a search for plain pointers would call lost. */
 static void say_hidden(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	static const char *const links[] = {
-		[HC_HIDING_TAGGED] = "pointers with a tag in their top 16 bits",
+	const char *const links[] = {
+		[HC_HIDING_TAGGED] = hc_lost_tagged(analysis->verdict.reach.tagged.place),
 		[HC_HIDING_OFFSET] = "32-bit offsets from a base",
 	};
 	struct hc_document *doc = analysis->doc;

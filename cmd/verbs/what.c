@@ -108,8 +108,8 @@ static const struct hc_column referrer_columns[NUM_REFERRER_COLUMNS] = {
 			"of a register, stack or thread-local storage"},
 	[REF_DETAIL] = {"detail", "", HC_CELL_NAME, DATA, "register or symbol"},
 	[REF_HEURISTIC] = {"heuristic", "", HC_CELL_TEXT, DATA,
-			   "why a pointer that is not to the start counts as one; tagged: its low "
-			   "48 bits are the pointer; offset: it is 32 bits from a base; both: the "
+			   "why a pointer that is not to the start counts as one; tagged: 48 of "
+			   "its bits are the pointer; offset: it is 32 bits from a base; both: the "
 			   "chunk is possible"},
 };
 
@@ -438,7 +438,8 @@ static const struct hc_convention *find_convention(const struct hc_what *what)
 }
 
 /** Why pointers that are not to the start hold the chunk. */
-static void describe_conventions(const struct hc_what *what, struct hc_document *doc)
+static void describe_conventions(const struct hc_session *session, const struct hc_what *what,
+				 struct hc_document *doc)
 {
 	const struct hc_convention *convention = find_convention(what);
 	bool tagged = false, offset = false;
@@ -462,8 +463,10 @@ static void describe_conventions(const struct hc_what *what, struct hc_document 
 		offset |= what->referrers.items[i].heuristic == HC_HEURISTIC_OFFSET;
 	}
 	if (tagged)
-		HC_SAY(doc, "Tagged pointers: the low 48 bits are the pointer, the rest is the "
-			    "program's. Chunks that only they hold are possibly lost.");
+		HC_SAY(doc,
+		       "Tagged pointers: the {} 48 bits are the pointer, the rest is the "
+		       "program's. Chunks that only they hold are possibly lost.",
+		       hc_cell_text(session->target->heap->tagged == HC_TAG_LOW ? "top" : "low"));
 	if (offset)
 		HC_SAY(doc, "Offsets: 32 bits that count from a base are the pointer. Chunks that "
 			    "only they hold are possibly lost.");
@@ -476,7 +479,7 @@ static void describe_pointers(const struct hc_session *session, const struct hc_
 		HC_HEADING(doc, "Pointed to by {}", hc_cell_count(what->referrers.total));
 	struct hc_table *referrers = hc_add_table(doc, &referrers_shape);
 	fill_referrers(referrers, what);
-	describe_conventions(what, doc);
+	describe_conventions(session, what, doc);
 	if (session->target->heap && what->referrers.num < what->referrers.total)
 		HC_LINE(doc, "{} more; --referrers N shows more",
 			hc_cell_count(what->referrers.total - what->referrers.num));

@@ -252,9 +252,16 @@ struct hc_offset_form {
 	size_t num_sizes;
 };
 
+/** Where a word has 16 bits that are no part of the pointer in it. */
+enum hc_tag_place {
+	HC_TAG_NONE,
+	HC_TAG_TOP, /**< the low 48 bits are the pointer */
+	HC_TAG_LOW, /**< the top 48 bits are */
+};
+
 /** How a link is hidden from a search for pointers. */
 enum hc_hiding {
-	HC_HIDING_TAGGED, /**< by a tag in its top 16 bits */
+	HC_HIDING_TAGGED, /**< by a tag of 16 bits, above or below it */
 	HC_HIDING_OFFSET, /**< as 32 bits, from a base */
 	HC_NUM_HIDINGS
 };
@@ -383,7 +390,7 @@ struct hc_heap {
 	struct hc_pool_size *pool_sizes; /**< found by it; by size */
 	size_t num_pool_sizes;
 	bool links;  /**< pointers to links of doubly linked lists count, too */
-	bool tagged; /**< it found pointers with tags in their top 16 bits, and follows them */
+	enum hc_tag_place tagged; /**< it found pointers with tags there, and follows them */
 	struct hc_offset_form offset_form; /**< the same of links of 32 bits */
 	struct hc_hidden_size *hidden;     /**< what only such links hold; by size */
 	size_t num_hidden;

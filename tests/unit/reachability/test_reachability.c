@@ -586,8 +586,13 @@ static void test_convention_of_any_size(void **state)
 	fake_deinit(&fake);
 }
 
-/** A queue whose links have a counter in their top bits, from a root. */
-static void check_tagged(size_t num, uint64_t head_tag, bool expected)
+static uint64_t with_tag(enum hc_tag_place place, uint64_t pointer, uint64_t tag)
+{
+	return place == HC_TAG_TOP ? pointer | tag << 48 : pointer << 16 | tag;
+}
+
+/** A queue whose links have a counter beside the pointer, from a root. @param head_tag 0: a plain one */
+static void check_tagged(enum hc_tag_place place, size_t num, uint64_t head_tag, bool expected)
 {
 	uint64_t c[2 * 400];
 	struct hc_reach_stats first, stats;
@@ -596,11 +601,11 @@ static void check_tagged(size_t num, uint64_t head_tag, bool expected)
 		struct fake fake;
 
 		make(&fake, jobs_tried[j], 2 * num, 64, c);
-		fake_root(&fake, 5, c[0] | head_tag << 48);
+		fake_root(&fake, 5, head_tag ? with_tag(place, c[0], head_tag) : c[0]);
 		for (size_t i = 0; i < num; i++) {
 			if (i + 1 < num)
 				fake_store(&fake, c[2 * i] + 8,
-					   c[2 * i + 2] | (uint64_t)(i + 1) << 48);
+					   with_tag(place, c[2 * i + 2], i + 1));
 			fake_store(&fake, c[2 * i] + 16, c[2 * i + 1]);
 		}
 		stats = run(&fake);
@@ -608,7 +613,7 @@ static void check_tagged(size_t num, uint64_t head_tag, bool expected)
 			first = stats;
 		assert_memory_equal(&first, &stats, sizeof(stats));
 		assert_int_equal(stats.tagged.found, expected);
-		assert_int_equal(fake.heap->tagged, expected);
+		assert_int_equal(fake.heap->tagged, expected ? place : HC_TAG_NONE);
 		if (expected) {
 			assert_int_equal(stats.tagged.size, 64);
 			assert_int_equal(stats.tagged.offset, 8);
@@ -629,9 +634,11 @@ static void check_tagged(size_t num, uint64_t head_tag, bool expected)
 static void test_tagged_pointers(void **state)
 {
 	(void)state;
-	check_tagged(300, 7, true);
-	check_tagged(300, 0, true); /* the head has no tag yet */
-	check_tagged(HC_TAGGED_MIN - 1, 7, false);
+	for (int place = HC_TAG_TOP; place <= HC_TAG_LOW; place++) {
+		check_tagged(place, 300, 7, true);
+		check_tagged(place, 300, 0, true); /* the head has no tag yet */
+		check_tagged(place, HC_TAGGED_MIN - 1, 7, false);
+	}
 }
 
 /** Links among chunks that nothing holds: they stay lost. */
