@@ -136,11 +136,18 @@ static void say_beside(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
 	const struct hc_missing *missing = &verdict->reach.missing;
+	const struct hc_threads *threads = &analysis->session->target->process->threads;
 	struct hc_document *doc = analysis->doc;
 
 	if (hc_part_share(verdict->ruler.shared, verdict->ruler.total) > MIN_SHARED)
 		HC_SAY(doc, "{} of shared memory was touched, too, which these figures leave out.",
 		       hc_cell_bytes(verdict->ruler.shared));
+	if (threads->num_forked && verdict->causes[HC_CAUSE_LOST].stands_out)
+		HC_SAY(doc,
+		       "This is a child of fork(), without {} thread{} of its parent: what only "
+		       "{} held looks lost.",
+		       hc_cell_count(threads->num_forked), hc_cell_plural(threads->num_forked),
+		       hc_cell_text(threads->num_forked == 1 ? "that one" : "those"));
 	if (missing->files && verdict->causes[HC_CAUSE_LOST].stands_out)
 		HC_SAY(doc,
 		       "The core lacks {} of mapped files ({}): what pointers there alone hold "

@@ -166,6 +166,7 @@ static const char *thread_end_note(enum hc_thread_end how)
 		[HC_THREAD_JOINED] = "joined, kept for reuse",
 		[HC_THREAD_DETACHED] = "detached, kept for reuse",
 		[HC_THREAD_UNJOINED] = "never joined",
+		[HC_THREAD_FORKED] = "of the parent, copied by fork",
 	};
 
 	return notes[how];
@@ -184,6 +185,7 @@ static struct hc_error *threads_add_cached(struct hc_threads *threads,
 		return err;
 	threads->cached[threads->num_cached++] = (struct hc_stack_range){start, end, how};
 	threads->num_unjoined += how == HC_THREAD_UNJOINED;
+	threads->num_forked += how == HC_THREAD_FORKED;
 	err = hc_mappings_assign(in->mappings, block->start, start, HC_MAPPING_STACK_GUARD,
 				 "exited thread");
 	if (err)

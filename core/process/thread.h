@@ -44,6 +44,7 @@ enum hc_thread_end {
 	HC_THREAD_JOINED,
 	HC_THREAD_DETACHED,
 	HC_THREAD_UNJOINED, /**< joinable, and never joined */
+	HC_THREAD_FORKED,   /**< it didn't: it is the parent's, and fork() copied its stack alone */
 	HC_NUM_THREAD_ENDS
 };
 
@@ -57,6 +58,7 @@ struct hc_threads {
 	} * cached;
 	size_t num_cached;
 	size_t num_unjoined; /**< of these */
+	size_t num_forked;   /**< of these */
 };
 
 /** Build the table and assign stacks, guards and TLS in @p mappings. */

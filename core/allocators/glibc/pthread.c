@@ -239,9 +239,33 @@ static uint64_t find_number(const struct hc_thread_memory *in, const struct hc_t
 	return ret;
 }
 
+/** Stacks that are looked at for the head of the list that they are in. */
+#define MAX_LISTED 1024
+
+/**
+ * Whether a stack is kept for reuse. The links of its list stand before tid. Behind the list's head,
+ * which is the loader's, are the bytes that the list has where it is that of stacks to be reused, and
+ * the head of another list where it is that of stacks in use: ldsodefs.h, glibc 2.34 to 2.42.
+ */
+static bool is_kept(const struct hc_thread_memory *in, const struct hc_stack_block *block,
+		    uint64_t tid)
+{
+	unsigned word = in->memory->word_size;
+	uint64_t node = (block->tp + tid - 2 * word) & -(uint64_t)word, bytes;
+
+	for (size_t i = 0; i < MAX_LISTED && hc_memory_word(in->memory, node, &node); i++)
+		if (hc_modules_find(in->modules, node))
+			return hc_memory_word(in->memory, node + 2 * word, &bytes) &&
+			       !(bytes & in->page_mask) && bytes >= block->size &&
+			       !hc_mappings_find(in->mappings, bytes);
+	return false;
+}
+
 /**
  * pthread_join() leaves -1 in tid, and of the others (0) a detached thread has itself as joinid,
  * which follows behind tid and the keys of pthread_key_create(): nptl/descr.h, glibc 2.4 to 2.42.
+ * What is neither, and yet is kept for reuse, was another thread of the parent when the process was
+ * forked.
  */
 static enum hc_thread_end how_ended(const struct hc_thread_memory *in,
 				    const struct hc_stack_block *block, uint64_t tid)
@@ -260,7 +284,7 @@ static enum hc_thread_end how_ended(const struct hc_thread_memory *in,
 	for (uint64_t at = tp + joinid; at < block->at; at += word)
 		if (hc_memory_word(in->memory, at, &value) && value == tp)
 			return HC_THREAD_DETACHED;
-	return HC_THREAD_UNJOINED;
+	return is_kept(in, block, tid) ? HC_THREAD_FORKED : HC_THREAD_UNJOINED;
 }
 
 const struct hc_thread_library hc_thread_library_glibc = {
