@@ -16,9 +16,23 @@ enum { FIRST_STEPS = 4 };
 static const struct hc_column columns[] = {HC_HOLDER_COLUMNS(0)};
 static const struct hc_shape shape = {.key = "chain", HC_COLUMNS(columns)};
 
-/** Where the word of the root stands. */
-static struct hc_error *root_phrase(const struct hc_namer *namer, const struct hc_referrer *root,
-				    struct hc_document *doc, struct hc_cell *ret)
+/** Memory that has no name: whose it is, and where the word stands. */
+static struct hc_cell memory_phrase(const struct hc_namer *namer, const struct hc_referrer *root,
+				    struct hc_document *doc)
+{
+	const struct hc_mapping *mapping = root->mapping;
+	const struct hc_owner *owner =
+		namer->owners ? hc_owners_at(namer->owners, root->address) : NULL;
+	const char *title = owner           ? owner->title
+			    : mapping->note ? mapping->note
+					    : hc_mapping_kind_title(mapping->kind);
+
+	return HC_PHRASE(doc, "{} at {}", hc_cell_name(title), hc_cell_address(root->address));
+}
+
+/** Where the word of the root stands, as a table of holders has it. */
+static struct hc_error *place_phrase(const struct hc_namer *namer, const struct hc_referrer *root,
+				     struct hc_document *doc, struct hc_cell *ret)
 {
 	hc_cleanup(hc_table_deinit) struct hc_table table;
 
@@ -29,6 +43,15 @@ static struct hc_error *root_phrase(const struct hc_namer *namer, const struct h
 	if (!err && table.num_rows)
 		*ret = *hc_table_at(&table, 0, HC_HOLDER_WHICH);
 	return err;
+}
+
+static struct hc_error *root_phrase(const struct hc_namer *namer, const struct hc_referrer *root,
+				    struct hc_document *doc, struct hc_cell *ret)
+{
+	if (root->root != HC_ROOT_OTHER || !root->mapping || root->mapping->path)
+		return place_phrase(namer, root, doc, ret);
+	*ret = memory_phrase(namer, root, doc);
+	return NULL;
 }
 
 /** Chunks of one kind in a row. */

@@ -111,16 +111,22 @@ static void say_variable(struct hc_table *table, unsigned column, const struct h
 				 hc_cell_name(module)));
 }
 
-/** A frame: "worker: cache, thread 4711 #3", or "sp+0x28" where no variable is known. */
+/**
+ * A frame: "worker: cache, thread 4711 #3", or "sp+0x28" where no variable is known, or
+ * "at 0x7ffd2a08" on a stack that the thread has left.
+ */
 static void say_frame(struct hc_table *table, unsigned column, const struct hc_spot *spot,
 		      const char *function, const struct hc_referrer *referrer)
 {
-	uint64_t sp = spot->thread->sp;
-	bool below = referrer->address < sp;
+	const struct hc_thread *thread = spot->thread;
+	uint64_t sp = thread->sp, address = referrer->address;
+	/* One that runs on another stack, of a signal or a coroutine, has its own as it left it. */
+	bool away = sp < thread->stack_start || sp > thread->stack_end;
 	struct hc_cell place = spot->variable ? hc_cell_name(spot->variable)
-					      : hc_cell_address(below ? sp - referrer->address
-								      : referrer->address - sp);
-	const char *what = spot->variable ? ": " : below ? " sp-" : " sp+";
+			       : away         ? hc_cell_address(address)
+			       : address < sp ? hc_cell_address(sp - address)
+					      : hc_cell_address(address - sp);
+	const char *what = spot->variable ? ": " : away ? " at " : address < sp ? " sp-" : " sp+";
 
 	hc_table_phrase(
 		table, column, "{}{}{}{}thread {}{}{}{}",
@@ -128,7 +134,7 @@ static void say_frame(struct hc_table *table, unsigned column, const struct hc_s
 				      : spot->frame ? "frame"
 						    : "stack"),
 			 hc_cell_text(what), place, hc_cell_text(", "),
-			 hc_cell_number(spot->thread->lwp), hc_cell_text(spot->frame ? " #" : ""),
+			 hc_cell_number(thread->lwp), hc_cell_text(spot->frame ? " #" : ""),
 			 spot->frame ? hc_cell_number(spot->frame_number) : hc_cell_text(""),
 			 hc_cell_text(referrer->stale ? ", stale" : "")));
 }

@@ -6,6 +6,7 @@
 #ifndef HC_CMD_SHOW_HOLDER_H
 #define HC_CMD_SHOW_HOLDER_H
 
+#include "analyzers/owners/owners.h"
 #include "analyzers/reachability/referrers.h"
 #include "analyzers/reachability/spots.h"
 #include "cmd/session.h"
@@ -108,6 +109,7 @@ struct hc_namer {
 	const struct hc_session *session;
 	struct hc_spots *spots;
 	bool full_names; /**< of the standard string */
+	const struct hc_owners *owners; /**< whose memory it is that malloc doesn't own; or NULL */
 };
 
 /** Fill these columns of the last row of a table, the first of which is @p first. */

@@ -209,7 +209,8 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 		if (!spots)
 			err = hc_spots_create(target->process, &spots);
 		const struct hc_namer namer = {analysis->session, spots,
-					       analysis->session->options->full_names};
+					       analysis->session->options->full_names,
+					       &analysis->verdict.owners};
 
 		if (!err)
 			err = find_holder(analysis, &namer, max_chunks, finding,
