@@ -22,6 +22,7 @@ CASES = {
     "circles.cc": ((), "leak", [(LOST, 2500, 112, "/srv/inbox/watched-folder-number-N", 2500)]),
     "documents.c": (("libxml-2.0",), "leak", [(LOST, 600, 192, "annN@example.org", 600)]),
     "handles.c": ((), "held", [(HELD, 24000, 160, "parcel=N&depot=N", 24000), (LOST, 6000, 240, "invoice=N&state=printed", 6000)]),
+    "versions.c": ((), "held", [(HELD, 20000, 208, "device=N&firmware=N", 20000), (LOST, 4000, 112, "warning=N&cause=timeout", 4000)]),
     "objects.c": (("gio-2.0",), "held", [(HELD, None, 80, "ERROR bus: no answer to call=N", 8000)]),
     "statements.c": (("sqlite3",), "held", [(HELD, 4000, 1024, None, None), (HELD, 4000, 576, None, None)]),
     "streams.c": ((), "held", [(HELD, 700, 1040, "Name:", 700), (HELD, 700, 480, None, None)]),
@@ -159,6 +160,7 @@ def test_little_is_possibly_lost(heapcore, case):
 @pytest.mark.parametrize("source, how, words, count", [
     ("backlog.cc", "tagged", "pointers with a tag in their top 16 bits", 30000),
     ("handles.c", "offsets", "32-bit offsets from a base", 24000),
+    ("versions.c", "tagged", "pointers above a tag of 16 bits", 20000),
 ])
 def test_hidden_links_are_the_reason(heapcore, dump, source, how, words, count):
     """Chunks that only links hold which are no plain pointers are held, and the finding says how."""

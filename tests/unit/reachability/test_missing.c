@@ -151,6 +151,37 @@ static void test_other_memory(void **state)
 	fake_deinit(&fake);
 }
 
+/** A file of which the core has but the name may hold anything; one of the system's does not. */
+static void test_mapped_files(void **state)
+{
+	struct hc_segment segment = {.start = AREA, .mem_size = 2 * PAGE, .flags = PF_R};
+	struct fake fake;
+	uint64_t c[3];
+
+	(void)state;
+	make(&fake, c);
+	struct hc_mapping *mapping = add_missing(&fake, HC_MAPPING_FILE);
+	mapping->anonymous = false;
+	mapping->flags = PF_R;
+	mapping->path = "/var/lib/app/index.map";
+	struct hc_missing missing = run(&fake);
+
+	assert_int_equal(missing.known, HC_LOST_KNOWN);
+	assert_int_equal(missing.files, 2 * PAGE);
+	assert_string_equal(missing.file, mapping->path);
+	mapping->path = "/usr/lib/locale/locale-archive";
+	assert_int_equal(run(&fake).files, 0);
+	mapping->path = "/var/lib/app/index.map";
+	fake.core.segments = &segment;
+	fake.core.num_segments = 1;
+	assert_int_equal(run(&fake).files, 0); /* read-only, as its header says */
+	mapping->flags = PF_R | PF_W;
+	assert_int_equal(run(&fake).files, 2 * PAGE);
+	mapping->present = 2 * PAGE;
+	assert_int_equal(run(&fake).files, 0);
+	fake_deinit(&fake);
+}
+
 /** Writable memory that only a snapshot of the process shows. */
 static void test_a_snapshot_knows_more(void **state)
 {
@@ -227,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_kinds_of_roots),
 		cmocka_unit_test(test_a_thread_without_registers),
 		cmocka_unit_test(test_other_memory),
+		cmocka_unit_test(test_mapped_files),
 		cmocka_unit_test(test_a_snapshot_knows_more),
 		cmocka_unit_test(test_bytes_of_chunks),
 	};

@@ -287,12 +287,55 @@ static void test_quality(void **state)
 	fake_deinit(&fake);
 }
 
+/** What calls have left in a register or below the stack pointer comes after longer chains. */
+static void test_what_calls_left(void **state)
+{
+	const uint64_t variables = FAKE_ROOTS + 0x100000, stack = FAKE_ROOTS + 0x200000;
+	uint64_t chunks[CHUNKS];
+	struct hc_paths paths;
+	struct fake fake;
+
+	(void)state;
+	make(&fake, 1, CHUNKS, chunks);
+	fake_area(&fake, variables, 4096, HC_MAPPING_DATA, PF_R | PF_W);
+	fake_area(&fake, stack, 4096, HC_MAPPING_STACK, PF_R | PF_W);
+	fake.thread.stack_start = stack;
+	fake.thread.stack_end = stack + 4096;
+	fake.thread.sp = stack + 1024;
+	fake.thread.live_start = stack + 1024 - 128;
+	fake.thread.num_regs = 1;
+	fake.thread.regs[0] = chunks[9];
+	fake_store(&fake, stack + 1024 - 8, chunks[9]);
+	struct hc_chunk chunk = chunk_at(&fake, chunks[9]);
+
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
+	assert_int_equal(paths.num, 1);
+	assert_int_equal(paths.items[0].num, 1);
+	assert_true(paths.items[0].exact);
+	assert_false(paths.items[0].real);
+	hc_paths_deinit(&paths);
+	fake_store(&fake, variables, chunks[1]);
+	fake_store(&fake, chunks[1], chunks[9]);
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
+	assert_int_equal(paths.items[0].num, 2);
+	assert_true(paths.items[0].real);
+	assert_int_equal(paths.items[0].steps[0].address, variables);
+	hc_paths_deinit(&paths);
+	fake_store(&fake, stack + 1024, chunks[9]);
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
+	assert_int_equal(paths.items[0].num, 1);
+	assert_int_equal(paths.items[0].steps[0].address, stack + 1024);
+	hc_paths_deinit(&paths);
+	fake_deinit(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),  cmocka_unit_test(test_list),
 		cmocka_unit_test(test_wide),    cmocka_unit_test(test_more),
 		cmocka_unit_test(test_quality),
+		cmocka_unit_test(test_what_calls_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
