@@ -138,8 +138,7 @@ static struct hc_error *classify_row(void *ctx, unsigned worker, size_t task)
 	if (!num)
 		return NULL;
 	row->first = nth_of_class(row->class_id, classes, addresses, 0);
-	row->address =
-		nth_of_class(row->class_id, classes, addresses, counts[row->class_id] / 2);
+	row->address = nth_of_class(row->class_id, classes, addresses, counts[row->class_id] / 2);
 	row->share = (double)counts[row->class_id] / num;
 	size_t least = (num + MIN_TYPED - 1) / MIN_TYPED;
 	row->type_share = (double)hc_types_most(types, num, least, &row->type) / num;

@@ -13,8 +13,8 @@
  *     itself writes before main() begins;
  *   - other memory that was left out by choice: a core that promises no byte of it was not cut
  *     there. Programs exclude buffers and secrets from dumps, and the kernel excludes files that
- *     are shared; both are counted (left_out, files). Where somebody has set coredump_filter to nothing,
- *     stacks and data are missing as well, and decide.
+ *     are shared; both are counted (left_out, files). Where somebody has set coredump_filter to
+ * nothing, stacks and data are missing as well, and decide.
  *
  * When the roots are all there, chunks matter: bytes missing of a chunk in use that a root leads to
  * may point on. Missing bytes of free chunks, of the top, and of lost chunks hold nothing alive.
@@ -165,7 +165,8 @@ static void count_files(const struct hc_process *process, struct hc_missing *mis
 	for (size_t i = 0; i < process->mappings.num; i++) {
 		const struct hc_mapping *mapping = &process->mappings.items[i];
 		uint64_t size = mapping->end - mapping->start;
-		bool writable = mapping->flags & PF_W || !has_segment(process->core, mapping->start);
+		bool writable =
+			mapping->flags & PF_W || !has_segment(process->core, mapping->start);
 
 		if (mapping->kind != HC_MAPPING_FILE || !mapping->path || mapping->present ||
 		    !writable || is_system_file(mapping->path))

@@ -335,8 +335,8 @@ static struct hc_error *end_level(struct search *search, uint64_t *num_ret)
 }
 
 /**
- * Where the words of a root begin that are followed; its end: nowhere. Below a stack pointer is what
- * calls that are over have left, unless the function is a leaf that uses its red zone.
+ * Where the words of a root begin that are followed; its end: nowhere. Below a stack pointer is
+ * what calls that are over have left, unless the function is a leaf that uses its red zone.
  */
 static uint64_t root_start(const struct search *search, const struct hc_root *root)
 {

@@ -4,16 +4,17 @@
  * something else.
  *
  * Lock-free structures keep a counter there against ABA (above it: boost::lockfree; below it, the
- * pointer shifted: the stacks of Go's runtime), others keep a type or flags. The search for pointers doesn't see such a word, so that all that hangs below looks lost.
- * When the process shows that it has such pointers, chunks that they hold are *possible*, with this
- * reason. Tags in the low bits of a pointer that is not shifted are no business of this unit: they
- * are interior pointers.
+ * pointer shifted: the stacks of Go's runtime), others keep a type or flags. The search for
+ * pointers doesn't see such a word, so that all that hangs below looks lost. When the process shows
+ * that it has such pointers, chunks that they hold are *possible*, with this reason. Tags in the
+ * low bits of a pointer that is not shifted are no business of this unit: they are interior
+ * pointers.
  *
  * Evidence, since any word may look like anything:
  *
  *   - a link is a word whose low 48 bits, where the top 16 bits are neither all clear nor all set,
- *     or whose top 48 bits are exactly the start of a chunk that looks lost. One of 2^48 / chunks words is that by
- *     chance: of random words in a heap of five million chunks, one in 60 million;
+ *     or whose top 48 bits are exactly the start of a chunk that looks lost. One of 2^48 / chunks
+ * words is that by chance: of random words in a heap of five million chunks, one in 60 million;
  *   - links come in kinds: at one offset of chunks of one size, or in tables (chunks above 4 KiB,
  *     and roots). HC_TAGGED_MIN of one kind are needed;
  *   - they lead to HC_TAGGED_MIN different chunks.

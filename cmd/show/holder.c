@@ -133,8 +133,8 @@ static void say_frame(struct hc_table *table, unsigned column, const struct hc_s
 		HC_CELLS(hc_cell_name(function      ? function
 				      : spot->frame ? "frame"
 						    : "stack"),
-			 hc_cell_text(what), place, hc_cell_text(", "),
-			 hc_cell_number(thread->lwp), hc_cell_text(spot->frame ? " #" : ""),
+			 hc_cell_text(what), place, hc_cell_text(", "), hc_cell_number(thread->lwp),
+			 hc_cell_text(spot->frame ? " #" : ""),
 			 spot->frame ? hc_cell_number(spot->frame_number) : hc_cell_text(""),
 			 hc_cell_text(referrer->stale ? ", stale" : "")));
 }

@@ -108,7 +108,7 @@ enum hc_holder_column {
 struct hc_namer {
 	const struct hc_session *session;
 	struct hc_spots *spots;
-	bool full_names; /**< of the standard string */
+	bool full_names;                /**< of the standard string */
 	const struct hc_owners *owners; /**< whose memory it is that malloc doesn't own; or NULL */
 };
 

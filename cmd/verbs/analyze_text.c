@@ -152,8 +152,7 @@ static void say_beside(struct hc_analysis *analysis)
 		HC_SAY(doc,
 		       "The core lacks {} of mapped files ({}): what pointers there alone hold "
 		       "looks lost.",
-		       hc_cell_bytes(missing->files),
-		       hc_cell_name(hc_base_name(missing->file)));
+		       hc_cell_bytes(missing->files), hc_cell_name(hc_base_name(missing->file)));
 }
 
 static void say_verdict(struct hc_analysis *analysis)

@@ -305,8 +305,7 @@ static void say_totals(const struct view *view, struct hc_document *doc)
 		       hc_cell_plural(leaks->possible.chunks), hc_cell_bytes(leaks->possible.bytes),
 		       hc_cell_text(tagged->chunks || offsets->chunks ? " or hidden ones" : ""));
 	if (tagged->chunks)
-		HC_SAY(doc,
-		       "{} chunk{} ({}) are held, but only by {} or below such pointers.",
+		HC_SAY(doc, "{} chunk{} ({}) are held, but only by {} or below such pointers.",
 		       hc_cell_count(tagged->chunks), hc_cell_plural(tagged->chunks),
 		       hc_cell_bytes(tagged->bytes), hc_cell_text(hc_lost_tagged(tagged->place)));
 	if (offsets->chunks)

@@ -147,10 +147,8 @@ static const struct hc_shape ended_shape = {
 
 /** As data has them. */
 static const char *const end_names[HC_NUM_THREAD_ENDS] = {
-	[HC_THREAD_END_UNKNOWN] = "unknown",
-	[HC_THREAD_JOINED] = "joined",
-	[HC_THREAD_DETACHED] = "detached",
-	[HC_THREAD_UNJOINED] = "unjoined",
+	[HC_THREAD_END_UNKNOWN] = "unknown", [HC_THREAD_JOINED] = "joined",
+	[HC_THREAD_DETACHED] = "detached",   [HC_THREAD_UNJOINED] = "unjoined",
 	[HC_THREAD_FORKED] = "forked",
 };
 /**@}*/
@@ -337,8 +335,7 @@ static void say_totals(const struct view *view)
 	say_ended(view, HC_THREAD_UNJOINED,
 		  "is of a thread that has ended and was neither joined nor detached",
 		  "are of threads that have ended and were neither joined nor detached");
-	say_ended(view, HC_THREAD_FORKED,
-		  "is of a thread of the parent, which fork() doesn't copy",
+	say_ended(view, HC_THREAD_FORKED, "is of a thread of the parent, which fork() doesn't copy",
 		  "are of threads of the parent, which fork() doesn't copy");
 	say_ended(view, HC_THREAD_JOINED, "is of a thread that was joined, kept for the next one",
 		  "are of threads that were joined, kept for the next ones");

@@ -389,7 +389,7 @@ struct hc_heap {
 	size_t num_conventions;
 	struct hc_pool_size *pool_sizes; /**< found by it; by size */
 	size_t num_pool_sizes;
-	bool links;  /**< pointers to links of doubly linked lists count, too */
+	bool links;               /**< pointers to links of doubly linked lists count, too */
 	enum hc_tag_place tagged; /**< it found pointers with tags there, and follows them */
 	struct hc_offset_form offset_form; /**< the same of links of 32 bits */
 	struct hc_hidden_size *hidden;     /**< what only such links hold; by size */

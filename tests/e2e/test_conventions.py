@@ -32,7 +32,7 @@ def test_json_names_them(heapcore, core):
     conventions = {(row["size"], row["offset"]): row for row in document["conventions"]}
     assert conventions[96, 24] == {"size": 96, "offset": 24, "chunks": 5000, "others": 0}
     assert {offset for size, offset in conventions if size != 96} == {32}
-    assert document["tagged"] == {"size": 32, "offset": 0, "chunks": 40000, "bytes": 20000 * (32 + 64)}
+    assert document["tagged"] == {"tag": "top", "size": 32, "offset": 0, "chunks": 40000, "bytes": 20000 * (32 + 64)}
     assert document["possible"] == {"chunks": 40000, "bytes": 20000 * (32 + 64)}
     assert document["lost_known"] == "known"
     text = " ".join(heapcore("leaks", core).text.split())

@@ -159,10 +159,11 @@ class TestChains:
         finding, *others = plain["findings"]
         file = tmp_path / "known"
         manual = (conftest.ROOT / "docs/manual/analyze.man").read_text()
-        file.write_text(manual.split(".nf\n")[1].split(".fi\n")[0])
+        # The list has 20,000 of the 22,000 chunks, the caches have the others.
+        file.write_text(manual.split(".nf\n")[1].split(".fi\n")[0].replace("g_cache", "g_list"))
         if build == "stripped":
             file.write_text("holder:/holders-*")
-        assert finding["holder"].startswith("g_cache") or build == "stripped"
+        assert finding["holder"].startswith("g_list") or build == "stripped"
         result = heapcore("analyze", core, "--suppress", file, "--format", "json")
         validate(result.json, "analyze")
         assert not result.err

@@ -243,9 +243,10 @@ static uint64_t find_number(const struct hc_thread_memory *in, const struct hc_t
 #define MAX_LISTED 1024
 
 /**
- * Whether a stack is kept for reuse. The links of its list stand before tid. Behind the list's head,
- * which is the loader's, are the bytes that the list has where it is that of stacks to be reused, and
- * the head of another list where it is that of stacks in use: ldsodefs.h, glibc 2.34 to 2.42.
+ * Whether a stack is kept for reuse. The links of its list stand before tid. Behind the list's
+ * head, which is the loader's, are the bytes that the list has where it is that of stacks to be
+ * reused, and the head of another list where it is that of stacks in use: ldsodefs.h, glibc 2.34
+ * to 2.42.
  */
 static bool is_kept(const struct hc_thread_memory *in, const struct hc_stack_block *block,
 		    uint64_t tid)

@@ -334,8 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),  cmocka_unit_test(test_list),
 		cmocka_unit_test(test_wide),    cmocka_unit_test(test_more),
-		cmocka_unit_test(test_quality),
-		cmocka_unit_test(test_what_calls_left),
+		cmocka_unit_test(test_quality), cmocka_unit_test(test_what_calls_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -591,7 +591,8 @@ static uint64_t with_tag(enum hc_tag_place place, uint64_t pointer, uint64_t tag
 	return place == HC_TAG_TOP ? pointer | tag << 48 : pointer << 16 | tag;
 }
 
-/** A queue whose links have a counter beside the pointer, from a root. @param head_tag 0: a plain one */
+/** A queue whose links have a counter beside the pointer, from a root. @param head_tag 0: a plain
+ * one */
 static void check_tagged(enum hc_tag_place place, size_t num, uint64_t head_tag, bool expected)
 {
 	uint64_t c[2 * 400];
