@@ -709,7 +709,7 @@ static struct hc_error *take_reached(struct search *search, struct hc_paths *pat
 		err = walk_back(search, wanted, &path);
 		if (!err)
 			err = append_path(paths, &path);
-		wanted->reached = true;
+		wanted->reached = !err;
 	}
 	free(all.items);
 	return err;
@@ -733,7 +733,8 @@ static bool gives_up(struct search *search, uint64_t num)
 }
 
 /** One breadth-first search, until there are enough chains. */
-static struct hc_error *run(struct search *search, struct quality quality, struct hc_paths *paths)
+static struct hc_error *run_once(struct search *search, struct quality quality,
+				 struct hc_paths *paths)
 {
 	uint64_t num = 0;
 	struct hc_error *err = begin(search, quality);
@@ -750,6 +751,24 @@ static struct hc_error *run(struct search *search, struct quality quality, struc
 		err = expand(search);
 	}
 	return err;
+}
+
+/**
+ * The same. Of a level without a list, the way back may take a chunk that only looks like one,
+ * since it is of a later level and points back: then it leads nowhere, and a search that remembers
+ * all of its levels is sure.
+ */
+static struct hc_error *run(struct search *search, struct quality quality, struct hc_paths *paths)
+{
+	uint64_t followed = search->followed;
+	struct hc_error *err = run_once(search, quality, paths);
+
+	if (!err || err->code != HC_ERROR_FORMAT || search->max_list == SIZE_MAX)
+		return err;
+	hc_error_destroy(err);
+	search->max_list = SIZE_MAX;
+	search->followed = followed;
+	return run_once(search, quality, paths);
 }
 
 /** @param exact only the qualities that are */

@@ -4,8 +4,9 @@
  *
  * Breadth-first search from the roots (Moore 1959), level by level, on every processor. Of a chunk
  * that was reached only its level modulo 3 is kept, in two bits a unit: what points to a chunk of
- * level n and has level n − 1 is on a shortest path, and no other level that may point to it looks
- * the same. A level is a list of chunks; one that is too long for that is swept out of the planes
+ * level n and has level n − 1 is on a shortest path. Of other levels that may point to it, those
+ * that look the same are later ones, from which a chain doesn't lead back to the roots; where such
+ * a one was taken, the search is made again with lists of all levels. A level is a list of chunks; one that is too long for that is swept out of the planes
  * instead, where a third bit tells it from those that look like it and were expanded before. Lists
  * are remembered, so that the way back looks only at the few chunks that can be the step before,
  * even along a list of millions; a level that had no list costs one pass, up to where the step is

@@ -225,6 +225,51 @@ static void test_wide(void **state)
 	free(chunks);
 }
 
+/** Chunks of later levels that point back look like those of the level before, and come first in
+ * memory. */
+static void test_wide_and_back(void **state)
+{
+	enum { WIDE = 66000, LEVELS = 6, NUM = 1 + WIDE * LEVELS, AT = 4711 };
+	uint64_t *sizes = calloc(NUM, sizeof(*sizes)), *chunks = calloc(NUM, sizeof(*chunks));
+	struct hc_paths paths;
+	struct fake fake;
+
+	(void)state;
+	assert_true(sizes && chunks);
+	sizes[0] = 8 * WIDE + 16;
+	for (size_t i = 1; i < NUM; i++)
+		sizes[i] = 32;
+	fake_init(&fake, 8, 2, ROOTS * 8);
+	fake_span(&fake, SPAN, HC_SPAN_TILED, sizes, NUM, chunks);
+	fake_seal(&fake);
+	fake_root(&fake, 0, chunks[0]);
+	/* Later levels lie lower. */
+	for (size_t at = 0; at < WIDE; at++) {
+		fake_store(&fake, chunks[0] + 8 * at, chunks[1 + (LEVELS - 1) * WIDE + at]);
+		for (size_t level = 0; level < LEVELS; level++) {
+			const uint64_t *chunk = &chunks[1 + (LEVELS - 1 - level) * WIDE + at];
+
+			if (level + 1 < LEVELS)
+				fake_store(&fake, chunk[0], chunk[-WIDE]);
+			if (level >= 2)
+				fake_store(&fake, chunk[0] + 8, chunk[2 * WIDE]);
+		}
+	}
+	struct hc_chunk chunk = chunk_at(&fake, chunks[1 + AT]);
+
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
+	assert_int_equal(paths.num, 1);
+	assert_int_equal(paths.items[0].num, LEVELS + 1);
+	check_chain(&fake, &paths.items[0], &chunk);
+	for (size_t level = 1; level < LEVELS; level++)
+		assert_int_equal(paths.items[0].steps[level + 1].chunk.address,
+				 chunks[1 + (LEVELS - level) * WIDE + AT]);
+	hc_paths_deinit(&paths);
+	fake_deinit(&fake);
+	free(sizes);
+	free(chunks);
+}
+
 /** Chains with another last step each: the shortest first, and none through the chunk itself. */
 static void test_more(void **state)
 {
@@ -332,9 +377,13 @@ static void test_what_calls_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),  cmocka_unit_test(test_list),
-		cmocka_unit_test(test_wide),    cmocka_unit_test(test_more),
-		cmocka_unit_test(test_quality), cmocka_unit_test(test_what_calls_left),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_wide_and_back),
+		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_quality),
+		cmocka_unit_test(test_what_calls_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
