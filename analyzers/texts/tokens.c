@@ -108,10 +108,10 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
  */
 static size_t leave_pointer(const struct hc_lines *lines, size_t start, size_t end)
 {
+	if (!lines->mappings || (lines->word_size == 8 && !lines->big_endian))
+		return start;
 	size_t into = start % lines->word_size, next = start - into + lines->word_size;
-
-	if (!into || end <= next || !lines->mappings ||
-	    (lines->word_size == 8 && !lines->big_endian))
+	if (!into || end <= next)
 		return start;
 	uint64_t word =
 		hc_read_word(lines->bytes.data + start - into, lines->word_size, lines->big_endian);
