@@ -276,6 +276,7 @@ static struct hc_error *learn_shapes(const struct hc_template_pass *pass,
 	own.copies = true;
 	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
 		hc_top_texts_clear(&own);
+		hc_chunk_subsample_fetch(&pass->chunks, pass->heap, i);
 		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
@@ -322,6 +323,7 @@ static struct hc_error *learn_values(struct hc_template_pass *pass)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
+		hc_chunk_subsample_fetch(&pass->chunks, pass->heap, i);
 		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(pass, &line);

@@ -149,9 +149,7 @@ static void look_at_all(const struct ties *ties, size_t own, const struct hc_chu
 	bool waits = false;
 
 	for (size_t i = 0; i < sub->num; i++) {
-		if (i + HC_FETCH_AHEAD < sub->num)
-			hc_heap_fetch(heap, hc_chunk_subsample_at(sub, i + HC_FETCH_AHEAD),
-				      HC_FETCH_BYTES);
+		hc_chunk_subsample_fetch(sub, heap, i);
 		if (!hc_heap_chunk_at(heap, hc_chunk_subsample_at(sub, i), &chunk))
 			continue;
 		fetch_planes(heap, window_of(heap, &chunk));
