@@ -45,10 +45,7 @@ static struct hc_error *count_task(void *ctx, unsigned worker, size_t task)
 	if (end > run->chunks.num)
 		end = run->chunks.num;
 	for (size_t i = task * TASK_CHUNKS; i < end; i++) {
-		if (i + HC_FETCH_AHEAD < run->chunks.num)
-			hc_heap_fetch(run->heap,
-				      hc_chunk_subsample_at(&run->chunks, i + HC_FETCH_AHEAD),
-				      HC_FETCH_BYTES);
+		hc_chunk_subsample_fetch(&run->chunks, run->heap, i);
 		count_chunk(run, worker, hc_chunk_subsample_at(&run->chunks, i));
 	}
 	return NULL;

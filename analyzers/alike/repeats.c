@@ -140,6 +140,7 @@ static struct hc_error *find_task(void *ctx, unsigned worker, size_t task)
 	task_range(run, run->first + task, &from, &to);
 	for (size_t i = from; !err && i < to; i++) {
 		set_clear(set);
+		hc_chunk_subsample_fetch(&run->chunks, run->heap, i);
 		hc_chunk_lines_init(run->heap, hc_chunk_subsample_at(&run->chunks, i),
 				    HC_REPEATS_WINDOW, &lines);
 		while (set->num < MAX_TOKENS && hc_lines_next(&lines, &line))

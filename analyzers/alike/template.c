@@ -166,13 +166,13 @@ struct shape {
 
 /** Lines that are kept with the shape they had: they repeat; a power of two. */
 #define MEMO_LINES 256
-#define MAX_MEMO_SIZE 16 /**< bytes of such a line: what two loads compare */
+#define MAX_MEMO_SIZE 64 /**< bytes of such a line */
 
 struct memo {
 	struct {
-		uint64_t first, last; /* bytes of the line, which may overlap */
-		uint8_t size;         /* 0: nothing is here */
-		uint8_t shape;        /* of the run, or num_shapes */
+		const uint8_t *data; /* in the core */
+		uint8_t size;        /* 0: nothing is here */
+		uint8_t shape;       /* of the run, or num_shapes */
 	} lines[MEMO_LINES];
 };
 
@@ -218,28 +218,43 @@ static size_t find_shape_of(const struct hc_template_pass *pass, struct hc_bytes
 	return find_shape(pass, &line);
 }
 
+/** The bytes of a short line, spread, and all of them: eight or four at a time, the last overlap. */
+static uint64_t hash_line(struct hc_bytes text)
+{
+	uint64_t hash = text.size;
+
+	_Static_assert(HC_LINE_MIN_SIZE >= 4, "the bytes of a line are loaded by four");
+	if (text.size < 8)
+		return hc_hash_mix(hash ^ (uint64_t)hc_load32(text.data) << 32 ^
+				   hc_load32(text.data + text.size - 4));
+	for (size_t at = 0; at + 8 < text.size; at += 8)
+		hash = hc_hash_mix(hash ^ hc_load64(text.data + at));
+	return hc_hash_mix(hash ^ hc_load64(text.data + text.size - 8));
+}
+
+/** Whether two lines of the same size are the same, as hash_line() goes over them. */
+static bool same_line(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	if (size < 8)
+		return hc_load32(a) == hc_load32(b) &&
+		       hc_load32(a + size - 4) == hc_load32(b + size - 4);
+	for (size_t at = 0; at + 8 < size; at += 8)
+		if (hc_load64(a + at) != hc_load64(b + at))
+			return false;
+	return hc_load64(a + size - 8) == hc_load64(b + size - 8);
+}
+
 /** The same again, for lines of which many are short and the same. */
 static size_t recall_shape(const struct hc_template_pass *pass, struct memo *memo,
 			   struct hc_bytes text)
 {
-	uint64_t first, last;
-
-	_Static_assert(HC_LINE_MIN_SIZE >= 4, "the bytes of a line are loaded by four");
 	if (text.size > MAX_MEMO_SIZE)
 		return find_shape_of(pass, text);
-	if (text.size >= 8) {
-		first = hc_load64(text.data);
-		last = hc_load64(text.data + text.size - 8);
-	} else {
-		first = hc_load32(text.data);
-		last = hc_load32(text.data + text.size - 4);
-	}
-	size_t i = hc_hash_mix((first ^ last << 7) + text.size) % MEMO_LINES;
-	if (memo->lines[i].size != text.size || memo->lines[i].first != first ||
-	    memo->lines[i].last != last) {
+	size_t i = hash_line(text) % MEMO_LINES;
+	if (memo->lines[i].size != text.size ||
+	    !same_line(memo->lines[i].data, text.data, text.size)) {
+		memo->lines[i].data = text.data;
 		memo->lines[i].size = text.size;
-		memo->lines[i].first = first;
-		memo->lines[i].last = last;
 		memo->lines[i].shape = find_shape_of(pass, text);
 	}
 	return memo->lines[i].shape;
@@ -261,6 +276,7 @@ static struct hc_error *learn_shapes(const struct hc_template_pass *pass,
 	own.copies = true;
 	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
 		hc_top_texts_clear(&own);
+		hc_chunk_subsample_fetch(&pass->chunks, pass->heap, i);
 		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line))
 			if (!hc_top_texts_find(&own, shape_of(&line)))
@@ -307,6 +323,7 @@ static struct hc_error *learn_values(struct hc_template_pass *pass)
 	struct cut_line line;
 
 	for (size_t i = 0; !err && i < pass->chunks.num; i++) {
+		hc_chunk_subsample_fetch(&pass->chunks, pass->heap, i);
 		open_chunk(pass->heap, hc_chunk_subsample_at(&pass->chunks, i), &lines);
 		while (!err && next_line(&lines, &line)) {
 			size_t found = find_shape(pass, &line);

@@ -70,6 +70,7 @@ struct search {
 	struct hc_plane_layout layout;
 	struct hc_plane low, high; /**< level modulo 3, plus 1, of a chunk that was reached */
 	struct hc_plane expanded;  /**< chunks whose pointers were followed */
+	bool used;                 /**< these planes: as they are made, they are empty */
 	struct hc_root *roots;
 	size_t num_roots;
 	size_t max_list;
@@ -395,9 +396,12 @@ static struct hc_error *begin(struct search *search, struct quality quality)
 
 	if (err)
 		return err;
-	hc_plane_clear(&search->layout, &search->low);
-	hc_plane_clear(&search->layout, &search->high);
-	hc_plane_clear(&search->layout, &search->expanded);
+	if (search->used) {
+		hc_plane_clear(&search->layout, &search->low);
+		hc_plane_clear(&search->layout, &search->high);
+		hc_plane_clear(&search->layout, &search->expanded);
+	}
+	search->used = true;
 	search->quality = quality;
 	search->log.num = 0;
 	search->first[0] = 0;

@@ -45,6 +45,14 @@ void hc_chunk_subsample_init_bytes(struct hc_chunk_subsample *sub,
 /** User address of chunk @p i of @ref hc_chunk_subsample::num. */
 uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i);
 
+/** Fetch the chunk that is looked at soon after chunk @p i; always inlined, as hc_heap_fetch() is. */
+static inline __attribute__((always_inline)) void
+hc_chunk_subsample_fetch(const struct hc_chunk_subsample *sub, const struct hc_heap *heap, size_t i)
+{
+	if (i + HC_FETCH_AHEAD < sub->num)
+		hc_heap_fetch(heap, hc_chunk_subsample_at(sub, i + HC_FETCH_AHEAD), HC_FETCH_BYTES);
+}
+
 /** Offer a chunk. */
 struct hc_error *hc_chunk_sample_add(struct hc_chunk_sample *sample, const struct hc_chunk *chunk);
 

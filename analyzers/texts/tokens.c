@@ -8,8 +8,9 @@
 
 #ifdef __SSE2__
 #include <emmintrin.h>
-#include "core/base/utf8.h"
 #endif
+
+#include "core/base/utf8.h"
 
 /** What a byte may be part of. */
 enum {
@@ -71,27 +72,14 @@ void hc_lines_init(struct hc_lines *lines, struct hc_bytes bytes,
 	*lines = (struct hc_lines){.bytes = bytes, .mappings = mappings, .word_size = word_size};
 }
 
-/** Where the text that starts at @p pos ends. */
-static size_t text_end(struct hc_bytes bytes, size_t pos)
-{
-	while (pos < bytes.size) {
-		size_t size = traits[bytes.data[pos]] & TEXT ? 1 : 0;
-
-		if (!size && bytes.data[pos] >= 0x80)
-			size = hc_utf8_size(bytes.data + pos, bytes.data + bytes.size);
-		if (!size)
-			break;
-		pos += size;
-	}
-	return pos;
-}
-
 /** Whether text of at most a word lies in one aligned word (or two) that is an address. */
 static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
 {
 	if (!lines->mappings || end - start > lines->word_size)
 		return false;
-	for (size_t at = start - start % lines->word_size; at < end; at += lines->word_size) {
+	/* No division: a word has a power of two of bytes. */
+	for (size_t at = start & ~(size_t)(lines->word_size - 1); at < end;
+	     at += lines->word_size) {
 		if (lines->bytes.size - at < lines->word_size)
 			break;
 		uint64_t word =
@@ -108,18 +96,15 @@ static bool is_address(const struct hc_lines *lines, size_t start, size_t end)
  */
 static size_t leave_pointer(const struct hc_lines *lines, size_t start, size_t end)
 {
+	if (!lines->mappings || (lines->word_size == 8 && !lines->big_endian))
+		return start;
 	size_t into = start % lines->word_size, next = start - into + lines->word_size;
-
-	if (!into || end <= next || !lines->mappings ||
-	    (lines->word_size == 8 && !lines->big_endian))
+	if (!into || end <= next)
 		return start;
 	uint64_t word =
 		hc_read_word(lines->bytes.data + start - into, lines->word_size, lines->big_endian);
 	return hc_mappings_find(lines->mappings, word) ? next : start;
 }
-
-/** A bit for each of eight bytes. */
-#define EACH UINT64_C(0x0101010101010101)
 
 /** What is known of 64 bytes, a bit for each. */
 struct look {
@@ -234,16 +219,28 @@ static size_t skip_binary(struct hc_lines *lines, size_t pos)
 	return lines->bytes.size;
 }
 
-/** Where the text that starts at @p start ends, which is among the bytes that were looked at. */
-static size_t line_end(const struct hc_lines *lines, size_t start)
+/**
+ * Where the text that starts at @p start ends, which is among the bytes that were looked at. So is
+ * what is returned, or it is right behind them.
+ */
+static size_t line_end(struct hc_lines *lines, size_t start)
 {
-	uint64_t others = ~(lines->ascii >> (start - lines->look));
-	size_t end = others ? start + __builtin_ctzll(others) : lines->look + 64;
+	size_t end = start, size = 1;
 
-	if (end - lines->look < 64 && !(lines->may >> (end - lines->look) & 1))
-		return end;
-	/* What goes on beyond the 64 bytes, or beyond ASCII, is looked at byte by byte. */
-	return text_end(lines->bytes, end);
+	while (size && end < lines->bytes.size) {
+		if (end - lines->look > 63)
+			look_from(lines, end);
+		uint64_t others = ~(lines->ascii >> (end - lines->look));
+		end += others ? __builtin_ctzll(others) : 64;
+		if (end - lines->look > 63)
+			continue;
+		size = lines->may >> (end - lines->look) & 1
+			       ? hc_utf8_size(lines->bytes.data + end,
+					      lines->bytes.data + lines->bytes.size)
+			       : 0;
+		end += size;
+	}
+	return end;
 }
 
 bool hc_lines_next(struct hc_lines *lines, struct hc_bytes *ret)

@@ -10,9 +10,12 @@
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
-/** Bytes of a finding that are looked at, and bytes of one chunk: a pass of ten milliseconds. */
+/** Bytes of a finding that are looked at, and bytes of one chunk. */
 #define MAX_LOOKED (UINT64_C(8) << 20)
 #define MAX_WINDOW 4096
+/** Bytes that are looked at first, and the share below which nobody needs to look at more. */
+#define FIRST_LOOKED (UINT64_C(2) << 20)
+#define FIRST_SHARE 0.6
 /** Fewer chunks make no kind that another one could be a part of. */
 #define MIN_CHUNKS 100
 /** Chunks of one kind that belong to one of another, at most. */
@@ -28,6 +31,8 @@ struct ties {
 	const struct hc_target *target;
 	struct hc_verdict *verdict;
 	const struct hc_chunk_sample *samples; /* of each finding */
+	uint64_t looked;                       /* bytes of each, at most */
+	bool may_join[HC_MAX_FINDINGS];        /* by one of its shares */
 	/** Share of the chunks of the second finding that those of the first one point to. */
 	double share[HC_MAX_FINDINGS][HC_MAX_FINDINGS];
 	size_t head[HC_MAX_FINDINGS]; /* finding that each one is with; itself: none */
@@ -115,41 +120,37 @@ static void look_at(const struct ties *ties, size_t own, const struct hc_chunk *
 	}
 }
 
-/** The share of a finding's chunks that pointees of @p looked_at of @p all chunks stand for. */
+/**
+ * The share of a finding's chunks that pointees of @p looked_at of @p all chunks stand for.
+ *
+ * @param may_join set where it is so large that it would count, or could if more were looked at
+ */
 static double share_pointed_to(struct pointees *pointees, size_t looked_at, uint64_t all,
-			       const struct hc_finding *finding)
+			       const struct hc_finding *finding, bool *may_join)
 {
 	double others = finding->count.chunks, num = pointees->num;
 	size_t different = count_different(pointees);
 	double each = looked_at ? (double)different / looked_at : 0, twice = num - different;
 
+	if (each * all / others >= FIRST_SHARE)
+		*may_join = true;
 	if (each > MAX_EACH ||
 	    (looked_at < all && twice >= MIN_TWICE && twice > MAX_TWICE * num * num / (2 * others)))
 		return 0;
 	return each * all / others;
 }
 
-/** What the chunks of one finding account for, in proportion to its sample. */
-static struct hc_error *measure(void *ctx, unsigned worker, size_t own)
+/** Gather what the chunks of a sample point to. */
+static void look_at_all(const struct ties *ties, size_t own, const struct hc_chunk_subsample *sub,
+			struct pointees *pointees)
 {
-	struct ties *ties = ctx;
-	const struct hc_findings *findings = &ties->verdict->findings;
-	const struct hc_finding *finding = &findings->items[own];
-	struct pointees pointees[HC_MAX_FINDINGS] = {0};
 	const struct hc_heap *heap = ties->target->heap;
-	struct hc_chunk_subsample sub;
 	struct hc_chunk chunk, before = {0};
 	bool waits = false;
 
-	(void)worker;
-	if (!is_kind(finding))
-		return NULL;
-	hc_chunk_subsample_init_bytes(&sub, &ties->samples[own], MAX_LOOKED, MAX_WINDOW);
-	for (size_t i = 0; i < sub.num; i++) {
-		if (i + HC_FETCH_AHEAD < sub.num)
-			hc_heap_fetch(heap, hc_chunk_subsample_at(&sub, i + HC_FETCH_AHEAD),
-				      HC_FETCH_BYTES);
-		if (!hc_heap_chunk_at(heap, hc_chunk_subsample_at(&sub, i), &chunk))
+	for (size_t i = 0; i < sub->num; i++) {
+		hc_chunk_subsample_fetch(sub, heap, i);
+		if (!hc_heap_chunk_at(heap, hc_chunk_subsample_at(sub, i), &chunk))
 			continue;
 		fetch_planes(heap, window_of(heap, &chunk));
 		/* What was asked for last time has come meanwhile. */
@@ -160,13 +161,51 @@ static struct hc_error *measure(void *ctx, unsigned worker, size_t own)
 	}
 	if (waits)
 		look_at(ties, own, &before, pointees);
+}
+
+/** What the chunks of one finding account for, in proportion to its sample. */
+static struct hc_error *measure(void *ctx, unsigned worker, size_t own)
+{
+	struct ties *ties = ctx;
+	const struct hc_findings *findings = &ties->verdict->findings;
+	const struct hc_finding *finding = &findings->items[own];
+	struct pointees pointees[HC_MAX_FINDINGS] = {0};
+	struct hc_chunk_subsample sub;
+
+	(void)worker;
+	if (!is_kind(finding))
+		return NULL;
+	hc_chunk_subsample_init_bytes(&sub, &ties->samples[own], ties->looked, MAX_WINDOW);
+	look_at_all(ties, own, &sub, pointees);
 	for (size_t i = 0; i < findings->num; i++) {
-		if (pointees[i].num)
-			ties->share[own][i] = share_pointed_to(
-				&pointees[i], sub.num, finding->count.chunks, &findings->items[i]);
+		ties->share[own][i] =
+			pointees[i].num
+				? share_pointed_to(&pointees[i], sub.num, finding->count.chunks,
+						   &findings->items[i], &ties->may_join[own])
+				: 0;
 		free(pointees[i].items);
 	}
 	return NULL;
+}
+
+/**
+ * Measure a part of the sample first: where all shares in it are far from what joins kinds, so they
+ * are in the whole one, since what is met twice only makes them smaller there.
+ */
+static struct hc_error *measure_all(struct ties *ties)
+{
+	const struct hc_process *process = ties->target->process;
+	size_t num = ties->verdict->findings.num;
+	bool may_join = false;
+
+	ties->looked = FIRST_LOOKED;
+	struct hc_error *err = hc_process_parallel(process, num, measure, ties);
+	for (size_t i = 0; i < num; i++)
+		may_join |= ties->may_join[i];
+	if (err || !may_join)
+		return err;
+	ties->looked = MAX_LOOKED;
+	return hc_process_parallel(process, num, measure, ties);
 }
 
 /** What all that is with @p head accounts for of a finding. */
@@ -227,8 +266,7 @@ struct hc_error *hc_findings_tie(const struct hc_target *target,
 
 	for (size_t i = 0; i < verdict->findings.num; i++)
 		ties.head[i] = i;
-	struct hc_error *err =
-		hc_process_parallel(target->process, verdict->findings.num, measure, &ties);
+	struct hc_error *err = measure_all(&ties);
 	if (err)
 		return err;
 	join_all(&ties);

@@ -583,11 +583,15 @@ static struct hc_error *map_file(int fd, struct hc_data_map *data_ret, struct hc
 
 	if (fstat(fd, &st))
 		return hc_error_os(errno, "can't be examined");
-	/* The default read-ahead suits both the forward walk of a heap and a jump to one chunk. */
+	/*
+	 * The default read-ahead suits both the forward walk of a heap and a jump to one chunk,
+	 * where there are no holes.
+	 */
 	void *data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return hc_error_os(errno, "can't be mapped");
 	hc_data_map_init(data_ret, fd);
+	hc_data_map_advise(data_ret, data);
 	*ret = (struct hc_bytes){.data = data, .size = st.st_size};
 	return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,44 @@ void hc_data_map_deinit(struct hc_data_map *map)
 	free(map->ranges);
 	*map = (struct hc_data_map){};
 }
+
+/** @name Reading around */
+/**@{*/
+
+/** What the kernel reads around a fault by default, bytes; data of half of that gains by it. */
+#define READ_AROUND (UINT64_C(128) << 10)
+#define MAX_LONE (READ_AROUND / 2)
+/** Stretches that are told: each is one more part of the mapping, of which there may be 65,530. */
+#define MAX_STRETCHES 1024
+
+/** Whether a range is short, and the holes on both sides are long. */
+static bool is_lone(const struct hc_data_map *map, size_t index)
+{
+	const struct hc_data_range *range = &map->ranges[index];
+	uint64_t before = index ? range[-1].end : 0;
+
+	return range->end - range->start <= MAX_LONE && range->start - before >= READ_AROUND &&
+	       (index + 1 == map->num || range[1].start - range->end >= READ_AROUND);
+}
+
+void hc_data_map_advise(const struct hc_data_map *map, const void *data)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	size_t stretches = 0;
+
+	for (size_t i = 0, end; map->known && i < map->num && stretches < MAX_STRETCHES; i = end) {
+		for (end = i; end < map->num && is_lone(map, end); end++)
+			;
+		if (end++ == i)
+			continue;
+		/* From hole to hole. Only advice: it may fail. */
+		uint64_t from = map->ranges[i].start & ~(page - 1);
+		uint64_t to = (map->ranges[end - 2].end + page - 1) & ~(page - 1);
+		madvise((uint8_t *)data + from, to - from, MADV_RANDOM);
+		stretches++;
+	}
+}
+/**@}*/
 
 /** Index of the first range that ends above @p offset. */
 static size_t map_index(const struct hc_data_map *map, uint64_t offset)

@@ -32,6 +32,14 @@ struct hc_data_map {
 void hc_data_map_init(struct hc_data_map *map, int fd);
 void hc_data_map_deinit(struct hc_data_map *map);
 
+/**
+ * Tell the kernel where a mapping of the file, from its start, holds single pages among holes: what
+ * is read there is read alone, and not with the holes around it, which would fill the page cache.
+ *
+ * @param data where the file is mapped, whole
+ */
+void hc_data_map_advise(const struct hc_data_map *map, const void *data);
+
 /** The first byte at or above @p offset that may be other than zero; UINT64_MAX: none. */
 uint64_t hc_data_map_next(const struct hc_data_map *map, uint64_t offset);
 

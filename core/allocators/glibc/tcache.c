@@ -102,8 +102,11 @@ static bool is_bad(const struct glibc *g, const struct glibc_tcache *tcache, uns
 /**
  * Compare counters with heads, then heads with the heap. Most chunks are no tcache, and looking a
  * head up in the heap is what costs: it ends when no outcome could change the answer.
+ *
+ * @param alone one bad bin is enough
  */
-static struct agreement compare(const struct glibc *g, const struct glibc_tcache *tcache)
+static struct agreement compare(const struct glibc *g, const struct glibc_tcache *tcache,
+				bool alone)
 {
 	const struct glibc_tcache_layout *layout = tcache->layout;
 	struct agreement ret = {0};
@@ -111,6 +114,8 @@ static struct agreement compare(const struct glibc *g, const struct glibc_tcache
 	for (unsigned bin = 0; bin < layout->num_bins; bin++) {
 		bool bad = is_bad(g, tcache, bin);
 		ret.bad += bad;
+		if (alone && bad)
+			return ret;
 		left += !bad && list_head(tcache, bin);
 		/* Where memory is missing, a head that dangles has a say. */
 		if (!g->heap->partial && ret.bad > MAX_BAD_BINS &&
@@ -119,7 +124,7 @@ static struct agreement compare(const struct glibc *g, const struct glibc_tcache
 	}
 	for (unsigned bin = 0; left; bin++) {
 		uint64_t head = list_head(tcache, bin);
-		if (ret.bad > MAX_BAD_BINS && ret.bad > ret.good + left)
+		if ((alone && ret.bad) || (ret.bad > MAX_BAD_BINS && ret.bad > ret.good + left))
 			break;
 		if (!head || is_bad(g, tcache, bin))
 			continue;
@@ -197,18 +202,77 @@ static bool must_be_tcache(const struct glibc *g, const struct hc_chunk *chunk)
 	return first_of_all(g, chunk);
 }
 
+/** Words that are in some thread's TLS and lead into the heap: what a thread speaks for. */
+struct spoken {
+	uint64_t *words; /**< sorted */
+	size_t num, max;
+	bool all; /**< there are too many to be kept: any word may be one */
+};
+
+/** More words than that are not kept. */
+#define MAX_SPOKEN (UINT32_C(1) << 18)
+
+static struct hc_error *add_spoken(const struct glibc *g, struct hc_bytes view,
+				   struct spoken *spoken)
+{
+	unsigned word = g->params.word_size;
+	for (size_t at = 0; at + word <= view.size && !spoken->all; at += word) {
+		uint64_t value = hc_read_word(view.data + at, word, g->memory->big_endian);
+		if (!hc_heap_span(g->heap, value))
+			continue;
+		struct hc_error *err = hc_array_regrow(&spoken->words, spoken->num, &spoken->max,
+						       sizeof(*spoken->words));
+		if (err)
+			return err;
+		spoken->words[spoken->num++] = value;
+		spoken->all = spoken->num > MAX_SPOKEN;
+	}
+	return NULL;
+}
+
+static struct hc_error *gather_spoken(const struct glibc *g, struct spoken *spoken)
+{
+	const struct hc_threads *threads = &g->process->threads;
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < threads->num && !err && !spoken->all; i++) {
+		const struct hc_thread *thread = &threads->items[i];
+		err = add_spoken(g,
+				 hc_memory_view(g->memory, thread->block_start,
+						thread->block_end - thread->block_start),
+				 spoken);
+	}
+	hc_sort(spoken->words, spoken->num, hc_compare_u64);
+	return err;
+}
+
+/**
+ * Whether nothing but its contents can say that a chunk is a tcache, so that they must agree in
+ * all.
+ */
+static bool is_alone(const struct glibc *g, const struct spoken *spoken,
+		     const struct hc_chunk *chunk)
+{
+	if (g->heap->partial || first_of_span(chunk) || spoken->all)
+		return false;
+	size_t i = hc_lower_bound(spoken->num, k, spoken->words[k] < chunk->address);
+	return i == spoken->num || spoken->words[i] != chunk->address;
+}
+
 /**
  * Whether the chunk is a tcache. Contents that agree prove it. Where nothing, or not everything,
  * agrees, the place must speak for it: a thread's TLS points there, or it is the first chunk of a
  * heap.
  */
-static bool is_tcache(const struct glibc *g, const struct hc_chunk *chunk,
-		      struct glibc_tcache *tcache)
+static bool is_tcache(const struct glibc *g, const struct spoken *spoken,
+		      const struct hc_chunk *chunk, struct glibc_tcache *tcache)
 {
+	bool alone = is_alone(g, spoken, chunk);
 	tcache->full = full_counter(g, tcache);
-	struct agreement found = compare(g, tcache);
+	struct agreement found = compare(g, tcache, alone);
 	if (found.good && !found.bad)
 		return true;
+	if (alone)
+		return false;
 	if (found.dangling && !found.good)
 		return false;
 	if (!found.bad)
@@ -233,34 +297,29 @@ static bool has_size_of(const struct glibc *g, const struct hc_chunk *chunk,
 	       chunk->usable - layout->size <= MAX_SLACK * g->params.alignment;
 }
 
-static bool has_size_of_any(const struct glibc *g, const struct hc_chunk *chunk)
+/** The layout that a chunk has the size of: no two have the same. NULL: none. */
+static const struct glibc_tcache_layout *layout_of(const struct glibc *g,
+						   const struct hc_chunk *chunk)
 {
 	for (size_t i = 0; i < glibc_num_tcache_layouts; i++)
 		if (has_size_of(g, chunk, &glibc_tcache_layouts[i]))
-			return true;
-	return false;
+			return &glibc_tcache_layouts[i];
+	return NULL;
 }
 
-static struct hc_error *consider(const struct glibc *g, const struct hc_chunk *chunk,
-				 struct glibc_tcache_list *list)
+static struct hc_error *consider(const struct glibc *g, const struct spoken *spoken,
+				 const struct hc_chunk *chunk, struct glibc_tcache_list *list)
 {
-	for (size_t i = 0; i < glibc_num_tcache_layouts; i++) {
-		const struct glibc_tcache_layout *layout = &glibc_tcache_layouts[i];
-		struct glibc_tcache tcache = {.mem = chunk->address, .layout = layout};
-		if (!has_size_of(g, chunk, layout))
-			continue;
-		tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
-		tcache.big_endian = g->memory->big_endian;
-		if (tcache.bytes.size < layout->size || !is_tcache(g, chunk, &tcache))
-			continue;
-		struct hc_error *err =
-			hc_array_reserve(&list->items, list->num, sizeof(*list->items));
-		if (err)
-			return err;
-		list->items[list->num++] = tcache;
+	const struct glibc_tcache_layout *layout = layout_of(g, chunk);
+	struct glibc_tcache tcache = {.mem = chunk->address, .layout = layout};
+	tcache.bytes = hc_memory_view(g->memory, chunk->address, layout->size);
+	tcache.big_endian = g->memory->big_endian;
+	if (tcache.bytes.size < layout->size || !is_tcache(g, spoken, chunk, &tcache))
 		return NULL;
-	}
-	return NULL;
+	struct hc_error *err = hc_array_reserve(&list->items, list->num, sizeof(*list->items));
+	if (!err)
+		list->items[list->num++] = tcache;
+	return err;
 }
 
 /**
@@ -285,38 +344,105 @@ static void find_units(const struct glibc *g, uint64_t *least_ret, uint64_t *mos
 #define SEARCH_SLICE (UINT64_C(16) << 20)
 /** Chunks that are fetched together. */
 #define SEARCH_BATCH 32
-/** Bytes of each that are, no more than any struct has. */
-#define FETCHED 320
 
 /** The search for tcaches: what each task found, in the order of the heap. */
 struct search {
 	const struct glibc *g;
+	struct spoken spoken;
 	uint64_t least, most; /**< find_units() */
 	struct hc_slice *slices;
 	struct glibc_tcache_list *found; /**< by slice */
 };
 
-/**
- * The last start of the block of @p unit when @p unit is its first and so many follow that no chunk
- * between them is long enough: heaps are mostly small chunks. Else @p unit.
- */
-static uint64_t skip_crowd(const struct hc_span *span, uint64_t unit, uint64_t least)
+/** Two blocks' worth of bits. */
+struct two_words {
+	uint64_t low, high;
+};
+
+/** @param by less than 64 */
+static struct two_words shift_down(struct two_words bits, unsigned by)
 {
-	uint64_t bits = span->blocks[unit / HC_UNITS_PER_BLOCK].start;
-	unsigned at = unit % HC_UNITS_PER_BLOCK, count = __builtin_popcountll(bits);
-	if ((unsigned)__builtin_ctzll(bits) != at || HC_UNITS_PER_BLOCK - count - at >= least)
-		return unit;
-	return unit - at + (HC_UNITS_PER_BLOCK - 1 - __builtin_clzll(bits));
+	if (!by)
+		return bits;
+	return (struct two_words){bits.low >> by | bits.high << (64 - by), bits.high >> by};
+}
+
+/** Bit per place that has a bit of @p bits at one of the distances [@p from, @p to]. */
+static uint64_t has_at(struct two_words bits, unsigned from, unsigned to)
+{
+	unsigned num = to - from + 1;
+	bits = shift_down(bits, from);
+	for (unsigned done = 1, step; done < num; done += step) {
+		step = done < num - done ? done : num - done;
+		struct two_words more = shift_down(bits, step);
+		bits.low |= more.low;
+		bits.high |= more.high;
+	}
+	return bits.low;
 }
 
 /**
- * Counters, and the heads that tell most of what is no tcache. Always inlined: to gcc, a function
- * that does nothing but prefetch is one that does nothing.
+ * Starts of a block whose chunks have a size between the least and the most, without a look at each
+ * chunk: those with another start as far behind them, and none in between.
  */
-static inline __attribute__((always_inline)) void fetch(const uint8_t *bytes)
+static uint64_t starts_of_size(const struct search *search, const struct hc_span *span,
+			       uint64_t block)
 {
-	for (unsigned at = 0; at < FETCHED; at += 64)
-		__builtin_prefetch(bytes + at);
+	uint64_t starts = span->blocks[block].start, left;
+	if (!starts || search->most >= HC_UNITS_PER_BLOCK)
+		return starts;
+	struct two_words bits = {
+		starts, block + 1 < span->num_blocks ? span->blocks[block + 1].start : 0};
+	/* Where the span ends, its last chunk does. */
+	left = span->num_units - block * HC_UNITS_PER_BLOCK;
+	if (left < HC_UNITS_PER_BLOCK)
+		bits.low |= UINT64_C(1) << left;
+	else if (left < 2 * HC_UNITS_PER_BLOCK)
+		bits.high |= UINT64_C(1) << (left - HC_UNITS_PER_BLOCK);
+	return starts & has_at(bits, search->least, search->most) &
+	       ~has_at(bits, 1, search->least - 1);
+}
+
+/** Chunks that have the size of a tcache, fetched and not looked at yet. */
+struct batch {
+	struct hc_chunk chunks[SEARCH_BATCH];
+	size_t num;
+};
+
+static struct hc_error *consider_all(const struct search *search, struct batch *batch,
+				     struct glibc_tcache_list *list)
+{
+	struct hc_error *err = NULL;
+	for (size_t i = 0; i < batch->num && !err; i++)
+		err = consider(search->g, &search->spoken, &batch->chunks[i], list);
+	batch->num = 0;
+	return err;
+}
+
+/**
+ * Fetch the first counters and heads, which tell most of what is no tcache. Always inlined: to gcc,
+ * a function that does nothing but prefetch is one that does nothing.
+ */
+static inline __attribute__((always_inline)) void fetch(const struct hc_chunk *chunk,
+							const struct glibc_tcache_layout *layout)
+{
+	const uint8_t *bytes = chunk->span->data + (chunk->address - chunk->span->start);
+	__builtin_prefetch(bytes);
+	__builtin_prefetch(bytes + layout->entries);
+}
+
+/** Add what starts at a unit, when it has the size. */
+static void add_to_batch(const struct search *search, const struct hc_span *span, uint64_t unit,
+			 struct batch *batch)
+{
+	struct hc_chunk *chunk = &batch->chunks[batch->num];
+	hc_span_chunk(search->g->heap, span, unit, chunk);
+	const struct glibc_tcache_layout *layout = layout_of(search->g, chunk);
+	if (!layout)
+		return;
+	batch->num++;
+	if (span->data)
+		fetch(chunk, layout);
 }
 
 /** Consider the chunks of a slice that are long enough; they come into the cache in batches. */
@@ -325,35 +451,23 @@ static struct hc_error *search_slice(void *ctx, unsigned worker, size_t task)
 	const struct search *search = ctx;
 	const struct hc_slice *slice = &search->slices[task];
 	const struct hc_span *span = slice->span;
-	struct hc_chunk batch[SEARCH_BATCH];
-	size_t num = 0;
+	struct hc_error *err = NULL;
+	struct batch batch;
 	(void)worker;
 	if (span->zone != search->g->arena_zone)
 		return NULL;
-	uint64_t unit = hc_span_next_start(span, slice->from);
-	while (unit < slice->to) {
-		unit = skip_crowd(span, unit, search->least);
-		uint64_t next = hc_span_next_start(span, unit + 1);
-		if (next - unit >= search->least && next - unit <= search->most) {
-			struct hc_chunk *chunk = &batch[num];
-			hc_span_chunk(search->g->heap, span, unit, chunk);
-			if (has_size_of_any(search->g, chunk)) {
-				num++;
-				if (span->data)
-					fetch(span->data + (chunk->address - span->start));
-			}
+	batch.num = 0;
+	for (uint64_t block = slice->from / HC_UNITS_PER_BLOCK;
+	     !err && block < hc_num_blocks(slice->to); block++) {
+		uint64_t starts = starts_of_size(search, span, block);
+		for (; starts && !err; starts &= starts - 1) {
+			add_to_batch(search, span,
+				     block * HC_UNITS_PER_BLOCK + __builtin_ctzll(starts), &batch);
+			if (batch.num == SEARCH_BATCH)
+				err = consider_all(search, &batch, &search->found[task]);
 		}
-		unit = next;
-		if (num < SEARCH_BATCH && unit < slice->to)
-			continue;
-		for (size_t i = 0; i < num; i++) {
-			struct hc_error *err = consider(search->g, &batch[i], &search->found[task]);
-			if (err)
-				return err;
-		}
-		num = 0;
 	}
-	return NULL;
+	return err ? err : consider_all(search, &batch, &search->found[task]);
 }
 
 /** All tcaches of the heap, by address. */
@@ -365,9 +479,11 @@ static struct hc_error *find_tcaches(const struct glibc *g, struct glibc_tcache_
 	struct hc_error *err = hc_heap_slices(g->heap, SEARCH_SLICE, &search.slices, &num);
 	if (err)
 		return err;
+	err = gather_spoken(g, &search.spoken);
 	search.found = calloc(num ? num : 1, sizeof(*search.found));
-	err = search.found ? hc_parallel_for(g->process->jobs, num, search_slice, &search)
-			   : &hc_enomem;
+	if (!err)
+		err = search.found ? hc_parallel_for(g->process->jobs, num, search_slice, &search)
+				   : &hc_enomem;
 	for (size_t i = 0; search.found && i < num; i++) {
 		for (size_t k = 0; k < search.found[i].num && !err; k++) {
 			err = hc_array_reserve(&ret->items, ret->num, sizeof(*ret->items));
@@ -378,6 +494,7 @@ static struct hc_error *find_tcaches(const struct glibc *g, struct glibc_tcache_
 	}
 	free(search.found);
 	free(search.slices);
+	free(search.spoken.words);
 	return err;
 }
 
