@@ -1,12 +1,12 @@
 /*
  * What a core's figures can't have.
  *
- * usage: unseen [abort|pause|signal] file PATH   2,000 blocks whose addresses are in a shared mapping of a file alone
- *        unseen [abort|pause|signal] ring        512 of 1,024 pages of a shared anonymous mapping are written to
- *        unseen [abort|pause|signal] fork        a child, without 3 threads of which each holds 500 blocks; says
- *                                                "child PID"
- *        unseen [abort|pause|signal] early       400 blocks of a program's start, then 20,000 of the same size that
- *                                                cache holds
+ * usage: unseen [abort|pause|signal] file PATH|ring|fork|early
+ *
+ *   - file: 2,000 blocks whose addresses are in a shared mapping of a file alone;
+ *   - ring: 512 of 1,024 pages of a shared anonymous mapping are written to;
+ *   - fork: a child, without 3 threads of which each holds 500 blocks; says "child PID";
+ *   - early: 400 blocks of a program's start, then 20,000 of the same size that cache holds.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,11 +15,20 @@
 
 #include "manifest.h"
 
-enum { FILED = 2000, PAGES = 1024, PAGE = 4096, THREADS = 3, ROWS = 500, EARLY = 400, CACHED = 20000 };
+enum {
+	FILED = 2000,
+	PAGES = 1024,
+	PAGE = 4096,
+	THREADS = 3,
+	ROWS = 500,
+	EARLY = 400,
+	CACHED = 20000
+};
 
 static void *volatile *map(int fd, size_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }
@@ -37,7 +46,8 @@ static int use_file(const char *path)
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	void *volatile *words;
 
-	if (fd < 0 || ftruncate(fd, FILED * sizeof(void *)) || !(words = map(fd, FILED * sizeof(void *))))
+	if (fd < 0 || ftruncate(fd, FILED * sizeof(void *)) ||
+	    !(words = map(fd, FILED * sizeof(void *))))
 		return 1;
 	for (int i = 0; i < FILED; i++)
 		words[i] = make(700, "document", i);
@@ -93,7 +103,7 @@ static int use_fork(void)
 static struct link {
 	struct link *next;
 	char text[100];
-} *start, *cache;
+} * start, *cache;
 
 __attribute__((noinline)) static void push(struct link **list, const char *what, int number)
 {

@@ -136,7 +136,8 @@ enum ended_column { E_HOW, E_STACKS, E_RESERVED, E_TOUCHED, NUM_ENDED_COLUMNS };
 
 static const struct hc_column ended_columns[NUM_ENDED_COLUMNS] = {
 	[E_HOW] = {"how", "", HC_CELL_TEXT, 0,
-		   "the thread ended; forked: it is of the parent, whose stack fork() has copied"},
+		   "the thread ended; forked: it is of the parent, whose stack fork() has "
+		   "copied"},
 	[E_STACKS] = {"stacks", "", HC_CELL_COUNT, 0, "that are still mapped"},
 	[E_RESERVED] = {"stack_bytes", "", HC_CELL_BYTES, 0, "that they reserve, without guard"},
 	[E_TOUCHED] = {"touched_bytes", "", HC_CELL_BYTES, 0,

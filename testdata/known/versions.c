@@ -1,6 +1,6 @@
 /*
- * 20,000 devices in a hash table whose words have a version of 16 bits below the pointer, and 4,000 blocks that are
- * lost.
+ * 20,000 devices in a hash table whose words have a version of 16 bits below the pointer, and 4,000
+ * blocks that are lost.
  *
  * usage: versions [abort|pause|signal]
  */
@@ -25,7 +25,8 @@ __attribute__((noinline)) static void add(uint64_t number)
 	volatile uint64_t *bucket = &buckets[number * 2654435761u % BUCKETS];
 
 	device->number = number;
-	snprintf(device->text, sizeof(device->text), "device=%d&firmware=%d", (int)number, (int)number % 5);
+	snprintf(device->text, sizeof(device->text), "device=%d&firmware=%d", (int)number,
+		 (int)number % 5);
 	device->next = *bucket;
 	*bucket = (uint64_t)(uintptr_t)device << 16 | number % 65536;
 }
