@@ -81,7 +81,7 @@
 		if (isLong) {
 			table.setAttribute("aria-rowcount", all.length + 1);
 			region.addEventListener("scroll", function () {
-				if (there < chosen.length && region.scrollTop + 3 * region.clientHeight > region.scrollHeight)
+				if (there < chosen.length && region.scrollTop + 1.5 * region.clientHeight > region.scrollHeight)
 					add(slice);
 			}, { passive: true });
 			longTables.push({ table: table, cut: show, complete: () => add(chosen.length) });
