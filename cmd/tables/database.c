@@ -558,14 +558,14 @@ struct hc_error *hc_database_create(struct hc_tables *tables, const char *path, 
 	 * to sort what an index is made of make it longer (docs/performance.md).
 	 */
 	if (!err)
-		err = run_own(database, hc_format("PRAGMA page_size = %d; "
-						  "PRAGMA journal_mode = OFF; "
-						  "PRAGMA synchronous = OFF; "
-						  "PRAGMA locking_mode = EXCLUSIVE; "
-						  "PRAGMA cache_size = -%d; "
-						  "PRAGMA threads = 0;",
-						  many ? LARGE_PAGE_SIZE : PAGE_SIZE,
-						  WRITE_BYTES >> 10));
+		err = run_own(database,
+			      hc_format("PRAGMA page_size = %d; "
+					"PRAGMA journal_mode = OFF; "
+					"PRAGMA synchronous = OFF; "
+					"PRAGMA locking_mode = EXCLUSIVE; "
+					"PRAGMA cache_size = -%d; "
+					"PRAGMA threads = 0;",
+					many ? LARGE_PAGE_SIZE : PAGE_SIZE, WRITE_BYTES >> 10));
 	if (!err)
 		err = run_own(database, hc_format("PRAGMA application_id = %d; "
 						  "PRAGMA user_version = %d; BEGIN",
