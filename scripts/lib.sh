@@ -255,7 +255,7 @@ require_programs() {
         libxml2-dev libc++-dev libc++abi-dev libtcmalloc-minimal4 libmimalloc2.0 redis-tools memcached postgresql mariadb-server \
         nginx apache2 vim emacs-nox ripgrep bat tcl mawk git gdb python3-numpy python3-drgn dbus-daemon libglib2.0-bin xvfb openssh-client \
         dpkg-dev debhelper lintian mandoc groff man-db shellcheck zsh fish valgrind clickhouse-server clickhouse-client \
-        python3-yaml sqlite3 chromium; do
+        python3-yaml sqlite3 phpliteadmin php-sqlite3 prometheus chromium; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0

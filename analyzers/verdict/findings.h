@@ -128,10 +128,20 @@ struct hc_error *hc_findings_list(struct hc_target *target, struct hc_verdict *v
 /** Fill in common, clues, and contents of all findings. */
 struct hc_error *hc_findings_describe(struct hc_target *target, struct hc_verdict *verdict);
 
+/** A holder is looked for among so many chunks, which takes milliseconds, … */
+#define HC_HOLDER_CHUNKS (UINT64_C(1) << 20)
+/** … and in larger heaps among this part of those that are held: what a table holds is a few steps
+ * from its root, and what lies deeper in a list or tree is not worth half a second more. */
+#define HC_HOLDER_PART 8
+
+/** Chunks whose pointers are followed, at most, to find out who holds a finding. */
+uint64_t hc_findings_holder_chunks(const struct hc_target *target);
+
 /**
  * Take those off the list that are held from where a suppression of the target names a holder
  * (leaks/suppress.h), with what is with them. The place is where a shortest chain (path.h) to the
- * finding's sample begins. Others keep their numbers.
+ * finding's sample begins; where none is found within hc_findings_holder_chunks(), the finding is
+ * told. Others keep their numbers.
  *
  * @param verdict with its findings described
  */

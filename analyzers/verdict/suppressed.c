@@ -7,10 +7,20 @@
 #include "analyzers/verdict/verdict.h"
 #include "core/base/cleanup.h"
 
+uint64_t hc_findings_holder_chunks(const struct hc_target *target)
+{
+	const struct hc_reach_stats *reach = &target->reach;
+	uint64_t held = reach->kinds[HC_REACHABLE].chunks + reach->kinds[HC_POSSIBLE].chunks;
+
+	return held / HC_HOLDER_PART > HC_HOLDER_CHUNKS ? held / HC_HOLDER_PART : HC_HOLDER_CHUNKS;
+}
+
 /** Whether it is held from where a suppression says. */
 static struct hc_error *is_suppressed(struct hc_target *target, struct hc_spots *spots,
 				      const struct hc_finding *finding, bool *ret)
 {
+	const struct hc_path_limits limits = {.paths = 1,
+					      .chunks = hc_findings_holder_chunks(target)};
 	hc_cleanup(hc_paths_deinit) struct hc_paths paths = {0};
 	const struct hc_referrer *root;
 	struct hc_chunk chunk;
@@ -20,7 +30,7 @@ static struct hc_error *is_suppressed(struct hc_target *target, struct hc_spots 
 	*ret = false;
 	if (!finding->growth || !hc_heap_chunk_at(target->heap, finding->sample, &chunk))
 		return NULL;
-	err = hc_paths_find(target->heap, &chunk, (struct hc_path_limits){.paths = 1}, &paths);
+	err = hc_paths_find(target->heap, &chunk, limits, &paths);
 	if (err || !paths.num || !paths.items[0].steps[0].address)
 		return err;
 	root = &paths.items[0].steps[0];

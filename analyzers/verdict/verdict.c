@@ -19,6 +19,8 @@
 #define MIN_SHARE 0.10
 #define MIN_LOST_BYTES (UINT64_C(64) << 10)
 #define MIN_BYTES (UINT64_C(1) << 20)
+/** Addresses of a 32-bit process, at most: a kernel of 32 bits leaves 3 GiB of them. */
+#define ADDRESSES_32_BIT (UINT64_C(4) << 30)
 /** How many times the next cause the largest must be to be the verdict alone. */
 #define CLEAR 2
 
@@ -84,6 +86,9 @@ static struct hc_error *measure(struct hc_target *target, struct hc_verdict *ver
 			   &verdict->ruler);
 	if (!err && verdict->trimmable > verdict->ruler.untouched_free)
 		verdict->trimmable_touched = verdict->trimmable - verdict->ruler.untouched_free;
+	verdict->addresses_in_stacks =
+		target->process->memory.word_size == 4 &&
+		verdict->accounting.parts[HC_PART_STACK] >= ADDRESSES_32_BIT / 2;
 	return err;
 }
 /**@}*/
@@ -148,6 +153,9 @@ static enum hc_verdict_kind decide(struct hc_verdict *verdict)
 			standing[num++] = verdict->order[i];
 	if (hc_verdict_upper_bound(verdict) && verdict->causes[HC_CAUSE_LOST].stands_out)
 		return HC_VERDICT_UNKNOWN;
+	/* Touched bytes are what other processes lack; for itself it has run out of addresses. */
+	if (verdict->addresses_in_stacks)
+		return HC_VERDICT_STACKS;
 	if (!num)
 		return HC_VERDICT_NOTHING;
 	if (num > 1 &&

@@ -22,11 +22,11 @@ enum hc_verdict_kind {
 	HC_VERDICT_LEAK,      /**< lost chunks hold the most */
 	HC_VERDICT_HELD,      /**< chunks that are reachable, or possibly so */
 	HC_VERDICT_RETENTION, /**< freed memory that the allocator keeps */
-	HC_VERDICT_STACKS,
-	HC_VERDICT_OUTSIDE, /**< memory that is not malloc's */
-	HC_VERDICT_MIXED,   /**< several of these, the largest less than twice the next */
-	HC_VERDICT_NOTHING, /**< no cause above a tenth */
-	HC_VERDICT_UNKNOWN, /**< what is lost can't be known, and would be a cause */
+	HC_VERDICT_STACKS,    /**< stacks, or the addresses that they reserve where those are few */
+	HC_VERDICT_OUTSIDE,   /**< memory that is not malloc's */
+	HC_VERDICT_MIXED,     /**< several of these, the largest less than twice the next */
+	HC_VERDICT_NOTHING,   /**< no cause above a tenth */
+	HC_VERDICT_UNKNOWN,   /**< what is lost can't be known, and would be a cause */
 	HC_NUM_VERDICTS
 };
 
@@ -52,6 +52,8 @@ struct hc_verdict {
 		bool stands_out;
 	} causes[HC_NUM_CAUSES];
 	enum hc_cause order[HC_NUM_CAUSES]; /**< most bytes first */
+	/** Of a 32-bit process: stacks reserve most of the addresses that it can have at all. */
+	bool addresses_in_stacks;
 
 	const struct hc_heap *heap; /**< the target's; NULL: none */
 	struct hc_accounting accounting;

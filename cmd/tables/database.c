@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,10 +27,21 @@
 enum { PAGE_SIZE = 4096, LARGE_PAGE_SIZE = 65536 };
 #define MANY_ROWS (UINT64_C(1) << 18)
 
+/** Bytes of the file that SQLite keeps while rows are written, which it only appends to. */
+enum { WRITE_BYTES = 16 << 20 };
+
+/**
+ * Bytes of an index that are sorted at a time, at least, before such runs are merged. SQLite sorts
+ * lists: as long as one lies in the processor's cache, millions of rows take less than half the
+ * time. Of each run it reads ahead while it merges: there are not to be more than so many.
+ */
+enum { SORT_BYTES = 1 << 20, SORT_RUNS = 256, SORT_ROW_BYTES = 32 };
+
 /** What a module of SQLite's is made with. */
 struct module {
 	struct hc_database *database;
 	const struct hc_relation *relation;
+	uint64_t rows; /**< that were copied */
 };
 
 struct hc_database {
@@ -458,7 +470,7 @@ static struct hc_error *add_modules(struct hc_database *database)
 	for (unsigned i = 0; hc_relations[i]; i++) {
 		struct module *module = &database->modules[i];
 
-		*module = (struct module){database, hc_relations[i]};
+		*module = (struct module){.database = database, .relation = hc_relations[i]};
 		if (sqlite3_create_module_v2(database->db, hc_relations[i]->shape->key,
 					     &virtual_table, module, NULL))
 			return take_error(database);
@@ -478,7 +490,10 @@ static struct hc_error *open_path(struct hc_tables *tables, const char *path, co
 	database->file = strdup(path);
 	if ((shown && !database->path) || !database->file)
 		return &hc_enomem;
-	if (sqlite3_open_v2(path, &database->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
+	/* Refused once SQLite is at work, and then it has been said before. */
+	sqlite3_config(SQLITE_CONFIG_PMASZ, SORT_BYTES / LARGE_PAGE_SIZE);
+	if (sqlite3_open_v2(path, &database->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL))
 		return database->db ? take_error(database) : &hc_enomem;
 	struct hc_error *err = add_modules(database);
 	if (!err)
@@ -539,18 +554,18 @@ struct hc_error *hc_database_create(struct hc_tables *tables, const char *path, 
 
 	bool many = hc_tables_rows(tables, &hc_chunks_relation) >= MANY_ROWS;
 	/*
-	 * The file has no name that anybody asked for until all of it is there. Rows come sorted,
-	 * or nearly, for an index: threads that help to sort them make it longer
-	 * (docs/performance.md).
+	 * The file has no name that anybody asked for until all of it is there. Threads that help
+	 * to sort what an index is made of make it longer (docs/performance.md).
 	 */
 	if (!err)
-		err = run_own(database, hc_format("PRAGMA page_size = %d; "
-						  "PRAGMA journal_mode = OFF; "
-						  "PRAGMA synchronous = OFF; "
-						  "PRAGMA locking_mode = EXCLUSIVE; "
-						  "PRAGMA cache_size = -262144; "
-						  "PRAGMA threads = 0;",
-						  many ? LARGE_PAGE_SIZE : PAGE_SIZE));
+		err = run_own(database,
+			      hc_format("PRAGMA page_size = %d; "
+					"PRAGMA journal_mode = OFF; "
+					"PRAGMA synchronous = OFF; "
+					"PRAGMA locking_mode = EXCLUSIVE; "
+					"PRAGMA cache_size = -%d; "
+					"PRAGMA threads = 0;",
+					many ? LARGE_PAGE_SIZE : PAGE_SIZE, WRITE_BYTES >> 10));
 	if (!err)
 		err = run_own(database, hc_format("PRAGMA application_id = %d; "
 						  "PRAGMA user_version = %d; BEGIN",
@@ -575,13 +590,24 @@ struct hc_error *hc_database_copy(struct hc_database *database, const struct hc_
 	if (err)
 		return err;
 	*rows_ret = database->rows - before;
+	database->modules[hc_relation_index(relation)].rows = *rows_ret;
 	return run(database, "DROP TABLE temp.source");
+}
+
+/** What SQLite may keep is what it sorts at a time. */
+static struct hc_error *limit_sorting(struct hc_database *database, uint64_t rows)
+{
+	uint64_t size = rows * SORT_ROW_BYTES / SORT_RUNS;
+
+	return run_own(database, hc_format("PRAGMA cache_size = -%" PRIu64,
+					   (size > SORT_BYTES ? size : SORT_BYTES) >> 10));
 }
 
 struct hc_error *hc_database_index(struct hc_database *database, const struct hc_relation *relation)
 {
 	const char *name = relation->shape->key;
-	struct hc_error *err = NULL;
+	uint64_t rows = database->modules[hc_relation_index(relation)].rows;
+	struct hc_error *err = limit_sorting(database, rows);
 
 	/* Most chunks are of no kind or finding: what is NULL is looked for by nobody. */
 	for (const char *const *column = relation->indexes; !err && column && *column; column++)

@@ -183,18 +183,23 @@ static bool has_member(struct hc_finding_chunks *chunks, uint64_t address)
 	return chunks->at < chunks->num && chunks->members[chunks->at] == address;
 }
 
-static bool is_of(struct hc_tables *tables, unsigned i, const struct hc_chunk *chunk)
+/** What decides which finding a chunk is of; found once for all of them. */
+struct membership {
+	bool lost;
+	size_t growth_number; /**< of held chunks */
+};
+
+static bool is_of(struct hc_tables *tables, unsigned i, const struct hc_chunk *chunk,
+		  const struct membership *is)
 {
 	const struct hc_finding *finding = &tables->verdict.findings.items[i];
-	bool lost = hc_chunk_is_lost(tables->session->target->heap, chunk);
 
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
-		return lost && has_member(&tables->findings[i], chunk->address);
+		return is->lost && has_member(&tables->findings[i], chunk->address);
 	case HC_FINDING_HELD:
-		return chunk->state == HC_IN_USE && !lost &&
-		       hc_growth_kind_of(&tables->verdict.growth, chunk->size) ==
-			       finding->growth_number;
+		return chunk->state == HC_IN_USE && !is->lost &&
+		       is->growth_number == finding->growth_number;
 	case HC_FINDING_FREED:
 		return chunk->state == HC_CACHED || chunk->state == HC_FREE ||
 		       chunk->state == HC_TOP;
@@ -205,8 +210,13 @@ static bool is_of(struct hc_tables *tables, unsigned i, const struct hc_chunk *c
 
 unsigned hc_tables_finding(struct hc_tables *tables, const struct hc_chunk *chunk)
 {
+	const struct membership is = {
+		hc_chunk_is_lost(tables->session->target->heap, chunk),
+		hc_growth_kind_of(&tables->verdict.growth, chunk->size),
+	};
+
 	for (unsigned i = 0; i < tables->verdict.findings.num; i++)
-		if (is_of(tables, i, chunk))
+		if (is_of(tables, i, chunk, &is))
 			return i + 1;
 	return 0;
 }

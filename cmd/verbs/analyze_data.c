@@ -10,11 +10,6 @@
 #include "cmd/show/cycle.h"
 #include "core/base/cleanup.h"
 
-/** Holders are looked for among so many chunks, which takes milliseconds, … */
-#define HOLDER_MIN_CHUNKS (UINT64_C(1) << 20)
-/** … and in larger heaps among this share of those that are held: what a table holds is a few steps
- * from its root, and what lies deeper in a list or tree is not worth half a second more. */
-#define HOLDER_SHIFT 3
 /** Findings of less have none. */
 #define HOLDER_MIN_SHARE 0.1
 
@@ -191,13 +186,9 @@ struct hc_error *hc_analysis_find_holders(struct hc_analysis *analysis)
 {
 	struct hc_findings *findings = &analysis->verdict.findings;
 	struct hc_target *target = analysis->session->target;
-	const uint64_t held =
-		target->reach.kinds[HC_REACHABLE].chunks + target->reach.kinds[HC_POSSIBLE].chunks;
+	const uint64_t max_chunks = hc_findings_holder_chunks(target);
 	hc_cleanup(hc_spots_destroyp) struct hc_spots *spots = NULL;
 	struct hc_error *err = NULL;
-
-	const uint64_t max_chunks =
-		held >> HOLDER_SHIFT > HOLDER_MIN_CHUNKS ? held >> HOLDER_SHIFT : HOLDER_MIN_CHUNKS;
 
 	for (size_t i = 0; i < HC_MAX_FINDINGS; i++)
 		analysis->holders[i] = hc_cell_unknown();

@@ -155,6 +155,18 @@ static void say_beside(struct hc_analysis *analysis)
 		       hc_cell_bytes(missing->files), hc_cell_name(hc_base_name(missing->file)));
 }
 
+/** Where addresses are what is short, and not memory. */
+static void say_addresses(struct hc_analysis *analysis)
+{
+	const struct hc_verdict *verdict = &analysis->verdict;
+
+	HC_SAY_STRONG(analysis->doc,
+		      "Stacks. {} of the 4 GiB of addresses that a 32-bit process has at most are "
+		      "set aside for stacks of threads; {} of them was touched.",
+		      hc_cell_bytes(verdict->accounting.parts[HC_PART_STACK]),
+		      hc_cell_bytes(verdict->ruler.parts[HC_PART_STACK]));
+}
+
 static void say_verdict(struct hc_analysis *analysis)
 {
 	const struct hc_verdict *verdict = &analysis->verdict;
@@ -178,9 +190,12 @@ static void say_verdict(struct hc_analysis *analysis)
 			      hc_cell_bytes(verdict->ruler.total));
 		break;
 	default:
-		say_cause(analysis);
+		if (verdict->addresses_in_stacks)
+			say_addresses(analysis);
+		else
+			say_cause(analysis);
 	}
-	if (stacks > verdict->accounting.total / 2)
+	if (stacks > verdict->accounting.total / 2 && !verdict->addresses_in_stacks)
 		HC_SAY(doc, "{} of addresses are set aside for stacks; {} of them was touched.",
 		       hc_cell_bytes(stacks), hc_cell_bytes(verdict->ruler.parts[HC_PART_STACK]));
 	say_beside(analysis);
@@ -579,7 +594,9 @@ static void next_stacks(struct hc_analysis *analysis)
 		HC_SAY_AT(analysis->doc, below(),
 			  "The size of a stack comes from ulimit -s or "
 			  "pthread_attr_setstacksize(3); what was never touched of it costs no "
-			  "memory.");
+			  "memory{}.",
+			  hc_cell_text(analysis->verdict.addresses_in_stacks ? ", but addresses"
+									     : ""));
 }
 
 static void next_nothing(struct hc_analysis *analysis)
@@ -607,6 +624,8 @@ void hc_analysis_say_next(struct hc_analysis *analysis)
 			  "(ulimit -c, coredump_filter, disk space).");
 	else if (!verdict->heap || verdict->ruler.shared > verdict->ruler.total)
 		next_outside(analysis);
+	else if (verdict->addresses_in_stacks)
+		next_stacks(analysis);
 	else if (verdict->kind == HC_VERDICT_NOTHING)
 		next_nothing(analysis);
 	else if (verdict->causes[HC_CAUSE_LOST].stands_out)

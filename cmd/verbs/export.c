@@ -299,8 +299,6 @@ static struct hc_error *write_summary(const struct export *export)
 	struct hc_view view;
 	uint64_t rows = 0, tables = 0;
 
-	if (session->options->quiet)
-		return NULL;
 	hc_document_init(&doc);
 	hc_session_view(session, &view);
 	view.renderer = &hc_text_renderer;
@@ -401,7 +399,7 @@ static struct hc_error *run(struct hc_session *session)
 	if (!err)
 		err = write_all(&export);
 	hc_session_phase(session, NULL);
-	if (err || is_direct(session->options->output))
+	if (err || session->options->quiet || is_direct(session->options->output))
 		return err;
 	return write_summary(&export);
 }

@@ -49,16 +49,26 @@ class Browser:
                 assert "error" not in found, (method, found["error"])
                 return found["result"]
 
-    def open(self, path, width=1400, height=900, dark=False):
-        """A page, when it is there with all that its script adds. @return what it said on its console"""
+    def open(self, page, width=1400, height=900, dark=False):
+        """A page, a path or an address, when it is there with all that its script adds. @return what it said on its console"""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.receive()
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
+        self.wait()
         return [event for event in self.events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown",
                                                                       "Runtime.consoleAPICalled")]
+
+    def wait(self):
+        """Until a page is there, since the events were last cleared."""
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.receive()
+
+    def go(self, script):
+        """Do what leads to another page."""
+        self.events.clear()
+        self.ask(f"{script}; 0")
+        self.wait()
 
     def ask(self, script):
         """The value of an expression; a promise is waited for."""

@@ -66,6 +66,10 @@ class TestFile:
         assert os.listdir(folder) == ["all.sqlite"]
         assert stat.S_IMODE(os.stat(folder / "all.sqlite").st_mode) == 0o600
 
+    def test_quiet(self, heapcore, core, tmp_path):
+        result = heapcore("export", core, "-q", "-o", tmp_path / "x.sqlite")
+        assert (result.out, result.err, os.listdir(tmp_path)) == (b"", b"", ["x.sqlite"])
+
     def test_opens_in_the_shell(self, folder):
         out = subprocess.run(["sqlite3", folder / "all.sqlite", "SELECT count(*) FROM process"], capture_output=True)
         assert (out.stdout, out.stderr) == (b"1\n", b"")

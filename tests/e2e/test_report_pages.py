@@ -5,6 +5,7 @@ the layout: nothing sticks out, no two texts lie on each other, the answer is in
 HEAPCORE_SCREENSHOTS names a folder for pictures of all of them. HEAPCORE_AXE names axe.min.js of axe-core; without it npm brings
 one. Where it can't, that test is skipped, and the rules that are written here remain.
 """
+import json
 import os
 import pathlib
 
@@ -197,3 +198,75 @@ def test_flame_is_what_retained_says(browser, pages, heapcore, dump):
     # What a part holds is below it.
     for _, x, y, width in parts:
         assert not y or any(b == y - 20 and a <= x + 0.02 and x + width <= a + w + 0.02 for _, a, b, w in parts)
+
+
+# Values of the first two columns of those rows of a table that are in the page.
+ROWS = """Array.from(document.querySelector("table").tBodies[0].rows, (row) => [row.cells[0].textContent, row.cells[1].textContent])"""
+TOTAL = 1000
+
+
+@pytest.fixture
+def long(browser, pages, heapcore, dump, tmp_path):
+    """A page with a table of a thousand rows: numbers, each six times but for those that are not known, and names."""
+    saved = tmp_path / "saved.json"
+    heapcore("report", dump(CORES["held"][0]), "--format", "json", "-o", saved)
+    columns = [{"name": name, "title": name.upper(), "help": "", "kind": kind, "left": False, "shown": True}
+               for name, kind in (("number", "count"), ("word", "name"))]
+    rows = [[None if i % 6 == 5 else i * 7919 % TOTAL // 6, {"text": f"row{i}x"}] for i in range(TOTAL)]
+    table = {"table": {"key": "", "name": "a", "columns": columns, "rows": rows, "more": 0}}
+    saved.write_text(json.dumps({**json.loads(saved.read_text()),
+                                 "sections": [{"id": "a", "title": "A", "command": "", "nodes": [table]}]}))
+    report(heapcore, tmp_path, saved, "--detail", "max")
+    browser.open(tmp_path / "r.html")
+    return [("-" if number is None else str(number), word["text"]) for number, word in rows]
+
+
+def by_number(rows, sign):
+    """What is not known comes last; what is equal stays as it was."""
+    return sorted(rows, key=lambda row: (row[0] == "-", row[0] != "-" and sign * int(row[0])))
+
+
+def test_long_table(browser, long):
+    """Those rows are in the page that can be seen; more come by scrolling; sorting and the filter are of all of them."""
+    def rows():
+        return list(map(tuple, browser.ask(ROWS)))
+
+    def click(column):
+        browser.ask(f"document.querySelectorAll('th button')[{column}].click()")
+
+    def begins(expected):
+        """A frame may have come in between, for which there is more."""
+        found = rows()
+        return len(found) < 100 and found == expected[:max(len(found), min(20, len(expected)))]
+
+    assert begins(long)
+    assert browser.ask("document.querySelector('table').getAttribute('aria-rowcount')") == str(TOTAL + 1)
+    width = browser.ask("document.querySelector('table').offsetWidth")
+    for _ in range(TOTAL):
+        # A frame after the next one, so that what listens to scrolling was called.
+        browser.ask("""new Promise(function (done) { const region = document.querySelector(".scroll"); region.scrollTop = region.scrollHeight;
+                       requestAnimationFrame(() => requestAnimationFrame(done)); })""")
+        if len(rows()) == TOTAL:
+            break
+    assert rows() == long and browser.ask("document.querySelector('table').offsetWidth") == width
+    click(0)
+    assert begins(by_number(long, -1)) and browser.ask("document.querySelector('.scroll').scrollTop") == 0
+    click(0)
+    ascending = by_number(by_number(long, -1), 1)
+    assert begins(ascending)
+    browser.ask("(function (input) { input.value = 'W99'; input.dispatchEvent(new Event('input')); })(document.querySelector('input'))")
+    assert rows() == [row for row in ascending if "w99" in row[1]]
+    assert browser.ask("document.querySelector('.tools .note').textContent") == "11 of 1,000 rows"
+    click(1)
+    assert [word for _, word in rows()] == ["row99x", *(f"row{i}x" for i in range(990, 1000))]
+    browser.ask("(function (input) { input.value = ''; input.dispatchEvent(new Event('input')); })(document.querySelector('input'))")
+    assert begins(long)
+
+
+@pytest.mark.parametrize("act", ["dispatchEvent(new Event('beforeprint'))",
+                                 "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'f', ctrlKey: true, bubbles: true }))"])
+def test_long_table_is_whole(browser, long, act):
+    """For the printer, and where the browser searches."""
+    assert len(browser.ask(ROWS)) < 100
+    browser.ask(act)
+    assert list(map(tuple, browser.ask(ROWS))) == long

@@ -32,7 +32,10 @@
 		return number.toLocaleString("en-US");
 	}
 
-	// Tables: sorted by a click on a heading, rows chosen by a word.
+	// Tables: sorted by a click on a heading, rows chosen by a word. No frame is to lay out hundreds of rows: of a long table
+	// those are in the page that can be seen, and more come where one scrolls, prints, or lets the browser search.
+
+	const slice = 40, longTables = [];
 
 	function valueOf(row, column) {
 		const cell = row.cells[column];
@@ -50,54 +53,107 @@
 		return collator.compare(String(a), String(b));
 	}
 
-	function sortTable(table, column, heading) {
-		const body = table.tBodies[0];
-		const rows = Array.from(body.rows, (row, place) => [valueOf(row, column), place, row]);
-		const numbers = rows.some(([value]) => typeof value === "number");
+	// The places of values in ascending order, the same for equal ones; null for what is not known.
+	function ranksOf(values) {
+		const places = new Map();
+		Array.from(new Set(values)).filter((value) => value !== null).sort(compare).forEach((value, place) => places.set(value, place));
+		return values.map((value) => (value === null ? null : places.get(value)));
+	}
+
+	function makeRows(table, region) {
+		const body = table.tBodies[0], all = Array.from(body.rows), ranks = [];
+		const isLong = all.length > slice + slice / 2;
+		let order = all.map((row, place) => place), chosen = order, there = all.length, texts = null, word = "";
+
+		const isChosen = (place) => texts[place].includes(word);
+		const add = function (most) {
+			body.append(...chosen.slice(there, there + most).map((place) => all[place]));
+			there = Math.min(there + most, chosen.length);
+		};
+		const show = function () {
+			chosen = word ? order.filter(isChosen) : order;
+			body.replaceChildren();
+			there = 0;
+			add(isLong ? slice : all.length);
+			if (isLong)
+				region.scrollTop = 0;
+		};
+		if (isLong) {
+			table.setAttribute("aria-rowcount", all.length + 1);
+			region.addEventListener("scroll", function () {
+				if (there < chosen.length && region.scrollTop + 1.5 * region.clientHeight > region.scrollHeight)
+					add(slice);
+			}, { passive: true });
+			longTables.push({ table: table, cut: show, complete: () => add(chosen.length) });
+		}
+		return {
+			number: all.length,
+			// A column's values and their order are found when it is first asked for.
+			sort: function (column, isDown) {
+				const rank = (ranks[column] = ranks[column] || ranksOf(all.map((row) => valueOf(row, column))));
+				// What is not known stays at the end.
+				const ahead = (a, b) => (rank[a] === null) - (rank[b] === null) || (isDown ? rank[b] - rank[a] : rank[a] - rank[b]);
+				const places = new Map(order.map((place, i) => [place, i]));
+				order = Array.from(order).sort((a, b) => ahead(a, b) || places.get(a) - places.get(b));
+				show();
+			},
+			hasNumbers: (column) => all.some((row) => row.cells[column].hasAttribute("data-v")),
+			choose: function (some) {
+				texts = texts || all.map((row) => row.textContent.toLowerCase());
+				word = some.toLowerCase();
+				show();
+				return chosen.length;
+			},
+		};
+	}
+
+	// Columns stay as wide as all rows together need, until the window changes.
+	function shortenTables() {
+		const widths = longTables.map((long) => Array.from(long.table.tHead.rows[0].cells, (heading) => heading.offsetWidth));
+		const eachHeading = (act) => longTables.forEach((long, i) => Array.from(long.table.tHead.rows[0].cells).forEach(
+			(heading, column) => act(heading, widths[i][column])));
+		eachHeading((heading, width) => (heading.style.minWidth = width + "px"));
+		longTables.forEach((long) => long.cut());
+		window.addEventListener("resize", () => eachHeading((heading) => (heading.style.minWidth = "")));
+		const complete = () => longTables.forEach((long) => long.complete());
+		window.addEventListener("beforeprint", complete);
+		document.addEventListener("keydown", function (event) {
+			if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f")
+				complete();
+		});
+	}
+
+	function sortTable(table, rows, column, heading) {
 		const before = heading.getAttribute("aria-sort");
-		const down = before ? before === "ascending" : numbers;
+		const down = before ? before === "ascending" : rows.hasNumbers(column);
 		for (const other of table.tHead.rows[0].cells)
 			other.removeAttribute("aria-sort");
 		heading.setAttribute("aria-sort", down ? "descending" : "ascending");
 		for (const other of table.querySelectorAll("th button"))
 			other.textContent = other.textContent.replace(/ [\u25b4\u25be]$/, "");
-		const button = heading.querySelector("button");
-		button.textContent += down ? " \u25be" : " \u25b4";
-		rows.sort(function (a, b) {
-			// What is not known stays at the end.
-			if (a[0] === null || b[0] === null)
-				return (a[0] === null) - (b[0] === null) || a[1] - b[1];
-			return (down ? -1 : 1) * compare(a[0], b[0]) || a[1] - b[1];
-		});
-		body.append(...rows.map((row) => row[2]));
+		heading.querySelector("button").textContent += down ? " \u25be" : " \u25b4";
+		rows.sort(column, down);
 	}
 
-	function prepareSorting(table) {
+	function prepareSorting(table, rows) {
 		Array.from(table.tHead.rows[0].cells).forEach(function (heading, column) {
 			if (!heading.textContent)
 				return;
 			const button = make("button", { type: "button" }, heading.textContent);
 			heading.replaceChildren(button);
-			button.addEventListener("click", () => sortTable(table, column, heading));
+			button.addEventListener("click", () => sortTable(table, rows, column, heading));
 		});
 	}
 
-	function prepareFilter(table, region) {
-		const rows = Array.from(table.tBodies[0].rows);
-		if (rows.length < 12)
+	function prepareFilter(rows, region) {
+		if (rows.number < 12)
 			return;
-		const texts = rows.map((row) => row.textContent.toLowerCase());
 		const input = make("input", { type: "search", placeholder: "Filter" });
 		const shown = make("span", { class: "note", "aria-live": "polite" });
 		input.setAttribute("aria-label", "Filter: " + region.getAttribute("aria-label"));
 		input.addEventListener("input", function () {
-			const word = input.value.toLowerCase();
-			let number = 0;
-			rows.forEach(function (row, place) {
-				row.hidden = !texts[place].includes(word);
-				number += !row.hidden;
-			});
-			shown.textContent = word ? count(number) + " of " + count(rows.length) + " rows" : "";
+			const number = rows.choose(input.value);
+			shown.textContent = input.value ? count(number) + " of " + count(rows.number) + " rows" : "";
 		});
 		region.before(make("div", { class: "tools" }, input, shown));
 	}
@@ -432,8 +488,10 @@
 		const table = region.querySelector("table");
 		prepareSizes(table, region);
 		prepareHolders(table, region);
-		prepareFilter(table, region);
-		prepareSorting(table);
+		const rows = makeRows(table, region);
+		prepareFilter(rows, region);
+		prepareSorting(table, rows);
 	}
+	shortenTables();
 	document.querySelectorAll("figure.strip").forEach(prepareStrip);
 })();
