@@ -6,11 +6,12 @@
  * that was reached only its level modulo 3 is kept, in two bits a unit: what points to a chunk of
  * level n and has level n − 1 is on a shortest path. Of other levels that may point to it, those
  * that look the same are later ones, from which a chain doesn't lead back to the roots; where such
- * a one was taken, the search is made again with lists of all levels. A level is a list of chunks; one that is too long for that is swept out of the planes
- * instead, where a third bit tells it from those that look like it and were expanded before. Lists
- * are remembered, so that the way back looks only at the few chunks that can be the step before,
- * even along a list of millions; a level that had no list costs one pass, up to where the step is
- * found. There are few of these, since each is longer than a fixed share of the heap.
+ * a one was taken, the search is made again with lists of all levels. A level is a list of chunks;
+ * one that is too long for that is swept out of the planes instead, where a third bit tells it from
+ * those that look like it and were expanded before. Lists are remembered, so that the way back
+ * looks only at the few chunks that can be the step before, even along a list of millions; a level
+ * that had no list costs one pass, up to where the step is found. There are few of these, since
+ * each is longer than a fixed share of the heap.
  *
  * Memory: three bits a unit, a list of a 128th of the chunks, and what is remembered: 8 bytes for
  * each chunk of a short level. In a tree that is under one byte a chunk, in a single long list 8.
