@@ -9,7 +9,6 @@
 
 #include "cmd/session.h"
 
-#include "analyzers/leaks/suppress.h"
 #include "analyzers/verdict/verdict.h"
 #include "cmd/advice.h"
 #include "cmd/render/escape.h"
@@ -314,21 +313,15 @@ static struct hc_error *add_target(struct hc_session *session, const char *path)
 struct hc_error *hc_session_measure(struct hc_session *session, const char *suppress,
 				    struct hc_verdict *ret)
 {
-	hc_cleanup(hc_suppressions_deinit) struct hc_suppressions suppressions = {0};
 	struct hc_target *target = session->target;
 	struct hc_error *err = NULL;
 
-	if (suppress)
-		err = hc_suppressions_read(suppress, &session->remarks, &suppressions);
+	if (!suppress)
+		return hc_verdict_measure(target, ret);
 	/* Patterns name types, which is why analyze reads them before. */
-	if (!err && suppress && target->heap)
+	if (target->heap)
 		err = hc_session_types(session, HC_TYPES_QUICK);
-	if (err)
-		return err;
-	target->suppressions = suppress ? &suppressions : NULL;
-	err = hc_verdict_measure(target, ret);
-	target->suppressions = NULL;
-	return err;
+	return err ? err : hc_verdict_measure_without(target, suppress, &session->remarks, ret);
 }
 
 /** Narrow the selection to the finding that --finding names. */
