@@ -118,6 +118,7 @@ enum selection_id {
 	SELECT_TYPE,
 	SELECT_MATCH,
 	SELECT_FINDING,
+	SELECT_SUPPRESS,
 	SELECT_LIMIT,
 };
 
@@ -154,6 +155,9 @@ static const struct hc_option selection_options[] = {
 	{SELECT_FINDING, 0, "finding", "N", "the chunks of a finding of analyze",
 	 .more = "Other options narrow it, but for --state and --reach, which the finding "
 		 "decides."},
+	{SELECT_SUPPRESS, 0, "suppress", "FILE",
+	 "findings have the numbers that analyze gives them with the same --suppress",
+	 HC_VALUE_FILE},
 	{SELECT_LIMIT, 0, "limit", "N", "show at most N chunks"},
 	{0},
 };
@@ -324,7 +328,7 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 	struct hc_selection *selection = &options->selection;
 
 	/* --limit chooses how much to show, not which chunks. */
-	options->selection_given |= id != SELECT_LIMIT;
+	options->selection_given |= id != SELECT_LIMIT && id != SELECT_SUPPRESS;
 	switch ((enum selection_id)id) {
 	case SELECT_STATE:
 		options->states_given = true;
@@ -353,6 +357,9 @@ static struct hc_error *set_selection(struct hc_options *options, int id, const 
 		return hc_select_match(selection, value);
 	case SELECT_FINDING:
 		return hc_parse_finding(value, &options->finding);
+	case SELECT_SUPPRESS:
+		options->suppress = value;
+		return NULL;
 	case SELECT_LIMIT:
 		return hc_parse_count("--limit", value, &selection->limit);
 	}
@@ -371,7 +378,8 @@ static bool has_letter(const struct hc_verb_options *list, char letter)
 /** Whether a verb goes without an option that others have. */
 static bool is_refused(const struct hc_verb *verb, const struct hc_option *option)
 {
-	return verb && verb->counts && option == &selection_options[SELECT_LIMIT];
+	return verb && ((verb->counts && option == &selection_options[SELECT_LIMIT]) ||
+			(verb->suppresses && option == &selection_options[SELECT_SUPPRESS]));
 }
 
 static void add_options(struct hc_verb_options *list, const struct hc_option *options,
@@ -668,6 +676,10 @@ static struct hc_error *check(struct hc_options *options, int argc, char **argv)
 				       "--columns, --sort and --noheadings are about tables; %s "
 				       "output has none",
 				       format_word(options->format));
+	if (options->suppress && !options->finding)
+		return hc_error_create(HC_ERROR_ARGUMENT,
+				       "--suppress is about the numbers of findings; it goes with "
+				       "--finding N");
 	struct hc_error *err = check_choice(verb, &options->choice);
 	if (err)
 		return err;

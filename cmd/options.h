@@ -86,6 +86,7 @@ struct hc_options {
 	bool selection_given; /**< any selection option */
 	bool states_given;    /**< --state */
 	uint64_t finding;     /**< --finding: number of a finding of analyze; 0: none */
+	const char *suppress; /**< --suppress, of the numbers of findings: a file; NULL: none */
 	void *own;            /**< the verb's struct, filled by its set() */
 };
 

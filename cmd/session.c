@@ -310,20 +310,30 @@ static struct hc_error *add_target(struct hc_session *session, const char *path)
 	return err;
 }
 
+struct hc_error *hc_session_measure(struct hc_session *session, const char *suppress,
+				    struct hc_verdict *ret)
+{
+	struct hc_target *target = session->target;
+	struct hc_error *err = NULL;
+
+	if (!suppress)
+		return hc_verdict_measure(target, ret);
+	/* Patterns name types, which is why analyze reads them before. */
+	if (target->heap)
+		err = hc_session_types(session, HC_TYPES_QUICK);
+	return err ? err : hc_verdict_measure_without(target, suppress, &session->remarks, ret);
+}
+
 /** Narrow the selection to the finding that --finding names. */
 static struct hc_error *select_finding(struct hc_session *session)
 {
-	struct hc_verdict verdict;
-	struct hc_error *err;
+	hc_cleanup(hc_verdict_deinit) struct hc_verdict verdict = {0};
+	struct hc_options *options = session->options;
 
-	if (!session->options->finding)
+	if (!options->finding)
 		return NULL;
-	err = hc_verdict_measure(session->target, &verdict);
-	if (err)
-		return err;
-	err = hc_findings_select(&verdict, session->options->finding, &session->options->selection);
-	hc_verdict_deinit(&verdict);
-	return err;
+	struct hc_error *err = hc_session_measure(session, options->suppress, &verdict);
+	return err ? err : hc_findings_select(&verdict, options->finding, &options->selection);
 }
 
 /** The heap, as far as the verb needs one. @param[out] ret NULL: there is none, or it needs none */

@@ -29,6 +29,8 @@ enum hc_need {
 /** Most cores that one verb looks at. */
 #define HC_MAX_TARGETS 3
 
+struct hc_verdict;
+
 /** Takes the documents of other verbs, for one that puts them together. */
 struct hc_taker {
 	struct hc_error *(*take)(void *ctx, struct hc_document *doc, const struct hc_view *view);
@@ -93,8 +95,16 @@ struct hc_error *hc_session_open_core(struct hc_session *session);
 struct hc_error *hc_session_need(struct hc_session *session, enum hc_need need);
 
 /**
- * The same for verbs that compare: opens another core, which becomes session->target. The selection
- * stays that of the first one.
+ * What the target's findings are, with the numbers that analyze gives them.
+ *
+ * @param suppress a file of suppressions, as analyze was given; NULL: none
+ */
+struct hc_error *hc_session_measure(struct hc_session *session, const char *suppress,
+				    struct hc_verdict *ret);
+
+/**
+ * hc_session_open() for verbs that compare: opens another core, which becomes session->target. The
+ * selection stays that of the first one.
  */
 struct hc_error *hc_session_open_another(struct hc_session *session, const char *path,
 					 enum hc_need need);

@@ -25,6 +25,7 @@ struct hc_verb {
 	unsigned json_version;   /**< of what it writes as JSON; 0: the first */
 	bool selection;          /**< takes the selection options */
 	bool counts;             /**< of those not --limit: it counts chunks and lists none */
+	bool suppresses;         /**< nor --suppress: it has one of its own */
 	bool own_output;         /**< opens --output itself */
 	bool for_others;         /**< what it writes is passed on: --content is class by default */
 	const struct hc_shape *const *tables; /**< what --columns can be about, up to NULL */

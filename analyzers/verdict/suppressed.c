@@ -81,3 +81,17 @@ struct hc_error *hc_findings_suppress(struct hc_target *target, struct hc_verdic
 		take_off(findings, suppressed);
 	return err;
 }
+
+struct hc_error *hc_verdict_measure_without(struct hc_target *target, const char *suppressions,
+					    struct hc_diagnostics *diag, struct hc_verdict *ret)
+{
+	hc_cleanup(hc_suppressions_deinit) struct hc_suppressions read = {0};
+	struct hc_error *err = hc_suppressions_read(suppressions, diag, &read);
+
+	if (err)
+		return err;
+	target->suppressions = &read;
+	err = hc_verdict_measure(target, ret);
+	target->suppressions = NULL;
+	return err;
+}

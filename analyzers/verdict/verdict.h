@@ -76,6 +76,12 @@ struct hc_verdict {
 struct hc_error *hc_verdict_run(struct hc_target *target, struct hc_verdict *ret);
 /** The same without hc_findings_describe(): for who wants to know which chunks a finding has. */
 struct hc_error *hc_verdict_measure(struct hc_target *target, struct hc_verdict *ret);
+/**
+ * The same without the lost chunks that a file of suppressions (leaks/suppress.h) names: findings
+ * have the numbers that they have where the target has these.
+ */
+struct hc_error *hc_verdict_measure_without(struct hc_target *target, const char *suppressions,
+					    struct hc_diagnostics *diag, struct hc_verdict *ret);
 void hc_verdict_deinit(struct hc_verdict *verdict);
 
 /** Whether lost figures are upper bounds, because the core lacks what could hold the chunks. */

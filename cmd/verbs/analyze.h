@@ -57,8 +57,9 @@ static inline size_t hc_analysis_damage_shown(const struct hc_heap *heap)
 
 /* analyze_phrase.c */
 
-/** "heapcore leaks CORE", with --suppress: without it, groups would have other numbers. */
-struct hc_cell hc_leaks_command(const struct hc_analysis *analysis);
+/** "heapcore VERB CORE", with --suppress: without it, groups and findings would have other numbers.
+ * @param verb static */
+struct hc_cell hc_numbers_command(const struct hc_analysis *analysis, const char *verb);
 
 /* analyze_text.c */
 

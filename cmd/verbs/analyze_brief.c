@@ -93,7 +93,6 @@ static void say_more(const struct hc_analysis *analysis, size_t from, size_t to)
 {
 	const struct hc_finding *findings = analysis->verdict.findings.items;
 	size_t chunks = 0, maps = 0, last_chunks = 0, last_maps = 0;
-	struct hc_cell core = hc_cell_name(analysis->quoted);
 	struct hc_document *doc = analysis->doc;
 
 	for (size_t i = from; i < to; i++) {
@@ -104,11 +103,12 @@ static void say_more(const struct hc_analysis *analysis, size_t from, size_t to)
 		*(mapped ? &last_maps : &last_chunks) = findings[i].number;
 	}
 	if (chunks)
-		HC_LINE(doc, "   more:    heapcore chunks {} --finding {}", core,
+		HC_LINE(doc, "   more:    {} --finding {}", hc_numbers_command(analysis, "chunks"),
 			chunks == 1 ? hc_cell_number(last_chunks) : hc_cell_text("N"));
 	if (maps)
-		HC_LINE(doc, "   {}heapcore maps {} --finding {}",
-			hc_cell_text(chunks ? "         " : "more:    "), core,
+		HC_LINE(doc, "   {}{} --finding {}",
+			hc_cell_text(chunks ? "         " : "more:    "),
+			hc_numbers_command(analysis, "maps"),
 			maps == 1 ? hc_cell_number(last_maps) : hc_cell_text("N"));
 }
 

@@ -153,13 +153,13 @@ struct hc_cell hc_finding_full_phrase(const struct hc_analysis *analysis,
 			 bytes_phrase(finding, analysis->doc));
 }
 
-struct hc_cell hc_leaks_command(const struct hc_analysis *analysis)
+struct hc_cell hc_numbers_command(const struct hc_analysis *analysis, const char *verb)
 {
-	struct hc_cell core = hc_cell_name(analysis->quoted);
+	struct hc_cell core = hc_cell_name(analysis->quoted), name = hc_cell_text(verb);
 
 	if (!analysis->suppress)
-		return HC_PHRASE(analysis->doc, "heapcore leaks {}", core);
-	return HC_PHRASE(analysis->doc, "heapcore leaks {} --suppress {}", core,
+		return HC_PHRASE(analysis->doc, "heapcore {} {}", name, core);
+	return HC_PHRASE(analysis->doc, "heapcore {} {} --suppress {}", name, core,
 			 hc_cell_name(analysis->suppress));
 }
 
@@ -167,19 +167,18 @@ struct hc_cell hc_leaks_command(const struct hc_analysis *analysis)
 struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i)
 {
 	const struct hc_finding *finding = &analysis->verdict.findings.items[i];
-	struct hc_cell core = hc_cell_name(analysis->quoted);
 	struct hc_document *doc = analysis->doc;
 
 	switch (finding->kind) {
 	case HC_FINDING_LOST:
-		return HC_PHRASE(doc, "{} --group {}", hc_leaks_command(analysis),
+		return HC_PHRASE(doc, "{} --group {}", hc_numbers_command(analysis, "leaks"),
 				 hc_cell_number(finding->group_number));
 	case HC_FINDING_HELD:
 	case HC_FINDING_FREED:
-		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
+		return HC_PHRASE(doc, "{} --finding {}", hc_numbers_command(analysis, "chunks"),
 				 hc_cell_number(finding->number));
 	default:
-		return HC_PHRASE(doc, "heapcore maps {} --finding {}", core,
+		return HC_PHRASE(doc, "{} --finding {}", hc_numbers_command(analysis, "maps"),
 				 hc_cell_number(finding->number));
 	}
 }
@@ -227,7 +226,7 @@ struct hc_cell hc_pinning_command(const struct hc_analysis *analysis)
 	struct hc_document *doc = analysis->doc;
 
 	if (finding)
-		return HC_PHRASE(doc, "heapcore chunks {} --finding {}", core,
+		return HC_PHRASE(doc, "{} --finding {}", hc_numbers_command(analysis, "chunks"),
 				 hc_cell_number(finding->number));
 	if (!findings->pins.usable)
 		return hc_cell_unknown();

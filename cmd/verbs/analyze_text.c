@@ -505,7 +505,7 @@ static void next_leak(struct hc_analysis *analysis)
 	HC_SAY_AT(analysis->doc, next(), "{}",
 		  hc_cell_text("find out who should free the lost objects, the largest first. All "
 			       "groups:"));
-	HC_LINE(analysis->doc, "      {}", hc_leaks_command(analysis));
+	HC_LINE(analysis->doc, "      {}", hc_numbers_command(analysis, "leaks"));
 }
 
 /** The largest kind that is held, or NULL. */

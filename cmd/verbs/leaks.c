@@ -669,6 +669,8 @@ static struct hc_error *run(struct hc_session *session)
 
 	hc_document_init(&doc);
 	struct hc_error *err = check_options(session->options);
+	/* --finding counts without what is left out, too. */
+	session->options->suppress = view.own->suppress;
 	if (!err)
 		err = hc_session_open(session, HC_NEED_REACH);
 	if (err)
@@ -713,6 +715,7 @@ const struct hc_verb hc_verb_leaks = {
 	.formats = HC_FORMATS_ALL | HC_FORMATS_STACKS,
 	HC_VERB_TABLES(&groups_shape, &rows_shape, &chunks_shape, &parts_shape),
 	.selection = true,
+	.suppresses = true,
 	HC_VERB_OWN(own_options, set, struct own, &own_defaults),
 	.run = run,
 };

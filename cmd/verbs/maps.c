@@ -29,11 +29,12 @@
 struct own {
 	bool all;
 	uint64_t top;
-	uint64_t finding; /**< 0: none */
-	uint64_t kinds;   /**< a bit for each kind; 0: all */
+	uint64_t finding;     /**< 0: none */
+	const char *suppress; /**< a file; NULL: none */
+	uint64_t kinds;       /**< a bit for each kind; 0: all */
 };
 
-enum own_id { OWN_ALL, OWN_TOP, OWN_KIND, OWN_FINDING };
+enum own_id { OWN_ALL, OWN_TOP, OWN_KIND, OWN_FINDING, OWN_SUPPRESS };
 
 static const struct hc_option own_options[] = {
 	{OWN_ALL, 'a', "all", NULL, "every mapping by address, as /proc/PID/maps has them"},
@@ -41,6 +42,9 @@ static const struct hc_option own_options[] = {
 	{OWN_KIND, 0, "kind", "LIST", "{words}", HC_VALUE_LIST, hc_mapping_kind_word},
 	{OWN_FINDING, 0, "finding", "N",
 	 "what a finding of analyze has of mappings: stacks, or memory outside of malloc"},
+	{OWN_SUPPRESS, 0, "suppress", "FILE",
+	 "findings have the numbers that analyze gives them with the same --suppress",
+	 HC_VALUE_FILE},
 	{0},
 };
 
@@ -60,6 +64,9 @@ static struct hc_error *set(void *ctx, int id, const char *value)
 		return hc_parse_names("--kind", value, hc_mapping_kind_word, &own->kinds);
 	case OWN_FINDING:
 		return hc_parse_finding(value, &own->finding);
+	case OWN_SUPPRESS:
+		own->suppress = value;
+		return NULL;
 	}
 	return NULL;
 }
@@ -235,7 +242,8 @@ static struct hc_error *choose_finding(struct view *view, uint64_t number)
 
 	if (!view->has_contents)
 		return hc_error_create(HC_ERROR_ARGUMENT, "--finding needs a core");
-	struct hc_error *err = hc_verdict_measure(target, &verdict);
+	const struct own *own = view->session->options->own;
+	struct hc_error *err = hc_session_measure(view->session, own->suppress, &verdict);
 	if (!err)
 		err = hc_findings_ranges(target->process, &verdict, number, &ranges, &num);
 	hc_session_phase(view->session, NULL);

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 import conftest
+import machine
 
 TABLES = ["process", "verdict", "findings", "kinds", "classes", "attributes", "arenas", "threads", "modules", "mappings", "chunks",
           "edges"]
@@ -401,6 +402,66 @@ class TestRecipes:
         assert run(first.split("&& ")[1]).returncode == status
         out = run(second)
         assert out.returncode == 0 and ("lost_bytes" in out.stdout or not status)
+
+
+    def recipes(self, pattern):
+        """Blocks of commands or of files, as they are indented there, that have a text."""
+        page = (conftest.ROOT / "docs/recipes.md").read_text()
+        return [block.replace("\n    ", "\n") for block in re.findall(r"(?<=\n\n    )[^\n]+(?:\n    [^\n]*)*", page) if re.search(pattern, block)]
+
+    def test_alert(self, tmp_path):
+        """promtool takes the rule, which fires for what grows by 1 GB in an hour, and not for what stays."""
+        machine.need_program("promtool")
+        rule, = self.recipes("alert: MemoryGrows")
+        (tmp_path / "rules.yml").write_text("groups:\n- name: memory\n  rules:\n" + "".join(f"  {line}\n" for line in rule.splitlines()))
+        checked = subprocess.run(["promtool", "check", "rules", "rules.yml"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert checked.returncode == 0 and "1 rules found" in checked.stdout
+        series = [("grows", "5000000000+16666667x240", [{"exp_labels": {"job": "checkout", "instance": "grows"}}]), ("stays", "5000000000x240", [])]
+        (tmp_path / "test.yml").write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": [
+            {"interval": "1m",
+             "input_series": [{"series": f'process_resident_memory_bytes{{job="checkout",instance="{name}"}}', "values": values}],
+             "alert_rule_test": [{"eval_time": "3h", "alertname": "MemoryGrows", "exp_alerts": alerts}]} for name, values, alerts in series]}))
+        assert subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=tmp_path, stdout=subprocess.PIPE).returncode == 0
+
+    @pytest.mark.parametrize("program", ["kubectl", "docker"])
+    def test_options_exist(self, program):
+        """Options of commands that nothing here can carry out, by what the programs say of themselves."""
+        machine.need_program(program)
+        commands = [line for block in self.recipes(rf"^{program} ") for line in block.splitlines() if line.startswith(f"{program} ")]
+        assert len(commands) >= 2
+        for command in commands:
+            # What follows is another program's.
+            words = re.split(" -- | gcore |#", command)[0].split()
+            said = subprocess.run([program, words[1], "--help"], stdout=subprocess.PIPE, text=True).stdout
+            options = [word.split("=")[0] for word in words[2:] if word.startswith("--")]
+            options += [f"-{letter}" for word in words[2:] if re.match(r"-\w", word) for letter in word[1:]]
+            missing = [option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", said)]
+            assert not missing, command
+        if program == "kubectl":
+            assert "sysadmin" in subprocess.run(["kubectl", "debug", "--help"], stdout=subprocess.PIPE, text=True).stdout
+
+    def test_limit_of_a_service(self, tmp_path):
+        machine.need_program("systemd-analyze")
+        setting, = re.findall(r"in the service: (\w+=\w+)", (conftest.ROOT / "docs/recipes.md").read_text())
+        unit = tmp_path / "checkout.service"
+        for line, right in ((setting, True), (setting + "x", False)):
+            unit.write_text(f"[Service]\nExecStart=/bin/true\n{line}\n")
+            done = subprocess.run(["systemd-analyze", "verify", unit], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            assert ("checkout.service:3" not in done.stdout) == right, done.stdout
+
+    def test_holes(self, heapcore, dump, tmp_path):
+        """What fallocate -d takes out of a core is what heapcore reads as zeroes."""
+        machine.need_program("fallocate")
+        core = dump("retention.c")
+        expected = heapcore("analyze", core, "--format", "json").json
+        copy = tmp_path / os.path.basename(core)
+        with open(core, "rb") as source, open(copy, "wb") as target:
+            target.write(source.read())
+        if subprocess.run(["fallocate", "-d", copy], stderr=subprocess.PIPE).returncode:
+            pytest.skip("this file system has no holes to dig")
+        found = heapcore("analyze", copy, "--format", "json").json
+        assert {**found, "core": None, "findings": None, "pinned": None, "arguments": None} == \
+            {**expected, "core": None, "findings": None, "pinned": None, "arguments": None}
 
 
 class TestRefusals:

@@ -313,6 +313,31 @@ class TestSuppress:
         assert len(document["findings"]) < len(plain["findings"])
         assert "Suppressed: " in heapcore("analyze", core, "--suppress", file).text
 
+    def test_numbers(self, heapcore, dump, tmp_path):
+        """Commands that are told find the findings that they were told under, whose numbers differ from those without --suppress."""
+        core, file = dump("tickets.cc", flags=["-s"]), tmp_path / "known ones"
+        file.write_text("leak:^json$\n")
+        findings = heapcore("analyze", core, "--suppress", file, "--format", "json").json["findings"]
+        assert [row["chunks"] for row in findings] != \
+            [row["chunks"] for row in heapcore("analyze", core, "--format", "json").json["findings"]][:len(findings)]
+        for row in findings:
+            command = shlex.split(row["more"])[1:]
+            assert command[2:4] == ["--suppress", str(file)]
+            if command[0] == "maps":
+                found = heapcore(*command, "--format", "json").json["mappings"]
+                assert sum(mapping["size"] for mapping in found) == row["bytes"]
+            elif command[0] == "chunks":
+                assert len(heapcore(*command, "--format", "csv").rows()) == row["chunks"]
+            else:
+                group, = heapcore(*command, "--format", "json").json["groups"]
+                assert group["bytes"] == row["bytes"]
+            if row["kind"] == "lost":
+                lost = heapcore("leaks", core, "--suppress", file, "--finding", row["finding"], "--format", "json").json
+                assert sum(group["bytes"] for group in lost["groups"]) == row["bytes"]
+        result = heapcore("chunks", core, "--suppress", file, status=2)
+        assert b"it goes with --finding N" in result.err
+        assert b"missing" in heapcore("maps", core, "--suppress", tmp_path / "missing", "--finding", "1", status=2).err
+
     def test_by_type_and_module(self, heapcore, compiled, tmp_path):
         core, file = tmp_path / "core", tmp_path / "known"
         (tmp_path / "widgets.cc").write_text(WIDGETS)
