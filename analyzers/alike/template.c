@@ -218,7 +218,8 @@ static size_t find_shape_of(const struct hc_template_pass *pass, struct hc_bytes
 	return find_shape(pass, &line);
 }
 
-/** The bytes of a short line, spread, and all of them: eight or four at a time, the last overlap. */
+/** The bytes of a short line, spread, and all of them: eight or four at a time, the last overlap.
+ */
 static uint64_t hash_line(struct hc_bytes text)
 {
 	uint64_t hash = text.size;

@@ -45,7 +45,8 @@ void hc_chunk_subsample_init_bytes(struct hc_chunk_subsample *sub,
 /** User address of chunk @p i of @ref hc_chunk_subsample::num. */
 uint64_t hc_chunk_subsample_at(const struct hc_chunk_subsample *sub, size_t i);
 
-/** Fetch the chunk that is looked at soon after chunk @p i; always inlined, as hc_heap_fetch() is. */
+/** Fetch the chunk that is looked at soon after chunk @p i; always inlined, as hc_heap_fetch() is.
+ */
 static inline __attribute__((always_inline)) void
 hc_chunk_subsample_fetch(const struct hc_chunk_subsample *sub, const struct hc_heap *heap, size_t i)
 {

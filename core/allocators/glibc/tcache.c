@@ -391,8 +391,8 @@ static uint64_t starts_of_size(const struct search *search, const struct hc_span
 	uint64_t starts = span->blocks[block].start, left;
 	if (!starts || search->most >= HC_UNITS_PER_BLOCK)
 		return starts;
-	struct two_words bits = {
-		starts, block + 1 < span->num_blocks ? span->blocks[block + 1].start : 0};
+	struct two_words bits = {starts,
+				 block + 1 < span->num_blocks ? span->blocks[block + 1].start : 0};
 	/* Where the span ends, its last chunk does. */
 	left = span->num_units - block * HC_UNITS_PER_BLOCK;
 	if (left < HC_UNITS_PER_BLOCK)
