@@ -203,7 +203,10 @@ static uint64_t anonymous_bytes(const struct hc_diff_view *view, const struct hc
 	for (size_t i = 0; i < mappings->num; i++) {
 		const struct hc_mapping *mapping = &mappings->items[i];
 
-		if (mapping->anonymous)
+		/* A rollup's includes what was written to of private mappings of files. */
+		if (view->sums && mapping->resident_anonymous != HC_UNKNOWN_BYTES)
+			ret += mapping->resident_anonymous;
+		else if (!view->sums && mapping->anonymous)
 			ret += view->mappings.has_resident ? mapping->resident
 							   : mapping->end - mapping->start;
 	}
@@ -275,6 +278,29 @@ static struct hc_error *check_by(const struct hc_diff_view *view)
 			       hc_diff_by_name(view->by));
 }
 
+/** What a smaps_rollup has, the other has to have as well. */
+static struct hc_error *check_sums(struct hc_diff_view *view)
+{
+	for (unsigned i = 0; i < view->num; i++)
+		view->sums |= view->moments[i].snapshot.rollup;
+	for (unsigned i = 0; view->sums && i < view->num; i++) {
+		const struct hc_moment *moment = &view->moments[i];
+		const struct hc_snapshot *snapshot = &moment->snapshot;
+
+		if (moment->target || (!snapshot->rollup && !snapshot->has_usage))
+			return hc_error_create(HC_ERROR_ARGUMENT,
+					       "%s has no sums to compare with those of a "
+					       "smaps_rollup; give a smaps_rollup or smaps",
+					       moment->path);
+		if (snapshot->rollup && snapshot->totals.anonymous == HC_UNKNOWN_BYTES)
+			return hc_error_create(HC_ERROR_FORMAT,
+					       "%s doesn't say how much is anonymous: it is cut "
+					       "short; take it again",
+					       moment->path);
+	}
+	return NULL;
+}
+
 static struct hc_error *compare(struct hc_diff_view *view)
 {
 	struct hc_target *targets[HC_DIFF_MAX_CORES];
@@ -290,7 +316,8 @@ static struct hc_error *compare(struct hc_diff_view *view)
 		err = hc_heap_diff_run(targets, view->num, view->by, &view->heap);
 	}
 	hc_session_phase(view->session, "comparing mappings");
-	if (!err)
+	view->mappings.has_resident = view->sums;
+	if (!err && !view->sums)
 		err = hc_mapping_diff_run(first, last, view->same_process, &view->mappings);
 	hc_session_phase(view->session, NULL);
 	return err;
@@ -308,6 +335,8 @@ static struct hc_error *run(struct hc_session *session)
 	err = open_all(&view);
 	if (!err)
 		err = check_by(&view);
+	if (!err)
+		err = check_sums(&view);
 	if (!err && own->core)
 		err = name_mappings(&view, own->core);
 	if (!err)

@@ -513,9 +513,10 @@ static void describe_mappings(const struct hc_diff_view *view, struct hc_documen
 	struct hc_table *table;
 	size_t shown = 0;
 
-	HC_HEADING(doc, "{}",
-		   hc_cell_text(diff->has_resident ? "Mappings, by resident bytes"
-						   : "Mappings, by address space"));
+	if (!view->sums)
+		HC_HEADING(doc, "{}",
+			   hc_cell_text(diff->has_resident ? "Mappings, by resident bytes"
+							   : "Mappings, by address space"));
 	table = hc_add_table(doc, &hc_diff_mappings_shape);
 	for (size_t i = 0; i < diff->num_pairs; i++) {
 		if (people && diff->pairs[i].change == HC_MAPPING_SAME)
@@ -525,7 +526,8 @@ static void describe_mappings(const struct hc_diff_view *view, struct hc_documen
 	}
 	if (!view->cores)
 		hc_document_main(doc, table);
-	say_left_out(view, table, shown, doc);
+	if (!view->sums)
+		say_left_out(view, table, shown, doc);
 }
 /**@}*/
 
@@ -719,7 +721,10 @@ static void say_verdict(const struct hc_diff_view *view, struct hc_document *doc
 			      "Steady: no kind of memory changed by more than a hundredth of the "
 			      "whole{}.",
 			      during);
-	if (!view->same_process)
+	if (view->sums)
+		HC_SAY(doc, "These are sums over all mappings, which a smaps_rollup doesn't tell "
+			    "apart.");
+	else if (!view->same_process)
 		HC_SAY(doc, "The two are of different processes: addresses are not compared, and "
 			    "mappings are put together by name.");
 }

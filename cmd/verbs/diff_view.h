@@ -45,6 +45,7 @@ struct hc_diff_view {
 	unsigned num;
 	bool cores; /**< all are; then heap is filled in */
 	bool same_process;
+	bool sums; /**< one is a smaps_rollup, at least: mappings can't be told apart */
 	struct hc_heap_diff heap;
 	struct hc_mapping_diff mappings; /**< of the first and the last */
 	uint64_t top;

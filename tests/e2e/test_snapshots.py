@@ -1,6 +1,9 @@
 """Snapshots of /proc beside a core, and in place of one: what is used, what is refused, and why."""
+import json
 import pathlib
 import re
+import shutil
+import subprocess
 
 import conftest
 import pytest
@@ -106,6 +109,58 @@ class TestBesideACore:
         result = heapcore("maps", two / "core", "--smaps", tmp_path / "cut", "--format", "json")
         assert "the last line is cut short; left it out" in result.json["remarks"][0] and result.json["partial"]
         assert b"the last line is cut short" in result.err
+
+
+class TestSums:
+    """Pairs of smaps_rollup, or one and smaps."""
+
+    @pytest.fixture
+    def rollups(self, two, tmp_path):
+        """Two, of which the second has 80 MB more."""
+        old = (two / "a/smaps_rollup").read_text()
+        new = re.sub(r"(Anonymous: +)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 80000}", old)
+        for name, text in (("old", old), ("new", new)):
+            (tmp_path / name).write_text(text)
+            for suffix, command in (("gz", ["gzip", "-k"]), ("xz", ["xz", "-k"]), ("zst", ["zstd", "-q"])):
+                if shutil.which(command[0]):
+                    subprocess.run([*command, tmp_path / name], check=True)
+        return tmp_path
+
+    def growth(self, document):
+        validate(document, "diff")
+        assert document["mappings"] == [] and document["verdict"] == "growth"
+        return document["growth_bytes"]
+
+    def test_two(self, heapcore, rollups):
+        result = heapcore("diff", rollups / "old", rollups / "new")
+        assert "Growth. Resident anonymous memory grew by 78.1 MiB" in result.text and "These are sums over all mappings" in result.text
+        assert "different processes" not in result.text and "Mappings," not in result.text and "None changed" not in result.text
+        assert self.growth(heapcore("diff", rollups / "old", rollups / "new", "--format", "json").json) == 80000 << 10
+        assert "Steady" in heapcore("diff", rollups / "old", rollups / "old").text
+        assert heapcore("diff", rollups / "old", rollups / "new", "--fail-if-grown", "1M", status=1).text == result.text
+
+    @pytest.mark.parametrize("suffix", ["gz", "xz", "zst"])
+    def test_packed_and_piped(self, heapcore, rollups, suffix):
+        if not (rollups / f"new.{suffix}").exists():
+            pytest.skip(f"nothing that makes .{suffix} is installed")
+        packed = heapcore("diff", rollups / f"old.{suffix}", rollups / f"new.{suffix}", "--format", "json").json
+        for old, new, piped in (("-", "new", f"old.{suffix}"), (f"old.{suffix}", "-", "new"), ("old", "-", f"new.{suffix}")):
+            found = subprocess.run([heapcore.path, "diff", old, new, "--format", "json"], cwd=rollups, stdout=subprocess.PIPE,
+                                   input=(rollups / piped).read_bytes(), check=True)
+            assert self.growth(json.loads(found.stdout)) == self.growth(packed) == 80000 << 10
+
+    def test_with_smaps(self, heapcore, two, rollups):
+        """The sums are those of its mappings."""
+        smaps = (two / "a/smaps").read_text()
+        document = heapcore("diff", two / "a/smaps", rollups / "new", "--format", "json").json
+        more = sum(fields((rollups / "new").read_text(), "Anonymous").values()) - sum(fields(smaps, "Anonymous").values())
+        assert self.growth(document) == more > 70 << 20
+
+    def test_refused(self, heapcore, two, rollups):
+        for other in (two / "a/maps", two / "core"):
+            assert b"has no sums to compare" in heapcore("diff", rollups / "old", other, status=2).err
+        (rollups / "cut").write_text((rollups / "old").read_text()[:120])
+        assert b"doesn't say how much is anonymous" in heapcore("diff", rollups / "cut", rollups / "old", status=2).err
 
 
 class TestAlone:
