@@ -349,9 +349,9 @@ static void put_path(struct name *name, bool in_value)
 static const char *basic_type(char tag)
 {
 	static const char *const names['z' - 'a' + 1] = {
-		"i8",  "bool", "char", "f64", "str",  "f32", NULL,  "u8",   "isize",
-		"usize", NULL, "i32",  "u32", "i128", "u128", "_",  NULL,   NULL,
-		"i16", "u16",  "()",   "...", NULL,   "i64", "u64", "!",
+		"i8",    "bool", "char", "f64", "str",  "f32",  NULL,  "u8", "isize",
+		"usize", NULL,   "i32",  "u32", "i128", "u128", "_",   NULL, NULL,
+		"i16",   "u16",  "()",   "...", NULL,   "i64",  "u64", "!",
 	};
 
 	return tag >= 'a' && tag <= 'z' ? names[tag - 'a'] : NULL;

@@ -34,8 +34,9 @@ static void test_older(void **state)
 {
 	(void)state;
 	assert_name("_ZN3app5cache17h0123456789abcdefE", "app::cache");
-	assert_name("_ZN51_$LT$app..Book$u20$as$u20$core..ops..drop..Drop$GT$4drop17h0123456789abcdefE",
-		    "<app::Book as core::ops::drop::Drop>::drop");
+	assert_name(
+		"_ZN51_$LT$app..Book$u20$as$u20$core..ops..drop..Drop$GT$4drop17h0123456789abcdefE",
+		"<app::Book as core::ops::drop::Drop>::drop");
 	assert_name("_ZN3app4call28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE.llvm.127",
 		    "app::call::{{closure}}");
 	assert_name("_ZN3app17of$LP$$C$$RP$$BP$17h0123456789abcdefE", "app::of(,)*");
@@ -115,7 +116,8 @@ static void test_types(void **state)
 /** A symbol is cut after each of its characters. */
 static void test_cut(void **state)
 {
-	static const char whole[] = "_RINvMs_NtC3app4bookNtB5_4Book4openDNtB5_5ShelfEL_KjffffFUKCEuEB7_";
+	static const char whole[] =
+		"_RINvMs_NtC3app4bookNtB5_4Book4openDNtB5_5ShelfEL_KjffffFUKCEuEB7_";
 	char symbol[sizeof(whole)], *found;
 
 	(void)state;
@@ -130,7 +132,8 @@ static void test_bounds(void **state)
 {
 	/* Pairs of what stands before: each doubles the text. */
 	char bomb[2000] = "_RINvC3app1fTNtC3app4BookNtC3app4BookE", deep[3000] = "_RINvC3app1f";
-	static const char base62[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char base62[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	size_t at = 10;
 
 	(void)state;
@@ -170,8 +173,8 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_older), cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_types), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_older),  cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_types),  cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_bounds),
 	};
 
