@@ -348,8 +348,7 @@ static uint64_t root_start(const struct search *search, const struct hc_root *ro
 
 	if (!search->quality.real)
 		return root->start;
-	if (root->kind == HC_ROOT_OTHER ||
-	    (search->quality.lasting && root->kind == HC_ROOT_STACK))
+	if (root->kind == HC_ROOT_OTHER || (search->quality.lasting && root->kind == HC_ROOT_STACK))
 		return root->end;
 	if (root->kind == HC_ROOT_STACK && thread && thread->sp > root->start &&
 	    thread->sp <= root->end)

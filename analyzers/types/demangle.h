@@ -3,9 +3,9 @@
  * Names of C++ and Rust as people write them, from mangled names of a foreign process. Those of
  * Rust are translated by rust_name.h.
  *
- * Of C++, the work is done by __cxa_demangle() of the C++ runtime, which trusts what it reads: a few
- * hundred bytes of nested back references can stand for gigabytes of text. So it is called only for
- * names that are short, and that have few back references; every other name stays as it is.
+ * Of C++, the work is done by __cxa_demangle() of the C++ runtime, which trusts what it reads: a
+ * few hundred bytes of nested back references can stand for gigabytes of text. So it is called only
+ * for names that are short, and that have few back references; every other name stays as it is.
  */
 #ifndef HC_ANALYZERS_TYPES_DEMANGLE_H
 #define HC_ANALYZERS_TYPES_DEMANGLE_H
