@@ -254,6 +254,102 @@ bool hc_prove_cxx_deque(struct hc_container_reader *reader, const struct hc_head
 }
 /**@}*/
 
+/** @name Vec of Rust */
+/**@{*/
+
+/**
+ * Up to so many elements any size of a chunk is a multiple of their number, as far as the
+ * allocator's rounding lets tell.
+ */
+#define FEW 16
+
+/** Least room after the first push: 8 of bytes, 4 of more, and 1 of what is very large. */
+static bool may_have_grown(uint64_t capacity, uint64_t stride)
+{
+	return capacity == 8 || capacity == 16 || (capacity == 4 && stride > 1);
+}
+
+/** Words of a Vec, as far as its capacity and its body tell. */
+static bool fits_body(const struct hc_heap *heap, uint64_t capacity, uint64_t address)
+{
+	struct hc_part body;
+
+	return hc_part_read(heap, address, 0, &body) && hc_vec_stride(capacity, body.min, body.max);
+}
+
+/**
+ * A VecDeque is capacity, body, first element, length: a Vec whose length is another word, and one
+ * more. Which one it is can't be told, unless that word begins the next Vec.
+ */
+static bool may_be_deque(const struct hc_heap *heap, const struct hc_head *head,
+			 enum hc_vec_order order)
+{
+	const uint64_t *w = head->words;
+
+	return order == HC_VEC_CBL && head->num > 3 && w[2] < w[0] && w[3] && w[3] <= w[0] &&
+	       !(head->num > 4 && fits_body(heap, w[3], w[4]));
+}
+
+/** Levels of a BTreeMap below its root, and words of its nodes that are looked at. */
+#define MAX_LEVELS 6
+#define MAX_NODE_WORDS 512
+
+static bool points_back(const struct hc_heap *heap, uint64_t child, uint64_t parent)
+{
+	unsigned word = heap->word_size;
+	struct hc_part part;
+
+	if (!hc_part_read(heap, child, word, &part))
+		return false;
+	for (size_t i = 0; i < MAX_NODE_WORDS && (i + 1) * word <= part.bytes.size; i++)
+		if (hc_part_word(heap, &part, i) == parent)
+			return true;
+	return false;
+}
+
+/**
+ * A BTreeMap is its root, levels below that, and elements: behind some small number it looks like a
+ * Vec. But nodes know their parent.
+ */
+static bool is_btree(const struct hc_heap *heap, const struct hc_part *body, uint64_t levels)
+{
+	unsigned word = heap->word_size;
+
+	if (!levels || levels > MAX_LEVELS)
+		return false;
+	for (size_t i = 0; i < MAX_NODE_WORDS && (i + 1) * word <= body->bytes.size; i++)
+		if (points_back(heap, hc_part_word(heap, body, i), body->chunk.address))
+			return true;
+	return false;
+}
+
+bool hc_prove_vec(struct hc_container_reader *reader, const struct hc_head *head,
+		  enum hc_vec_order order, struct hc_container *ret)
+{
+	const struct hc_vec_form *form = &hc_vec_forms[order];
+	const uint64_t *w = head->words;
+	uint64_t capacity = w[form->capacity], length = w[form->length];
+	struct hc_part body;
+
+	if (length > capacity || !hc_part_read(reader->heap, w[form->body], capacity, &body))
+		return false;
+	uint64_t stride = hc_vec_stride(capacity, body.min, body.max);
+
+	if (!stride || (capacity <= FEW &&
+			(!length || (length != capacity && !may_have_grown(capacity, stride)))))
+		return false;
+	if (is_btree(reader->heap, &body, length) || !take_body(reader, &body, ret))
+		return false;
+	ret->used = ret->elements = HC_UNKNOWN_ELEMENTS;
+	if (!may_be_deque(reader->heap, head, order)) {
+		ret->elements = length;
+		ret->used = length * stride;
+	}
+	ret->element_max = stride;
+	return true;
+}
+/**@}*/
+
 /** @name hashbrown */
 /**@{*/
 

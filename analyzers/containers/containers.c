@@ -9,6 +9,7 @@
 
 #include "analyzers/containers/counted.h"
 #include "analyzers/containers/pass.h"
+#include "analyzers/containers/shares.h"
 #include "analyzers/select/tally.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
@@ -20,6 +21,7 @@ const char *hc_container_kind_name(enum hc_container_kind kind)
 		[HC_CONTAINER_LIST] = "list",       [HC_CONTAINER_DEQUE] = "deque",
 		[HC_CONTAINER_VECTOR] = "vector",   [HC_CONTAINER_STRING] = "string",
 		[HC_CONTAINER_SWISS] = "hashbrown", [HC_CONTAINER_SHARED] = "shared_ptr",
+		[HC_CONTAINER_VEC] = "vec",         [HC_CONTAINER_RC] = "rc",
 	};
 
 	return names[kind];
@@ -36,6 +38,8 @@ const char *hc_container_kind_title(enum hc_container_kind kind)
 		[HC_CONTAINER_STRING] = "std::string",
 		[HC_CONTAINER_SWISS] = "HashMap or HashSet of Rust",
 		[HC_CONTAINER_SHARED] = "std::shared_ptr object",
+		[HC_CONTAINER_VEC] = "Vec or String of Rust",
+		[HC_CONTAINER_RC] = "Rc or Arc of Rust",
 	};
 
 	return titles[kind];
@@ -67,7 +71,7 @@ struct find {
 	struct hc_container_reader reader;
 	struct hc_counted counted;
 	pthread_mutex_t lock; /* for what is found, while chunks are looked at */
-	bool has_cxx;         /* forms of C++ are looked for */
+	uint32_t forms;       /* that are looked for */
 	struct hc_containers found;
 	size_t capacity;
 };
@@ -172,8 +176,8 @@ static struct hc_error *look(void *ctx, unsigned worker __attribute__((unused)),
 {
 	struct find *find = ctx;
 
-	return hc_head_piece_look(find->heap, &find->pieces.items[find->first + task],
-				  find->has_cxx, &find->likelies[task]);
+	return hc_head_piece_look(find->heap, &find->pieces.items[find->first + task], find->forms,
+				  &find->likelies[task]);
 }
 
 static struct hc_error *find_batch(struct find *find)
@@ -232,9 +236,31 @@ static struct hc_error *find_counted(struct hc_target *target, struct find *find
 }
 /**@}*/
 
+/** Those that are known by their owners: first, so that nothing takes their counts for its own. */
+static struct hc_error *find_shares(struct hc_target *target, struct find *find)
+{
+	hc_cleanup(hc_shares_deinit) struct hc_shares shares = {0};
+	struct hc_share_scope scope;
+	struct hc_error *err = hc_share_scope_init(target, find->forms, &scope);
+
+	if (!err)
+		err = hc_shares_find(&scope, &find->pieces, &shares);
+	for (size_t i = 0; !err && i < shares.num; i++) {
+		struct hc_container container = hc_share_container(find->heap, &shares.items[i]);
+		struct hc_chunk chunk;
+
+		container.place = hc_head_place(find->heap, NULL, container.head);
+		if (hc_heap_chunk_at(find->heap, container.head, &chunk))
+			hc_claim(&find->reader, &chunk);
+		count(&find->found.kinds[container.kind], &container);
+		err = keep_counted(find, &container);
+	}
+	return err;
+}
+
 static struct hc_error *find_all(struct hc_target *target, struct find *find)
 {
-	struct hc_error *err = hc_forms_of_cxx(target, &find->has_cxx);
+	struct hc_error *err = hc_forms_of(target, &find->forms);
 
 	if (!err)
 		err = hc_head_pieces_collect(find->heap, &find->pieces);
@@ -244,6 +270,8 @@ static struct hc_error *find_all(struct hc_target *target, struct find *find)
 		err = hc_plane_init(&find->layout, &find->claimed);
 	find->reader.layout = &find->layout;
 	find->reader.claimed = &find->claimed;
+	if (!err)
+		err = find_shares(target, find);
 	while (!err && find->first < find->pieces.num) {
 		double num = find->pieces.num, from = find->first / num;
 
@@ -251,7 +279,7 @@ static struct hc_error *find_all(struct hc_target *target, struct find *find)
 			      from + BATCH / num < 1 ? from + BATCH / num : 1);
 		err = find_batch(find);
 	}
-	if (!err && find->has_cxx)
+	if (!err && find->forms & HC_FORMS_OF_CXX)
 		err = find_counted(target, find);
 	return err;
 }

@@ -11,9 +11,14 @@
  * multiset are one structure, as are unordered ones, and list, vector and hash tables are the same
  * in libstdc++ and libc++. A program may have built the same structure by hand: a ring with a count
  * behind its first two words is a list to this. In programs that neither are C++ nor have a library
- * of it only hashbrown is looked for.
+ * of it, containers of Rust alone are looked for, and of these, in programs that are not Rust's
+ * (types/rust.h), hashbrown alone.
  *
- * What shared_ptr counts is told beside these, by its class and not by structure (counted.h).
+ * Of Rust's Vec the order of its three words is learned from the program. String is a Vec, and so
+ * to this is VecDeque, whose words go on: elements are not told where they could be either's.
+ *
+ * What shared_ptr counts is told beside these, by its class and not by structure (counted.h); what
+ * Rc counts, by as many pointers to it as it counts (shares.h).
  *
  * The size of an element is stored nowhere. What is known is a bound: a node's chunk without the
  * node's own words; of vectors and deques, what divides all their distances. So vectors, and deques
@@ -24,7 +29,9 @@
  * from an allocator of the program's own; short strings of libc++, which no pointer shows; strings
  * of less than 256 bytes with a NUL among them; strings of libstdc++ of up to 15 bytes in a chunk,
  * but for those that grew out of their head and became shorter; vectors beside which a fourth
- * pointer leads to the same body, as in buffers of C.
+ * pointer leads to the same body, as in buffers of C; Vecs of Rust with room for up to 16 elements,
+ * unless they are full or have grown, where no order of their words was learned, or whose elements
+ * are of more than 8 bytes and no multiple of 4.
  *
  * Cost. The pass reads every word of roots and chunks in use once, on all processors; walks visit a
  * node at most three times, and those that fail have a budget. Two heads may lead to one body,
@@ -47,6 +54,8 @@ enum hc_container_kind {
 	HC_CONTAINER_STRING, /**< std::string */
 	HC_CONTAINER_SWISS,  /**< HashMap and HashSet of Rust */
 	HC_CONTAINER_SHARED, /**< what std::shared_ptr counts: counted.h */
+	HC_CONTAINER_VEC,    /**< Vec and String of Rust */
+	HC_CONTAINER_RC,     /**< what Rc and Arc of Rust count: shares.h */
 	HC_NUM_CONTAINER_KINDS
 };
 
@@ -66,6 +75,12 @@ enum hc_container_library {
 /** "libstdc++", "libc++", "Rust"; NULL: it may be either of the first two. */
 const char *hc_container_library_name(enum hc_container_library library);
 
+/** Whether it is an object whose owners are counted. */
+static inline bool hc_container_is_counted(enum hc_container_kind kind)
+{
+	return kind == HC_CONTAINER_SHARED || kind == HC_CONTAINER_RC;
+}
+
 #define HC_UNKNOWN_ELEMENTS UINT64_MAX
 
 struct hc_container {
@@ -73,12 +88,15 @@ struct hc_container {
 	enum hc_container_library library;
 	uint64_t head;     /**< address */
 	uint64_t elements; /**< of strings, characters; HC_UNKNOWN_ELEMENTS: see above */
-	/** Bytes of the elements in arrays; of strings, characters. 0: they are in nodes */
+	/**
+	 * Bytes of the elements in arrays; of strings, characters; HC_UNKNOWN_ELEMENTS where that
+	 * is not known, either. 0: they are in nodes
+	 */
 	uint64_t used;
 	uint64_t element_max;     /**< bytes that one element has at most; 0: nothing tells */
 	struct hc_count nodes;    /**< chunks, one for each element */
 	struct hc_count arrays;   /**< other chunks */
-	uint64_t uses, weak;      /**< of HC_CONTAINER_SHARED: shared_ptrs and weak_ptrs to it */
+	uint64_t uses, weak;      /**< of HC_CONTAINER_SHARED and RC: owners, and weak pointers */
 	struct hc_referrer place; /**< where the head lies, in terms of a pointer at its start */
 };
 
@@ -144,7 +162,10 @@ struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 				  const struct hc_chunk *chunk,
 				  const struct hc_referrers *referrers, struct hc_containment *ret);
 
-/** The same for a chunk in use that shared_ptr counts, by its type: asks for types. */
+/**
+ * The same for a chunk in use that shared_ptr counts, by its type, or Rc, by its owners: asks for
+ * types, and may look through memory.
+ */
 struct hc_error *hc_containers_counted(struct hc_target *target, const struct hc_chunk *chunk,
 				       struct hc_containment *ret);
 

@@ -4,6 +4,7 @@
  */
 #include "analyzers/containers/counted.h"
 #include "analyzers/containers/pass.h"
+#include "analyzers/containers/shares.h"
 #include "core/base/array.h"
 #include "core/base/cleanup.h"
 
@@ -13,7 +14,7 @@
 struct search {
 	struct hc_container_reader reader;
 	const struct hc_heap *heap;
-	bool has_cxx;
+	uint32_t forms;
 	struct hc_containment *ret;
 };
 
@@ -25,8 +26,7 @@ static bool try_head(struct search *search, uint64_t address, enum hc_form form,
 	struct hc_container container;
 
 	search->reader.ordinal = 0;
-	if ((form != HC_FORM_SWISS && !search->has_cxx) ||
-	    !hc_head_read(search->heap, address, &head) ||
+	if (!(search->forms >> form & 1) || !hc_head_read(search->heap, address, &head) ||
 	    !hc_form_likely(form, search->heap, &head) ||
 	    !hc_form_prove(form, &search->reader, &head, &container) ||
 	    (part == HC_PART_NODE && !search->reader.ordinal))
@@ -111,11 +111,21 @@ static const struct {
 	unsigned word;
 	enum hc_container_part part; /**< that this word points to */
 } by_pointer[] = {
-	{HC_FORM_HASH, 2, HC_PART_NODE},        {HC_FORM_HASH, 0, HC_PART_ARRAY},
-	{HC_FORM_STD_DEQUE, 0, HC_PART_ARRAY},  {HC_FORM_CXX_DEQUE, 0, HC_PART_ARRAY},
-	{HC_FORM_STD_DEQUE, 3, HC_PART_ARRAY},  {HC_FORM_STD_DEQUE, 7, HC_PART_ARRAY},
-	{HC_FORM_VECTOR, 0, HC_PART_ARRAY},     {HC_FORM_STD_STRING, 0, HC_PART_ARRAY},
+	{HC_FORM_HASH, 2, HC_PART_NODE},
+	{HC_FORM_HASH, 0, HC_PART_ARRAY},
+	{HC_FORM_STD_DEQUE, 0, HC_PART_ARRAY},
+	{HC_FORM_CXX_DEQUE, 0, HC_PART_ARRAY},
+	{HC_FORM_STD_DEQUE, 3, HC_PART_ARRAY},
+	{HC_FORM_STD_DEQUE, 7, HC_PART_ARRAY},
+	{HC_FORM_VECTOR, 0, HC_PART_ARRAY},
+	{HC_FORM_STD_STRING, 0, HC_PART_ARRAY},
 	{HC_FORM_CXX_STRING, 2, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_CBL, 1, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_BCL, 0, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_BLC, 0, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_LBC, 1, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_CLB, 2, HC_PART_ARRAY},
+	{HC_FORM_VEC + HC_VEC_LCB, 2, HC_PART_ARRAY},
 };
 
 static bool find_by_referrer(struct search *search, uint64_t address, uint64_t sought)
@@ -197,7 +207,7 @@ struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 	struct hc_containment found = {0};
 	const struct hc_heap *heap = target->heap;
 	struct search search = {.heap = heap, .ret = &found};
-	struct hc_error *err = hc_forms_of_cxx(target, &search.has_cxx);
+	struct hc_error *err = hc_forms_of(target, &search.forms);
 
 	if (err)
 		return err;
@@ -212,19 +222,34 @@ struct hc_error *hc_containers_of(struct hc_target *target, uint64_t address,
 	return err;
 }
 
+/** By its class, or else by its owners. */
+static struct hc_error *find_counts(struct hc_target *target, const struct hc_chunk *chunk,
+				    bool *found, struct hc_container *ret)
+{
+	hc_cleanup(hc_counted_deinit) struct hc_counted counted = {0};
+	struct hc_share_scope scope;
+	uint32_t forms = 0;
+	struct hc_error *err = hc_counted_init(target, &counted);
+
+	if (!err)
+		err = hc_forms_of(target, &forms);
+	if (!err)
+		err = hc_share_scope_init(target, forms, &scope);
+	if (err)
+		return err;
+	*found = hc_counted_prove(&counted, chunk, ret);
+	return *found ? NULL : hc_share_prove(&scope, chunk, found, ret);
+}
+
 struct hc_error *hc_containers_counted(struct hc_target *target, const struct hc_chunk *chunk,
 				       struct hc_containment *ret)
 {
-	hc_cleanup(hc_counted_deinit) struct hc_counted counted = {0};
 	struct hc_containment found = {.part = HC_PART_HEAD};
-	struct hc_error *err = hc_counted_init(target, &counted);
+	struct hc_error *err = find_counts(target, chunk, &found.found, &found.container);
 
-	if (err)
-		return err;
 	*ret = (struct hc_containment){0};
-	if (!hc_counted_prove(&counted, chunk, &found.container))
-		return NULL;
-	found.found = true;
+	if (err || !found.found)
+		return err;
 	err = find_place(target->heap, &found.container);
 	if (!err)
 		*ret = found;

@@ -10,7 +10,8 @@
  *     libc++      shared_ptrs - 1, the other - 1
  *
  * Where only weak_ptrs are left the object is destroyed, but a block from make_shared keeps its
- * memory. Not recognised: blocks in programs without their file, or without typeinfo (-fno-rtti).
+ * memory. Blocks in programs without their file, or without typeinfo (-fno-rtti), are known by
+ * their owners, if at all (shares.h).
  */
 #ifndef HC_ANALYZERS_CONTAINERS_COUNTED_H
 #define HC_ANALYZERS_CONTAINERS_COUNTED_H

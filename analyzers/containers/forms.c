@@ -120,30 +120,36 @@ void hc_unclaim(const struct hc_container_reader *reader, const struct hc_chunk 
 /** @name Forms */
 /**@{*/
 
-struct hc_error *hc_forms_of_cxx(struct hc_target *target, bool *ret)
+/** Whether a library is that of C++, or the program can't be asked. */
+static bool may_be_cxx(const struct hc_modules *modules)
 {
-	const struct hc_modules *modules = &target->process->modules;
 	const struct hc_module *program = hc_modules_program(modules);
-	struct hc_types *types;
 
 	for (size_t i = 0; i < modules->num; i++) {
 		const char *name = hc_base_name(modules->items[i].path);
 
-		if (name && (!strncmp(name, "libstdc++.", 10) || !strncmp(name, "libc++.", 7))) {
-			*ret = true;
-			return NULL;
-		}
+		if (name && (!strncmp(name, "libstdc++.", 10) || !strncmp(name, "libc++.", 7)))
+			return true;
 	}
 	/* Names of classes are in files. */
-	if (!program || program->status != HC_FILE_MATCHED) {
-		*ret = true;
-		return NULL;
-	}
+	return !program || program->status != HC_FILE_MATCHED;
+}
+
+struct hc_error *hc_forms_of(struct hc_target *target, uint32_t *ret)
+{
+	struct hc_types *types;
 	struct hc_error *err = hc_target_types(target, HC_TYPES_QUICK, &types);
 
-	if (!err)
-		*ret = hc_types_have_typeinfo(types);
-	return err;
+	if (err)
+		return err;
+	const struct hc_rust *rust = hc_types_rust(types);
+
+	*ret = UINT32_C(1) << HC_FORM_SWISS;
+	if (may_be_cxx(&target->process->modules) || hc_types_have_typeinfo(types))
+		*ret |= HC_FORMS_OF_CXX;
+	if (rust->program && rust->has_order)
+		*ret |= UINT32_C(1) << (HC_FORM_VEC + rust->order);
+	return NULL;
 }
 
 struct form {
@@ -174,7 +180,16 @@ static const struct form forms[HC_NUM_FORMS] = {
 	[HC_FORM_SHORT] = {4, 0, 0, 0, HC_CONTAINER_STRING, HC_LIBRARY_STDCXX, hc_prove_short,
 			   true},
 	[HC_FORM_SWISS] = {4, 0, 0, 0, HC_CONTAINER_SWISS, HC_LIBRARY_RUST, hc_prove_swiss},
+	[HC_FORM_VEC...
+		HC_FORM_VEC_LAST] = {3, 0, 0, 0, HC_CONTAINER_VEC, HC_LIBRARY_RUST, NULL, true},
 };
+
+static bool prove(enum hc_form form, struct hc_container_reader *reader, const struct hc_head *head,
+		  struct hc_container *ret)
+{
+	return forms[form].prove ? forms[form].prove(reader, head, ret)
+				 : hc_prove_vec(reader, head, form - HC_FORM_VEC, ret);
+}
 
 /** Whether a word of a head may point into the heap. */
 static bool in_heap(const struct hc_heap *heap, uint64_t address)
@@ -222,10 +237,13 @@ bool hc_form_fits(enum hc_form form, const struct hc_heap *heap, uint64_t addres
 		return W(0) == address + 2 * word;
 	case HC_FORM_SWISS:
 		return has_room(heap, W(3), 1) && !((W(0) & (W(0) + 1)) && (W(1) & (W(1) + 1)));
-	case HC_NUM_FORMS:
+	default:
 		break;
 	}
-	return false;
+	const struct hc_vec_form *vec = &hc_vec_forms[form - HC_FORM_VEC];
+
+	return in_heap(heap, W(vec->body)) && has_room(heap, W(vec->capacity), 1) &&
+	       W(vec->length) <= W(vec->capacity);
 #undef W
 }
 
@@ -267,7 +285,7 @@ bool hc_form_likely(enum hc_form form, const struct hc_heap *heap, const struct 
 	struct hc_container_reader reader = {.heap = heap, .steps = 1};
 	struct hc_container container = {0};
 
-	return of->prove(&reader, head, &container);
+	return prove(form, &reader, head, &container);
 }
 
 bool hc_form_prove(enum hc_form form, struct hc_container_reader *reader,
@@ -283,7 +301,7 @@ bool hc_form_prove(enum hc_form form, struct hc_container_reader *reader,
 
 	if (of->count && container.elements > reader->max_nodes)
 		return false;
-	if (!of->prove(reader, head, &container))
+	if (!prove(form, reader, head, &container))
 		return false;
 	*ret = container;
 	return true;

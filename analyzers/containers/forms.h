@@ -17,6 +17,8 @@
  *   for;
  * - string: as that, by length and capacity; NUL at its length, and none before it where the length
  *   is small;
+ * - Vec: body, capacity and length in the order of the program; the body was asked for with a
+ *   multiple of the capacity; where that proves little, it is full or has grown from 4 or 8;
  * - swiss table: as many control bytes of full slots as it counts; the first ones repeat behind the
  *   last.
  *
@@ -32,6 +34,7 @@
 #define HC_ANALYZERS_CONTAINERS_FORMS_H
 
 #include "analyzers/containers/containers.h"
+#include "analyzers/types/rust.h"
 #include "core/heap/plane.h"
 
 /** Ways in which containers lie in memory. Those that both libraries share are one. */
@@ -47,6 +50,8 @@ enum hc_form {
 	HC_FORM_CXX_STRING, /**< libc++ */
 	HC_FORM_SHORT,      /**< libstdc++: a string within its head */
 	HC_FORM_SWISS,      /**< hashbrown of Rust */
+	HC_FORM_VEC,        /**< Vec of Rust: from here on one for each enum hc_vec_order */
+	HC_FORM_VEC_LAST = HC_FORM_VEC + HC_NUM_VEC_ORDERS - 1,
 	HC_NUM_FORMS
 };
 
@@ -91,10 +96,14 @@ void hc_container_reader_init(const struct hc_heap *heap, struct hc_container_re
 bool hc_head_read(const struct hc_heap *heap, uint64_t address, struct hc_head *ret);
 
 /**
- * Whether there can be containers of C++: where the program is known and neither it nor a library
- * has a class with virtual functions, as the C++ library has, what looks like one is chance.
+ * The forms that there can be, a bit for each. Those of C++, unless the program is known and
+ * neither it nor a library has a class with virtual functions, as the C++ library has: then what
+ * looks like one is chance. Vec in the order that the program has, if it is Rust's.
  */
-struct hc_error *hc_forms_of_cxx(struct hc_target *target, bool *ret);
+struct hc_error *hc_forms_of(struct hc_target *target, uint32_t *ret);
+
+/** Those of C++. */
+#define HC_FORMS_OF_CXX ((UINT32_C(1) << HC_FORM_SWISS) - 1)
 
 /** Words that a head of a form has at least. */
 unsigned hc_form_words(enum hc_form form);
@@ -175,6 +184,8 @@ bool hc_prove_cxx_string(struct hc_container_reader *reader, const struct hc_hea
 			 struct hc_container *ret);
 bool hc_prove_short(struct hc_container_reader *reader, const struct hc_head *head,
 		    struct hc_container *ret);
+bool hc_prove_vec(struct hc_container_reader *reader, const struct hc_head *head,
+		  enum hc_vec_order order, struct hc_container *ret);
 bool hc_prove_swiss(struct hc_container_reader *reader, const struct hc_head *head,
 		    struct hc_container *ret);
 /**@}*/

@@ -109,14 +109,18 @@ struct look {
 	uint64_t start,
 		address; /**< where the chunk or the root begins, and what is looked at of it */
 	struct hc_bytes bytes;
-	bool whole; /**< heads end where these bytes do */
+	bool whole;     /**< heads end where these bytes do */
+	uint32_t forms; /**< that there can be */
 	struct hc_likelies *ret;
 };
 
 /** Forms by the word of their head that is the start of a chunk, or only in one. */
-static const enum hc_form by_first[] = {HC_FORM_CXX_TREE,  HC_FORM_LIST,       HC_FORM_STD_DEQUE,
-					HC_FORM_CXX_DEQUE, HC_FORM_STD_STRING, HC_FORM_VECTOR};
-static const enum hc_form by_third[] = {HC_FORM_STD_TREE, HC_FORM_HASH, HC_FORM_CXX_STRING};
+static const enum hc_form by_first[] = {
+	HC_FORM_CXX_TREE,   HC_FORM_LIST,   HC_FORM_STD_DEQUE,        HC_FORM_CXX_DEQUE,
+	HC_FORM_STD_STRING, HC_FORM_VECTOR, HC_FORM_VEC + HC_VEC_BCL, HC_FORM_VEC + HC_VEC_BLC};
+static const enum hc_form by_second[] = {HC_FORM_VEC + HC_VEC_CBL, HC_FORM_VEC + HC_VEC_LBC};
+static const enum hc_form by_third[] = {HC_FORM_STD_TREE, HC_FORM_HASH, HC_FORM_CXX_STRING,
+					HC_FORM_VEC + HC_VEC_CLB, HC_FORM_VEC + HC_VEC_LCB};
 static const enum hc_form inner[] = {HC_FORM_SHORT}, swiss[] = {HC_FORM_SWISS};
 
 /** Whether a head may be there, whose words may go on behind the bytes at hand. */
@@ -138,8 +142,8 @@ static struct hc_error *try_form(const struct look *look, uint64_t address, enum
 	struct hc_error *err;
 	struct hc_head head;
 
-	if (!fits(look, address, form) || !hc_head_read(look->heap, address, &head) ||
-	    !hc_form_likely(form, look->heap, &head))
+	if (!(look->forms >> form & 1) || !fits(look, address, form) ||
+	    !hc_head_read(look->heap, address, &head) || !hc_form_likely(form, look->heap, &head))
 		return NULL;
 	err = hc_array_reserve(&ret->items, ret->num, sizeof(*ret->items));
 	if (!err)
@@ -163,10 +167,11 @@ static struct hc_error *try_forms(const struct look *look, uint64_t at, unsigned
 #define TRY(look, at, index, forms)                                                                \
 	try_forms(look, at, index, forms, sizeof(forms) / sizeof(*(forms)))
 
-/** The words that are at hand. @param has_cxx whether there may be others than hashbrown */
-static struct hc_error *look_at(const struct look *look, bool has_cxx)
+/** The words that are at hand. */
+static struct hc_error *look_at(const struct look *look)
 {
 	const struct hc_heap *heap = look->heap;
+	bool has_others = look->forms & ~(UINT32_C(1) << HC_FORM_SWISS);
 	unsigned word = heap->word_size;
 	struct hc_error *err = NULL;
 
@@ -174,13 +179,15 @@ static struct hc_error *look_at(const struct look *look, bool has_cxx)
 		uint64_t value = hc_read_word(look->bytes.data + i, word, heap->big_endian);
 		uint64_t at = look->address + i;
 
-		if (has_cxx && value == at + 2 * word)
+		if (value == at + 2 * word)
 			err = TRY(look, at, 0, inner);
 		if (value - heap->lowest >= heap->highest - heap->lowest)
 			continue;
-		if (!err && has_cxx)
+		if (!err && has_others)
 			err = TRY(look, at, 0, by_first);
-		if (!err && has_cxx)
+		if (!err && has_others)
+			err = TRY(look, at, 1, by_second);
+		if (!err && has_others)
 			err = TRY(look, at, 2, by_third);
 		if (!err && !(value % HC_SWISS_GROUP))
 			err = TRY(look, at, 0, swiss);
@@ -200,9 +207,9 @@ static int compare(const void *a, const void *b)
 }
 
 struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_head_piece *piece,
-				    bool has_cxx, struct hc_likelies *ret)
+				    uint32_t forms, struct hc_likelies *ret)
 {
-	struct look look = {.heap = heap, .ret = ret};
+	struct look look = {.heap = heap, .forms = forms, .ret = ret};
 	struct hc_error *err = NULL;
 	struct hc_chunk_iter iter;
 	struct hc_chunk chunk;
@@ -215,14 +222,14 @@ struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_
 		look.address = piece->start + skip;
 		look.bytes = hc_memory_view(&heap->process->memory, look.address,
 					    piece->end - look.address);
-		err = look_at(&look, has_cxx);
+		err = look_at(&look);
 	} else {
 		look.whole = true;
 		hc_chunk_iter_kinds(&iter, heap, piece->slice, HC_KINDS_IN_USE);
 		while (!err && hc_chunk_iter_next(&iter, &chunk)) {
 			look.start = look.address = chunk.address;
 			look.bytes = hc_chunk_bytes(heap, &chunk);
-			err = look_at(&look, has_cxx);
+			err = look_at(&look);
 		}
 	}
 	hc_sort(ret->items, ret->num, compare);

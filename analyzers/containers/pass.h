@@ -44,10 +44,10 @@ struct hc_likelies {
 /**
  * Look through a piece. Safe from several threads.
  *
- * @param has_cxx whether there may be containers of C++ (hc_forms_of_cxx()), and not only hashbrown
+ * @param forms that there can be: hc_forms_of()
  * @param ret empty; its items are freed by the caller
  */
 struct hc_error *hc_head_piece_look(const struct hc_heap *heap, const struct hc_head_piece *piece,
-				    bool has_cxx, struct hc_likelies *ret);
+				    uint32_t forms, struct hc_likelies *ret);
 
 #endif

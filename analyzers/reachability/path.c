@@ -25,9 +25,12 @@ enum {
 struct quality {
 	bool exact; /**< exact pointers only */
 	bool real;  /**< from places that have a use: variables, frames, thread-local storage */
+	/** No stacks: what threads work on, or left there. */
+	bool lasting;
 };
 
-static const struct quality qualities[] = {{true, true}, {true, false}, {false, false}};
+static const struct quality qualities[] = {
+	{.exact = true, .real = true}, {.exact = true}, {.exact = false}};
 enum { NUM_QUALITIES = sizeof(qualities) / sizeof(qualities[0]) };
 
 /** A chunk that is looked for. */
@@ -345,7 +348,7 @@ static uint64_t root_start(const struct search *search, const struct hc_root *ro
 
 	if (!search->quality.real)
 		return root->start;
-	if (root->kind == HC_ROOT_OTHER)
+	if (root->kind == HC_ROOT_OTHER || (search->quality.lasting && root->kind == HC_ROOT_STACK))
 		return root->end;
 	if (root->kind == HC_ROOT_STACK && thread && thread->sp > root->start &&
 	    thread->sp <= root->end)
@@ -943,12 +946,43 @@ static struct hc_error *want_one(struct search *search, const struct hc_chunk *c
 	return NULL;
 }
 
+/** Whether a chain begins on a stack, and could be told from others by that. */
+static bool begins_on_stack(const struct hc_path *path)
+{
+	return path->exact && path->real && path->steps[0].root == HC_ROOT_STACK;
+}
+
+/**
+ * A stack has words of calls that are over between those that are in use, and no unwinder knows all
+ * frames; what a thread only works on is held by something else. So where a chain begins there, one
+ * that does not is better, however long it is.
+ */
+static struct hc_error *find_lasting(struct search *search, struct hc_paths *paths)
+{
+	const struct quality quality = {.exact = true, .real = true, .lasting = true};
+	hc_cleanup(hc_paths_deinit) struct hc_paths other = *paths;
+
+	*paths = (struct hc_paths){0};
+	search->followed = 0;
+	search->wanted[0].reached = false;
+	struct hc_error *err = run(search, quality, paths);
+	if (!err && !paths->num) {
+		*paths = other;
+		other = (struct hc_paths){0};
+	}
+	return err;
+}
+
 static struct hc_error *find_one(struct search *search, const struct hc_chunk *chunk,
 				 struct hc_paths *paths)
 {
 	struct hc_error *err = want_one(search, chunk);
 
-	return err ? err : run_all(search, false, paths);
+	if (!err)
+		err = run_all(search, false, paths);
+	if (!err && paths->num && begins_on_stack(&paths->items[0]))
+		err = find_lasting(search, paths);
+	return err;
 }
 
 struct hc_error *hc_paths_find(const struct hc_heap *heap, const struct hc_chunk *chunk,

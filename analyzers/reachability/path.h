@@ -19,7 +19,9 @@
  * Better chains come first: exact pointers from live frames, thread-local storage and data of
  * modules; then from any root, which adds memory of unknown use, registers, and the red zone below
  * a stack pointer, two places where calls that are over leave pointers; then through interior
- * pointers, too.
+ * pointers, too. Where one chain is asked for, and the shortest begins on a stack, a shortest one
+ * of those that do not is taken in its place, if there is one: frames, too, have words of such
+ * calls.
  */
 #ifndef HC_ANALYZERS_REACHABILITY_PATH_H
 #define HC_ANALYZERS_REACHABILITY_PATH_H

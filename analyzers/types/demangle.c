@@ -1,12 +1,14 @@
 /**
  * @file
- * Calling the demangler of libstdc++; see demangle.h for what it must be spared.
+ * Calling the demangler of libstdc++, and that of Rust's names; see demangle.h for what the first
+ * must be spared.
  */
 #include "analyzers/types/demangle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzers/types/rust_name.h"
 #include "analyzers/types/short_name.h"
 #include "core/base/cleanup.h"
 
@@ -48,9 +50,20 @@ char *hc_demangle_type(const char *mangled)
 	return hc_steal(text);
 }
 
+/** @return to be freed by the caller; NULL without memory */
+static char *demangle(const char *symbol)
+{
+	char *text;
+	hc_cleanup_error struct hc_error *err = hc_rust_demangle(symbol, &text);
+
+	if (err || text)
+		return text;
+	return strncmp(symbol, "_Z", 2) ? strdup(symbol) : hc_demangle_type(symbol);
+}
+
 char *hc_demangle_symbol(const char *symbol, bool full)
 {
-	char *text = strncmp(symbol, "_Z", 2) ? strdup(symbol) : hc_demangle_type(symbol);
+	char *text = demangle(symbol);
 
 	if (!text || full)
 		return text;

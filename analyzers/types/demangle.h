@@ -1,10 +1,11 @@
 /**
  * @file
- * C++ names as people write them, from mangled names of a foreign process.
+ * Names of C++ and Rust as people write them, from mangled names of a foreign process. Those of
+ * Rust are translated by rust_name.h.
  *
- * The work is done by __cxa_demangle() of the C++ runtime, which trusts what it reads: a few
- * hundred bytes of nested back references can stand for gigabytes of text. So it is called only for
- * names that are short, and that have few back references; every other name stays as it is.
+ * Of C++, the work is done by __cxa_demangle() of the C++ runtime, which trusts what it reads: a
+ * few hundred bytes of nested back references can stand for gigabytes of text. So it is called only
+ * for names that are short, and that have few back references; every other name stays as it is.
  */
 #ifndef HC_ANALYZERS_TYPES_DEMANGLE_H
 #define HC_ANALYZERS_TYPES_DEMANGLE_H
@@ -39,7 +40,7 @@ bool hc_demangle_is_safe(const char *mangled);
 char *hc_demangle_type(const char *mangled);
 
 /**
- * The same for a symbol ("_ZN3app5cacheE"); names of C stay as they are.
+ * The same for a symbol ("_ZN3app5cacheE"), also one of Rust; names of C stay as they are.
  *
  * @param full leave it as the compiler spells it; else it is short_name.h's
  */

@@ -15,6 +15,7 @@
 #define HC_ANALYZERS_TYPES_PROVIDER_H
 
 #include "analyzers/types/rtti.h"
+#include "analyzers/types/rust.h"
 #include "analyzers/types/size_sample.h"
 #include "analyzers/types/types.h"
 #include "core/process/debuginfo.h"
@@ -41,6 +42,7 @@ struct hc_type_scope {
 	const struct hc_heap *heap;
 	enum hc_types_effort effort;
 	struct hc_rtti rtti;
+	struct hc_rust rust;
 	struct hc_debuginfo *info; /**< NULL: none was looked at */
 	/** Only while types are looked for; empty until somebody has taken it. */
 	struct hc_size_sample sample;
@@ -98,6 +100,8 @@ extern const struct hc_type_provider hc_types_by_gtype;
 extern const struct hc_type_provider hc_types_by_python;
 /** Structs, by debug information and the pointers that lead to a chunk. */
 extern const struct hc_type_provider hc_types_by_pointer;
+/** Objects of Rust, by the vtable that a pointer to them has beside it. */
+extern const struct hc_type_provider hc_types_by_trait;
 /** Kinds of objects, by the constant of a module that they point to. */
 extern const struct hc_type_provider hc_types_by_constant;
 /** Streams of the C library: FILE. */

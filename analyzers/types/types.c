@@ -16,8 +16,8 @@
  * before conclusions from what points to a chunk, and these before kinds.
  */
 static const struct hc_type_provider *const all_providers[] = {
-	&hc_types_by_vtable,   &hc_types_stream,     &hc_types_by_gtype,    &hc_types_by_python,
-	&hc_types_by_embedded, &hc_types_by_pointer, &hc_types_by_constant,
+	&hc_types_by_vtable,   &hc_types_stream,   &hc_types_by_gtype,   &hc_types_by_python,
+	&hc_types_by_embedded, &hc_types_by_trait, &hc_types_by_pointer, &hc_types_by_constant,
 };
 
 #define NUM_PROVIDERS (sizeof(all_providers) / sizeof(all_providers[0]))
@@ -74,6 +74,7 @@ static const struct {
 	[HC_TYPE_GTYPE] = {"gtype", "instance of a GLib type, by its class", true},
 	[HC_TYPE_PYTHON] = {"python", "object of Python, by its type", true},
 	[HC_TYPE_EMBEDDED] = {"embedded", "C++ objects inside of it, by their vtables", true},
+	[HC_TYPE_TRAIT] = {"trait", "object of Rust, by the vtable beside a pointer to it", true},
 	[HC_TYPE_DWARF] = {"dwarf", "by debug information and what points to it", false},
 };
 
@@ -167,6 +168,11 @@ bool hc_types_have_typeinfo(const struct hc_types *types)
 
 	/* Those that symbols tell come last. */
 	return rtti->num_classes && !rtti->classes[0].by_symbol;
+}
+
+const struct hc_rust *hc_types_rust(const struct hc_types *types)
+{
+	return &types->scope.rust;
 }
 
 bool hc_types_have_debuginfo(const struct hc_types *types)

@@ -22,6 +22,9 @@
  * one, the name has a + behind it: that is so with base structs, with arrays that can't be told
  * from them, and with a few objects that got what was left of a larger chunk.
  *
+ * An object of Rust that is behind a pointer to a trait is known by the vtable beside that pointer
+ * (by_trait.c).
+ *
  * Objects of C programs have marks as well: streams of the C library, GLib's and CPython's objects
  * name their type, and kinds of objects point to one table of functions, text or function of a
  * module. Each way to know a type is a provider (provider.h); the first one that knows is believed.
@@ -48,6 +51,7 @@ enum hc_type_source {
 	HC_TYPE_PYTHON, /**< the type that an object of CPython's points to */
 	HC_TYPE_DWARF,  /**< a pointer of that type leads to it */
 	HC_TYPE_EMBEDDED, /**< typeinfos in vtables that objects in the middle of it point to */
+	HC_TYPE_TRAIT,    /**< a pointer of Rust leads to it that has its vtable beside it */
 	HC_TYPE_CONSTANT, /**< objects of its size point to one constant of a module */
 	HC_NUM_TYPE_SOURCES
 };
@@ -80,6 +84,10 @@ void hc_types_destroy(struct hc_types *types);
 /** Whether a class with virtual functions was found by its typeinfo: there is C++ in the process.
  */
 bool hc_types_have_typeinfo(const struct hc_types *types);
+struct hc_rust;
+
+/** Whether the program is Rust's: rust.h. */
+const struct hc_rust *hc_types_rust(const struct hc_types *types);
 /** Whether the debug information of the program itself was looked at. */
 bool hc_types_have_debuginfo(const struct hc_types *types);
 

@@ -42,7 +42,7 @@ static void add_facts(const struct hc_containment *containment, struct hc_docume
 {
 	const struct hc_container *container = &containment->container;
 	uint64_t ordinal = containment->ordinal;
-	bool shared = container->kind == HC_CONTAINER_SHARED;
+	bool shared = hc_container_is_counted(container->kind);
 
 	hc_begin_object(doc, "container", HC_CONTENT_CLASS);
 	hc_fact(doc, "kind", NULL, hc_cell_text(hc_container_kind_name(container->kind)));
@@ -67,9 +67,16 @@ static struct hc_cell size_phrase(const struct hc_container *container, struct h
 		return HC_PHRASE(doc, "{} shared_ptr{} and {} weak_ptr{}",
 				 hc_cell_count(container->uses), hc_cell_plural(container->uses),
 				 hc_cell_count(container->weak), hc_cell_plural(container->weak));
+	if (container->kind == HC_CONTAINER_RC)
+		return HC_PHRASE(doc, "{} owner{} and {} weak pointer{}",
+				 hc_cell_count(container->uses), hc_cell_plural(container->uses),
+				 hc_cell_count(container->weak), hc_cell_plural(container->weak));
 	if (container->elements != HC_UNKNOWN_ELEMENTS)
 		return HC_PHRASE(doc, "{} element{}", hc_cell_count(container->elements),
 				 hc_cell_plural(container->elements));
+	if (container->used == HC_UNKNOWN_ELEMENTS)
+		return HC_PHRASE(doc, "{} byte{}", hc_cell_count(hc_container_bytes(container)),
+				 hc_cell_plural(hc_container_bytes(container)));
 	return HC_PHRASE(doc, "elements of {} byte{}", hc_cell_count(container->used),
 			 hc_cell_plural(container->used));
 }

@@ -24,7 +24,7 @@ struct own {
 enum own_id { OWN_KIND, OWN_TOP };
 
 HC_WORDS(kind_words, "all", "map", "unordered_map", "list", "deque", "vector", "string",
-	 "hashbrown", "shared_ptr")
+	 "hashbrown", "shared_ptr", "vec", "rc")
 
 static const struct hc_option own_options[] = {
 	{OWN_KIND, 0, "kind", "WORD", "containers of this kind: {words}", HC_VALUE_WORD,
@@ -83,7 +83,7 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[KIND] = {"container", "CONTAINER", HC_CELL_NAME, HC_COLUMN_CLASS,
 		  "map: also set and multi ones; unordered_map: the same; list, deque, vector, "
 		  "string; hashbrown: HashMap and HashSet of Rust; shared_ptr: the object or the "
-		  "counts of one"},
+		  "counts of one; vec: Vec and String of Rust; rc: what Rc and Arc count"},
 	[ELEMENTS] = {"elements", "ELEMENTS", HC_CELL_COUNT, 0,
 		      "that were counted; of strings, bytes; null of vectors and deques whose size "
 		      "of an element is not known"},
@@ -100,9 +100,9 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[ELEMENT_MAX] = {"element_max", "EACH", HC_CELL_COUNT, 0,
 			 "bytes that an element has at most; null: nothing tells"},
 	[USES] = {"uses", "", HC_CELL_COUNT, DATA,
-		  "of shared_ptr: how many own it; null of others"},
+		  "of shared_ptr and rc: how many own it; null of others"},
 	[WEAK] = {"weak", "", HC_CELL_COUNT, DATA,
-		  "of shared_ptr: weak_ptrs to it; null of others"},
+		  "of shared_ptr and rc: weak pointers to it; null of others"},
 	[LIBRARY] = {"library", "", HC_CELL_TEXT, DATA | HC_COLUMN_CLASS,
 		     "whose form it is: libstdc++, libc++, Rust; null: it is the same in the first "
 		     "two"},
@@ -242,7 +242,7 @@ static struct hc_error *fill_container(const struct view *view, struct hc_docume
 	hc_table_number(table, ARRAYS, container->arrays.chunks);
 	hc_table_number(table, ARRAY_BYTES, container->arrays.bytes);
 	if (!container->nodes.chunks && container->elements == HC_UNKNOWN_ELEMENTS &&
-	    container->kind != HC_CONTAINER_SHARED)
+	    !hc_container_is_counted(container->kind) && container->used != HC_UNKNOWN_ELEMENTS)
 		hc_table_number(table, USED, container->used);
 	if (container->element_max)
 		hc_table_number(table, ELEMENT_MAX, container->element_max);
@@ -250,7 +250,7 @@ static struct hc_error *fill_container(const struct view *view, struct hc_docume
 	hc_table_number(table, HEAD, container->head);
 	struct hc_error *err = fill_place(view, doc, table, container);
 
-	if (!err && container->kind == HC_CONTAINER_SHARED)
+	if (!err && hc_container_is_counted(container->kind))
 		fill_counts(doc, table, container);
 	return err;
 }

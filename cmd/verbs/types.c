@@ -69,7 +69,8 @@ static const struct hc_column columns[NUM_COLUMNS] = {
 	[SOURCE] = {"known_by", "BY", HC_CELL_TEXT, 0,
 		    "what tells: the typeinfo in the vtable, without typeinfos the vtable's "
 		    "symbol; a magic number; the GType; the Python type; debug information and "
-		    "the pointers that lead to it; a vtable inside; or a constant of a module "
+		    "the pointers that lead to it; a vtable inside; the vtable beside a "
+		    "pointer of Rust; or a constant of a module "
 		    "that all objects of the size point to"},
 	[ADDRESS] = {"sample_address", "SAMPLE", HC_CELL_ADDRESS, 0, "one of the chunks"},
 	[TYPE] = {"type", "TYPE", HC_CELL_NAME, HC_COLUMN_SHRINK | HC_COLUMN_CLASS,

@@ -457,13 +457,17 @@ static void module_claim_range(const struct hc_module_loader *loader,
 	}
 }
 
-/** Whether a link address lies in an executable PT_LOAD. */
-static bool image_is_code(const struct hc_image *image, uint64_t vaddr)
+/**
+ * Whether a link address lies in a page of an executable PT_LOAD, which lld has begin within one.
+ */
+static bool image_is_code(const struct hc_image *image, uint64_t vaddr, uint64_t page_mask)
 {
 	for (unsigned i = 0; i < image->num_phdrs; i++) {
 		const struct hc_image_phdr *phdr = &image->phdrs[i];
-		if (phdr->type == PT_LOAD && phdr->flags & PF_X && vaddr >= phdr->vaddr &&
-		    vaddr - phdr->vaddr < phdr->mem_size)
+		uint64_t start = phdr->vaddr & ~page_mask;
+
+		if (phdr->type == PT_LOAD && phdr->flags & PF_X && vaddr >= start &&
+		    vaddr - start < phdr->mem_size + (phdr->vaddr - start))
 			return true;
 	}
 	return false;
@@ -493,7 +497,7 @@ static struct hc_error *module_assign_kinds(const struct hc_module_loader *loade
 	struct hc_mapping *row = hc_mappings_find(mappings, module->start);
 	for (; row && row < mappings->items + mappings->num && row->start < module->end; row++) {
 		if (known && row->path && !row->present &&
-		    image_is_code(&image, row->start - module->bias))
+		    image_is_code(&image, row->start - module->bias, loader->page_mask))
 			row->flags |= PF_X;
 		/* A program may be run from a file in memory, whose path looks like shared memory.
 		 */

@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+import conftest
+
 BUILDS = {"default": [], "unoptimized": ["-O0"], "stripped": ["-s"], "static": ["-static"]}
 
 
@@ -92,3 +94,20 @@ def test_entries_are_where_gdb_has_them(heapcore, dump):
 def test_without_a_heap(heapcore, dump):
     rows = heapcore("threads", dump("no_heap.c"), "--format", "json").json["threads"]
     assert len(rows) == 1 and rows[0]["arena"] is None and rows[0]["cache_bytes"] is None and rows[0]["function"]
+
+
+@pytest.mark.parametrize("flags", [[], ["-C", "symbol-mangling-version=v0"]], ids=["default", "v0"])
+def test_functions_of_rust_have_their_names(heapcore, dump, flags):
+    """As c++filt writes them, but for the hashes that it leaves there."""
+    conftest.machine.need_program("rustc", "c++filt")
+    core = dump("tables.rs", flags=flags)
+    program = next(row["path"] for row in heapcore("info", core, "--format", "json").json["modules"] if "tables" in row["path"])
+    listing = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    symbols = [line.split()[-1] for line in listing.splitlines()]
+    names = subprocess.run(["c++filt"], input="\n".join(symbols), capture_output=True, text=True, check=True).stdout.splitlines()
+    known = {re.sub(r"::h[0-9a-f]{16}$|(?<=\w)\[[0-9a-f]+\]", "", name) for name in names}
+    document = heapcore("threads", core, "--format", "json").json
+    mine = [frame["function"] for frame in document["frames"]]
+    assert "tables::main" in mine and any(name.startswith("std::rt::lang_start") for name in mine)
+    assert {name for name in mine if "::" in name} <= known
+    assert not [name for name in mine if name and re.search(r"^_R|^_ZN|h[0-9a-f]{16}", name)]

@@ -4,6 +4,7 @@
  * believed. Counts that lie, loops, nodes of two heads, and more lies than there is patience.
  */
 #include "analyzers/containers/containers.h"
+#include "analyzers/types/rust.h"
 
 #include "tests/unit/fake_heap.h"
 
@@ -504,12 +505,170 @@ static void test_lies(void **state __attribute__((unused)))
 	on_both(lies);
 }
 
+/** @name Rust */
+/**@{*/
+
+#define SOURCES UINT64_C(0x30000000)
+enum { BODY = CHUNKS - 2, ROOM = 65 }; /* 528 bytes: 65 words, or 130 */
+
+/** Make it a program of Rust. */
+static void make_rust(struct world *world, struct hc_module *module)
+{
+	struct hc_process *process = &world->fake.process;
+
+	*module = (struct hc_module){.start = SOURCES, .end = SOURCES + 4096, .executable = true};
+	fake_area(&world->fake, SOURCES, 4096, HC_MAPPING_RODATA, PF_R);
+	strcpy((char *)fake_at(&world->fake, SOURCES), "/library/core/src/str/mod.rs");
+	process->modules.items = module;
+	process->modules.num = 1;
+}
+
+/** A Vec with its words in some order. */
+struct vec {
+	enum hc_vec_order order;
+	uint64_t body, capacity, length;
+};
+
+static void put_vec(struct world *world, uint64_t head, const struct vec *vec)
+{
+	const struct hc_vec_form *form = &hc_vec_forms[vec->order];
+
+	put(world, head, form->body, vec->body);
+	put(world, head, form->capacity, vec->capacity);
+	put(world, head, form->length, vec->length);
+}
+
+/** In the first chunk one with much room, from which the order is learned, and another behind. */
+static void vectors_of_order(enum hc_vec_order order)
+{
+	struct hc_module module;
+	struct world world;
+
+	make(&world, 8, 2);
+	make_rust(&world, &module);
+	put_vec(&world, world.chunks[0], &(struct vec){order, world.chunks[BODY], ROOM, 40});
+	/* 41 to 56 bytes: 4 of 12 each; less than full, but it may have grown. */
+	put_vec(&world, world.chunks[0] + 32, &(struct vec){order, world.chunks[5], 4, 3});
+	find(&world);
+	assert_int_equal(world.found.num, 2);
+	const struct hc_container *large = &world.found.items[0], *few = &world.found.items[1];
+	assert_int_equal(large->kind, HC_CONTAINER_VEC);
+	assert_int_equal(large->head, world.chunks[0]);
+	assert_int_equal(large->elements, 40);
+	assert_int_equal(large->element_max, 8);
+	assert_int_equal(large->used, 320);
+	assert_int_equal(few->head, world.chunks[0] + 32);
+	assert_int_equal(few->elements, 3);
+	assert_int_equal(few->element_max, 12);
+	destroy(&world);
+}
+
+static void test_vectors(void **state __attribute__((unused)))
+{
+	for (enum hc_vec_order order = 0; order < HC_NUM_VEC_ORDERS; order++)
+		vectors_of_order(order);
+}
+
+/** What is none beside one that is: counts of elements that can't be, and bodies. */
+static void test_no_vectors(void **state __attribute__((unused)))
+{
+	struct hc_module module;
+	struct world world;
+
+	make(&world, 8, 1);
+	make_rust(&world, &module);
+	const uint64_t *chunks = world.chunks;
+	const struct vec wrong[] = {
+		{HC_VEC_CBL, chunks[5], 4, 5},             /* more than there is room for */
+		{HC_VEC_CBL, chunks[5], 5, 4},             /* has not grown to that */
+		{HC_VEC_CBL, chunks[5], 4, 0},             /* small and empty */
+		{HC_VEC_CBL, chunks[CHUNKS - 1], 3000, 9}, /* 3,000 bytes or 6,000 */
+		{HC_VEC_CBL, chunks[5], 100, 2},           /* larger than its chunk */
+		{HC_VEC_CBL, chunks[5] + 8, 4, 4},         /* no start of a chunk */
+		{HC_VEC_CBL, chunks[CHUNKS - 1], 1, 2},
+		{HC_VEC_BCL, chunks[5], 48, 20}, /* another order */
+		{HC_VEC_CBL, chunks[5], UINT64_MAX, 1},
+	};
+
+	put_vec(&world, chunks[0], &(struct vec){HC_VEC_CBL, chunks[BODY], ROOM, 40});
+	put_vec(&world, chunks[1], &(struct vec){HC_VEC_CBL, chunks[6], 50, 40});
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		put_vec(&world, chunks[2], &wrong[i]);
+		find(&world);
+		assert_int_equal(world.found.total, 2);
+	}
+	/* Behind a small number: the root of a BTreeMap, whose child knows its parent. */
+	put_vec(&world, chunks[2], &(struct vec){HC_VEC_CBL, chunks[5], 4, 1});
+	find(&world);
+	assert_int_equal(world.found.total, 3);
+	put(&world, chunks[5], 3, chunks[7]);
+	put(&world, chunks[7], 2, chunks[5]);
+	find(&world);
+	assert_int_equal(world.found.total, 2);
+	/* A deque, or a Vec and some number. */
+	put(&world, chunks[0], 3, 30);
+	assert_int_equal((find(&world), world.found.items[0].elements), HC_UNKNOWN_ELEMENTS);
+	assert_int_equal(world.found.items[0].used, HC_UNKNOWN_ELEMENTS);
+	/* The body is the other's: the first head is believed. */
+	put_vec(&world, chunks[1], &(struct vec){HC_VEC_CBL, chunks[BODY], ROOM, 41});
+	find(&world);
+	assert_int_equal(world.found.total, 1);
+	assert_int_equal(world.found.items[0].head, chunks[0]);
+	destroy(&world);
+}
+
+/** Two owners and one that watches. */
+static void test_owners(void **state __attribute__((unused)))
+{
+	struct hc_module module;
+	struct world world;
+
+	make(&world, 8, 2);
+	make_rust(&world, &module);
+	uint64_t block = world.chunks[9];
+	put(&world, block, 0, 2);
+	put(&world, block, 1, 2);
+	put(&world, world.chunks[1], 3, block);
+	put(&world, world.chunks[2], 1, block);
+	put(&world, world.chunks[3], 0, block);
+	const struct hc_container *container = only(&world, HC_CONTAINER_RC);
+	assert_int_equal(container->head, block);
+	assert_int_equal(container->uses, 2);
+	assert_int_equal(container->weak, 1);
+	assert_int_equal(container->arrays.bytes, 64);
+	/* One too many, then one too few; what may be stale can make up for it. */
+	put(&world, world.chunks[4], 0, block);
+	none(&world);
+	put(&world, world.chunks[4], 0, 0);
+	put(&world, world.chunks[3], 0, 0);
+	none(&world);
+	put(&world, root_at(&world, 7), 0, block);
+	only(&world, HC_CONTAINER_RC);
+	/* Its own pointer is none. */
+	put(&world, block, 3, block);
+	only(&world, HC_CONTAINER_RC);
+	/* One owner is not enough. */
+	put(&world, world.chunks[1], 3, 0);
+	put(&world, root_at(&world, 8), 0, block);
+	none(&world);
+	/* Counts that can't be. */
+	put(&world, world.chunks[1], 3, block);
+	only(&world, HC_CONTAINER_RC);
+	put(&world, block, 0, UINT64_MAX);
+	none(&world);
+	put(&world, block, 0, 0);
+	none(&world);
+	destroy(&world);
+}
+/**@}*/
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_trees),  cmocka_unit_test(test_chains),
-		cmocka_unit_test(test_arrays), cmocka_unit_test(test_up),
-		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_trees),      cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_arrays),     cmocka_unit_test(test_up),
+		cmocka_unit_test(test_lies),       cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_no_vectors), cmocka_unit_test(test_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

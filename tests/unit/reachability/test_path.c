@@ -366,9 +366,17 @@ static void test_what_calls_left(void **state)
 	assert_true(paths.items[0].real);
 	assert_int_equal(paths.items[0].steps[0].address, variables);
 	hc_paths_deinit(&paths);
+	/* A frame has it, too, but the variable does longer. */
 	fake_store(&fake, stack + 1024, chunks[9]);
 	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
+	assert_int_equal(paths.items[0].num, 2);
+	assert_int_equal(paths.items[0].steps[0].address, variables);
+	hc_paths_deinit(&paths);
+	/* The frame alone, or that and a variable that leads into the middle. */
+	fake_store(&fake, chunks[1], chunks[9] + 8);
+	assert_ok(hc_paths_find(fake.heap, &chunk, (struct hc_path_limits){1, 0}, &paths));
 	assert_int_equal(paths.items[0].num, 1);
+	assert_true(paths.items[0].real);
 	assert_int_equal(paths.items[0].steps[0].address, stack + 1024);
 	hc_paths_deinit(&paths);
 	fake_deinit(&fake);

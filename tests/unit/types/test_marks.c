@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "analyzers/types/rust.h"
 #include "analyzers/types/size_sample.h"
 #include "analyzers/types/types.h"
 #include "tests/unit/unit.h"
@@ -460,6 +461,103 @@ static void test_python_scrambled(void **state)
 
 /* --- The sample --- */
 
+/* --- Objects of Rust --- */
+
+#define VTABLE (CONSTANTS + 0x1000)
+#define PAIRS 0 /* chunk with pointers to all others */
+
+static void put_vtable(struct program *program, uint64_t address, uint64_t drop, uint64_t size)
+{
+	const uint64_t words[] = {drop, size, 8, CODE + 0x100};
+
+	for (unsigned i = 0; i < 4; i++)
+		put(program, address, i, words[i]);
+}
+
+/** Chunks of 64 bytes, for 25 to 56, behind one of pairs; every other has no room but for counts.
+ */
+static void rust_init(struct program *program)
+{
+	uint64_t sizes[20] = {1040};
+
+	for (size_t i = 1; i < 20; i++)
+		sizes[i] = 64;
+	program_init(program, 8, sizes, 20);
+	program->module.executable = true;
+	put_text(program, CONSTANTS + 0x200, "/rustc/0123/library/alloc/src/vec/mod.rs");
+	put_vtable(program, VTABLE, CODE + 0x40, 48);
+	put_vtable(program, VTABLE + 64, 0, 24);
+	for (unsigned i = 1; i < 20; i++) {
+		put(program, program->chunks[PAIRS], 2 * i, program->chunks[i]);
+		put(program, program->chunks[PAIRS], 2 * i + 1, VTABLE + i % 2 * 64);
+		put(program, program->chunks[i], 0, i);
+		put(program, program->chunks[i], 1, 1);
+	}
+}
+
+static void test_rust(void **state)
+{
+	struct hc_type_objects objects;
+	struct program program;
+	struct hc_chunk chunk;
+
+	(void)state;
+	rust_init(&program);
+	/* Without its counts it is too small for its chunk. */
+	put(&program, program.chunks[7], 1, 0);
+	/* A vtable that is none. */
+	put(&program, program.chunks[PAIRS], 2 * 8 + 1, VTABLE + 8);
+	for (unsigned i = 1; i < 20; i++)
+		assert_string_equal(type_of(&program, i),
+				    i == 7 || i == 8 ? "(none)"
+				    : i % 2          ? "object of the program+0x1040 inside"
+						     : "object of the program+0x1000");
+	assert_true(hc_heap_chunk_at(program.fake.heap, program.chunks[3], &chunk));
+	assert_true(hc_type_find_objects(program.types, &chunk, &objects));
+	assert_int_equal(objects.offset, 16);
+	assert_string_equal(hc_type_source_name(hc_type_source(program.types,
+							       hc_type_of(program.types, &chunk))),
+			    "trait");
+	assert_true(hc_types_rust(program.types)->program);
+	fake_deinit(&program.fake);
+}
+
+/** What is not Rust's has none of it, and words that are no vtable are none. */
+static void test_rust_broken(void **state)
+{
+	static const char *const texts[] = {
+		"/library/alloc/src/vec/mod.r",    "/library/alloc/source/vec.rs",
+		"library/alloc/src/vec/mod.rs",    "/library/test/src/lib.rs",
+		"/library/core/src/a path/mod.rs", "/library/std/src/",
+	};
+	const uint64_t words[] = {CODE + 0x8001, DATA, 0, 1, 3, UINT64_MAX, 8192, HEAP + 16};
+	struct program program;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		rust_init(&program);
+		memset(fake_at(&program.fake, CONSTANTS + 0x200), 0, 64);
+		put_text(&program, CONSTANTS + 0x200, texts[i]);
+		assert_string_equal(type_of(&program, 2), "(none)");
+		assert_false(hc_types_rust(program.types)->program);
+		fake_deinit(&program.fake);
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		for (unsigned index = 0; index < 4; index++) {
+			/* No function to drop it with is fine. */
+			if (index == 0 && !words[i])
+				continue;
+			rust_init(&program);
+			put(&program, VTABLE, index, words[i]);
+			/* 1 is an alignment. */
+			assert_string_equal(type_of(&program, 2),
+					    index == 2 && words[i] == 1
+						    ? "object of the program+0x1000"
+						    : "(none)");
+			fake_deinit(&program.fake);
+		}
+}
+
 static void test_sample(void **state)
 {
 	enum { NUM = 3 * HC_MAX_SAMPLED };
@@ -514,6 +612,8 @@ int main(void)
 		cmocka_unit_test(test_glib_scrambled),
 		cmocka_unit_test(test_python),
 		cmocka_unit_test(test_python_scrambled),
+		cmocka_unit_test(test_rust),
+		cmocka_unit_test(test_rust_broken),
 		cmocka_unit_test(test_sample),
 	};
 
