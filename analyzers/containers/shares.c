@@ -28,13 +28,6 @@ struct known_vtable {
 	bool fits;
 };
 
-static bool is_code(const struct hc_process *process, uint64_t address)
-{
-	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
-
-	return row && row->kind == HC_MAPPING_TEXT;
-}
-
 /** Whether it is a vtable of an object's start, and no typeinfo tells the class. */
 static bool is_unnamed_vtable(const struct hc_process *process, uint64_t address)
 {
@@ -49,7 +42,7 @@ static bool is_unnamed_vtable(const struct hc_process *process, uint64_t address
 		return false;
 	for (unsigned i = 0; i < NUM_FUNCTIONS; i++)
 		if (!hc_memory_word(memory, address + i * word, &function) ||
-		    !is_code(process, function))
+		    !hc_mappings_is_code(&process->mappings, function))
 			return false;
 	return true;
 }

@@ -146,13 +146,11 @@ static bool is_vtable_pointer(const struct hc_process *process, uint64_t value)
 	if (!table || table->kind != HC_MAPPING_RODATA || value % word)
 		return false;
 	for (unsigned i = 0; i < VTABLE_SLOTS; i++) {
-		const struct hc_mapping *code;
 		uint64_t slot;
 
 		if (!hc_memory_word(&process->memory, value + i * word, &slot))
 			return false;
-		code = hc_mappings_find(&process->mappings, slot);
-		if (code && code->kind == HC_MAPPING_TEXT)
+		if (hc_mappings_is_code(&process->mappings, slot))
 			return true;
 	}
 	return false;

@@ -140,10 +140,10 @@ static size_t find_text(const struct hc_process *process, uint64_t address, stru
 /** Constants may share a segment with code; a text is none. */
 static bool is_code(const struct hc_process *process, uint64_t address)
 {
-	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
 	struct hc_bytes text;
 
-	return row && row->kind == HC_MAPPING_TEXT && !find_text(process, address, &text);
+	return hc_mappings_is_code(&process->mappings, address) &&
+	       !find_text(process, address, &text);
 }
 
 static bool is_table(const struct hc_process *process, uint64_t address)

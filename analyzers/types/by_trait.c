@@ -79,13 +79,6 @@ struct vtable {
 	uint64_t size, align;
 };
 
-static bool is_code(const struct hc_process *process, uint64_t address)
-{
-	const struct hc_mapping *row = hc_mappings_find(&process->mappings, address);
-
-	return row && row->kind == HC_MAPPING_TEXT;
-}
-
 static bool read_vtable(const struct hc_process *process, uint64_t address, struct vtable *ret)
 {
 	unsigned word = process->memory.word_size;
@@ -100,8 +93,8 @@ static bool read_vtable(const struct hc_process *process, uint64_t address, stru
 	*ret = (struct vtable){words[SIZE], words[ALIGN]};
 	return words[ALIGN] && words[ALIGN] <= MAX_ALIGN && !(words[ALIGN] & (words[ALIGN] - 1)) &&
 	       words[SIZE] && !(words[SIZE] % words[ALIGN]) &&
-	       (!words[DROP] || is_code(process, words[DROP])) &&
-	       is_code(process, words[FIRST_FUNCTION]);
+	       (!words[DROP] || hc_mappings_is_code(&process->mappings, words[DROP])) &&
+	       hc_mappings_is_code(&process->mappings, words[FIRST_FUNCTION]);
 }
 
 /** Bytes of the counts that Rc and Arc have in front of an object. */
@@ -486,7 +479,7 @@ static char *name(const void *own, struct hc_type_scope *scope, size_t index)
 		ret = type_of_function(scope, function, true);
 	for (unsigned i = FIRST_FUNCTION; !ret && i < FIRST_FUNCTION + MAX_FUNCTIONS; i++)
 		if (hc_memory_word(&scope->process->memory, vtable + i * word, &function) &&
-		    is_code(scope->process, function))
+		    hc_mappings_is_code(&scope->process->mappings, function))
 			ret = type_of_function(scope, function, false);
 		else
 			break;

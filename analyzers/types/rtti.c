@@ -305,14 +305,6 @@ static struct hc_error *scan_module(struct finder *finder, const struct hc_modul
 /** Words of a vtable that may stand before the address point: offsets of virtual bases. */
 #define MAX_OFFSETS 64
 
-/** Whether there is code at the address that a vtable's slot holds. */
-static bool is_code(const struct finder *finder, uint64_t address)
-{
-	const struct hc_mapping *row = hc_mappings_find(&finder->process->mappings, address);
-
-	return row && row->kind == HC_MAPPING_TEXT;
-}
-
 /** Called for each symbol "_ZTV…": "offset to top, no typeinfo, functions" is what is looked for.
  */
 static struct hc_error *consider_symbol(void *ctx, const struct hc_symbol *symbol)
@@ -332,7 +324,7 @@ static struct hc_error *consider_symbol(void *ctx, const struct hc_symbol *symbo
 		if (!load(finder, at, &top) || !load(finder, at + word, &info) ||
 		    !load(finder, at + 2 * word, &slot))
 			return NULL;
-		if (!top && !info && is_code(finder, slot))
+		if (!top && !info && hc_mappings_is_code(&finder->process->mappings, slot))
 			return add_vtable(finder, at + 2 * word, name, true);
 	}
 	return NULL;

@@ -59,9 +59,7 @@ static bool is_table(const struct hc_process *process, uint64_t table)
 
 		if (!hc_memory_word(memory, table + i * word, &value))
 			return false;
-		const struct hc_mapping *row =
-			value ? hc_mappings_find(&process->mappings, value) : NULL;
-		if (i < 2 ? value != 0 : !row || row->kind != HC_MAPPING_TEXT)
+		if (i < 2 ? value != 0 : !hc_mappings_is_code(&process->mappings, value))
 			return false;
 	}
 	return true;

@@ -127,6 +127,13 @@ struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t
 	return &mappings->items[index];
 }
 
+bool hc_mappings_is_code(const struct hc_mappings *mappings, uint64_t address)
+{
+	const struct hc_mapping *row = hc_mappings_find(mappings, address);
+
+	return row && row->kind == HC_MAPPING_TEXT;
+}
+
 /* What paths and flags tell. */
 
 static bool starts_with(const char *text, const char *prefix)

@@ -110,6 +110,9 @@ void hc_mappings_deinit(struct hc_mappings *mappings);
 /** The row that holds @p address, or NULL. */
 struct hc_mapping *hc_mappings_find(const struct hc_mappings *mappings, uint64_t address);
 
+/** Whether an address is in code of a program or library, or in what shares its segment. */
+bool hc_mappings_is_code(const struct hc_mappings *mappings, uint64_t address);
+
 /**
  * Say what [start, end) is for. Rows that reach beyond are split; parts of the range that no row
  * covers are ignored. Later assignments overrule earlier ones.
