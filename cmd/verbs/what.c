@@ -310,8 +310,10 @@ static struct hc_cell describe_objects(const struct hc_session *session, const s
 static void describe_type(const struct hc_session *session, const struct hc_what *what,
 			  struct hc_document *doc)
 {
+	const struct own *own = session->options->own;
 	const struct hc_chunk *chunk = &what->chunk;
-	hc_type_id type = hc_session_type(session, chunk);
+	/* Somebody else may have read types meanwhile. */
+	hc_type_id type = own->types == TYPES_NONE ? HC_TYPE_NONE : hc_session_type(session, chunk);
 	struct hc_cell name = hc_type_cell(session, type);
 
 	if (type == HC_TYPE_NONE) {

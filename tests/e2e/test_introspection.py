@@ -179,15 +179,18 @@ def test_postgres_contexts_retain_their_blocks(heapcore, backend, name):
 
 
 def test_postgres_names_the_holder_of_the_largest_finding(heapcore, backend):
-    """Its holder leads through the context that the view says is the parent."""
+    """Its holder leads through the context that the view says is the parent, or through others of that parent."""
     core = backend[0]
     first = heapcore("analyze", core, "--format", "json").json["findings"][0]
     assert first["size"] == 1024 + 2 * HEADER and first["holder"].startswith("postgres+0x")
     # Half of its chunks are contexts, and half of these of one name.
     assert first["type"].startswith('object "CachedPlan') and first["type_chunks"] == STATEMENTS
     context = heapcore("refs", core, "*CacheMemoryContext", "--format", "json").json["targets"][0]["chunk"]
-    chain = heapcore("refs", core, first["sample_address"], "--to-root", "--format", "json").json["chains"]
-    assert chain[0]["kind"] == "data" and context in {step["chunk"] for step in chain}
+    family = {context, *(r["chunk"] for r in referrers(heapcore, core, "*CacheMemoryContext"))}
+    variable, *steps = heapcore("refs", core, first["sample_address"], "--to-root", "--format", "json").json["chains"]
+    assert variable["kind"] == "data" and len(steps) > 1
+    # The last step may be a context of the one before.
+    assert {step["chunk"] for step in steps[:-1]} <= family
 
 
 def test_postgres_counts_no_more_bytes_than_there_are(heapcore, backend):
