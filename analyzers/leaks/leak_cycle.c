@@ -5,6 +5,7 @@
 #include "analyzers/leaks/leak_cycle.h"
 
 #include "analyzers/reachability/edges.h"
+#include "analyzers/select/tally.h"
 
 /** Chunks that are looked at, and bytes of each: what an object and its members have. */
 #define MAX_CHUNKS 64
@@ -27,23 +28,16 @@ struct search {
 	uint64_t by; /* at this offset */
 };
 
-static bool is_lost(const struct hc_edge *edge)
-{
-	const struct hc_block *block = &edge->span->blocks[edge->unit / HC_UNITS_PER_BLOCK];
-
-	return hc_block_lost(block) >> edge->unit % HC_UNITS_PER_BLOCK & 1;
-}
-
 /** Remember where a pointer leads to. @return whether to go on */
 static bool follow(void *ctx, const struct hc_edge *edge)
 {
 	struct search *search = ctx;
 	const struct visit *from = &search->visits[search->at];
-	uint64_t offset = edge->at - from->chunk.address, address;
+	uint64_t offset = edge->at - from->chunk.address;
+	uint64_t address = hc_span_address(edge->span, edge->unit);
 
-	if (!edge->exact || !is_lost(edge))
+	if (!edge->exact)
 		return true;
-	address = hc_span_address(edge->span, edge->unit);
 	for (size_t i = 0; i < search->num; i++) {
 		if (search->visits[i].chunk.address != address)
 			continue;
@@ -56,7 +50,8 @@ static bool follow(void *ctx, const struct hc_edge *edge)
 	struct visit *visit = &search->visits[search->num];
 
 	*visit = (struct visit){.before = search->at, .offset = offset, .steps = from->steps + 1};
-	search->num += hc_heap_chunk_at(search->heap, address, &visit->chunk);
+	search->num += hc_heap_chunk_at(search->heap, address, &visit->chunk) &&
+		       hc_chunk_is_lost(search->heap, &visit->chunk);
 	return true;
 }
 

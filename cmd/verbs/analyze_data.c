@@ -7,7 +7,6 @@
 #include "cmd/show/blocks.h"
 #include "cmd/show/chain.h"
 #include "cmd/show/common.h"
-#include "cmd/show/cycle.h"
 #include "core/base/cleanup.h"
 
 /** Findings of less have none. */
@@ -30,16 +29,6 @@ static void describe_group(const struct hc_finding *finding, struct hc_document 
 	hc_count_fact(doc, "below", HC_CONTENT_NONE, group->below.chunks, group->below.bytes);
 	hc_fact(doc, "roots_with_content", NULL,
 		hc_cell_needs(HC_CONTENT_CLASS, hc_cell_count(group->roots_with_content)));
-}
-
-/** Of a lost object that is the first of its group. */
-static void describe_cycle(struct hc_analysis *analysis, const struct hc_finding *finding)
-{
-	struct hc_leak_cycle cycle = {.num = 0};
-
-	if (finding->group)
-		cycle = hc_cycle_of(analysis->session, finding->group->sample_root);
-	hc_cycle_describe(analysis->session, &cycle, analysis->doc);
 }
 
 static void describe_clue_count(struct hc_document *doc, const char *key,
@@ -72,13 +61,14 @@ static void describe_clues(const struct hc_finding *finding, struct hc_document 
 static void describe_chunks(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
 	struct hc_cell type = hc_type_cell(analysis->session, finding->type);
+	struct hc_leak_cycle cycle = hc_finding_cycle(analysis, finding);
 	struct hc_document *doc = analysis->doc;
 	bool typed = type.kind != HC_CELL_UNKNOWN;
 
 	hc_fact(doc, "size", NULL, hc_cell_count(finding->size));
 	hc_fact(doc, "max_size", NULL, hc_cell_count(finding->max_size));
 	describe_group(finding, doc);
-	describe_cycle(analysis, finding);
+	hc_cycle_describe(analysis->session, &cycle, doc);
 	hc_begin_object(doc, "hidden_links", HC_CONTENT_NONE);
 	hc_fact(doc, "tagged", NULL, hc_cell_count(finding->hidden[HC_HIDING_TAGGED]));
 	hc_fact(doc, "offsets", NULL, hc_cell_count(finding->hidden[HC_HIDING_OFFSET]));

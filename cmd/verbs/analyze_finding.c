@@ -9,7 +9,6 @@
 #include "cmd/render/units.h"
 #include "cmd/show/blocks.h"
 #include "cmd/show/common.h"
-#include "cmd/show/cycle.h"
 #include "cmd/show/lost.h"
 #include "cmd/show/owner.h"
 #include "core/base/cleanup.h"
@@ -367,13 +366,10 @@ static void say_clue(struct hc_analysis *analysis, const struct hc_clue *clue, c
 			     hc_cell_count(others)));
 }
 
-/** Of the first object of a group that is lost. */
 static void say_cycle(struct hc_analysis *analysis, const struct hc_finding *finding)
 {
-	struct hc_leak_cycle cycle = {.num = 0};
+	struct hc_leak_cycle cycle = hc_finding_cycle(analysis, finding);
 
-	if (finding->group)
-		cycle = hc_cycle_of(analysis->session, finding->group->sample_root);
 	if (cycle.num)
 		say_detail(analysis, "cycle:",
 			   HC_PHRASE(analysis->doc,

@@ -6,6 +6,7 @@
 #ifndef HC_CMD_VERBS_ANALYZE_FINDING_H
 #define HC_CMD_VERBS_ANALYZE_FINDING_H
 
+#include "cmd/show/cycle.h"
 #include "cmd/verbs/analyze.h"
 
 /** What a finding is, without its bytes: "3,001 × 4,112-byte chunks held". */
@@ -15,6 +16,10 @@ struct hc_cell hc_finding_phrase(const struct hc_analysis *analysis,
 /** The type of its chunks, or "4,000 × Type" where each holds several; unknown: none is. */
 struct hc_cell hc_finding_objects(const struct hc_analysis *analysis,
 				  const struct hc_finding *finding);
+
+/** The cycle that the first object of a lost group is in; no steps where there is none. */
+struct hc_leak_cycle hc_finding_cycle(const struct hc_analysis *analysis,
+				      const struct hc_finding *finding);
 
 /** The command that shows finding @p i. */
 struct hc_cell hc_finding_more(const struct hc_analysis *analysis, size_t i);

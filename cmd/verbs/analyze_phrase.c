@@ -46,6 +46,14 @@ struct hc_cell hc_finding_objects(const struct hc_analysis *analysis,
 			 hc_type_cell(analysis->session, hc_type_of_object(finding->type)));
 }
 
+struct hc_leak_cycle hc_finding_cycle(const struct hc_analysis *analysis,
+				      const struct hc_finding *finding)
+{
+	if (!finding->group)
+		return (struct hc_leak_cycle){.num = 0};
+	return hc_cycle_of(analysis->session, finding->group->sample_root);
+}
+
 static struct hc_cell lost_phrase(const struct hc_analysis *analysis,
 				  const struct hc_finding *finding)
 {
